@@ -1,0 +1,89 @@
+# The two commands: `make demo` and `make test`.  Each makes its own virtual environment when it is
+# missing and needs nothing but make and a Python; a second run installs nothing.
+#
+#   make demo PYTHON=python3.12      with another Python
+#   make test VENV=/tmp/fresh        in another environment
+#   make test ARGS="-k seeds -x"     with more options for pytest
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+PYTEST := $(BIN)/python -m pytest
+NEEDS := pyproject.toml constraints.txt
+
+# Without its option pytest-asyncio warns at every start; in pyproject.toml it would be an unknown key
+# to `make demo`, whose environment has no pytest-asyncio.
+TESTS := $(PYTEST) -n 2 -o asyncio_default_fixture_loop_scope=function
+# Workers that each use all cores are several times slower: benchmarks/threads.py measures it.
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+
+.PHONY: help demo demo-broken test slow frameworks lint docs bench baselines clean
+.DELETE_ON_ERROR:
+
+help: ## what there is to make
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: $(VENV)/.demo ## check the example trainings against their committed baselines
+	$(PYTEST) examples -m mlregress -n 2 $(ARGS)
+
+demo-broken: $(VENV)/.demo ## the same with a bug planted in the digits training: this one must go red
+	DIGITS_BUG=flip $(PYTEST) examples/digits_cnn -n 2 $(ARGS); test $$? -eq 1
+
+baselines: $(VENV)/.demo ## record the baselines of the examples again, every tier
+	$(PYTEST) examples -m mlregress -n 2 --mlregress-update $(ARGS)
+	$(PYTEST) examples/char_lm -m mlregress -n 2 --mlregress-tier=full --mlregress-update $(ARGS)
+
+test: $(VENV)/.test ## the project's own tests, without the slow ones
+	$(ONE_THREAD) $(TESTS) $(ARGS)
+
+slow: $(VENV)/.test ## the tests that take minutes: calibration, kills, whole examples
+	$(ONE_THREAD) $(TESTS) -m slow $(ARGS)
+
+frameworks: ## the bug guards inside real Lightning and Transformers, in an environment of their own
+	$(PYTHON) -m venv $(VENV)-frameworks
+	$(VENV)-frameworks/bin/python -m pip install --quiet torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu
+	$(VENV)-frameworks/bin/python -m pip install --quiet --editable . pytest-timeout -r tests/bughunt/guards/frameworks/requirements.txt
+	$(ONE_THREAD) $(VENV)-frameworks/bin/python -m pytest -m slow tests/bughunt/guards/frameworks $(ARGS)
+
+lint: $(VENV)/.test $(VENV)/.lint ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: $(VENV)/.docs ## the documentation, into site/
+	$(BIN)/mkdocs build --strict
+
+bench: $(VENV)/.test ## the figures of the README, measured here
+	@for script in startup threads seeds_parallel controller; do \
+	  echo "== benchmarks/$$script.py"; $(BIN)/python benchmarks/$$script.py || exit 1; done
+
+clean: ## remove the environment and what the tools left behind
+	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "pytest-mlregress needs Python 3.11 or newer, but '$(PYTHON)' is" \
+	    "$$($(PYTHON) --version 2>&1). Name another: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@echo "Making a virtual environment in $(VENV) and installing torch and friends: a minute or two."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'  # the first to read dependency groups
+	@touch $@
+
+$(VENV)/.demo: $(NEEDS) | $(VENV)/.created
+	@$(INSTALL) --editable '.[torch]' scikit-learn
+	@touch $@
+
+$(VENV)/.test: $(NEEDS) | $(VENV)/.created
+	@$(INSTALL) --editable '.[torch,hypothesis,remote]' --group test
+	@touch $@
+
+$(VENV)/.lint: $(NEEDS) | $(VENV)/.created
+	@$(INSTALL) --group lint
+	@touch $@
+
+$(VENV)/.docs: $(NEEDS) | $(VENV)/.created
+	@$(INSTALL) mkdocs-material
+	@touch $@
