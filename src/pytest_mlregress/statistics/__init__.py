@@ -1,0 +1,58 @@
+"""Statistics of a regression test: arrays in, frozen results of plain numbers out."""
+
+from pytest_mlregress.statistics.comparison import Comparison, compare
+from pytest_mlregress.statistics.dispersion import DispersionTestResult, dispersion_test
+from pytest_mlregress.statistics.early_stop import (
+    LookDecision,
+    SequentialCheck,
+    decide_at_look,
+    plan_check,
+)
+from pytest_mlregress.statistics.effects import EffectSizes, effect_sizes
+from pytest_mlregress.statistics.failures import FailureTestResult, failure_test
+from pytest_mlregress.statistics.identity import identical
+from pytest_mlregress.statistics.multiplicity import comparison_alpha, q_values
+from pytest_mlregress.statistics.pairing import (
+    EarlierRun,
+    LinkedSamples,
+    LinkEstimate,
+    equivalent_seeds,
+    estimate_theta,
+    seed_linked,
+)
+from pytest_mlregress.statistics.planner import MetricPlan, plan_metric
+from pytest_mlregress.statistics.rank import RankTestResult, rank_test
+from pytest_mlregress.statistics.sequential import SequentialDesign, sequential_design
+from pytest_mlregress.statistics.t_tests import TTestResult, t_test
+
+__all__ = [
+    "Comparison",
+    "DispersionTestResult",
+    "EarlierRun",
+    "EffectSizes",
+    "FailureTestResult",
+    "LinkEstimate",
+    "LinkedSamples",
+    "LookDecision",
+    "MetricPlan",
+    "RankTestResult",
+    "SequentialCheck",
+    "SequentialDesign",
+    "TTestResult",
+    "compare",
+    "comparison_alpha",
+    "decide_at_look",
+    "dispersion_test",
+    "effect_sizes",
+    "equivalent_seeds",
+    "estimate_theta",
+    "failure_test",
+    "identical",
+    "plan_check",
+    "plan_metric",
+    "q_values",
+    "rank_test",
+    "seed_linked",
+    "sequential_design",
+    "t_test",
+]

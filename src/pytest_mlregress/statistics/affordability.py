@@ -1,0 +1,136 @@
+"""Checks that cannot do what is asked of them, refused before they cost anything."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from scipy.special import ndtr
+
+from pytest_mlregress.statistics.permutation import smallest_attainable_p
+from pytest_mlregress.statistics.power import (
+    DETECTION_POWER,
+    design_for_margin,
+    design_for_power,
+    sequential_power,
+)
+from pytest_mlregress.statistics.sequential import default_looks
+
+#: Plans look no further than this many seeds on a side.
+MOST_SEEDS: Final = 1_000
+
+#: A fixed margin is refused where the power to detect it is less than this.
+LEAST_POWER: Final = 0.8
+
+
+class UnaffordableError(ValueError):
+    """The planned seeds cannot do what is asked of them; the message says what would."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeedsNeeded:
+    """What detects a loss with 90 % power, in checks that may stop early at the default looks.
+
+    `candidate` seeds per check with the baseline as it is; None where no number of them suffices.
+    Then `more_baseline` more baseline seeds are needed, and `candidate_then` seeds per check; None
+    where even 1,000 of each would not do.
+    """
+
+    candidate: int | None
+    more_baseline: int = 0
+    candidate_then: int | None = None
+
+    def __str__(self) -> str:
+        if self.candidate is not None:
+            return f"{self.candidate} seeds per check would do"
+        if self.candidate_then is None:
+            return f"not even {MOST_SEEDS} seeds on both sides would do"
+        return (
+            f"no number of candidate seeds suffices: record {self.more_baseline} more baseline "
+            f"seeds, then {self.candidate_then} seeds per check would do"
+        )
+
+
+@lru_cache(maxsize=512)
+def seeds_needed(
+    loss_sd: float, *, n_baseline: int, alpha: float, power: float = DETECTION_POWER
+) -> SeedsNeeded:
+    """The fewest seeds that detect a loss of so many standard deviations with `power`.
+
+    A finite baseline bounds what any number of candidate seeds can learn: their information has
+    the limit n_baseline. Where that is too little, the smallest larger baseline is sought for
+    which a check of at most as many seeds suffices.
+    Raises ValueError unless the loss is positive.
+    """
+    if not loss_sd > 0.0:
+        raise ValueError(f"loss_sd is {loss_sd!r}; allowed is a number above 0")
+
+    def detects(n_candidate: int, baseline: int) -> bool:
+        looks = default_looks(n_candidate)
+        _, detectable = design_for_power(looks, n_baseline=baseline, alpha=alpha, power=power)
+        return detectable <= loss_sd
+
+    enough = _fewest(lambda n: detects(n, n_baseline))
+    if enough is not None:
+        return SeedsNeeded(enough)
+    larger = _fewest(lambda n: detects(n, n))
+    if larger is None:
+        return SeedsNeeded(None)
+    then = _fewest(lambda n: detects(n, larger))
+    return SeedsNeeded(None, larger - n_baseline, then)
+
+
+def require_attainable(looks: Sequence[int], *, n_baseline: int, alpha: float) -> None:
+    """Raise UnaffordableError unless the smallest p-value of the last look reaches its boundary.
+
+    3 against 3 seeds have 20 relabellings: no result is rarer than 0.05, and none can be shown at
+    alpha 0.01.
+    """
+    design, _ = design_for_power(looks, n_baseline=n_baseline, alpha=alpha)
+    level = float(ndtr(-design.reject[-1]))
+    n_candidate = design.looks[-1]
+    smallest = smallest_attainable_p(n_baseline, n_candidate)
+    if smallest <= level * (1.0 + 1e-9):
+        return
+    candidate = _fewest(lambda n: smallest_attainable_p(n_baseline, n) <= 0.9 * level)
+    baseline = _fewest(lambda n: smallest_attainable_p(n, n_candidate) <= 0.9 * level)
+    remedies = [
+        f"{candidate} seeds per check" if candidate is not None else "",
+        f"{baseline} baseline seeds" if baseline is not None else "",
+    ]
+    raise UnaffordableError(
+        f"{n_candidate} seeds against {n_baseline} baseline seeds cannot show a loss at level "
+        f"{level:.3g}: no p-value is below {smallest:.3g}; "
+        f"{' or '.join(filter(None, remedies)) or 'a higher alpha'} would do"
+    )
+
+
+def require_affordable(
+    margin_sd: float, looks: Sequence[int], *, n_baseline: int, alpha: float
+) -> None:
+    """Raise UnaffordableError unless a fixed margin is detected with at least 80 % power.
+
+    `margin_sd` is the margin in the baseline's standard deviations. The message names the loss
+    that the seeds do detect, and the seeds that the margin needs.
+    """
+    require_attainable(looks, n_baseline=n_baseline, alpha=alpha)
+    design = design_for_margin(looks, n_baseline=n_baseline, alpha=alpha, margin_sd=margin_sd)
+    power, _ = sequential_power(design, margin_sd, n_baseline=n_baseline)
+    if power >= LEAST_POWER:
+        return
+    _, detectable = design_for_power(looks, n_baseline=n_baseline, alpha=alpha)
+    raise UnaffordableError(
+        f"a loss of the margin, {margin_sd:.3g} standard deviations of the baseline, is detected "
+        f"by {design.looks[-1]} seeds against {n_baseline} with power {power:.2f}; allowed is "
+        f"{LEAST_POWER} and more. They detect {detectable:.3g} standard deviations with power "
+        f"{DETECTION_POWER}; {seeds_needed(margin_sd, n_baseline=n_baseline, alpha=alpha)}"
+    )
+
+
+def _fewest(suffices: Callable[[int], bool]) -> int | None:
+    """The smallest of 1 to MOST_SEEDS that suffices, given that all larger ones do as well."""
+    position = bisect_left(range(1, MOST_SEEDS + 1), True, key=suffices)
+    return position + 1 if position < MOST_SEEDS else None

@@ -1,0 +1,300 @@
+"""The comparison of a candidate with its baseline on one metric, and its verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pytest_mlregress.statistics.evidence import (
+    CERTAIN_HARM,
+    ComparisonTest,
+    Evidence,
+    gather_evidence,
+    gather_evidence_by_order,
+    smallest_p,
+)
+from pytest_mlregress.statistics.failures import FailureTestResult, OnNonfinite, failure_test
+from pytest_mlregress.statistics.margins import (
+    Margin,
+    MarginLike,
+    detectable_loss,
+    parse_margin,
+)
+from pytest_mlregress.statistics.pairing import LinkedSamples
+from pytest_mlregress.statistics.rank import mann_whitney_u
+from pytest_mlregress.statistics.samples import FloatArray, as_sample, mean, sd, worst_end
+from pytest_mlregress.statistics.t_tests import (
+    MeanDifference,
+    TTestResult,
+    mean_difference,
+    require_pairs,
+    robust_difference,
+    t_test,
+)
+from pytest_mlregress.statistics.tails import require_choice
+
+#: The verdicts that two samples alone can give.
+ComparisonVerdict: TypeAlias = Literal[
+    "pass", "improvement", "minor", "regression", "inconclusive", "diverged"
+]
+
+#: Confidence level of `Comparison.interval`.
+INTERVAL_LEVEL = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What two samples of one metric say about a change, and the figures a report needs.
+
+    Quantities in metric units are not oriented: `difference` is candidate mean minus baseline
+    mean, so for a loss a positive one is bad. p-values are oriented: `p_harm` is small when the
+    candidate is worse, `p_safe` when a loss as large as `margin` is excluded, `p_better` when the
+    candidate is better.
+    """
+
+    verdict: ComparisonVerdict
+    #: What the figures alone do not tell, as sentences without a full stop.
+    reasons: tuple[str, ...]
+    p_harm: float
+    p_safe: float
+    p_better: float
+    #: Fisher's exact test on the numbers of failed seeds.
+    p_failures: float
+    #: NaN where a value is non-finite.
+    difference: float
+    #: Of the difference of means; the whole line where it cannot be bounded.
+    interval: tuple[float, float]
+    interval_level: float
+    #: Absolute, in metric units; infinite or NaN where the samples give none.
+    margin: float
+    #: The loss found with 90 % power by so many seeds at `alpha`; infinite where none is.
+    detectable: float
+    #: The smallest p-value that the test can give for so many seeds.
+    smallest_p: float
+    alpha: float
+    beta: float
+    #: The test that judged: "rank" wherever a value is non-finite.
+    test: ComparisonTest
+    #: How much of a matched baseline value the test subtracted; None for unpaired samples.
+    theta: float | None
+    #: t (or Mann-Whitney's U), signed candidate minus baseline.
+    statistic: float
+    #: The classical two-sided Welch test, whatever judged.
+    welch: TTestResult
+    higher_is_better: bool
+    n_baseline: int
+    n_candidate: int
+    failed_baseline: int
+    failed_candidate: int
+    mean_baseline: float
+    mean_candidate: float
+    sd_baseline: float
+    sd_candidate: float
+
+
+def compare(
+    baseline: ArrayLike,
+    candidate: ArrayLike,
+    *,
+    higher_is_better: bool,
+    margin: MarginLike = "auto",
+    alpha: float = 0.05,
+    beta: float | None = None,
+    test: ComparisonTest = "robust-t",
+    on_nonfinite: OnNonfinite = "fail",
+    linked: LinkedSamples | None = None,
+) -> Comparison:
+    """Compare a candidate with its baseline, shapes (n_c,) and (n_b,), one value per seed.
+
+    Two one-sided tests: *harm* (the candidate is worse) at level `alpha`, and *safety* (a loss
+    of `margin` or more is excluded, tested after granting the candidate the margin) at level
+    `beta`, by default `alpha`. With `margin="auto"`, the loss found with 90 % power, `beta=0.1`
+    is the complement of that power: safety then begins about where harm ends, so that an
+    unchanged candidate passes with probability about 1 - alpha instead of being inconclusive,
+    and a loss of the margin passes with probability 0.1.
+
+    `regression`: harm, not safe. `minor`: harm, but safe. `pass`: safe; `improvement`: safe and
+    better at `alpha`. `inconclusive`: neither. `diverged`: see `failure_test`. Two samples that
+    are one and the same constant pass.
+
+    Non-finite values (a seed that raised is one: give NaN) are never dropped; each is as bad as
+    can be, +inf too. A sample with such values has an order but no scale, so every `test` is then
+    the exact rank test with ties given to the null hypothesis (`doubtful_rank_pvalues`). With
+    `on_nonfinite="test"`, where one may turn up at any time, that test judges from the start.
+    Hence replacing a finite candidate value by NaN never raises `p_harm`, lowers `p_safe` or
+    `p_better`, or makes a verdict greener.
+
+    `linked` samples (`seed_linked`) are tested in place of the raw ones, in metric units and with
+    their own classical t-test, while all values are finite.
+
+    Raises ValueError for a bad margin, level, test, policy or sample, naming it.
+    """
+    require_choice("test", test, get_args(ComparisonTest))
+    alpha = _level("alpha", alpha)
+    question = _Question(
+        higher_is_better=bool(higher_is_better),
+        alpha=alpha,
+        beta=alpha if beta is None else _level("beta", beta),
+        test=test,
+        on_nonfinite=on_nonfinite,
+        margin=parse_margin(margin),
+    )
+    return _answer(question, _sides(baseline, candidate, question, linked))
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is asked of two samples."""
+
+    higher_is_better: bool
+    alpha: float
+    beta: float
+    test: ComparisonTest
+    on_nonfinite: OnNonfinite
+    margin: Margin
+
+    @property
+    def sign(self) -> float:
+        """What a value is multiplied with so that higher is better."""
+        return 1.0 if self.higher_is_better else -1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """Both samples as recorded, their failures, and how they are to be tested."""
+
+    baseline: FloatArray
+    candidate: FloatArray
+    failures: FailureTestResult
+    #: By order alone: a value is non-finite, or may be.
+    by_order: bool
+    linked: LinkedSamples | None
+
+    def tested(self) -> tuple[FloatArray, FloatArray]:
+        """The samples that the test sees."""
+        if self.linked is None:
+            return self.baseline, self.candidate
+        return np.array(self.linked.baseline), np.array(self.linked.candidate)
+
+
+def _sides(
+    baseline: ArrayLike, candidate: ArrayLike, question: _Question, linked: LinkedSamples | None
+) -> _Sides:
+    baseline, candidate = as_sample(baseline, "baseline"), as_sample(candidate, "candidate")
+    if question.test == "paired":
+        require_pairs(baseline, candidate)
+    failures = failure_test(
+        failed_baseline=int(np.count_nonzero(~np.isfinite(baseline))),
+        n_baseline=baseline.size,
+        failed_candidate=int(np.count_nonzero(~np.isfinite(candidate))),
+        n_candidate=candidate.size,
+        alpha=question.alpha,
+        on_nonfinite=question.on_nonfinite,
+    )
+    any_failed = failures.failed_baseline or failures.failed_candidate
+    by_order = bool(any_failed) or question.on_nonfinite == "test"
+    return _Sides(baseline, candidate, failures, by_order, None if by_order else linked)
+
+
+def _answer(question: _Question, sides: _Sides) -> Comparison:
+    test: ComparisonTest = question.test
+    if sides.by_order:
+        test = "rank"
+    elif sides.linked is not None:
+        test = sides.linked.test
+    baseline, candidate = sides.tested()
+    detectable = detectable_loss(
+        baseline, candidate, question.alpha, test, linked=sides.linked is not None
+    )
+    margin = question.margin.resolve(sides.baseline, detectable)
+    evidence = _evidence(question, sides, test, margin)
+    attainable = smallest_p(baseline.size, candidate.size, test)
+    kind = test if test in ("student", "paired") else "welch"
+    difference = mean_difference(baseline, candidate, kind)
+    return Comparison(
+        verdict=_verdict(question, sides.failures, evidence),
+        reasons=_reasons(sides, attainable, question.alpha),
+        p_harm=evidence.harm,
+        p_safe=evidence.safe,
+        p_better=evidence.better,
+        p_failures=sides.failures.pvalue,
+        difference=difference.value,
+        interval=difference.interval(INTERVAL_LEVEL),
+        interval_level=INTERVAL_LEVEL,
+        margin=margin,
+        detectable=detectable,
+        smallest_p=attainable,
+        alpha=question.alpha,
+        beta=question.beta,
+        test=test,
+        theta=None if sides.linked is None else sides.linked.theta,
+        statistic=_statistic(question, sides, test, difference),
+        welch=t_test(sides.baseline, sides.candidate, kind="welch"),
+        higher_is_better=question.higher_is_better,
+        n_baseline=sides.baseline.size,
+        n_candidate=sides.candidate.size,
+        failed_baseline=sides.failures.failed_baseline,
+        failed_candidate=sides.failures.failed_candidate,
+        mean_baseline=mean(sides.baseline),
+        mean_candidate=mean(sides.candidate),
+        sd_baseline=sd(sides.baseline),
+        sd_candidate=sd(sides.candidate),
+    )
+
+
+def _evidence(question: _Question, sides: _Sides, test: ComparisonTest, margin: float) -> Evidence:
+    if sides.failures.rule in ("all", "any"):
+        return CERTAIN_HARM
+    baseline, candidate = (question.sign * side for side in sides.tested())
+    if sides.by_order:
+        return gather_evidence_by_order(worst_end(baseline), worst_end(candidate), margin)
+    return gather_evidence(baseline, candidate, margin, test)
+
+
+def _verdict(
+    question: _Question, failures: FailureTestResult, evidence: Evidence
+) -> ComparisonVerdict:
+    if failures.diverged:
+        return "diverged"
+    safe = evidence.safe <= question.beta
+    if evidence.harm <= question.alpha:
+        return "minor" if safe else "regression"
+    if not safe:
+        return "inconclusive"
+    return "improvement" if evidence.better <= question.alpha else "pass"
+
+
+def _reasons(sides: _Sides, attainable: float, alpha: float) -> tuple[str, ...]:
+    reasons = []
+    if sides.failures.diverged:
+        reasons.append(sides.failures.reason)
+    elif sides.failures.failed_baseline or sides.failures.failed_candidate:
+        reasons.append("non-finite values have a rank but no size: judged by the exact rank test")
+    if attainable > alpha:
+        reasons.append(
+            f"the smallest p-value that so few seeds can give is {attainable:.3g}, "
+            f"above alpha = {alpha:.3g}: no loss can be shown, run more seeds or record more"
+        )
+    return tuple(reasons)
+
+
+def _statistic(
+    question: _Question, sides: _Sides, test: ComparisonTest, difference: MeanDifference
+) -> float:
+    if test == "rank":
+        baseline, candidate = (
+            question.sign * worst_end(question.sign * side) for side in sides.tested()
+        )
+        return mann_whitney_u(baseline, candidate)
+    if test == "robust-t":
+        return robust_difference(*sides.tested()).statistic
+    return difference.statistic
+
+
+def _level(name: str, value: float) -> float:
+    if not 0 < value < 1:
+        raise ValueError(f"{name}={value!r} is not a probability; allowed is 0 < {name} < 1")
+    return float(value)

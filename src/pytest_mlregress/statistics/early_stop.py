@@ -1,0 +1,223 @@
+"""The verdict of a group-sequential check, look by look.
+
+`plan_check` fixes everything before the first seed; `SequentialCheck.follow` is then all that is
+ever asked. The plugin and the calibration suite call the same functions. A look uses the first n
+seeds by number: which seed arrived first changes nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import ndtr, ndtri
+
+from pytest_mlregress.statistics.comparison import Comparison, compare
+from pytest_mlregress.statistics.evidence import ComparisonTest
+from pytest_mlregress.statistics.failures import OnNonfinite
+from pytest_mlregress.statistics.margins import MarginLike, parse_margin
+from pytest_mlregress.statistics.power import (
+    DETECTION_POWER,
+    design_for_margin,
+    design_for_power,
+)
+from pytest_mlregress.statistics.samples import as_sample, sd, winsorise, winsorised_pair
+from pytest_mlregress.statistics.sequential import SequentialDesign
+
+#: What a look decides. `inconclusive` is possible at the last look only.
+Action: TypeAlias = Literal["continue", "reject", "accept", "inconclusive"]
+
+#: The tests whose p-values the boundaries hold for, because they are exact for any few seeds.
+SEQUENTIAL_TESTS: Final[tuple[ComparisonTest, ...]] = ("robust-t", "rank")
+
+
+@dataclass(frozen=True, slots=True)
+class LookDecision:
+    """What one look decided, and on which figures.
+
+    `z` is Phi^-1(1 - p of harm), infinite where p is 0 or 1; `reject` and `accept` are the
+    look's boundaries. `harm_shown` tells whether this look or an earlier one crossed the first;
+    `better_shown` whether an accepted candidate is better than its baseline by the same boundary.
+    `estimated_loss` is in metric units, positive when the candidate is worse, and infinite where a
+    value is non-finite.
+    """
+
+    n_seeds: int
+    action: Action
+    z: float
+    reject: float
+    accept: float
+    harm_shown: bool
+    better_shown: bool
+    estimated_loss: float
+    comparison: Comparison
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SequentialCheck:
+    """One metric's check as it was fixed before its first seed.
+
+    `margin` is absolute, in metric units; `fixed_margin` tells that the user gave it.
+    """
+
+    design: SequentialDesign
+    margin: float
+    fixed_margin: bool
+    higher_is_better: bool
+    alpha: float
+    beta: float
+    test: ComparisonTest
+    on_nonfinite: OnNonfinite
+
+    def follow(self, baseline: ArrayLike, candidate: ArrayLike) -> tuple[LookDecision, ...]:
+        """The decisions of all looks that `candidate` reaches, until one ends the check.
+
+        `candidate` holds the values of the first seeds by number, without a gap, shape (m,) with
+        any m >= 1; seeds beyond the deciding look are not looked at. Empty before the first look.
+        """
+        base, values = as_sample(baseline, "baseline"), as_sample(candidate, "candidate")
+        decisions: list[LookDecision] = []
+        harm_shown = False
+        for look, n in enumerate(self.design.looks):
+            if n > values.size:
+                break
+            decision = decide_at_look(look, base, values[:n], check=self, harm_shown=harm_shown)
+            decisions.append(decision)
+            harm_shown = decision.harm_shown
+            if decision.action != "continue":
+                break
+        return tuple(decisions)
+
+
+def plan_check(
+    baseline: ArrayLike,
+    looks: Sequence[int],
+    *,
+    higher_is_better: bool,
+    margin: MarginLike = "auto",
+    alpha: float = 0.05,
+    test: ComparisonTest = "robust-t",
+    on_nonfinite: OnNonfinite = "fail",
+) -> SequentialCheck:
+    """Fix the design of a check from its baseline, shape (n_b,), and the looks.
+
+    With `margin="auto"` the margin is the loss that the design detects with 90 % power, in the
+    baseline's winsorised standard deviations. A fixed margin is turned into those. A baseline
+    without spread has no such unit: it gets the automatic design, and a margin of 0 if none is
+    fixed. Raises ValueError for a bad value, and for several looks with a test whose p-values
+    these boundaries do not hold for.
+    """
+    base = as_sample(baseline, "baseline")
+    if len(looks) > 1 and test not in SEQUENTIAL_TESTS:
+        raise ValueError(
+            f"test={test!r} cannot stop early: its p-values are not exact for few seeds; allowed "
+            f"are {' and '.join(SEQUENTIAL_TESTS)}, or a single look at all seeds"
+        )
+    finite = base[np.isfinite(base)]
+    spread = sd(winsorise(finite)) if finite.size > 1 else math.inf
+    automatic, detectable = design_for_power(looks, n_baseline=base.size, alpha=alpha)
+    absolute = parse_margin(margin).resolve(base, detectable * spread if spread > 0.0 else 0.0)
+    fixed = parse_margin(margin).kind != "auto" and math.isfinite(absolute) and absolute > 0.0
+    design = automatic
+    if fixed and 0.0 < spread < math.inf:
+        design = design_for_margin(
+            looks, n_baseline=base.size, alpha=alpha, margin_sd=absolute / spread
+        )
+    return SequentialCheck(
+        design=design,
+        margin=absolute,
+        fixed_margin=fixed,
+        higher_is_better=higher_is_better,
+        alpha=alpha,
+        beta=1.0 - DETECTION_POWER,
+        test=test,
+        on_nonfinite=on_nonfinite,
+    )
+
+
+def decide_at_look(
+    look: int,
+    baseline: ArrayLike,
+    candidate: ArrayLike,
+    *,
+    check: SequentialCheck,
+    harm_shown: bool = False,
+) -> LookDecision:
+    """Decide the look of that index from the first `check.design.looks[look]` candidate values.
+
+    Harm is shown when z reaches the rejection boundary, now or at an earlier look (`harm_shown`).
+    With an automatic margin that ends the check. With a fixed one it does so before the last look
+    only if the estimated loss is at least the margin; otherwise the loss may still turn out to be
+    real but smaller than what matters, and the check goes on. Acceptance always ends it. At the
+    last look harm means rejection, unless a loss of the margin is excluded at level beta; no harm
+    means acceptance, unless a fixed margin is not excluded.
+
+    A divergence (see `failure_test`) rejects at once. Raises ValueError where the number of
+    candidate values is not that of the look.
+    """
+    base, values = as_sample(baseline, "baseline"), as_sample(candidate, "candidate")
+    design = check.design
+    if values.size != design.looks[look]:
+        raise ValueError(
+            f"look {look} takes the first {design.looks[look]} seeds; got {values.size} values"
+        )
+    comparison = compare(
+        base,
+        values,
+        higher_is_better=check.higher_is_better,
+        margin=check.margin if math.isfinite(check.margin) else "auto",
+        alpha=check.alpha,
+        beta=check.beta,
+        test=check.test,
+        on_nonfinite=check.on_nonfinite,
+    )
+    z = -float(ndtri(comparison.p_harm))
+    shown = harm_shown or z >= design.reject[look]
+    loss = _estimated_loss(base, values, check.higher_is_better)
+    action = _action(look, z, shown, loss, comparison, check)
+    better = comparison.p_better <= float(ndtr(-design.reject[look]))
+    return LookDecision(
+        n_seeds=values.size,
+        action=action,
+        z=z,
+        reject=design.reject[look],
+        accept=design.accept[look],
+        harm_shown=shown,
+        better_shown=action == "accept" and better,
+        estimated_loss=loss,
+        comparison=comparison,
+    )
+
+
+def _action(
+    look: int, z: float, shown: bool, loss: float, comparison: Comparison, check: SequentialCheck
+) -> Action:
+    design = check.design
+    last = look == len(design.looks) - 1
+    if comparison.verdict == "diverged":
+        return "reject"
+    if shown and not check.fixed_margin:
+        return "reject"
+    if shown and last:
+        return "accept" if comparison.p_safe <= check.beta else "reject"
+    if shown and loss >= check.margin:
+        return "reject"
+    if last and check.fixed_margin and comparison.p_safe > check.beta:
+        return "inconclusive"
+    # Harm shown now cannot be acceptance now, even where the two boundaries meet.
+    if (z <= design.accept[look] and z < design.reject[look]) or last:
+        return "accept"
+    return "continue"
+
+
+def _estimated_loss(baseline: np.ndarray, candidate: np.ndarray, higher_is_better: bool) -> float:
+    """The difference of the means that the test compares: winsorised together."""
+    if not (np.isfinite(baseline).all() and np.isfinite(candidate).all()):
+        return math.inf
+    before, after = winsorised_pair(baseline, candidate)
+    difference = float(before.mean() - after.mean())
+    return difference if higher_is_better else -difference

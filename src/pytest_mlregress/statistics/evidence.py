@@ -1,0 +1,135 @@
+"""Evidence of harm, of safety and of improvement: the one-sided tests behind a comparison."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import comb
+from typing import Final, Literal, TypeAlias
+
+import numpy as np
+
+from pytest_mlregress.statistics.permutation import smallest_attainable_p, welch_permutation_test
+from pytest_mlregress.statistics.rank import doubtful_rank_pvalues, rank_pvalues
+from pytest_mlregress.statistics.samples import FloatArray, winsorised_pair
+from pytest_mlregress.statistics.t_tests import mean_difference
+from pytest_mlregress.statistics.tails import Tails
+
+#: The tests that can judge a comparison.
+ComparisonTest: TypeAlias = Literal["robust-t", "welch", "student", "paired", "rank"]
+
+#: Relative difference of two metric values that is rounding.
+SAME_VALUE: Final = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """p-values for: the candidate is worse; a loss of the margin is excluded; it is better."""
+
+    harm: float
+    safe: float
+    better: float
+
+
+#: What a failure rule says: harm for certain, and nothing in favour.
+CERTAIN_HARM: Final = Evidence(harm=0.0, safe=1.0, better=1.0)
+
+#: What two samples of one and the same value say.
+NO_DIFFERENCE: Final = Evidence(harm=1.0, safe=0.0, better=1.0)
+
+
+def gather_evidence(
+    baseline: FloatArray, candidate: FloatArray, margin: float, test: ComparisonTest
+) -> Evidence:
+    """Run both one-sided tests on samples of shapes (n_b,) and (n_c,), higher being better.
+
+    Safety is the test for a higher candidate after adding the margin to it. An infinite margin
+    excludes nothing. Two samples that are one constant show no harm and are safe at any margin.
+    """
+    if _one_constant(baseline, candidate):
+        return NO_DIFFERENCE
+    granted = _granted(baseline, candidate, margin)
+    harm, safety = _tails(baseline, [candidate, granted], test)
+    return _evidence(harm, safety, margin)
+
+
+def gather_evidence_by_order(
+    baseline: FloatArray, candidate: FloatArray, margin: float
+) -> Evidence:
+    """The same from the order alone, ties given to the null: for values at the worst end, -inf."""
+    if _one_constant(baseline, candidate):
+        return NO_DIFFERENCE
+    harm = doubtful_rank_pvalues(baseline, candidate)
+    safety = doubtful_rank_pvalues(baseline, _granted(baseline, candidate, margin))
+    return _evidence(harm, safety, margin)
+
+
+def smallest_p(n_baseline: int, n_candidate: int, test: ComparisonTest) -> float:
+    """The smallest one-sided p-value that a test can give; 1 where it needs a second seed."""
+    if test == "robust-t":
+        return smallest_attainable_p(n_baseline, n_candidate)
+    if test == "rank":
+        return 1 / comb(n_baseline + n_candidate, n_candidate)
+    if test == "student":
+        return 1.0 if n_baseline + n_candidate < 3 else 0.0
+    return 1.0 if min(n_baseline, n_candidate) < 2 else 0.0
+
+
+def _granted(baseline: FloatArray, candidate: FloatArray, margin: float) -> FloatArray:
+    """The candidate with the margin added to it; as it is where the margin is not finite.
+
+    A sum that differs from a baseline value by rounding alone, as 0.1 + 0.2 does from 0.3, becomes
+    that value, so that ranks see the tie.
+    """
+    if not np.isfinite(margin):
+        return candidate
+    granted = candidate + margin
+    same = np.isclose(granted[:, None], baseline[None, :], rtol=SAME_VALUE, atol=0.0)
+    return np.where(same.any(axis=1), baseline[same.argmax(axis=1)], granted)
+
+
+def _one_constant(baseline: FloatArray, candidate: FloatArray) -> bool:
+    return bool(baseline.min() == baseline.max() == candidate.min() == candidate.max())
+
+
+def _evidence(harm: Tails, safety: Tails, margin: float) -> Evidence:
+    return Evidence(harm.less, safety.greater if np.isfinite(margin) else 1.0, harm.greater)
+
+
+def _tails(baseline: FloatArray, candidates: list[FloatArray], test: ComparisonTest) -> list[Tails]:
+    """The tails of one test for several candidates of one size."""
+    if test == "rank":
+        return [rank_pvalues(baseline, candidate) for candidate in candidates]
+    if test == "robust-t":
+        return _robust_tails(baseline, candidates)
+    return [_classical_tails(baseline, candidate, test) for candidate in candidates]
+
+
+def _robust_tails(baseline: FloatArray, candidates: list[FloatArray]) -> list[Tails]:
+    return welch_permutation_test([winsorised_pair(baseline, c) for c in candidates])
+
+
+def _classical_tails(
+    baseline: FloatArray,
+    candidate: FloatArray,
+    test: Literal["welch", "student", "paired"],
+) -> Tails:
+    """Those of a t distribution, or without any spread, where t is infinite, of an exact test.
+
+    1 where the test is not defined, with a single seed: no evidence of anything.
+    """
+    difference = mean_difference(baseline, candidate, test)
+    if difference.standard_error == 0 and test == "paired":
+        return _constant_sign_tails(difference.value, baseline.size)
+    if difference.standard_error == 0:
+        return _robust_tails(baseline, [candidate])[0]
+    if np.isnan(difference.statistic):
+        return Tails(1.0, 1.0)
+    return Tails(difference.pvalue("less"), difference.pvalue("greater"))
+
+
+def _constant_sign_tails(difference: float, n_pairs: int) -> Tails:
+    """The sign-flip test of pairs that all differ by the same amount."""
+    if difference == 0:
+        return Tails(1.0, 1.0)
+    all_of_one_sign = 0.5**n_pairs
+    return Tails(all_of_one_sign, 1.0) if difference < 0 else Tails(1.0, all_of_one_sign)

@@ -1,0 +1,151 @@
+"""The margin: the smallest loss that matters, and the smallest one that can be seen."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, Literal, TypeAlias
+
+import numpy as np
+from scipy import special
+
+from pytest_mlregress.statistics.evidence import ComparisonTest, smallest_p
+from pytest_mlregress.statistics.power import DETECTION_POWER, attainable_level, effective_df
+from pytest_mlregress.statistics.samples import LARGEST, FloatArray, mean, sd, winsorise
+from pytest_mlregress.statistics.t_tests import mean_difference
+
+#: As a user writes it: 0.01, "1%", "1sd" or "auto".
+MarginLike: TypeAlias = float | str
+
+_NUMBER_AND_UNIT: Final = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(%|sd)\s*", re.IGNORECASE)
+
+_ALLOWED: Final = (
+    'an absolute loss in metric units (0.01), a share of the baseline mean ("1%"), '
+    'a number of baseline standard deviations ("1sd"), or "auto"; none of them negative'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """A parsed margin; `amount` is in metric units, a fraction, or standard deviations."""
+
+    kind: Literal["absolute", "relative", "sd", "auto"]
+    amount: float = 0.0
+
+    def resolve(self, baseline: FloatArray, detectable: float) -> float:
+        """The margin in metric units, from the finite values of a baseline of shape (n,).
+
+        `"1%"` is of the absolute baseline mean, `"1sd"` of the plain standard deviation (ddof 1),
+        `"auto"` is `detectable`. NaN where a baseline has too few finite values for it.
+        """
+        if self.kind == "absolute":
+            return self.amount
+        if self.kind == "auto":
+            return detectable
+        finite = baseline[np.isfinite(baseline)]
+        if self.kind == "relative":
+            return self.amount * abs(mean(finite)) if finite.size else math.nan
+        return self.amount * sd(finite)
+
+
+def parse_margin(margin: MarginLike) -> Margin:
+    """Read a margin as a user writes it.
+
+    Raises ValueError, naming the value and what is allowed, for anything else: a negative or
+    non-finite number, a boolean, an unknown unit.
+    """
+    if isinstance(margin, str) and margin.strip().lower() == "auto":
+        return Margin("auto")
+    if isinstance(margin, str) and (match := _NUMBER_AND_UNIT.fullmatch(margin)):
+        amount = float(match[1])
+        parsed = Margin("relative", amount / 100) if match[2] == "%" else Margin("sd", amount)
+    elif isinstance(margin, int | float | np.integer | np.floating):
+        parsed = Margin("absolute", _as_float(margin))
+    else:
+        parsed = None
+    if parsed is None or isinstance(margin, bool) or not 0 <= parsed.amount <= LARGEST:
+        raise ValueError(f"margin={margin!r} is not a margin; allowed is {_ALLOWED}")
+    return parsed
+
+
+def _as_float(number: float | np.integer | np.floating) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf
+
+
+@lru_cache(maxsize=1024)
+def detectable_noncentrality(df: float, alpha: float, power: float = DETECTION_POWER) -> float:
+    """The true difference, in standard errors, that a one-sided t-test finds with a given power.
+
+    From the noncentral t distribution with `df` degrees of freedom at level `alpha`.
+    """
+    critical = special.stdtrit(df, 1 - alpha)
+    return float(special.nctdtrinc(df, 1 - power, critical))
+
+
+def detectable_loss(
+    baseline: FloatArray,
+    candidate: FloatArray,
+    alpha: float,
+    test: ComparisonTest,
+    *,
+    linked: bool = False,
+) -> float:
+    """The loss, in metric units, that so many seeds find with 90 % power at level `alpha`.
+
+    Infinite where no loss would be found: too few seeds for any p-value to reach `alpha`, or a
+    baseline of fewer than two finite values, which knows no spread. The spread is the baseline's
+    (winsorised where the test winsorises), so that no candidate moves its own yardstick; paired
+    and `linked` samples have that of their difference.
+    """
+    if smallest_p(baseline.size, candidate.size, test) > alpha:
+        return math.inf
+    if linked or test == "paired":
+        kind: Literal["welch", "paired"] = "paired" if test == "paired" else "welch"
+        difference = mean_difference(baseline, candidate, kind)
+        if not difference.standard_error > 0:
+            return 0.0
+        return detectable_noncentrality(difference.df, alpha) * difference.standard_error
+    finite = baseline[np.isfinite(baseline)]
+    if finite.size < 2:
+        return math.inf
+    spread = sd(winsorise(finite)) if test in ("robust-t", "rank") else sd(finite)
+    return spread * detectable_in_sd(baseline.size, candidate.size, alpha, test)
+
+
+def detectable_in_sd(
+    n_baseline: int,
+    n_candidate: int,
+    alpha: float,
+    test: ComparisonTest = "robust-t",
+    power: float = DETECTION_POWER,
+) -> float:
+    """The loss that two independent normal samples show with a given power, in their SDs.
+
+    `student` and `welch` have the degrees of freedom of their names, `robust-t` and `rank` those
+    of `effective_df` at the largest p-value that counts. Infinite where no loss would be found.
+    """
+    student_df = n_baseline + n_candidate - 2
+    if smallest_p(n_baseline, n_candidate, test) > alpha or student_df < 1:
+        return math.inf
+    level = alpha
+    if test == "student":
+        df = float(student_df)
+    elif test == "welch":
+        df = _welch_df(n_baseline, n_candidate)
+    else:
+        level = attainable_level(alpha, n_baseline, n_candidate)
+        df = effective_df(n_baseline, n_candidate, level)
+    noncentrality = detectable_noncentrality(df, level, power)
+    return noncentrality * math.sqrt(1 / n_baseline + 1 / n_candidate)
+
+
+def _welch_df(n_baseline: int, n_candidate: int) -> float:
+    """Welch's degrees of freedom for equal variances."""
+    baseline, candidate = 1 / n_baseline, 1 / n_candidate
+    parts = baseline**2 / (n_baseline - 1) + candidate**2 / (n_candidate - 1)
+    return (baseline + candidate) ** 2 / parts

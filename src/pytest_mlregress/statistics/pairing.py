@@ -1,0 +1,161 @@
+"""Matched seeds: the seed-linked Welch test, and what earlier runs say about its weight.
+
+A small change keeps the seeds of both sides correlated: a lucky initialisation stays lucky. The
+seed-linked test subtracts what the baseline's own seed predicts, theta times its value, from each
+candidate value. theta is fixed from earlier runs, never from the run being judged.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+
+#: When earlier runs are evidence enough to link seeds.
+LEAST_RHO: Final = 0.5
+LEAST_PAIRS: Final = 10
+LEAST_COMMITS: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedSamples:
+    """Two independent samples whose means differ by the seed-linked estimate of the change.
+
+    `test` is the classical t-test that compares them. `weight` is what each matched baseline
+    value is multiplied with before it is subtracted.
+    """
+
+    baseline: tuple[float, ...]
+    candidate: tuple[float, ...]
+    test: Literal["welch", "paired"]
+    theta: float
+    weight: float
+
+
+def seed_linked(
+    baseline_by_seed: Mapping[int, float], candidate_by_seed: Mapping[int, float], theta: float
+) -> LinkedSamples:
+    """The samples x_i = c_i - w b_i over matched seeds and y_j = (1 - w) b_j over the other ones.
+
+    The difference of their means is that of c_i - theta b_i (matched seeds) and (1 - theta) b_j
+    (all baseline seeds). There the matched seeds stand on both sides, and the two are independent
+    only if the correlation is theta today as well. Moving the matched part of the second mean to
+    the first, which makes the weight w = theta + (1 - theta) n_matched / n_baseline, gives the
+    same difference from disjoint seeds, so that Welch's test holds its level at any correlation.
+
+    With theta = 1, or fewer than two unmatched baseline seeds, w is 1 and the test is the paired
+    t-test: y is then 0 for each pair. Raises ValueError for a theta outside [0, 1], a non-finite
+    value, a candidate seed that the baseline lacks, or fewer than two matched seeds.
+    """
+    _check_linkable(baseline_by_seed, candidate_by_seed, theta)
+    matched = sorted(candidate_by_seed)
+    others = sorted(baseline_by_seed.keys() - candidate_by_seed.keys())
+    weight = theta + (1 - theta) * len(matched) / len(baseline_by_seed)
+    if theta == 1 or len(others) < 2:
+        weight = 1.0
+    linked = tuple(
+        float(candidate_by_seed[seed] - weight * baseline_by_seed[seed]) for seed in matched
+    )
+    if weight == 1:
+        return LinkedSamples((0.0,) * len(matched), linked, "paired", theta, weight)
+    rest = tuple(float((1 - weight) * baseline_by_seed[seed]) for seed in others)
+    return LinkedSamples(rest, linked, "welch", theta, weight)
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierRun:
+    """The (baseline, candidate) values of the matched seeds of one earlier run, and its commit."""
+
+    commit: str
+    pairs: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkEstimate:
+    """What earlier runs say about pairing; `reason` tells why they are not `eligible`."""
+
+    rho: float
+    theta: float
+    n_pairs: int
+    n_commits: int
+    eligible: bool
+    reason: str
+
+
+def estimate_theta(history: Sequence[EarlierRun]) -> LinkEstimate:
+    """Correlation and regression weight of matched seeds within earlier runs.
+
+    Each run is centred on its own means, so that the changes themselves do not count as
+    correlation; runs then pool their sums of squares. theta is the slope of candidate on baseline
+    values, clipped to [0, 1]. Pairs with a non-finite value and runs of a single pair teach
+    nothing and are left out. Pairing is eligible at a rho of at least 0.5 from at least 10 pairs
+    of at least 2 commits.
+    """
+    runs = [(run.commit, _finite_pairs(run)) for run in history]
+    runs = [(commit, pairs) for commit, pairs in runs if len(pairs) > 1]
+    n_pairs, n_commits = sum(len(pairs) for _, pairs in runs), len({commit for commit, _ in runs})
+    rho, slope = _pooled_correlation([pairs for _, pairs in runs])
+    reason = ""
+    if n_pairs < LEAST_PAIRS:
+        reason = f"{n_pairs} matched seeds in earlier runs, {LEAST_PAIRS} needed"
+    elif n_commits < LEAST_COMMITS:
+        reason = f"{n_commits} commit in earlier runs, {LEAST_COMMITS} needed"
+    elif rho < LEAST_RHO:
+        reason = f"correlation {rho:.2f} of matched seeds in earlier runs, {LEAST_RHO} needed"
+    theta = min(1.0, max(0.0, slope))
+    return LinkEstimate(rho, theta, n_pairs, n_commits, not reason, reason)
+
+
+def equivalent_seeds(n_baseline: int, n_candidate: int, *, theta: float, rho: float) -> float:
+    """The number of unpaired candidate seeds that tell as much as `n_candidate` linked ones.
+
+    The baseline is imagined to grow in proportion. Below `n_candidate`, pairing loses. Infinite
+    for perfectly correlated seeds. All `n_candidate` seeds are matched; raises ValueError where
+    the baseline has fewer.
+    """
+    if not 1 <= n_candidate <= n_baseline:
+        raise ValueError(
+            f"{n_candidate} linked seeds of {n_baseline} baseline seeds; "
+            "allowed is at least 1 and no more than the baseline has"
+        )
+    weight = theta + (1 - theta) * n_candidate / n_baseline
+    linked = (1 - 2 * rho * weight + weight**2) / n_candidate
+    if n_baseline > n_candidate:
+        linked += (1 - weight) ** 2 / (n_baseline - n_candidate)
+    unpaired = 1 / n_candidate + 1 / n_baseline
+    return n_candidate * unpaired / linked if linked > 0 else math.inf
+
+
+def _finite_pairs(run: EarlierRun) -> list[tuple[float, float]]:
+    return [pair for pair in run.pairs if math.isfinite(pair[0]) and math.isfinite(pair[1])]
+
+
+def _pooled_correlation(runs: Sequence[Sequence[tuple[float, float]]]) -> tuple[float, float]:
+    """Within-run correlation and slope; both 0 where a side does not vary."""
+    moments = np.zeros((2, 2))
+    for pairs in runs:
+        values = np.array(pairs, dtype=np.float64)
+        centred = values - values.mean(axis=0)
+        moments += centred.T @ centred
+    baseline, candidate, joint = moments[0, 0], moments[1, 1], moments[0, 1]
+    if baseline <= 0 or candidate <= 0:
+        return 0.0, 0.0
+    return float(joint / np.sqrt(baseline * candidate)), float(joint / baseline)
+
+
+def _check_linkable(
+    baseline_by_seed: Mapping[int, float], candidate_by_seed: Mapping[int, float], theta: float
+) -> None:
+    if not 0 <= theta <= 1:
+        raise ValueError(f"theta={theta!r}; allowed is 0 <= theta <= 1")
+    missing = sorted(candidate_by_seed.keys() - baseline_by_seed.keys())
+    if missing:
+        raise ValueError(f"seeds {missing} have no baseline value to be linked with")
+    if len(candidate_by_seed) < 2:
+        raise ValueError(f"{len(candidate_by_seed)} matched seed; linking needs at least 2")
+    values = [*baseline_by_seed.values(), *candidate_by_seed.values()]
+    if not all(math.isfinite(value) for value in values):
+        raise ValueError("a non-finite value cannot be linked: compare the samples unpaired")

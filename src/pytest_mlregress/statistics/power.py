@@ -1,0 +1,185 @@
+"""Power of the robust t-test, fixed and sequential, from formulas: fast enough for collection.
+
+The permutation test of Welch's t has, on normal data, nearly the power of a t-test with a number of
+degrees of freedom between Welch's, which knows the small sample alone, and Student's: the more so
+the smaller the level, because a permutation p-value does not pay in full for the few seeds of the
+smaller side. With `effective_df` the power of sequential checks is within about 0.03 of simulation
+and their expected seeds within about 5 % (5 to 40 baseline seeds, 2 to 20 candidate seeds, alpha
+0.05 to 0.001). `rehearsal` simulates the test itself where more is wanted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Final
+
+from scipy.optimize import brentq
+from scipy.special import nctdtr, ndtr, ndtri, stdtrit
+
+from pytest_mlregress.statistics.permutation import smallest_attainable_p
+from pytest_mlregress.statistics.sequential import (
+    SequentialDesign,
+    margin_for_power,
+    operating_characteristics,
+    sequential_design,
+)
+
+#: The power at which a loss counts as detectable.
+DETECTION_POWER: Final = 0.9
+
+# A boundary that no trial comes near, on the scale of z.
+_UNREACHABLE: Final = 60.0
+
+
+def effective_df(n_baseline: int, n_candidate: int, level: float) -> float:
+    """Degrees of freedom of the t-test with the power of the robust one at `level`.
+
+    The two constants were fitted to simulations; see the module's docstring.
+    """
+    student_df = float(max(n_baseline + n_candidate - 2, 1))
+    if min(n_baseline, n_candidate) < 2:
+        return student_df
+    parts = 1.0 / n_baseline, 1.0 / n_candidate
+    welch_df = sum(parts) ** 2 / (
+        parts[0] ** 2 / (n_baseline - 1) + parts[1] ** 2 / (n_candidate - 1)
+    )
+    gain = 0.5 + 1.4 * max(0.0, -math.log(level) - 1.8)
+    return welch_df + gain * (1.0 - welch_df / student_df)
+
+
+def attainable_level(p: float, n_baseline: int, n_candidate: int) -> float:
+    """The largest p-value of a permutation test of these sizes that is not above `p`; maybe 0."""
+    step = smallest_attainable_p(n_baseline, n_candidate)
+    return math.floor(p / step * (1.0 + 1e-9)) * step
+
+
+def _noncentral_t(value: float, df: float, drift: float) -> float:
+    """The distribution function of noncentral t.
+
+    scipy's is NaN far out in the tails; there the normal approximation of Johnson and Welch
+    (Biometrika 31, 1940) serves, which is as good as 0 or 1.
+    """
+    below = float(nctdtr(df, drift, value))
+    if math.isnan(below):
+        below = float(ndtr((value - drift) / math.sqrt(1.0 + value * value / (2.0 * df))))
+    return below
+
+
+def fixed_power(loss_sd: float, *, n_baseline: int, n_candidate: int, alpha: float) -> float:
+    """The chance that all seeds at once show a loss of so many standard deviations at `alpha`."""
+    level = attainable_level(alpha, n_baseline, n_candidate)
+    if level <= 0.0:
+        return 0.0
+    df = effective_df(n_baseline, n_candidate, level)
+    drift = loss_sd / math.sqrt(1.0 / n_baseline + 1.0 / n_candidate)
+    return 1.0 - _noncentral_t(-float(stdtrit(df, level)), df, drift) if drift else level
+
+
+def sequential_power(
+    design: SequentialDesign, loss_sd: float, *, n_baseline: int
+) -> tuple[float, float]:
+    """(probability of rejection, expected candidate seeds) of the robust t-test under a design.
+
+    The boundaries are moved to where the normal score process crosses them as often as the t-test
+    does, look by look; the correlation between looks is left as it is.
+    """
+    reject, accept = [], []
+    for n, information, high, low in zip(
+        design.looks, design.information, design.reject, design.accept, strict=True
+    ):
+        drift = loss_sd * math.sqrt(information)
+        at_most = attainable_level(float(ndtr(-high)), n_baseline, n)
+        # Acceptance takes p-values from the boundary on, rejection those up to it.
+        more_than = attainable_level(float(ndtr(-low)) * (1.0 - 1e-6), n_baseline, n)
+        reject.append(_moved(at_most, drift, n_baseline, n))
+        accept.append(reject[-1] if low == high else _moved(more_than, drift, n_baseline, n))
+    moved = replace(design, reject=tuple(reject), accept=tuple(accept))
+    return operating_characteristics(moved, loss_sd)
+
+
+def design_for_power(
+    looks: Sequence[int], *, n_baseline: int, alpha: float, power: float = DETECTION_POWER
+) -> tuple[SequentialDesign, float]:
+    """The design for `margin="auto"`, and the loss in standard deviations that it detects.
+
+    The design is the one whose normal approximation has that power at its own margin; the loss is
+    larger than that margin, by what the t-test costs with so few seeds. It is infinite where no
+    p-value of the last look can reach its boundary.
+    """
+    spent = spendable_alpha(alpha, len(looks))
+    design = sequential_design(
+        looks,
+        n_baseline=n_baseline,
+        alpha=spent,
+        beta=1.0 - power,
+        margin_sd=margin_for_power(looks, n_baseline=n_baseline, alpha=spent, power=power),
+    )
+    return design, detectable_loss(design, n_baseline=n_baseline, power=power)
+
+
+def design_for_margin(
+    looks: Sequence[int],
+    *,
+    n_baseline: int,
+    alpha: float,
+    margin_sd: float,
+    power: float = DETECTION_POWER,
+) -> SequentialDesign:
+    """The design for a margin that the user fixed, in standard deviations.
+
+    The margin enters the normal approximation smaller, by the same factor as in
+    `design_for_power`; so a margin equal to the automatic one gives the automatic design. An
+    infinite margin (a constant baseline) gives that too.
+    """
+    automatic, detectable = design_for_power(looks, n_baseline=n_baseline, alpha=alpha, power=power)
+    if not (math.isfinite(margin_sd) and math.isfinite(detectable)):
+        return automatic
+    spent = spendable_alpha(alpha, len(looks))
+    nominal = margin_for_power(looks, n_baseline=n_baseline, alpha=spent, power=power)
+    return sequential_design(
+        looks,
+        n_baseline=n_baseline,
+        alpha=spent,
+        beta=1.0 - power,
+        margin_sd=margin_sd * nominal / detectable,
+    )
+
+
+def spendable_alpha(alpha: float, looks: int) -> float:
+    """What a design may spend so that a sequence of t-tests keeps `alpha`.
+
+    Boundaries assume that z has independent increments. A t statistic estimates its own standard
+    error anew at each look, so that looks are less correlated than that and more checks cross a
+    boundary for the first time: simulated with normal seeds by up to 15 to 17 % at two or three
+    looks, by 36 % at five. A single look is exact and spends all.
+    """
+    excess = max(0.15, 0.12 * (looks - 2)) if looks > 1 else 0.0
+    return alpha / (1.0 + excess)
+
+
+@lru_cache(maxsize=256)
+def detectable_loss(design: SequentialDesign, *, n_baseline: int, power: float) -> float:
+    """The loss, in standard deviations, that a design rejects with `power`; maybe infinite."""
+
+    def excess(loss_sd: float) -> float:
+        return sequential_power(design, loss_sd, n_baseline=n_baseline)[0] - power
+
+    normal = (float(ndtri(power)) + max(design.reject[-1], 0.0)) / math.sqrt(design.information[-1])
+    largest = 8.0 * normal
+    if excess(largest) < 0.0:
+        return math.inf
+    return float(brentq(excess, 0.25 * normal, largest, xtol=1e-4 * normal))
+
+
+def _moved(level: float, drift: float, n_baseline: int, n_candidate: int) -> float:
+    """The z that a normal variable around `drift` exceeds as often as the t-test at `level`."""
+    if level <= 0.0:
+        return _UNREACHABLE
+    if drift == 0.0:
+        return float(-ndtri(level))
+    df = effective_df(n_baseline, n_candidate, level)
+    below = _noncentral_t(-float(stdtrit(df, level)), df, drift)
+    return drift + min(max(float(ndtri(below)), -_UNREACHABLE), _UNREACHABLE)

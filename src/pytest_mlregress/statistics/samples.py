@@ -1,0 +1,136 @@
+"""A sample: the finite and non-finite values of one metric over the seeds of one side."""
+
+from __future__ import annotations
+
+import math
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray: TypeAlias = NDArray[np.float64]
+
+#: Values beyond count as infinite.
+LARGEST = 1e300
+
+#: Winsorising limits of the robust test, in robust standard deviations around the median.
+WINSOR_LIMIT = 3.0
+
+#: Makes the median absolute deviation of a normal sample estimate its standard deviation.
+MAD_TO_SD = 1.4826
+
+#: Makes the interquartile range of a normal sample estimate its standard deviation.
+IQR_TO_SD = 1 / 1.349
+
+
+def as_sample(values: ArrayLike, name: str) -> FloatArray:
+    """The values of one side as a new one-dimensional float array of shape (n,), n >= 1.
+
+    Raises ValueError, naming `name`, where the values are not one-dimensional, empty or not
+    real numbers. NaN and infinities are values and stay; so far beyond any metric that sums would
+    overflow, at 1e300, a value counts as infinite.
+    """
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise ValueError(
+            f"{name} must be a flat sequence of numbers, one per seed; got shape {array.shape}"
+        )
+    if array.size == 0:
+        raise ValueError(f"{name} is empty: a comparison needs at least one seed on each side")
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must hold real numbers; got {array.dtype} in {array.tolist()!r}")
+    values = array.astype(np.float64)
+    return np.where(np.abs(values) > LARGEST, np.copysign(np.inf, values), values)
+
+
+def worst_end(oriented: FloatArray) -> FloatArray:
+    """The sample (higher is better) with every non-finite value at the bad end, as -inf.
+
+    That holds for +inf too: an accuracy of +inf is a broken computation, not a record.
+    """
+    return np.where(np.isfinite(oriented), oriented, -np.inf)
+
+
+def exponent_of(*samples: FloatArray) -> int:
+    """A power of two that scales all values to at most 1: exact, and safe to square after."""
+    return max(int(np.frexp(np.abs(values).max())[1]) for values in samples)
+
+
+def mean(values: FloatArray) -> float:
+    """The mean; exactly the common value of a constant sample; NaN with a non-finite value."""
+    if not np.isfinite(values).all():
+        return math.nan
+    if values.min() == values.max():
+        return float(values[0])
+    exponent = exponent_of(values)
+    return float(np.ldexp(np.ldexp(values, -exponent).mean(), exponent))
+
+
+def sum_of_squares(values: FloatArray) -> float:
+    """Sum of squared deviations from the mean; exactly 0 for a constant sample."""
+    if values.min() == values.max():
+        return 0.0
+    deviations = values - values.mean()
+    return float(deviations @ deviations)
+
+
+def sd(values: FloatArray) -> float:
+    """The standard deviation (ddof 1); NaN for a single or a non-finite value."""
+    if values.size < 2 or not np.isfinite(values).all():
+        return math.nan
+    exponent = exponent_of(values)
+    scaled = np.ldexp(values, -exponent)
+    return float(np.ldexp(math.sqrt(sum_of_squares(scaled) / (values.size - 1)), exponent))
+
+
+def median(values: FloatArray) -> float:
+    """The median of finite values of shape (n,), n >= 1."""
+    ordered = np.sort(values)
+    # Halving first keeps values near the largest double from overflowing.
+    return float(ordered[(ordered.size - 1) // 2] / 2 + ordered[ordered.size // 2] / 2)
+
+
+def robust_sd(values: FloatArray) -> float:
+    """A standard deviation that a few wild values cannot move: 1.4826 MAD, or IQR / 1.349.
+
+    The interquartile range serves where the median absolute deviation is 0 (more than half of the
+    values are equal); 0.0 where that is 0 too. `values` has shape (n,) and is finite.
+    """
+    mad = median(np.abs(values - median(values)))
+    if mad > 0:
+        return MAD_TO_SD * mad
+    lower, upper = np.percentile(values, (25, 75))
+    return float(upper - lower) * IQR_TO_SD
+
+
+def winsorise(pooled: FloatArray) -> FloatArray:
+    """The pooled sample of shape (n,), clipped at its median +- 3 robust standard deviations.
+
+    The limits depend on the pooled sample alone and not on which side a value came from, so a
+    permutation test on the clipped values is as exact as on the raw ones. Where the robust
+    standard deviation is 0 nothing is clipped. Infinities go to the limits, which are computed
+    from the finite values; without limits they go one range beyond the finite extreme. There is
+    no NaN.
+    """
+    finite = pooled[np.isfinite(pooled)]
+    if finite.size == 0:
+        return np.sign(pooled)
+    exponent = exponent_of(finite)
+    lower, upper = _winsor_limits(np.ldexp(finite, -exponent))
+    clipped = np.clip(np.ldexp(pooled, -exponent), lower, upper)
+    return np.asarray(np.ldexp(clipped, exponent))
+
+
+def _winsor_limits(finite: FloatArray) -> tuple[float, float]:
+    reach = WINSOR_LIMIT * robust_sd(finite)
+    if reach > 0:
+        return median(finite) - reach, median(finite) + reach
+    low, high = float(finite.min()), float(finite.max())
+    beyond = high - low or 1.0
+    return low - beyond, high + beyond
+
+
+def winsorised_pair(baseline: FloatArray, candidate: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Both samples, winsorised together."""
+    pooled = winsorise(np.concatenate((baseline, candidate)))
+    return pooled[: baseline.size], pooled[baseline.size :]

@@ -1,0 +1,246 @@
+"""Group-sequential designs: when a check may stop before its last seed, at known error rates.
+
+The baseline is finite and complete, the candidate grows: after n candidate seeds the standardised
+difference of means has information I = 1 / (1/n + 1/n_baseline), and the boundaries are spaced by
+it. Error is spent along t = I / I_last by the power family of Kim and DeMets (Biometrika 74, 1987):
+alpha t^1.5 to reject, little of it early, when a single odd seed weighs most; beta t^0.5 to accept,
+much of it early, because most changes change nothing. Acceptance is binding: the rejection
+boundaries are computed in its presence, and the last look decides one way or the other.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import ndtri
+
+from pytest_mlregress.statistics.score_process import everyone
+
+_ALPHA_POWER = 1.5
+_BETA_POWER = 0.5
+
+
+@dataclass(frozen=True)
+class SequentialDesign:
+    """Boundaries on z = Phi^-1(1 - p of harm), one entry per look, and what they achieve.
+
+    `looks` are numbers of candidate seeds. At look k the check is rejected (harm) when
+    z >= `reject[k]` and accepted when z <= `accept[k]`; the two meet at the last look at the
+    latest. They meet earlier where the margin is so large that an early look already decides; the
+    looks behind it are then never reached, and repeat its boundary.
+
+    `power` is the probability of rejecting a loss of the margin. The expected seeds are candidate
+    seeds, when nothing changed and at a loss of the margin.
+    """
+
+    looks: tuple[int, ...]
+    information: tuple[float, ...]
+    reject: tuple[float, ...]
+    accept: tuple[float, ...]
+    power: float
+    expected_seeds_unchanged: float
+    expected_seeds_at_margin: float
+
+
+def sequential_design(
+    looks: Sequence[int], *, n_baseline: int, alpha: float, beta: float, margin_sd: float
+) -> SequentialDesign:
+    """The design with the given looks that spends exactly `alpha`, and about `beta`.
+
+    `looks`: increasing numbers of candidate seeds. `n_baseline`: baseline seeds. `alpha`: the
+    one-sided chance to reject when nothing changed. `beta`: the chance to accept a loss of
+    `margin_sd` standard deviations; where the seeds do not suffice for it the last look keeps to
+    `alpha`, and `power` is less than 1 - beta (`margin_for_power` gives the margin they suffice
+    for).
+
+    Raises ValueError for looks that do not increase, or a value outside its range.
+    """
+    _open_unit("alpha", alpha)
+    _open_unit("beta", beta)
+    if not (math.isfinite(margin_sd) and margin_sd > 0.0):
+        raise ValueError(f"margin_sd is {margin_sd!r}; allowed is a finite number above 0")
+    return _design(
+        _checked_looks(looks),
+        _positive_integer("n_baseline", n_baseline),
+        float(alpha),
+        float(beta),
+        float(margin_sd),
+    )
+
+
+def margin_for_power(
+    looks: Sequence[int], *, n_baseline: int, alpha: float, power: float = 0.9
+) -> float:
+    """The smallest loss, in standard deviations, that the design detects with `power`.
+
+    The design is the one for that very margin, with beta = 1 - power.
+    Raises ValueError as `sequential_design` does, and unless alpha < power < 1.
+    """
+    _open_unit("alpha", alpha)
+    if not alpha < power < 1.0:
+        raise ValueError(f"power is {power!r}; allowed is a number between alpha ({alpha}) and 1")
+    plan = _checked_looks(looks)
+    return _margin_for_power(
+        plan, _positive_integer("n_baseline", n_baseline), float(alpha), float(power)
+    )
+
+
+def default_looks(n: int) -> tuple[int, ...]:
+    """The looks of a check of at most `n` seeds.
+
+    A quarter (rounded up, at least 3), half (rounded up) and all of them; one interim look at 2 or
+    3 seeds up to n = 5; none up to n = 2. A first look at 2 seeds would save a little more when
+    nothing changed, but 2 seeds can hardly show harm: no p-value of 20 against 2 seeds is below
+    0.004, and a seed that fails half of the time would pass unseen once in four.
+    Raises ValueError unless n is a positive integer.
+    """
+    n = _positive_integer("n", n)
+    if n <= 2:
+        return (n,)
+    if n <= 5:
+        return (min(3, n - 1), n)
+    return tuple(sorted({max(3, math.ceil(n / 4)), math.ceil(n / 2), n}))
+
+
+def operating_characteristics(design: SequentialDesign, loss_sd: float) -> tuple[float, float]:
+    """(probability of rejection, expected candidate seeds) at a loss in standard deviations."""
+    ((power, seeds),) = _walk(
+        design.looks, design.information, design.reject, design.accept, (loss_sd,)
+    )
+    return power, seeds
+
+
+def classical_boundaries(
+    shape: Literal["obrien-fleming", "pocock"], looks: int, alpha: float
+) -> tuple[float, ...]:
+    """Two-sided critical values of |Z| at equally spaced looks, at overall level `alpha`.
+
+    They reproduce the tables 2.1 (Pocock) and 2.3 (O'Brien and Fleming) of Jennison and Turnbull
+    (2000). No verdict uses them; they tie this integration to the literature.
+    Raises ValueError for an unknown shape, or a value outside its range.
+    """
+    looks = _positive_integer("looks", looks)
+    _open_unit("alpha", alpha)
+    factors = {
+        "obrien-fleming": [math.sqrt(looks / k) for k in range(1, looks + 1)],
+        "pocock": [1.0] * looks,
+    }.get(shape)
+    if factors is None:
+        raise ValueError(f"shape is {shape!r}; allowed are 'obrien-fleming' and 'pocock'")
+
+    def excess(constant: float) -> float:
+        inside = everyone(0.0)
+        for k, factor in enumerate(factors, start=1):
+            inside = inside.between(float(k), -constant * factor, constant * factor)
+        return 1.0 - float(inside.reached()[0]) - alpha
+
+    constant = float(brentq(excess, 1e-6, 10.0, xtol=1e-9))
+    return tuple(constant * factor for factor in factors)
+
+
+@lru_cache(maxsize=256)
+def _design(
+    looks: tuple[int, ...], n_baseline: int, alpha: float, beta: float, margin_sd: float
+) -> SequentialDesign:
+    information = tuple(1.0 / (1.0 / n + 1.0 / n_baseline) for n in looks)
+    reject, accept = _boundaries(information, alpha, beta, margin_sd)
+    unchanged, at_margin = _walk(looks, information, reject, accept, (0.0, margin_sd))
+    return SequentialDesign(
+        looks=looks,
+        information=information,
+        reject=reject,
+        accept=accept,
+        power=at_margin[0],
+        expected_seeds_unchanged=unchanged[1],
+        expected_seeds_at_margin=at_margin[1],
+    )
+
+
+def _boundaries(
+    information: tuple[float, ...], alpha: float, beta: float, margin_sd: float
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The (reject, accept) boundaries; see the module's docstring."""
+    times = np.asarray(information) / information[-1]
+    alpha_spends = np.diff(alpha * times**_ALPHA_POWER, prepend=0.0)
+    beta_spends = np.diff(beta * times**_BETA_POWER, prepend=0.0)
+    reject: list[float] = []
+    accept: list[float] = []
+    going_on = everyone(0.0, margin_sd)
+    for k, level in enumerate(information):
+        closing = going_on.z_above(level, float(alpha_spends[k:].sum()), effect=0)
+        low = going_on.z_below(level, float(beta_spends[k]), effect=1)
+        if k == len(information) - 1 or low >= closing:
+            # To reject with all the alpha that is left costs no more than the beta due at this
+            # look: going on would gain nothing.
+            rest = [closing] * (len(information) - k)
+            return (*reject, *rest), (*accept, *rest)
+        high = going_on.z_above(level, float(alpha_spends[k]), effect=0)
+        reject.append(high)
+        accept.append(low)
+        going_on = going_on.between(level, low, high)
+    raise AssertionError("the last look always closes")
+
+
+def _walk(
+    looks: tuple[int, ...],
+    information: tuple[float, ...],
+    reject: tuple[float, ...],
+    accept: tuple[float, ...],
+    effects: tuple[float, ...],
+) -> list[tuple[float, float]]:
+    """(probability of rejection, expected candidate seeds) for each effect."""
+    going_on = everyone(*effects)
+    rejected = np.zeros(len(effects))
+    seeds = np.full(len(effects), float(looks[0]))
+    for k, level in enumerate(information):
+        rejected += going_on.above(level, reject[k])
+        if k == len(looks) - 1 or accept[k] >= reject[k]:
+            break
+        going_on = going_on.between(level, accept[k], reject[k])
+        seeds += going_on.reached() * (looks[k + 1] - looks[k])
+    return [(float(r), float(s)) for r, s in zip(rejected, seeds, strict=True)]
+
+
+@lru_cache(maxsize=256)
+def _margin_for_power(looks: tuple[int, ...], n_baseline: int, alpha: float, power: float) -> float:
+    beta = 1.0 - power
+    fixed = 1.0 / (1.0 / looks[-1] + 1.0 / n_baseline)
+    # The single-look margin; early looks cost a few per cent more, never twice as much.
+    least = (float(ndtri(1.0 - alpha)) + float(ndtri(power))) / math.sqrt(fixed)
+
+    def excess(margin_sd: float) -> float:
+        return _design(looks, n_baseline, alpha, beta, margin_sd).power - power
+
+    return float(brentq(excess, 0.9 * least, 2.0 * least, xtol=1e-6 * least))
+
+
+def _checked_looks(looks: Sequence[int]) -> tuple[int, ...]:
+    plan = tuple(_positive_integer("looks", n) for n in looks)
+    if not plan or any(later <= earlier for earlier, later in pairwise(plan)):
+        raise ValueError(
+            f"looks are {tuple(looks)!r}; allowed are increasing numbers of seeds: (3, 6, 11)"
+        )
+    return plan
+
+
+def _positive_integer(name: str, value: int) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = 0
+    if number < 1 or isinstance(value, bool):
+        raise ValueError(f"{name} has the value {value!r}; allowed are positive integers")
+    return number
+
+
+def _open_unit(name: str, value: float) -> None:
+    if not 0.0 < value < 1.0:
+        raise ValueError(f"{name} is {value!r}; allowed is a number between 0 and 1, exclusive")

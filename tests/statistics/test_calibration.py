@@ -1,0 +1,53 @@
+"""The verdict holds what it promises; `python -m benchmarks.calibration` prints the tables."""
+
+import pytest
+from benchmarks.calibration import levels, measures, planning, powers, suites
+from benchmarks.calibration.distributions import DISTRIBUTIONS, DIVERGED_10, NORMAL, SKEWED
+from benchmarks.calibration.suite import FULL, SECTIONS
+
+LEVELS = next(d for d in DISTRIBUTIONS if d.name == "5 integer levels")
+
+
+def missed(sections):
+    return [line for section in sections for line in section.missed()]
+
+
+def test_false_alarms_keep_alpha():
+    sections = levels.run(300, (NORMAL, LEVELS, DIVERGED_10))
+    assert missed(sections) == []
+    everything = [m.value for s in sections for _, row in s.rows for m in row]
+    assert max(everything) > 0.02
+
+
+def test_power_where_seeds_diverge():
+    (section,) = powers.run(600, (NORMAL, SKEWED, DIVERGED_10))
+    assert missed([section]) == []
+
+
+def test_lost_seeds_are_red():
+    section = suites.lost_seeds(10)
+    assert missed([section]) == []
+
+
+def test_the_planner_agrees_with_simulation_on_one_setting():
+    (section,) = planning.run(3000, (9,))
+    assert missed([section]) == []
+
+
+def test_a_figure_beyond_its_limit_is_named():
+    row = (measures.share([True] * 9 + [False] * 91, 0.05), measures.share([True] * 20, 0.9))
+    section = measures.Section("title", ("a", "b"), (("cell", row),), "target")
+    assert section.missed() == []
+    red = measures.Measure(0.2, 0.05, "at most", 0.01)
+    weak = measures.Measure(0.8, 0.9, "at least")
+    section = measures.Section("title", ("a", "b"), (("cell", (red, weak)),), "target")
+    assert section.missed() == [
+        "title / cell / a: 0.200 (has to be at most 0.05)",
+        "title / cell / b: 0.800 (has to be at least 0.9)",
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SECTIONS)
+def test_every_target_is_met(name):
+    assert missed(SECTIONS[name](FULL)) == []

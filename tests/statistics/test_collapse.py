@@ -1,0 +1,159 @@
+"""A training that has left its baseline's curves for good is seen early; a healthy one never."""
+
+import math
+
+import numpy as np
+import pytest
+from benchmarks.calibration.collapses import SHAPES, run, stopped_after
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_mlregress.statistics.collapse import Collapse, curve_band
+
+STEPS = np.arange(0, 1000, 25)
+TIME = STEPS / 1000
+
+
+def accuracy(generator, seeds):
+    noise = 0.01 * generator.normal(size=(seeds, STEPS.size))
+    return 0.9 - 0.8 * np.exp(-6 * TIME) + noise
+
+
+def points(values, steps=STEPS):
+    return [(float(s), float(v)) for s, v in zip(steps, values, strict=True)]
+
+
+@pytest.fixture
+def generator():
+    return np.random.default_rng(2)
+
+
+@pytest.fixture
+def curves(generator):
+    return [points(curve) for curve in accuracy(generator, 20)]
+
+
+@pytest.fixture
+def band(curves):
+    return curve_band(curves, higher_is_better=True)
+
+
+def first_stop(band, curve):
+    for n in range(1, len(curve) + 1):
+        seen = band.judge(curve[:n])
+        if seen.collapsed:
+            return n, seen
+    return None, None
+
+
+def test_a_run_that_never_learns_is_stopped_in_its_first_half(band):
+    n, seen = first_stop(band, points(np.full(STEPS.size, 0.1)))
+    assert n <= STEPS.size / 2
+    assert seen.step == STEPS[n - 1]
+    assert seen.reason.startswith(
+        f"at step {seen.step:g} the best of the 4 latest evaluations is 0.1; the baseline's curves"
+    )
+
+
+def test_a_run_that_falls_back_is_stopped_after_a_few_evaluations(band, generator):
+    (curve,) = accuracy(generator, 1)
+    curve[20:] = 0.1
+    n, _ = first_stop(band, points(curve))
+    assert n == 24
+
+
+def test_a_run_that_recovers_is_not_stopped(band, generator):
+    (curve,) = accuracy(generator, 1)
+    curve[20:23] = 0.1
+    assert first_stop(band, points(curve)) == (None, None)
+
+
+def test_a_better_run_is_not_stopped(band):
+    assert first_stop(band, points(np.full(STEPS.size, 1.0))) == (None, None)
+
+
+def test_a_run_at_two_thirds_of_the_speed_is_not_stopped(band):
+    slow = 0.9 - 0.8 * np.exp(-4 * TIME)
+    assert first_stop(band, points(slow)) == (None, None)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_non_finite_value_stops_at_once(band, generator, bad):
+    (curve,) = accuracy(generator, 1)
+    curve[1] = bad
+    n, seen = first_stop(band, points(curve))
+    assert n == 2
+    assert seen == Collapse(True, 25.0, "the curve is not finite at step 25 or before")
+
+
+def test_non_finite_values_are_no_evidence_where_the_baseline_has_them(curves, generator):
+    curves[3][0] = (0.0, math.nan)
+    band = curve_band(curves, higher_is_better=True)
+    (curve,) = accuracy(generator, 1)
+    curve[5:9] = math.nan
+    assert first_stop(band, points(curve)) == (None, None)
+    n, _ = first_stop(band, points(np.full(STEPS.size, 0.1)))
+    assert n <= STEPS.size / 2
+
+
+def test_baseline_runs_that_were_lost_do_not_widen_the_band(curves):
+    curves[4] = [(s, v if s < 300 else math.nan) for s, v in curves[4]]
+    band = curve_band(curves, higher_is_better=True)
+    n, _ = first_stop(band, points(np.full(STEPS.size, 0.1)))
+    assert n <= STEPS.size / 2
+
+
+def test_the_direction_is_learned_from_the_baseline(curves):
+    losses = [[(s, 1 - v) for s, v in curve] for curve in curves]
+    band = curve_band(losses)
+    assert band.sign == -1
+    n, _ = first_stop(band, points(np.full(STEPS.size, 0.9)))
+    assert n <= STEPS.size / 2
+    assert first_stop(band, points(np.zeros(STEPS.size))) == (None, None)
+
+
+def test_runs_with_other_steps_are_interpolated(generator):
+    many = np.arange(0, 1000, 5)
+    curves = [points(curve) for curve in accuracy(generator, 19)]
+    curves.append(points(0.9 - 0.8 * np.exp(-6 * many / 1000), many))
+    band = curve_band(curves, higher_is_better=True)
+    assert band.steps[-1] == 975
+    assert band.run_length == 20
+
+
+def test_a_run_longer_than_the_baseline_is_not_judged_beyond_it(band):
+    assert not band.judge(points(np.full(5, 0.1), np.arange(1000, 1125, 25))).collapsed
+    assert band.judge([]) == Collapse(False, pytest.approx(math.nan, nan_ok=True), "")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda curves: curves[:4], "too few curves"),
+        (lambda curves: [curve[:3] for curve in curves], "too few evaluations"),
+        (lambda curves: [curve[:1] for curve in curves], "a single evaluation"),
+        (lambda curves: [[(s, math.nan) for s, _ in c] for c in curves], "nothing finite"),
+        (
+            lambda curves: [*curves[:10], *([(s, -v) for s, v in c] for c in curves[10:])],
+            "no direction",
+        ),
+    ],
+)
+def test_no_band_is_made_from(curves, change, why):
+    assert curve_band(change(curves)) is None, why
+
+
+@settings(derandomize=True)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(sorted(SHAPES)))
+def test_one_healthy_run_is_not_stopped(seed, shape):
+    generator = np.random.default_rng(seed)
+    curves = SHAPES[shape](generator, 21, TIME)
+    band = curve_band([points(c, TIME) for c in curves[:20]], higher_is_better=True)
+    assert stopped_after(band, TIME, curves[20]) == 1.0
+
+
+def test_healthy_runs_of_every_shape_are_not_stopped():
+    (section,) = run(3, 100, evaluations=(40,))
+    assert section.missed() == []
+    seen = {label: row[2].value for label, row in section.rows}
+    assert seen["saturating, 40"] < 0.5
