@@ -1,0 +1,275 @@
+"""Between an `Artifact` and the JSON document that a file holds.
+
+`document_of` and `artifact_from` stand side by side, one pair of functions per part of the
+format, so that the format can be read off this file.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import TypeGuard
+
+from pytest_mlregress.baselines.artifact import (
+    SCHEMA,
+    Anchor,
+    Artifact,
+    Curve,
+    Environment,
+    Fact,
+    LedgerEntry,
+    MetricBaseline,
+    PairedRun,
+    PairedValue,
+    Provenance,
+    Scalar,
+)
+from pytest_mlregress.baselines.strict import Node
+
+__all__ = ["artifact_from", "document_of"]
+
+Document = dict[str, object]
+
+
+def document_of(artifact: Artifact) -> Document:
+    """The artifact as JSON values."""
+    return {
+        "schema": SCHEMA,
+        "test": artifact.test,
+        "tier": artifact.tier,
+        "revision": artifact.revision,
+        "parent": artifact.parent,
+        "metrics": {name: _from_metric(metric) for name, metric in artifact.metrics.items()},
+        "curves": {name: _from_curves(seeds) for name, seeds in artifact.curves.items()},
+        "params": {name: _from_scalar(value) for name, value in artifact.params.items()},
+        "data": dict(artifact.data),
+        "anchor": {name: _from_anchor(anchor) for name, anchor in artifact.anchor.items()},
+        "ledger": [_from_entry(entry) for entry in artifact.ledger],
+        "pairing": [_from_run(run) for run in artifact.pairing],
+        "provenance": _from_provenance(artifact.provenance),
+    }
+
+
+def artifact_from(document: object, *, source: str) -> Artifact:
+    """The artifact in a document of the current schema.
+
+    Raises:
+        ArtifactError: a value is missing, unknown, or not of the kind that stands there.
+    """
+    fields = Node(document, source).fields(
+        *("schema", "test", "tier", "revision", "parent", "metrics", "curves", "params"),
+        *("data", "anchor", "ledger", "pairing", "provenance"),
+    )
+    return Artifact(
+        test=fields["test"].text(),
+        tier=fields["tier"].text(),
+        revision=fields["revision"].text(),
+        parent=fields["parent"].optional_text(),
+        metrics={name: _to_metric(node) for name, node in fields["metrics"].entries()},
+        curves={name: _to_curves(node) for name, node in fields["curves"].entries()},
+        params={name: node.scalar() for name, node in fields["params"].entries()},
+        data={name: node.text() for name, node in fields["data"].entries()},
+        anchor={name: _to_anchor(node) for name, node in fields["anchor"].entries()},
+        ledger=tuple(_to_entry(node) for node in fields["ledger"].items()),
+        pairing=tuple(_to_run(node) for node in fields["pairing"].items()),
+        provenance=_to_provenance(fields["provenance"]),
+    )
+
+
+def _from_number(value: float) -> float | str:
+    return value if math.isfinite(value) else str(value)
+
+
+def _from_scalar(value: Scalar) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"float": str(value)}
+    return value
+
+
+def _from_values(values: Mapping[int, float]) -> Document:
+    return {str(seed): _from_number(value) for seed, value in values.items()}
+
+
+def _to_values(node: Node) -> dict[int, float]:
+    values = {seed: value.number() for seed, value in node.by_seed()}
+    if not values:
+        node.fail("the value of at least one seed")
+    return values
+
+
+def _from_metric(metric: MetricBaseline) -> Document:
+    return {
+        "higher_is_better": metric.higher_is_better,
+        "margin": metric.margin,
+        "resolution": metric.resolution,
+        "values": _from_values(metric.values),
+        "version": metric.version,
+    }
+
+
+def _to_metric(node: Node) -> MetricBaseline:
+    fields = node.fields("higher_is_better", "margin", "resolution", "values", "version")
+    return MetricBaseline(
+        higher_is_better=fields["higher_is_better"].flag(),
+        margin=fields["margin"].optional_size("a finite margin from 0, or null", zero=True),
+        resolution=fields["resolution"].optional_size(
+            "a finite resolution above 0, or null", zero=False
+        ),
+        values=_to_values(fields["values"]),
+        version=fields["version"].whole(),
+    )
+
+
+def _from_curves(seeds: Mapping[int, Curve]) -> Document:
+    return {
+        str(seed): [[step, _from_number(value)] for step, value in curve]
+        for seed, curve in seeds.items()
+    }
+
+
+def _to_curves(node: Node) -> dict[int, Curve]:
+    return {seed: _to_curve(points) for seed, points in node.by_seed()}
+
+
+def _to_curve(node: Node) -> Curve:
+    # Curves are the bulk of a file, so a plain one is recognised at once; any other is looked at
+    # point by point, to read its non-finite values or to say what is wrong with it.
+    plain = node.value
+    if _is_plain_curve(plain):
+        return tuple((step, value) for step, value in plain)
+    points: list[tuple[int, float]] = []
+    for point in node.items():
+        step, value = point.row(2, "a point [step, value]")
+        if points and step.whole() <= points[-1][0]:
+            step.fail(f"a step after {points[-1][0]}")
+        points.append((step.whole(), value.number()))
+    return tuple(points)
+
+
+def _is_plain_curve(value: object) -> TypeGuard[list[tuple[int, float]]]:
+    """Whether this is a list of [whole number, float] with growing steps from 0."""
+    if not isinstance(value, list):
+        return False
+    last = -1
+    for point in value:
+        if not (type(point) is list and len(point) == 2 and type(point[1]) is float):
+            return False
+        step = point[0]
+        if type(step) is not int or step <= last:
+            return False
+        last = step
+    return True
+
+
+def _from_anchor(anchor: Anchor) -> Document:
+    return {
+        "commit": anchor.commit,
+        "time": anchor.time,
+        "values": _from_values(anchor.values),
+    }
+
+
+def _to_anchor(node: Node) -> Anchor:
+    fields = node.fields("commit", "time", "values")
+    return Anchor(
+        commit=fields["commit"].optional_text(),
+        time=fields["time"].text(),
+        values=_to_values(fields["values"]),
+    )
+
+
+def _from_entry(entry: LedgerEntry) -> Document:
+    return {
+        "anchored": list(entry.anchored),
+        "commit": entry.commit,
+        "effects": {name: _from_number(effect) for name, effect in entry.effects.items()},
+        "reason": entry.reason,
+        "revision": entry.revision,
+        "time": entry.time,
+    }
+
+
+def _to_entry(node: Node) -> LedgerEntry:
+    fields = node.fields("anchored", "commit", "effects", "reason", "revision", "time")
+    return LedgerEntry(
+        anchored=tuple(name.text() for name in fields["anchored"].items()),
+        commit=fields["commit"].optional_text(),
+        effects={name: effect.number() for name, effect in fields["effects"].entries()},
+        reason=fields["reason"].text(),
+        revision=fields["revision"].text(),
+        time=fields["time"].text(),
+    )
+
+
+def _from_run(run: PairedRun) -> Document:
+    return {
+        "commit": run.commit,
+        "metrics": {
+            name: [[seed, _from_number(b), _from_number(c)] for seed, b, c in values]
+            for name, values in run.metrics.items()
+        },
+    }
+
+
+def _to_run(node: Node) -> PairedRun:
+    fields = node.fields("commit", "metrics")
+    return PairedRun(
+        commit=fields["commit"].optional_text(),
+        metrics={name: _to_pairs(values) for name, values in fields["metrics"].entries()},
+    )
+
+
+def _to_pairs(node: Node) -> tuple[PairedValue, ...]:
+    rows = (item.row(3, "a pair [seed, baseline, candidate]") for item in node.items())
+    pairs = tuple((seed.whole(), b.number(), c.number()) for seed, b, c in rows)
+    if len({seed for seed, _, _ in pairs}) < len(pairs):
+        node.fail("one pair per seed")
+    return pairs
+
+
+def _from_provenance(provenance: Provenance) -> Document:
+    return {
+        "branch": provenance.branch,
+        "command": list(provenance.command),
+        "commit": provenance.commit,
+        "diff_hash": provenance.diff_hash,
+        "dirty": provenance.dirty,
+        "environment": {name: _from_fact(fact) for name, fact in provenance.environment.items()},
+        "plugin": provenance.plugin,
+        "seeds": list(provenance.seeds),
+        "time": provenance.time,
+    }
+
+
+def _to_provenance(node: Node) -> Provenance:
+    fields = node.fields(
+        *("branch", "command", "commit", "diff_hash", "dirty"),
+        *("environment", "plugin", "seeds", "time"),
+    )
+    return Provenance(
+        branch=fields["branch"].optional_text(),
+        command=tuple(word.text() for word in fields["command"].items()),
+        commit=fields["commit"].optional_text(),
+        diff_hash=fields["diff_hash"].optional_text(),
+        dirty=fields["dirty"].flag(),
+        environment=_to_environment(fields["environment"]),
+        plugin=fields["plugin"].text(),
+        seeds=tuple(seed.whole() for seed in fields["seeds"].items()),
+        time=fields["time"].text(),
+    )
+
+
+def _from_fact(fact: Fact) -> object:
+    if isinstance(fact, Mapping):
+        return {name: _from_scalar(value) for name, value in fact.items()}
+    return list(fact) if isinstance(fact, tuple) else fact
+
+
+def _to_environment(node: Node) -> Environment:
+    return {name: _to_fact(fact) for name, fact in node.entries()}
+
+
+def _to_fact(node: Node) -> Fact:
+    if isinstance(node.value, list):
+        return tuple(item.text() for item in node.items())
+    if isinstance(node.value, dict):  # here an object is a group of facts, never a number
+        return {name: value.scalar() for name, value in node.entries()}
+    return node.scalar()

@@ -1,0 +1,230 @@
+"""The history that an artifact carries from update to update: anchor, ledger and paired runs.
+
+Pure functions from artifact to artifact.  Whether an update is accepted, and how non-inferior it
+is to the anchor, is decided elsewhere; here an accepted one is booked.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from pytest_mlregress.baselines.artifact import (
+    Anchor,
+    Artifact,
+    Curve,
+    LedgerEntry,
+    MetricBaseline,
+    PairedRun,
+    PairedValue,
+    Provenance,
+    Scalar,
+)
+from pytest_mlregress.baselines.encoding import seal
+
+__all__ = [
+    "PAIRED_RUNS_KEPT",
+    "append_pairing",
+    "booked_loss",
+    "first_artifact",
+    "pair_with_baseline",
+    "paired_history",
+    "rebase_anchor",
+    "recent_candidate_means",
+    "revise",
+]
+
+PAIRED_RUNS_KEPT: Final = 20
+"""How many earlier runs an artifact remembers."""
+
+
+def first_artifact(
+    test: str,
+    tier: str,
+    metrics: Mapping[str, MetricBaseline],
+    provenance: Provenance,
+    *,
+    curves: Mapping[str, Mapping[int, Curve]] | None = None,
+    params: Mapping[str, Scalar] | None = None,
+    data: Mapping[str, str] | None = None,
+) -> Artifact:
+    """The first revision of a test's baseline; its values become the anchor."""
+    return seal(
+        Artifact(
+            test=test,
+            tier=tier,
+            metrics=metrics,
+            provenance=provenance,
+            curves=curves or {},
+            params=params or {},
+            data=data or {},
+            anchor={name: _anchor(metric, provenance) for name, metric in metrics.items()},
+        )
+    )
+
+
+def revise(
+    previous: Artifact,
+    metrics: Mapping[str, MetricBaseline],
+    provenance: Provenance,
+    *,
+    effects: Mapping[str, float],
+    reason: str,
+    curves: Mapping[str, Mapping[int, Curve]] | None = None,
+    params: Mapping[str, Scalar] | None = None,
+    data: Mapping[str, str] | None = None,
+) -> Artifact:
+    """The revision that replaces `previous` after an accepted update.
+
+    The anchor of a metric stays as it was.  It is set anew only where the new values cannot be
+    compared with it: the metric is new, changed its direction or version, or the data changed.
+
+    Args:
+        previous: the revision that is replaced.
+        metrics: the new samples.
+        provenance: where they come from.
+        effects: per metric the change of the mean against `previous`, in metric units, oriented
+            so that a loss is negative; metrics that cannot be compared have none.
+        reason: why the update was accepted.
+        curves, params, data: as in `Artifact`.
+    """
+    data = data or {}
+    same_data = dict(data) == dict(previous.data)
+    kept = {
+        name: previous.anchor[name]
+        for name, metric in metrics.items()
+        if name in previous.anchor and same_data and _same_metric(previous.metrics[name], metric)
+    }
+    fresh = {
+        name: _anchor(metric, provenance) for name, metric in metrics.items() if name not in kept
+    }
+    entry = LedgerEntry(
+        revision=previous.revision,
+        commit=provenance.commit,
+        time=provenance.time,
+        effects=effects,
+        reason=reason,
+        anchored=tuple(fresh),
+    )
+    return seal(
+        Artifact(
+            test=previous.test,
+            tier=previous.tier,
+            parent=previous.revision,
+            metrics=metrics,
+            provenance=provenance,
+            curves=curves or {},
+            params=params or {},
+            data=data,
+            anchor=kept | fresh,
+            ledger=(*previous.ledger, entry),
+            pairing=previous.pairing,
+        )
+    )
+
+
+def rebase_anchor(
+    artifact: Artifact, reason: str, *, commit: str | None, time: str, metrics: tuple[str, ...] = ()
+) -> Artifact:
+    """Accept a slow decay: today's baseline becomes the anchor, and the reason is kept.
+
+    Args:
+        artifact: the baseline whose anchor moves.
+        reason: why the decay is accepted.
+        commit, time: where and when (UTC, ISO 8601) that was decided.
+        metrics: the metrics to rebase; empty for all of them.
+
+    Raises:
+        ValueError: the reason is empty, or a metric is not in the artifact.
+    """
+    if not reason.strip():
+        raise ValueError(f"{artifact.test}: moving the anchor needs a reason, got {reason!r}")
+    names = metrics or tuple(artifact.metrics)
+    unknown = sorted(set(names) - set(artifact.metrics))
+    if unknown:
+        known = ", ".join(artifact.metrics)
+        raise ValueError(f"{artifact.test}: no metric {unknown[0]!r} to rebase; it has {known}")
+    moved = {name: _anchor(artifact.metrics[name], artifact.provenance) for name in names}
+    entry = LedgerEntry(
+        revision=artifact.revision,
+        commit=commit,
+        time=time,
+        effects={},
+        reason=reason,
+        anchored=tuple(names),
+    )
+    return seal(
+        replace(
+            artifact,
+            parent=artifact.revision,
+            anchor={**artifact.anchor, **moved},
+            ledger=(*artifact.ledger, entry),
+        )
+    )
+
+
+def booked_loss(artifact: Artifact, metric: str) -> float:
+    """The loss accepted since the metric's anchor was set, in metric units; a gain is negative."""
+    since = 0
+    for position, entry in enumerate(artifact.ledger):
+        if metric in entry.anchored:
+            since = position + 1
+    return -math.fsum(entry.effects.get(metric, 0.0) for entry in artifact.ledger[since:])
+
+
+def pair_with_baseline(
+    artifact: Artifact, candidate: Mapping[str, Mapping[int, float]], *, commit: str | None
+) -> PairedRun:
+    """The seeds and metrics that a candidate shares with the baseline, as a run to remember."""
+    shared: dict[str, tuple[PairedValue, ...]] = {}
+    for name, metric in artifact.metrics.items():
+        values = candidate.get(name, {})
+        pairs = tuple((s, v, values[s]) for s, v in metric.values.items() if s in values)
+        if pairs:
+            shared[name] = pairs
+    return PairedRun(commit=commit, metrics=shared)
+
+
+def append_pairing(artifact: Artifact, run: PairedRun, *, keep: int = PAIRED_RUNS_KEPT) -> Artifact:
+    """The artifact that also remembers `run`, with the `keep` latest runs."""
+    if keep < 1:
+        raise ValueError(f"an artifact keeps at least one paired run, got keep={keep}")
+    return seal(replace(artifact, pairing=(*artifact.pairing, run)[-keep:]))
+
+
+def paired_history(
+    artifact: Artifact, metric: str
+) -> tuple[tuple[str | None, tuple[tuple[float, float], ...]], ...]:
+    """The earlier (baseline, candidate) pairs of a metric: one (commit, pairs) a run, by age."""
+    return tuple(
+        (run.commit, tuple((b, c) for _, b, c in run.metrics[metric]))
+        for run in artifact.pairing
+        if metric in run.metrics
+    )
+
+
+def recent_candidate_means(artifact: Artifact, metric: str) -> tuple[float, ...]:
+    """The candidates' means in the remembered runs against today's baseline, oldest first.
+
+    A baseline that lies apart from all of them was lucky, or is stale.  Runs that were compared
+    with an earlier baseline, recognised by its values, say nothing about this one.
+    """
+    values = artifact.metrics[metric].values if metric in artifact.metrics else {}
+    means: list[float] = []
+    for run in artifact.pairing:
+        pairs = run.metrics.get(metric, ())
+        if pairs and all(_same(values.get(seed), baseline) for seed, baseline, _ in pairs):
+            means.append(math.fsum(c for _, _, c in pairs) / len(pairs))
+    return tuple(means)
+
+
+def _anchor(metric: MetricBaseline, provenance: Provenance) -> Anchor:
+    return Anchor(values=metric.values, commit=provenance.commit, time=provenance.time)
+
+
+def _same_metric(old: MetricBaseline, new: MetricBaseline) -> bool:
+    return (old.higher_is_better, old.version) == (new.higher_is_better, new.version)
+
+
+def _same(left: float | None, right: float) -> bool:
+    return left is not None and (left == right or (math.isnan(left) and math.isnan(right)))

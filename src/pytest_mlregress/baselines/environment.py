@@ -1,0 +1,208 @@
+"""What can move the numbers of a training run, as plain builtins that cross processes.
+
+A description is made in the process that trains, after it trained, from what that process has
+imported: nothing is imported here, and no device is woken up, to find something out.  Clocks, host
+names and paths stay out, so that two machines that compute the same have the same fingerprint.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Final, TypeVar
+
+from pytest_mlregress.baselines.artifact import Environment, Fact, Scalar
+from pytest_mlregress.baselines.packages import package_versions
+
+__all__ = [
+    "describe_environment",
+    "environment_differences",
+    "environment_fingerprint",
+    "same_environment",
+]
+
+_T = TypeVar("_T")
+_FINGERPRINT_LENGTH: Final = 16
+_TIMEOUT_S: Final = 5.0
+_DRIVER: Final = Path("/proc/driver/nvidia/version")
+_VARIABLES: Final = ("CUBLAS_WORKSPACE_CONFIG", "PYTHONHASHSEED")
+_TITLES: Final = {
+    "cpu": "CPU",
+    "cuda": "CUDA",
+    "cudnn": "cuDNN",
+    "driver": "GPU driver",
+    "gpus": "GPUs",
+    "libc": "C library",
+    "python": "Python",
+}
+
+
+def describe_environment(modules: Iterable[str] = ()) -> dict[str, Fact]:
+    """The environment of this process.
+
+    Args:
+        modules: top-level names that the test modules import; those of third-party packages are
+            listed with their versions, besides the packages that are known to move numbers.
+
+    Returns:
+        Facts by name: strings, integers, booleans, None, lists of strings and flat dictionaries.
+    """
+    torch = sys.modules.get("torch")
+    return {
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "platform": f"{platform.system()} {platform.machine()}",
+        "libc": " ".join(platform.libc_ver()).strip() or None,
+        "cpu": _cpu_model(),
+        "threads": _threads(torch),
+        "determinism": _determinism(torch),
+        "packages": package_versions(modules),
+        **_devices(torch),
+    }
+
+
+def environment_fingerprint(environment: Environment) -> str:
+    """A hash that two environments share exactly if they hold the same facts."""
+    text = json.dumps(environment, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:_FINGERPRINT_LENGTH]
+
+
+def environment_differences(old: Environment, new: Environment) -> list[str]:
+    """What differs, one line a fact: `torch 2.12.0 -> 2.13.0`, `CPU: old -> new`.
+
+    A package, or a flag of one, that only one side had imported is no difference: in a process
+    that runs many tests it may have been imported for another test.
+    """
+    lines: list[str] = []
+    for name in sorted(old.keys() | new.keys()):
+        before, after = old.get(name), new.get(name)
+        if isinstance(before, Mapping) or isinstance(after, Mapping):
+            lines += _group_differences(name, _group(before), _group(after))
+        elif _plain(before) != _plain(after):
+            lines.append(f"{_TITLES.get(name, name)}: {_words(before)} -> {_words(after)}")
+    return lines
+
+
+def same_environment(old: Environment, new: Environment) -> bool:
+    """Whether nothing that can move numbers is known to differ."""
+    return not environment_differences(old, new)
+
+
+def _group(facts: object) -> Mapping[str, object]:
+    return facts if isinstance(facts, Mapping) else {}
+
+
+def _group_differences(
+    group: str, old: Mapping[str, object], new: Mapping[str, object]
+) -> list[str]:
+    colon = "" if group == "packages" else ":"
+    return [
+        f"{name}{colon} {_words(old[name], 'unset')} -> {_words(new[name], 'unset')}"
+        for name in sorted(old.keys() & new.keys())
+        if old[name] != new[name]
+    ]
+
+
+def _plain(fact: object) -> object:
+    """Lists and tuples alike: a description loses the difference on its way through a file."""
+    return list(fact) if isinstance(fact, list | tuple) else fact
+
+
+def _words(fact: object, absent: str = "unknown") -> str:
+    if fact is None:
+        return absent
+    if isinstance(fact, bool):
+        return "on" if fact else "off"
+    if isinstance(fact, list | tuple):
+        return ", ".join(map(str, fact)) or "none"
+    return str(fact)
+
+
+@cache
+def _cpu_model() -> str | None:
+    with suppress(OSError, ValueError):
+        info = Path("/proc/cpuinfo").read_text(errors="replace")
+        found = re.search(r"^(?:model name|Hardware|cpu model)\s*:\s*(.+)$", info, re.MULTILINE)
+        if found:
+            return found[1].strip()
+    if sys.platform == "darwin":
+        with suppress(OSError, subprocess.SubprocessError):
+            command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
+            done = subprocess.run(
+                command, capture_output=True, text=True, check=True, timeout=_TIMEOUT_S
+            )
+            return done.stdout.strip() or None
+    return platform.processor() or None
+
+
+def _threads(torch: ModuleType | None) -> int | None:
+    """The threads that one seed computes with: torch's own count, else OpenMP's limit."""
+    if torch is not None:
+        return _probe(lambda: int(torch.get_num_threads()))
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    return int(limit) if limit.isdecimal() else os.cpu_count()
+
+
+def _determinism(torch: ModuleType | None) -> dict[str, Scalar]:
+    flags: dict[str, Scalar] = {name: os.environ.get(name) for name in _VARIABLES}
+    if torch is None:
+        return flags
+    probes: dict[str, Callable[[], Scalar]] = {
+        "deterministic_algorithms": lambda: bool(torch.are_deterministic_algorithms_enabled()),
+        "cudnn.deterministic": lambda: bool(torch.backends.cudnn.deterministic),
+        "cudnn.benchmark": lambda: bool(torch.backends.cudnn.benchmark),
+        "cudnn.enabled": lambda: bool(torch.backends.cudnn.enabled),
+        "cudnn.allow_tf32": lambda: bool(torch.backends.cudnn.allow_tf32),
+        "matmul.allow_tf32": lambda: bool(torch.backends.cuda.matmul.allow_tf32),
+        "float32_matmul_precision": lambda: str(torch.get_float32_matmul_precision()),
+        "default_dtype": lambda: str(torch.get_default_dtype()),
+        "cpu_capability": lambda: str(torch.backends.cpu.get_cpu_capability()),
+    }
+    return flags | {name: _probe(probe) for name, probe in probes.items()}
+
+
+def _devices(torch: ModuleType | None) -> dict[str, Fact]:
+    """The GPUs that this process has used; others cannot have moved its numbers.
+
+    Which of several equal GPUs a worker was given moves none either: names are listed once.
+    """
+    used = torch is not None and _probe(lambda: bool(torch.cuda.is_initialized()))
+    if torch is None or not used:
+        return {"gpus": [], "driver": None, "cuda": None, "cudnn": None}
+    cuda = torch.cuda
+    names = _probe(
+        lambda: sorted({str(cuda.get_device_name(i)) for i in range(cuda.device_count())})
+    )
+    return {
+        "gpus": names or [],
+        "driver": _gpu_driver(),
+        "cuda": _probe(lambda: str(torch.version.cuda or torch.version.hip)),
+        "cudnn": _probe(lambda: str(torch.backends.cudnn.version())),
+    }
+
+
+@cache
+def _gpu_driver() -> str | None:
+    try:
+        text = _DRIVER.read_text(errors="replace")
+    except OSError:
+        return None
+    found = re.search(r"\s(\d+(?:\.\d+)+)\s", text)
+    return found[1] if found else None
+
+
+def _probe(fact: Callable[[], _T]) -> _T | None:
+    """The fact, None where this build or version of a package cannot tell."""
+    try:
+        return fact()
+    except Exception:
+        # Reading a flag can fail in many ways: absent in old versions, not compiled in, or mixed
+        # with its successor (torch >= 2.9 refuses to say `allow_tf32` after `fp32_precision`).
+        return None

@@ -1,0 +1,41 @@
+"""What can go wrong with baselines, as named errors whose text tells the user what to do next."""
+
+__all__ = ["ArtifactError", "BaselineError", "StoreError"]
+
+
+class BaselineError(Exception):
+    """Anything wrong with a baseline or with the place where baselines are kept."""
+
+
+class ArtifactError(BaselineError):
+    """A baseline file that cannot be used.
+
+    Attributes:
+        source: the file, as a message prints it.
+        path: the JSON path of the offending value, `$` for the whole document.
+        problem: what is wrong there, with the value.
+        remedy: what the user can do about it.
+    """
+
+    def __init__(self, source: str, path: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{source}: at {path}: {problem}. {remedy}")
+        self.source = source
+        self.path = path
+        self.problem = problem
+        self.remedy = remedy
+
+
+class StoreError(BaselineError):
+    """A place for baselines that cannot be read or written.
+
+    Attributes:
+        place: the file, folder, git ref or URL, as a message prints it.
+        problem: what is wrong with it.
+        remedy: what the user can do about it.
+    """
+
+    def __init__(self, place: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{place}: {problem}. {remedy}")
+        self.place = place
+        self.problem = problem
+        self.remedy = remedy

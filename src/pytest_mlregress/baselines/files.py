@@ -1,0 +1,47 @@
+"""What every store does with the bytes of a baseline file, wherever they came from."""
+
+from pytest_mlregress.baselines.artifact import Artifact
+from pytest_mlregress.baselines.encoding import MAX_BYTES, loads
+from pytest_mlregress.baselines.errors import ArtifactError
+from pytest_mlregress.baselines.paths import BaselineKey, artifact_path
+
+__all__ = ["artifact_in", "refuse_large"]
+
+
+def refuse_large(size: int, *, source: str) -> None:
+    """Refuse a file before it is read.
+
+    Args:
+        size: its size in bytes.
+        source: the file, as a message should print it.
+
+    Raises:
+        ArtifactError: it is larger than `MAX_BYTES`.
+    """
+    if size > MAX_BYTES:
+        raise ArtifactError(
+            source,
+            "$",
+            f"it has {size / 2**20:.0f} MiB, a baseline has at most {MAX_BYTES // 2**20} MiB",
+            "Restore the file from version control; if it was recorded like this, log fewer "
+            "curves or parameters",
+        )
+
+
+def artifact_in(text: bytes, key: BaselineKey, *, source: str) -> Artifact:
+    """The artifact in a file's bytes, which must be the baseline that the file's name says.
+
+    Raises:
+        ArtifactError: it is no valid artifact, or the baseline of another test or tier.
+    """
+    artifact = loads(text, source=source)
+    expected = artifact_path(artifact.test, artifact.tier)
+    if expected != key.path:
+        raise ArtifactError(
+            source,
+            "$.test",
+            f"it is the baseline of {artifact.test!r}, tier {artifact.tier!r}",
+            f"Move the file to {expected}, or, if the test was renamed, correct the fields "
+            "`test` and `tier`",
+        )
+    return artifact

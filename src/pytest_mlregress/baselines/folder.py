@@ -1,0 +1,209 @@
+"""Baselines in folders of this machine, written so that a kill leaves the old or the new file."""
+
+import errno
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+from typing import Final, Literal
+
+from pytest_mlregress.baselines.artifact import Artifact
+from pytest_mlregress.baselines.encoding import dumps
+from pytest_mlregress.baselines.errors import StoreError
+from pytest_mlregress.baselines.files import artifact_in, refuse_large
+from pytest_mlregress.baselines.paths import FOLDER, SUFFIX, BaselineKey
+
+__all__ = ["FolderStore"]
+
+_TEMPORARY: Final = ".mlregress-tmp"
+_ABANDONED_AFTER_S: Final = 600.0
+# What pytest's own `norecursedirs` leaves out, and what no test file lies in.
+_PRUNED: Final = frozenset({"build", "dist", "node_modules", "site-packages", "venv"})
+_REMEDIES: Final = {
+    errno.ENOSPC: "Free space on this disk and run again",
+    errno.EDQUOT: "Free space in your quota and run again",
+    errno.EFBIG: "Raise the limit on the size of files (ulimit -f) and run again",
+    errno.EACCES: "Make it accessible to you, or keep baselines elsewhere: --mlregress-baseline",
+    errno.EPERM: "Make it accessible to you, or keep baselines elsewhere: --mlregress-baseline",
+    errno.EROFS: "Mount it writable, or keep baselines elsewhere: --mlregress-baseline",
+    errno.ENOTDIR: "Move away the file that stands where a folder is needed",
+    errno.EEXIST: "Move away the file that stands where a folder is needed",
+    errno.EISDIR: "Move away the folder that stands where the file is needed",
+    errno.ENAMETOOLONG: "Keep baselines below a shorter path: --mlregress-baseline",
+}
+
+
+class FolderStore:
+    """Baselines as files below a folder.
+
+    Args:
+        root: pytest's rootdir if `beside_tests`, else the folder that was asked for.
+        beside_tests: whether the files lie in a `__baselines__` folder beside each test file, or
+            all below `root`.
+    """
+
+    writable = True
+
+    def __init__(self, root: Path, *, beside_tests: bool) -> None:
+        self._root = root
+        self._beside_tests = beside_tests
+
+    def read(self, key: BaselineKey) -> Artifact | None:
+        """The baseline, None if there is none.
+
+        Raises:
+            ArtifactError: the file is not the baseline of this test and tier.
+            StoreError: the file cannot be read.
+        """
+        path = self._path(key)
+        source = str(path)
+        try:
+            refuse_large(path.stat().st_size, source=source)
+            text = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _unusable(path, "read", error) from error
+        return artifact_in(text, key, source=source)
+
+    def write(self, key: BaselineKey, artifact: Artifact) -> None:
+        """Replace the baseline: whatever happens, the whole old or the whole new file is there.
+
+        Raises:
+            ArtifactError: the artifact holds something that could not be read back.
+            StoreError: the file cannot be written; the old one is untouched.
+        """
+        text = dumps(artifact).encode()
+        path = self._path(key)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _remove_abandoned(path.parent)
+            _replace(path, text)
+        except OSError as error:
+            raise _unusable(path, "write", error) from error
+
+    def delete(self, key: BaselineKey) -> None:
+        """Forget the baseline, and the folders that it leaves empty.
+
+        Raises:
+            StoreError: the file cannot be deleted.
+        """
+        path = self._path(key)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise _unusable(path, "delete", error) from error
+        with suppress(OSError):  # not empty, or not ours to remove: either way it may stay
+            path.parent.rmdir()
+            if self._beside_tests:
+                path.parent.parent.rmdir()
+
+    def list(self) -> tuple[BaselineKey, ...]:
+        """Every baseline below the folder, sorted."""
+        return tuple(sorted(self._keys()))
+
+    def describe(self, key: BaselineKey) -> str:
+        """The file of the baseline."""
+        return str(self._folder(key) / key.path)
+
+    def _folder(self, key: BaselineKey) -> Path:
+        return self._root / key.directory / (FOLDER if self._beside_tests else "")
+
+    def _path(self, key: BaselineKey) -> Path:
+        """The file of a baseline, which no symbolic link may lead out of its folder."""
+        path = self._folder(key) / key.path
+        # Test folders may be links, since pytest runs what is behind them; baseline folders not.
+        within = (
+            (self._root / key.directory).resolve() / FOLDER
+            if self._beside_tests
+            else self._root.resolve()
+        )
+        try:
+            target = path.resolve()
+        except (OSError, RuntimeError) as error:  # RuntimeError: a circle of links, before 3.13
+            raise StoreError(
+                str(path), f"cannot follow its links: {error}", "Remove them"
+            ) from error
+        if not target.is_relative_to(within):
+            raise StoreError(
+                str(path),
+                f"a symbolic link leads out of {within}, to {target}",
+                "Remove the link, or name the folder behind it with --mlregress-baseline",
+            )
+        return path
+
+    def _keys(self) -> Iterator[BaselineKey]:
+        for folder, subfolders, names in os.walk(self._root):
+            inside = PurePosixPath(Path(folder).relative_to(self._root).as_posix())
+            subfolders[:] = [name for name in subfolders if self._may_hold(folder, name)]
+            directory = _directory_of(inside, beside_tests=self._beside_tests)
+            if directory is not None:
+                for name in names:
+                    if name.endswith(SUFFIX) and not name.startswith("."):
+                        yield BaselineKey(directory, PurePosixPath(inside.name) / name)
+
+    def _may_hold(self, folder: str, name: str) -> bool:
+        if not self._beside_tests:
+            return not name.startswith(".")
+        return not (
+            name.startswith(".")
+            or name in _PRUNED
+            or name == "__pycache__"
+            or Path(folder, name, "pyvenv.cfg").exists()
+            or Path(folder, name, ".git").exists()  # another project: a clone or a submodule
+        )
+
+
+def _directory_of(inside: PurePosixPath, *, beside_tests: bool) -> PurePosixPath | None:
+    """The directory of the tests whose baselines a folder holds, None if it holds none."""
+    if not inside.parts:
+        return None
+    if not beside_tests:
+        return inside.parent
+    return inside.parent.parent if inside.parent.name == FOLDER else None
+
+
+def _replace(path: Path, text: bytes) -> None:
+    """Put `text` under `path` in one step that survives a crash of this process or machine."""
+    temporary = path.with_name(f".{secrets.token_hex(8)}{_TEMPORARY}")
+    # Not `tempfile`: its files are private to their owner, and baselines are shared.
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename in the folder last; Windows, which cannot open folders, does so by itself."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove the temporary files of writers that were killed; a living one's is younger."""
+    before = time.time() - _ABANDONED_AFTER_S
+    for leftover in folder.glob(f".*{_TEMPORARY}"):
+        with suppress(OSError):  # another writer may have been faster
+            if leftover.lstat().st_mtime < before:
+                leftover.unlink()
+
+
+def _unusable(path: Path, what: Literal["read", "write", "delete"], error: OSError) -> StoreError:
+    reason = error.strerror or type(error).__name__
+    remedy = _REMEDIES.get(error.errno or 0, "Check the path and its disk, then run again")
+    kept = "; what was there before is untouched" if what != "read" else ""
+    return StoreError(str(path), f"cannot {what} this baseline: {reason}{kept}", remedy)

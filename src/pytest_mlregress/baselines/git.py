@@ -1,0 +1,119 @@
+"""Baselines as they are in a git ref, read without touching the working tree."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from pytest_mlregress.baselines.artifact import Artifact
+from pytest_mlregress.baselines.errors import StoreError
+from pytest_mlregress.baselines.files import artifact_in, refuse_large
+from pytest_mlregress.baselines.git_command import GitError, git
+from pytest_mlregress.baselines.paths import FOLDER, SUFFIX, BaselineKey
+
+__all__ = ["GitStore"]
+
+_READ_ONLY: Final = "Write to a folder: leave out --mlregress-baseline, or name one"
+_FILE_MODES: Final = frozenset({"100644", "100755"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Blob:
+    """A file of a commit: its object and its size in bytes."""
+
+    name: str
+    size: int
+
+
+class GitStore:
+    """The `__baselines__` folders of a git ref, read only.
+
+    The ref is resolved once, so that a branch that moves meanwhile does not change what a run is
+    compared with.
+
+    Args:
+        rootdir: pytest's rootdir, anywhere inside the repository.
+        ref: any name of a commit.
+
+    Raises:
+        StoreError: there is no git, no repository or no such ref.
+    """
+
+    writable = False
+
+    def __init__(self, rootdir: Path, ref: str) -> None:
+        self._rootdir = rootdir
+        self._ref = ref
+        try:
+            name = git(rootdir, "rev-parse", "--verify", f"{ref}^{{commit}}")
+        except GitError as error:
+            raise StoreError(
+                f"git:{ref}",
+                f"{rootdir} has no such commit: {error}",
+                "Name a branch, tag or commit of this repository; a shallow clone may need "
+                "`git fetch --unshallow` first",
+            ) from error
+        self._commit = name.decode().strip()
+
+    def read(self, key: BaselineKey) -> Artifact | None:
+        """The baseline in the ref, None if there is none.
+
+        Raises:
+            ArtifactError: the file is not the baseline of this test and tier.
+            StoreError: git cannot read it.
+        """
+        blob = self._blobs.get(_location(key))
+        if blob is None:
+            return None
+        refuse_large(blob.size, source=self.describe(key))
+        try:
+            text = git(self._rootdir, "cat-file", "blob", blob.name)
+        except GitError as error:
+            raise StoreError(
+                self.describe(key), f"git cannot read it: {error}", "Check it with `git fsck`"
+            ) from error
+        return artifact_in(text, key, source=self.describe(key))
+
+    def write(self, key: BaselineKey, artifact: Artifact) -> None:
+        """Refuse: a commit does not change."""
+        raise StoreError(self.describe(key), "a git ref cannot be written to", _READ_ONLY)
+
+    def delete(self, key: BaselineKey) -> None:
+        """Refuse: a commit does not change."""
+        raise StoreError(self.describe(key), "a git ref cannot be written to", _READ_ONLY)
+
+    def list(self) -> tuple[BaselineKey, ...]:
+        """Every baseline below the rootdir in the ref, sorted."""
+        return tuple(
+            sorted(
+                BaselineKey(path.parents[2], PurePosixPath(*path.parts[-2:]))
+                for path in self._blobs
+                if len(path.parts) >= 3 and path.parts[-3] == FOLDER and path.suffix == SUFFIX
+            )
+        )
+
+    def describe(self, key: BaselineKey) -> str:
+        """The ref and the file below the rootdir."""
+        return f"git:{self._ref}:{_location(key)}"
+
+    @cached_property
+    def _blobs(self) -> dict[PurePosixPath, _Blob]:
+        """The files of the commit below the rootdir; symbolic links and submodules are none."""
+        try:
+            listing = git(self._rootdir, "ls-tree", "-r", "-l", "-z", self._commit)
+        except GitError as error:
+            raise StoreError(
+                f"git:{self._ref}", f"git cannot list it: {error}", "Check it with `git fsck`"
+            ) from error
+        blobs: dict[PurePosixPath, _Blob] = {}
+        for line in listing.decode(errors="surrogateescape").split("\0"):
+            facts, _, path = line.partition("\t")
+            mode, *rest = facts.split() or [""]
+            if mode in _FILE_MODES:
+                _, name, size = rest
+                blobs[PurePosixPath(path)] = _Blob(name, int(size))
+        return blobs
+
+
+def _location(key: BaselineKey) -> PurePosixPath:
+    return key.directory / FOLDER / key.path

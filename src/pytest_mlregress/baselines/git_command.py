@@ -1,0 +1,52 @@
+"""Running git: without prompts, without a shell, and never for longer than it is worth."""
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Final
+
+__all__ = ["TIMEOUT_S", "GitError", "git"]
+
+TIMEOUT_S = 20.0
+"""How long one question to git may take."""
+
+# A question to git must neither wait for a person, nor take the lock that the person's own git
+# needs, nor speak the person's language; and a hook's GIT_DIR would point it elsewhere.
+_SETTINGS: Final = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+_MISLEADING: Final = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})
+
+
+class GitError(Exception):
+    """git is missing, timed out, or refused; the text is git's own."""
+
+
+def git(directory: Path, *arguments: str) -> bytes:
+    """What git prints for these arguments in a directory.
+
+    Raises:
+        GitError: git is not installed, takes longer than `TIMEOUT_S`, or fails.
+    """
+    environment = {k: v for k, v in os.environ.items() if k not in _MISLEADING} | _SETTINGS
+    # Into files and not pipes: a helper of git's that outlives it would keep a pipe open.
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(directory), *arguments],
+                check=False,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                timeout=TIMEOUT_S,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise GitError(f"git {arguments[0]} took longer than {TIMEOUT_S:g} s") from error
+        except (OSError, ValueError) as error:
+            raise GitError(f"git cannot be run: {error}") from error
+        output.seek(0)
+        errors.seek(0)
+        if done.returncode:
+            message = errors.read().decode(errors="replace").strip()
+            raise GitError(message or f"git {arguments[0]} ended with status {done.returncode}")
+        return output.read()

@@ -1,0 +1,79 @@
+"""Older file formats, made current by one explicit function per step.
+
+A change of the format raises `artifact.SCHEMA` and adds the step from the version before to
+`STEPS`.  A step takes and returns the parsed document and does not look at its `schema`.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from pytest_mlregress.baselines.artifact import SCHEMA
+from pytest_mlregress.baselines.errors import ArtifactError
+
+__all__ = ["STEPS", "Step", "migrate"]
+
+Step = Callable[[dict[str, object]], dict[str, object]]
+"""From a document of one schema to the same document in the next."""
+
+STEPS: Final[Mapping[int, Step]] = {}
+"""The steps by the schema that they start from; schema 1 is the first, so there are none yet."""
+
+
+def migrate(
+    document: object,
+    *,
+    source: str,
+    current: int = SCHEMA,
+    steps: Mapping[int, Step] = STEPS,
+) -> object:
+    """The document in the current schema.
+
+    Args:
+        document: the parsed file.
+        source: the file, as a message should print it.
+        current: the schema that this package reads.
+        steps: the known steps by the schema that they start from.
+
+    Raises:
+        ArtifactError: the schema is missing, newer than `current`, or too old for the steps.
+    """
+    if not isinstance(document, dict):
+        return document
+    schema = document.get("schema")
+    if type(schema) is not int:
+        raise ArtifactError(
+            source,
+            "$.schema",
+            f"expected the version of the format, an integer, got {schema!r}",
+            "Restore the file from version control, or record it again with --mlregress-update",
+        )
+    if schema > current:
+        raise ArtifactError(source, "$.schema", *_too_new(document, schema, current))
+    while schema < current:
+        if schema not in steps:
+            raise ArtifactError(
+                source,
+                "$.schema",
+                f"schema {schema} is too old; this version reads {current} and can update from "
+                f"{min(steps, default=current)}",
+                "Record the baseline again with --mlregress-update",
+            )
+        document = {**steps[schema](document), "schema": schema + 1}
+        schema += 1
+    return document
+
+
+def _too_new(document: dict[str, object], schema: int, current: int) -> tuple[str, str]:
+    provenance = document.get("provenance")
+    plugin = provenance.get("plugin") if isinstance(provenance, dict) else None
+    if isinstance(plugin, str) and re.fullmatch(r"[0-9][0-9a-z.+]{0,30}", plugin):
+        return (
+            f"schema {schema} was written by pytest-mlregress {plugin}; "
+            f"this version reads {current}",
+            f"Install it with: pip install 'pytest-mlregress>={plugin}'",
+        )
+    return (
+        f"schema {schema} is newer than {current}, the newest that this version reads",
+        "Install a newer one with: pip install --upgrade pytest-mlregress",
+    )

@@ -1,0 +1,94 @@
+"""Where the baseline of a test lies: names that are safe on every file system.
+
+A name is kept as it is where that is harmless.  Whatever had to be changed, and whatever another
+id could clash with on a file system that ignores case, gets a short hash of the exact id, so that
+two ids never share a file and nothing needs to be known of the other tests of a suite.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Final
+
+from pytest_mlregress.baselines.errors import StoreError
+
+__all__ = ["FOLDER", "BaselineKey", "artifact_path"]
+
+FOLDER: Final = "__baselines__"
+"""The folder beside a test file that holds the baselines of its tests."""
+
+SUFFIX: Final = ".json"
+
+_UNSAFE: Final = re.compile(r"[^a-z0-9_.\[\]+=,-]+")
+_RESERVED: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
+_LONGEST: Final = 100
+_HASH_LENGTH: Final = 8
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class BaselineKey:
+    """One baseline of a suite, wherever the suite's baselines are kept.
+
+    Attributes:
+        directory: the directory of the test file, relative to pytest's rootdir.
+        path: the file below the baseline folder, from `artifact_path`.
+
+    Raises:
+        StoreError: the directory lies outside the rootdir.
+    """
+
+    directory: PurePosixPath
+    path: PurePosixPath
+
+    def __post_init__(self) -> None:
+        for part in (self.directory, self.path):
+            if part.is_absolute() or ".." in part.parts:
+                raise StoreError(
+                    str(self.directory / self.path),
+                    "the tests lie outside pytest's rootdir, where baselines have no place",
+                    "Pass a --rootdir that contains them",
+                )
+
+
+def artifact_path(test_id: str, tier: str) -> PurePosixPath:
+    """The file that keeps the baseline of a test and tier, below a baseline folder.
+
+    Args:
+        test_id: `<file name>::<Class>::<name>[params]`; any text is made safe.
+        tier: the name of the tier; any text is made safe.
+
+    Returns:
+        `<test file stem>/<Class>.<name>[params].<tier>.json`, always two parts of lower-case
+        ASCII that stay below the folder.
+    """
+    file_name, _, rest = test_id.partition("::")
+    name, bracket, params = rest.partition("[")
+    test = _joined(name) + bracket + params
+    folder = _safe(file_name.removesuffix(".py"), file_name, dots=False)
+    return PurePosixPath(folder) / (
+        _safe(test, test_id, ambiguous="." in name) + f".{_safe(tier, tier, dots=False)}{SUFFIX}"
+    )
+
+
+def _joined(qualified_name: str) -> str:
+    return qualified_name.replace("::", ".")
+
+
+def _safe(text: str, identity: str, *, dots: bool = True, ambiguous: bool = False) -> str:
+    """`text` if it may stand in a file name as it is, else a readable rest of it and a hash.
+
+    Args:
+        text: the part of the file name.
+        identity: what the hash is taken of.
+        dots: whether the part may contain dots.
+        ambiguous: whether another identity can have the same text.
+    """
+    safe = _UNSAFE.sub("-", text.lower()).strip(".-") if text else ""
+    if not dots:
+        safe = safe.replace(".", "-")
+    safe = safe[:_LONGEST].rstrip(".-")
+    if safe == text and safe and not ambiguous and not _RESERVED.match(safe):
+        return safe
+    digest = hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_LENGTH]
+    return f"{safe}-{digest}" if safe else digest

@@ -1,0 +1,164 @@
+"""Where a baseline's values come from: the working tree, the command and the environment.
+
+Nothing in here raises: values that cannot be found out are None, because a missing git must not
+stop a training run.
+"""
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from pytest_mlregress import __version__
+from pytest_mlregress.baselines.artifact import Environment, Provenance
+from pytest_mlregress.baselines.git_command import GitError, git
+from pytest_mlregress.baselines.paths import FOLDER
+
+__all__ = ["WorkingTree", "collect_provenance", "utc_now", "working_tree"]
+
+# An update writes baselines, and running Python writes bytecode: neither is a change of the code.
+_CODE: Final = (
+    ":(top)",
+    f":(top,exclude,glob)**/{FOLDER}/**",
+    ":(top,exclude,glob)**/__pycache__/**",
+)
+_HASH_LENGTH: Final = 16
+_HASHED_PER_FILE: Final = 2**20
+_UNTRACKED: Final = b"??"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkingTree:
+    """The state of the code.
+
+    Attributes:
+        commit: the commit checked out; None outside a repository and before its first commit.
+        branch: the branch checked out, None when detached.
+        dirty: whether the tree holds changes that are in no commit; untracked files count unless
+            git ignores them, baselines and bytecode never do.
+        diff_hash: hash of those changes, None for a clean tree.
+        changed: the files that are dirty, sorted, relative to the repository.
+    """
+
+    commit: str | None = None
+    branch: str | None = None
+    dirty: bool = False
+    diff_hash: str | None = None
+    changed: tuple[str, ...] = ()
+
+
+def working_tree(directory: Path) -> WorkingTree:
+    """The state of the repository that contains a directory; the empty state outside one."""
+    try:
+        top = Path(_line(git(directory, "rev-parse", "--show-toplevel")))
+    except GitError:
+        return WorkingTree()
+    commit = _optional(top, "rev-parse", "--verify", "--quiet", "HEAD")
+    branch = _optional(top, "symbolic-ref", "--short", "--quiet", "HEAD")
+    try:
+        entries = _status(top)
+    except GitError:
+        # Unknown is not clean: a tree that git could not look through must not pass for a commit.
+        return WorkingTree(commit=commit, branch=branch, dirty=True)
+    return WorkingTree(
+        commit=commit,
+        branch=branch,
+        dirty=bool(entries),
+        diff_hash=_diff_hash(top, entries, commit) if entries else None,
+        changed=tuple(sorted(_readable(path) for _, path in entries)),
+    )
+
+
+def collect_provenance(
+    rootdir: Path,
+    *,
+    seeds: Iterable[int],
+    environment: Environment,
+    command: Sequence[str] | None = None,
+    tree: WorkingTree | None = None,
+    time: str | None = None,
+) -> Provenance:
+    """The provenance of values that are recorded now.
+
+    Args:
+        rootdir: pytest's rootdir.
+        seeds: the seeds that ran.
+        environment: from `describe_environment` in the process that trained.
+        command: the command line; None for that of this process.
+        tree: the state of the code if it was looked up already, as when a session starts.
+        time: when, in UTC (ISO 8601); None for now.
+    """
+    tree = tree or working_tree(rootdir)
+    words = sys.orig_argv if command is None else command
+    return Provenance(
+        plugin=__version__,
+        time=time or utc_now(),
+        commit=tree.commit,
+        branch=tree.branch,
+        dirty=tree.dirty,
+        diff_hash=tree.diff_hash,
+        command=tuple(_text(word) for word in words),
+        seeds=tuple(seeds),
+        environment=environment,
+    )
+
+
+def utc_now() -> str:
+    """The time in UTC, to the second, as ISO 8601 writes it."""
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _status(top: Path) -> list[tuple[bytes, bytes]]:
+    """The dirty files as (state, path)."""
+    listing = git(
+        top, "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--", *_CODE
+    )
+    lines = [line for line in listing.split(b"\0") if line]
+    return [(line[:2], line[3:]) for line in lines]
+
+
+def _diff_hash(top: Path, entries: list[tuple[bytes, bytes]], commit: str | None) -> str | None:
+    """A hash that two trees share exactly if they hold the same changes to the same commit."""
+    digest = hashlib.sha256()
+    since = [commit] if commit else ["--cached"]
+    plain = ("--no-ext-diff", "--no-textconv", "--no-color", "--no-renames", "--binary")
+    try:
+        digest.update(git(top, "diff", *plain, *since, "--", *_CODE))
+    except GitError:
+        return None
+    for state, path in sorted(entries):
+        if state == _UNTRACKED:
+            digest.update(path + b"\0" + _content(top / os.fsdecode(path)))
+    return digest.hexdigest()[:_HASH_LENGTH]
+
+
+def _content(path: Path) -> bytes:
+    """The start of an untracked file and its size: a forgotten data set is not read whole."""
+    with suppress(OSError), path.open("rb") as file:
+        return b"%d\0" % path.stat().st_size + file.read(_HASHED_PER_FILE)
+    return b""
+
+
+def _optional(directory: Path, *arguments: str) -> str | None:
+    try:
+        return _line(git(directory, *arguments)) or None
+    except GitError:
+        return None
+
+
+def _line(output: bytes) -> str:
+    return os.fsdecode(output).rstrip("\n")
+
+
+def _readable(path: bytes) -> str:
+    return path.decode(errors="backslashreplace")
+
+
+def _text(word: str) -> str:
+    """The word as valid Unicode: a command line may hold bytes that are none."""
+    return word.encode(errors="backslashreplace").decode()

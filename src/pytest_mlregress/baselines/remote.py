@@ -1,0 +1,161 @@
+"""Baselines behind a URL that fsspec understands: S3, GCS, Azure, SSH, and many more."""
+
+import secrets
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from pytest_mlregress.baselines.artifact import Artifact
+from pytest_mlregress.baselines.encoding import dumps
+from pytest_mlregress.baselines.errors import StoreError
+from pytest_mlregress.baselines.files import artifact_in, refuse_large
+from pytest_mlregress.baselines.paths import SUFFIX, BaselineKey
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+__all__ = ["RemoteStore"]
+
+_INSTALL: Final = "Install it with: pip install 'pytest-mlregress[remote]'"
+_REACH: Final = "Check the URL, your credentials for it and the network, then run again"
+
+
+class RemoteStore:
+    """Baselines below a URL.
+
+    Args:
+        url: `<protocol>://<path>`; credentials come from where the protocol's package looks for
+            them, and are never printed.
+
+    Raises:
+        StoreError: fsspec or the protocol's own package is missing, or the URL makes no sense.
+    """
+
+    writable = True
+
+    def __init__(self, url: str) -> None:
+        protocol, _, _ = url.partition("://")
+        try:
+            from fsspec.core import url_to_fs
+        except ImportError as error:
+            raise StoreError(f"{protocol}://", "URLs need fsspec", _INSTALL) from error
+        try:
+            files, root = url_to_fs(url)
+        except ImportError as error:  # fsspec names the package, such as s3fs
+            raise StoreError(f"{protocol}://", str(error), "Install that package") from error
+        except Exception as error:  # each protocol has its own, from ValueError to network errors
+            raise StoreError(f"{protocol}://", _reason(error), _REACH) from error
+        self._files: AbstractFileSystem = files
+        self._root = PurePosixPath(root)
+        self._protocol = protocol
+
+    def read(self, key: BaselineKey) -> Artifact | None:
+        """The baseline, None if there is none.
+
+        Raises:
+            ArtifactError: the file is not the baseline of this test and tier.
+            StoreError: the URL cannot be read.
+        """
+        path = self._path(key)
+        try:
+            size = int(self._files.info(path)["size"] or 0)
+        except FileNotFoundError:
+            return None
+        except Exception as error:
+            self._fail(key, "read", error)
+        refuse_large(size, source=self.describe(key))
+        try:
+            text = self._files.cat_file(path)
+        except FileNotFoundError:  # deleted since
+            return None
+        except Exception as error:
+            self._fail(key, "read", error)
+        return artifact_in(text, key, source=self.describe(key))
+
+    def write(self, key: BaselineKey, artifact: Artifact) -> None:
+        """Replace the baseline.
+
+        Raises:
+            ArtifactError: the artifact holds something that could not be read back.
+            StoreError: the URL cannot be written.
+        """
+        text = dumps(artifact).encode()
+        path = self._path(key)
+        try:
+            self._replace(path, text)
+        except Exception as error:
+            self._fail(key, "write", error)
+
+    def delete(self, key: BaselineKey) -> None:
+        """Forget the baseline; one that is not there is no error.
+
+        Raises:
+            StoreError: the URL cannot be written.
+        """
+        try:
+            self._files.rm_file(self._path(key))
+        except FileNotFoundError:
+            return
+        except Exception as error:
+            self._fail(key, "delete", error)
+
+    def list(self) -> tuple[BaselineKey, ...]:
+        """Every baseline below the URL, sorted.
+
+        Raises:
+            StoreError: the URL cannot be read.
+        """
+        try:
+            self._files.invalidate_cache()  # others write here too
+            paths = self._files.find(str(self._root))
+        except FileNotFoundError:
+            return ()
+        except Exception as error:
+            raise StoreError(
+                self._url(str(self._root)), f"cannot be listed: {_reason(error)}", _REACH
+            ) from error
+        inside = (PurePosixPath(path).relative_to(self._root) for path in paths)
+        return tuple(
+            sorted(
+                BaselineKey(path.parent.parent, PurePosixPath(*path.parts[-2:]))
+                for path in inside
+                if len(path.parts) >= 2 and path.suffix == SUFFIX and path.name[0] != "."
+            )
+        )
+
+    def describe(self, key: BaselineKey) -> str:
+        """The URL of the baseline, without credentials."""
+        return self._url(self._path(key))
+
+    def _path(self, key: BaselineKey) -> str:
+        return str(self._root / key.directory / key.path)
+
+    def _url(self, path: str) -> str:
+        return f"{self._protocol}://{path.lstrip('/')}"
+
+    def _replace(self, path: str, text: bytes) -> None:
+        """Write a file in one step, as far as the place can.
+
+        An object store (these are fsspec's asynchronous file systems) shows an object when it is
+        complete; elsewhere, as over SSH, a file is written under another name and then moved.
+        """
+        if self._files.async_impl:
+            self._files.pipe_file(path, text)
+            return
+        self._files.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
+        temporary = str(PurePosixPath(path).with_name(f".{secrets.token_hex(8)}.mlregress-tmp"))
+        try:
+            self._files.pipe_file(temporary, text)
+            self._files.mv(temporary, path)
+        except BaseException:
+            if self._files.exists(temporary):
+                self._files.rm_file(temporary)
+            raise
+
+    def _fail(self, key: BaselineKey, what: str, error: Exception) -> NoReturn:
+        raise StoreError(
+            self.describe(key), f"cannot {what} this baseline: {_reason(error)}", _REACH
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

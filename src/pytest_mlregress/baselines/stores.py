@@ -1,0 +1,68 @@
+"""What every place for baselines can do, and the choice of one by its name."""
+
+from pathlib import Path
+from typing import Final, Protocol
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from pytest_mlregress.baselines.artifact import Artifact
+from pytest_mlregress.baselines.paths import BaselineKey
+
+__all__ = ["Store", "open_store"]
+
+_GIT: Final = "git:"
+_FILE_URL: Final = "file://"
+
+
+class Store(Protocol):
+    """A place where the baselines of a suite are kept.
+
+    Every method raises `StoreError` where the place cannot be read or written, with the place and
+    the remedy in its text; `read` raises `ArtifactError` for a file that is no baseline.
+    """
+
+    writable: bool
+    """Whether `write` and `delete` can work here; a git ref is read only."""
+
+    def read(self, key: BaselineKey) -> Artifact | None:
+        """The baseline, None if there is none."""
+
+    def write(self, key: BaselineKey, artifact: Artifact) -> None:
+        """Keep the baseline: afterwards the whole new one is there, after an error the old one."""
+
+    def delete(self, key: BaselineKey) -> None:
+        """Forget the baseline; one that is not there is no error."""
+
+    def list(self) -> tuple[BaselineKey, ...]:
+        """Every baseline of the suite, sorted."""
+
+    def describe(self, key: BaselineKey) -> str:
+        """The file of the baseline, as a message prints it."""
+
+
+def open_store(source: str | None, *, rootdir: Path) -> Store:
+    """The store that `--mlregress-baseline` names.
+
+    Args:
+        source: None for `__baselines__` folders beside the test files; `git:REF` for those of a
+            git ref; an fsspec URL (`s3://bucket/folder`); else a folder, relative to `rootdir`.
+        rootdir: pytest's rootdir, which contains the tests.
+
+    Raises:
+        StoreError: the git ref does not exist, or the URL's file system cannot be used.
+    """
+    # Each kind of store is imported when it is asked for: git and fsspec are not everyone's.
+    if source is not None and source.startswith(_GIT):
+        from pytest_mlregress.baselines.git import GitStore
+
+        return GitStore(rootdir, source.removeprefix(_GIT))
+    if source is not None and "://" in source and not source.startswith(_FILE_URL):
+        from pytest_mlregress.baselines.remote import RemoteStore
+
+        return RemoteStore(source)
+    from pytest_mlregress.baselines.folder import FolderStore
+
+    if source is None:
+        return FolderStore(rootdir, beside_tests=True)
+    folder = url2pathname(urlsplit(source).path) if source.startswith(_FILE_URL) else source
+    return FolderStore(rootdir / Path(folder).expanduser(), beside_tests=False)

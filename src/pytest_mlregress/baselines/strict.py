@@ -1,0 +1,155 @@
+"""Strict reading of a parsed JSON document: each value knows where it stands.
+
+A `Node` is asked for the one shape that the format allows there; anything else is an
+`ArtifactError` that names the file, the path, the value and the remedy.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, NoReturn
+
+from pytest_mlregress.baselines.errors import ArtifactError
+
+__all__ = ["RESTORE", "Node"]
+
+RESTORE: Final = (
+    "Restore the file from version control, or record the baseline again with --mlregress-update"
+)
+_NON_FINITE: Final = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+_SEED: Final = re.compile(r"0|[1-9][0-9]{0,18}")
+_PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+")
+_LONGEST_SHOWN: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A value of the document.
+
+    Attributes:
+        value: as `json.loads` gave it.
+        source: the file, as a message prints it.
+        path: where the value stands in the file.
+    """
+
+    value: object
+    source: str
+    path: str = "$"
+
+    def fail(self, expected: str, remedy: str = RESTORE) -> NoReturn:
+        """Raise the `ArtifactError` that says what was expected here."""
+        shown = ascii(self.value)
+        if len(shown) > _LONGEST_SHOWN:
+            shown = shown[: _LONGEST_SHOWN - 3] + "..."
+        raise ArtifactError(self.source, self.path, f"expected {expected}, got {shown}", remedy)
+
+    def fields(self, *names: str) -> dict[str, "Node"]:
+        """The object that has exactly these fields."""
+        entries = dict(self.entries())
+        missing = [name for name in names if name not in entries]
+        if missing:
+            raise ArtifactError(
+                self.source, self.path, f"the field {missing[0]!r} is missing", RESTORE
+            )
+        unknown = sorted(entries.keys() - set(names))
+        if unknown:
+            entries[unknown[0]].fail("no such field here", "Remove it")
+        return entries
+
+    def entries(self) -> Iterator[tuple[str, "Node"]]:
+        """The entries of an object with any keys."""
+        if not isinstance(self.value, dict):
+            self.fail("an object")
+        for key, value in self.value.items():
+            entry = Node(value, self.source, f"{self.path}{_step(key)}")
+            if not _is_text(key):
+                entry.fail("a key of valid Unicode text")
+            yield key, entry
+
+    def by_seed(self) -> Iterator[tuple[int, "Node"]]:
+        """The entries of an object whose keys are seeds."""
+        for key, value in self.entries():
+            if not _SEED.fullmatch(key):
+                value.fail("a seed (a whole number from 0) as the key")
+            yield int(key), value
+
+    def items(self) -> Iterator["Node"]:
+        """The items of a list."""
+        if not isinstance(self.value, list):
+            self.fail("a list")
+        for position, item in enumerate(self.value):
+            yield Node(item, self.source, f"{self.path}[{position}]")
+
+    def row(self, length: int, expected: str) -> tuple["Node", ...]:
+        """The items of a list of exactly this length."""
+        if not isinstance(self.value, list) or len(self.value) != length:
+            self.fail(expected)
+        return tuple(self.items())
+
+    def text(self) -> str:
+        """A string."""
+        if not isinstance(self.value, str) or not _is_text(self.value):
+            self.fail("a string of valid Unicode text")
+        return self.value
+
+    def optional_text(self) -> str | None:
+        """A string or null."""
+        return None if self.value is None else self.text()
+
+    def flag(self) -> bool:
+        """true or false."""
+        if not isinstance(self.value, bool):
+            self.fail("true or false")
+        return self.value
+
+    def whole(self) -> int:
+        """An integer from 0; true and false are none."""
+        if type(self.value) is not int or self.value < 0:
+            self.fail("a whole number from 0")
+        return self.value
+
+    def number(self) -> float:
+        """A number, or one of the strings for non-finite numbers; true and false are none."""
+        if isinstance(self.value, str) and self.value in _NON_FINITE:
+            return _NON_FINITE[self.value]
+        if isinstance(self.value, bool) or not isinstance(self.value, int | float):
+            self.fail('a number, or "nan", "inf" or "-inf"')
+        try:
+            return float(self.value)
+        except OverflowError:
+            self.fail("a number within the range of a float")
+
+    def optional_size(self, expected: str, *, zero: bool) -> float | None:
+        """null, or a finite number above 0 (or from 0)."""
+        if self.value is None:
+            return None
+        size = self.number()
+        if not math.isfinite(size) or size < 0 or (size == 0 and not zero):
+            self.fail(expected)
+        return size
+
+    def scalar(self) -> str | int | float | bool | None:
+        """A string, number, true, false or null; `{"float": "nan"}` is a non-finite number."""
+        if isinstance(self.value, dict):
+            return self.fields("float")["float"].number()
+        if isinstance(self.value, str):
+            return self.text()
+        if self.value is not None and not isinstance(self.value, bool | int | float):
+            self.fail("a string, a number, true, false or null")
+        if isinstance(self.value, float) and not math.isfinite(self.value):
+            self.fail("a finite number")
+        return self.value
+
+
+def _step(key: str) -> str:
+    return f".{key}" if _PLAIN_KEY.fullmatch(key) else f"[{json.dumps(key)}]"
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

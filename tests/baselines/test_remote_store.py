@@ -1,0 +1,160 @@
+"""Baselines behind a URL, on fsspec's file system in memory."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+import pytest
+from baseline_examples import KEY, example
+
+from pytest_mlregress.baselines.encoding import dumps
+from pytest_mlregress.baselines.errors import ArtifactError, StoreError
+from pytest_mlregress.baselines.paths import BaselineKey
+from pytest_mlregress.baselines.remote import RemoteStore
+
+fsspec = pytest.importorskip("fsspec")
+memory = fsspec.filesystem("memory")
+FILE = "/models/a/tests/test_digits/test_digits.full.json"
+
+
+@pytest.fixture
+def store() -> Iterator[RemoteStore]:
+    yield RemoteStore("memory://models/a")
+    memory.store.clear()
+    memory.pseudo_dirs[:] = [""]
+
+
+def test_a_baseline_is_read_as_it_was_written(store: RemoteStore) -> None:
+    assert store.read(KEY) is None
+    assert store.list() == ()
+
+    store.write(KEY, example((0.5,)))
+    store.write(KEY, example((0.9,)))
+
+    assert store.read(KEY) == example((0.9,))
+    assert store.list() == (KEY,)
+    assert store.describe(KEY) == "memory://models/a/tests/test_digits/test_digits.full.json"
+    assert memory.cat_file(FILE).decode() == dumps(example((0.9,)))
+    assert list(memory.store) == [FILE]
+
+
+def test_a_test_file_in_the_rootdir_itself(store: RemoteStore) -> None:
+    key = BaselineKey(PurePosixPath(), KEY.path)
+
+    store.write(key, example())
+
+    assert store.read(key) == example()
+    assert store.list() == (key,)
+
+
+def test_a_deleted_baseline_is_gone(store: RemoteStore) -> None:
+    store.write(KEY, example())
+
+    store.delete(KEY)
+    store.delete(KEY)
+
+    assert store.read(KEY) is None
+    assert store.list() == ()
+
+
+def test_the_list_leaves_out_other_files(store: RemoteStore) -> None:
+    store.write(KEY, example())
+    memory.pipe_file("/models/a/tests/test_digits/.0123.mlregress-tmp", b"{")
+    memory.pipe_file("/models/a/README.md", b"")
+    memory.pipe_file("/models/b/tests/test_digits/test_digits.full.json", b"{")
+
+    assert store.list() == (KEY,)
+
+
+def test_a_failed_write_leaves_the_old_baseline(
+    store: RemoteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.write(KEY, example((0.5,)))
+    really = memory.pipe_file
+
+    def half(path: str, value: bytes, **options: object) -> None:
+        really(path, value[:100])
+        raise ConnectionResetError("the network went away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(type(memory), "pipe_file", staticmethod(half))
+        with pytest.raises(StoreError) as refused:
+            store.write(KEY, example((0.9,)))
+
+    assert str(refused.value) == (
+        f"{store.describe(KEY)}: cannot write this baseline: ConnectionResetError: the network "
+        "went away. Check the URL, your credentials for it and the network, then run again"
+    )
+    assert store.read(KEY) == example((0.5,))
+    assert list(memory.store) == [FILE]
+
+
+def test_an_object_store_gets_the_object_in_one_piece(
+    store: RemoteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # An object store has no cheap rename: moving a temporary object would copy it.
+    monkeypatch.setattr(type(memory), "async_impl", True)
+    monkeypatch.setattr(type(memory), "mv", lambda *_: pytest.fail("moved an object"))
+
+    store.write(KEY, example())
+
+    assert store.read(KEY) == example()
+
+
+@pytest.mark.parametrize(
+    ("what", "method"), [("read", "info"), ("delete", "rm_file"), ("list", "find")]
+)
+def test_an_unreachable_url_is_named_with_the_remedy(
+    store: RemoteStore, monkeypatch: pytest.MonkeyPatch, what: str, method: str
+) -> None:
+    def unreachable(*_: object, **__: object) -> None:
+        raise PermissionError("access denied")
+
+    monkeypatch.setattr(type(memory), method, unreachable)
+
+    with pytest.raises(StoreError, match=r"memory://models/a.*access denied.*Check the URL"):
+        getattr(store, what)(*([] if what == "list" else [KEY]))
+
+
+def test_a_damaged_file_names_itself(store: RemoteStore) -> None:
+    memory.pipe_file(FILE, b"{")
+
+    with pytest.raises(ArtifactError, match=r"memory://models/a/.*json: at \$: it is not valid"):
+        store.read(KEY)
+
+
+def test_a_large_file_is_refused_before_it_is_read(
+    store: RemoteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(memory), "info", lambda *_: {"size": 65 * 2**20})
+    monkeypatch.setattr(type(memory), "cat_file", lambda *_: pytest.fail("read it"))
+
+    with pytest.raises(ArtifactError, match="it has 65 MiB, a baseline has at most 64 MiB"):
+        store.read(KEY)
+
+
+def test_without_fsspec_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "fsspec"]:
+        monkeypatch.setitem(sys.modules, name, None)
+
+    with pytest.raises(StoreError) as refused:
+        RemoteStore("s3://bucket/baselines")
+
+    assert str(refused.value) == (
+        "s3://: URLs need fsspec. Install it with: pip install 'pytest-mlregress[remote]'"
+    )
+
+
+def test_a_protocol_whose_package_is_missing_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+
+    with pytest.raises(StoreError, match=r"s3://: .*[Ii]nstall s3fs.*Install that package"):
+        RemoteStore("s3://bucket/baselines")
+
+
+def test_a_protocol_that_is_none_keeps_the_credentials_to_itself() -> None:
+    with pytest.raises(StoreError) as refused:
+        RemoteStore("nosuch://user:secret@host/baselines")
+
+    assert str(refused.value).startswith("nosuch://: ValueError: Protocol not known")
+    assert "secret" not in str(refused.value)
