@@ -1,0 +1,93 @@
+"""One test before the judge, and what every rule may ask about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+from pytest_mlregress.baselines.artifact import Artifact
+from pytest_mlregress.baselines.environment import environment_differences
+from pytest_mlregress.running.result import SeedResult
+from pytest_mlregress.verdicts.group import SeedGroup
+from pytest_mlregress.verdicts.rules import Rules
+from pytest_mlregress.verdicts.samples import metric_names
+from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
+
+
+class Open(Enum):
+    """The answer of a rule that applies and waits for more seeds."""
+
+    OPEN = "open"
+
+
+OPEN: Final = Open.OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One test before the judge: its seeds so far, its baseline and the rules.
+
+    ``ready`` are the results of the longest run of planned seeds, from the first on, that are all
+    there and passed: what a look may use.
+    """
+
+    group: SeedGroup
+    baseline: Artifact | None
+    rules: Rules
+    ready: tuple[SeedResult, ...]
+    differences: tuple[str, ...]
+
+    @property
+    def results(self) -> tuple[SeedResult, ...]:
+        """The results that are there, in planned order."""
+        return self.group.reported
+
+    @property
+    def recorded(self) -> tuple[str, ...]:
+        """The metrics that any of the seeds recorded."""
+        return metric_names(self.results)
+
+    def verdict(self, kind: VerdictKind, colour: Colour | None = None, **more: Any) -> Verdict:
+        """A verdict on this case."""
+        plan = self.group.plan
+        provenance = self.baseline.provenance if self.baseline is not None else None
+        return Verdict(
+            test=plan.test,
+            tier=plan.tier,
+            kind=kind,
+            colour=colour if colour is not None else self.rules.colour(kind),
+            seeds=self.results,
+            planned=plan.planned,
+            selected=plan.selected,
+            environment=self.differences,
+            baseline_commit=provenance.commit if provenance is not None else None,
+            decided_after=more.pop("decided_after", len(self.ready)),
+            **more,
+        )
+
+
+def open_case(group: SeedGroup, baseline: Artifact | None, rules: Rules) -> Case:
+    """Bring a test before the judge."""
+    ready: list[SeedResult] = []
+    for seed in group.plan.planned:
+        result = group.results.get(seed)
+        if result is None or result.outcome != "passed":
+            break
+        ready.append(result)
+    differences: tuple[str, ...] = ()
+    if baseline is not None and group.environment is not None and rules.env_mismatch != "ignore":
+        differences = tuple(
+            environment_differences(baseline.provenance.environment, group.environment)
+        )
+    return Case(group, baseline, rules, tuple(ready), differences)
+
+
+def run_command(group: SeedGroup) -> str:
+    """The command that runs every seed of a test."""
+    return f"run all of its seeds: {group.plan.command}"
+
+
+def seeds_in_words(seeds: list[int]) -> str:
+    """``seed 3``, or ``seeds 3, 7``."""
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"

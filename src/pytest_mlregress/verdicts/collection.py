@@ -1,0 +1,109 @@
+"""What the baselines have to say while tests are collected."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+
+from pytest_mlregress import _compat
+from pytest_mlregress.baselines.errors import BaselineError
+from pytest_mlregress.running.collecting import SEED_ITEM, SeedItem
+from pytest_mlregress.running.markers import Declaration
+from pytest_mlregress.running.watching import BaselineCurves
+from pytest_mlregress.settings import Settings
+from pytest_mlregress.verdicts.desk import BaselineDesk
+from pytest_mlregress.verdicts.planning import SuitePlan, plan_suite, plan_test, refusal
+from pytest_mlregress.verdicts.rules import rules_for
+
+_DESK: Final = pytest.StashKey[BaselineDesk]()
+
+
+def desk_of(config: pytest.Config, settings: Settings) -> BaselineDesk:
+    """The one desk of this process."""
+    if _DESK not in config.stash:
+        config.stash[_DESK] = BaselineDesk(settings.baseline, config.rootpath)
+    return config.stash[_DESK]
+
+
+def refuse_pointless(metafunc: pytest.Metafunc, declared: Declaration) -> None:
+    """Refuse a test whose seeds cannot show what it asks for.
+
+    Raises:
+        pytest.Collector.CollectError: with the planner's number of what would do.
+    """
+    definition = metafunc.definition
+    desk = desk_of(metafunc.config, declared.settings)
+    for identifier in _compat.ids_so_far(metafunc):
+        test = f"{definition.nodeid}[{identifier}]" if identifier else definition.nodeid
+        try:
+            baseline = desk.find(definition.path, test, declared.tier)
+            if baseline is None:
+                continue
+            rules = rules_for(
+                declared.settings, declared.settings.of_test, comparisons=desk.comparisons
+            )
+        except BaselineError:
+            continue  # its verdict will tell
+        problem = refusal(len(declared.seeds), baseline, rules)
+        if problem is not None:
+            raise pytest.Collector.CollectError(f"{test}: {problem}")
+
+
+def deselect_recorded(config: pytest.Config, settings: Settings, items: list[pytest.Item]) -> None:
+    """Leave out the tests that have a baseline: an update of new ones only need not run them.
+
+    A test whose baseline cannot be read stays: its verdict will tell.
+    """
+    desk = desk_of(config, settings)
+    recorded: dict[str, bool] = {}
+    left: list[pytest.Item] = []
+    gone: list[pytest.Item] = []
+    for item in items:
+        record = item.stash.get(SEED_ITEM, None)
+        if record is not None and record.test not in recorded:
+            try:
+                baseline = desk.find(record.file, record.test, record.declaration.tier)
+                recorded[record.test] = baseline is not None
+            except BaselineError:
+                recorded[record.test] = False
+        (gone if record is not None and recorded[record.test] else left).append(item)
+    if gone:
+        config.hook.pytest_deselected(items=gone)
+        items[:] = left
+
+
+def curves_of(config: pytest.Config, record: SeedItem) -> BaselineCurves | None:
+    """The recorded learning curves of a test, None where it has no baseline to be read."""
+    declared = record.declaration
+    try:
+        baseline = desk_of(config, declared.settings).find(record.file, record.test, declared.tier)
+    except BaselineError:
+        return None  # its verdict will tell
+    if baseline is None:
+        return None
+    directions = {name: metric.higher_is_better for name, metric in baseline.metrics.items()}
+    return BaselineCurves(baseline.curves, directions)
+
+
+def plan_items(config: pytest.Config, settings: Settings, items: list[pytest.Item]) -> SuitePlan:
+    """The plan of the tests that were collected.
+
+    Raises:
+        BaselineError: a baseline cannot be read.
+    """
+    desk = desk_of(config, settings)
+    tests = {}
+    for item in items:
+        record = item.stash.get(SEED_ITEM, None)
+        if record is None or record.test in tests:
+            continue
+        declared = record.declaration
+        rules = rules_for(
+            declared.settings, declared.settings.of_test, comparisons=desk.comparisons
+        )
+        baseline = desk.find(record.file, record.test, declared.tier)
+        tests[record.test] = plan_test(
+            record.test, declared.tier, len(declared.seeds), baseline, rules
+        )
+    return plan_suite(tuple(tests.values()), alpha=settings.alpha, comparisons=desk.comparisons)

@@ -1,0 +1,122 @@
+"""A red verdict tested on fresh seeds of both sides before it is reported.
+
+A baseline is one sample.  While a project changes little, every commit is compared with the same
+luck of the same seeds, and an unlucky pair of samples would be red commit after commit.  Fresh
+seeds of the baseline's own commit and of the working tree share none of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from pytest_mlregress.revisions.fresh import FreshRun, FreshRunError, run_fresh
+from pytest_mlregress.revisions.worktree import WorktreeError, worktree_of
+from pytest_mlregress.verdicts.rules import Rules
+from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind, gravest
+
+CONFIRMATION_LEVEL: Final = 0.05
+"""Of the second test.  A red needs both, so that a false one has a chance below alpha / 20."""
+
+LEAST_FRESH_SEEDS: Final = 10
+
+Samples = Mapping[str, Mapping[int, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What a confirmation needs besides the verdict."""
+
+    rootdir: Path
+    workers: int
+    threads: str
+
+
+def needs_confirmation(verdict: Verdict) -> bool:
+    """True for a red that rests on a comparison of samples."""
+    return verdict.kind is VerdictKind.REGRESSION and any(
+        metric.kind is VerdictKind.REGRESSION and metric.comparison is not None
+        for metric in verdict.metrics
+    )
+
+
+def confirm(verdict: Verdict, rules: Rules, setting: Confirmation) -> Verdict:
+    """The verdict as it stands after fresh seeds of both sides.
+
+    A red metric that they do not confirm becomes inconclusive.  Where the baseline's code cannot
+    be run the verdict stays red and says why.
+    """
+    taken = {seed for metric in verdict.metrics for seed in metric.baseline} | set(verdict.planned)
+    first = max(taken) + 1
+    number = max(LEAST_FRESH_SEEDS, 2 * len(verdict.planned))
+    seeds = range(first, first + number)
+    run = FreshRun(verdict.test, verdict.tier, seeds, setting.workers, setting.threads)
+    if verdict.baseline_commit is None:
+        return _unconfirmed(verdict, "the baseline does not say which commit it was recorded at")
+    try:
+        # The checkout comes first: one that fails has cost no training.
+        with worktree_of(setting.rootdir, verdict.baseline_commit) as folder:
+            before = run_fresh(run, folder, instead_of=setting.rootdir)
+        now = run_fresh(run, setting.rootdir, instead_of=None)
+    except (WorktreeError, FreshRunError) as error:
+        return _unconfirmed(verdict, str(error))
+    return confirmed(verdict, before, now, rules, seeds)
+
+
+def _unconfirmed(verdict: Verdict, problem: str) -> Verdict:
+    return replace(
+        verdict, notes=(*verdict.notes, f"not tested on fresh seeds, and so still red: {problem}")
+    )
+
+
+def confirmed(
+    verdict: Verdict, before: Samples, now: Samples, rules: Rules, seeds: range
+) -> Verdict:
+    """The verdict after the fresh samples of the baseline's code and of today's."""
+    span = f"fresh seeds {seeds.start} to {seeds.stop - 1} of both sides"
+    metrics = tuple(
+        _retest(metric, before.get(metric.name, {}), now.get(metric.name, {}), span)
+        if metric.kind is VerdictKind.REGRESSION
+        else metric
+        for metric in verdict.metrics
+    )
+    kind = gravest(tuple(metric.kind for metric in metrics))
+    if kind is VerdictKind.REGRESSION:
+        return replace(verdict, metrics=metrics)
+    return replace(
+        verdict,
+        kind=kind,
+        colour=rules.colour(kind),
+        metrics=metrics,
+        reasons=(*verdict.reasons, f"a loss was shown, and not confirmed on {span}"),
+        next_steps=(f"record the baseline anew if this happens again: {_update(verdict)}",),
+    )
+
+
+def _update(verdict: Verdict) -> str:
+    return f"pytest '{verdict.test}' --mlregress-update"
+
+
+def _retest(
+    metric: MetricVerdict, before: Mapping[int, float], now: Mapping[int, float], span: str
+) -> MetricVerdict:
+    from pytest_mlregress.statistics import compare
+
+    if not before or not now:
+        return replace(metric, notes=(*metric.notes, f"not recorded on {span}"))
+    again = compare(
+        tuple(before.values()),
+        tuple(now.values()),
+        higher_is_better=metric.higher_is_better,
+        alpha=CONFIRMATION_LEVEL,
+    )
+    found = f"{again.mean_baseline:.6g} -> {again.mean_candidate:.6g}, p = {again.p_harm:.3g}"
+    if again.p_harm <= CONFIRMATION_LEVEL or again.verdict == "diverged":
+        return replace(metric, notes=(*metric.notes, f"confirmed on {span}: {found}"))
+    return replace(
+        metric,
+        kind=VerdictKind.INCONCLUSIVE,
+        notes=(*metric.notes, f"not confirmed on {span}: {found}"),
+    )

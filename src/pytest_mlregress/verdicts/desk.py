@@ -1,0 +1,101 @@
+"""Where the verdicts of a run look up and keep baselines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from pytest_mlregress.baselines.artifact import Artifact
+from pytest_mlregress.baselines.errors import BaselineError, StoreError
+from pytest_mlregress.baselines.paths import BaselineKey, artifact_path
+from pytest_mlregress.baselines.stores import Store, open_store
+from pytest_mlregress.verdicts.group import GroupPlan
+
+
+@dataclass
+class BaselineDesk:
+    """The baselines of one suite: each test's own, and how many comparisons there are in all."""
+
+    source: str | None
+    rootdir: Path
+    _artifacts: dict[BaselineKey, Artifact | None] = field(default_factory=dict)
+
+    @cached_property
+    def store(self) -> Store:
+        """Opened at first use, so that a run without regression tests touches nothing."""
+        return open_store(self.source, rootdir=self.rootdir)
+
+    def key(self, plan: GroupPlan) -> BaselineKey:
+        """Where the baseline of a test lies; raises as `locate`."""
+        return self.locate(plan.file, plan.test, plan.tier)
+
+    def locate(self, file: Path, test: str, tier: str) -> BaselineKey:
+        """Where the baseline of a test lies, from its file, its node id and its tier.
+
+        Raises:
+            StoreError: the test file lies outside the rootdir.
+        """
+        try:
+            directory = file.parent.relative_to(self.rootdir)
+        except ValueError:
+            raise StoreError(
+                str(file),
+                f"the test file lies outside pytest's rootdir {self.rootdir}",
+                "Pass a --rootdir that contains it",
+            ) from None
+        return BaselineKey(
+            directory=PurePosixPath(directory.as_posix()),
+            path=artifact_path(_short_id(file, test), tier),
+        )
+
+    def read(self, plan: GroupPlan) -> Artifact | None:
+        """The baseline of a test, None where it has none.
+
+        Raises:
+            BaselineError: the file cannot be read, or belongs to another test.
+        """
+        return self.find(plan.file, plan.test, plan.tier)
+
+    def find(self, file: Path, test: str, tier: str) -> Artifact | None:
+        """As `read`, from a test's file, node id and tier."""
+        return self._read(self.locate(file, test, tier))
+
+    @cached_property
+    def comparisons(self) -> int:
+        """M, the metrics in the baselines of the whole suite: each test counts once, with the
+        tier that has most, since a run uses one tier.
+
+        It depends neither on `-k` nor on what else runs, and so no verdict does.  Baselines that
+        cannot be read are left out; the test they belong to says so itself.
+
+        Raises:
+            StoreError: the baselines cannot be listed.
+        """
+        most: dict[tuple[PurePosixPath, str], int] = {}
+        for key in self.store.list():
+            try:
+                artifact = self._read(key)
+            except BaselineError:
+                continue
+            if artifact is not None:
+                test = (key.directory, artifact.test)
+                most[test] = max(most.get(test, 0), len(artifact.metrics))
+        return max(1, sum(most.values()))
+
+    def _read(self, key: BaselineKey) -> Artifact | None:
+        """Each file is read once in a run: counted first, compared with later."""
+        if key not in self._artifacts:
+            self._artifacts[key] = self.store.read(key)
+        return self._artifacts[key]
+
+
+def test_id(plan: GroupPlan) -> str:
+    """``test_file.py::Class::name[params]``: the node id without folders, so that an artifact
+    does not depend on the rootdir."""
+    return _short_id(plan.file, plan.test)
+
+
+def _short_id(file: Path, test: str) -> str:
+    _, separator, rest = test.partition("::")
+    return file.name + separator + rest

@@ -1,0 +1,151 @@
+"""The seeds of one test, gathered from their reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_mlregress._compat import Xfail
+from pytest_mlregress.running.result import SeedOutcome, SeedResult
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPlan:
+    """What the reports of a test's seeds say about the test: the same in each of them.
+
+    ``settings`` are those of the test that judging needs (``test``, ``pairing``, ``expect``,
+    ``on_nonfinite``); ``location`` is pytest's.
+    """
+
+    test: str
+    file: Path
+    location: tuple[str, int | None, str]
+    planned: tuple[int, ...]
+    selected: tuple[int, ...]
+    tier: str
+    settings: Mapping[str, str | None]
+    xfail: Xfail | None = None
+    argument: str = ""
+    """The test as a command line names it: relative to where pytest was started."""
+
+    @property
+    def command(self) -> str:
+        """The command that runs every seed of the test."""
+        return f"pytest '{self.argument or self.test}'"
+
+    @classmethod
+    def from_builtins(cls, payload: Mapping[str, Any]) -> GroupPlan:
+        """From the attribute that a seed's report carries."""
+        path, line, domain = payload["location"]
+        xfail = payload["xfail"]
+        return cls(
+            test=payload["test"],
+            file=Path(payload["file"]),
+            location=(path, line, _name_of(payload["test"]) or domain),
+            planned=tuple(payload["planned"]),
+            selected=tuple(payload["selected"]),
+            tier=payload["tier"],
+            settings=payload["settings"],
+            xfail=Xfail(**xfail) if xfail is not None else None,
+        )
+
+    @property
+    def partial(self) -> bool:
+        """True where the user deselected some of the seeds."""
+        return self.selected != self.planned
+
+
+def _name_of(test: str) -> str:
+    return ".".join(test.split("::")[1:])
+
+
+@dataclass(slots=True)
+class SeedReports:
+    """The reports of one seed so far, folded into what its result needs."""
+
+    outcome: SeedOutcome = "passed"
+    duration: float = 0.0
+    message: str = ""
+    payload: Mapping[str, Any] | None = None
+
+    def add(self, report: pytest.TestReport, payload: Mapping[str, Any] | None) -> None:
+        """Fold in one phase; the first failure is the one that counts."""
+        self.duration += getattr(report, "duration", 0.0)
+        if payload is not None:
+            self.payload = payload
+            if payload["xfailed"] is not None and self.outcome == "passed":
+                self.outcome, self.message = "xfailed", payload["xfailed"]
+        if report.failed and self.outcome != "failed":
+            crashed = report.when not in ("setup", "call", "teardown")
+            self.outcome = "crashed" if crashed else "failed"
+            self.message = failure_message(report)
+        elif report.skipped and self.outcome == "passed":
+            stopped = payload is not None and payload["stopped"]
+            self.outcome = "stopped" if stopped else "skipped"
+            self.message = skip_reason(report)
+
+    def result(self, seed: int) -> SeedResult:
+        """The seed's result, with what it recorded before it failed."""
+        record = (self.payload or {}).get("result")
+        base = SeedResult.from_builtins(record) if record else SeedResult(seed, "passed")
+        return replace(
+            base,
+            seed=seed,
+            outcome=self.outcome,
+            duration=self.duration,
+            message=self.message,
+        )
+
+
+def failure_message(report: pytest.TestReport) -> str:
+    """One line that says why a seed failed."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    text = crash.message if crash is not None else str(report.longrepr or "failed")
+    lines = text.strip().splitlines() or ["failed"]
+    where = f" ({crash.path}:{crash.lineno})" if crash is not None else ""
+    return lines[0] + where
+
+
+def skip_reason(report: pytest.TestReport) -> str:
+    """Why a seed was skipped."""
+    if isinstance(report.longrepr, tuple):
+        return str(report.longrepr[2]).removeprefix("Skipped: ")
+    return str(report.longrepr or "")
+
+
+@dataclass(slots=True)
+class SeedGroup:
+    """One test's seeds: the plan, the finished results, and those still on their way."""
+
+    plan: GroupPlan
+    running: dict[int, SeedReports] = field(default_factory=dict)
+    results: dict[int, SeedResult] = field(default_factory=dict)
+    environment: Mapping[str, Any] | None = None
+
+    def finish(self, seed: int) -> None:
+        """Turn the seed's reports into its result."""
+        reports = self.running.pop(seed, None)
+        if reports is None:
+            return
+        self.results[seed] = reports.result(seed)
+        if reports.payload is None:
+            return
+        if self.environment is None:
+            self.environment = reports.payload.get("environment")
+        if self.plan.xfail is None and reports.payload["xfail"] is not None:
+            # The test added the mark itself, after its first report.
+            self.plan = replace(self.plan, xfail=Xfail(**reports.payload["xfail"]))
+
+    @property
+    def reported(self) -> tuple[SeedResult, ...]:
+        """The results that are there, in planned order."""
+        return tuple(self.results[seed] for seed in self.plan.planned if seed in self.results)
+
+    @property
+    def complete(self) -> bool:
+        """True where every selected seed has a result."""
+        return all(seed in self.results for seed in self.plan.selected)

@@ -1,0 +1,106 @@
+"""Baselines whose test is gone: listed after a run of the whole suite, deleted on request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from pytest_mlregress.baselines.errors import BaselineError
+from pytest_mlregress.baselines.paths import BaselineKey
+from pytest_mlregress.verdicts.desk import BaselineDesk, test_id
+from pytest_mlregress.verdicts.group import GroupPlan
+
+
+def unused_baselines(
+    session: pytest.Session, desk: BaselineDesk, plans: Iterable[GroupPlan]
+) -> tuple[BaselineKey, ...]:
+    """The baselines of tests that this run would have collected, had they been there.
+
+    Empty where the run was filtered or cut short, since a test that did not get its turn is not
+    gone.  In use are also the baseline of another tier of a test that ran, those of a file that
+    was skipped or could not be imported, and one that cannot be read: nobody knows whose it is.
+
+    Raises:
+        StoreError: the baselines cannot be listed.
+    """
+    folders = _whole_folders(session.config)
+    uncollected = _uncollected(session.config)
+    if folders is None or uncollected is None or _cut_short(session):
+        return ()
+    ran = {(desk.key(plan).directory, test_id(plan)) for plan in plans}
+    return tuple(
+        key
+        for key in desk.store.list()
+        if any(key.directory.is_relative_to(folder) for folder in folders)
+        and (owner := _owner(desk, key)) is not None
+        and (key.directory, owner) not in ran
+        and not any(_file(key, owner).is_relative_to(path) for path in uncollected)
+    )
+
+
+def _cut_short(session: pytest.Session) -> bool:
+    """True for a run that did not come to its last test."""
+    ended = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+    return not ended or bool(session.shouldfail or session.shouldstop)
+
+
+def _whole_folders(config: pytest.Config) -> tuple[PurePosixPath, ...] | None:
+    """The folders whose tests all ran, relative to the rootdir; None for a filtered run."""
+    option = config.option
+    filters = (
+        option.keyword,
+        option.markexpr not in ("", "mlregress"),
+        option.deselect,
+        option.collectonly,
+        option.mlregress_plan,
+        option.mlregress_update_new_only,  # it leaves out the tests that have a baseline
+        getattr(option, "ignore", None),
+        getattr(option, "ignore_glob", None),
+        getattr(option, "lf", False),
+        getattr(option, "stepwise", False),
+    )
+    if any(filters):
+        return None
+    folders = []
+    for argument in config.args:
+        path = Path(argument.split("::")[0])
+        absolute = path if path.is_absolute() else config.invocation_params.dir / path
+        if "::" in argument or not absolute.is_dir():
+            return None
+        try:
+            folders.append(PurePosixPath(absolute.relative_to(config.rootpath).as_posix()))
+        except ValueError:
+            return None
+    return tuple(folders)
+
+
+def _uncollected(config: pytest.Config) -> tuple[PurePosixPath, ...] | None:
+    """The files that were skipped as a whole or could not be imported, relative to the rootdir.
+
+    The terminal reporter keeps their reports, workers' too; None where there is none to ask.
+    """
+    terminal = config.pluginmanager.getplugin("terminalreporter")
+    if terminal is None:
+        return None
+    return tuple(
+        PurePosixPath(report.nodeid.split("::")[0])
+        for category in ("error", "skipped")
+        for report in terminal.stats.get(category, ())
+        if isinstance(report, pytest.CollectReport)
+    )
+
+
+def _file(key: BaselineKey, owner: str) -> PurePosixPath:
+    """The test file of a baseline's test."""
+    return key.directory / owner.split("::")[0]
+
+
+def _owner(desk: BaselineDesk, key: BaselineKey) -> str | None:
+    """The test that a baseline belongs to, None where it cannot be read."""
+    try:
+        artifact = desk.store.read(key)
+    except BaselineError:
+        return None
+    return artifact.test if artifact is not None else None

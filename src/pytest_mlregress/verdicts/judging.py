@@ -1,0 +1,87 @@
+"""The decision on one test, as a pure function of what its seeds gave.
+
+`judge` is asked after every seed and answers None while the verdict is open.  Statistics look at
+the first n seeds by number, never at those that happened to arrive first, so that the answer is
+the same for any number of workers.
+"""
+
+from __future__ import annotations
+
+from pytest_mlregress.baselines.artifact import Artifact
+from pytest_mlregress.verdicts.case import OPEN, Case, open_case, run_command, seeds_in_words
+from pytest_mlregress.verdicts.group import SeedGroup
+from pytest_mlregress.verdicts.looking import Finding, judge_metrics
+from pytest_mlregress.verdicts.preconditions import PRECONDITIONS, skipped_seeds
+from pytest_mlregress.verdicts.rules import Rules
+from pytest_mlregress.verdicts.sameness import judge_sameness
+from pytest_mlregress.verdicts.verdict import Verdict, VerdictKind
+
+
+def judge(group: SeedGroup, baseline: Artifact | None, rules: Rules) -> Verdict | None:
+    """The verdict on a test, or None while more of its seeds have to run."""
+    case = open_case(group, baseline, rules)
+    return _decided(case) or skipped_seeds(case)
+
+
+def _decided(case: Case) -> Verdict | None:
+    for rule in PRECONDITIONS:
+        answer = rule(case)
+        if answer is OPEN:
+            return None
+        if answer is not None:
+            return answer
+    ready, planned, baseline, rules = case.ready, case.group.plan.planned, case.baseline, case.rules
+    assert baseline is not None  # the preconditions end where there is none
+    if not rules.early and len(ready) < len(planned):
+        return None  # nothing is saved, and so nothing is decided before the last seed
+    finding = judge_sameness(
+        ready, planned, baseline, rules, same_environment=not case.differences
+    ) or judge_metrics(ready, planned, baseline, rules)
+    return _verdict(case, finding) if finding is not None else None
+
+
+def incomplete(group: SeedGroup, rules: Rules, reason: str) -> Verdict:
+    """The verdict on a test whose missing seeds will not come any more."""
+    case = open_case(group, None, rules)
+    missing = [seed for seed in group.plan.selected if seed not in group.results]
+    reasons = (f"{reason}: {seeds_in_words(missing)} did not report",) if missing else (reason,)
+    return case.verdict(
+        VerdictKind.INCOMPLETE,
+        reasons=reasons,
+        next_steps=(run_command(group),),
+    )
+
+
+def _verdict(case: Case, finding: Finding) -> Verdict:
+    return case.verdict(
+        finding.kind,
+        metrics=finding.metrics,
+        reasons=finding.reasons,
+        notes=finding.notes,
+        decided_after=finding.seeds,
+        next_steps=_advice(case, finding.kind),
+    )
+
+
+def _advice(case: Case, kind: VerdictKind) -> tuple[str, ...]:
+    command = case.group.plan.command
+    commit = case.baseline.provenance.commit if case.baseline is not None else None
+    since = f"git log --oneline {commit[:10]}..HEAD" if commit else "git log --oneline"
+    match kind:
+        case VerdictKind.REGRESSION | VerdictKind.DIVERGED:
+            return (
+                f"what changed since the baseline: {since}",
+                f"run it again: {command}",
+                "if the loss is accepted, record it with its reason: "
+                f"{command} --mlregress-update --mlregress-rebase-anchor='why'",
+            )
+        case VerdictKind.INCONCLUSIVE:
+            more = 2 * len(case.group.plan.planned)
+            return (
+                f"how many seeds it takes: {command} --mlregress-plan",
+                f"more of them: {command} --mlregress-seeds={more}",
+            )
+        case VerdictKind.IMPROVEMENT:
+            return (f"keep the gain: {command} --mlregress-update",)
+        case _:
+            return ()

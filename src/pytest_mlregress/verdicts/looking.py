@@ -1,0 +1,247 @@
+"""Metric by metric: the samples of a look, their comparison, and what it says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pytest_mlregress.baselines.artifact import Artifact
+from pytest_mlregress.running.result import SeedResult
+from pytest_mlregress.verdicts.linking import Link, compare_linked, link_of, linkable
+from pytest_mlregress.verdicts.rules import Rules
+from pytest_mlregress.verdicts.samples import declared, metric_names, values_of
+from pytest_mlregress.verdicts.spreading import with_spread
+from pytest_mlregress.verdicts.verdict import MetricVerdict, VerdictKind, gravest
+
+if TYPE_CHECKING:
+    from pytest_mlregress.statistics.early_stop import LookDecision, SequentialCheck
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the values say about a test, after that many seeds."""
+
+    kind: VerdictKind
+    metrics: tuple[MetricVerdict, ...]
+    seeds: int
+    reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def judge_metrics(
+    ready: Sequence[SeedResult], planned: Sequence[int], baseline: Artifact, rules: Rules
+) -> Finding | None:
+    """Look at every metric, or answer None while the seeds of the deciding look are missing.
+
+    A test is decided by the first look at which one metric is red or every metric is decided.  A
+    metric that was decided at an earlier look keeps that verdict.
+    """
+    if rules.test == "paired" and (unmatched := _unmatched(ready, baseline)):
+        return Finding(VerdictKind.INCOMPARABLE, (), len(ready), (unmatched,))
+    looks = look_numbers(len(planned), rules)
+    followed = [_follow(name, ready, looks, baseline, rules) for name in metric_names(ready)]
+    for n in (n for n in looks if n <= len(ready)):
+        reached = [_reached(steps, n) for steps in followed]
+        decided = [step for step in reached if step is not None and step.decided]
+        red = any(step.metric.kind in _RED for step in decided)
+        if red or len(decided) == len(reached):
+            metrics = tuple(
+                with_spread(step.metric, rules)
+                if step is not None
+                else _not_looked_at(name, ready[:n], baseline, rules)
+                for step, name in zip(reached, metric_names(ready), strict=True)
+            )
+            return Finding(gravest(tuple(metric.kind for metric in metrics)), metrics, n)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What one look says about one metric, and whether it decides it."""
+
+    n_seeds: int
+    metric: MetricVerdict
+    decided: bool
+
+
+def _reached(steps: Sequence[_Step], n: int) -> _Step | None:
+    """The step that holds after n seeds: the deciding one, else the latest."""
+    until = [step for step in steps if step.n_seeds <= n]
+    return next((step for step in until if step.decided), until[-1] if until else None)
+
+
+_RED = (VerdictKind.REGRESSION, VerdictKind.DIVERGED)
+
+
+def look_numbers(n: int, rules: Rules) -> tuple[int, ...]:
+    """After how many seeds a check of at most ``n`` is looked at.
+
+    Only tests whose p-values are exact for few seeds can stop early.
+    """
+    from pytest_mlregress.statistics.early_stop import SEQUENTIAL_TESTS
+    from pytest_mlregress.statistics.sequential import default_looks
+
+    sequential = (
+        rules.early
+        and rules.expect is None
+        and rules.dispersion == "off"  # a spread needs every seed
+        and rules.test in SEQUENTIAL_TESTS
+    )
+    return default_looks(n) if sequential else (n,)
+
+
+def metric_verdict(
+    name: str,
+    ready: Sequence[SeedResult],
+    baseline: Artifact,
+    rules: Rules,
+    *,
+    kind: VerdictKind,
+) -> MetricVerdict:
+    """A verdict on one metric with both samples and no comparison yet."""
+    recorded = declared(ready, name)
+    return MetricVerdict(
+        name=name,
+        kind=kind,
+        higher_is_better=recorded.higher_is_better,
+        declared=recorded.margin,
+        alpha=rules.alpha,
+        baseline=baseline.metrics[name].values,
+        candidate=values_of(ready, name),
+    )
+
+
+def compared(
+    name: str, ready: Sequence[SeedResult], baseline: Artifact, rules: Rules
+) -> MetricVerdict:
+    """Compare one metric once, with all the seeds that are ready."""
+    (step,) = _follow(name, ready, (len(ready),), baseline, rules)
+    return step.metric
+
+
+def _follow(
+    name: str,
+    ready: Sequence[SeedResult],
+    looks: Sequence[int],
+    baseline: Artifact,
+    rules: Rules,
+) -> tuple[_Step, ...]:
+    """The looks at one metric that the ready seeds allow, until one decides."""
+    metric = metric_verdict(name, ready, baseline, rules, kind=VerdictKind.INCONCLUSIVE)
+    link = link_of(name, baseline, rules)
+    if link is not None and linkable(metric):
+        return _linked_step(metric, link, looks, rules)
+    check = _plan(metric, looks, rules)
+    decisions = check.follow(_baseline_values(metric, rules), tuple(metric.candidate.values()))
+    return tuple(
+        _Step(decision.n_seeds, _decided(metric, decision, check), decision.action != "continue")
+        for decision in decisions
+    )
+
+
+def _linked_step(
+    metric: MetricVerdict, link: Link, looks: Sequence[int], rules: Rules
+) -> tuple[_Step, ...]:
+    """One look, at all seeds: a classical t-test's p-values do not belong into a sequence."""
+    if len(metric.candidate) < looks[-1]:
+        return ()
+    comparison = compare_linked(metric, link, rules)
+    gain = link.gain(len(metric.baseline), len(metric.candidate))
+    note = f"seeds linked with theta = {link.theta:.2f}"
+    if math.isfinite(gain):
+        note += f" (rho = {link.rho:.2f} in earlier runs): each counts as {gain:.2g} unpaired seeds"
+    linked = replace(
+        metric,
+        kind=VerdictKind(comparison.verdict),
+        comparison=comparison,
+        reasons=comparison.reasons,
+        notes=(note,),
+    )
+    return (_Step(looks[-1], linked, decided=True),)
+
+
+def _baseline_values(metric: MetricVerdict, rules: Rules) -> tuple[float, ...]:
+    """The baseline's sample; for the paired test the matched values, in the candidate's order."""
+    if rules.test == "paired":
+        return tuple(metric.baseline[seed] for seed in metric.candidate)
+    return tuple(metric.baseline.values())
+
+
+def _unmatched(ready: Sequence[SeedResult], baseline: Artifact) -> str:
+    for name, metric in baseline.metrics.items():
+        missing = [seed.seed for seed in ready if seed.seed not in metric.values]
+        if missing:
+            return (
+                f"test='paired' needs a baseline value of {name!r} for every seed; "
+                f"there is none for {', '.join(map(str, missing))}: record the baseline anew"
+            )
+    return ""
+
+
+def _plan(metric: MetricVerdict, looks: Sequence[int], rules: Rules) -> SequentialCheck:
+    from pytest_mlregress.statistics.early_stop import plan_check
+
+    return plan_check(
+        tuple(metric.baseline.values()),
+        looks,
+        higher_is_better=metric.higher_is_better,
+        margin=metric.declared,
+        alpha=rules.alpha,
+        test=rules.test,
+        on_nonfinite=rules.on_nonfinite,
+    )
+
+
+def kind_of(decision: LookDecision) -> VerdictKind:
+    """What a look means for its metric; one that goes on is inconclusive so far."""
+    if decision.comparison.verdict == "diverged":
+        return VerdictKind.DIVERGED
+    match decision.action:
+        case "reject":
+            return VerdictKind.REGRESSION
+        case "accept" if decision.harm_shown:
+            return VerdictKind.MINOR
+        case "accept":
+            return VerdictKind.IMPROVEMENT if decision.better_shown else VerdictKind.PASS
+        case _:
+            return VerdictKind.INCONCLUSIVE
+
+
+def _decided(
+    metric: MetricVerdict, decision: LookDecision, check: SequentialCheck
+) -> MetricVerdict:
+    """The verdict of one look, with the margin and the power of the whole design."""
+    from scipy.special import ndtr
+
+    comparison = replace(decision.comparison, margin=check.margin)
+    if not check.fixed_margin:
+        comparison = replace(comparison, detectable=check.margin)
+    return replace(
+        metric,
+        kind=kind_of(decision),
+        candidate=dict(list(metric.candidate.items())[: decision.n_seeds]),
+        comparison=comparison,
+        level=float(ndtr(-decision.reject)) if len(check.design.looks) > 1 else None,
+        reasons=comparison.reasons,
+        notes=tuple(_notes(decision, check)),
+    )
+
+
+def _notes(decision: LookDecision, check: SequentialCheck) -> Iterator[str]:
+    if decision.action == "continue":
+        yield "undecided when another metric's verdict ended the test"
+    elif decision.n_seeds < check.design.looks[-1]:
+        yield (
+            f"stopped after {decision.n_seeds} of at most {check.design.looks[-1]} seeds: the "
+            "verdict keeps its error rates, the estimates overstate what made it stop"
+        )
+
+
+def _not_looked_at(
+    name: str, seen: Sequence[SeedResult], baseline: Artifact, rules: Rules
+) -> MetricVerdict:
+    """A metric whose only look had not come when another one's verdict ended the test."""
+    metric = metric_verdict(name, seen, baseline, rules, kind=VerdictKind.INCONCLUSIVE)
+    return replace(metric, notes=("not looked at, since another metric is red",))

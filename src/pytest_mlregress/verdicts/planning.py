@@ -1,0 +1,159 @@
+"""What the planned seeds can detect and will cost: nothing runs for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline
+from pytest_mlregress.verdicts.linking import link_of
+from pytest_mlregress.verdicts.looking import look_numbers
+from pytest_mlregress.verdicts.rules import Rules
+
+if TYPE_CHECKING:
+    from pytest_mlregress.statistics.planner import MetricPlan
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedMetric:
+    """The plan of one metric, or why there is none."""
+
+    name: str
+    plan: MetricPlan | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTest:
+    """The plans of one test's metrics; ``problem`` says why there are none."""
+
+    test: str
+    tier: str
+    seeds: int
+    metrics: tuple[PlannedMetric, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SuitePlan:
+    """The plan of a run.
+
+    ``pass_at_least`` and ``pass_if_independent`` are the chances that the whole suite passes when
+    nothing changed: a bound that no correlation undercuts, and the estimate for independent tests.
+    """
+
+    tests: tuple[PlannedTest, ...]
+    alpha: float
+    comparisons: int
+    pass_at_least: float = 1.0
+    pass_if_independent: float = 1.0
+    notes: tuple[str, ...] = field(default=())
+
+
+def plan_test(
+    test: str, tier: str, n_seeds: int, baseline: Artifact | None, rules: Rules
+) -> PlannedTest:
+    """Plan a check of ``n_seeds`` seeds against a baseline."""
+    if baseline is None:
+        problem = (
+            "no baseline, so that the spread of its seeds is unknown; record one, or plan from the "
+            "size of the test set: mlregress plan --test-size N --accuracy P"
+        )
+        return PlannedTest(test, tier, n_seeds, problem=problem)
+    looks = look_numbers(n_seeds, rules)
+    metrics = tuple(
+        _plan_metric(name, metric, looks, rules) for name, metric in baseline.metrics.items()
+    )
+    return PlannedTest(test, tier, n_seeds, metrics)
+
+
+def _plan_metric(
+    name: str, metric: MetricBaseline, looks: Sequence[int], rules: Rules
+) -> PlannedMetric:
+    from pytest_mlregress.statistics.planner import plan_metric
+    from pytest_mlregress.statistics.spread import spread_of
+
+    try:
+        plan = plan_metric(
+            spread_of(tuple(metric.values.values())),
+            looks,
+            n_baseline=len(metric.values),
+            alpha=rules.alpha,
+            margin=metric.margin or None,
+        )
+    except ValueError as error:
+        return PlannedMetric(name, problem=str(error))
+    return PlannedMetric(name, plan)
+
+
+def plan_before_any_run(
+    test_size: int,
+    accuracy: float,
+    n_seeds: int,
+    *,
+    n_baseline: int,
+    alpha: float,
+    margin: float | None,
+) -> PlannedTest:
+    """Plan the check of an accuracy from the size of its test set alone.
+
+    Raises:
+        ValueError: the seeds cannot do what is asked of them.
+    """
+    from pytest_mlregress.statistics.planner import plan_metric
+    from pytest_mlregress.statistics.spread import spread_of_accuracy
+
+    plan = plan_metric(
+        spread_of_accuracy(accuracy, test_size),
+        look_numbers(n_seeds, Rules(alpha=alpha)),
+        n_baseline=n_baseline,
+        alpha=alpha,
+        margin=margin,
+    )
+    name = f"an accuracy near {accuracy:g} on {test_size} test examples"
+    return PlannedTest(name, "default", n_seeds, (PlannedMetric("accuracy", plan),))
+
+
+def plan_suite(tests: Sequence[PlannedTest], *, alpha: float, comparisons: int) -> SuitePlan:
+    """Put the plans of single tests together."""
+    from pytest_mlregress.statistics.planner import suite_pass_probability
+
+    plans = [metric.plan for test in tests for metric in test.metrics if metric.plan is not None]
+    at_least, independent = suite_pass_probability(plans)
+    return SuitePlan(tuple(tests), alpha, comparisons, at_least, independent)
+
+
+def refusal(n_seeds: int, baseline: Artifact, rules: Rules) -> str | None:
+    """Why a check of so many seeds is pointless, with the planner's number, or None.
+
+    Refused are a design whose smallest attainable p-value cannot reach alpha, and a fixed margin
+    that the seeds cannot pay for.
+    """
+    from pytest_mlregress.statistics.affordability import (
+        UnaffordableError,
+        require_affordable,
+        require_attainable,
+    )
+    from pytest_mlregress.statistics.early_stop import SEQUENTIAL_TESTS
+    from pytest_mlregress.statistics.spread import spread_of
+
+    if rules.test not in SEQUENTIAL_TESTS or rules.expect is not None:
+        return None  # a classical test has no smallest p-value, and its power is another
+    looks = look_numbers(n_seeds, rules)
+    for name, metric in baseline.metrics.items():
+        n_baseline = len(metric.values)
+        try:
+            require_attainable(looks, n_baseline=n_baseline, alpha=rules.alpha)
+            if metric.margin and link_of(name, baseline, rules) is None:
+                spread = spread_of(tuple(metric.values.values())).sd
+                if spread > 0.0:
+                    require_affordable(
+                        metric.margin / spread, looks, n_baseline=n_baseline, alpha=rules.alpha
+                    )
+        except UnaffordableError as error:
+            margin = f" with margin {metric.margin:.6g}" if metric.margin else ""
+            return f"metric {name!r}{margin}: {error}"
+        except ValueError:
+            continue  # too few finite values for a spread: the check itself will say so
+    return None

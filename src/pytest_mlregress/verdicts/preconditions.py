@@ -1,0 +1,243 @@
+"""The rules that come before statistics: what makes a comparison needless or impossible.
+
+Each takes the case and answers with a verdict, with `OPEN` where it applies and waits for more
+seeds, or with None where the next rule is to be asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from pytest_mlregress.running.result import SeedResult
+from pytest_mlregress.verdicts.case import OPEN, Case, Open, run_command, seeds_in_words
+from pytest_mlregress.verdicts.samples import (
+    contradictions,
+    declared,
+    incomparable,
+    metric_names,
+    values_of,
+)
+from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, VerdictKind
+
+
+def _failed_seed(case: Case) -> Verdict | None:
+    failed = [seed for seed in case.results if seed.outcome in ("failed", "xfailed")]
+    if not failed:
+        return None
+    reasons = [f"seed {seed.seed} failed: {_first_line(seed.message)}" for seed in failed]
+    return case.verdict(
+        VerdictKind.DIVERGED,
+        reasons=tuple(reasons),
+        next_steps=(f"{case.group.plan.command} --lf",),
+    )
+
+
+def _lost_seed(case: Case) -> Verdict | None:
+    lost = [seed for seed in case.results if seed.outcome == "crashed"]
+    if not lost:
+        return None
+    return case.verdict(
+        VerdictKind.INCOMPLETE,
+        reasons=tuple(f"seed {seed.seed}: {_first_line(seed.message)}" for seed in lost),
+        next_steps=(
+            "look for a killed process (out of memory, a time-out, a crash in native code)",
+            run_command(case.group),
+        ),
+    )
+
+
+def _skipped_test(case: Case) -> Verdict | None:
+    skipped = _skipped(case)
+    if not skipped or len(skipped) < len(case.group.plan.selected):
+        return None
+    return case.verdict(VerdictKind.SKIPPED, reasons=(skipped[0].message,))
+
+
+def skipped_seeds(case: Case) -> Verdict | None:
+    """What is left to say where all seeds are there, some skipped, and none of the other rules
+    decides.  Asked last, since a skip must not win or lose by when it arrives."""
+    skipped = _skipped(case)
+    if not skipped or not case.group.complete:
+        return None
+    return case.verdict(
+        VerdictKind.INCOMPLETE,
+        reasons=(
+            f"{seeds_in_words([seed.seed for seed in skipped])} skipped ({skipped[0].message}), "
+            "the others ran; a verdict needs all of them",
+        ),
+        next_steps=("skip all seeds of a test or none of them",),
+    )
+
+
+def _skipped(case: Case) -> list[SeedResult]:
+    return [seed for seed in case.results if seed.outcome == "skipped"]
+
+
+def _partial_selection(case: Case) -> Verdict | Open | None:
+    plan = case.group.plan
+    if not plan.partial:
+        return None
+    if not case.group.complete:
+        return OPEN
+    return case.verdict(
+        VerdictKind.INCOMPLETE,
+        colour=Colour.YELLOW,
+        decided_after=sum(seed.outcome == "passed" for seed in case.results),
+        reasons=(
+            f"{len(plan.selected)} of {len(plan.planned)} seeds were selected; "
+            "a verdict needs all of them",
+        ),
+        next_steps=(run_command(case.group),),
+    )
+
+
+def _no_metric(case: Case) -> Verdict | Open | None:
+    if case.recorded:
+        return None
+    if not case.group.complete or _skipped(case):
+        return OPEN
+    if case.baseline is None:
+        return case.verdict(VerdictKind.PASS, notes=("no metric recorded: every seed passed",))
+    return _incomparable_verdict(case, {"": "no seed recorded a metric, the baseline has some"})
+
+
+def _contradiction(case: Case) -> Verdict | None:
+    found = contradictions(case.ready)
+    if not found:
+        return None
+    return case.verdict(
+        VerdictKind.INCOMPARABLE,
+        reasons=found,
+        next_steps=("record every metric once per seed, with the same settings in every seed",),
+    )
+
+
+def _no_baseline(case: Case) -> Verdict | Open | None:
+    if case.baseline is not None:
+        return None
+    if not case.ready or (case.rules.missing == "warn" and not case.group.complete):
+        return OPEN
+    return case.verdict(
+        VerdictKind.NO_BASELINE,
+        metrics=tuple(
+            MetricVerdict(
+                name=name,
+                kind=VerdictKind.NO_BASELINE,
+                higher_is_better=declared(case.ready, name).higher_is_better,
+                declared=declared(case.ready, name).margin,
+                alpha=case.rules.alpha,
+                candidate=values_of(case.ready, name),
+            )
+            for name in metric_names(case.ready)
+        ),
+        reasons=(f"no baseline is recorded for tier {case.group.plan.tier!r}",),
+        next_steps=(
+            f"{case.group.plan.command} --mlregress-update",
+            "commit the __baselines__ folder",
+        ),
+    )
+
+
+def _other_environment(case: Case) -> Verdict | None:
+    if not case.differences or case.rules.env_mismatch != "fail" or not case.ready:
+        return None
+    return case.verdict(
+        VerdictKind.INCOMPARABLE,
+        reasons=("the baseline comes from another environment", *case.differences),
+        next_steps=(
+            "record the baseline in this environment: "
+            f"{case.group.plan.command} --mlregress-update",
+            "or accept the difference: --mlregress-env-mismatch=warn",
+        ),
+    )
+
+
+def _changed_metric(case: Case) -> Verdict | None:
+    if case.baseline is None or not case.ready:
+        return None
+    problems = incomparable(case.ready, case.baseline)
+    return _incomparable_verdict(case, problems) if problems else None
+
+
+def _incomparable_verdict(case: Case, problems: dict[str, str]) -> Verdict:
+    return case.verdict(
+        VerdictKind.INCOMPARABLE,
+        metrics=tuple(
+            _incomparable_metric(case, name, problem) for name, problem in problems.items() if name
+        ),
+        reasons=tuple(
+            f"metric {name!r} {problem}" if name else problem for name, problem in problems.items()
+        ),
+        next_steps=(
+            "if the change is meant, record a new baseline: "
+            f"{case.group.plan.command} --mlregress-update",
+        ),
+    )
+
+
+def _incomparable_metric(case: Case, name: str, problem: str) -> MetricVerdict:
+    stored = case.baseline.metrics.get(name) if case.baseline is not None else None
+    recorded = declared(case.ready, name) if name in metric_names(case.ready) else None
+    return MetricVerdict(
+        name=name,
+        kind=VerdictKind.INCOMPARABLE,
+        higher_is_better=(
+            recorded.higher_is_better
+            if recorded is not None
+            else stored is not None and stored.higher_is_better
+        ),
+        declared=recorded.margin if recorded is not None else "auto",
+        alpha=case.rules.alpha,
+        baseline=stored.values if stored is not None else {},
+        candidate=values_of(case.ready, name),
+        reasons=(problem,),
+    )
+
+
+def _first_line(text: str) -> str:
+    return text.strip().splitlines()[0] if text.strip() else "no reason given"
+
+
+PRECONDITIONS: Final[tuple[Callable[[Case], Verdict | Open | None], ...]] = (
+    _failed_seed,
+    _lost_seed,
+    _skipped_test,
+    _partial_selection,
+    _no_metric,
+    _contradiction,
+    _no_baseline,
+    _other_environment,
+    _changed_metric,
+)
+"""Of a check, in the order in which they are asked."""
+
+
+def _partial_update(case: Case) -> Verdict | None:
+    plan = case.group.plan
+    if not plan.partial:
+        return None
+    return case.verdict(
+        VerdictKind.REFUSED,
+        reasons=(
+            f"{len(plan.selected)} of {len(plan.planned)} seeds were selected; "
+            "a baseline needs all of them",
+        ),
+        next_steps=(f"{plan.command} --mlregress-update",),
+    )
+
+
+def _unfinished_update(case: Case) -> Open | None:
+    return None if case.group.complete else OPEN
+
+
+UPDATE_PRECONDITIONS: Final[tuple[Callable[[Case], Verdict | Open | None], ...]] = (
+    _failed_seed,
+    _lost_seed,
+    _skipped_test,
+    skipped_seeds,
+    _partial_update,
+    _unfinished_update,
+    _contradiction,
+)
+"""Of an update, in the order in which they are asked."""

@@ -1,0 +1,175 @@
+"""Verdicts as pytest sees them: reports of a test that no item stands for.
+
+A verdict is reported through pytest's own hooks under the node id without the seed, so that the
+terminal, JUnit XML, pytest-html, report logs and ``--maxfail`` treat it as any other test.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from typing import Final, Literal
+
+import pytest
+
+from pytest_mlregress import _compat
+from pytest_mlregress.running.execution import REPORT_ATTRIBUTE
+from pytest_mlregress.verdicts.group import GroupPlan
+from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
+
+VERDICT_ATTRIBUTE: Final = "mlregress_verdict"
+"""On a verdict's reports: the name of the verdict, for `status_of` and for other plugins."""
+
+
+class MLRegressWarning(pytest.PytestWarning):
+    """A verdict that passes and still wants to be seen."""
+
+
+Phase = Literal["setup", "call", "teardown"]
+
+
+def publish(session: pytest.Session, plan: GroupPlan, verdict: Verdict, text: str) -> None:
+    """Report a verdict as a test of its own: set-up, call and tear-down.
+
+    ``text`` is the failure text of a verdict that fails, and a captured section of one that does
+    not.  An ``xfail`` mark of the test is applied here.
+    """
+    hook = session.config.hook
+    session.testscollected += 1
+    hook.pytest_runtest_logstart(nodeid=plan.test, location=plan.location)
+    for phase in ("setup", "call", "teardown"):
+        report = _report(plan, verdict, text, phase)
+        hook.pytest_runtest_logreport(report=report)
+        if report.failed:
+            _compat.count_failure(session, report)
+    hook.pytest_runtest_logfinish(nodeid=plan.test, location=plan.location)
+
+
+def _report(plan: GroupPlan, verdict: Verdict, text: str, phase: Phase) -> pytest.TestReport:
+    report = pytest.TestReport(
+        nodeid=plan.test,
+        location=plan.location,
+        keywords={plan.location[2]: 1, "mlregress": 1},
+        outcome="passed",
+        longrepr=None,
+        when=phase,
+        user_properties=[("mlregress_verdict", str(verdict.kind))],
+    )
+    setattr(report, VERDICT_ATTRIBUTE, str(verdict.kind))
+    if phase == "call":
+        _judge_report(report, plan, verdict, text)
+    return report
+
+
+def _judge_report(report: pytest.TestReport, plan: GroupPlan, verdict: Verdict, text: str) -> None:
+    expected = _expected_failure(plan, verdict)
+    if expected is not None:
+        report.outcome = "skipped"
+        report.wasxfail = expected
+        report.longrepr = text
+    elif verdict.colour is Colour.RED:
+        report.outcome = "failed"
+        report.longrepr = text
+    elif plan.xfail is not None and plan.xfail.strict:
+        report.outcome = "failed"
+        report.longrepr = f"[XPASS(strict)] {plan.xfail.reason}"
+    elif plan.xfail is not None:
+        report.wasxfail = plan.xfail.reason
+    else:
+        report.sections.append(("mlregress verdict", text))
+
+
+def _expected_failure(plan: GroupPlan, verdict: Verdict) -> str | None:
+    """Why a red verdict was expected: its seeds failed as ``xfail`` says, or the test may fail.
+
+    A mark with ``raises`` expects the exception, hence no regression.
+    """
+    if verdict.colour is not Colour.RED:
+        return None
+    if plan.xfail is not None and not plan.xfail.raises:
+        return plan.xfail.reason
+    messages = (seed.message for seed in verdict.seeds if seed.outcome == "xfailed")
+    message = next(messages, None)
+    return message.partition("\n")[0] if message is not None else None
+
+
+Status = tuple[str, str, str | tuple[str, dict[str, bool]]]
+
+
+def status_of(report: pytest.TestReport) -> Status | None:
+    """Category, letter and word of a verdict or a seed, None to leave it to pytest."""
+    kind = getattr(report, VERDICT_ATTRIBUTE, None)
+    if hasattr(report, "wasxfail"):
+        return None
+    return _seed_status(report) if kind is None else _verdict_status(report, kind)
+
+
+def _seed_status(report: pytest.TestReport) -> Status | None:
+    """Seeds are counted apart from tests; a seed that failed is shown as any failed test."""
+    if hasattr(report, "context"):  # one of pytest's subtests
+        return None
+    payload = getattr(report, REPORT_ATTRIBUTE)
+    if payload["stopped"] and report.skipped:
+        return "seeds saved", "-", ("SAVED", {"green": True})
+    if report.passed and report.when == "call":
+        letter = "." if payload["xfailed"] is None else "x"
+        return "seeds", letter, ("SEED", {"green": True})
+    return None
+
+
+def _verdict_status(report: pytest.TestReport, kind: str) -> Status | None:
+    if report.when != "call":
+        return "", "", ""
+    word = kind.upper()
+    if report.failed:
+        return "failed", "F", "FAILED"
+    if kind in (VerdictKind.INCONCLUSIVE, VerdictKind.INCOMPLETE, VerdictKind.NO_BASELINE):
+        return kind, "?", (word, {"yellow": True})
+    if kind == VerdictKind.MINOR:
+        return "passed", "m", (word, {"yellow": True})
+    return "passed", ".", (word, {"green": True})
+
+
+def warn(session: pytest.Session, plan: GroupPlan, message: str) -> None:
+    """Put a line into pytest's warnings summary under the test's node id, at its place."""
+    _, line, _ = plan.location
+    session.config.hook.pytest_warning_recorded.call_historic(
+        kwargs={
+            "warning_message": warnings.WarningMessage(
+                message=MLRegressWarning(message),
+                category=MLRegressWarning,
+                filename=str(plan.file),
+                lineno=(line or 0) + 1,
+            ),
+            "when": "runtest",
+            "nodeid": plan.test,
+            "location": None,
+        }
+    )
+
+
+def run_again(config: pytest.Config, failed: Iterable[tuple[GroupPlan, dict[int, str]]]) -> None:
+    """Let ``--lf`` and ``--sw`` run every seed of each failed test again.
+
+    Called when no more reports can come: a seed that passes or stops after the verdict would
+    otherwise leave the list again.  The ids of the seeds are given by seed.
+    """
+    for plan, node_ids in failed:
+        _compat.unsettle_stepwise_and_last_failed(
+            config,
+            _bare_report(plan, plan.test, "passed"),
+            [_bare_report(plan, node_ids[seed], "failed") for seed in sorted(node_ids)],
+        )
+
+
+def _bare_report(
+    plan: GroupPlan, nodeid: str, outcome: Literal["passed", "failed"]
+) -> pytest.TestReport:
+    return pytest.TestReport(
+        nodeid=nodeid,
+        location=plan.location,
+        keywords={},
+        outcome=outcome,
+        longrepr="failed as part of its test" if outcome == "failed" else None,
+        when="call",
+    )

@@ -1,0 +1,122 @@
+"""The values of a test's seeds by metric, checked for what no statistic could mend."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline
+from pytest_mlregress.running.result import RecordedMetric, SeedResult
+
+
+def metric_names(results: Sequence[SeedResult]) -> tuple[str, ...]:
+    """Every metric that any of the seeds recorded, in the order of recording."""
+    return tuple(dict.fromkeys(metric.name for seed in results for metric in seed.metrics))
+
+
+def declared(results: Sequence[SeedResult], name: str) -> RecordedMetric:
+    """The metric as the first seed that has it recorded it."""
+    return next(metric for seed in results if (metric := seed.metric(name)) is not None)
+
+
+def values_of(results: Sequence[SeedResult], name: str) -> dict[int, float]:
+    """The metric's values by seed."""
+    return {
+        seed.seed: metric.value for seed in results if (metric := seed.metric(name)) is not None
+    }
+
+
+def contradictions(results: Sequence[SeedResult]) -> tuple[str, ...]:
+    """What the seeds of one test disagree on, though it must be the same in all of them."""
+    found: list[str] = []
+    for name in metric_names(results):
+        first = declared(results, name)
+        for seed in results:
+            metric = seed.metric(name)
+            if metric is None:
+                having = next(other.seed for other in results if other.metric(name) is not None)
+                found.append(
+                    f"seed {seed.seed} did not record {name!r}, seed {having} did; "
+                    "every seed must record the same metrics"
+                )
+                continue
+            found += [
+                f"metric {name!r}: seed {seed.seed} recorded {setting}={value!r}, an earlier seed "
+                f"{first.settings[setting]!r}; it must be the same in every seed"
+                for setting, value in metric.settings.items()
+                if value != first.settings[setting]
+            ]
+    for key in dict.fromkeys(key for seed in results for key in seed.data):
+        digests = {seed.data.get(key) for seed in results}
+        if len(digests) > 1:
+            found.append(
+                f"data fingerprint {key!r} differs between the seeds; "
+                "a data set that depends on the seed cannot be fingerprinted"
+            )
+    return tuple(dict.fromkeys(found))
+
+
+def incomparable(results: Sequence[SeedResult], baseline: Artifact) -> dict[str, str]:
+    """Per metric (or ``""`` for the whole test) why it cannot be compared with the baseline."""
+    problems: dict[str, str] = {}
+    names = metric_names(results)
+    for name in names:
+        recorded = declared(results, name)
+        stored = baseline.metrics.get(name)
+        problem = (
+            "is new: the baseline does not have it"
+            if stored is None
+            else _setting_changed(recorded, stored)
+        )
+        if problem is not None:
+            problems[name] = problem
+    for name in baseline.metrics:
+        if name not in names:
+            problems[name] = "is missing: the baseline has it, no seed recorded it"
+    data = results[0].data
+    for key in dict.fromkeys((*baseline.data, *data)):
+        if baseline.data.get(key) != data.get(key):
+            problems.setdefault(
+                "",
+                f"data {key!r} has the fingerprint {data.get(key, 'none')}, "
+                f"the baseline was recorded with {baseline.data.get(key, 'none')}",
+            )
+    return problems
+
+
+def _setting_changed(recorded: RecordedMetric, stored: MetricBaseline) -> str | None:
+    for setting, now, then in (
+        ("higher_is_better", recorded.higher_is_better, stored.higher_is_better),
+        ("version", recorded.version, stored.version),
+        ("resolution", recorded.resolution, stored.resolution),
+    ):
+        if now != then:
+            return f"now has {setting}={now!r}, the baseline {then!r}"
+    margin = absolute_margin(recorded, stored.values)
+    if not _same(margin, stored.margin):
+        return (
+            f"now has margin={recorded.margin!r} ({_shown(margin)}), "
+            f"the baseline was recorded with {_shown(stored.margin)}"
+        )
+    return None
+
+
+def absolute_margin(metric: RecordedMetric, values: Mapping[int, float]) -> float | None:
+    """The margin in metric units, resolved with the baseline's values; None for ``"auto"``."""
+    if metric.margin == "auto":
+        return None
+    from pytest_mlregress.statistics.margins import parse_margin
+    from pytest_mlregress.statistics.samples import as_sample
+
+    sample = as_sample(tuple(values.values()), "baseline")
+    return parse_margin(metric.margin).resolve(sample, math.inf)
+
+
+def _same(left: float | None, right: float | None) -> bool:
+    if left is None or right is None:
+        return left is right
+    return math.isclose(left, right, rel_tol=1e-9) or (math.isnan(left) and math.isnan(right))
+
+
+def _shown(margin: float | None) -> str:
+    return "auto" if margin is None else f"{margin:.6g}"

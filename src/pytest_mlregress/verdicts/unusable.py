@@ -1,0 +1,23 @@
+"""The verdict on a test whose baseline cannot be read or written."""
+
+from __future__ import annotations
+
+from pytest_mlregress.baselines.errors import BaselineError
+from pytest_mlregress.verdicts.group import SeedGroup
+from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
+
+
+def unusable_baseline(group: SeedGroup, error: BaselineError, *, updating: bool) -> Verdict:
+    """Red, with the file and the remedy that the error names; nothing was changed on disk."""
+    plan = group.plan
+    return Verdict(
+        test=plan.test,
+        tier=plan.tier,
+        kind=VerdictKind.REFUSED if updating else VerdictKind.INCOMPARABLE,
+        colour=Colour.RED,
+        seeds=group.reported,
+        planned=plan.planned,
+        selected=plan.selected,
+        reasons=(str(error),),
+        next_steps=(f"mend the file or its folder, then: {plan.command}",),
+    )

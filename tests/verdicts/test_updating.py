@@ -1,0 +1,140 @@
+"""Which samples become a baseline, and what is kept of the one they replace."""
+
+import pytest
+from judge_cases import PROVENANCE, baseline_of, ended, group, group_of, metric, normal, passed
+
+from pytest_mlregress.baselines.artifact import Artifact
+from pytest_mlregress.baselines.drift import booked_loss
+from pytest_mlregress.running.result import SeedResult
+from pytest_mlregress.verdicts.group import SeedGroup
+from pytest_mlregress.verdicts.rules import Rules
+from pytest_mlregress.verdicts.updating import MOST_CURVE_POINTS, Update, judge_update, thinned
+from pytest_mlregress.verdicts.verdict import Colour, VerdictKind
+
+RULES = Rules(alpha=0.01, early=False)
+BASELINE = normal(20, seed=1)
+
+
+def update(
+    case: SeedGroup, previous: Artifact | None = None, *, reason: str | None = None
+) -> Update:
+    found = judge_update(case, previous, RULES, PROVENANCE, rebase_reason=reason)
+    assert found is not None
+    return found
+
+
+def sample(mean: float, *, seed: int = 2) -> SeedGroup:
+    return group_of(normal(20, seed=seed, mean=mean))
+
+
+def test_the_first_sample_is_recorded_with_its_values_as_anchor() -> None:
+    found = update(sample(0.9))
+    assert found.verdict.kind is VerdictKind.RECORDED
+    assert found.artifact is not None
+    assert found.artifact.anchor["accuracy"].values == found.artifact.metrics["accuracy"].values
+    assert found.artifact.parent is None
+
+
+def test_nothing_is_decided_before_the_last_seed() -> None:
+    case = group(20, passed(0, metric(0.9)))
+    assert judge_update(case, None, RULES, PROVENANCE, rebase_reason=None) is None
+
+
+@pytest.mark.parametrize(
+    ("case", "kind"),
+    [
+        (group(2, passed(0, metric(0.9)), ended(1, "failed")), VerdictKind.DIVERGED),
+        (group(2, passed(0, metric(0.9)), ended(1, "crashed")), VerdictKind.INCOMPLETE),
+        (group(2, passed(0, metric(0.9)), ended(1, "skipped")), VerdictKind.INCOMPLETE),
+        (group(2, passed(0, metric(0.9)), selected=[0]), VerdictKind.REFUSED),
+        (group(2, passed(0, metric(0.9)), passed(1)), VerdictKind.INCOMPARABLE),
+    ],
+    ids=["failed", "crashed", "skipped", "partial", "contradiction"],
+)
+def test_a_sample_that_is_not_whole_is_refused(case: SeedGroup, kind: VerdictKind) -> None:
+    found = update(case)
+    assert found.artifact is None
+    assert (found.verdict.kind, found.verdict.colour) == (kind, Colour.RED)
+
+
+def test_a_loss_is_no_baseline_and_the_refusal_says_how_to_accept_it() -> None:
+    found = update(sample(0.87), baseline_of(BASELINE))
+    assert found.artifact is None
+    assert found.verdict.kind is VerdictKind.REFUSED
+    assert found.verdict.reasons[0] == (
+        "accuracy is worse than the baseline that it would replace (regression)"
+    )
+    assert found.verdict.reasons[-1] == "the baseline stays as it was"
+    assert found.verdict.next_steps[-1] == (
+        "or accept it and keep the reason: pytest 'tests/test_fit.py::test_fit' --mlregress-update "
+        "--mlregress-rebase-anchor='why it is accepted'"
+    )
+
+
+def test_a_reason_accepts_the_loss_moves_the_anchor_and_is_kept() -> None:
+    previous = baseline_of(BASELINE)
+    found = update(sample(0.87), previous, reason="smaller model for the phone")
+    assert found.artifact is not None
+    assert found.artifact.ledger[-1].reason == "smaller model for the phone"
+    assert found.artifact.anchor["accuracy"].values == found.artifact.metrics["accuracy"].values
+    assert booked_loss(found.artifact, "accuracy") == 0.0
+
+
+def test_small_accepted_losses_do_not_add_up_beyond_the_budget() -> None:
+    """Each step is too small to be shown against the one before, but not against the anchor."""
+    current = baseline_of(BASELINE)
+    mean = 0.9
+    for step in range(20):
+        mean -= 0.002
+        found = update(sample(mean, seed=10 + step), current)
+        if found.artifact is None:
+            break
+        current = found.artifact
+    else:
+        pytest.fail("every step of the decay was accepted")
+    lost = 0.9 - sum(current.metrics["accuracy"].values.values()) / 20
+    assert lost <= 0.01
+    assert booked_loss(current, "accuracy") == pytest.approx(lost)
+    assert any(
+        reason.startswith("accuracy may have drifted by more than 1sd (0.01) from its anchor")
+        for reason in found.verdict.reasons
+    )
+
+
+def test_an_accepted_update_remembers_the_pairs_for_later() -> None:
+    found = update(sample(0.9), baseline_of(BASELINE))
+    assert found.artifact is not None
+    (run,) = found.artifact.pairing
+    assert [seed for seed, _, _ in run.metrics["accuracy"]] == list(range(20))
+    assert found.artifact.parent == baseline_of(BASELINE).revision
+
+
+def test_a_metric_with_a_new_version_starts_a_new_anchor() -> None:
+    values = normal(20, seed=2, mean=0.5)
+    case = group(
+        20,
+        *(
+            SeedResult(
+                seed, "passed", (metric(value).__class__("accuracy", value, True, version=2),)
+            )
+            for seed, value in values.items()
+        ),
+    )
+    found = update(case, baseline_of(BASELINE))
+    assert found.artifact is not None
+    assert found.artifact.anchor["accuracy"].values == values
+    assert found.artifact.ledger[-1].anchored == ("accuracy",)
+
+
+def test_a_test_without_metrics_needs_no_baseline() -> None:
+    found = update(group(2, passed(0), passed(1)))
+    assert found.artifact is None
+    assert found.verdict.kind is VerdictKind.PASS
+
+
+def test_long_curves_keep_their_first_and_last_point() -> None:
+    points = [(step, float(step)) for step in range(1001)]
+    kept = thinned(points)
+    assert len(kept) == MOST_CURVE_POINTS
+    assert (kept[0], kept[-1]) == ((0, 0.0), (1000, 1000.0))
+    assert thinned(points[:3]) == ((0, 0.0), (1, 1.0), (2, 2.0))
