@@ -1,0 +1,202 @@
+"""Seeds as ordinary pytest items: parametrization, grouping and order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+from unittest import TestCase
+
+import pytest
+
+from pytest_mlregress import _compat
+from pytest_mlregress.running.markers import MARKERS, Declaration, MarkerError, declare
+from pytest_mlregress.settings import Settings
+
+SEED: Final = "seed"
+FIXTURE: Final = "mlregress"
+
+
+@dataclass(frozen=True, slots=True)
+class SeedItem:
+    """What an item knows about the test it is a seed of.
+
+    ``test`` is the node id without the seed; ``selected`` the seeds of the test that this session
+    runs, in planned order, once the collection is complete.
+    """
+
+    test: str
+    file: Path
+    seed: int
+    declaration: Declaration
+    selected: tuple[int, ...] = ()
+
+
+SEED_ITEM: Final = pytest.StashKey[SeedItem]()
+
+
+def declare_seeds(metafunc: pytest.Metafunc, settings: Settings) -> Declaration:
+    """What a regression test declares.
+
+    Raises:
+        pytest.Collector.CollectError: a marker cannot be used, or ``seed`` is parametrized.
+    """
+    name = metafunc.definition.nodeid
+    if "seeds" in _compat.marks_of_parameters(metafunc):
+        raise _collect_error(
+            name,
+            "seeds(...) on a single pytest.param is not supported; every parameter set of a test "
+            "has the same seeds: move the marker to the test",
+        )
+    if _parametrizes_seed(metafunc):
+        raise _collect_error(name, _OWN_SEED)
+    try:
+        return declare(metafunc.definition, settings)
+    except MarkerError as error:
+        raise _collect_error(name, str(error)) from None
+
+
+def parametrize_seeds(metafunc: pytest.Metafunc, seeds: Sequence[int]) -> None:
+    """Give a regression test one call per seed, with the marker that ``-m mlregress`` looks for.
+
+    Raises:
+        pytest.Collector.CollectError: another plugin has parametrized ``seed``.
+    """
+    if SEED not in metafunc.fixturenames:
+        metafunc.fixturenames.append(SEED)
+    calls = [pytest.param(seed, id=seed_id(seed), marks=pytest.mark.mlregress) for seed in seeds]
+    try:
+        metafunc.parametrize(SEED, calls, scope="function")
+    except (ValueError, pytest.Collector.CollectError) as error:
+        if "duplicate" in str(error):
+            raise _collect_error(metafunc.definition.nodeid, _OWN_SEED) from None
+        raise
+
+
+_OWN_SEED: Final = (
+    "'seed' is parametrized by the test itself and by its marker; "
+    "remove @pytest.mark.parametrize('seed', ...) and write @pytest.mark.seeds([...]) instead"
+)
+
+
+def seed_id(seed: int) -> str:
+    """The parameter id of a seed, as in ``test_digits[seed3]``."""
+    return f"seed{seed}"
+
+
+def _collect_error(name: str, problem: str) -> pytest.Collector.CollectError:
+    return pytest.Collector.CollectError(f"{name}: {problem}")
+
+
+def is_regression_test(metafunc: pytest.Metafunc, plugin: str) -> bool:
+    """True for a test with one of the markers, or with a fixture of this plugin.
+
+    ``plugin`` is the module that defines the plugin's own fixture ``seed``: a project's own
+    fixture of that name makes no regression test.
+    """
+    if _is_marked(metafunc.definition) or FIXTURE in metafunc.fixturenames:
+        return True
+    return (
+        SEED in metafunc.fixturenames
+        and _compat.resolves_to(metafunc, SEED, plugin)
+        and not _parametrizes_seed(metafunc)
+    )
+
+
+def hunts_once(metafunc: pytest.Metafunc, fixtures: Iterable[str]) -> bool:
+    """True for a bug hunt that asks for no seeds: it is marked only to suppress findings.
+
+    ``fixtures`` are the names of the bug-hunting fixtures.
+    """
+    names = set(metafunc.fixturenames)
+    asks_for_seeds = any(
+        metafunc.definition.get_closest_marker(name) is not None for name in MARKERS[1:]
+    )
+    return bool(names.intersection(fixtures)) and not asks_for_seeds and not names & {SEED, FIXTURE}
+
+
+def _is_marked(node: pytest.Item | pytest.Collector) -> bool:
+    return any(node.get_closest_marker(name) is not None for name in MARKERS)
+
+
+def _parametrizes_seed(metafunc: pytest.Metafunc) -> bool:
+    for mark in metafunc.definition.iter_markers("parametrize"):
+        names = mark.args[0] if mark.args else mark.kwargs.get("argnames", ())
+        listed = names.split(",") if isinstance(names, str) else names
+        if SEED in [str(name).strip() for name in listed]:
+            return True
+    return False
+
+
+def adopt(item: pytest.Item, settings: Settings) -> None:
+    """Give an item that `parametrize_seeds` made the record for its run."""
+    seed = _compat.parameter_values(item).get(SEED)
+    if not isinstance(seed, int) or seed_id(seed) not in _compat.parameter_ids(item):
+        return
+    if item.get_closest_marker("mlregress") is None:
+        return
+    item.stash[SEED_ITEM] = SeedItem(
+        test=_without_seed(item, seed),
+        file=item.path,
+        seed=seed,
+        declaration=declare(item, settings),
+    )
+
+
+def _without_seed(item: pytest.Item, seed: int) -> str:
+    ids = _compat.parameter_ids(item)
+    base = item.nodeid.removesuffix(f"[{'-'.join(ids)}]")
+    others = list(ids)
+    del others[len(ids) - 1 - others[::-1].index(seed_id(seed))]
+    return f"{base}[{'-'.join(others)}]" if others else base
+
+
+def in_seed_major_order(items: Iterable[pytest.Item]) -> list[pytest.Item]:
+    """All first seeds first, so that every test's first look comes before any second one.
+
+    Other items keep their place among the first seeds.
+    """
+
+    def position(item: pytest.Item) -> int:
+        record = item.stash.get(SEED_ITEM, None)
+        return record.declaration.seeds.index(record.seed) if record is not None else 0
+
+    return sorted(items, key=position)
+
+
+def note_selected_seeds(items: Iterable[pytest.Item]) -> bool:
+    """Tell every seed which seeds of its test are left after all deselection.
+
+    Answers whether there is any.
+    """
+    groups: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        record = item.stash.get(SEED_ITEM, None)
+        if record is not None:
+            groups.setdefault(record.test, []).append(item)
+    for members in groups.values():
+        left = {member.stash[SEED_ITEM].seed for member in members}
+        for member in members:
+            record = member.stash[SEED_ITEM]
+            selected = tuple(seed for seed in record.declaration.seeds if seed in left)
+            member.stash[SEED_ITEM] = replace(record, selected=selected)
+    return bool(groups)
+
+
+def unittest_problem(collected: Iterable[object]) -> str | None:
+    """Why what a collector gave cannot be used, or None.
+
+    pytest does not parametrize the methods of ``unittest.TestCase``, so that a marked one would
+    silently run once, with no seed and no verdict.
+    """
+    for node in collected:
+        if not isinstance(node, pytest.Function) or node.cls is None:
+            continue
+        if issubclass(node.cls, TestCase) and _is_marked(node):
+            return (
+                f"{node.nodeid}: a method of unittest.TestCase cannot be run across seeds, since "
+                "pytest does not parametrize it; make it a plain test function or a method of a "
+                "class that does not inherit from unittest.TestCase"
+            )
+    return None

@@ -1,0 +1,214 @@
+"""One seed runs: seeded, with its threads, and with its result on every report.
+
+The result travels as one attribute of plain builtins, since reports are all that an xdist worker
+sends and the controller never collects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import pytest
+
+from pytest_mlregress import _compat
+from pytest_mlregress.baselines.environment import describe_environment
+from pytest_mlregress.running.collecting import SEED_ITEM, SeedItem
+from pytest_mlregress.running.flags import StopFlags, stop_flags
+from pytest_mlregress.running.guarding import guarded
+from pytest_mlregress.running.run import Run
+from pytest_mlregress.running.seeding import (
+    preserved_generators,
+    register_torch_with_hypothesis,
+    seed_everything,
+    seeding_late_imports,
+)
+from pytest_mlregress.running.threads import limited_threads
+from pytest_mlregress.running.watching import BaselineCurves, CurveWatch
+from pytest_mlregress.settings import Settings
+
+REPORT_ATTRIBUTE: Final = "mlregress"
+SHARED_FIXTURE_SEED: Final = 0
+"""A class-, module- or session-scoped fixture serves several seeds, and which one asks first
+depends on the scheduler; it is set up with the same numbers whoever asks."""
+
+STOPPED_MESSAGE: Final = "mlregress: not needed, the verdict of this test is certain"
+
+
+@dataclass(slots=True)
+class RunningSeed:
+    """The state of a seed while its item runs."""
+
+    run: Run
+    seeded: bool = False
+    in_setup: bool = True
+    stopped: bool = False
+    xfailed: str | None = None
+
+
+RUNNING: Final = pytest.StashKey[RunningSeed]()
+
+
+_EXECUTION: Final = pytest.StashKey["Execution"]()
+
+
+CurvesOf: TypeAlias = Callable[[SeedItem], BaselineCurves | None]
+"""Finds the recorded learning curves of a seed's test; asked when the seed first logs a point."""
+
+
+def execution_of(config: pytest.Config, settings: Settings, curves_of: CurvesOf) -> Execution:
+    """The one `Execution` of this process."""
+    if _EXECUTION not in config.stash:
+        config.stash[_EXECUTION] = Execution(settings, stop_flags(config), curves_of)
+    return config.stash[_EXECUTION]
+
+
+class Execution:
+    """What a process that runs seeds does: the only process, or an xdist worker."""
+
+    def __init__(self, settings: Settings, flags: StopFlags, curves_of: CurvesOf) -> None:
+        self._settings = settings
+        self._flags = flags
+        self._curves_of = curves_of
+
+    @contextmanager
+    def protocol(self) -> Iterator[None]:
+        """Around all phases of a seed."""
+        with limited_threads(self._settings.threads):
+            yield
+
+    def setup(self, item: pytest.Item) -> None:
+        """Before the fixtures of a seed: skip it when its verdict is certain, else seed."""
+        record = item.stash[SEED_ITEM]
+        running = item.stash[RUNNING] = RunningSeed(run=_make_run(item, record))
+        if self._flags.is_raised(record.test):
+            running.stopped = True
+            pytest.skip(STOPPED_MESSAGE)
+        if self._ends_collapsed_runs(record):
+            load = partial(self._curves_of, record)
+            running.run.watch_log(CurveWatch(record.test, record.seed, load))
+        seed_everything(record.seed)
+
+    def _ends_collapsed_runs(self, record: SeedItem) -> bool:
+        declared = record.declaration.settings
+        return (
+            not self._settings.updating
+            and self._settings.stop == "early"
+            and declared.on_nonfinite == "fail"
+        )
+
+    @contextmanager
+    def fixture(self, definition: pytest.FixtureDef[Any], item: pytest.Item) -> Iterator[None]:
+        """Around the set-up of a fixture: other plugins may have reseeded since `setup`.
+
+        A shared one is set up with the same numbers also by a test that is no regression test.
+        """
+        if definition.scope != "function":
+            with preserved_generators():
+                seed_everything(SHARED_FIXTURE_SEED)
+                yield
+            return
+        running = item.stash.get(RUNNING, None)
+        if running is not None and running.in_setup and not running.seeded:
+            seed_everything(running.run.seed)
+            running.seeded = True
+        yield
+
+    @contextmanager
+    def call(self, item: pytest.Item) -> Iterator[None]:
+        """Around the test function: seed once more, after every fixture."""
+        running = item.stash[RUNNING]
+        running.in_setup = False
+        register_torch_with_hypothesis()
+        seed_everything(running.run.seed)
+        record = item.stash[SEED_ITEM]
+        with (
+            seeding_late_imports(record.seed),
+            guarded(item, record.test, record.seed, record.declaration.settings),
+        ):
+            yield
+
+    def report(self, item: pytest.Item, report: pytest.TestReport) -> None:
+        """Put the seed's record on a report of its item."""
+        record = item.stash[SEED_ITEM]
+        running = item.stash.setdefault(RUNNING, RunningSeed(run=_make_run(item, record)))
+        xfail = _compat.xfail_in_force(item)
+        _neutralise_xfail(report, running, xfail)
+        payload: dict[str, Any] = {
+            "test": record.test,
+            "file": str(record.file),
+            "location": list(item.location),
+            "seed": record.seed,
+            "planned": list(record.declaration.seeds),
+            "selected": list(record.selected),
+            "tier": record.declaration.tier,
+            "settings": record.declaration.settings.of_test,
+            "stopped": running.stopped,
+            "xfailed": running.xfailed,
+            "xfail": asdict(xfail) if xfail is not None else None,
+        }
+        if report.when == "teardown":
+            payload["result"] = running.run.result("passed", 0.0, "").to_builtins()
+            payload["environment"] = describe_environment(_imports_of(item))
+        setattr(report, REPORT_ATTRIBUTE, payload)
+
+
+def run_of(request: pytest.FixtureRequest) -> Run:
+    """The run behind the fixtures ``mlregress`` and ``seed``."""
+    running = request.node.stash.get(RUNNING, None)
+    if running is None:
+        pytest.fail(
+            f"{request.node.nodeid}: the fixtures of pytest-mlregress serve plain test functions "
+            "and methods, which can be run across seeds; this is none",
+            pytrace=False,
+        )
+    return running.run  # type: ignore[no-any-return]
+
+
+def _make_run(item: pytest.Item, record: SeedItem) -> Run:
+    def make_tmp_path() -> Path:
+        factory: pytest.TempPathFactory = item._request.getfixturevalue("tmp_path_factory")  # type: ignore[attr-defined]
+        return factory.mktemp(f"seed{record.seed}")
+
+    return Run(
+        test=record.test,
+        seed=record.seed,
+        tier=record.declaration.tier,
+        params=record.declaration.params,
+        make_tmp_path=make_tmp_path,
+    )
+
+
+def _imports_of(item: pytest.Item) -> set[str]:
+    """Top-level names of what the item's test module imports: its packages may move numbers."""
+    module = getattr(item, "module", None)
+    values = vars(module).values() if module is not None else ()
+    names = {
+        getattr(value, "__module__", None) or getattr(value, "__name__", "") for value in values
+    }
+    return {name.partition(".")[0] for name in names if isinstance(name, str) and name}
+
+
+def _neutralise_xfail(
+    report: pytest.TestReport, running: RunningSeed, xfail: _compat.Xfail | None
+) -> None:
+    """An expected failure belongs to the verdict: its seeds neither fail nor pass by it."""
+    reason = getattr(report, "wasxfail", None)
+    if reason is not None:
+        if report.skipped:
+            running.xfailed = f"{reason}\n{report.longrepr}" if report.longrepr else str(reason)
+            report.longrepr = None
+        del report.wasxfail
+        report.outcome = "passed"
+    elif xfail is not None and _is_strict_pass(report):
+        report.outcome = "passed"
+        report.longrepr = None
+
+
+def _is_strict_pass(report: pytest.TestReport) -> bool:
+    text = report.longrepr
+    return report.failed and isinstance(text, str) and text.startswith("[XPASS(strict)]")

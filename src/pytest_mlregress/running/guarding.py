@@ -1,0 +1,164 @@
+"""Bug guards around the test functions of regression tests.
+
+Nothing is imported for them until torch is: a test that trains with something else costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from pytest_mlregress.settings import Settings
+
+if TYPE_CHECKING:
+    from pytest_mlregress.bughunt import Finding
+    from pytest_mlregress.bughunt.guards import Guard
+
+_SAID: Final = pytest.StashKey[set[tuple[str, str, str | None]]]()
+_LOSSES: Final = pytest.StashKey[dict[tuple[str, int], list[float]]]()
+
+
+@contextmanager
+def guarded(item: pytest.Item, test: str, seed: int, settings: Settings) -> Iterator[None]:
+    """Watch one seed's training; fail the seed or warn, as `settings.guards` says.
+
+    A finding is told once per test and process, whichever of its seeds shows it. A seed that
+    fails by itself is not failed once more, but its findings are told as warnings.
+    """
+    if settings.guards == "off":
+        yield
+        return
+    guards: list[Guard] = []
+    try:
+        with (
+            ExitStack() as exits,
+            _when_torch_is_imported(lambda: guards.append(_start(exits, test, settings))),
+        ):
+            yield
+    except Exception:
+        for guard in guards:
+            _compare_with_earlier_run(item.config, guard, (test, seed))
+            _warn_of(guard.findings, item, test)
+        raise
+    for guard in guards:
+        _compare_with_earlier_run(item.config, guard, (test, seed))
+        if settings.guards == "fail" and guard.findings.errors:
+            _fail(guard.findings.errors, test)
+        _warn_of(guard.findings, item, test)
+
+
+def _start(exits: ExitStack, test: str, settings: Settings) -> Guard:
+    from pytest_mlregress.bughunt.guards import watch
+
+    try:
+        return exits.enter_context(watch(settings.suppress))
+    except ValueError as error:
+        pytest.fail(f"{test}: mlregress(...): {error}", pytrace=False)
+
+
+def _fail(errors: Sequence[Finding], test: str) -> None:
+    count = "1 bug" if len(errors) == 1 else f"{len(errors)} bugs"
+    slugs = list(dict.fromkeys(finding.check for finding in errors))
+    pytest.fail(
+        "\n".join(
+            [
+                f"{count} found while {test} trained (--mlregress-guards=fail)",
+                *map(str, errors),
+                f"if this is meant, say so: @pytest.mark.mlregress(suppress={slugs!r})",
+            ]
+        ),
+        pytrace=False,
+    )
+
+
+def _warn_of(findings: Sequence[Finding], item: pytest.Item, test: str) -> None:
+    said = item.config.stash.setdefault(_SAID, set())
+    for finding in findings:
+        key = test, finding.check, finding.location
+        if key not in said:
+            said.add(key)
+            _warn(item, finding)
+
+
+def _warn(item: pytest.Item, finding: Finding) -> None:
+    """Without the evidence: its numbers differ between seeds, and pytest groups equal texts."""
+    from pytest_mlregress.bughunt.guards import GuardWarning
+
+    file, _, line = (finding.location or f"{item.path}:{(item.location[1] or 0) + 1}").rpartition(
+        ":"
+    )
+    where = f" ({finding.module})" if finding.module else ""
+    warnings.warn_explicit(
+        f"{finding.check}{where}: {finding.message}; {finding.fix} "
+        f"(if meant: suppress={[finding.check]!r}; --mlregress-guards=off for none of these)",
+        GuardWarning,
+        file,
+        int(line),
+    )
+
+
+def _compare_with_earlier_run(config: pytest.Config, guard: Guard, key: tuple[str, int]) -> None:
+    """Where one seed runs twice in a process (reruns, repeats), both must train alike."""
+    from pytest_mlregress.bughunt.guards.digest import difference
+
+    losses = guard.digest.losses
+    earlier = config.stash.setdefault(_LOSSES, {}).setdefault(key, losses)
+    finding = difference(earlier, losses)
+    if finding is not None:
+        guard.add(finding)
+
+
+@contextmanager
+def _when_torch_is_imported(action: Callable[[], object]) -> Iterator[None]:
+    """Act now if torch is imported already, else right after the block imports it."""
+    if hasattr(sys.modules.get("torch"), "nn"):
+        action()
+        yield
+        return
+    finder = _TorchFinder(action)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+class _TorchFinder(MetaPathFinder):
+    """Finds nothing itself; lets torch's own loader act once more when it is done."""
+
+    def __init__(self, action: Callable[[], object]) -> None:
+        self._action = action
+        self._busy = False
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if self._busy or fullname != "torch":
+            return None
+        self._busy = True
+        try:
+            spec = importlib.util.find_spec(fullname)
+        finally:
+            self._busy = False
+        if spec is not None and spec.loader is not None:
+            _act_after_execution(spec.loader, self._action)
+        return spec
+
+
+def _act_after_execution(loader: Any, action: Callable[[], object]) -> None:
+    execute = loader.exec_module
+
+    def exec_module(module: ModuleType) -> None:
+        execute(module)
+        action()
+
+    loader.exec_module = exec_module

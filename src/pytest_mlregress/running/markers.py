@@ -1,0 +1,172 @@
+"""What the markers on a test ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pytest
+
+from pytest_mlregress.settings import MOST_SEEDS, SettingError, Settings, override
+
+DEFAULT_TIER: Final = "default"
+LEAST_BASELINE_SEEDS: Final = 20
+LARGEST_SEED: Final = 2**32 - 1
+"""numpy's legacy generator takes no larger seed."""
+
+MARKERS: Final = ("mlregress", "seeds", "tiers")
+
+MARKER_HELP: Final = (
+    "mlregress(test=None, pairing=None, expect=None, on_nonfinite=None, suppress=(), "
+    "num_cpus=None, num_gpus=None): a training-based regression test, run across seeds and "
+    "judged against its baseline",
+    "seeds(n_or_list): the seeds of a check: at most n (0 ... n-1), or exactly those listed; "
+    "implies mlregress",
+    "tiers(**name={...}): named sizes of the same training; --mlregress-tier picks one",
+)
+
+
+class MarkerError(ValueError):
+    """A marker that cannot be used; its text names the marker, the value and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What a test declares: its settings, the seeds of this run, and its tier."""
+
+    settings: Settings
+    seeds: tuple[int, ...]
+    check_seeds: tuple[int, ...]
+    tier: str
+    params: Mapping[str, Any]
+
+
+def declare(node: pytest.Item, settings: Settings) -> Declaration:
+    """Read the markers of a test.
+
+    Raises:
+        MarkerError: a marker's argument cannot be used.
+    """
+    try:
+        own = override(settings, _mlregress_arguments(node))
+    except SettingError as error:
+        raise MarkerError(str(error)) from None
+    check = check_seeds(node, own)
+    tier, params = _tier(node, own)
+    return Declaration(
+        settings=own,
+        seeds=baseline_seeds(check, own) if own.updating else check,
+        check_seeds=check,
+        tier=tier,
+        params=params,
+    )
+
+
+def _mlregress_arguments(node: pytest.Item) -> dict[str, Any]:
+    arguments: dict[str, Any] = {}
+    for mark in node.iter_markers("mlregress"):
+        if mark.args:
+            raise MarkerError(
+                f"mlregress{_call(mark)}: takes keyword arguments only, such as test='welch'; "
+                "the number of seeds belongs into the marker seeds(n)"
+            )
+        # The marker closest to the test comes first and wins, argument by argument.
+        arguments = {**mark.kwargs, **arguments}
+    return arguments
+
+
+def check_seeds(node: pytest.Item, settings: Settings) -> tuple[int, ...]:
+    """The seeds of a check, in the order in which they are run and looked at."""
+    mark = node.get_closest_marker("seeds")
+    declared = tuple(range(settings.default_seeds)) if mark is None else _marked_seeds(mark)
+    if settings.seeds is None:
+        return declared
+    if isinstance(settings.seeds, tuple):
+        return settings.seeds
+    return _extend(declared, settings.seeds)[: settings.seeds]
+
+
+def _marked_seeds(mark: pytest.Mark) -> tuple[int, ...]:
+    if len(mark.args) != 1 or mark.kwargs:
+        raise MarkerError(
+            f"seeds{_call(mark)}: takes one argument, a number of seeds (seeds(5)) "
+            "or a list of them (seeds([3, 7, 11]))"
+        )
+    asked = mark.args[0]
+    if _is_whole(asked):
+        if not 1 <= asked <= MOST_SEEDS:
+            raise MarkerError(
+                f"seeds({asked}): the number of seeds must be between 1 and {MOST_SEEDS}"
+            )
+        return tuple(range(asked))
+    if isinstance(asked, (str, bytes)) or not isinstance(asked, (Sequence, range)):
+        raise MarkerError(
+            f"seeds({asked!r}): a whole number or a list of whole numbers is due, "
+            f"not {type(asked).__name__}"
+        )
+    return _listed_seeds(list(asked))
+
+
+def _listed_seeds(seeds: list[Any]) -> tuple[int, ...]:
+    if not seeds:
+        raise MarkerError("seeds([]): the list is empty; name at least one seed")
+    for seed in seeds:
+        if not _is_whole(seed) or not 0 <= seed <= LARGEST_SEED:
+            raise MarkerError(
+                f"seeds({seeds!r}): {seed!r} is not a whole number between 0 and {LARGEST_SEED}"
+            )
+    repeated = sorted({seed for seed in seeds if seeds.count(seed) > 1})
+    if repeated:
+        raise MarkerError(
+            f"seeds({seeds!r}): {', '.join(map(str, repeated))} is there more than once; "
+            "a repeated seed is not another sample"
+        )
+    return tuple(seeds)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _call(mark: pytest.Mark) -> str:
+    arguments = [repr(value) for value in mark.args]
+    arguments += [f"{name}={value!r}" for name, value in mark.kwargs.items()]
+    return f"({', '.join(arguments)})"
+
+
+def baseline_seeds(check: tuple[int, ...], settings: Settings) -> tuple[int, ...]:
+    """The seeds of an update: the check's, so that runs can be paired, and then more of them."""
+    number = settings.baseline_seeds or max(LEAST_BASELINE_SEEDS, 4 * len(check))
+    return _extend(check, number)[:number]
+
+
+def _extend(seeds: tuple[int, ...], number: int) -> tuple[int, ...]:
+    extended = list(seeds)
+    taken = set(seeds)
+    candidate = 0
+    while len(extended) < number:
+        if candidate not in taken:
+            extended.append(candidate)
+        candidate += 1
+    return tuple(extended)
+
+
+def _tier(node: pytest.Item, settings: Settings) -> tuple[str, Mapping[str, Any]]:
+    mark = node.get_closest_marker("tiers")
+    if mark is None:
+        return DEFAULT_TIER, {}
+    if mark.args or not mark.kwargs:
+        raise MarkerError(
+            f"tiers{_call(mark)}: takes named tiers, such as tiers(fast={{'epochs': 1}}, "
+            "full={'epochs': 20})"
+        )
+    for name, params in mark.kwargs.items():
+        if not isinstance(params, Mapping):
+            raise MarkerError(f"tiers({name}={params!r}): a mapping of parameters is due")
+    name = settings.tier or next(iter(mark.kwargs))
+    if name not in mark.kwargs:
+        raise MarkerError(
+            f"--mlregress-tier={name}: this test has the tiers {', '.join(mark.kwargs)}"
+        )
+    return name, dict(mark.kwargs[name])

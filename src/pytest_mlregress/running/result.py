@@ -1,0 +1,109 @@
+"""The one record that crosses processes: what a seed of a test did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Final, Literal, TypeAlias, get_args
+
+from pytest_mlregress.running.scalars import to_plain
+
+Margin: TypeAlias = float | str
+"""The smallest loss that matters: absolute ``0.01``, ``"1%"``, ``"1sd"`` or ``"auto"``."""
+
+SeedOutcome: TypeAlias = Literal["passed", "failed", "skipped", "stopped", "xfailed", "crashed"]
+"""``stopped``: not run, since the verdict was certain; ``crashed``: its worker process died."""
+
+SEED_OUTCOMES: Final = frozenset(get_args(SeedOutcome))
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedMetric:
+    """One number that a seed recorded, with everything that says how to judge it."""
+
+    name: str
+    value: float
+    higher_is_better: bool
+    margin: Margin = "auto"
+    version: int = 1
+    resolution: float | None = None
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """What must be equal in every seed: all but the value."""
+        return {
+            "higher_is_better": self.higher_is_better,
+            "margin": self.margin,
+            "version": self.version,
+            "resolution": self.resolution,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SeedResult:
+    """What one seed of one test did.
+
+    ``curves`` maps the name of a learning curve to its ``(step, value)`` points, ``params`` holds
+    hyper-parameters and ``data`` the fingerprints of data sets.  ``duration`` is in seconds and
+    covers set-up, call and tear-down.  ``message`` says why a seed failed, was skipped or stopped.
+    """
+
+    seed: int
+    outcome: SeedOutcome
+    metrics: tuple[RecordedMetric, ...] = ()
+    curves: Mapping[str, tuple[tuple[int, float], ...]] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, str] = field(default_factory=dict)
+    duration: float = 0.0
+    message: str = ""
+
+    def to_builtins(self) -> dict[str, Any]:
+        """Plain builtins only: execnet, which carries reports between xdist's processes,
+        refuses anything else (a ``numpy.float64`` included)."""
+        record = {
+            "seed": self.seed,
+            "outcome": self.outcome,
+            "metrics": [
+                {name: getattr(metric, name) for name in _METRIC_FIELDS} for metric in self.metrics
+            ],
+            "curves": self.curves,
+            "params": self.params,
+            "data": self.data,
+            "duration": self.duration,
+            "message": self.message,
+        }
+        return {name: _builtin(value) for name, value in record.items()}
+
+    @classmethod
+    def from_builtins(cls, record: Mapping[str, Any]) -> SeedResult:
+        """The inverse of `to_builtins`."""
+        return cls(
+            seed=record["seed"],
+            outcome=record["outcome"],
+            metrics=tuple(RecordedMetric(**metric) for metric in record["metrics"]),
+            curves={
+                name: tuple((step, value) for step, value in points)
+                for name, points in record["curves"].items()
+            },
+            params=record["params"],
+            data=record["data"],
+            duration=record["duration"],
+            message=record["message"],
+        )
+
+    def metric(self, name: str) -> RecordedMetric | None:
+        """The metric of that name, or None where this seed did not record it."""
+        return next((metric for metric in self.metrics if metric.name == name), None)
+
+
+_METRIC_FIELDS: Final = tuple(entry.name for entry in fields(RecordedMetric))
+
+
+def _builtin(value: object) -> Any:
+    match value:
+        case Mapping():
+            return {to_plain(key): _builtin(entry) for key, entry in value.items()}
+        case list() | tuple():
+            return [_builtin(entry) for entry in value]
+        case _:
+            return to_plain(value)

@@ -1,0 +1,257 @@
+"""The object behind the fixture ``mlregress``: one seed's run, as the test sees it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Any, Final
+
+from pytest_mlregress.running.fingerprints import fingerprint
+from pytest_mlregress.running.result import Margin, RecordedMetric, SeedOutcome, SeedResult
+from pytest_mlregress.running.scalars import NotANumberError, is_torchmetric, to_number, to_plain
+
+
+class _Unset(Enum):
+    UNSET = "unset"
+
+
+UNSET: Final = _Unset.UNSET
+
+
+class RecordError(ValueError):
+    """A record that cannot be judged; its text names the test, the metric and the remedy."""
+
+
+class Run:
+    """One seed's run of a regression test.
+
+    Attributes:
+        test: the node id without the seed.
+        seed: the seed; every random number generator is already seeded with it.
+        tier: the name of the tier that runs, ``"default"`` without a ``tiers`` marker.
+        params: the mapping of that tier.
+    """
+
+    def __init__(
+        self,
+        *,
+        test: str,
+        seed: int,
+        tier: str,
+        params: Mapping[str, Any],
+        make_tmp_path: Callable[[], Path],
+    ) -> None:
+        self.test = test
+        self.seed = seed
+        self.tier = tier
+        self.params = params
+        self._make_tmp_path = make_tmp_path
+        self._tmp_path: Path | None = None
+        self._metrics: dict[str, RecordedMetric] = {}
+        self._curves: dict[str, list[tuple[int, float]]] = {}
+        self._logged_params: dict[str, Any] = {}
+        self._data: dict[str, str] = {}
+        self._on_log: Callable[[int, Mapping[str, float]], None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Run of {self.test} with seed {self.seed}, tier {self.tier}>"
+
+    @property
+    def tmp_path(self) -> Path:
+        """An empty folder of this seed's own, made when first asked for."""
+        if self._tmp_path is None:
+            self._tmp_path = self._make_tmp_path()
+        return self._tmp_path
+
+    def record(
+        self,
+        name: str,
+        value: object,
+        *,
+        higher_is_better: bool | _Unset = UNSET,
+        margin: Margin = "auto",
+        version: int = 1,
+        resolution: float | None = None,
+    ) -> None:
+        """Record one metric of this seed.
+
+        Args:
+            name: the metric's name, once per seed.
+            value: anything with one number in it; a torchmetrics ``Metric`` is computed, and its
+                own ``higher_is_better`` then serves.  NaN and infinities are kept and judged.
+            higher_is_better: the direction.  It has no default, since a wrong guess would pass
+                silently.
+            margin: the smallest loss that matters: absolute ``0.01``, relative ``"1%"``, in
+                standard deviations of the baseline ``"1sd"``, or ``"auto"``, the smallest that
+                the seeds can detect.
+            version: the version of how the metric is computed; raise it when that changes.
+            resolution: the smallest step the metric can take, such as ``1 / len(test_set)``.
+
+        Raises:
+            RecordError: an unusable argument, or a name recorded before in this seed.
+        """
+        __tracebackhide__ = True
+        if not isinstance(name, str) or not name.strip():
+            raise RecordError(f"{self.test}: a metric's name is a non-empty string, not {name!r}")
+        if name in self._metrics:
+            raise RecordError(
+                f"{self.test}: metric {name!r} is recorded twice in seed {self.seed} "
+                f"({self._metrics[name].value!r}, then {value!r}); record the final value once, "
+                "and use mlregress.log(step, ...) for a curve"
+            )
+        self._metrics[name] = RecordedMetric(
+            name=name,
+            value=self._number(name, value),
+            higher_is_better=self._direction(name, value, higher_is_better),
+            margin=self._margin(name, margin),
+            version=self._version(name, version),
+            resolution=self._resolution(name, resolution),
+        )
+
+    def log(self, step: int, **values: object) -> None:
+        """Add a point to one or more learning curves: ``log(step, loss=..., accuracy=...)``.
+
+        ``step`` is a whole number that grows from call to call of the same curve.
+
+        Raises:
+            RecordError: a value that is no number, or a step that is no whole number or does
+                not grow.
+        """
+        __tracebackhide__ = True
+        at = self._step(step)
+        points = {name: self._number(name, value) for name, value in values.items()}
+        for name, number in points.items():
+            curve = self._curves.setdefault(name, [])
+            if curve and at <= curve[-1][0]:
+                raise RecordError(
+                    f"{self.test}: log({step!r}, {name}=...) in seed {self.seed}: the steps of a "
+                    f"curve must grow; the last one was {curve[-1][0]}"
+                )
+            curve.append((at, number))
+        if self._on_log is not None:
+            self._on_log(at, points)
+
+    def log_params(self, params: Mapping[str, object]) -> None:
+        """Keep hyper-parameters with the baseline; values that are not plain are kept as text."""
+        for name, value in params.items():
+            self._logged_params[str(name)] = to_plain(value)
+
+    def fingerprint(self, name: str, data: Any) -> str:
+        """Hash a data set (array, tensor, file, path); another hash is never compared.
+
+        Raises:
+            RecordError: the name was used before in this seed for other data.
+            TypeError: data that has no stable bytes.
+        """
+        __tracebackhide__ = True
+        digest = fingerprint(data)
+        if self._data.setdefault(name, digest) != digest:
+            raise RecordError(
+                f"{self.test}: fingerprint {name!r} is given two different data sets "
+                f"in seed {self.seed}; use another name for the second"
+            )
+        return digest
+
+    def result(self, outcome: SeedOutcome, duration: float, message: str) -> SeedResult:
+        """What this run has recorded so far."""
+        return SeedResult(
+            seed=self.seed,
+            outcome=outcome,
+            metrics=tuple(self._metrics.values()),
+            curves={name: tuple(points) for name, points in self._curves.items()},
+            params=dict(self._logged_params),
+            data=dict(self._data),
+            duration=duration,
+            message=message,
+        )
+
+    def watch_log(self, callback: Callable[[int, Mapping[str, float]], None]) -> None:
+        """Call ``callback(step, values)`` after each `log`."""
+        self._on_log = callback
+
+    def _step(self, step: object) -> int:
+        __tracebackhide__ = True
+        number = self._number("step", step)
+        if not number.is_integer():
+            raise RecordError(
+                f"{self.test}: log({step!r}, ...) in seed {self.seed}: a step is a whole number, "
+                "such as the number of the epoch or batch"
+            )
+        return int(number)
+
+    def _number(self, name: str, value: object) -> float:
+        __tracebackhide__ = True
+        try:
+            return to_number(value)
+        except NotANumberError as error:
+            raise RecordError(f"{self.test}: metric {name!r}, seed {self.seed}: {error}") from None
+
+    def _direction(self, name: str, value: object, higher_is_better: bool | _Unset) -> bool:
+        __tracebackhide__ = True
+        if higher_is_better is UNSET and is_torchmetric(value):
+            own = value.higher_is_better  # type: ignore[attr-defined]
+            higher_is_better = own if isinstance(own, bool) else UNSET
+        if higher_is_better is UNSET:
+            raise RecordError(
+                f"{self.test}: metric {name!r} needs higher_is_better=True or False; "
+                "it has no default, since a wrong guess would pass silently"
+            )
+        if not isinstance(higher_is_better, bool):
+            raise RecordError(
+                f"{self.test}: metric {name!r}: higher_is_better={higher_is_better!r} "
+                "must be True or False"
+            )
+        return higher_is_better
+
+    def _margin(self, name: str, margin: object) -> Margin:
+        __tracebackhide__ = True
+        problem = margin_problem(margin)
+        if problem is not None:
+            raise RecordError(f"{self.test}: metric {name!r}: margin={margin!r} {problem}")
+        return margin if isinstance(margin, str) else to_number(margin)
+
+    def _version(self, name: str, version: object) -> int:
+        __tracebackhide__ = True
+        if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+            raise RecordError(
+                f"{self.test}: metric {name!r}: version={version!r} must be a whole number >= 1"
+            )
+        return version
+
+    def _resolution(self, name: str, resolution: object) -> float | None:
+        __tracebackhide__ = True
+        if resolution is None:
+            return None
+        number = self._number(f"{name} (resolution)", resolution)
+        if not 0.0 < number < math.inf:
+            raise RecordError(
+                f"{self.test}: metric {name!r}: resolution={resolution!r} must be a finite "
+                "number > 0, the smallest step that the metric can take"
+            )
+        return number
+
+
+def margin_problem(margin: object) -> str | None:
+    """Why a margin cannot be used, or None."""
+    allowed = 'it is a number >= 0 in metric units, "1%", "1sd" or "auto"'
+    if isinstance(margin, str):
+        text = margin.strip()
+        if text == "auto":
+            return None
+        for suffix in ("sd", "%"):
+            if text.endswith(suffix):
+                try:
+                    number = float(text.removesuffix(suffix))
+                except ValueError:
+                    break
+                return None if 0.0 <= number < math.inf else f"is negative or not finite; {allowed}"
+        return f"is not a margin; {allowed}"
+    if isinstance(margin, bool):
+        return f"is not a margin; {allowed}"
+    try:
+        number = to_number(margin)
+    except NotANumberError:
+        return f"is not a margin; {allowed}"
+    return None if 0.0 <= number < math.inf else f"is negative or not finite; {allowed}"

@@ -1,0 +1,111 @@
+"""CPU threads and GPUs per seed.
+
+Two workers with all cores each run several times slower than two with their share, and the number
+of threads changes the order of floating-point sums, hence the metrics: it is a setting, the same
+everywhere.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from pytest_mlregress.settings import Threads
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
+
+THREAD_VARIABLES: Final = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "BLIS_NUM_THREADS",
+)
+"""Read once, when a library is loaded: they must be set before a worker starts."""
+
+
+def export_threads(threads: Threads) -> Mapping[str, str | None]:
+    """Set the variables that workers inherit; returns what they were, for `restore_variables`."""
+    if threads == "keep":
+        return {}
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    for name in THREAD_VARIABLES:
+        os.environ[name] = str(threads)
+    return before
+
+
+def restore_variables(before: Mapping[str, str | None]) -> None:
+    """Put environment variables back."""
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+@contextmanager
+def limited_threads(threads: Threads) -> Iterator[None]:
+    """Run one seed with that many threads in torch and in every loaded BLAS and OpenMP library.
+
+    BLAS libraries are limited through threadpoolctl, where it is installed (scikit-learn brings
+    it); in xdist's workers the variables have done it already.
+    """
+    if threads == "keep":
+        yield
+        return
+    variables = export_threads(threads)  # for a library that the test is the first to import
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch is not None else None
+    if torch is not None:
+        torch.set_num_threads(threads)
+    try:
+        with _limited_pools(threads):
+            yield
+    finally:
+        restore_variables(variables)
+        if torch is not None and before is not None:
+            torch.set_num_threads(before)
+
+
+@contextmanager
+def _limited_pools(threads: int) -> Iterator[None]:
+    if "numpy" not in sys.modules:
+        yield
+        return
+    try:
+        pools = _pools(len(sys.modules))
+    except ImportError:
+        yield
+        return
+    with pools.limit(limits=threads):
+        yield
+
+
+@lru_cache(maxsize=1)
+def _pools(modules: int) -> ThreadpoolController:
+    """The loaded libraries.  Finding them takes about 10 ms, as long as some tests: it is done
+    again only where ``modules``, the number of imported ones, has changed."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def pin_device(worker: str) -> None:
+    """Give the k-th xdist worker (``gw3``) the k-th of the caller's ``CUDA_VISIBLE_DEVICES``.
+
+    Without that variable the caller has not said which GPUs are free, and nothing is changed.
+    More workers than GPUs share them in turn.
+    """
+    devices = [entry.strip() for entry in os.environ.get(_DEVICES, "").split(",") if entry.strip()]
+    number = worker.removeprefix("gw")
+    if devices and devices != ["-1"] and number.isdigit():
+        os.environ[_DEVICES] = devices[int(number) % len(devices)]
+
+
+_DEVICES: Final = "CUDA_VISIBLE_DEVICES"

@@ -1,0 +1,73 @@
+"""Learning curves watched while they grow: a collapsed run is ended early.
+
+An obvious regression then costs seconds of one seed, not hours of all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_mlregress.statistics.collapse import CurveBand
+
+Points = Sequence[tuple[int, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineCurves:
+    """A test's recorded curves by name and seed, and the direction of those that are metrics."""
+
+    curves: Mapping[str, Mapping[int, Points]]
+    higher_is_better: Mapping[str, bool]
+
+
+@dataclass
+class CurveWatch:
+    """Compares the points that one seed logs with the baseline's curves of the same name.
+
+    Only steps that the baseline kept are compared: its curves are thinned, and a limit for the best
+    of a few points is none for the best of a few others.
+    """
+
+    test: str
+    seed: int
+    load: Callable[[], BaselineCurves | None]
+    _seen: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+
+    def __call__(self, step: int, values: Mapping[str, float]) -> None:
+        """Take in one point of one or more curves; fails the seed where one has collapsed."""
+        for name, value in values.items():
+            steps, band = self._bands.get(name, (frozenset(), None))
+            if band is None or step not in steps:
+                continue
+            seen = self._seen.setdefault(name, [])
+            seen.append((step, value))
+            collapse = band.judge(seen)
+            if collapse.collapsed:
+                pytest.fail(
+                    f"{self.test}: seed {self.seed} diverged, {name}: {collapse.reason}; the run "
+                    "was ended early, --mlregress-stop=never lets it finish",
+                    pytrace=False,
+                )
+
+    @cached_property
+    def _bands(self) -> dict[str, tuple[frozenset[int], CurveBand | None]]:
+        baseline = self.load()
+        if baseline is None or not baseline.curves:
+            return {}
+        from pytest_mlregress.statistics.collapse import curve_band
+
+        return {
+            name: (
+                frozenset(step for points in seeds.values() for step, _ in points),
+                curve_band(
+                    list(seeds.values()), higher_is_better=baseline.higher_is_better.get(name)
+                ),
+            )
+            for name, seeds in baseline.curves.items()
+        }
