@@ -1,0 +1,242 @@
+"""The text of a verdict that is not green: everything needed to act on it without a second run."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from pytest_mlregress.reporting.figures import difference_with_interval
+from pytest_mlregress.reporting.headline import headline, metric_sentence, troubles
+from pytest_mlregress.reporting.layout import one_line, pad, width_of, wrap, wrap_command
+from pytest_mlregress.reporting.numbers import number, numbers, seconds
+from pytest_mlregress.reporting.report import gravest_metrics_first
+from pytest_mlregress.reporting.samples import absent, effect_size, summarise, unneeded
+from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
+
+if TYPE_CHECKING:
+    from pytest_mlregress.statistics import Comparison
+
+_BRIEF: Final = frozenset(
+    {
+        VerdictKind.IDENTICAL,
+        VerdictKind.PASS,
+        VerdictKind.IMPROVEMENT,
+        VerdictKind.RECORDED,
+        VerdictKind.SKIPPED,
+    }
+)
+"""Metrics with these verdicts get one line each."""
+
+
+_COMMAND: Final = re.compile(r"(?:^|(?<=: ))(?:pytest|mlregress|git|python|pip) .*")
+"""A shell command at the end of a step."""
+
+_LABELS: Final = 14
+"""Cells of the column that names what follows."""
+
+
+def failure_text(verdict: Verdict, *, width: int = 80) -> str:
+    """The verdict in full, as plain text with no line over ``width`` cells.
+
+    The first line is the headline, cut to fit; `headline` gives it whole.
+    """
+    lines = [headline(verdict, width=width)]
+    lines += _section(_troubled_seeds(verdict, width))
+    for metric in gravest_metrics_first(verdict):
+        if metric.kind not in _BRIEF:
+            lines += _section(_metric(verdict, metric, width))
+    lines += _section(_greens(verdict, width))
+    lines += _section(_circumstances(verdict, width))
+    return "\n".join(lines)
+
+
+def _section(lines: Iterator[str]) -> list[str]:
+    """The lines after a blank one; nothing for nothing."""
+    body = list(lines)
+    return ["", *body] if body else []
+
+
+def _troubled_seeds(verdict: Verdict, width: int) -> Iterator[str]:
+    durations = {result.seed: result.duration for result in verdict.seeds}
+    for seed, what in troubles(verdict):
+        after = f" (after {seconds(durations[seed])})" if durations.get(seed) else ""
+        yield from wrap(f"{what}{after}", width, first=f"seed {seed}: ")
+
+
+def _metric(verdict: Verdict, metric: MetricVerdict, width: int) -> Iterator[str]:
+    direction = "higher" if metric.higher_is_better else "lower"
+    yield from wrap(f"{metric.name}: {metric.kind} ({direction} is better)", width, rest="  ")
+    yield from _samples(verdict, metric, width)
+    if metric.comparison is not None and metric.kind is not VerdictKind.DIVERGED:
+        yield from _comparison(metric, metric.comparison, width)
+    yield from _list("why", metric.reasons, width)
+    yield from _list("note", metric.notes, width)
+
+
+def _samples(verdict: Verdict, metric: MetricVerdict, width: int) -> Iterator[str]:
+    """Both samples by seed.  They share their digits, so that they can be compared by eye."""
+    values = (*metric.baseline.values(), *metric.candidate.values())
+    texts = iter(numbers(values, digits=4))
+    baseline = {seed: next(texts) for seed in metric.baseline}
+    candidate = {seed: next(texts) for seed in metric.candidate}
+    candidate.update(absent(verdict, metric))
+    both = [summarise(sample.values()) for sample in (metric.baseline, metric.candidate)]
+    mean_texts = numbers((sample.mean for sample in both), digits=4)
+    sd_texts = numbers((sample.sd for sample in both), digits=2)
+    for label, sample, mean, sd, by_seed in zip(
+        ("baseline", "now"), both, mean_texts, sd_texts, (baseline, candidate), strict=True
+    ):
+        spread = f", SD {sd}" if sample.n > 1 else ""
+        count = "1 seed" if sample.n == 1 else f"{sample.n} seeds"
+        if sample.n:
+            yield from _labelled(label, f"mean {mean}{spread}, {count}", width)
+        yield from _grid(by_seed, width)
+
+
+def _grid(by_seed: Mapping[int, str], width: int) -> Iterator[str]:
+    """``seed: value`` in columns, in the order of the seeds."""
+    cells = [f"{seed}: {text}" for seed, text in sorted(by_seed.items())]
+    if not cells:
+        return
+    indent = 4
+    cell = max(map(width_of, cells)) + 2
+    columns = max(1, (width - indent + 2) // cell)
+    for start in range(0, len(cells), columns):
+        row = "".join(pad(text, cell) for text in cells[start : start + columns]).rstrip()
+        yield from _row(row, indent, width)
+
+
+def _row(row: str, indent: int, width: int) -> list[str]:
+    """The indented row as it is where it fits, else wrapped."""
+    line = " " * indent + row
+    return [line] if width_of(line) <= width else wrap(row, width, first=" " * indent)
+
+
+def _comparison(metric: MetricVerdict, comparison: Comparison, width: int) -> Iterator[str]:
+    yield from _labelled(
+        "difference",
+        f"{difference_with_interval(metric)} (now - baseline, 95 % confidence)",
+        width,
+    )
+    if (effect := effect_size(metric)) is not None:
+        yield from _labelled(
+            "effect", f"{number(effect, digits=2, signed=True)} baseline SDs", width
+        )
+    for label, statement in (*_effects(metric), *_tests(metric, comparison)):
+        yield from _labelled(label, statement, width)
+    for label, statement in _limits(metric, comparison):
+        yield from _labelled(label, statement, width)
+
+
+def _effects(metric: MetricVerdict) -> Iterator[tuple[str, str]]:
+    """Estimates that no outlier moves; none of them decides."""
+    if not (metric.baseline and metric.candidate):
+        return
+    from pytest_mlregress.statistics import effect_sizes
+
+    found = effect_sizes(
+        tuple(metric.baseline.values()),
+        tuple(metric.candidate.values()),
+        higher_is_better=metric.higher_is_better,
+    )
+    if math.isfinite(found.shift):
+        low, high = found.shift_interval
+        shift, low_text, high_text = numbers((found.shift, low, high), signed=True)
+        yield "shift", f"{shift} [{low_text}, {high_text}] (Hodges-Lehmann, exact 95 %)"
+    worse = f"{number(found.probability_worse, digits=2)} that a seed now is worse"
+    if math.isfinite(found.sd_ratio):
+        worse += f"; SD ratio {number(found.sd_ratio, digits=2)}"
+    yield "chance", worse
+
+
+def _tests(metric: MetricVerdict, comparison: Comparison) -> Iterator[tuple[str, str]]:
+    level = metric.level or metric.alpha
+    harm, alpha = numbers((comparison.p_harm, level), digits=2, aligned=False)
+    safe, beta = numbers((comparison.p_safe, comparison.beta), digits=2, aligned=False)
+    shown = "shown" if comparison.p_harm <= level else "not shown"
+    if shown == "not shown" and metric.kind is VerdictKind.MINOR:
+        shown = "shown at an earlier look"
+    excluded = "excluded" if comparison.p_safe <= comparison.beta else "not excluded"
+    which = "level of this look" if metric.level is not None else "level"
+    yield f"{comparison.test}", f"harm: p = {harm}, {which} {alpha}: a loss is {shown}"
+    if metric.declared != "auto":  # an automatic margin is where harm begins to be shown
+        yield "", f"safety: p = {safe}, level {beta}: a loss of the margin is {excluded}"
+    welch = comparison.welch
+    yield (
+        "Welch's t",
+        f"t = {number(welch.statistic)}, df = {number(welch.df)}, "
+        f"two-sided p = {number(welch.pvalue, digits=2)}",
+    )
+
+
+def _limits(metric: MetricVerdict, comparison: Comparison) -> Iterator[tuple[str, str]]:
+    margin, detectable = numbers((comparison.margin, comparison.detectable), aligned=False)
+    unaffordable = "none that these seeds could exclude"
+    margin = margin if math.isfinite(comparison.margin) else unaffordable
+    yield "margin", f"{margin} (declared: {_declared(metric)})"
+    if math.isfinite(comparison.detectable):
+        yield "detectable", f"a loss of {detectable}, with 90 % power"
+    else:
+        yield "detectable", "no loss, however large: too few seeds for this level"
+
+
+def _declared(metric: MetricVerdict) -> str:
+    return metric.declared if isinstance(metric.declared, str) else number(metric.declared)
+
+
+def _greens(verdict: Verdict, width: int) -> Iterator[str]:
+    for metric in gravest_metrics_first(verdict):
+        if metric.kind in _BRIEF:
+            yield metric_sentence(metric, width=width)
+
+
+def _circumstances(verdict: Verdict, width: int) -> Iterator[str]:
+    yield from _list("why", verdict.reasons, width, indent=0)
+    yield from _list("note", verdict.notes, width, indent=0)
+    yield from _list("environment", verdict.environment, width, indent=0)
+    yield from _labelled("seeds", _seeds(verdict), width, indent=0)
+    if verdict.baseline_commit:
+        yield from _labelled(
+            "baseline of", f"commit {verdict.baseline_commit[:10]}", width, indent=0
+        )
+    yield from _next_steps(verdict, width)
+
+
+def _next_steps(verdict: Verdict, width: int) -> Iterator[str]:
+    """Each on a line of its own; a command that needs more can still be pasted into a shell."""
+    for index, step in enumerate(verdict.next_steps):
+        label = pad("" if index else "next", _LABELS)
+        whole = wrap(step, width, first=label)
+        command = _COMMAND.search(one_line(step))
+        if len(whole) == 1 or command is None:
+            yield from whole
+            continue
+        indent = " " * _LABELS
+        if prose := one_line(step)[: command.start()].rstrip():
+            yield from wrap(prose, width, first=label)
+            label = indent
+        yield from wrap_command(command.group(), width, first=label, rest=indent + "  ")
+
+
+def _seeds(verdict: Verdict) -> str:
+    """How many seeds the verdict rests on, and what became of the others."""
+    planned, spared = len(verdict.planned), len(unneeded(verdict))
+    deselected = planned - len(verdict.selected)
+    parts = [f"verdict after {verdict.decided_after} of {planned} planned"]
+    if deselected:
+        parts.append(f"{deselected} deselected")
+    if spared:
+        parts.append(f"{spared} not needed")
+    return ", ".join(parts) + f"; {seconds(verdict.duration)} of training"
+
+
+def _list(label: str, texts: Sequence[str], width: int, *, indent: int = 2) -> Iterator[str]:
+    """One labelled text after the other; the label stands once."""
+    for index, text in enumerate(texts):
+        yield from _labelled("" if index else label, text, width, indent=indent)
+
+
+def _labelled(label: str, text: str, width: int, *, indent: int = 2) -> list[str]:
+    return wrap(text, width, first=" " * indent + pad(label, _LABELS - indent))

@@ -1,0 +1,41 @@
+"""The figures of a metric as every report writes them."""
+
+from __future__ import annotations
+
+import math
+
+from pytest_mlregress.reporting.numbers import number, numbers
+from pytest_mlregress.reporting.samples import summarise
+from pytest_mlregress.verdicts.verdict import MetricVerdict
+
+
+def difference_with_interval(metric: MetricVerdict, *, digits: int = 3) -> str:
+    """``-0.0438 [-0.0610, -0.0270]``: candidate minus baseline, 95 % confidence."""
+    if metric.comparison is None:
+        return ""
+    low, high = metric.comparison.interval
+    difference, low_text, high_text = numbers(
+        (metric.comparison.difference, low, high), digits=digits, signed=True
+    )
+    return f"{difference} [{low_text}, {high_text}]"
+
+
+def means(metric: MetricVerdict) -> str:
+    """``0.9312 -> 0.8874``: the baseline's mean and the candidate's; one alone has no arrow."""
+    samples = [values for values in (metric.baseline, metric.candidate) if values]
+    return " -> ".join(numbers((summarise(s.values()).mean for s in samples), digits=4))
+
+
+def p_text(metric: MetricVerdict) -> str:
+    """The p-value of the test for a loss, with digits enough to tell it from its alpha."""
+    if metric.comparison is None:
+        return ""
+    return numbers((metric.comparison.p_harm, metric.alpha), digits=2, aligned=False)[0]
+
+
+def margin_text(metric: MetricVerdict) -> str:
+    """The margin in metric units: what a green verdict would have missed."""
+    if metric.comparison is None:
+        return ""
+    margin = metric.comparison.margin
+    return number(margin) if math.isfinite(margin) else "none"

@@ -1,0 +1,70 @@
+"""Report files: the suffix says which format, and a file is there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from pytest_mlregress.reporting.html import to_html
+from pytest_mlregress.reporting.json_report import to_json
+from pytest_mlregress.reporting.markdown import to_markdown
+from pytest_mlregress.reporting.report import ReportError, RunReport
+
+FORMATS: Final[Mapping[str, Callable[[RunReport], str]]] = {
+    ".html": to_html,
+    ".json": to_json,
+    ".md": to_markdown,
+}
+
+
+def check_report_path(path: Path | str) -> None:
+    """Refuse a file name that `write_report` could not serve, before hours of training.
+
+    Raises ValueError, naming the file and the three suffixes.
+    """
+    suffix = Path(path).suffix
+    if suffix not in FORMATS:
+        found = f"the suffix {suffix!r}" if suffix else "no suffix"
+        raise ValueError(
+            f"--mlregress-report={path}: {found} is not the suffix of a report; "
+            "use .html, .json or .md"
+        )
+
+
+def write_report(path: Path | str, report: RunReport) -> None:
+    """Write the report in the format of the path's suffix; missing folders are made.
+
+    The file is replaced in one step, so that no reader and no crash ever sees half of one.
+    Raises ValueError for another suffix than .html, .json and .md, and `ReportError`, naming the
+    path and the remedy, where the file cannot be written.
+    """
+    check_report_path(path)
+    path = Path(path)
+    text = FORMATS[path.suffix](report)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, text.encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        raise ReportError(
+            f"cannot write the report {path}: {error.strerror or error}; "
+            f"make {path.parent} a writable folder with free space, "
+            "or give --mlregress-report another path"
+        ) from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.tmp")
+    # Not `tempfile`, whose files only their owner can read.
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,132 @@
+"""The one sentence on a verdict: the first line of its failure, and what JUnit shows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from pytest_mlregress.reporting.figures import (
+    difference_with_interval,
+    margin_text,
+    means,
+    p_text,
+)
+from pytest_mlregress.reporting.layout import clip, one_line, width_of
+from pytest_mlregress.reporting.numbers import number
+from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
+
+_METRIC_DID: Final[Mapping[VerdictKind, str]] = {
+    VerdictKind.IDENTICAL: "is identical",
+    VerdictKind.PASS: "passed",
+    VerdictKind.IMPROVEMENT: "improved",
+    VerdictKind.MINOR: "lost a little",
+    VerdictKind.REGRESSION: "regressed",
+    VerdictKind.INCONCLUSIVE: "is inconclusive",
+    VerdictKind.DIVERGED: "diverged",
+    VerdictKind.INCOMPARABLE: "is incomparable",
+    VerdictKind.NO_BASELINE: "has no baseline",
+    VerdictKind.INCOMPLETE: "is incomplete",
+    VerdictKind.RECORDED: "was recorded",
+    VerdictKind.REFUSED: "was not recorded",
+    VerdictKind.SKIPPED: "was skipped",
+}
+
+_TEST_IS: Final[Mapping[VerdictKind, str]] = {
+    VerdictKind.IDENTICAL: "identical to the baseline",
+    VerdictKind.PASS: "passed",
+    VerdictKind.IMPROVEMENT: "improved",
+    VerdictKind.MINOR: "a loss smaller than the margin",
+    VerdictKind.REGRESSION: "regressed",
+    VerdictKind.INCONCLUSIVE: "inconclusive",
+    VerdictKind.DIVERGED: "diverged",
+    VerdictKind.INCOMPARABLE: "incomparable with the baseline",
+    VerdictKind.NO_BASELINE: "no baseline",
+    VerdictKind.INCOMPLETE: "incomplete, hence no verdict",
+    VerdictKind.RECORDED: "baseline recorded",
+    VerdictKind.REFUSED: "baseline not updated",
+    VerdictKind.SKIPPED: "every seed was skipped",
+}
+
+
+def headline(verdict: Verdict, *, width: int | None = None) -> str:
+    """The verdict in one line that stands alone: what happened, by how much, how sure.
+
+    With a ``width``, clauses are left out from the end, the least important first, until it fits.
+    """
+    return _fitted(_clauses(verdict), width)
+
+
+def metric_sentence(metric: MetricVerdict, *, width: int | None = None) -> str:
+    """One metric's verdict in one line, cut as `headline` is."""
+    return _fitted(_metric_clauses(metric), width)
+
+
+def troubles(verdict: Verdict) -> tuple[tuple[int, str], ...]:
+    """The seeds that raised, crashed or recorded a non-finite value, with what happened."""
+    found: dict[int, list[str]] = {}
+    for result in verdict.seeds:
+        if result.outcome in ("failed", "crashed"):
+            found.setdefault(result.seed, []).append(_first_line(result.message) or result.outcome)
+    for metric in verdict.metrics:
+        for seed, value in metric.candidate.items():
+            if not math.isfinite(value):
+                found.setdefault(seed, []).append(f"{metric.name} = {number(value)}")
+    return tuple((seed, ", ".join(what)) for seed, what in sorted(found.items()))
+
+
+def _clauses(verdict: Verdict) -> Sequence[str]:
+    alike = [metric for metric in verdict.metrics if metric.kind is verdict.kind]
+    if verdict.kind is VerdictKind.DIVERGED and (troubled := troubles(verdict)):
+        count = max(verdict.decided_after, len(troubled))
+        raised = {seed.seed for seed in verdict.seeds if seed.outcome in ("failed", "crashed")}
+        what = "failed" if raised.issuperset(seed for seed, _ in troubled) else "diverged"
+        first = f"{len(troubled)} of {count} seeds {what}:"
+        return (first, *(f"; seed {seed}: {what}" for seed, what in troubled))
+    if not alike or (alike[0].comparison is None and verdict.reasons):
+        return _with_reason(_TEST_IS[verdict.kind], verdict.reasons)
+    others = [metric.name for metric in alike[1:]]
+    return (*_metric_clauses(alike[0]), *([f"; so did {', '.join(others)}"] if others else []))
+
+
+def _metric_clauses(metric: MetricVerdict) -> Sequence[str]:
+    subject = f"{metric.name} {_METRIC_DID[metric.kind]}"
+    if metric.comparison is None:
+        return _with_reason(subject, metric.reasons)
+    comparison = metric.comparison
+    by_spread = comparison.p_harm > (metric.level or metric.alpha) and metric.reasons
+    if metric.kind is VerdictKind.REGRESSION and by_spread:
+        return _with_reason(subject, metric.reasons)
+    bounded = math.isfinite(comparison.difference)
+    return (
+        f"{subject}: {means(metric)}",
+        *([f"({difference_with_interval(metric)})"] if bounded else []),
+        f", margin {margin_text(metric)}",
+        f", p = {p_text(metric)}",
+        f", {comparison.n_candidate} vs {comparison.n_baseline} seeds",
+    )
+
+
+def _with_reason(sentence: str, reasons: tuple[str, ...]) -> Sequence[str]:
+    return (f"{sentence}: {reasons[0]}",) if reasons else (sentence,)
+
+
+def _fitted(clauses: Sequence[str], width: int | None) -> str:
+    kept = [one_line(clause) for clause in clauses]
+    while width is not None and len(kept) > 1 and width_of(_joined(kept)) > width:
+        kept.pop()
+    return _joined(kept) if width is None else clip(_joined(kept), width)
+
+
+def _joined(clauses: list[str]) -> str:
+    """A clause that starts with a comma or semicolon follows directly; a colon swallows it."""
+    text = clauses[0]
+    for clause in clauses[1:]:
+        if text.endswith(":"):
+            clause = clause.lstrip(",; ")
+        text += clause if clause[:1] in (",", ";") else f" {clause}"
+    return text
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")

@@ -1,0 +1,81 @@
+"""The report as one HTML file: no scripts, nothing loaded from anywhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_mlregress.reporting import strip_plot
+from pytest_mlregress.reporting.failure_text import failure_text
+from pytest_mlregress.reporting.figures import difference_with_interval, margin_text, means, p_text
+from pytest_mlregress.reporting.headline import headline
+from pytest_mlregress.reporting.layout import one_line
+from pytest_mlregress.reporting.numbers import number
+from pytest_mlregress.reporting.report import RunReport, gravest_metrics_first
+from pytest_mlregress.reporting.totals import closing_notes, heading, totals_line
+from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, VerdictKind
+
+if TYPE_CHECKING:
+    import jinja2
+
+_TEXT_WIDTH: Final = 92
+
+
+def to_html(report: RunReport) -> str:
+    """A page that reads on a phone, in light and dark, and stands alone as an artifact of CI."""
+    tests = [_test(report, verdict, index) for index, verdict in enumerate(report.gravest_first)]
+    page = _environment().get_template("report.html.j2")
+    return page.render(
+        report=report,
+        heading=heading(report),
+        totals=totals_line(report),
+        notes=closing_notes(report),
+        grave=[test for test in tests if test["colour"] != Colour.GREEN],
+        green=[test for test in tests if test["colour"] == Colour.GREEN],
+        plot=strip_plot,
+    )
+
+
+def _environment() -> jinja2.Environment:
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("pytest_mlregress.reporting"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+
+
+def _test(report: RunReport, verdict: Verdict, index: int) -> Mapping[str, Any]:
+    tier = f" ({verdict.tier})" if verdict.tier not in ("", "default") else ""
+    name = one_line(verdict.test + tier)
+    return {
+        "anchor": f"test-{index}",
+        "name": name,
+        "pieces": re.findall(r"[^/:]+[/:]*|[/:]+", name),
+        "kind": str(verdict.kind),
+        "colour": str(verdict.colour),
+        "headline": headline(verdict),
+        "seeds": f"{verdict.decided_after}/{len(verdict.planned)}",
+        "metrics": [_metric(report, verdict, m) for m in gravest_metrics_first(verdict)],
+        "text": failure_text(verdict, width=_TEXT_WIDTH),
+    }
+
+
+def _metric(report: RunReport, verdict: Verdict, metric: MetricVerdict) -> Mapping[str, Any]:
+    judged = metric.comparison is not None and metric.kind is not VerdictKind.DIVERGED
+    q_value = report.q_value(verdict, metric)
+    return {
+        "name": one_line(metric.name),
+        "kind": str(metric.kind),
+        "direction": "higher is better" if metric.higher_is_better else "lower is better",
+        "means": means(metric).replace("->", "→"),
+        "difference": difference_with_interval(metric, digits=2) if judged else "",
+        "p": p_text(metric) if judged else "",
+        "q": number(q_value, digits=2) if judged and q_value is not None else "",
+        "margin": margin_text(metric),
+        "plot": strip_plot.strip_plot(metric),
+    }

@@ -1,0 +1,121 @@
+"""Fitting text into columns.  Widths are in terminal cells: a CJK character takes two."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+
+def one_line(text: str) -> str:
+    """The text on one line, with control characters and lone surrogates made visible."""
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return " ".join("".join(map(_printable, text)).split())
+
+
+def encodable(text: str, encoding: str) -> str:
+    """The text with everything that the encoding lacks written as an escape."""
+    try:
+        return text.encode(encoding, "backslashreplace").decode(encoding)
+    except LookupError:
+        return text.encode("ascii", "backslashreplace").decode("ascii")
+
+
+def width_of(text: str) -> int:
+    """The number of terminal cells that the text takes."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def wrap(text: str, width: int, *, first: str = "", rest: str | None = None) -> list[str]:
+    """The text in lines of at most ``width`` cells, broken at spaces where there are any.
+
+    ``first`` stands before the first line and ``rest`` (default: as many blanks) before the
+    others; both count.  An indent that would leave less than half of the width gives way, but
+    ``first`` is never broken itself.
+    """
+    rest = " " * width_of(first) if rest is None else rest
+    if width_of(rest) > width // 2:
+        rest = " " * min(2, width // 2)
+    lines, line, empty = [], first, True
+    for word in one_line(text).split(" "):
+        gap = "" if empty else " "
+        if width_of(line + gap + word) <= width:
+            line, empty = line + gap + word, False
+            continue
+        if not empty or line.strip():
+            lines.append(line.rstrip())
+        *full, line = _chop(word, width - width_of(rest))
+        lines += [rest + piece for piece in full]
+        line, empty = rest + line, False
+    return [*lines, line.rstrip()]
+
+
+def wrap_command(command: str, width: int, *, first: str, rest: str) -> list[str]:
+    """A shell command in lines of at most ``width`` cells, continued by backslashes."""
+    *continued, last = wrap(command, width - 2, first=first, rest=rest)
+    return [*(f"{line} \\" for line in continued), last]
+
+
+def clip(text: str, width: int, *, ellipsis: str = "...") -> str:
+    """The beginning of the text, in at most ``width`` cells."""
+    if width_of(text) <= width:
+        return text
+    room = width - width_of(ellipsis)
+    return _head(text, room).rstrip() + ellipsis if room > 0 else _head(text, width)
+
+
+def shorten(text: str, width: int, *, ellipsis: str = "...") -> str:
+    """Both ends of the text, in at most ``width`` cells: of a node id, the middle says least.
+
+    The end gets the larger share, since it holds the test's name and parameters.
+    """
+    if width_of(text) <= width:
+        return text
+    room = width - width_of(ellipsis)
+    if room < 2:
+        return _head(text, width)
+    head = _head(text, room * 2 // 5)
+    tail = _head(text[::-1], room - width_of(head))[::-1]
+    return head + ellipsis + tail
+
+
+def pad(text: str, width: int, *, right: bool = False) -> str:
+    """The text filled with blanks to ``width`` cells; ``right`` moves it to the right edge."""
+    blanks = " " * max(0, width - width_of(text))
+    return blanks + text if right else text + blanks
+
+
+_INVISIBLE: Final = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
+"""Unicode categories that a terminal obeys or drops instead of printing."""
+
+
+def _printable(character: str) -> str:
+    if character.isspace():
+        return " "
+    if "\ufe00" <= character <= "\ufe0f":
+        # A variation selector: it would change the width of what stands before it.
+        return ""
+    if unicodedata.category(character) in _INVISIBLE:
+        return character.encode("unicode_escape").decode("ascii")
+    return character
+
+
+def _head(text: str, width: int) -> str:
+    """The longest beginning that fits, found from its end: widths need not add up."""
+    head = text[: 2 * max(0, width)]
+    while width_of(head) > width:
+        head = head[:-1]
+    return head
+
+
+def _chop(word: str, width: int) -> list[str]:
+    """Pieces of at most ``width`` cells; at least one, and at least a character in each."""
+    pieces = []
+    while width_of(word) > width:
+        piece = _head(word, max(1, width)) or word[0]
+        pieces.append(piece)
+        word = word[len(piece) :]
+    return [*pieces, word]

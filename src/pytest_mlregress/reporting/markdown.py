@@ -1,0 +1,148 @@
+"""The report as Markdown: a pull-request comment, or GitHub's job summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from pytest_mlregress.reporting.failure_text import failure_text
+from pytest_mlregress.reporting.figures import difference_with_interval, margin_text, means, p_text
+from pytest_mlregress.reporting.headline import headline
+from pytest_mlregress.reporting.layout import one_line
+from pytest_mlregress.reporting.report import RunReport, gravest_metrics_first
+from pytest_mlregress.reporting.totals import closing_notes, heading, totals_line, worst_colour
+from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, VerdictKind
+
+LONGEST: Final = 60_000
+"""Characters: GitHub refuses comments beyond 65,536."""
+
+_HEADINGS: Final = (
+    "verdict",
+    "test",
+    "metric",
+    "baseline → now",
+    "difference [95 %]",
+    "p",
+    "margin",
+    "seeds",
+)
+_MARKS: Final = {Colour.RED: "🔴", Colour.YELLOW: "🟡", Colour.GREEN: "🟢"}
+
+
+def to_markdown(report: RunReport) -> str:
+    """A heading, a table of what is not green, details, and the greens folded.
+
+    At most `LONGEST` characters: what does not fit is counted, not cut in the middle.
+    """
+    grave = [v for v in report.gravest_first if v.colour is not Colour.GREEN]
+    green = [v for v in report.gravest_first if v.colour is Colour.GREEN]
+    blocks = [f"## {_MARKS[worst_colour(report)]} mlregress: {heading(report)}"]
+    closing = [
+        _escaped(totals_line(report)),
+        *(f"- {_escaped(note)}" for note in closing_notes(report)),
+    ]
+    room = LONGEST - sum(len(block) + 2 for block in (*blocks, *closing)) - 200
+    blocks += _fitting(grave, green, room)
+    return "\n\n".join([*blocks, *closing]) + "\n"
+
+
+def _fitting(grave: Sequence[Verdict], green: Sequence[Verdict], room: int) -> Iterator[str]:
+    """The table, then the folded greens, then the details, as long as there is room."""
+    if grave:
+        table, room = _table(grave, room)
+        yield table
+    if green:
+        table, room = _table(green, room // 2 if grave else room)
+        yield f"<details><summary>{len(green)} green</summary>\n\n{table}\n\n</details>"
+    left_out = 0
+    for verdict in grave:
+        block = _details(verdict)
+        if len(block) + 2 > room:
+            left_out += 1
+            continue
+        room -= len(block) + 2
+        yield block
+    if left_out:
+        yield f"Details of {left_out} more in the test log and in the other reports."
+
+
+def _table(verdicts: Sequence[Verdict], room: int) -> tuple[str, int]:
+    """As many rows as fit, and the room that is left."""
+    lines = [f"| {' | '.join(_HEADINGS)} |", "|---|---|---|--:|--:|--:|--:|--:|"]
+    room -= sum(map(len, lines))
+    left_out = 0
+    for verdict in verdicts:
+        rows = "\n".join(_rows(verdict))
+        if len(rows) + 1 > room:
+            left_out += 1
+            continue
+        room -= len(rows) + 1
+        lines.append(rows)
+    if left_out:
+        lines.append(f"| | … and {left_out} more tests | | | | | | |")
+    return "\n".join(lines), room
+
+
+def _rows(verdict: Verdict) -> Iterator[str]:
+    """One row per metric; what is the same in all of them stands in the first."""
+    mark, name = _MARKS[verdict.colour], _code(verdict.test)
+    if verdict.tier not in ("", "default"):
+        name += f" ({_escaped(verdict.tier)})"
+    seeds = f"{verdict.decided_after}/{len(verdict.planned)}"
+    metrics = gravest_metrics_first(verdict)
+    if not metrics:
+        yield _row(f"{mark} {verdict.kind}", name, "", "", "", "", "", seeds)
+    for index, metric in enumerate(metrics):
+        kind = f"{mark} {verdict.kind}" if not index else ""
+        if metric.kind is not verdict.kind:
+            kind = f"{kind}<br>{metric.kind}" if kind else str(metric.kind)
+        first = ("", "") if index else (name, seeds)
+        yield _row(kind, first[0], _escaped(metric.name), *_figures(metric), first[1])
+
+
+def _figures(metric: MetricVerdict) -> tuple[str, str, str, str]:
+    if metric.comparison is None or metric.kind is VerdictKind.DIVERGED:
+        return means(metric).replace("->", "→"), "", "", margin_text(metric)
+    return (
+        means(metric).replace("->", "→"),
+        difference_with_interval(metric, digits=2),
+        p_text(metric),
+        margin_text(metric),
+    )
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _details(verdict: Verdict) -> str:
+    text = failure_text(verdict)
+    fence = "`" * max(3, _longest_run(text) + 1)
+    summary = f"<code>{_html(one_line(verdict.test))}</code>: {_html(headline(verdict))}"
+    return f"<details><summary>{summary}</summary>\n\n{fence}text\n{text}\n{fence}\n\n</details>"
+
+
+def _longest_run(text: str) -> int:
+    """Of backticks: a fence must be longer than any that it holds."""
+    longest = current = 0
+    for character in text:
+        current = current + 1 if character == "`" else 0
+        longest = max(longest, current)
+    return longest
+
+
+def _code(text: str) -> str:
+    """Inline code in a table, where even code needs its pipes escaped."""
+    text = one_line(text).replace("|", "\\|")
+    ticks = "`" * (_longest_run(text) + 1)
+    return f"{ticks} {text} {ticks}" if len(ticks) > 1 else f"`{text}`"
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"\\{c}" if c in r"\`*_[]<>|#" else c for c in one_line(text))
+
+
+def _html(text: str) -> str:
+    """Inside of HTML tags Markdown still looks for emphasis and the like."""
+    entities = {"&": "&amp;", "<": "&lt;", ">": "&gt;"} | {c: f"&#{ord(c)};" for c in "*_`[]\\"}
+    return "".join(entities.get(character, character) for character in text)

@@ -1,0 +1,76 @@
+"""A plan as a person reads it."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+
+from pytest_mlregress.reporting.numbers import number
+from pytest_mlregress.reporting.totals import count_of
+from pytest_mlregress.verdicts.planning import PlannedMetric, PlannedTest, SuitePlan
+
+
+def plan_table(plan: SuitePlan, *, width: int) -> str:
+    """What the planned seeds can detect, a test and its metrics at a time."""
+    lines = [line for test in plan.tests for line in _lines(test)] + _totals(plan)
+    return "".join(_wrapped(line, width) + "\n" for line in lines)
+
+
+def _wrapped(line: str, width: int) -> str:
+    indent = line[: len(line) - len(line.lstrip())]
+    return textwrap.fill(
+        line, width, subsequent_indent=f"{indent}  ", break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _lines(test: PlannedTest) -> list[str]:
+    tier = f" ({test.tier})" if test.tier != "default" else ""
+    lines = [f"{test.test}{tier}: at most {test.seeds} seeds"]
+    if test.problem:
+        lines.append(f"  {test.problem}")
+    for metric in test.metrics:
+        lines += [f"  {line}" for line in _metric_lines(metric)]
+    return lines
+
+
+def _metric_lines(metric: PlannedMetric) -> list[str]:
+    plan = metric.plan
+    if plan is None:
+        return [f"{metric.name}: {metric.problem}"]
+    at_most = (
+        "a lower bound: what the test set alone causes"
+        if plan.spread.lower_bound
+        else f"at most {number(plan.spread.upper)} with 80 % confidence"
+    )
+    return [
+        f"{metric.name}: margin {number(plan.margin)}, found with power {plan.power:.2f} "
+        f"({plan.power_upper_sd:.2f} should the spread be at its upper 80 % bound)",
+        f"  detectable: {number(plan.detectable_80)} at power 0.80, "
+        f"{number(plan.detectable_90)} at power 0.90",
+        f"  seed SD {number(plan.spread.sd)} ({at_most}), {plan.n_baseline} baseline seeds",
+        f"  looks after {', '.join(map(str, plan.looks))} seeds; expected seeds "
+        f"{plan.expected_seeds_unchanged:.1f} unchanged, {plan.expected_seeds_at_margin:.1f} at a "
+        "loss of the margin",
+        f"  level {plan.alpha:.3g}, smallest attainable p {plan.smallest_p:.3g}; "
+        f"for power 0.90 at the margin: {plan.needed}",
+    ]
+
+
+def _totals(plan: SuitePlan) -> list[str]:
+    planned = [m.plan for test in plan.tests for m in test.metrics if m.plan is not None]
+    if not planned:
+        return []
+    most = sum(test.seeds for test in plan.tests if test.metrics)
+    expected = math.fsum(
+        max(m.plan.expected_seeds_unchanged for m in test.metrics if m.plan is not None)
+        for test in plan.tests
+        if any(m.plan is not None for m in test.metrics)
+    )
+    return [
+        "",
+        f"{count_of(len(plan.tests), 'test')}; {count_of(plan.comparisons, 'comparison')} in the "
+        f"suite, which share alpha {plan.alpha:g}; "
+        f"at most {most} seeds, about {expected:.0f} expected when nothing changed",
+        f"an unchanged suite passes with a chance of at least {plan.pass_at_least:.3f} "
+        f"({plan.pass_if_independent:.3f} if the tests are independent)",
+    ]

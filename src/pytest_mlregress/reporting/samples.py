@@ -1,0 +1,79 @@
+"""What is said about a sample: its size, mean and spread, and the seeds that are not in it."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSummary:
+    """``mean`` is non-finite where a value is, ``sd`` (n - 1 in the denominator) is then NaN, as
+    it is for fewer than two values."""
+
+    n: int
+    mean: float
+    sd: float
+
+
+def summarise(values: Iterable[float]) -> SampleSummary:
+    """The size, mean and standard deviation of a sample."""
+    sample = tuple(float(value) for value in values)
+    if not all(map(math.isfinite, sample)):
+        return SampleSummary(len(sample), _limit(sample), math.nan)
+    if not sample:
+        return SampleSummary(0, math.nan, math.nan)
+    # Sums of values near the largest double overflow; a power of two takes no digit away.
+    scale = 2.0 ** max(0, math.frexp(max(map(abs, sample)))[1] - 1)
+    scaled = [value / scale for value in sample]
+    sd = statistics.stdev(scaled) * scale if len(sample) > 1 else math.nan
+    return SampleSummary(len(sample), statistics.fmean(scaled) * scale, sd)
+
+
+def effect_size(metric: MetricVerdict) -> float | None:
+    """The difference of the means in standard deviations of the baseline, signed as the metric."""
+    if metric.comparison is None:
+        return None
+    spread = summarise(metric.baseline.values()).sd
+    if not spread > 0:
+        return None
+    effect = metric.comparison.difference / spread
+    return effect if math.isfinite(effect) else None
+
+
+def absent(verdict: Verdict, metric: MetricVerdict) -> Mapping[int, str]:
+    """The planned seeds without a value of this metric, with one word on why."""
+    outcomes = {seed.seed: seed.outcome for seed in verdict.seeds}
+    return {
+        seed: _why_absent(seed, verdict, outcomes.get(seed))
+        for seed in verdict.planned
+        if seed not in metric.candidate
+    }
+
+
+def unneeded(verdict: Verdict) -> tuple[int, ...]:
+    """The selected seeds that did not have to run, stopped already or about to be."""
+    if verdict.kind is VerdictKind.INCOMPLETE:
+        return verdict.stopped
+    reported = {seed.seed for seed in verdict.seeds} - set(verdict.stopped)
+    return tuple(seed for seed in verdict.selected if seed not in reported)
+
+
+def _why_absent(seed: int, verdict: Verdict, outcome: str | None) -> str:
+    if seed in unneeded(verdict):
+        return "not needed"
+    if outcome is None:
+        return "not run" if seed in verdict.selected else "deselected"
+    if outcome not in ("passed", "xfailed"):
+        return outcome
+    came_late = seed in verdict.planned[verdict.decided_after :]
+    return "came after the verdict" if came_late else "missing"
+
+
+def _limit(sample: tuple[float, ...]) -> float:
+    extremes = {value for value in sample if not math.isfinite(value)}
+    return extremes.pop() if len(extremes) == 1 else math.nan

@@ -1,0 +1,267 @@
+"""The summary at the end of a run: what to read first, then counts, for a terminal or a CI log."""
+
+from __future__ import annotations
+
+import io
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from pytest_mlregress.reporting.figures import difference_with_interval, margin_text, means, p_text
+from pytest_mlregress.reporting.headline import headline
+from pytest_mlregress.reporting.layout import encodable, one_line, pad, shorten, width_of, wrap
+from pytest_mlregress.reporting.numbers import number
+from pytest_mlregress.reporting.report import RunReport, gravest_metrics_first
+from pytest_mlregress.reporting.totals import closing_notes, totals_line
+from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, VerdictKind
+
+QUIET: Final = frozenset(
+    {
+        VerdictKind.IDENTICAL,
+        VerdictKind.PASS,
+        VerdictKind.IMPROVEMENT,
+        VerdictKind.RECORDED,
+        VerdictKind.SKIPPED,
+    }
+)
+"""Verdicts that ask for nothing: folded into a count when there are many."""
+
+FOLD_ABOVE: Final = 12
+"""So many quiet tests are still listed one by one, each with the margin it was held to."""
+
+_HEADINGS: Final = ("metric", "baseline -> now", "difference [95 %]", "p", "margin", "q")
+_INDENT: Final = "  "
+_GAP: Final = "  "
+_NARROWEST_NAME: Final = 10
+_LONGEST_MEANS: Final = 20
+_LONGEST_DIFFERENCE: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    text: str
+    style: str = ""
+    styled: int | None = None
+    """Cells from the left that carry the style; None for all."""
+
+
+def summary_table(
+    report: RunReport,
+    *,
+    width: int = 80,
+    colour: bool = False,
+    verbose: bool = False,
+    encoding: str = "utf-8",
+) -> str:
+    """The verdicts, the gravest first, and a last paragraph of totals; no line over ``width``.
+
+    More than `FOLD_ABOVE` quiet tests become one line of counts unless ``verbose``.  With
+    ``colour`` the text has ANSI codes.  What ``encoding`` lacks is written as an escape.
+    """
+    listed, folded = _fold(report.gravest_first, verbose)
+    rows = {id(metric): _row(report, v, metric) for v in listed for metric in _shown(v)}
+    columns = _Columns.fitting([row for row in rows.values() if row and _is_short(row)], width)
+    lines = list(columns.header())
+    for verdict in listed:
+        lines += _verdict_lines(verdict, rows, columns, width, encoding)
+    lines += _folded_lines(folded, width)
+    if lines:
+        lines.append(_Line(""))
+    lines += _total_lines(report, width)
+    encoded = [piece for line in lines for piece in _encodable(line, encoding, width)]
+    return _render(encoded, colour=colour)
+
+
+def _fold(
+    verdicts: Sequence[Verdict], verbose: bool
+) -> tuple[Sequence[Verdict], Sequence[Verdict]]:
+    quiet = [verdict for verdict in verdicts if _is_quiet(verdict)]
+    if verbose or len(quiet) <= FOLD_ABOVE:
+        return verdicts, ()
+    return [verdict for verdict in verdicts if not _is_quiet(verdict)], quiet
+
+
+def _is_quiet(verdict: Verdict) -> bool:
+    return verdict.colour is Colour.GREEN and verdict.kind in QUIET
+
+
+def _shown(verdict: Verdict) -> Sequence[MetricVerdict]:
+    """Of a test that is not quiet, the metrics that made it so; else all."""
+    metrics = gravest_metrics_first(verdict)
+    if _is_quiet(verdict):
+        return metrics
+    return [metric for metric in metrics if metric.kind not in QUIET]
+
+
+_Row = tuple[str, ...]
+
+
+def _row(report: RunReport, verdict: Verdict, metric: MetricVerdict) -> _Row | None:
+    """The cells under `_HEADINGS`; None where there is no number to show."""
+    named = metric.name if metric.kind is verdict.kind else f"{metric.name} ({metric.kind})"
+    if metric.comparison is None:
+        measured = metric.kind in (VerdictKind.RECORDED, VerdictKind.NO_BASELINE)
+        return (one_line(named), means(metric), "", "", "", "") if measured else None
+    if metric.kind is VerdictKind.DIVERGED:
+        return (one_line(named), means(metric), "", "", margin_text(metric), "")
+    q_value = report.q_value(verdict, metric)
+    return (
+        one_line(named),
+        means(metric),
+        difference_with_interval(metric, digits=2),
+        p_text(metric),
+        margin_text(metric),
+        "" if q_value is None else number(q_value, digits=1),
+    )
+
+
+def _is_short(row: _Row) -> bool:
+    """False for a row with so many digits that it would widen the columns of all the others."""
+    return len(row[1]) <= _LONGEST_MEANS and len(row[2]) <= _LONGEST_DIFFERENCE
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The widths that all short rows share; empty columns have none.
+
+    ``aligned`` is False where they cannot fit into the ``total``; each row, as a long one always,
+    then becomes a paragraph.
+    """
+
+    widths: tuple[int, ...]
+    used: tuple[bool, ...]
+    aligned: bool
+    total: int
+
+    @classmethod
+    def fitting(cls, rows: Sequence[_Row], total: int) -> _Columns:
+        used = tuple(any(row[index] for row in rows) for index in range(len(_HEADINGS)))
+        widths = [
+            max([len(heading), *(width_of(row[index]) for row in rows)]) if used[index] else 0
+            for index, heading in enumerate(_HEADINGS)
+        ]
+        needed = len(_INDENT) + sum(widths) + len(_GAP) * (sum(used) - 1)
+        widths[0] = max(widths[0] - max(0, needed - total), min(widths[0], _NARROWEST_NAME))
+        needed = len(_INDENT) + sum(widths) + len(_GAP) * (sum(used) - 1)
+        return cls(tuple(widths), used, needed <= total, total)
+
+    def header(self) -> Iterator[_Line]:
+        if self.aligned and any(self.used):
+            yield _Line(self._side_by_side(_HEADINGS), "dim")
+
+    def lines(self, row: _Row) -> Iterator[_Line]:
+        if self.aligned and _is_short(row):
+            yield _Line(self._side_by_side(row))
+            return
+        name, change, difference, *rest = row
+        labelled = [
+            f"{label} {cell}" for label, cell in zip(_HEADINGS[3:], rest, strict=True) if cell
+        ]
+        text = ", ".join(part for part in (f"{name} {change}", difference, *labelled) if part)
+        yield from (_Line(line) for line in wrap(text, self.total, first=_INDENT))
+
+    def _side_by_side(self, row: Sequence[str]) -> str:
+        cells = [
+            pad(shorten(cell, width), width)
+            for cell, width, used in zip(row, self.widths, self.used, strict=True)
+            if used
+        ]
+        return (_INDENT + _GAP.join(cells)).rstrip()
+
+
+def _verdict_lines(
+    verdict: Verdict,
+    rows: Mapping[int, _Row | None],
+    columns: _Columns,
+    width: int,
+    encoding: str,
+) -> Iterator[_Line]:
+    yield _title(verdict, width, encoding)
+    shown = [row for metric in _shown(verdict) if (row := rows[id(metric)])]
+    quiet = _is_quiet(verdict)
+    if verdict.kind is VerdictKind.DIVERGED or not (quiet or shown):
+        yield from _paragraph(headline(verdict), width)
+    for row in shown:
+        yield from columns.lines(row)
+    if not quiet and (passed := _by_kind(m for m in verdict.metrics if m.kind in QUIET)):
+        yield from _paragraph(passed, width, "dim")
+    if verdict.colour is not Colour.RED:
+        # A red one has its failure text; of the others, this is all that is printed.
+        skipped = verdict.reasons[:1] if verdict.kind is VerdictKind.SKIPPED else ()
+        for text in (*skipped, *verdict.notes, *verdict.next_steps[:1]):
+            yield from _paragraph(text, width, "dim")
+
+
+def _title(verdict: Verdict, width: int, encoding: str) -> _Line:
+    """``regression    tests/test_digits.py::test_digits              5/5 seeds``"""
+    kind = pad(verdict.kind, 14)
+    seeds = f" {verdict.decided_after}/{len(verdict.planned)} seeds" if verdict.planned else ""
+    tier = f" ({verdict.tier})" if verdict.tier not in ("", "default") else ""
+    ellipsis = "…" if encodable("…", encoding) == "…" else "..."
+    room = width - width_of(kind) - len(seeds)
+    name = shorten(encodable(one_line(verdict.test + tier), encoding), room, ellipsis=ellipsis)
+    return _Line(kind + pad(name, room) + seeds, _STYLES[verdict.colour], len(kind))
+
+
+def _by_kind(metrics: Iterable[MetricVerdict]) -> str:
+    names = defaultdict(list)
+    for metric in metrics:
+        names[metric.kind].append(metric.name)
+    return "; ".join(f"{kind}: {', '.join(alike)}" for kind, alike in names.items())
+
+
+def _folded_lines(folded: Sequence[Verdict], width: int) -> Iterator[_Line]:
+    if not folded:
+        return
+    totals = RunReport(tuple(folded)).totals
+    kinds = ", ".join(f"{count} {kind}" for kind, count in totals.by_gravity)
+    for line in wrap(f"{kinds} (-v lists each with its margin)", width):
+        yield _Line(line, _STYLES[Colour.GREEN])
+
+
+def _total_lines(report: RunReport, width: int) -> Iterator[_Line]:
+    for line in wrap(totals_line(report), width, rest=_INDENT):
+        yield _Line(line, "bold")
+    for note in closing_notes(report):
+        for line in wrap(note, width, first="note: ", rest=_INDENT):
+            yield _Line(line, "yellow", len("note:") if line.startswith("note:") else 0)
+
+
+def _paragraph(text: str, width: int, style: str = "") -> Iterator[_Line]:
+    if text:
+        yield from (_Line(line, style) for line in wrap(text, width, first=_INDENT))
+
+
+_STYLES: Final = {
+    Colour.GREEN: "green",
+    Colour.YELLOW: "bold yellow",
+    Colour.RED: "bold red",
+}
+
+
+def _encodable(line: _Line, encoding: str, width: int) -> list[_Line]:
+    """The line with its escapes, which may need more lines than the characters they stand for."""
+    text = encodable(line.text, encoding)
+    if width_of(text) <= width:
+        return [replace(line, text=text)]
+    return [replace(line, text=piece) for piece in wrap(text, width, rest=_INDENT)]
+
+
+def _render(lines: Sequence[_Line], *, colour: bool) -> str:
+    if not colour:
+        return "\n".join(line.text for line in lines)
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(
+        file=io.StringIO(), force_terminal=True, color_system="standard", _environ={}, width=10**4
+    )
+    rendered = []
+    for line in lines:
+        text = Text(line.text)
+        text.stylize(line.style, 0, line.styled)
+        with console.capture() as capture:
+            console.print(text, end="", soft_wrap=True)
+        rendered.append(capture.get())
+    return "\n".join(rendered)

@@ -1,0 +1,31 @@
+"""The summary at the end of pytest's terminal output."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytest_mlregress.reporting.report import RunReport
+from pytest_mlregress.reporting.summary import summary_table
+from pytest_mlregress.verdicts.planning import SuitePlan
+
+
+def print_summary(terminal: Any, report: RunReport) -> None:
+    """Write the summary with pytest's terminal reporter, at its width and with its colours."""
+    writer = terminal._tw
+    text = summary_table(
+        report,
+        width=writer.fullwidth,
+        colour=writer.hasmarkup,
+        verbose=terminal.verbosity > 0,
+        encoding=getattr(writer._file, "encoding", None) or "ascii",
+    )
+    terminal.section("mlregress", sep="=")
+    terminal.write(text.rstrip("\n") + "\n")
+
+
+def print_plan(terminal: Any, plan: SuitePlan) -> None:
+    """Write the plan with pytest's terminal reporter, at its width and with its colours."""
+    from pytest_mlregress.reporting.plan_table import plan_table
+
+    terminal.section("mlregress plan", sep="=")
+    terminal.write(plan_table(plan, width=terminal._tw.fullwidth))

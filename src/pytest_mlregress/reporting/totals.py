@@ -1,0 +1,55 @@
+"""A run in one sentence and in one heading."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from pytest_mlregress.reporting.numbers import number, seconds
+from pytest_mlregress.reporting.report import RunReport
+from pytest_mlregress.verdicts.verdict import Colour
+
+
+def heading(report: RunReport) -> str:
+    """``2 of 13 tests failed``, or what else to know first."""
+    totals = report.totals
+    tests = count_of(totals.tests, "test")
+    if red := totals.colours.get(Colour.RED, 0):
+        return f"{red} of {tests} failed"
+    if yellow := totals.colours.get(Colour.YELLOW, 0):
+        return f"{yellow} of {tests} inconclusive or with a warning"
+    return f"{tests}, no regression"
+
+
+def worst_colour(report: RunReport) -> Colour:
+    """The gravest colour of any verdict; green for none."""
+    colours = report.totals.colours
+    return next((c for c in (Colour.RED, Colour.YELLOW) if colours.get(c, 0)), Colour.GREEN)
+
+
+def totals_line(report: RunReport) -> str:
+    """Tests by verdict, seeds, time, and the level that the comparisons share."""
+    totals = report.totals
+    kinds = ", ".join(f"{count} {kind}" for kind, count in totals.by_gravity)
+    parts = [
+        f"{count_of(totals.tests, 'test')}: {kinds}" if kinds else count_of(totals.tests, "test"),
+        f"{count_of(totals.seeds_run, 'seed')} run, {totals.seeds_saved} saved",
+        f"{seconds(totals.training)} of training in {seconds(report.duration)}",
+    ]
+    if report.comparisons:
+        comparisons = count_of(report.comparisons, "comparison")
+        parts.append(f"alpha {number(report.alpha)} over {comparisons}")
+    return "; ".join(parts)
+
+
+def closing_notes(report: RunReport) -> tuple[str, ...]:
+    """The run's notes, and each difference from the baselines' environment once for all tests."""
+    changes = Counter(change for verdict in report.verdicts for change in verdict.environment)
+    return report.notes + tuple(
+        f"environment differs from {count_of(tests, 'baseline')}: {change}"
+        for change, tests in sorted(changes.items())
+    )
+
+
+def count_of(number_of: int, thing: str) -> str:
+    """``1 seed``, ``2 seeds``."""
+    return f"{number_of} {thing}" + ("" if number_of == 1 else "s")

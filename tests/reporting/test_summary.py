@@ -1,0 +1,196 @@
+"""The summary is read at 80 columns, in a CI log, for one test or for two hundred."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+import verdict_cases as cases
+from rich.cells import cell_len
+
+from pytest_mlregress.reporting.summary import FOLD_ABOVE, summary_table
+from pytest_mlregress.verdicts.verdict import Colour, VerdictKind
+
+ONE_OF_EACH = """\
+  metric    baseline -> now   difference [95 %]           p        margin
+diverged      tests/test_digits.py::test_diverged                      4/5 seeds
+  2 of 4 seeds diverged: seed 1: accuracy = nan; seed 3: RuntimeError: boom
+  accuracy  0.9318 -> nan                                          0.01
+regression    tests/test_digits.py::test_regression                    5/5 seeds
+  accuracy  0.9318 -> 0.8874  -0.044 [-0.047, -0.042]     0.00033  0.01
+  pass: loss
+incomplete    tests/test_digits.py::test_incomplete                    2/5 seeds
+  incomplete, hence no verdict: 2 of 5 seeds were selected
+refused       tests/test_digits.py::test_refused                       5/5 seeds
+  baseline not updated: the working tree has uncommitted changes
+  (--mlregress-allow-dirty records anyway)
+incomparable  tests/test_digits.py::test_incomparable                  5/5 seeds
+  accuracy is incomparable: its version is 2 here and 1 in the baseline
+no-baseline   tests/test_digits.py::test_no_baseline                   5/5 seeds
+  accuracy  0.9314
+inconclusive  tests/test_digits.py::test_inconclusive                  5/5 seeds
+  accuracy  0.9318 -> 0.9280  -0.004 [-0.017, +0.009]     0.22     0.005
+  more seeds: pytest --mlregress-seeds=12
+minor         tests/test_digits.py::test_minor                         5/5 seeds
+  accuracy  0.9318 -> 0.9256  -0.0062 [-0.0082, -0.0042]  0.00033  0.02
+improvement   tests/test_digits.py::test_improvement                   5/5 seeds
+  accuracy  0.9318 -> 0.9504  +0.019 [+0.016, +0.021]     1        0.01
+recorded      tests/test_digits.py::test_recorded                      5/5 seeds
+  accuracy  0.9314
+pass          tests/test_digits.py::test_passed                        5/5 seeds
+  accuracy  0.9318 -> 0.9314  -0.0004 [-0.0032, +0.0024]  0.38     0.01
+identical     tests/test_digits.py::test_identical                     2/5 seeds
+skipped       tests/test_digits.py::test_skipped                       0/5 seeds
+  no GPU here
+
+13 tests: 1 diverged, 1 regression, 1 incomplete, 1 refused, 1 incomparable, 1
+  no-baseline, 1 inconclusive, 1 minor, 1 improvement, 1 recorded, 1 pass, 1
+  identical, 1 skipped; 53 seeds run, 4 saved; 1 min 18 s of training in 41 s;
+  alpha 0.05 over 5 comparisons
+note: unused baseline: tests/__baselines__/old.default.json
+note: environment differs from 1 baseline: threads 4 -> 1
+note: environment differs from 1 baseline: torch 2.12.0 -> 2.13.0"""
+
+
+def test_one_of_each_verdict_at_80_columns():
+    report = cases.a_run(notes=("unused baseline: tests/__baselines__/old.default.json",))
+    assert summary_table(report) == ONE_OF_EACH
+
+
+def two_hundred():
+    reds = [cases.regression(test="tests/test_z.py::test_red")]
+    yellows = [cases.inconclusive(test="tests/test_a.py::test_yellow")]
+    greens = [cases.passed(test=f"tests/test_many.py::test_{i}[adam]") for i in range(198)]
+    return cases.a_run(*greens, *yellows, *reds)
+
+
+def test_the_greens_of_two_hundred_tests_are_one_line():
+    lines = summary_table(two_hundred()).splitlines()
+    assert lines[1].startswith("regression    tests/test_z.py::test_red")
+    assert lines[4].startswith("inconclusive  tests/test_a.py::test_yellow")
+    assert lines[7] == "198 pass (-v lists each with its margin)"
+    assert lines[9] == (
+        "200 tests: 1 regression, 1 inconclusive, 198 pass; 1000 seeds run, 0 saved; 25"
+    )
+    assert len(lines) == 13
+
+
+def test_verbose_lists_every_green():
+    lines = summary_table(two_hundred(), verbose=True).splitlines()
+    assert sum(line.startswith("pass          ") for line in lines) == 198
+
+
+def test_a_few_greens_are_listed_with_the_margin_they_were_held_to():
+    few = [cases.passed(test=f"t.py::test_{i:02}") for i in range(FOLD_ABOVE)]
+    lines = summary_table(cases.a_run(*few)).splitlines()
+    assert lines[2] == "  accuracy  0.9318 -> 0.9314  -0.0004 [-0.0032, +0.0024]  0.38  0.01"
+    assert sum(line.startswith("pass  ") for line in lines) == FOLD_ABOVE
+
+
+def test_a_loss_counted_as_green_with_a_warning_is_never_folded():
+    many = [cases.passed(test=f"t.py::test_{i}") for i in range(FOLD_ABOVE + 1)]
+    warned = cases.minor(test="t.py::test_warned", colour=Colour.GREEN)
+    lines = summary_table(cases.a_run(*many, warned)).splitlines()
+    assert lines[1].startswith("minor         t.py::test_warned")
+
+
+def test_a_long_test_id_keeps_both_ends():
+    test = "tests/vision/classification/test_digits.py::TestTraining::test_it[adam-0.001-cosine]"
+    line = summary_table(cases.a_run(cases.passed(test=test))).splitlines()[1]
+    assert line == (
+        "pass          tests/vision/classific…ining::test_it[adam-0.001-cosine] 5/5 seeds"
+    )
+
+
+def test_plain_ascii_where_the_encoding_has_no_more():
+    test = "tests/tést.py::" + "test_very_long_name" * 5
+    report = cases.a_run(cases.passed(test=test), notes=("unused: naïve → gone",))
+    text = summary_table(report, encoding="ascii")
+    assert text.isascii()
+    assert r"note: unused: na\xefve \u2192 gone" in text.splitlines()
+    assert "..." in text.splitlines()[1]
+    assert "…" in summary_table(report, encoding="utf-8").splitlines()[1]
+
+
+def test_colour_adds_codes_and_changes_nothing_else(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "20")
+    coloured = summary_table(cases.a_run(), colour=True)
+    plain = summary_table(cases.a_run())
+    assert "\x1b" not in plain
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
+    assert "\x1b[1;31mregression    \x1b[0mtests/test_digits.py::test_regression" in coloured
+    assert "\x1b[32mpass          \x1b[0mtests/test_digits.py::test_passed" in coloured
+
+
+@pytest.mark.parametrize("width", [40, 60, 79, 120, 200])
+def test_no_line_is_wider_than_asked(width):
+    report = cases.a_run(cases.regression(), cases.passed(test="测试.py::模型" * 20))
+    for line in summary_table(report, width=width).splitlines():
+        assert cell_len(line) <= width
+
+
+def test_a_row_that_does_not_fit_becomes_a_paragraph_with_labels():
+    lines = summary_table(cases.a_run(cases.passed()), width=50).splitlines()
+    assert (
+        lines[1:3]
+        == [
+            "  accuracy 0.9318 -> 0.9314, -0.0004 [-0.0032,",
+            "  +0.0024], p 0.38, margin 0.01",
+        ]
+        or lines[0:3]
+    )
+
+
+def test_one_row_with_many_digits_does_not_break_the_columns_of_the_others():
+    last_bit = {0: 0.1 + 0.2, 1: 0.1 + 0.2}
+    precise = cases.judged("bits", last_bit, baseline={0: 0.3, 1: 0.3}, kind=VerdictKind.PASS)
+    verdict = cases.verdict(VerdictKind.PASS, precise, test="t.py::test_bits")
+    lines = summary_table(cases.a_run(verdict, cases.passed())).splitlines()
+    assert lines[2].startswith("  bits 0.29999999999999999 -> 0.30000000000000004, +5.6e-17")
+    assert "  accuracy  0.9318 -> 0.9314  -0.0004 [-0.0032, +0.0024]  0.38  0.01" in lines
+
+
+def test_q_values_get_a_column_where_there_are_any():
+    verdict = cases.passed()
+    report = cases.a_run(verdict, q_values={(verdict.test, "default", "accuracy"): 0.5})
+    lines = summary_table(report).splitlines()
+    assert lines[0].split()[-1] == "q"
+    assert lines[2].split()[-1] == "0.5"
+
+
+def test_a_metric_with_another_verdict_than_its_test_says_so():
+    noisy = {0: 0.93, 1: 0.915, 2: 0.94, 3: 0.92, 4: 0.935}
+    metrics = cases.judged(), cases.judged("f1", noisy, margin=0.005)
+    lines = summary_table(cases.a_run(cases.verdict(VerdictKind.REGRESSION, *metrics)))
+    assert [line.split("  ")[1] for line in lines.splitlines()[2:4]] == [
+        "accuracy",
+        "f1 (inconclusive)",
+    ]
+
+
+def test_a_tier_is_named_unless_it_is_the_only_one():
+    lines = summary_table(cases.a_run(cases.passed(tier="full"))).splitlines()
+    assert lines[1].startswith("pass          tests/test_digits.py::test_digits (full) ")
+
+
+def test_an_improvement_suggests_what_to_do():
+    step = "keep it: pytest -m mlregress --mlregress-update"
+    lines = summary_table(cases.a_run(cases.improvement(next_steps=(step,)))).splitlines()
+    assert lines[3] == f"  {step}"
+
+
+def test_an_empty_run_has_totals_only():
+    report = cases.RunReport(verdicts=())
+    assert summary_table(report) == "0 tests; 0 seeds run, 0 saved; 0 s of training in 0 s"
+
+
+def test_writing_plain_text_imports_nothing_heavy():
+    code = (
+        "import sys\n"
+        "import pytest_mlregress.reporting.files\n"
+        "heavy = {'rich', 'jinja2', 'numpy', 'scipy', 'torch', 'pytest', '_pytest'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -1,0 +1,51 @@
+"""Text fits into its columns, counted in terminal cells."""
+
+import pytest
+
+from pytest_mlregress.reporting.layout import clip, encodable, one_line, pad, shorten, wrap
+
+
+def test_wrapping_indents_the_lines_after_the_first():
+    assert wrap("one two three four", 13, first="why  ") == [
+        "why  one two",
+        "     three",
+        "     four",
+    ]
+
+
+def test_a_word_longer_than_the_line_is_broken():
+    assert wrap("a " + "x" * 12, 6) == ["a", "xxxxxx", "xxxxxx"]
+
+
+def test_wide_characters_take_two_cells():
+    assert wrap("模型精度下降", 6) == ["模型精", "度下降"]
+    assert pad("模型", 6) == "模型  "
+    assert clip("模型精度", 7) == "模型..."
+
+
+def test_an_indent_that_would_fill_the_line_gives_way():
+    assert wrap("one two", 12, first="wide label: ") == ["wide label:", "  one two"]
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "short"),
+    [
+        ("tests/test_digits.py::test_digits[adam]", 24, "tests/te..._digits[adam]"),
+        ("short", 24, "short"),
+        ("abcdef", 4, "abcd"),
+    ],
+)
+def test_ids_lose_their_middle(text, width, short):
+    assert shorten(text, width) == short
+
+
+def test_control_characters_are_made_visible():
+    assert one_line("a\tb\nc \x1b[31mred \u202eevil \udc80") == (
+        r"a b c \x1b[31mred \u202eevil \udc80"
+    )
+
+
+def test_what_an_encoding_lacks_is_escaped():
+    assert encodable("→ é", "ascii") == r"\u2192 \xe9"
+    assert encodable("→ é", "latin-1") == r"\u2192 é"
+    assert encodable("→", "no-such-encoding") == r"\u2192"
