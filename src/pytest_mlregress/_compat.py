@@ -1,0 +1,142 @@
+"""The only place that touches private parts of pytest and pytest-xdist.
+
+Each function says which part, and in which versions it was seen to work.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from _pytest._code.code import TerminalRepr
+
+
+def parameter_ids(item: pytest.Item) -> tuple[str, ...]:
+    """The ids of the item's parameters, in order.
+
+    ``CallSpec2._idlist``, pytest 8.0 to 9.2; the public ``callspec.id`` joins them with dashes,
+    which ids may contain.
+    """
+    callspec = getattr(item, "callspec", None)
+    return tuple(str(entry) for entry in callspec._idlist) if callspec is not None else ()
+
+
+def parameter_values(item: pytest.Item) -> dict[str, Any]:
+    """The parameters of an item by name; ``Function.callspec`` is not in the public API."""
+    callspec = getattr(item, "callspec", None)
+    return dict(callspec.params) if callspec is not None else {}
+
+
+def marks_of_parameters(metafunc: pytest.Metafunc) -> set[str]:
+    """Names of the marks given through ``pytest.param(..., marks=...)`` so far.
+
+    ``Metafunc._calls``, pytest 8.0 to 9.2.
+    """
+    return {mark.name for call in metafunc._calls for mark in call.marks}
+
+
+def ids_so_far(metafunc: pytest.Metafunc) -> tuple[str, ...]:
+    """The ids of the calls generated so far, ``("",)`` for an unparametrized function.
+
+    ``Metafunc._calls`` and ``CallSpec2.id``, pytest 8.0 to 9.2.
+    """
+    return tuple(call.id for call in metafunc._calls) or ("",)
+
+
+def resolves_to(metafunc: pytest.Metafunc, name: str, module: str) -> bool:
+    """True where the fixture ``name``, as this test sees it, is defined in ``module``.
+
+    ``Metafunc._arg2fixturedefs``, pytest 8.0 to 9.2.
+    """
+    definitions = metafunc._arg2fixturedefs.get(name)
+    return definitions is not None and definitions[-1].func.__module__ == module
+
+
+@dataclass(frozen=True, slots=True)
+class Xfail:
+    """An ``xfail`` mark in force on an item."""
+
+    reason: str
+    strict: bool
+    raises: bool
+
+
+def xfail_in_force(item: pytest.Item) -> Xfail | None:
+    """The ``xfail`` that pytest's skipping plugin has found to hold, or None.
+
+    ``_pytest.skipping.xfailed_key``, pytest 8.0 to 9.2.
+    """
+    from _pytest.skipping import xfailed_key
+
+    found = item.stash.get(xfailed_key, None)
+    if found is None or item.config.option.runxfail:
+        return None
+    return Xfail(reason=found.reason, strict=found.strict, raises=found.raises is not None)
+
+
+def count_failure(session: pytest.Session, report: pytest.TestReport) -> None:
+    """Let xdist's ``-x`` and ``--maxfail`` see a failed report that no worker sent.
+
+    ``DSession._handlefailures``, xdist 3.6 to 3.8.  Without xdist, pytest's own session has
+    counted the report already.
+    """
+    dsession = session.config.pluginmanager.getplugin("dsession")
+    if dsession is not None:
+        dsession._handlefailures(report)
+
+
+def unsettle_stepwise_and_last_failed(
+    config: pytest.Config, verdict: pytest.TestReport, seeds: list[pytest.TestReport]
+) -> None:
+    """Replace a failed verdict by its seeds in what ``--lf`` and ``--sw`` run again.
+
+    The verdict's id belongs to no item.  The hook methods of ``lfplugin`` and ``stepwiseplugin``
+    are called with reports of their own, pytest 8.0 to 9.2.
+    """
+    last_failed = config.pluginmanager.getplugin("lfplugin")
+    if last_failed is not None:
+        last_failed.pytest_runtest_logreport(verdict)
+        for report in seeds:
+            last_failed.pytest_runtest_logreport(report)
+    stepwise = config.pluginmanager.getplugin("stepwiseplugin")
+    if stepwise is not None and seeds:
+        stepwise.pytest_runtest_logreport(seeds[0])
+
+
+def reschedule(scheduler: Any, nodeid: str) -> bool:
+    """Ask xdist to run a lost item again; False where its scheduler cannot.
+
+    ``Scheduling.mark_test_pending``, xdist 3.6 to 3.8; the loadscope family refuses.
+    """
+    try:
+        scheduler.mark_test_pending(nodeid)
+    except (NotImplementedError, AttributeError):
+        return False
+    return True
+
+
+def failure_representation(
+    text: str, message: str, location: tuple[str, int | None, str]
+) -> TerminalRepr:
+    """A failure's text with the one line of it that stands in summaries and in JUnit's message.
+
+    A plain string would be repeated whole in the short summary on CI.  The classes are those of
+    ``_pytest._code.code`` that reports can be serialized with, pytest 8.0 to 9.2.
+    """
+    from _pytest._code.code import (
+        ReprEntryNative,
+        ReprExceptionInfo,
+        ReprFileLocation,
+        ReprTraceback,
+    )
+
+    path, line, _ = location
+    return ReprExceptionInfo(
+        reprtraceback=ReprTraceback(
+            reprentries=[ReprEntryNative([f"{text}\n"])], extraline=None, style="native"
+        ),
+        reprcrash=ReprFileLocation(path=path, lineno=(line or 0) + 1, message=message),
+    )

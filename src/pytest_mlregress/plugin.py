@@ -1,0 +1,278 @@
+"""The hooks, in the order in which pytest calls them.
+
+This module is imported at every start of pytest: it and what it imports load neither numpy, scipy,
+torch nor rich, and what a run without regression tests does not need is imported where it is used.
+
+The functions run in every process; `Controller` is registered only where verdicts are reached:
+in the only process, or in xdist's controller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from pytest_mlregress import settings as settings_module
+from pytest_mlregress.bughunt import fixtures
+from pytest_mlregress.bughunt.fixtures import (  # noqa: F401 - pytest finds fixtures by name
+    bughunt,
+    check_logits,
+    check_view_permute,
+    overfit_single_batch,
+)
+from pytest_mlregress.running import collecting, flags, selection, threads
+from pytest_mlregress.running.collecting import SEED_ITEM
+from pytest_mlregress.running.markers import MARKER_HELP
+from pytest_mlregress.settings import SettingError, Settings
+
+if TYPE_CHECKING:
+    from pytest_mlregress.running.execution import Execution
+    from pytest_mlregress.running.run import Run
+    from pytest_mlregress.verdicts.publishing import Status
+    from pytest_mlregress.verdicts.session import Verdicts
+
+SETTINGS: Final = pytest.StashKey[Settings]()
+TRAINS: Final = pytest.StashKey[bool]()
+"""Whether this session has any seed to run."""
+VARIABLES: Final = pytest.StashKey[Mapping[str, str | None]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    settings_module.add_options(parser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    if config.getoption("mlregress_plan"):  # planning runs nothing, and so needs no workers
+        config.option.numprocesses = None
+        config.option.dist = "no"
+        config.option.tx = []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for line in MARKER_HELP:
+        config.addinivalue_line("markers", line)
+    try:
+        config.stash[SETTINGS] = settings = settings_module.resolve(config)
+    except SettingError as error:
+        raise pytest.UsageError(str(error)) from None
+    if hasattr(config, "workerinput"):
+        threads.pin_device(config.workerinput["workerid"])
+        return
+    config.pluginmanager.register(Controller(config, settings), "mlregress-controller")
+    if config.getoption("dist", "no") != "no":  # xdist will start workers, after this hook
+        _refuse_dist_each(config)
+        config.stash[VARIABLES] = threads.export_threads(settings.threads)
+
+
+def _refuse_dist_each(config: pytest.Config) -> None:
+    if config.getoption("dist") == "each":
+        raise pytest.UsageError(
+            "--dist=each runs every seed once per worker, and a repeated seed is not another "
+            "sample; use --dist=load"
+        )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput[flags.WORKER_INPUT] = str(flags.stop_flags(node.config).folder)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return config.stash[SETTINGS].header
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    selection.widen_arguments(session.config)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    problem = collecting.unittest_problem(report.result)
+    if problem is not None:
+        return pytest.CollectReport(collector.nodeid, "failed", longrepr=problem, result=[])
+    return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    settings = metafunc.config.stash[SETTINGS]
+    if not collecting.is_regression_test(metafunc, plugin=__name__):
+        return
+    declaration = collecting.declare_seeds(metafunc, settings)
+    if collecting.hunts_once(metafunc, fixtures.NAMES):
+        return
+    if not (settings.updating or settings.plan):
+        from pytest_mlregress.verdicts.collection import refuse_pointless
+
+        refuse_pointless(metafunc, declaration)
+    collecting.parametrize_seeds(metafunc, declaration.seeds)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    collecting.adopt(item, item.config.stash[SETTINGS])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    selection.deselect_unnamed(config, items)
+    if not any(SEED_ITEM in item.stash for item in items):
+        return
+    settings = config.stash[SETTINGS]
+    if settings.update_new_only:
+        from pytest_mlregress.verdicts.collection import deselect_recorded
+
+        deselect_recorded(config, settings, items)
+    if not settings.updating and not config.getoption("stepwise", False):
+        items[:] = collecting.in_seed_major_order(items)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    session.config.stash[TRAINS] = collecting.note_selected_seeds(session.items)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    if SEED_ITEM not in item.stash:
+        return (yield)
+    with _execution(item.config).protocol():
+        return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if SEED_ITEM in item.stash:
+        _execution(item.config).setup(item)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    if not request.config.stash.get(TRAINS, False):
+        return (yield)
+    with _execution(request.config).fixture(fixturedef, request._pyfuncitem):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    if SEED_ITEM not in pyfuncitem.stash:
+        return (yield)
+    with _execution(pyfuncitem.config).call(pyfuncitem):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if SEED_ITEM in item.stash:
+        _execution(item.config).report(item, report)
+    return report
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> Status | None:
+    if not (hasattr(report, "mlregress") or hasattr(report, "mlregress_verdict")):
+        return None
+    from pytest_mlregress.verdicts.publishing import status_of
+
+    return status_of(report)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    threads.restore_variables(config.stash.get(VARIABLES, {}))
+    flags.remove_stop_flags(config)
+
+
+class Controller:
+    """The hooks of the process that judges."""
+
+    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        self._config = config
+        self._settings = settings
+        self._session: pytest.Session | None = None
+        self._verdicts: Verdicts | None = None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        self._session = session
+        if self._settings.updating:
+            self._judge()  # refuses a dirty tree before hours of training, not after
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        if self._settings.plan and not self._config.option.collectonly:
+            self._judge().plan(session.items)
+            session.items.clear()
+        try:
+            result = yield
+        except BaseException:
+            if self._verdicts is not None:
+                self._verdicts.interrupt()
+            raise
+        if self._verdicts is not None:
+            self._verdicts.close()
+        return result
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(
+        self, crashitem: str, report: pytest.TestReport, sched: object
+    ) -> None:
+        if self._verdicts is not None:
+            self._verdicts.lost(crashitem, report, sched)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if self._verdicts is not None or hasattr(report, "mlregress"):
+            self._judge().report(report)
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        if self._verdicts is not None:
+            self._verdicts.finish(nodeid)
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if self._verdicts is not None:
+            self._verdicts.print_summary(terminalreporter)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self._verdicts is not None or self._settings.report:
+            self._judge().write_reports(session)
+
+    def _judge(self) -> Verdicts:
+        if self._verdicts is None:
+            from pytest_mlregress.verdicts.session import Verdicts
+
+            assert self._session is not None
+            self._verdicts = Verdicts(self._session, self._settings, flags.stop_flags(self._config))
+        return self._verdicts
+
+
+@pytest.fixture
+def mlregress(request: pytest.FixtureRequest) -> Run:
+    """One seed's run of a regression test: its seed, and where it records metrics."""
+    from pytest_mlregress.running.execution import run_of
+
+    return run_of(request)
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """The seed of this run of a regression test, a plain integer."""
+    from pytest_mlregress.running.execution import run_of
+
+    return run_of(request).seed
+
+
+def _execution(config: pytest.Config) -> Execution:
+    from pytest_mlregress.running.execution import execution_of
+    from pytest_mlregress.verdicts.collection import curves_of
+
+    return execution_of(config, config.stash[SETTINGS], partial(curves_of, config))

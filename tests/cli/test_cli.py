@@ -1,0 +1,108 @@
+"""The command `mlregress`, as a user types it."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pytest_mlregress.baselines.artifact import MetricBaseline, Provenance
+from pytest_mlregress.baselines.drift import first_artifact
+from pytest_mlregress.baselines.folder import FolderStore
+from pytest_mlregress.baselines.paths import BaselineKey, artifact_path
+from pytest_mlregress.cli import main
+
+VALUES = {seed: 0.9 + (seed % 5) / 1000 for seed in range(20)}
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Path:
+    test = "test_digits.py::test_fit"
+    artifact = first_artifact(
+        test,
+        "default",
+        {"accuracy": MetricBaseline(higher_is_better=True, values=VALUES, margin=0.01)},
+        Provenance(
+            plugin="0.1.0",
+            time="2026-01-02T03:04:05Z",
+            commit="0123456789abcdef",
+            seeds=tuple(VALUES),
+        ),
+    )
+    key = BaselineKey(Path("tests"), artifact_path(test, "default"))
+    FolderStore(tmp_path, beside_tests=True).write(key, artifact)
+    return tmp_path
+
+
+def run(*arguments: str) -> tuple[int, list[str]]:
+    result = CliRunner().invoke(main, arguments)
+    return result.exit_code, result.output.splitlines()
+
+
+def test_list_names_each_baseline_with_its_file(suite: Path) -> None:
+    code, lines = run("list", "--rootdir", str(suite))
+    assert code == 0
+    assert lines == [
+        "test_digits.py::test_fit (default): accuracy; 20 seeds, commit 0123456789, "
+        "2026-01-02T03:04:05Z",
+        f"  {suite}/tests/__baselines__/test_digits/test_fit.default.json",
+    ]
+
+
+def test_list_as_json(suite: Path) -> None:
+    code, lines = run("list", "--rootdir", str(suite), "--json")
+    assert code == 0
+    (entry,) = json.loads("\n".join(lines))
+    assert entry["metrics"] == ["accuracy"]
+    assert entry["seeds"] == 20
+
+
+def test_show_tells_the_sample_and_its_settings(suite: Path) -> None:
+    code, lines = run("show", "test_fit", "--rootdir", str(suite))
+    assert code == 0
+    assert (
+        "  accuracy   mean 0.902, SD 0.001451, 20 seeds, higher is better, margin 0.01, version 1"
+    ) in lines
+
+
+def test_show_of_an_unknown_test_says_where_to_look(suite: Path) -> None:
+    code, lines = run("show", "nope", "--rootdir", str(suite))
+    assert code == 1
+    assert lines == ["Error: no baseline of a test that contains 'nope'; see: mlregress list"]
+
+
+def test_a_corrupt_baseline_is_one_clear_line(suite: Path) -> None:
+    file = suite / "tests/__baselines__/test_digits/test_fit.default.json"
+    file.write_text(file.read_text()[:100])
+    code, lines = run("list", "--rootdir", str(suite))
+    assert code == 1
+    assert len(lines) == 1
+    assert str(file) in lines[0]
+
+
+def test_plan_from_the_baselines(suite: Path) -> None:
+    code, lines = run("plan", "--rootdir", str(suite), "--seeds", "5")
+    assert code == 0
+    assert lines[0] == "test_digits.py::test_fit: at most 5 seeds"
+    assert lines[1].startswith("  accuracy: margin 0.01, found with power 1.00")
+
+
+def test_plan_before_any_run_knows_a_lower_bound_only() -> None:
+    code, lines = run("plan", "--test-size", "1000", "--accuracy", "0.95", "--seeds", "5")
+    assert code == 0
+    text = " ".join(" ".join(lines).split())
+    assert "an accuracy near 0.95 on 1000 test examples: at most 5 seeds" in text
+    assert "seed SD 0.00689 (a lower bound: what the test set alone causes)" in text
+
+
+def test_plan_refuses_seeds_that_can_show_nothing() -> None:
+    code, lines = run(
+        "plan", "--test-size", "1000", "--seeds", "3", "--baseline-seeds", "3", "--alpha", "0.01"
+    )
+    assert code == 1
+    assert re.fullmatch(
+        r"Error: 3 seeds against 3 baseline seeds cannot show a loss at level 0\.\d+: "
+        r"no p-value is below 0\.05; \d seeds per check or \d baseline seeds would do",
+        lines[0],
+    )

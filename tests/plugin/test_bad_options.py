@@ -1,0 +1,95 @@
+"""Options, ini values and targets that cannot be used."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import TRAINING, Suite
+
+ALPHA = (
+    "is not a probability between 0 and 0.5 (both excluded); it is the chance that an unchanged "
+    "suite "
+    "shows any false red, 0.05 by default"
+)
+THREADS = "is neither 'keep' nor a number of CPU threads >= 1"
+
+OPTIONS = {
+    "--mlregress-missing=perhaps": "--mlregress-missing: 'perhaps' is not one of fail, warn",
+    "--mlregress-stop=soon": "--mlregress-stop: 'soon' is not one of early, never",
+    "--mlregress-env-mismatch=no": "--mlregress-env-mismatch: 'no' is not one of fail, warn, "
+    "ignore",
+    "--mlregress-guards=on": "--mlregress-guards: 'on' is not one of fail, warn, off",
+    "--mlregress-seeds=0": "--mlregress-seeds: 0 is not between 1 and 10000",
+    "--mlregress-seeds=many": "--mlregress-seeds: 'many' is not a whole number",
+    "--mlregress-baseline-seeds=1": "--mlregress-baseline-seeds: 1 is not between 2 and 10000",
+    "--mlregress-alpha=0": f"--mlregress-alpha: '0' {ALPHA}",
+    "--mlregress-alpha=nan": f"--mlregress-alpha: 'nan' {ALPHA}",
+    "--mlregress-threads=0": f"--mlregress-threads: '0' {THREADS}",
+    "--mlregress-threads=all": f"--mlregress-threads: 'all' {THREADS}",
+    "--mlregress-report=report.txt": "--mlregress-report: 'report.txt' does not end with .html, "
+    ".json, "
+    ".md; the suffix says which kind of report to write",
+    "--mlregress-baseline=": "--mlregress-baseline: the value is empty",
+    "--mlregress-tier=": "--mlregress-tier: the value is empty",
+    "--mlregress-rebase-anchor=why": "--mlregress-rebase-anchor needs --mlregress-update",
+    "--mlregress-update --mlregress-plan": "--mlregress-plan runs nothing and so cannot record "
+    "baselines",
+    "--mlregress-update --mlregress-baseline=git:main": "--mlregress-baseline=git:main is read "
+    "only; "
+    "record baselines in a folder or at an fsspec URL",
+    "--mlregress-update --mlregress-update-new-only": "--mlregress-update and "
+    "--mlregress-update-new-only exclude each other: the first records every selected baseline, "
+    "the "
+    "second only the missing ones",
+}
+
+
+@pytest.mark.parametrize(("options", "message"), OPTIONS.items(), ids=list(OPTIONS))
+def test_an_option_that_cannot_be_used_is_a_usage_error(
+    suite: Suite, options: str, message: str
+) -> None:
+    suite.write(TRAINING)
+    result = suite.run(*options.split())
+    assert f"ERROR: {message}" in result.errlines
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            "mlregress_missing = perhaps",
+            "ini mlregress_missing: 'perhaps' is not one of fail, warn",
+        ),
+        ("mlregress_seeds = x", "ini mlregress_seeds: 'x' is not a whole number"),
+        ("mlregress_alpha = 2", "ini mlregress_alpha: '2' is not a probability between 0 and 0.5*"),
+        (
+            "mlregress_strict = perhaps",
+            "ini mlregress_strict: invalid truth value 'perhaps'; write true or false",
+        ),
+    ],
+)
+def test_an_ini_value_that_cannot_be_used_is_a_usage_error(
+    suite: Suite, line: str, message: str
+) -> None:
+    suite.configure(ini=line)
+    result = suite.run()
+    result.stderr.fnmatch_lines([f"ERROR: {message}"])
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_the_command_line_outranks_the_ini_file(suite: Suite) -> None:
+    suite.configure(ini="mlregress_alpha = 0.1\nmlregress_threads = 2\nmlregress_strict = true")
+    suite.run("--mlregress-alpha=0.2").stdout.fnmatch_lines(
+        ["mlregress: check, alpha 0.2, stop early, threads 2, guards warn, baselines "
+    "__baselines__, "
+         "strict"]
+    )  # fmt: skip
+
+
+def test_dist_each_is_a_usage_error(recorded: Suite) -> None:
+    result = recorded.run("-n2", "--dist=each")
+    assert (
+        "ERROR: --dist=each runs every seed once per worker, and a repeated seed is not another "
+        "sample; use --dist=load"
+    ) in result.errlines
+    assert result.ret == pytest.ExitCode.USAGE_ERROR

@@ -1,0 +1,144 @@
+"""What the baselines say before and beyond a comparison: plans, refusals, strictness, pairing."""
+
+from __future__ import annotations
+
+import pytest
+from baseline_files import FILE, TEST, doctor, document, files_of
+from conftest import TRAINING, Suite
+
+MARGIN = TRAINING.replace("higher_is_better=True", "higher_is_better=True, margin={margin}")
+LINKED = """
+    import os
+    import random
+
+    import pytest
+
+
+    @pytest.mark.seeds(5)
+    @pytest.mark.mlregress(pairing="{pairing}")
+    def test_training(mlregress):
+        accuracy = random.gauss(0.9, 0.01) + random.gauss(0.0, 0.0001)
+        accuracy -= float(os.environ.get("LOSS", "0")) * (1.0 + 0.01 * random.random())
+        mlregress.record("accuracy", accuracy, higher_is_better=True)
+"""
+
+
+class TestPlan:
+    def test_runs_nothing_and_says_what_the_seeds_can_show(
+        self, recorded: Suite, workers: str
+    ) -> None:
+        result = recorded.run(workers, "--mlregress-plan", LOSS="0.5")
+        assert result.ret == 0
+        assert recorded.verdicts == {}
+        result.stdout.fnmatch_lines(["mlregress: plan, *", f"*{TEST}*"])
+        result.stdout.no_fnmatch_line("* seeds in *")
+
+    def test_says_where_there_is_no_baseline(self, suite: Suite) -> None:
+        suite.write(TRAINING)
+        result = suite.run("--mlregress-plan")
+        assert result.ret == 0
+        assert "no baseline" in result.stdout.str()
+
+    def test_writes_nothing(self, recorded: Suite) -> None:
+        before = files_of(recorded)
+        recorded.run("--mlregress-plan")
+        assert files_of(recorded) == before
+
+    def test_excludes_an_update(self, recorded: Suite) -> None:
+        result = recorded.run("--mlregress-plan", "--mlregress-update")
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines(
+            ["ERROR: --mlregress-plan runs nothing and so cannot record baselines"]
+        )
+
+
+class TestCollectionRefuses:
+    def test_a_margin_that_the_seeds_cannot_pay_for(self, suite: Suite, workers: str) -> None:
+        suite.write(MARGIN.format(margin=0.001))
+        suite.record()
+        result = suite.run(workers)
+        assert result.ret != 0
+        assert suite.verdicts == {}
+        result.stdout.fnmatch_lines([f"*{TEST}: metric 'accuracy' with margin 0.001: *seeds*"])
+
+    def test_a_level_that_no_outcome_can_reach(self, suite: Suite) -> None:
+        suite.write(TRAINING)
+        suite.record("--mlregress-baseline-seeds=3")
+        result = suite.run("--mlregress-seeds=3", "--mlregress-alpha=0.01")
+        assert result.ret != 0
+        assert suite.verdicts == {}
+        result.stdout.fnmatch_lines([f"*{TEST}: metric 'accuracy': *"])
+
+    def test_neither_stands_in_the_way_of_an_update_or_a_plan(self, suite: Suite) -> None:
+        suite.write(MARGIN.format(margin=0.001))
+        suite.record()
+        assert suite.run("--mlregress-update").ret == 0
+        assert suite.run("--mlregress-plan").ret == 0
+
+    def test_a_margin_that_they_can_pay_for_is_checked(self, suite: Suite) -> None:
+        suite.write(MARGIN.format(margin=0.05))
+        suite.record()
+        assert suite.run().ret == 0
+
+
+class TestStrict:
+    def test_inconclusive_is_yellow_and_fails_when_strict(self, suite: Suite) -> None:
+        suite.write(MARGIN.format(margin=0.001).replace("seeds(5)", "mlregress(test='welch')"))
+        suite.record()
+        result = suite.run(LOSS="0.01")
+        assert suite.verdicts == {TEST: "inconclusive"}
+        assert result.ret == 0
+        result.stdout.fnmatch_lines(["=* 1 warning, 5 seeds, 1 inconclusive in *"])
+        result = suite.run("--mlregress-strict", LOSS="0.01")
+        assert suite.verdicts == {TEST: "inconclusive"}
+        assert result.ret == 1
+        result.stdout.fnmatch_lines(["mlregress: check, *, strict", f"FAILED {TEST} - *"])
+
+    def test_minor_is_green_with_a_warning_and_fails_when_strict(self, suite: Suite) -> None:
+        suite.write(MARGIN.format(margin=0.5))
+        suite.record()
+        result = suite.run("--mlregress-stop=never", LOSS="0.05")
+        assert suite.verdicts == {TEST: "minor"}
+        assert result.ret == 0
+        result.stdout.fnmatch_lines(["*MLRegressWarning: accuracy lost a little: *"])
+        result = suite.run("--mlregress-stop=never", "--mlregress-strict", LOSS="0.05")
+        assert suite.verdicts == {TEST: "minor"}
+        assert result.ret == 1
+
+    def test_a_pass_stays_one(self, recorded: Suite) -> None:
+        assert recorded.run("--mlregress-strict").ret == 0
+
+
+class TestPairing:
+    def test_always_sees_a_loss_that_is_hidden_in_the_spread(self, suite: Suite) -> None:
+        suite.write(LINKED.format(pairing="always"))
+        suite.record()
+        suite.run(LOSS="0.003")
+        assert suite.verdicts == {TEST: "minor"}  # real, and far below the automatic margin
+        (metric,) = suite.tests[TEST]["metrics"]
+        assert metric["notes"] == ["seeds linked with theta = 1.00"]
+
+    def test_never_does_not(self, suite: Suite) -> None:
+        suite.write(LINKED.format(pairing="never"))
+        suite.record()
+        suite.run(LOSS="0.003")
+        assert suite.verdicts[TEST] in ("pass", "inconclusive")
+
+    def test_an_update_books_how_the_seeds_went_together(self, recorded: Suite) -> None:
+        recorded.record(LOSS="0.0001")
+        (run,) = document(recorded)["pairing"]
+        assert run["commit"] == document(recorded)["provenance"]["commit"]
+        pairs = run["metrics"]["accuracy"]
+        assert [seed for seed, _, _ in pairs] == list(range(20))
+        assert all(before - now == pytest.approx(0.0001) for _, before, now in pairs)
+
+    def test_earlier_commits_decide_whether_seeds_are_linked(self, recorded: Suite) -> None:
+        for step in (1, 2, 3):
+            recorded.record(LOSS=f"{0.00001 * step}")
+        recorded.run(LOSS="0.003")
+        (metric,) = recorded.tests[TEST]["metrics"]
+        assert any(note.startswith("seeds linked with theta = ") for note in metric["notes"])
+        doctor(recorded, lambda content: content.update(pairing=[]), FILE)
+        recorded.run(LOSS="0.003")
+        (metric,) = recorded.tests[TEST]["metrics"]
+        assert not any("linked" in note for note in metric["notes"])

@@ -1,0 +1,195 @@
+"""`--mlregress-update` and `--mlregress-update-new-only`: what is recorded, and how."""
+
+from __future__ import annotations
+
+from subprocess import CalledProcessError
+
+import pytest
+from baseline_files import FILE, TEST, document, files_of, git
+from conftest import TRAINING, Suite
+
+TIERS = """
+    import random
+
+    import pytest
+
+
+    @pytest.mark.seeds(5)
+    @pytest.mark.mlregress(test="robust-t")
+    @pytest.mark.tiers(fast={"mean": 0.8}, full={"mean": 0.9})
+    def test_training(mlregress):
+        accuracy = random.gauss(mlregress.params["mean"], 0.01)
+        mlregress.record("accuracy", accuracy, higher_is_better=True)
+"""
+OTHER = TRAINING.replace("LOSS", "OTHER_LOSS").replace("0.9,", "0.7,")
+
+
+def metrics(suite: Suite, file: str = FILE) -> object:
+    return document(suite, file)["metrics"]
+
+
+def test_one_file_per_test_beside_the_test_file(suite: Suite, workers: str) -> None:
+    suite.write(TRAINING)
+    suite.write(
+        TRAINING.replace("def ", "@pytest.mark.parametrize('depth', [2, 3])\n    def ").replace(
+            "(mlregress)", "(mlregress, depth)"
+        ),
+        "deep/er/test_deep.py",
+    )
+    result = suite.run(workers, "--mlregress-update")
+    assert result.ret == 0
+    assert list(files_of(suite)) == [
+        FILE,
+        "deep/er/__baselines__/test_deep/test_training[2].default.json",
+        "deep/er/__baselines__/test_deep/test_training[3].default.json",
+    ]
+    result.stdout.fnmatch_lines(["mlregress: update, alpha 0.05, *", "=* 3 passed, 60 seeds in *"])
+    suite.commit()
+    assert suite.run(workers).ret == 0
+    assert set(suite.verdicts.values()) == {"identical"}
+
+
+def test_a_baseline_says_where_it_comes_from(recorded: Suite) -> None:
+    content = document(recorded)
+    assert (content["schema"], content["test"], content["tier"]) == (1, TEST, "default")
+    assert len(content["metrics"]["accuracy"]["values"]) == 20
+    provenance = content["provenance"]
+    assert provenance["commit"] == git(recorded.path, "rev-parse", "HEAD~1")
+    assert provenance["branch"] == "main"
+    assert provenance["dirty"] is False
+    assert provenance["seeds"] == list(range(20))
+
+
+def test_the_number_of_seeds_may_be_given(suite: Suite) -> None:
+    suite.write(TRAINING)
+    result = suite.run("--mlregress-update", "--mlregress-baseline-seeds=7")
+    result.stdout.fnmatch_lines(["=* 1 passed, 7 seeds in *"])
+    assert document(suite)["provenance"]["seeds"] == list(range(7))
+
+
+def test_two_updates_of_one_commit_agree_bit_for_bit(suite: Suite) -> None:
+    suite.write(TRAINING)
+    suite.write(OTHER, "test_other.py")
+    other = FILE.replace("test_training/", "test_other/")
+    suite.record("-n0")
+    first = metrics(suite), metrics(suite, other)
+    suite.record("-n2")
+    assert (metrics(suite), metrics(suite, other)) == first
+    assert document(suite)["parent"] is not None
+
+
+def test_an_update_that_changes_nothing_keeps_the_anchor(recorded: Suite) -> None:
+    before = document(recorded)
+    recorded.record()
+    after = document(recorded)
+    assert after["anchor"] == before["anchor"]
+    assert after["parent"] == before["revision"]
+    assert after["ledger"][-1]["reason"] == "accuracy: pass"
+
+
+def test_every_tier_has_its_own_baseline(suite: Suite) -> None:
+    suite.write(TIERS)
+    fast, full = FILE.replace("default", "fast"), FILE.replace("default", "full")
+    suite.record()
+    assert list(files_of(suite)) == [fast]
+    suite.run("--mlregress-tier=full")
+    assert suite.verdicts == {TEST: "no-baseline"}
+    before = files_of(suite)[fast]
+    suite.record("--mlregress-tier=full")
+    assert list(files_of(suite)) == [fast, full]
+    assert files_of(suite)[fast] == before
+    for tier in ("fast", "full"):
+        suite.run(f"--mlregress-tier={tier}")
+        assert suite.tests[TEST]["tier"] == tier
+        assert suite.verdicts == {TEST: "identical"}
+
+
+def test_tiers_of_a_test_are_not_compared_with_each_other(suite: Suite) -> None:
+    suite.write(TIERS)
+    suite.record()
+    path = suite.path / FILE.replace("default", "fast")
+    path.rename(suite.path / FILE.replace("default", "full"))
+    result = suite.run("--mlregress-tier=full")
+    assert suite.verdicts == {TEST: "incomparable"}
+    assert result.ret == 1
+
+
+def test_new_only_records_what_is_missing_and_leaves_the_rest(
+    recorded: Suite, workers: str
+) -> None:
+    before = files_of(recorded)[FILE]
+    recorded.write(OTHER, "test_other.py")
+    result = recorded.run(workers, "--mlregress-update-new-only", LOSS="0.5")
+    assert result.ret == 0
+    assert recorded.verdicts == {"test_other.py::test_training": "recorded"}
+    assert files_of(recorded).keys() == {FILE, FILE.replace("test_training/", "test_other/")}
+    assert files_of(recorded)[FILE] == before
+    result.stdout.fnmatch_lines(["mlregress: update (new only), *"])
+
+
+def test_new_only_counts_what_it_left_out(recorded: Suite) -> None:
+    recorded.write(OTHER, "test_other.py")
+    result = recorded.run("--mlregress-update-new-only")
+    result.stdout.fnmatch_lines(["collected 40 items / 20 deselected / 20 selected"])
+    result.stdout.fnmatch_lines(["=* 1 passed, 20 deselected, 20 seeds in *"])
+
+
+def test_new_only_with_nothing_new_runs_nothing(recorded: Suite) -> None:
+    before = files_of(recorded)
+    result = recorded.run("--mlregress-update-new-only", LOSS="0.5")
+    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    assert files_of(recorded) == before
+
+
+def test_new_only_does_not_take_other_tests_for_recorded(recorded: Suite) -> None:
+    recorded.write("def test_plain(): pass", "test_plain.py")
+    result = recorded.run("--mlregress-update-new-only")
+    result.stdout.fnmatch_lines(["=* 1 passed, 20 deselected in *"])
+
+
+def test_a_test_without_metrics_needs_no_baseline(suite: Suite) -> None:
+    suite.write("import pytest\n@pytest.mark.seeds(3)\ndef test_runs(seed): pass")
+    assert suite.run("--mlregress-update").ret == 0
+    assert files_of(suite) == {}
+
+
+def test_outside_a_repository_an_update_is_allowed_and_says_no_commit(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite.write(TRAINING)
+    (suite.path / ".git").rename(suite.path / "not-git")
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(suite.path.parent))
+    assert suite.run("--mlregress-update").ret == 0
+    assert document(suite)["provenance"]["commit"] is None
+    assert suite.run().ret == 0
+    assert suite.verdicts == {TEST: "identical"}
+
+
+def test_branches_that_touch_different_tests_merge(suite: Suite) -> None:
+    suite.write(TRAINING)
+    suite.write(OTHER, "test_other.py")
+    suite.record()
+    git(suite.path, "switch", "--quiet", "--create=left")
+    suite.record("test_training.py", LOSS="-0.05")
+    git(suite.path, "switch", "--quiet", "--create=right", "main")
+    suite.record("test_other.py", OTHER_LOSS="-0.05")
+    git(suite.path, "merge", "--quiet", "--no-edit", "left")
+    suite.run("--mlregress-stop=never", LOSS="-0.05", OTHER_LOSS="-0.05")
+    assert set(suite.verdicts.values()) == {"identical"}
+
+
+def test_updates_of_one_test_on_two_branches_conflict_and_the_check_says_so(
+    recorded: Suite,
+) -> None:
+    git(recorded.path, "switch", "--quiet", "--create=left")
+    recorded.record(LOSS="-0.05")
+    git(recorded.path, "switch", "--quiet", "--create=right", "main")
+    recorded.record(LOSS="-0.06")
+    with pytest.raises(CalledProcessError):
+        git(recorded.path, "merge", "--quiet", "--no-edit", "left")
+    assert recorded.run().ret == 1
+    assert recorded.verdicts == {TEST: "incomparable"}
+    assert recorded.tests[TEST]["reasons"] == [
+        f"{recorded.path / FILE}: at $: it holds a merge conflict. "
+        "Resolve it: keep one side, or both sides' entries"
+    ]

@@ -1,0 +1,163 @@
+"""Updates that are refused: the old baseline stays, and the reason is told."""
+
+from __future__ import annotations
+
+import pytest
+from baseline_files import FILE, TEST, document, files_of, git
+from conftest import TRAINING, Suite
+
+EXPLODES = (
+    TRAINING + "        assert mlregress.seed != int(os.environ.get('BAD', -1)), 'exploded'\n"
+)
+CRASHES = TRAINING + "        if mlregress.seed == int(os.environ.get('BAD', -1)): os._exit(1)\n"
+
+
+def test_a_dirty_tree_is_refused_before_anything_runs(recorded: Suite, workers: str) -> None:
+    before = files_of(recorded)
+    for name in ("one.py", "two.py", "three.py", "zoo.py"):
+        (recorded.path / name).touch()
+    result = recorded.run(workers, "--mlregress-update")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        [
+            "ERROR: --mlregress-update: the working tree has uncommitted changes (one.py, "
+            "three.py, two.py, ...), so that no commit would tell which code these baselines "
+            "belong to; commit them first, or pass --mlregress-allow-dirty"
+        ]
+    )
+    result.stdout.no_fnmatch_line("*seeds*")
+    assert files_of(recorded) == before
+
+
+@pytest.mark.parametrize("option", ["--mlregress-update", "--mlregress-update-new-only"])
+def test_a_changed_file_is_dirt_too(recorded: Suite, option: str) -> None:
+    with (recorded.path / "test_training.py").open("a") as file:
+        file.write("# changed\n")
+    result = recorded.run(option)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*uncommitted changes (test_training.py)*"])
+
+
+def test_a_check_does_not_mind_dirt(recorded: Suite) -> None:
+    (recorded.path / "one.py").touch()
+    assert recorded.run().ret == 0
+
+
+def test_an_uncommitted_baseline_is_no_dirt(suite: Suite) -> None:
+    suite.write(TRAINING)
+    assert suite.run("--mlregress-update").ret == 0
+    assert suite.run("--mlregress-update").ret == 0
+    assert document(suite)["provenance"]["dirty"] is False
+
+
+def test_dirt_may_be_allowed_and_is_noted(suite: Suite) -> None:
+    suite.write(TRAINING)
+    (suite.path / "one.py").touch()
+    assert suite.run("--mlregress-update", "--mlregress-allow-dirty").ret == 0
+    provenance = document(suite)["provenance"]
+    assert provenance["dirty"] is True
+    assert provenance["diff_hash"]
+    assert provenance["commit"] == git(suite.path, "rev-parse", "HEAD")
+
+
+def test_a_raising_seed_refuses_the_update(recorded: Suite, workers: str) -> None:
+    recorded.write(EXPLODES)
+    before = files_of(recorded)
+    result = recorded.run(workers, "--mlregress-update", BAD="7")
+    assert result.ret == 1
+    assert recorded.verdicts == {TEST: "diverged"}
+    assert files_of(recorded) == before
+
+
+def test_a_crashing_seed_refuses_the_update(recorded: Suite) -> None:
+    recorded.write(CRASHES)
+    before = files_of(recorded)
+    result = recorded.run("-n2", "--mlregress-update", BAD="7")
+    assert result.ret == 1
+    assert recorded.verdicts == {TEST: "incomplete"}
+    assert files_of(recorded) == before
+
+
+def test_only_the_tests_that_went_wrong_are_refused(recorded: Suite) -> None:
+    recorded.write(EXPLODES.replace("LOSS", "OTHER_LOSS"), "test_other.py")
+    before = files_of(recorded)[FILE]
+    result = recorded.run("--mlregress-update", BAD="7")
+    assert result.ret == 1
+    assert recorded.verdicts == {TEST: "recorded", "test_other.py::test_training": "diverged"}
+    assert files_of(recorded).keys() == {FILE}
+    assert files_of(recorded)[FILE] != before
+
+
+def test_stopping_at_the_first_failure_leaves_the_rest_as_it_was(recorded: Suite) -> None:
+    recorded.write(EXPLODES.replace("LOSS", "OTHER_LOSS"), "test_other.py")
+    before = files_of(recorded)
+    result = recorded.run("-x", "--mlregress-update", BAD="7")
+    assert result.ret == 1
+    assert files_of(recorded) == before
+
+
+@pytest.mark.parametrize("selection", ["-kseed1", "--deselect=" + TEST + "[seed2]"])
+def test_a_part_of_the_seeds_is_no_baseline(recorded: Suite, selection: str) -> None:
+    before = files_of(recorded)
+    result = recorded.run("--mlregress-update", selection)
+    assert result.ret == 1
+    assert recorded.verdicts == {TEST: "refused"}
+    assert files_of(recorded) == before
+
+
+def test_a_loss_is_no_baseline(recorded: Suite, workers: str) -> None:
+    before = files_of(recorded)
+    result = recorded.run(workers, "--mlregress-update", LOSS="0.05")
+    assert result.ret == 1
+    assert recorded.verdicts == {TEST: "refused"}
+    assert files_of(recorded) == before
+    result.stdout.fnmatch_lines(
+        [
+            "why           accuracy is worse than the baseline that it would replace",
+            "              the baseline stays as it was",
+            "next          find the cause of the loss; where there may be none, more seeds",
+            "              can tell:",
+            "              or accept it and keep the reason:",
+        ]
+    )
+
+
+def test_steps_too_small_to_be_seen_end_where_they_drift_too_far(recorded: Suite) -> None:
+    accepted = 0
+    for step in range(1, 8):
+        loss = f"{0.002 * step:g}"
+        result = recorded.run("--mlregress-update", LOSS=loss)
+        if result.ret:
+            break
+        accepted += 1
+        recorded.commit()
+    assert 1 <= accepted < 5  # an SD is 0.01: 0.01 below the anchor must not be reached
+    assert recorded.verdicts == {TEST: "refused"}
+    result.stdout.fnmatch_lines(["*accuracy may have drifted by more than 1sd (*"])
+    booked = sum(entry["effects"]["accuracy"] for entry in document(recorded)["ledger"])
+    assert booked == pytest.approx(-0.002 * accepted)
+
+
+def test_a_reason_accepts_the_loss_and_moves_the_anchor(recorded: Suite) -> None:
+    reason = "--mlregress-rebase-anchor=a smaller model for the phone"
+    assert recorded.run("--mlregress-update", reason, LOSS="0.05").ret == 0
+    content = document(recorded)
+    assert content["ledger"][-1]["reason"] == "a smaller model for the phone"
+    assert content["anchor"]["accuracy"]["values"] == content["metrics"]["accuracy"]["values"]
+    recorded.commit()
+    recorded.run(LOSS="0.05")
+    assert recorded.verdicts == {TEST: "identical"}
+
+
+def test_a_reason_does_not_accept_a_raising_seed(recorded: Suite) -> None:
+    recorded.write(EXPLODES)
+    before = files_of(recorded)
+    result = recorded.run("--mlregress-update", "--mlregress-rebase-anchor=because", BAD="3")
+    assert result.ret == 1
+    assert files_of(recorded) == before
+
+
+def test_a_reason_needs_an_update(recorded: Suite) -> None:
+    result = recorded.run("--mlregress-rebase-anchor=because")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: --mlregress-rebase-anchor needs --mlregress-update"])

@@ -1,0 +1,128 @@
+"""Seeds whose process dies, hangs or is run again."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import TRAINING, Suite
+
+TEST = "test_training.py::test_training"
+
+
+def dying(when: str) -> str:
+    """The training, with a seed 1 that takes its process with it."""
+    return TRAINING.replace(
+        "accuracy = ", f"if mlregress.seed == 1 and {when}: os._exit(3)\n        accuracy = "
+    )
+
+
+ONCE = "not os.path.exists('died') and not open('died', 'w').close()"
+
+
+@pytest.mark.parametrize("dist", ["load", "worksteal", "loadscope", "loadfile"])
+def test_a_worker_that_dies_once_costs_no_verdict(recorded: Suite, dist: str) -> None:
+    recorded.write(dying(ONCE))
+    result = recorded.run("-n2", f"--dist={dist}", "--mlregress-stop=never")
+    if dist in ("load", "worksteal"):
+        assert recorded.verdicts == {TEST: "identical"}
+        assert " 1 passed, " in result.stdout.lines[-1]
+        assert result.ret == 0
+    else:  # these schedulers cannot run a single item again
+        assert recorded.verdicts == {TEST: "incomplete"}
+        assert result.ret == 1
+
+
+def test_a_worker_that_always_dies_leaves_no_verdict(recorded: Suite) -> None:
+    recorded.write(dying("True"))
+    result = recorded.run("-n2", "--mlregress-stop=never")
+    assert recorded.verdicts == {TEST: "incomplete"}
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        [f"FAILED {TEST} - incomplete, hence no verdict: seed 1: worker 'gw?' crashed while *"]
+    )
+
+
+def test_a_worker_that_dies_before_any_seed_has_reported_is_known_by_its_test(
+    recorded: Suite,
+) -> None:
+    recorded.write(
+        TRAINING.replace(
+            "    @pytest.mark.seeds(5)",
+            "    @pytest.fixture(autouse=True)\n    def dies(seed):\n"
+            "        if seed == 0: os._exit(3)\n\n    @pytest.mark.seeds(5)",
+        )
+    )
+    recorded.run("-n2", "--mlregress-stop=never", "--max-worker-restart=8")
+    assert recorded.verdicts == {TEST: "incomplete"}
+
+
+def test_a_worker_that_dies_in_an_update_leaves_the_old_baseline(recorded: Suite) -> None:
+    (baseline,) = recorded.path.glob("__baselines__/*/*.json")
+    before = baseline.read_bytes()
+    recorded.write(dying("True"))
+    result = recorded.run("-n2", "--mlregress-update")
+    assert recorded.verdicts[TEST] != "recorded"
+    assert result.ret == 1
+    assert baseline.read_bytes() == before
+
+
+def test_other_tests_keep_their_verdicts(recorded: Suite) -> None:
+    recorded.write(TRAINING, "test_other.py")
+    recorded.record("test_other.py")
+    recorded.write(dying("True"))
+    recorded.run("-n2")
+    assert recorded.verdicts["test_other.py::test_training"] == "identical"
+
+
+HANGING = TRAINING.replace(
+    "accuracy = ", "if mlregress.seed == 1: import time; time.sleep(60)\n        accuracy = "
+)
+
+
+def test_a_seed_that_times_out_is_a_failed_seed(recorded: Suite, workers: str) -> None:
+    recorded.configure("timeout")
+    recorded.write(HANGING)
+    result = recorded.run(
+        workers, "--timeout=2", "--timeout-method=signal", "--maxprocesses=1", LOSS="0.0001",
+        apart=True,
+    )  # fmt: skip
+    assert recorded.verdicts == {TEST: "diverged"}
+    result.stdout.fnmatch_lines(
+        [f"FAILED {TEST}[[]seed1] - Failed: Timeout (>2.0s) from pytest-timeout."]
+    )
+    assert result.ret == 1
+
+
+def test_a_seed_that_times_out_with_its_process_leaves_no_verdict(recorded: Suite) -> None:
+    recorded.configure("timeout")
+    recorded.write(HANGING)
+    result = recorded.run("-n2", "--timeout=2", "--timeout-method=thread")
+    assert recorded.verdicts == {TEST: "incomplete"}
+    assert result.ret == 1
+
+
+@pytest.mark.parametrize("loss", ["0", "0.05"])
+def test_reruns_of_seeds_are_ignored_and_named(recorded: Suite, workers: str, loss: str) -> None:
+    recorded.configure("rerunfailures")
+    recorded.write(
+        TRAINING.replace(
+            "accuracy = ",
+            "if mlregress.seed == 1 and not os.path.exists('tried'):\n"
+            "            open('tried', 'w').close(); assert False, 'flaky'\n        accuracy = ",
+        )
+    )
+    result = recorded.run(workers, "--reruns=2", "--mlregress-stop=never", LOSS=loss)
+    assert recorded.verdicts == {TEST: "identical" if loss == "0" else "regression"}
+    result.stdout.fnmatch_lines(
+        ["note: failed attempts that pytest-rerunfailures made again: 1; only the last attempt "
+    "counts, "
+         "and a seed that fails and*"]
+    )  # fmt: skip
+    assert " 1 rerun" in result.stdout.lines[-1]
+    assert result.ret == (0 if loss == "0" else 1)
+
+
+def test_a_red_verdict_is_not_run_again(recorded: Suite) -> None:
+    recorded.configure("rerunfailures")
+    result = recorded.run("--reruns=2", LOSS="0.05")
+    assert recorded.verdicts == {TEST: "regression"}
+    assert "rerun" not in result.stdout.lines[-1]

@@ -1,0 +1,241 @@
+"""Every generator starts from the seed, whoever reseeds, imports or draws before."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import Suite
+
+RECORD = """
+    import json, random
+    import pytest
+
+    def draw(name, mlregress, numbers):
+        with open(f"{name}{mlregress.seed}.txt", "w") as file:
+            json.dump([float(number) for number in numbers], file)
+"""
+
+
+def drawn(folder: Path, name: str, seeds: int = 3) -> list[list[float]]:
+    """What the seeds of a test have drawn; the files are removed."""
+    files = [folder / f"{name}{seed}.txt" for seed in range(seeds)]
+    numbers = [json.loads(file.read_text()) for file in files]
+    for file in files:
+        file.unlink()
+    return numbers
+
+
+def test_python_and_numpy_start_from_the_seed(suite: Suite, workers: str) -> None:
+    import random
+
+    import numpy as np
+
+    suite.write(
+        RECORD
+        + """
+    import numpy
+
+    @pytest.mark.seeds(3)
+    def test_it(mlregress):
+        draw("it", mlregress, [random.random(), numpy.random.rand()])
+    """
+    )
+    suite.run(workers)
+    expected = [
+        [random.Random(seed).random(), np.random.RandomState(seed).rand()] for seed in range(3)
+    ]
+    assert drawn(suite.path, "it") == expected
+
+
+def test_torch_starts_from_the_seed(suite: Suite, workers: str) -> None:
+    import torch
+
+    suite.write(
+        RECORD
+        + """
+    import torch
+
+    @pytest.mark.seeds(3)
+    def test_it(mlregress):
+        draw("it", mlregress, [torch.rand(())])
+
+    @pytest.mark.seeds(3)
+    def test_layer(mlregress):
+        draw("layer", mlregress, torch.nn.Linear(2, 2).weight.flatten().tolist())
+    """
+    )
+    suite.run(workers, apart=True)
+    generators = [torch.Generator().manual_seed(seed) for seed in range(3)]
+    assert drawn(suite.path, "it") == [[torch.rand((), generator=g).item()] for g in generators]
+    layers = drawn(suite.path, "layer")
+    assert len({tuple(layer) for layer in layers}) == 3
+
+
+def test_what_only_the_test_imports_is_seeded_too(suite: Suite) -> None:
+    source = """
+    @pytest.mark.seeds([7])
+    def test_it(mlregress):
+        import numpy, torch
+        draw("it", mlregress, [numpy.random.rand(), torch.rand(())])
+    """
+    suite.write(RECORD + source)
+    suite.run(apart=True)
+    late = json.loads((suite.path / "it7.txt").read_text())
+    suite.write(RECORD + "    import numpy, torch\n" + source)
+    suite.run(apart=True)
+    assert json.loads((suite.path / "it7.txt").read_text()) == late
+
+
+FIXTURES = """
+    @pytest.fixture
+    def own(): return random.random()
+
+    @pytest.fixture
+    def built_on(own): return random.random()
+
+    @pytest.fixture(scope="module")
+    def shared(): return random.random()
+
+    @pytest.fixture(scope="session", autouse=True)
+    def everywhere(): return random.random()
+
+    @pytest.mark.seeds(3)
+    def test_it(built_on, own, shared, mlregress):
+        draw("it", mlregress, [own, built_on, shared, random.random()])
+
+    def test_plain(shared): random.random()
+"""
+
+
+def test_a_shared_fixture_is_the_same_whoever_asks_first_and_leaves_no_trace(suite: Suite) -> None:
+    suite.write(
+        RECORD
+        + """
+    @pytest.fixture(scope="module")
+    def shared(): return random.random()
+
+    def test_plain(request):
+        random.seed(8)
+        request.getfixturevalue("shared")
+        assert random.random() == random.Random(8).random()
+
+    @pytest.mark.seeds(2)
+    def test_it(request, mlregress):
+        shared = request.getfixturevalue("shared")
+        draw("it", mlregress, [shared, random.random()])
+    """
+    )
+    assert suite.run().ret == 0
+    after_a_plain_test = drawn(suite.path, "it", seeds=2)
+    suite.run("-k", "test_it")
+    assert drawn(suite.path, "it", seeds=2) == after_a_plain_test
+    for seed in (1, 0):  # each asks first
+        suite.run("-k", f"seed{seed}")
+    assert drawn(suite.path, "it", seeds=2) == after_a_plain_test
+
+
+def test_fixtures_draw_the_same_numbers_for_any_number_of_workers(suite: Suite) -> None:
+    suite.write(RECORD + FIXTURES)
+    suite.run("-n0")
+    alone = drawn(suite.path, "it")
+    suite.run("-n2")
+    assert drawn(suite.path, "it") == alone
+    own, built_on, shared, called = zip(*alone, strict=True)
+    assert len(set(own)) == len(set(built_on)) == len(set(called)) == 3
+    assert len(set(shared)) == 1
+
+
+def test_pytest_randomly_changes_no_number(suite: Suite, workers: str) -> None:
+    suite.write(RECORD + "    import numpy\n" + FIXTURES)
+    suite.run()
+    without = drawn(suite.path, "it")
+    suite.configure("randomly")
+    for seed in ("1", "2"):
+        suite.run(workers, "-p", "randomly", f"--randomly-seed={seed}")
+        assert drawn(suite.path, "it") == without
+
+
+def test_a_fixture_that_reseeds_changes_no_number_of_the_test(suite: Suite) -> None:
+    suite.write(
+        RECORD
+        + """
+    @pytest.fixture(autouse=True)
+    def reseed(): random.seed()
+
+    @pytest.mark.seeds(3)
+    def test_it(mlregress): draw("it", mlregress, [random.random()])
+    """
+    )
+    suite.run()
+    first = drawn(suite.path, "it")
+    suite.run()
+    assert drawn(suite.path, "it") == first
+
+
+def test_other_libraries_join_through_the_entry_point_group(suite: Suite, workers: str) -> None:
+    suite.write("calls = []\ndef seed(number): calls.append(number)\n", "otherlib.py")
+    folder = suite.path / "otherlib-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: otherlib\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text("[pytest_mlregress.seeders]\nother = otherlib:seed\n")
+    suite.write(
+        """
+        import otherlib
+        import pytest
+        @pytest.mark.seeds([5, 6])
+        def test_it(mlregress): assert otherlib.calls[-1] == mlregress.seed
+        """
+    )
+    result = suite.run(workers, apart=True, PYTHONPATH=str(suite.path))
+    assert " 1 passed, 2 seeds in " in result.stdout.lines[-1]
+
+
+def test_a_seeder_that_fails_is_named(suite: Suite) -> None:
+    suite.write("def seed(number): raise OSError('no device')\n", "otherlib.py")
+    folder = suite.path / "otherlib-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: otherlib\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text("[pytest_mlregress.seeders]\nother = otherlib:seed\n")
+    suite.write("import pytest\n@pytest.mark.seeds(1)\ndef test_it(mlregress): pass\n")
+    result = suite.run(apart=True, PYTHONPATH=str(suite.path))
+    result.stdout.fnmatch_lines(
+        ["*SeederError: entry point 'other' of group 'pytest_mlregress.seeders' failed with "
+    "seed 0: "
+         "OSError: no device"]
+    )  # fmt: skip
+
+
+def test_property_tests_with_torch_stay_reproducible(suite: Suite) -> None:
+    suite.configure("hypothesispytest")
+    suite.write(
+        RECORD
+        + """
+    import torch
+    from hypothesis import HealthCheck, given, settings, strategies
+
+    @pytest.mark.seeds(2)
+    @given(strategies.integers())
+    @settings(max_examples=5, database=None,
+              suppress_health_check=[HealthCheck.function_scoped_fixture])
+    def test_it(mlregress, number):
+        with open("numbers.txt", "a") as file:
+            print(torch.rand(()).item(), file=file)
+    """
+    )
+    result = suite.run(apart=True)
+    assert " 1 passed, 2 seeds in " in result.stdout.lines[-1], result.stdout.str()
+    numbers = (suite.path / "numbers.txt").read_text().split()
+    assert len(set(numbers)) == 1  # Hypothesis starts every example from the same state
+
+
+@pytest.mark.parametrize("module", ["random", "numpy.random", "torch"])
+def test_a_plain_tests_numbers_are_its_own_business(suite: Suite, module: str) -> None:
+    suite.write(
+        f"""
+        import {module}
+        def test_plain(): assert {module}.__name__
+        """
+    )
+    assert suite.run(apart=module == "torch").ret == 0

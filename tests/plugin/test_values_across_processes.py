@@ -1,0 +1,90 @@
+"""Whatever a test records arrives as plain numbers and text, through any number of processes."""
+
+from __future__ import annotations
+
+from conftest import Suite
+
+TEST = "test_training.py::test_it"
+
+
+def test_numbers_of_any_kind_cross_processes(suite: Suite, workers: str) -> None:
+    suite.write(
+        """
+        import enum
+        from decimal import Decimal
+        from fractions import Fraction
+        import numpy
+        import pytest
+
+        class Optimizer(enum.StrEnum):
+            SGD = "sgd"
+
+        class Kind(str, enum.Enum):
+            ADAM = "adam"
+
+        class Depth(enum.IntEnum):
+            DEEP = 8
+
+        class Metric:
+            higher_is_better = False
+            def compute(self): return numpy.float32(0.5)
+
+        @pytest.mark.seeds(1)
+        def test_it(mlregress):
+            mlregress.record(numpy.str_("a"), numpy.float64(0.5), higher_is_better=True,
+                             margin=numpy.float64(0.1), resolution=numpy.float32(0.25))
+            mlregress.record("b", numpy.array([0.5]), higher_is_better=True, version=Depth.DEEP)
+            mlregress.record("c", Decimal("0.5"), higher_is_better=True, margin=numpy.str_("1sd"))
+            mlregress.record("d", Fraction(1, 2), higher_is_better=True)
+            mlregress.record("e", Metric())
+            mlregress.record("f", True, higher_is_better=numpy.bool_(True).item())
+            mlregress.log(numpy.int64(1), loss=numpy.float32(2))
+            mlregress.log_params({
+                "lr": numpy.float64(0.5), "depth": Depth.DEEP, "optimizer": Optimizer.SGD,
+                "kind": Kind.ADAM, "text": numpy.str_("x"), "none": None, "flag": True,
+                "layers": [1, 2], "array": numpy.int64(3), numpy.str_("name"): "y",
+            })
+        """
+    )
+    suite.run(workers, "--mlregress-missing=warn")
+    (seed,) = suite.tests[TEST]["seeds"]
+    assert seed["metrics"] == {"a": 0.5, "b": 0.5, "c": 0.5, "d": 0.5, "e": 0.5, "f": 1.0}
+    assert seed["params"] == {
+        "lr": 0.5, "depth": 8, "optimizer": "sgd", "kind": "adam", "text": "x", "none": None,
+        "flag": True, "layers": "[1, 2]", "array": 3, "name": "y",
+    }  # fmt: skip
+
+
+def test_numbers_that_are_none_cross_processes(suite: Suite, workers: str) -> None:
+    suite.write(
+        """
+        import pytest
+        @pytest.mark.seeds(1)
+        def test_it(mlregress):
+            for name in ("nan", "inf", "-inf"):
+                mlregress.record(name, float(name), higher_is_better=True)
+        """
+    )
+    suite.run(workers, "--mlregress-missing=warn")
+    (seed,) = suite.tests[TEST]["seeds"]
+    assert seed["metrics"] == {"nan": "nan", "inf": "inf", "-inf": "-inf"}
+
+
+def test_text_of_any_kind_crosses_processes(suite: Suite, workers: str) -> None:
+    suite.write(
+        r"""
+        import pytest
+        @pytest.mark.seeds(2)
+        @pytest.mark.parametrize("word", ["\u4e2d\u6587", "a b", "tab\t", "\U0001f600"])
+        def test_it(mlregress, word):
+            mlregress.log_params({"word": word, "odd": "\udcff"})
+            assert mlregress.seed == 0, word
+        """
+    )
+    result = suite.run(workers, apart=True)
+    assert result.ret == 1
+    assert set(suite.verdicts.values()) == {"diverged"}
+    assert len(suite.verdicts) == 4
+    params = [test["seeds"][0]["params"] for test in suite.tests.values()]
+    assert {entry["word"] for entry in params} == {"\u4e2d\u6587", "a b", "tab\t", "\U0001f600"}
+    assert {entry["odd"] for entry in params} == {"\\udcff"}

@@ -1,0 +1,149 @@
+"""What the package promises before a line of it runs: its layers, its weight, its metadata."""
+
+import ast
+import importlib
+import os
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+
+import pytest_mlregress
+
+REPOSITORY = Path(__file__).parents[1]
+PACKAGE = Path(pytest_mlregress.__file__).parent
+CORE = ("statistics", "baselines", "bughunt")
+HEAVY = ("numpy", "scipy", "torch", "rich")
+
+
+def modules(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.py"))
+
+
+def imported_names(file: Path) -> Iterator[str]:
+    """Every module that a file imports, at its top or in a function, relative ones made absolute.
+
+    `from package import name` yields `package.name`, since `name` may be a module.
+    """
+    parents = ["pytest_mlregress", *file.relative_to(PACKAGE).parts[:-1]]
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = parents[: len(parents) - node.level + 1] if node.level else []
+            module = ".".join([*base, *filter(None, [node.module])])
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def within(name: str, *packages: str) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+@pytest.mark.parametrize("room", CORE)
+def test_the_core_imports_nothing_of_the_shell(room: str) -> None:
+    strangers = {
+        f"{file.relative_to(PACKAGE)} imports {name}"
+        for file in modules(PACKAGE / room)
+        for name in imported_names(file)
+        if within(name, "pytest_mlregress")
+        and not within(name, f"pytest_mlregress.{room}", "pytest_mlregress.__version__")
+    }
+    assert strangers == set()
+
+
+@pytest.mark.parametrize("room", CORE)
+def test_the_core_knows_nothing_of_pytest(room: str) -> None:
+    acquaintances = {
+        f"{file.relative_to(PACKAGE)} imports {name}"
+        for file in modules(PACKAGE / room)
+        if file != PACKAGE / "bughunt" / "fixtures.py"
+        for name in imported_names(file)
+        if within(name, "pytest", "_pytest", "xdist")
+    }
+    assert acquaintances == set()
+
+
+def test_torch_stays_in_the_rooms_that_train() -> None:
+    guests = {
+        file.relative_to(PACKAGE).as_posix()
+        for file in modules(PACKAGE)
+        if any(within(name, "torch") for name in imported_names(file))
+    }
+    assert {file for file in guests if not file.startswith(("bughunt/", "running/"))} <= {
+        "strategies.py",
+        "properties.py",
+    }
+
+
+def test_nothing_reads_or_writes_pickles() -> None:
+    picklers = {
+        f"{file.relative_to(PACKAGE)} imports {name}"
+        for file in modules(PACKAGE)
+        for name in imported_names(file)
+        if within(name, "pickle", "cloudpickle", "dill", "shelve", "marshal")
+    }
+    assert picklers == set()
+
+
+def test_an_unused_plugin_imports_nothing_heavy(tmp_path: Path) -> None:
+    (tmp_path / "test_plain.py").write_text("def test_plain():\n    pass\n")
+    program = f"""
+import sys, pytest
+status = pytest.main(["-q", "-p", "pytest_mlregress.plugin", "test_plain.py"])
+heavy = [name for name in {HEAVY} if name in sys.modules]
+print(f"status={{int(status)}} plugin={{'pytest_mlregress.plugin' in sys.modules}} heavy={{heavy}}")
+"""
+    printed = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert printed.splitlines()[-1] == "status=0 plugin=True heavy=[]"
+
+
+@pytest.mark.parametrize(
+    "name", ["pytest_mlregress", "pytest_mlregress.statistics", "pytest_mlregress.bughunt"]
+)
+def test_every_public_name_resolves(name: str) -> None:
+    if name.endswith("bughunt"):
+        pytest.importorskip("torch")
+    module = importlib.import_module(name)
+    assert [public for public in module.__all__ if not hasattr(module, public)] == []
+
+
+def test_pytest_finds_the_plugin_by_its_entry_point() -> None:
+    (entry_point,) = distribution("pytest-mlregress").entry_points.select(group="pytest11")
+    assert (entry_point.name, entry_point.value) == ("mlregress", "pytest_mlregress.plugin")
+    assert entry_point.load() is importlib.import_module("pytest_mlregress.plugin")
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    changelog = (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert pytest_mlregress.__version__ == project["version"]
+    assert distribution("pytest-mlregress").version == project["version"]
+    assert f"\n## {project['version']}" in changelog
+
+
+@pytest.mark.slow
+def test_the_wheel_is_typed_and_holds_the_package_alone(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir"]
+    subprocess.run([*command, str(tmp_path), str(REPOSITORY)], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "pytest_mlregress/py.typed" in names
+    assert {
+        f"pytest_mlregress/{file.relative_to(PACKAGE).as_posix()}" for file in modules(PACKAGE)
+    } <= set(names)
+    assert {name.split("/")[0] for name in names} == {
+        "pytest_mlregress",
+        f"pytest_mlregress-{pytest_mlregress.__version__}.dist-info",
+    }
