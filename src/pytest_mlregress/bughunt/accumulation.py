@@ -1,0 +1,110 @@
+"""Gradients of micro-batches: what the optimizer gets against the gradient of the whole batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from pytest_mlregress.bughunt import nests
+from pytest_mlregress.bughunt.case import Case, StepTrace
+from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.nests import Nest
+from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.step_log import Applied, Backward
+
+
+@check("missing-zero-grad", "loss-sum-vs-mean", cost="replay", needs=("train_step",))
+def accumulated_gradient(case: Case) -> Iterator[Finding]:
+    """One step after k backward passes must apply the mean gradient: neither k times it nor
+    that of the last micro-batch alone.
+
+    Applies to steps whose gradient is, up to a factor, one of the two: everything else (SAM,
+    adversarial training, several losses) cannot be told.
+    """
+    trace = case.step_trace
+    applied, backwards = _only_step(trace)
+    count = len(backwards)
+    whole = _gradient(case, case.subject.fresh_batch)
+    ratio, cosine = _compare(applied, whole)
+    if cosine > 0.9999 and abs(ratio / count - 1) < 0.01:
+        yield Finding(
+            check="loss-sum-vs-mean",
+            severity="error",
+            message=f"the gradients of {count} micro-batches are added, not averaged",
+            location=backwards[0].location,
+            evidence=f"the applied gradient is {ratio:.3f} times that of the whole batch",
+            fix=f"divide the loss by {count} before backward()",
+        )
+    if cosine > 0.9999:
+        return
+    last = _gradient(case, lambda: _last_part(case.subject.fresh_batch(), count))
+    ratio, cosine = _compare(applied, last)
+    if cosine > 0.9999 and (abs(ratio - 1) < 0.01 or abs(ratio * count - 1) < 0.01):
+        yield Finding(
+            check="missing-zero-grad",
+            severity="error",
+            message=f"zero_grad() between {count} micro-batches: only the last one is learned from",
+            location=_zeroing_between(trace, backwards),
+            evidence=f"cosine of the applied gradient with the last micro-batch's: {cosine:.6f}",
+            fix="call zero_grad() once, before the first micro-batch",
+        )
+
+
+def _only_step(trace: StepTrace) -> tuple[Applied, list[Backward]]:
+    """The first call's one optimizer step and the backward passes before it, at least two."""
+    applied = [a for a in trace.log.applied if a.phase == "step 0"]
+    backwards = [b for b in trace.log.backwards if b.phase == "step 0" and not b.by_grad]
+    if len(applied) != 1 or len(backwards) < 2:
+        raise CannotTell("train_step does not make several backward passes for one step")
+    if any(b.order > applied[0].order for b in backwards) or len(trace.optimizers) != 1:
+        raise CannotTell("train_step does more than accumulate gradients")
+    if len({b.location for b in backwards}) != 1:
+        raise CannotTell("the backward passes are those of different losses")
+    return applied[0], backwards
+
+
+def _gradient(case: Case, batch_of: object) -> dict[str, torch.Tensor | None]:
+    assert callable(batch_of)
+    with case.world() as world:
+        try:
+            world.loss(batch_of()).backward()  # type: ignore[no-untyped-call]
+        except BughuntError as error:
+            raise CannotTell("loss_fn does not run on a part of the batch") from error
+        return {
+            n: None if p.grad is None else p.grad.detach().clone()
+            for n, p in world.model.named_parameters()
+        }
+
+
+def _last_part(batch: Nest, count: int) -> Nest:
+    """The last of `count` parts of the rows."""
+    sizes = {t.shape[0] for t in nests.tensors(batch) if t.dim() > 0}
+    if len(sizes) != 1:
+        raise CannotTell("the tensors of the batch have no common first axis")
+    return nests.map_tensors(lambda t: t.chunk(count)[-1] if t.dim() else t, batch)
+
+
+def _compare(applied: Applied, gradients: dict[str, torch.Tensor | None]) -> tuple[float, float]:
+    """(ratio of norms, cosine) of the applied gradient and another one."""
+    pairs = [
+        (given.double().flatten(), other.double().flatten())
+        for name, given in applied.gradients.items()
+        if given is not None and (other := gradients.get(name)) is not None
+    ]
+    if not pairs:
+        raise CannotTell("no gradient to compare")
+    one, two = (torch.cat(part) for part in zip(*pairs, strict=True))
+    if not bool(one.any()) or not bool(two.any()):
+        raise CannotTell("a gradient is zero")
+    return float(one.norm() / two.norm()), float(one @ two / one.norm() / two.norm())
+
+
+def _zeroing_between(trace: StepTrace, backwards: list[Backward]) -> str | None:
+    between = [
+        e.location
+        for e in trace.recorder.of_kind("zero_grad", "step 0")
+        if backwards[0].order < e.order < backwards[-1].order
+    ]
+    return between[0] if between else backwards[-1].location

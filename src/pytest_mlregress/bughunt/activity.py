@@ -1,0 +1,24 @@
+"""Which rectifiers ever let something through."""
+
+from __future__ import annotations
+
+import torch
+
+from pytest_mlregress.bughunt.recorder import Call
+
+_RECTIFIERS = frozenset(("relu", "relu_", "relu6"))
+
+
+class Activity:
+    """Listens to outputs; `active` and `runs` are keyed by module and ``file:line``."""
+
+    def __init__(self) -> None:
+        self.active: dict[tuple[str | None, str | None], bool] = {}
+        self.runs: dict[tuple[str | None, str | None], int] = {}
+
+    def __call__(self, call: Call, output: object) -> None:
+        if call.name not in _RECTIFIERS or not isinstance(output, torch.Tensor):
+            return
+        key = call.module, call.location
+        self.active[key] = self.active.get(key, False) or bool(output.any())
+        self.runs[key] = self.runs.get(key, 0) + 1

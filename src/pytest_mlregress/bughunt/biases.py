@@ -1,0 +1,167 @@
+"""Biases that batch norm takes away again, and outputs that lack one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from pytest_mlregress.bughunt.case import Case, LossTrace
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.losses import LossCall, handmade_difference, loss_calls
+from pytest_mlregress.bughunt.provenance import SHAPE, inputs
+from pytest_mlregress.bughunt.recorder import Call
+from pytest_mlregress.bughunt.registry import check
+
+_CONVOLUTIONS = frozenset(f"conv{kind}{n}d" for kind in ("", "_transpose") for n in (1, 2, 3))
+_PRODUCTS = _CONVOLUTIONS | {"linear", "matmul", "mm", "__matmul__", "addmm"}
+
+
+@check("bias-before-batchnorm")
+def bias_before_batchnorm(case: Case) -> Iterator[Finding]:
+    """A bias whose sum is subtracted again by the batch statistics right behind it.
+
+    Two witnesses: the recorded chain convolution/linear → (reshaping) → batch norm that uses
+    batch statistics, and a gradient of the bias that is zero up to rounding. An error when asked
+    for by name, a warning in a general hunt: the bias wastes parameters, it breaks nothing.
+    """
+    trace = case.loss_trace
+    names = {id(p): name for name, p in trace.world.model.named_parameters()}
+    for call in trace.calls:
+        if call.name != "batch_norm" or not _uses_batch_statistics(call):
+            continue
+        source = trace.provenance.source(inputs(call)[0], call, SHAPE)
+        if source is None or source.name not in _CONVOLUTIONS | {"linear"}:
+            continue
+        bias = source.argument(2, "bias")
+        if not isinstance(bias, nn.Parameter) or id(bias) not in names or not bias.requires_grad:
+            continue
+        if len(trace.provenance.readers(bias)) != 1 or not _is_cancelled(
+            trace, names[id(bias)], source
+        ):
+            continue
+        name = names[id(bias)]
+        yield Finding(
+            check="bias-before-batchnorm",
+            severity="error" if "bias-before-batchnorm" in case.asked else "warning",
+            message="the bias is removed again by the batch norm that follows",
+            module=name,
+            location=trace.world.declared_at(name) or source.location,
+            evidence=f"largest gradient of the bias {_largest(trace.gradients[name]):.2g}, of what "
+            f"it is added to {_largest(trace.output_gradients.get(source.order)):.2g}",
+            fix="construct the layer with bias=False",
+        )
+
+
+def _uses_batch_statistics(call: Call) -> bool:
+    training = call.argument(5, "training", False)
+    return bool(training) or call.argument(1, "running_mean") is None
+
+
+def _is_cancelled(trace: LossTrace, bias: str, source: Call) -> bool:
+    """Whether the bias's gradient is rounding noise: tiny against what its terms add up to."""
+    gradient, incoming = trace.gradients[bias], trace.output_gradients.get(source.order)
+    if gradient is None or incoming is None:
+        return False
+    return _largest(gradient) <= 1e-4 * float(incoming.abs().sum()) / gradient.numel() + 1e-12
+
+
+def _largest(gradient: torch.Tensor | None) -> float:
+    return 0.0 if gradient is None else float(gradient.abs().max())
+
+
+@check("missing-output-bias")
+def missing_output_bias(case: Case) -> Iterator[Finding]:
+    """The predictions are a product with a weight and nothing is added to them.
+
+    Left alone: heads that share their weight with another layer, heads over a vocabulary that is
+    also embedded (language models), weights or features that are normalised (cosine heads), and
+    targets that are centred at zero, for which a bias has nothing to do. An error only if the
+    targets are far from what can be expressed without one.
+    """
+    byhand = handmade_difference(case)
+    for loss in loss_calls(case) if byhand is None else [byhand]:
+        if loss.expects == "probabilities" and loss.name != "nll_loss":
+            continue
+        source = _product(loss)
+        if source is None or _target_is_made_by_model(loss):
+            continue
+        weight = _bare_weight(case, loss, source)
+        if weight is None or _is_language_head(case, loss, weight):
+            continue
+        shift = _offset(loss)
+        if shift is None:
+            continue
+        certain, evidence = shift
+        yield Finding(
+            check="missing-output-bias",
+            severity="error" if certain else "warning",
+            message="the output layer has no bias: it cannot express a constant prediction",
+            module=source.module,
+            location=_declared_at(case, weight) or source.location,
+            evidence=evidence,
+            fix="give the last layer a bias",
+        )
+
+
+def _product(loss: LossCall) -> Call | None:
+    if not loss.input.requires_grad:
+        return None
+    looked_through = SHAPE | {"log_softmax", "sigmoid", "softmax"}
+    source = loss.provenance.source(loss.input, loss.call, looked_through)
+    return source if source is not None and source.name in _PRODUCTS else None
+
+
+def _target_is_made_by_model(loss: LossCall) -> bool:
+    return loss.target.requires_grad
+
+
+def _bare_weight(case: Case, loss: LossCall, source: Call) -> nn.Parameter | None:
+    """The weight of a product without bias, if it is a parameter that only this call reads."""
+    if source.name == "addmm" or isinstance(source.argument(2, "bias"), torch.Tensor):
+        return None
+    weights = [loss.provenance.origin(t, source) for t in inputs(source)]
+    found = [w for w in weights if isinstance(w, nn.Parameter) and w.dim() >= 2]
+    if len(found) != 1 or len(weights) != 2:
+        return None
+    readers = {call.location for call in loss.provenance.readers(found[0])}
+    features = next(w for w in weights if w is not found[0])
+    maker = loss.provenance.producer(features, source)
+    normalised = maker is not None and maker.name in ("normalize", "div", "__truediv__")
+    return None if len(readers) > 1 or normalised else found[0]
+
+
+def _is_language_head(case: Case, loss: LossCall, weight: nn.Parameter) -> bool:
+    """Whether some embedding table has as many rows as there are classes."""
+    classes = loss.input.shape[loss.class_axis] if loss.input.dim() else 0
+    tables = [
+        call.argument(1, "weight") for call in case.loss_trace.calls if call.name == "embedding"
+    ]
+    return any(isinstance(t, torch.Tensor) and t.shape[0] == classes for t in tables)
+
+
+def _offset(loss: LossCall) -> tuple[bool, str] | None:
+    """(whether a bias is surely needed, the numbers); None if there is nothing for it to do."""
+    target = loss.target.detach()
+    if loss.expects == "values":
+        if target.numel() < 2:
+            return None
+        mean, std = float(target.double().mean()), float(target.double().std())
+        if abs(mean) <= 0.5 * std:
+            return None
+        return abs(mean) > 3 * std, f"targets have mean {mean:.3g} and standard deviation {std:.3g}"
+    if loss.expects == "binary-logits":
+        rate = float(target.double().mean())
+        rare = min(rate, 1 - rate) < 0.1
+        return rare, f"{rate:.0%} of the targets are positive"
+    classes = loss.input.shape[loss.class_axis]
+    return False, f"{classes} classes, weight only"
+
+
+def _declared_at(case: Case, weight: nn.Parameter) -> str | None:
+    world = case.loss_trace.world
+    for name, parameter in world.model.named_parameters():
+        if parameter is weight:
+            return world.declared_at(name)
+    return None

@@ -1,0 +1,294 @@
+"""Losses and metrics that compare every prediction with every target by accident."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from pytest_mlregress.bughunt import nests, resizing
+from pytest_mlregress.bughunt.case import Case
+from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.nests import Nest
+from pytest_mlregress.bughunt.provenance import Provenance, inputs
+from pytest_mlregress.bughunt.recorder import Call, Recorder
+from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.replays import (
+    Replay,
+    other_sizes,
+    reached,
+    replay,
+    resized,
+)
+from pytest_mlregress.bughunt.world import call as run
+
+_ARITHMETIC = "sub subtract rsub mul multiply div divide true_divide mse_loss l1_loss huber_loss"
+_MORE = "smooth_l1_loss gaussian_nll_loss poisson_nll_loss logaddexp xlogy pow dist"
+_COMPARISONS = "eq ne lt le gt ge equal isclose logical_and logical_or logical_xor and or xor"
+DIFFERENCES = frozenset(f"{_ARITHMETIC} {_MORE}".split())
+COMPARISONS = DIFFERENCES | frozenset(_COMPARISONS.split())
+_UNARY = "sigmoid tanh relu gelu exp log softplus abs neg square sqrt clamp round float double to"
+_ELEMENTWISE = frozenset(f"{_UNARY} type contiguous clone detach mul add sub div".split())
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """An elementwise call whose operands were both expanded along a batch axis of the other.
+
+    Attributes:
+        call: the call.
+        prediction: the operand that depends on the model.
+        target: the operand that is data alone.
+        position: of the target among the call's tensors.
+        axis: of the target, along which its examples lie.
+    """
+
+    call: Call
+    prediction: torch.Tensor
+    target: torch.Tensor
+    position: int
+    axis: int
+
+
+@check("broadcast-loss", cost="replay")
+def broadcast_loss(case: Case) -> Iterator[Finding]:
+    """A loss subtracts (N,) from (N, 1): an N x N table in which each target meets each prediction.
+
+    Two witnesses. Shapes, with a number of examples that is no other size: one batch axis became
+    two. The loss: the targets of this call can be dealt out anew and it stays as it is, so it
+    cannot teach which prediction belongs to which target. Pairwise distances have two operands
+    from the model (or none) and critics of mutual information are not invariant: both pass.
+    """
+    base, counts = _base(case)
+    for count in counts:
+        for crossing in crossings(base.calls, base.from_model, base.from_data, count, "loss"):
+            mode = _Dealt(crossing, _number(base.calls, crossing), count)
+            other = float(replay(case, nests.fresh(base.batch), mode=mode).loss.detach())
+            loss = float(base.loss.detach())
+            if mode.dealt and _equal(loss, other):
+                yield _finding("broadcast-loss", crossing, base.provenance, "loss", loss)
+
+
+def _base(case: Case) -> tuple[Replay, list[int]]:
+    """A replay and the sizes of its batch axes: of its flat tensors, where it has no examples."""
+    try:
+        run, examples = resized(case)
+    except CannotTell:
+        run = replay(case, case.subject.fresh_batch())
+        return run, _flat_sizes(run.batch)
+    return run, [examples.count]
+
+
+@check("broadcast-metric", cost="replay", needs=("evaluate",))
+def broadcast_metric(case: Case) -> Iterator[Finding]:
+    """The same in ``evaluate``, where comparisons count too: ``(guess[:, None] == target).mean()``.
+
+    Here the metric stays as it is when the targets of the call are dealt out anew.
+    """
+    batches, counts = _validation(case)
+    copies = nests.fresh(batches)
+    value, calls, parameters = _evaluate(case, batches)  # the very tensors, to know them again
+    from_model = reached(calls, parameters)
+    from_data = reached(calls, nests.tensors(batches))
+    provenance = Provenance(calls)
+    for count in counts:
+        found = crossings(calls, from_model, from_data, count, "metric")
+        for crossing in {c.call.location: c for c in found}.values():
+            mode = _Dealt(crossing, None, count)
+            other, _, _ = _evaluate(case, nests.fresh(copies), mode)
+            if mode.dealt and _equal(value, other):
+                yield _finding("broadcast-metric", crossing, provenance, "metric", value)
+
+
+def crossings(
+    calls: list[Call], from_model: set[int], from_data: set[int], count: int, kind: str
+) -> Iterator[Crossing]:
+    """The calls in which a prediction and a target were expanded against each other."""
+    names = DIFFERENCES if kind == "loss" else COMPARISONS
+    for call in calls:
+        if call.name.strip("_") not in names or not isinstance(call.output, torch.Tensor):
+            continue
+        given = inputs(call)[:2]
+        if len(given) != 2:
+            continue
+        for position in (1, 0):
+            target, prediction = given[position], given[1 - position]
+            if id(target) in from_model or id(target) not in from_data:
+                continue
+            axis = _crossed(prediction.shape, target.shape, count)
+            if id(prediction) not in from_model or axis is None:
+                continue
+            if not _deliberate(calls, call, from_model, count):
+                yield Crossing(call, prediction, target, position, axis)
+
+
+def _deliberate(calls: list[Call], suspect: Call, from_model: set[int], count: int) -> bool:
+    """Whether a line crosses batches on purpose: by axes written out on both sides.
+
+    Or because it does the same to two predictions, or to two batches of data, as a kernel does.
+    """
+    one, other = inputs(suspect)[:2]
+    if one.dim() == other.dim():
+        return True
+    for call in calls:
+        given = inputs(call)[:2]
+        if call.function is suspect.function and call.location == suspect.location:
+            alike = len(given) == 2 and len({id(t) in from_model for t in given}) == 1
+            if alike and _crossed(given[0].shape, given[1].shape, count) is not None:
+                return True
+    return False
+
+
+def _crossed(prediction: torch.Size, target: torch.Size, count: int) -> int | None:
+    """The target's batch axis, if it meets an axis of size 1 (or none) of the prediction's.
+
+    And the other way round: so the result has the batch axis twice.
+    """
+    width = max(len(prediction), len(target))
+    one = (1,) * (width - len(prediction)) + tuple(prediction)
+    other = (1,) * (width - len(target)) + tuple(target)
+    mine = [a for a in range(width) if one[a] == count and other[a] == 1]
+    theirs = [a for a in range(width) if other[a] == count and one[a] == 1]
+    if len(mine) != 1 or len(theirs) != 1:
+        return None
+    return theirs[0] - (width - len(target))
+
+
+class _Dealt(TorchFunctionMode):
+    """Deal out the targets of one call (all at its line, without a number) in another order."""
+
+    def __init__(self, crossing: Crossing, number: int | None, count: int) -> None:
+        super().__init__()
+        self.crossing = crossing
+        self.number = number
+        self.order = torch.arange(count).roll(1).flip(0)
+        self.seen = -1
+        self.dealt = 0
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        keywords = kwargs or {}
+        if func is self.crossing.call.function:
+            self.seen += 1
+            if self.number in (None, self.seen):
+                args, keywords = self._deal(args, keywords)
+        return func(*args, **keywords)
+
+    def _deal(
+        self, args: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        tensors = nests.tensors((args, keywords))[:2]
+        shapes = [self.crossing.target.shape, self.crossing.prediction.shape]
+        position = self.crossing.position
+        if [t.shape for t in (tensors[position:] + tensors[:position])] != shapes:
+            return args, keywords
+        self.dealt += 1
+        target = tensors[position]
+        dealt = target.index_select(self.crossing.axis, self.order)
+        swapped = nests.map_tensors(lambda t: dealt if t is target else t, (args, keywords))
+        return swapped[0], swapped[1]
+
+
+def _number(calls: list[Call], crossing: Crossing) -> int:
+    same = [call.order for call in calls if call.function is crossing.call.function]
+    return same.index(crossing.call.order)
+
+
+def _validation(case: Case) -> tuple[list[Nest], list[int]]:
+    """Two validation batches, resized like the batch in `_base`, and the sizes of batch axes."""
+    given = case.subject.validation_batches()
+    if not isinstance(given, list | tuple) or not given:
+        raise CannotTell("val_batches is no list of batches")
+    batches = nests.fresh(list(given[:2]))
+    try:
+        first = resizing.examples_of(batches[0])
+        count = resizing.candidates(first.count, other_sizes(case))[0]
+        return [resizing.examples_of(b).resized(b, count) for b in batches], [count]
+    except (CannotTell, IndexError):
+        return batches, _flat_sizes(batches[0])
+
+
+def _flat_sizes(batch: Nest) -> list[int]:
+    flat = [t.shape[0] for t in nests.tensors(batch) if t.dim() == 1 and len(t) > 2]
+    return list(dict.fromkeys(flat))
+
+
+def _evaluate(
+    case: Case, batches: list[Nest], mode: TorchFunctionMode | None = None
+) -> tuple[float, list[Call], list[torch.Tensor]]:
+    """What evaluate returns for some batches, with its calls and the model's parameters."""
+    recorder = Recorder(phase="evaluate")
+    evaluate = case.subject.evaluate
+    assert evaluate is not None
+    with case.world(recorder=recorder) as world:
+        try:
+            if mode is None:
+                value = call_evaluate(evaluate, world.model, batches)
+            else:
+                with mode:
+                    value = call_evaluate(evaluate, world.model, batches)
+        except BughuntError as error:
+            raise CannotTell(f"evaluate does not run on resized batches: {error}") from error
+        calls = [call for call in recorder.calls if call.phase == "evaluate"]
+        return value, calls, list(world.model.parameters())
+
+
+def call_evaluate(evaluate: Callable[..., Any], model: Any, batches: list[Nest]) -> float:
+    """Run evaluate and read the number that it returns."""
+    value = run("evaluate", evaluate, model, batches)
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise CannotTell(f"evaluate returned a {type(value).__name__}, not a number") from None
+
+
+def _equal(one: float, other: float) -> bool:
+    if math.isnan(one) or math.isnan(other):
+        return False
+    return abs(one - other) <= 1e-5 * max(abs(one), abs(other))
+
+
+def _finding(
+    slug: str, crossing: Crossing, provenance: Provenance, what: str, value: float
+) -> Finding:
+    shapes = tuple(crossing.prediction.shape), tuple(crossing.target.shape)
+    origin = _shaped_by(crossing, provenance)
+    output = crossing.call.output
+    size = "" if output is None or output.dim() < 2 else f" to {tuple(output.shape)}"
+    return Finding(
+        check=slug,
+        severity="error",
+        message=f"{crossing.call.name} broadcasts predictions of shape {shapes[0]} against "
+        f"targets of shape {shapes[1]}{size}: each prediction meets each target",
+        module=origin.module if origin is not None else crossing.call.module,
+        location=(origin or crossing.call).location,
+        evidence=f"at {crossing.call.location}; the {what} is {value:.6g} whichever target "
+        f"belongs to which prediction",
+        fix="give both the same shape: squeeze the predictions or unsqueeze the targets",
+    )
+
+
+def _shaped_by(crossing: Crossing, provenance: Provenance) -> Call | None:
+    """The call that took an axis from one operand or gave one to the other; None for data."""
+    shorter, longer = sorted((crossing.prediction, crossing.target), key=lambda t: t.dim())
+    squeezed = provenance.producer(shorter, crossing.call)
+    if squeezed is not None and any(t.dim() > shorter.dim() for t in inputs(squeezed)[:1]):
+        return squeezed
+    call = provenance.producer(longer, crossing.call)
+    while call is not None and call.name.strip("_") in _ELEMENTWISE:
+        behind = [t for t in inputs(call) if t.shape == longer.shape]
+        earlier = provenance.producer(behind[0], call) if behind else None
+        if earlier is None:
+            break
+        call = earlier
+    return call

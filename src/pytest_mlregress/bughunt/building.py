@@ -1,0 +1,92 @@
+"""Where in the user's code the parts of a model were made, assigned and given their values."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from pytest_mlregress.bughunt.locations import caller
+
+
+@dataclass
+class ConstructionLines:
+    """``file:line`` by ``id``.
+
+    Attributes:
+        made: where a module was constructed.
+        assigned: where a parameter or module became an attribute of a module, by the ids of the
+            module and the name.
+        written: where a parameter's values were last written in place (``nn.init``).
+    """
+
+    made: dict[int, str] = field(default_factory=dict)
+    assigned: dict[tuple[int, str], str] = field(default_factory=dict)
+    written: dict[int, str] = field(default_factory=dict)
+
+
+@contextlib.contextmanager
+def construction_lines() -> Iterator[ConstructionLines]:
+    """Collect the lines while the block builds a model."""
+    lines = ConstructionLines()
+    construct, assign = nn.Module.__init__, nn.Module.__setattr__
+
+    def constructing(self: nn.Module, *arguments: Any, **keywords: Any) -> None:
+        line = caller(_outside_of(self, sys._getframe(1)))
+        if line is not None:
+            lines.made[id(self)] = line
+        construct(self, *arguments, **keywords)
+
+    def assigning(self: nn.Module, name: str, value: Any) -> None:
+        if isinstance(value, nn.Parameter | nn.Module):
+            line = caller(sys._getframe(1))
+            if line is not None:
+                lines.assigned[id(self), name] = line
+        assign(self, name, value)
+
+    nn.Module.__init__ = constructing  # type: ignore[method-assign]
+    nn.Module.__setattr__ = assigning  # type: ignore[method-assign]
+    try:
+        with _Writes(lines.written):
+            yield lines
+    finally:
+        nn.Module.__init__ = construct  # type: ignore[method-assign]
+        nn.Module.__setattr__ = assign  # type: ignore[method-assign]
+
+
+class _Writes(TorchFunctionMode):
+    def __init__(self, lines: dict[int, str]) -> None:
+        super().__init__()
+        self.lines = lines
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        name = getattr(func, "__name__", "")
+        target = args[0] if args else (kwargs or {}).get("tensor")  # nn.init passes it by name
+        if isinstance(target, nn.Parameter) and name.endswith("_"):
+            line = caller(sys._getframe(1))
+            if line is not None:
+                self.lines[id(target)] = line
+        return func(*args, **(kwargs or {}))
+
+
+def _outside_of(module: nn.Module, frame: FrameType | None) -> FrameType | None:
+    """The frame that called the constructor, beyond the ``__init__`` methods of the module."""
+    while (
+        frame is not None
+        and frame.f_code.co_name == "__init__"
+        and frame.f_locals.get("self") is module
+    ):
+        frame = frame.f_back
+    return frame

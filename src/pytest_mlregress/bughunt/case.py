@@ -1,0 +1,271 @@
+"""The case under investigation: the subject, and what was recorded of it once for all checks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from pytest_mlregress.bughunt.activity import Activity
+from pytest_mlregress.bughunt.errors import CannotTell
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.preserve import RandomState
+from pytest_mlregress.bughunt.provenance import Provenance
+from pytest_mlregress.bughunt.recorder import Call, Recorder
+from pytest_mlregress.bughunt.step_log import StepLog
+from pytest_mlregress.bughunt.subject import Subject
+from pytest_mlregress.bughunt.textbook import with_textbook_step
+from pytest_mlregress.bughunt.world import World
+
+STEPS = 4
+MOST_STEPS = 8
+
+
+@dataclass(frozen=True)
+class LossTrace:
+    """One ``loss_fn(model, batch)`` and its backward pass, in a fresh world.
+
+    Attributes:
+        recorder: every call with its tensors; phases ``"loss"`` and ``"backward"``.
+        world: the closed world; its model is in the state after the backward pass.
+        loss: the scalar loss, whose graph can be walked but no longer run backward.
+        gradients: by parameter name; None where the parameter got none.
+        output_gradients: of the loss with respect to the output of each call, by its `order`.
+        seconds: how long it took.
+    """
+
+    recorder: Recorder
+    world: World
+    loss: torch.Tensor
+    gradients: dict[str, torch.Tensor | None]
+    output_gradients: dict[int, torch.Tensor]
+    seconds: float
+
+    @cached_property
+    def calls(self) -> list[Call]:
+        """The torch calls of the forward pass."""
+        return [call for call in self.recorder.calls if call.phase == "loss"]
+
+    @cached_property
+    def provenance(self) -> Provenance:
+        """Which call made which tensor."""
+        return Provenance(self.calls)
+
+
+@dataclass(frozen=True)
+class StepTrace:
+    """Some calls of ``train_step`` in a fresh world, then ``evaluate``, then one more step.
+
+    Phases of the recorder: ``"make_optimizer"``; ``"step 0"``, ``"step 1"``, …; ``"evaluate"``;
+    ``"after"``. Tensors are kept in ``"step 0"`` only.
+
+    Attributes:
+        world: the closed world.
+        states: of the model, before the first step and after each: ``states[k]`` is the one in
+            which step k begins.
+        random: the generators' states at the same moments.
+        activity: which rectifiers let something through.
+        log: gradients at every ``optimizer.step`` and graphs at every ``backward``.
+        evaluation: the model's state before and after ``evaluate``; None without it.
+        seconds: of one step, the mean.
+    """
+
+    recorder: Recorder
+    world: World
+    states: list[State]
+    random: list[RandomState]
+    log: StepLog
+    activity: Activity
+    evaluation: tuple[State, State] | None
+    seconds: float
+
+    @property
+    def count(self) -> int:
+        """How many calls of ``train_step`` came before ``evaluate``."""
+        return len(self.states) - 1
+
+    @property
+    def phases(self) -> list[str]:
+        """Names of the step phases before evaluation."""
+        return [f"step {index}" for index in range(self.count)]
+
+    @cached_property
+    def provenance(self) -> Provenance:
+        """Which call of ``"step 0"`` made which tensor."""
+        return Provenance(call for call in self.recorder.calls if call.phase == "step 0")
+
+    @cached_property
+    def optimizers(self) -> list[Optimizer]:
+        """Those of ``make_optimizer`` and any other that stepped."""
+        stepped = [event.subject for event in self.recorder.of_kind("step")]
+        return list({id(o): o for o in (*self.world.optimizers, *stepped)}.values())
+
+
+@dataclass(frozen=True)
+class SecondRun:
+    """A repetition of the training: parameters before and after; tensors of ``"step 0"``."""
+
+    recorder: Recorder
+    first: dict[str, torch.Tensor]
+    last: dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class State:
+    """Copies of a model's parameters and buffers, with its modes and frozen parameters."""
+
+    parameters: dict[str, torch.Tensor]
+    buffers: dict[str, torch.Tensor]
+    training: dict[str, bool]
+    requires_grad: dict[str, bool]
+
+    @classmethod
+    def of(cls, world: World) -> State:
+        """The state of a world's model now."""
+        return cls(
+            world.parameters(),
+            world.buffers(),
+            {name: module.training for name, module in world.model.named_modules()},
+            {name: p.requires_grad for name, p in world.model.named_parameters()},
+        )
+
+
+class Case:
+    """The subject with its shared recordings, each made when first asked for.
+
+    Attributes:
+        asked: slugs that the user asked for by name.
+        findings: of the checks that ran before.
+    """
+
+    def __init__(
+        self, subject: Subject, budget_s: float = 10.0, asked: Collection[str] = ()
+    ) -> None:
+        self.subject = subject
+        self.started = time.perf_counter()
+        self.budget_s = budget_s
+        self.asked = frozenset(asked)
+        self.findings: tuple[Finding, ...] = ()
+
+    @property
+    def seconds_left(self) -> float:
+        """Of the budget."""
+        return self.budget_s - (time.perf_counter() - self.started)
+
+    def afford(self, seconds: float) -> None:
+        """Raise `CannotTell` if work of `seconds` would overrun the budget."""
+        if seconds > self.seconds_left:
+            raise CannotTell(
+                f"needs about {seconds:.1f} s, {max(self.seconds_left, 0):.1f} s of the budget "
+                f"of {self.budget_s:g} s are left; raise budget_s"
+            )
+
+    def world(self, *, seed: int = 0, recorder: Recorder | None = None) -> World:
+        """A fresh replay."""
+        return World(self.subject, seed=seed, recorder=recorder)
+
+    @cached_property
+    def loss_trace(self) -> LossTrace:
+        """One recorded forward and backward pass through ``loss_fn``."""
+        begin = time.perf_counter()
+        listening = _OutputGradients()
+        recorder = Recorder(phase="loss", on_call=listening)
+        with self.world(recorder=recorder) as world:
+            loss = world.loss()
+            world.phase("backward")
+            if loss.requires_grad:
+                loss.backward()  # type: ignore[no-untyped-call]
+            gradients = {
+                name: None if p.grad is None else p.grad.detach().clone()
+                for name, p in world.model.named_parameters()
+            }
+        seconds = time.perf_counter() - begin
+        return LossTrace(recorder, world, loss, gradients, listening.gradients, seconds)
+
+    @cached_property
+    def step_trace(self) -> StepTrace:
+        """The recorded training: at least `STEPS` calls, enough for two optimizer steps."""
+        if self.subject.train_step is None:
+            raise CannotTell("needs train_step")
+        return _record_steps(self.subject)
+
+    @cached_property
+    def training_trace(self) -> StepTrace:
+        """`step_trace`, or without a train_step the textbook step on ``loss_fn``."""
+        if self.subject.train_step is not None:
+            return self.step_trace
+        return _record_steps(with_textbook_step(self.subject))
+
+    @cached_property
+    def second_run(self) -> SecondRun:
+        """The steps of `step_trace` once more, in a world of their own."""
+        trace = self.step_trace
+        recorder = Recorder()
+        with self.world(recorder=recorder) as world:
+            first = world.parameters()
+            for index, batch in enumerate(self.subject.training_batches(trace.count)):
+                world.phase(f"step {index}")
+                recorder.keep_tensors = index == 0
+                world.step(batch)
+            return SecondRun(recorder, first, world.parameters())
+
+    def executed_lines(self) -> set[str]:
+        """Every line of the user's code that a recording saw."""
+        recorders = [
+            trace.recorder
+            for trace in (self.__dict__.get("loss_trace"), self.__dict__.get("step_trace"))
+            if trace is not None
+        ]
+        happenings = [h for recorder in recorders for h in (*recorder.calls, *recorder.events)]
+        return {h.location for h in happenings if h.location is not None}
+
+
+def _record_steps(subject: Subject) -> StepTrace:
+    log = StepLog()
+    activity = Activity()
+    recorder = Recorder(on_event=log, on_output=activity)
+    with World(subject, recorder=recorder) as world:
+        log.name_parameters(world.model)
+        states, random = [State.of(world)], [RandomState.now()]
+        begin = time.perf_counter()
+        for index, batch in enumerate(subject.training_batches(MOST_STEPS)):
+            recorder.keep_tensors = index == 0
+            world.phase(f"step {index}")
+            world.step(batch)
+            states.append(State.of(world))
+            random.append(RandomState.now())
+            if index + 1 >= STEPS and len(log.applied) >= 2:
+                break
+        seconds = (time.perf_counter() - begin) / (len(states) - 1)
+        log.close()
+        evaluation = None
+        if subject.evaluate is not None and subject.train_step is not None:
+            world.phase("evaluate")
+            world.evaluate()
+            evaluation = states[-1], State.of(world)
+            world.phase("after")
+            world.step()
+    return StepTrace(recorder, world, states, random, log, activity, evaluation, seconds)
+
+
+class _OutputGradients:
+    """Notes the gradient that arrives at the output of every call."""
+
+    def __init__(self) -> None:
+        self.gradients: dict[int, torch.Tensor] = {}
+
+    def __call__(self, call: Call) -> None:
+        output = call.output
+        if call.phase == "loss" and isinstance(output, torch.Tensor) and output.requires_grad:
+            output.register_hook(self._noting(call.order))  # type: ignore[no-untyped-call]
+
+    def _noting(self, order: int) -> Any:
+        def note(gradient: torch.Tensor) -> None:
+            self.gradients[order] = gradient.detach()
+
+        return note

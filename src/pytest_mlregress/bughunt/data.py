@@ -1,0 +1,147 @@
+"""Data that a step changes behind the loader's back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+
+from pytest_mlregress.bughunt import nests
+from pytest_mlregress.bughunt.case import Case
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.locations import caller
+from pytest_mlregress.bughunt.nests import Nest
+from pytest_mlregress.bughunt.provenance import inputs
+from pytest_mlregress.bughunt.recorder import Call, Recorder
+from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.world import World, call
+
+
+@check("inplace-data-mutation", cost="replay")
+def inplace_data_mutation(case: Case) -> Iterator[Finding]:
+    """The batch that went into a step, or into ``evaluate``, has other values afterwards.
+
+    And other values again after the second time, so that each epoch sees data changed once more.
+    A change that is the same the second time (clamping, setting padding to -100), a move to
+    another device or type, and added or removed keys pass.
+    """
+    if case.subject.train_step is not None:
+        yield from _changes(case, "train_step", lambda world, batch: world.step(batch))
+    else:
+        yield from _changes(case, "loss_fn", lambda world, batch: world.loss(batch))
+    if case.subject.evaluate is not None and isinstance(case.subject.val_batches, list | tuple):
+        yield from _evaluate_changes(case)
+
+
+def _changes(case: Case, name: str, run: Callable[[World, Nest], object]) -> Iterator[Finding]:
+    batch = _watched(next(iter(case.subject.training_batches(1))))
+    yield from _twice(case, name, batch, run)
+
+
+def _evaluate_changes(case: Case) -> Iterator[Finding]:
+    evaluate = case.subject.evaluate
+    assert evaluate is not None
+    batches = [_watched(batch) for batch in case.subject.validation_batches()[:2]]
+    yield from _twice(
+        case, "evaluate", batches, lambda world, b: call("evaluate", evaluate, world.model, b)
+    )
+
+
+def _twice(
+    case: Case, name: str, batch: Nest, run: Callable[[World, Nest], object]
+) -> Iterator[Finding]:
+    recorder = Recorder(phase="run")
+    originals = nests.tensors(batch)
+    before = _values(batch)
+    with case.world(recorder=recorder) as world:
+        run(world, batch)
+        between = _values(batch)
+        if not _differing(before, between):
+            return
+        run(world, batch)
+    after = _values(batch)
+    for path in _differing(before, between):
+        if path in after and path in _differing(between, after):
+            yield _finding(
+                name, path, before[path], between[path], _line(batch, recorder, originals, path)
+            )
+            return
+
+
+class _WatchedDict(dict[Any, Any]):
+    """A dict that knows where its entries were last replaced."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.lines: dict[Any, str | None] = {}
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.lines.setdefault(key, caller())
+        super().__setitem__(key, value)
+
+
+def _watched(batch: Nest) -> Nest:
+    return _WatchedDict(batch) if type(batch) is dict else batch
+
+
+def _values(batch: Nest) -> dict[nests.Path, torch.Tensor]:
+    return {
+        path: leaf.detach().clone()
+        for path, leaf in nests.leaves(batch)
+        if isinstance(leaf, torch.Tensor) and leaf.layout == torch.strided
+    }
+
+
+def _differing(
+    one: dict[nests.Path, torch.Tensor], other: dict[nests.Path, torch.Tensor]
+) -> list[nests.Path]:
+    return [path for path in one if path in other and not _same(one[path], other[path])]
+
+
+def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    if one.shape != other.shape:
+        return False
+    if one.dtype != other.dtype or one.device != other.device:
+        return torch.allclose(one.double().cpu(), other.double().cpu(), rtol=1e-2, atol=1e-3)
+    return torch.equal(one.nan_to_num(), other.nan_to_num())
+
+
+def _line(
+    batch: Nest, recorder: Recorder, originals: list[torch.Tensor], path: nests.Path
+) -> str | None:
+    """Where an entry was replaced, or the first in-place call on memory of the batch."""
+    holder = batch
+    for key in path[:-1]:
+        holder = holder[key]
+    if isinstance(holder, _WatchedDict) and holder.lines.get(path[-1]) is not None:
+        return holder.lines[path[-1]]
+    memory = {tensor.untyped_storage().data_ptr() for tensor in originals}
+    for made in recorder.calls:
+        if _writes(made) and inputs(made)[0].untyped_storage().data_ptr() in memory:
+            return made.location
+    return None
+
+
+def _writes(made: Call) -> bool:
+    in_place = made.name.endswith("_") and not made.name.endswith("__")
+    augmented = made.name.startswith("__i") and made.name.endswith("__")
+    return bool(inputs(made)) and (in_place or augmented or made.name == "__setitem__")
+
+
+def _finding(
+    name: str, path: nests.Path, before: torch.Tensor, after: torch.Tensor, line: str | None
+) -> Finding:
+    entry = "".join(f"[{key!r}]" for key in path)
+    detail = f"shape {tuple(before.shape)} became {tuple(after.shape)}"
+    if before.shape == after.shape:
+        gap = (before.double() - after.double()).abs().max().item()
+        detail = f"it moved by up to {gap:.3g}"
+    return Finding(
+        check="inplace-data-mutation",
+        severity="error",
+        message=f"{name} changes the data that it is given, and again each time it sees it",
+        location=line,
+        evidence=f"batch{entry}: {detail}, and moved again the second time",
+        fix="work on a copy: x = x * noise, not x.mul_(noise); batch = {**batch, ...}",
+    )

@@ -1,0 +1,98 @@
+"""Two equal runs that end differently."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from pytest_mlregress.bughunt import nests
+from pytest_mlregress.bughunt.case import Case
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.provenance import inputs
+from pytest_mlregress.bughunt.recorder import Call, Recorder
+from pytest_mlregress.bughunt.registry import check
+
+
+@check("nondeterministic", cost="replay")
+def nondeterministic(case: Case) -> Iterator[Finding]:
+    """The same seeds, the same data, a fresh model: the parameters must be bit-equal."""
+    if case.subject.train_step is None:
+        yield from _in_the_loss(case)
+        return
+    trace = case.step_trace
+    case.afford(trace.count * trace.seconds)
+    again = case.second_run
+    first, last = again.first, again.last
+    if not _equal(first, trace.states[0].parameters):
+        yield _finding(
+            None,
+            "two models made with the same seed differ",
+            _gap(first, trace.states[0].parameters),
+        )
+        return
+    if not _equal(last, trace.states[trace.count].parameters):
+        gap = _gap(last, trace.states[trace.count].parameters)
+        ours = [c for c in trace.recorder.calls if c.phase == "step 0"]
+        theirs = [c for c in again.recorder.calls if c.phase == "step 0"]
+        culprit = _first_difference(ours, theirs)
+        yield _finding(culprit, f"two equal runs of {trace.count} steps end differently", gap)
+
+
+def _in_the_loss(case: Case) -> Iterator[Finding]:
+    recorder = Recorder(phase="loss")
+    with case.world(recorder=recorder) as world:
+        loss = float(world.loss().detach())
+    before = float(case.loss_trace.loss.detach())
+    if loss != before and not (loss != loss and before != before):
+        culprit = _first_difference(case.loss_trace.calls, recorder.calls)
+        yield _finding(culprit, "two equal evaluations of loss_fn differ", abs(loss - before))
+
+
+def _first_difference(ours: list[Call], theirs: list[Call]) -> Call | None:
+    """The first call whose result differs between two recordings of the same program."""
+    for one, other in zip(ours, theirs, strict=False):
+        if one.name != other.name or one.location != other.location:
+            return one
+        pairs = zip(
+            [*inputs(one), *nests.tensors(one.output)],
+            [*inputs(other), *nests.tensors(other.output)],
+            strict=False,
+        )
+        if any(a.shape != b.shape or not _same(a, b) for a, b in pairs):
+            return one
+    return None
+
+
+def _finding(culprit: Call | None, message: str, gap: float) -> Finding:
+    return Finding(
+        check="nondeterministic",
+        severity="warning",
+        message=message,
+        module=culprit.module if culprit else None,
+        location=culprit.location if culprit else None,
+        evidence=f"largest difference {gap:.3g} with python, numpy and torch seeded alike"
+        + (f"; the runs part at {culprit.name}" if culprit else ""),
+        fix="draw all randomness from seeded generators",
+    )
+
+
+def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    if one.is_floating_point() and other.is_floating_point():
+        return torch.equal(one.nan_to_num(), other.nan_to_num())
+    return torch.equal(one, other)
+
+
+def _equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return all(
+        n in other and one[n].shape == other[n].shape and _same(one[n], other[n]) for n in one
+    )
+
+
+def _gap(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:
+    gaps = [
+        float((one[n].double() - other[n].double()).abs().max())
+        for n in one
+        if n in other and one[n].shape == other[n].shape and one[n].numel()
+    ]
+    return max(gaps, default=0.0)

@@ -1,0 +1,139 @@
+"""What evaluation leaves behind, and random generators that are set back."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import torch
+
+from pytest_mlregress.bughunt.case import Case, StepTrace
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.locations import of_function
+from pytest_mlregress.bughunt.modes import BATCH_NORMS
+from pytest_mlregress.bughunt.preserve import RandomState
+from pytest_mlregress.bughunt.registry import check
+
+
+@check("eval-mutates-model", needs=("train_step", "evaluate"))
+def eval_mutates_model(case: Case) -> Iterator[Finding]:
+    """The model's state after evaluate() differs from that before it.
+
+    Only the final state counts, so that swapping averaged weights in and out passes. Running
+    statistics that moved point to missing-eval-mode; other buffers may be counters or caches.
+    """
+    trace = case.step_trace
+    assert trace.evaluation is not None
+    before, after = trace.evaluation
+    changed = _changed(before.parameters, after.parameters)
+    if changed:
+        yield _mutation(case, trace, changed, "parameters")
+    moved = _changed(before.buffers, after.buffers)
+    statistics = [name for name in moved if _is_statistic(trace, name)]
+    if statistics:
+        yield _mutation(case, trace, statistics, "running statistics")
+
+
+def _changed(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> list[str]:
+    return [
+        name
+        for name in before
+        if name in after
+        and (before[name].shape != after[name].shape or not _same(before[name], after[name]))
+    ]
+
+
+def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    if one.is_floating_point():
+        return torch.equal(one.nan_to_num(), other.nan_to_num())
+    return torch.equal(one, other)
+
+
+def _is_statistic(trace: StepTrace, name: str) -> bool:
+    module = trace.world.model.get_submodule(name.rpartition(".")[0])
+    return isinstance(module, BATCH_NORMS)
+
+
+def _mutation(case: Case, trace: StepTrace, names: list[str], what: str) -> Finding:
+    assert trace.evaluation is not None
+    before, after = trace.evaluation
+    states = (before.parameters | before.buffers, after.parameters | after.buffers)
+    name = names[0]
+    gap = (states[0][name].double() - states[1][name].double()).abs().max().item()
+    return Finding(
+        check="eval-mutates-model",
+        severity="error",
+        message=f"evaluate() changes the model's {what}",
+        module=name,
+        location=_writer(trace) or of_function(case.subject.evaluate),
+        evidence=f"{len(names)} changed, {name} by up to {gap:.3g}",
+        fix="evaluate in eval mode and without updates, or on a copy of the model",
+    )
+
+
+def _writer(trace: StepTrace) -> str | None:
+    """The first in-place call on a parameter during evaluation."""
+    for call in trace.recorder.calls:
+        in_place = call.name.endswith("_") and not call.name.endswith("__")
+        written = call.arguments and isinstance(call.arguments[0], torch.nn.Parameter)
+        if call.phase == "evaluate" and written and (in_place or call.name == "data.__set__"):
+            return call.location
+    steps = trace.recorder.of_kind("step", "evaluate")
+    return steps[0].location if steps else None
+
+
+@check("rng-reset", needs=("train_step",))
+def rng_reset(case: Case) -> Iterator[Finding]:
+    """A training step leaves a generator where the step before left it: each repeats the noise.
+
+    A generator that the step does not use stays where it was from the beginning and passes, as
+    does one that is seeded anew with another seed in every step.
+    """
+    trace = case.step_trace
+    start, *after = trace.random
+    for name in ("torch", "numpy", "python"):
+        if not _differ(start, after[0], name):
+            continue
+        if any(_differ(one, other, name) for one, other in itertools.pairwise(after)):
+            continue
+        yield _reset(case, "train_step", name, _seeding(trace, name, "step 1"))
+    if case.subject.evaluate is not None:
+        yield from _reset_in_evaluate(case)
+
+
+def _reset_in_evaluate(case: Case) -> Iterator[Finding]:
+    """Two evaluations that begin with different generators end with equal ones."""
+    trace = case.step_trace
+    if not trace.recorder.of_kind("seed", "evaluate"):
+        return
+    ends: list[RandomState] = []
+    starts: list[RandomState] = []
+    for seed in (0, 1):
+        with case.world(seed=seed) as world:
+            starts.append(RandomState.now())
+            world.evaluate()
+            ends.append(RandomState.now())
+    for name in ("torch", "numpy", "python"):
+        if _differ(starts[0], starts[1], name) and not _differ(ends[0], ends[1], name):
+            yield _reset(case, "evaluate", name, _seeding(trace, name, "evaluate"))
+
+
+def _differ(one: RandomState, other: RandomState, name: str) -> bool:
+    return name in one.differences(other)
+
+
+def _seeding(trace: StepTrace, name: str, phase: str) -> str | None:
+    """The last seeding: an earlier one may be what draws its seed."""
+    events = [e for e in trace.recorder.of_kind("seed", phase) if e.subject == name]
+    return events[-1].location if events else None
+
+
+def _reset(case: Case, where: str, name: str, line: str | None) -> Finding:
+    return Finding(
+        check="rng-reset",
+        severity="error",
+        message=f"{where} sets {name}'s random generator back: the same noise is drawn every time",
+        location=line or of_function(getattr(case.subject, where)),
+        evidence=f"{name}'s generator is in the same state after every call",
+        fix="seed once, before training; draw reproducible noise from a torch.Generator of its own",
+    )

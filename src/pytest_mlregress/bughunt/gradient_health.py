@@ -1,0 +1,190 @@
+"""Gradients that are not finite, explode, vanish, or stop at dead units."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from pytest_mlregress.bughunt import nests
+from pytest_mlregress.bughunt.case import Case, StepTrace
+from pytest_mlregress.bughunt.errors import CannotTell
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.provenance import inputs
+from pytest_mlregress.bughunt.recorder import Call
+from pytest_mlregress.bughunt.registry import check
+
+VANISHED_AT_START, VANISHED_AFTER = 1e-7, 1e-6
+EXPLODED = 1e4
+
+
+@check("nan-gradient")
+def nan_gradient(case: Case) -> Iterator[Finding]:
+    """What an optimizer applies, or the first loss and its gradients, is not finite.
+
+    Scaled losses whose overflowing steps are skipped never reach the optimizer and pass.
+    """
+    loss = case.loss_trace
+    if not math.isfinite(float(loss.loss.detach())):
+        yield _not_finite(case, "the loss", f"loss = {float(loss.loss.detach())}", None)
+        return
+    bad = [n for n, g in loss.gradients.items() if g is not None and not bool(g.isfinite().all())]
+    if bad and case.subject.train_step is None:
+        yield _not_finite(case, "the gradient", f"{len(bad)} parameters", bad[0])
+    if case.subject.train_step is None:
+        return
+    for applied in case.step_trace.log.applied:
+        names = [
+            name
+            for name, gradient in applied.gradients.items()
+            if gradient is not None and not bool(gradient.isfinite().all())
+        ]
+        if names:
+            where = f"{len(names)} of {len(applied.gradients)} gradients in {applied.phase}"
+            yield _not_finite(case, "a gradient that the optimizer applies", where, names[0])
+            return
+
+
+def _not_finite(case: Case, what: str, evidence: str, parameter: str | None) -> Finding:
+    culprit = _first_not_finite(case)
+    return Finding(
+        check="nan-gradient",
+        severity="error",
+        message=f"{what} is not finite" + (f"; it begins at {culprit.name}" if culprit else ""),
+        module=parameter or (culprit.module if culprit else None),
+        location=culprit.location if culprit else None,
+        evidence=evidence,
+        fix="keep the arguments of sqrt, log, division and norm away from 0 (eps, clamp)",
+    )
+
+
+def _first_not_finite(case: Case) -> Call | None:
+    """The call where the numbers of the first loss go wrong, forward or backward."""
+    trace = case.loss_trace
+    for call in trace.calls:
+        given = [t for t in inputs(call) if t.is_floating_point()]
+        made = [t for t in nests.tensors(call.output) if t.is_floating_point()]
+        if any(bool(t.isnan().any()) for t in made) and all(
+            bool(t.isfinite().all()) for t in given
+        ):
+            return call
+    bad = {order for order, g in trace.output_gradients.items() if not bool(g.isfinite().all())}
+    for call in reversed(trace.calls):
+        behind = [trace.provenance.producer(t, call) for t in inputs(call)]
+        arrived = trace.output_gradients.get(call.order)
+        if call.order in bad or arrived is None:
+            continue
+        if any(maker is not None and maker.order in bad for maker in behind):
+            return call
+    overflow = [
+        call
+        for call in trace.calls
+        if any(t.is_floating_point() and bool(t.isinf().any()) for t in nests.tensors(call.output))
+    ]
+    return overflow[0] if overflow else None
+
+
+@check("exploding-gradient")
+def exploding_gradient(case: Case) -> Iterator[Finding]:
+    """The gradient is huge against the loss: one ordinary step would throw the model away.
+
+    Relative to the loss, so that sums over pixels pass. A threshold, hence a warning.
+    """
+    trace = case.loss_trace
+    gradients = {n: g for n, g in trace.gradients.items() if g is not None}
+    total = math.sqrt(sum(float(g.double().square().sum()) for g in gradients.values()))
+    loss = abs(float(trace.loss.detach()))
+    if not math.isfinite(total) or not math.isfinite(loss):
+        return
+    if total > EXPLODED * (1 + loss) or (total > 1e3 and _is_absurd(case, loss)):
+        name = max(gradients, key=lambda n: float(gradients[n].double().norm()))
+        yield Finding(
+            check="exploding-gradient",
+            severity="warning",
+            message="the gradient is very large from the first step on",
+            module=name,
+            location=trace.world.initialised_at(name),
+            evidence=f"norm {total:.3g} at a loss of {loss:.3g}",
+            fix="check the scale of initial weights and inputs; clip gradients if they must be so",
+        )
+
+
+def _is_absurd(case: Case, loss: float) -> bool:
+    """Whether a mean cross entropy is far beyond that of guessing (the logarithm of classes)."""
+    calls = [c for c in case.loss_trace.calls if c.name == "cross_entropy"]
+    if not calls or calls[-1].argument(5, "reduction", "mean") != "mean":
+        return False
+    classes = inputs(calls[-1])[0].shape[1] if inputs(calls[-1])[0].dim() > 1 else 2
+    return loss > 100 * math.log(max(classes, 2))
+
+
+@check("vanishing-gradient")
+def vanishing_gradient(case: Case) -> Iterator[Finding]:
+    """The gradient of the first quarter of the layers is next to nothing, at the start and after
+    training steps.
+
+    Only weight matrices count, by the order in which they run, and both moments must agree:
+    LayerScale and zero-initialised gates let the gradient through after a few steps.
+    """
+    trace = case.training_trace
+    order = _layers_in_order(trace)
+    if len(order) < 4:
+        raise CannotTell("fewer than four layers")
+    if len(trace.log.applied) < 3:
+        raise CannotTell("fewer than three optimizer steps")
+    start, after = trace.log.applied[0].gradients, trace.log.applied[-1].gradients
+    quarter = order[: len(order) // 4]
+    ratios = [_ratio(gradients, quarter) for gradients in (start, after)]
+    if ratios[0] < VANISHED_AT_START and ratios[1] < VANISHED_AFTER:
+        yield Finding(
+            check="vanishing-gradient",
+            severity="warning",
+            message="hardly any gradient reaches the first layers",
+            module=quarter[0],
+            location=trace.world.initialised_at(quarter[0]),
+            evidence=f"largest gradient of the first {len(quarter)} of {len(order)} layers is "
+            f"{ratios[0]:.1e} of the largest at the start, {ratios[1]:.1e} after "
+            f"{trace.count} steps",
+            fix="use residual connections, normalisation, ReLU-like activations or larger weights",
+        )
+
+
+def _layers_in_order(trace: StepTrace) -> list[str]:
+    """Weight matrices of the linear and convolution layers in the order in which they first run."""
+    names: dict[str, None] = {}
+    for event in trace.recorder.of_kind("forward", "step 0"):
+        name = trace.recorder.name_of(event.subject)
+        layer = isinstance(event.subject, nn.Linear | nn.modules.conv._ConvNd)
+        if layer and name is not None and event.subject.weight.requires_grad:
+            names[f"{name}.weight" if name else "weight"] = None
+    return [n for n in names if n in trace.log.applied[0].gradients] if trace.log.applied else []
+
+
+def _ratio(gradients: dict[str, torch.Tensor | None], quarter: list[str]) -> float:
+    """Largest gradient of some layers against the largest of all parameters."""
+    sizes = {n: float(g.abs().max()) for n, g in gradients.items() if g is not None and g.numel()}
+    top = max(sizes.values(), default=0.0)
+    if top == 0 or not math.isfinite(top):
+        return 1.0
+    return max((sizes.get(name, 0.0) for name in quarter), default=0.0) / top
+
+
+@check("dead-relu")
+def dead_relu(case: Case) -> Iterator[Finding]:
+    """A rectifier lets nothing through, for any example, in any of several steps."""
+    activity = case.training_trace.activity
+    for (module, line), active in activity.active.items():
+        runs = activity.runs[module, line]
+        if not active and runs >= 3:
+            yield Finding(
+                check="dead-relu",
+                severity="warning",
+                message="a rectifier outputs nothing but zeros",
+                module=module,
+                location=line,
+                evidence=f"0 on every example in {runs} runs",
+                fix="check bias and scale of the layer before it; lower the learning rate",
+            )
+            return

@@ -1,0 +1,59 @@
+"""Autograd graphs that are kept or that get longer with every step."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+from pytest_mlregress.bughunt.case import Case, StepTrace
+from pytest_mlregress.bughunt.errors import CannotTell
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.registry import check
+
+
+@check("graph-growth", needs=("train_step",))
+def graph_growth(case: Case) -> Iterator[Finding]:
+    """The graph behind the loss grows by the same amount in every step, or outlives its step."""
+    trace = case.step_trace
+    sizes = [
+        sum(b.nodes for b in trace.log.backwards if b.phase == phase) for phase in trace.phases
+    ]
+    if not any(sizes):
+        raise CannotTell("train_step makes no backward pass")
+    growth = {later - earlier for earlier, later in itertools.pairwise(sizes)}
+    grows = len(sizes) >= 4 and len(growth) == 1 and min(growth) > 0
+    middle = [
+        alive
+        for backward, alive in zip(trace.log.backwards, trace.log.alive, strict=False)
+        if backward.phase in trace.phases[1:-1]
+    ]
+    kept = len(middle) >= 2 and all(middle)
+    if grows or kept:
+        evidence = f"graph nodes per step: {', '.join(map(str, sizes))}"
+        if kept:
+            evidence += f"; the graphs of {len(middle)} earlier steps still exist"
+        yield Finding(
+            check="graph-growth",
+            severity="error",
+            message="tensors of earlier steps are kept with their graph: memory grows every step",
+            location=_keeper(trace),
+            evidence=evidence,
+            fix="keep loss.item() or loss.detach(), and detach hidden states between steps",
+        )
+
+
+def _keeper(trace: StepTrace) -> str | None:
+    """What the user's code does with the loss beside its backward pass."""
+    backwards = trace.recorder.of_kind("backward", "step 0")
+    for event in backwards:
+        roots = event.subject if isinstance(event.subject, list | tuple) else [event.subject]
+        for root in roots:
+            readers = [
+                call.location
+                for call in trace.provenance.readers(root)
+                if call.name not in ("item", "detach", "backward", "numel", "dim", "__format__")
+                and call.location != event.location
+            ]
+            if readers:
+                return readers[-1]
+    return backwards[0].location if backwards else None

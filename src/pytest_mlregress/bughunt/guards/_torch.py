@@ -1,0 +1,202 @@
+"""The only place of the guards that touches torch's private or patched parts.
+
+Read in torch 2.2 to 2.13. Everything that is patched is patched by attribute and put back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import sys
+from collections.abc import Callable, Container, Iterator
+from types import CodeType, FrameType
+from typing import Any, cast
+
+import torch
+from torch import nn, overrides
+from torch.autograd.graph import Node
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from torch.overrides import TorchFunctionMode
+
+Observer = Callable[[str, Any, Any], None]
+
+
+@contextlib.contextmanager
+def observed(observer: Observer) -> Iterator[None]:
+    """Tell `observer(kind, subject, detail)` of calls for which torch has no hook.
+
+    ``backward`` (subject: the roots), ``zero_grad`` (the optimizer or module), ``scheduler``
+    (the scheduler), ``mode`` (the module whose mode changes to `detail`, not as part of its
+    parent), ``compile`` (torch.compile is about to take over).
+    """
+    with contextlib.ExitStack() as exits:
+        for owner, name, kind, subject_of in _observed_functions():
+            original = vars(owner)[name]
+            setattr(owner, name, _announcing(original, observer, kind, subject_of))
+            exits.callback(setattr, owner, name, original)
+        exits.enter_context(_modes_announced(observer))
+        exits.enter_context(_compiled_code_announced(observer))
+        yield
+
+
+def _observed_functions() -> Iterator[tuple[Any, str, str, Callable[..., tuple[Any, Any]]]]:
+    yield torch.autograd, "backward", "backward", lambda tensors, *a, **k: (tensors, None)
+    yield Optimizer, "zero_grad", "zero_grad", lambda self, *a, **k: (self, None)
+    yield nn.Module, "zero_grad", "zero_grad", lambda self, *a, **k: (self, None)
+    for scheduler in _with_own_step(LRScheduler) | _with_own_step(ReduceLROnPlateau):
+        yield scheduler, "step", "scheduler", lambda self, *a, **k: (self, None)
+    yield torch, "compile", "compile", lambda *a, **k: (None, None)
+
+
+def _with_own_step(scheduler: type) -> set[type]:
+    found = {scheduler} if "step" in vars(scheduler) else set()
+    children: list[type] = scheduler.__subclasses__()
+    return found.union(*map(_with_own_step, children))
+
+
+def _announcing(
+    original: Callable[..., Any],
+    observer: Observer,
+    kind: str,
+    subject_of: Callable[..., tuple[Any, Any]],
+) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def announced(*arguments: Any, **keywords: Any) -> Any:
+        subject, detail = subject_of(*arguments, **keywords)
+        observer(kind, subject, detail)
+        return original(*arguments, **keywords)
+
+    return announced
+
+
+@contextlib.contextmanager
+def _modes_announced(observer: Observer) -> Iterator[None]:
+    """``train`` calls itself for every child; only the outermost is announced, if it changes."""
+    original = nn.Module.train
+    own_code = original.__code__
+
+    @functools.wraps(original)
+    def announced(self: nn.Module, mode: bool = True) -> nn.Module:
+        if self.training != mode and sys._getframe(1).f_code is not own_code:
+            observer("mode", self, mode)
+        return original(self, mode)
+
+    nn.Module.train = announced  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        nn.Module.train = original  # type: ignore[method-assign]
+
+
+@contextlib.contextmanager
+def quiet_contexts(
+    entered: Callable[[Any, FrameType], None],
+    left: Callable[[Any], None],
+    boring: Container[CodeType],
+    is_current: Callable[[Any], bool],
+) -> Iterator[None]:
+    """Tell when ``torch.no_grad`` or ``torch.inference_mode`` is entered or left.
+
+    torch itself enters them several times in every training step, so this is made to cost next
+    to nothing for the code objects in `boring` and the contexts that are not `is_current`. Of a
+    decorated function the frame that calls it counts.
+    """
+    with contextlib.ExitStack() as exits:
+        for context in (torch.no_grad, torch.inference_mode):
+            enter: Any = context.__enter__
+            leave: Any = context.__exit__
+            for name, new in (
+                ("__enter__", _telling_enter(enter, entered, boring)),
+                ("__exit__", _telling_exit(leave, left, is_current)),
+            ):
+                exits.callback(setattr, context, name, vars(context)[name])
+                setattr(context, name, new)
+        yield
+
+
+def _telling_enter(
+    original: Any, entered: Callable[[Any, FrameType], None], boring: Container[CodeType]
+) -> Any:
+    @functools.wraps(original)
+    def enter(self: Any) -> Any:
+        frame: Any = sys._getframe(1)
+        if frame.f_code.co_name == "decorate_context":
+            frame = frame.f_back
+        if frame.f_code not in boring:
+            entered(self, frame)
+        return original(self)
+
+    return enter
+
+
+def _telling_exit(
+    original: Any, left: Callable[[Any], None], is_current: Callable[[Any], bool]
+) -> Any:
+    @functools.wraps(original)
+    def leave(self: Any, *error: Any) -> Any:
+        if is_current(self):
+            left(self)
+        return original(self, *error)
+
+    return leave
+
+
+@contextlib.contextmanager
+def _compiled_code_announced(observer: Observer) -> Iterator[None]:
+    """Also code that was compiled before: its wrapper sets this callback first (2.2 to 2.13)."""
+    module: Any = sys.modules.get("torch._dynamo.eval_frame")
+    name = "_maybe_set_eval_frame"
+    if module is None or not hasattr(module, name):
+        yield
+        return
+    original = getattr(module, name)
+
+    def announced(callback: Any) -> Any:
+        if callable(callback):
+            observer("compile", None, None)
+        return original(callback)
+
+    setattr(module, name, announced)
+    try:
+        yield
+    finally:
+        setattr(module, name, original)
+
+
+def node_of(tensor: torch.Tensor) -> Node | None:
+    """The autograd node of a tensor; None for views of which torch refuses to make one."""
+    try:
+        return tensor.grad_fn if tensor.requires_grad else None
+    except RuntimeError:  # a view made without gradients, whose base was changed with gradients
+        return None
+
+
+def metadata(node: Node) -> dict[str, Any]:
+    """The dictionary that lives as long as an autograd node; a property, typed as a method."""
+    found: Any = node.metadata
+    return cast("dict[str, Any]", found)
+
+
+def clips(frame: FrameType) -> bool:
+    """Whether the frame that switches gradients off is that of a function that clips them.
+
+    ``torch.nn.utils.clip_grad_norm_`` and its like run below ``_no_grad_wrapper`` (2.4 to 2.13).
+    """
+    return frame.f_code.co_name == "_no_grad_wrapper" and "clip_grad" in frame.f_code.co_filename
+
+
+def is_active(mode: TorchFunctionMode) -> bool:
+    """Whether a mode is on this thread's stack."""
+    return mode in overrides._get_current_function_mode_stack()  # type: ignore[no-untyped-call]
+
+
+def remove(mode: TorchFunctionMode) -> None:
+    """Take a mode off this thread's stack, wherever in it; the others keep their order."""
+    if not is_active(mode):
+        return
+    above = []
+    while (top := overrides._pop_mode()) is not mode:  # type: ignore[no-untyped-call]
+        above.append(top)
+    for other in reversed(above):
+        overrides._push_mode(other)  # type: ignore[no-untyped-call]

@@ -1,0 +1,113 @@
+"""Losses whose prediction and target are broadcast against each other: N x N in place of N."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch.autograd.graph import Node
+
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.guards._torch import metadata, node_of
+from pytest_mlregress.bughunt.guards.detector import Detector, Heard
+from pytest_mlregress.bughunt.guards.marks import is_shape_node
+from pytest_mlregress.bughunt.guards.senses import DIFFERENCES
+
+ELEMENTWISE = frozenset(
+    [
+        "mse_loss",
+        "l1_loss",
+        "smooth_l1_loss",
+        "huber_loss",
+        "binary_cross_entropy",
+        "binary_cross_entropy_with_logits",
+    ]
+)
+_KEY = "pytest_mlregress_outer"
+_REDUCING = ("MeanBackward", "SumBackward", "NansumBackward")
+_POINTWISE = ("PowBackward", "AbsBackward", "MulBackward", "SquareBackward", "DivBackward")
+
+
+class Broadcasts(Detector):
+    """(N, 1) against (N,): every prediction is compared with every target.
+
+    In a loss function of torch the shapes alone prove it. In a difference written by hand the
+    outer difference must be what the loss averages, of a prediction and of data.
+    """
+
+    def heard(self, call: Heard) -> None:
+        if call.name in ELEMENTWISE:
+            self._judge_loss(call)
+        elif call.name in DIFFERENCES and _is_outer(call):
+            node = node_of(call.output)
+            if node is not None:
+                metadata(node)[_KEY] = _outer_difference(call)
+
+    def _judge_loss(self, call: Heard) -> None:
+        pair = call.argument(0, "input"), call.argument(1, "target")
+        if all(isinstance(t, torch.Tensor) for t in pair) and _grows(*pair):
+            self.progress.report(_finding(call, pair, call.name, "error"))
+
+    def backward(self, roots: Sequence[torch.Tensor], location: str | None) -> None:
+        if not self.progress.close:
+            return
+        for root in roots:
+            finding = _averaged_difference(root.grad_fn)
+            if finding is not None:
+                self.progress.report(finding)
+
+
+def _grows(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether broadcasting two tensors makes more elements than either has."""
+    if one.shape == other.shape or min(one.numel(), other.numel()) < 2:
+        return False
+    return math.prod(_together(one, other)) > max(one.numel(), other.numel())
+
+
+def _together(one: torch.Tensor, other: torch.Tensor) -> tuple[int, ...]:
+    return tuple(torch.broadcast_shapes(one.shape, other.shape))  # type: ignore[no-untyped-call]
+
+
+def _is_outer(call: Heard) -> bool:
+    """(N, 1) and (N,) of a prediction and of data; written-out outer products have equal ranks."""
+    one, other = call.argument(0, "input"), call.argument(1, "other")
+    if not isinstance(one, torch.Tensor) or not isinstance(other, torch.Tensor):
+        return False
+    if one.requires_grad == other.requires_grad or one.dim() == other.dim():
+        return False
+    return one.numel() == other.numel() and _grows(one, other)
+
+
+def _outer_difference(call: Heard) -> Finding:
+    pair = call.argument(0, "input"), call.argument(1, "other")
+    return _finding(call, pair, "the difference", "warning")
+
+
+def _averaged_difference(node: Node | None) -> Finding | None:
+    """The outer difference of which the loss is the mean or sum of a pointwise function."""
+    reduced = False
+    for _ in range(8):
+        if node is None:
+            return None
+        found = metadata(node).get(_KEY)
+        if isinstance(found, Finding):
+            return found if reduced else None
+        name = node.name()
+        reduced = reduced or name.startswith(_REDUCING)
+        if not is_shape_node(node) and not name.startswith(_REDUCING + _POINTWISE):
+            return None
+        node = node.next_functions[0][0] if node.next_functions else None
+    return None
+
+
+def _finding(call: Heard, pair: Sequence[torch.Tensor], what: str, severity: str) -> Finding:
+    one, other = pair
+    return Finding(
+        check="broadcast-loss",
+        severity="error" if severity == "error" else "warning",
+        message=f"{what} broadcasts prediction and target: each is compared with all of the other",
+        location=call.location,
+        evidence=f"{tuple(one.shape)} and {tuple(other.shape)} make {_together(one, other)}",
+        fix="give both the same shape, e.g. prediction.squeeze(-1)",
+    )

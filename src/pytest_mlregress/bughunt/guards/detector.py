@@ -1,0 +1,134 @@
+"""What a guard's detectors are told, and what they share."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from pytest_mlregress.bughunt.findings import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One torch call of the user's code or of a module; held only while detectors look at it.
+
+    `direct` tells whether the user's own code made the call, rather than a library's.
+    """
+
+    name: str
+    arguments: tuple[Any, ...]
+    keywords: dict[str, Any]
+    output: Any
+    location: str | None
+    direct: bool
+
+    def argument(self, position: int, keyword: str, default: Any = None) -> Any:
+        """An argument that may have been given by position or by keyword."""
+        if len(self.arguments) > position:
+            return self.arguments[position]
+        return self.keywords.get(keyword, default)
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far the training is, as all detectors see it.
+
+    Attributes:
+        report: takes a finding.
+        close: whether every torch call is heard now: in the first steps of each optimizer.
+        initial: whether these are the first steps of all.
+        attentive: whether modules and graphs are looked at now (also in later samples).
+        counts: how often each optimizer has stepped, by ``id``.
+    """
+
+    report: Callable[[Finding], None]
+    close: bool = False
+    initial: bool = False
+    attentive: bool = False
+    counts: dict[int, int] = field(default_factory=dict)
+    _optimizers: dict[int, weakref.ref[Optimizer]] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> int:
+        """Steps of the optimizer that has made most."""
+        return max(self.counts.values(), default=0)
+
+    @property
+    def optimizers(self) -> list[Optimizer]:
+        """Those that have stepped and still exist: a guard keeps nothing alive."""
+        return [o for ref in self._optimizers.values() if (o := ref()) is not None]
+
+    def note_step(self, optimizer: Optimizer) -> None:
+        """Count a step that has just been made."""
+        key = id(optimizer)
+        known = self._optimizers.get(key)
+        if known is None or known() is not optimizer:
+            self._optimizers[key] = weakref.ref(optimizer)
+            self.counts[key] = 0
+        self.counts[key] += 1
+
+    def owned(self) -> set[int]:
+        """``id`` of every parameter that such an optimizer owns."""
+        return {id(p) for optimizer in self.optimizers for p in parameters_of(optimizer)}
+
+
+class Detector:
+    """Told what happens, in order; each kind of detector overrides what it needs.
+
+    `tireless` detectors are told all the time, the others only while `Progress.attentive`.
+    """
+
+    tireless: ClassVar[bool] = False
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+
+    def heard(self, call: Heard) -> None:
+        """A torch call has returned; only while `Progress.close`."""
+
+    def entered(self, module: nn.Module, outermost: bool) -> None:
+        """A module is about to run, while `Progress.attentive` or without gradients."""
+
+    def backward(self, roots: Sequence[torch.Tensor], location: str | None) -> None:
+        """A backward pass is about to run; the location is known while `Progress.attentive`."""
+
+    def before_step(self, optimizer: Optimizer) -> None:
+        """An optimizer is about to step; with a closure, before that runs."""
+
+    def stepped(self, optimizer: Optimizer, location: str | None) -> None:
+        """An optimizer has stepped."""
+
+    def zeroed(self, owner: Any, location: str | None) -> None:
+        """``zero_grad`` of an optimizer or module is about to run."""
+
+    def scheduled(self, scheduler: Any, location: str | None) -> None:
+        """A learning-rate scheduler is about to step."""
+
+    def clipped(self, location: str | None) -> None:
+        """Gradients are about to be clipped with torch.nn.utils."""
+
+    def switched(self, module: nn.Module, training: bool, location: str | None) -> None:
+        """``train(training)`` is about to run on a module, not as part of its parent's."""
+
+    def rest(self) -> None:
+        """`Progress.attentive` ends for now: take off what costs something."""
+
+    def finish(self) -> None:
+        """The watching ends; the model and the optimizers are as the training left them."""
+
+
+def parameters_of(optimizer: Optimizer) -> list[torch.Tensor]:
+    """Every parameter of an optimizer, in its order."""
+    return [p for group in optimizer.param_groups for p in group["params"]]
+
+
+def sample(tensor: torch.Tensor, count: int) -> torch.Tensor:
+    """Copies of at most `count` elements, spread over the whole tensor, in one dimension."""
+    flat = tensor.detach().reshape(-1)
+    return flat[:: max(1, len(flat) // count)][:count].clone()

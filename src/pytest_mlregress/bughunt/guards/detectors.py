@@ -1,0 +1,28 @@
+"""The detectors of a guard."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pytest_mlregress.bughunt.guards.broadcasts import Broadcasts
+from pytest_mlregress.bughunt.guards.detector import Detector
+from pytest_mlregress.bughunt.guards.finiteness import Finiteness
+from pytest_mlregress.bughunt.guards.growth import Growth
+from pytest_mlregress.bughunt.guards.loss_arguments import LossArguments
+from pytest_mlregress.bughunt.guards.modes import Modes
+from pytest_mlregress.bughunt.guards.movement import Movement
+from pytest_mlregress.bughunt.guards.order import Order
+from pytest_mlregress.bughunt.guards.reshapes import Reshapes
+from pytest_mlregress.bughunt.guards.stale_gradients import StaleGradients
+
+DETECTORS: Final[tuple[type[Detector], ...]] = (
+    LossArguments,
+    Broadcasts,
+    Reshapes,
+    StaleGradients,
+    Modes,
+    Finiteness,
+    Order,
+    Growth,
+    Movement,
+)

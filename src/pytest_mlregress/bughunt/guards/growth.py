@@ -1,0 +1,94 @@
+"""Autograd graphs that get longer with every step, or that nobody lets go."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch.autograd.graph import Node
+from torch.optim import Optimizer
+
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.graph import walk
+from pytest_mlregress.bughunt.guards._torch import metadata
+from pytest_mlregress.bughunt.guards.detector import Detector, Progress
+
+ENOUGH = 4
+LATER = 12
+_KEY = "pytest_mlregress_sentinel"
+
+
+class _Sentinel:
+    """Lives exactly as long as the graph node that holds it."""
+
+    __slots__ = ("__weakref__",)
+
+
+class Growth(Detector):
+    """The graph behind the loss grows by the same amount in each of the first steps, or the graphs
+    of the first steps still exist `LATER` on.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__(progress)
+        self._sizes: list[int] = []
+        self._now = 0
+        self._line: str | None = None
+        self._kept: list[weakref.ref[_Sentinel]] = []
+        self._new: list[weakref.ref[_Sentinel]] = []
+        self._outlived = False
+
+    def backward(self, roots: Sequence[torch.Tensor], location: str | None) -> None:
+        if not self.progress.initial:
+            return
+        self._line = self._line or location
+        self._now += walk(list(roots)).nodes
+        for root in roots:
+            if root.grad_fn is not None:
+                self._new.append(_watched(root.grad_fn))
+
+    def stepped(self, optimizer: Optimizer, location: str | None) -> None:
+        if self.progress.initial and self._now:
+            self._sizes.append(self._now)
+            self._kept += self._new[:1]
+            self._now, self._new = 0, []
+        if self.progress.steps >= LATER and not self._outlived:
+            self._outlived = self._are_kept()
+
+    def finish(self) -> None:
+        growth = {later - earlier for earlier, later in itertools.pairwise(self._sizes)}
+        grows = len(self._sizes) >= ENOUGH and len(growth) == 1 and min(growth) > 0
+        if not grows and not self._outlived:
+            return
+        evidence = f"graph nodes of the first steps: {', '.join(map(str, self._sizes))}"
+        if self._outlived:
+            evidence += f"; the graphs of {len(self._kept)} of them still exist after {LATER} steps"
+        self.progress.report(
+            Finding(
+                check="graph-growth",
+                severity="error" if self._outlived else "warning",
+                message="tensors of earlier steps are kept with their graph: memory grows every "
+                "step",
+                location=self._line,
+                evidence=evidence,
+                fix="keep loss.item() or loss.detach(), and detach hidden states between steps",
+            )
+        )
+
+    def _are_kept(self) -> bool:
+        def alive() -> bool:
+            return len(self._kept) >= 3 and all(ref() is not None for ref in self._kept)
+
+        if alive():
+            gc.collect()  # a cycle may hold a graph that nobody uses
+        return alive()
+
+
+def _watched(node: Node) -> weakref.ref[Any]:
+    sentinel = _Sentinel()
+    metadata(node)[_KEY] = sentinel
+    return weakref.ref(sentinel)

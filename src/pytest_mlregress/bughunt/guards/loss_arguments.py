@@ -1,0 +1,220 @@
+"""Losses that are given the wrong kind of number, while somebody trains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from pytest_mlregress.bughunt import distributions
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.guards.detector import Detector, Heard, Progress
+from pytest_mlregress.bughunt.guards.marks import Mark, source
+from pytest_mlregress.bughunt.loss_inputs import (
+    DROPOUTS,
+    LOG_SOFTMAX,
+    RECTIFIERS,
+    SIGMOID,
+    SOFTMAX,
+)
+from pytest_mlregress.bughunt.losses import EXPECTS
+
+LOOKS = 2
+"""How often the values at one line are looked at."""
+
+_MASS = 0.05
+_ORDERED = frozenset(
+    ["cross_entropy", "kl_div", "binary_cross_entropy", "binary_cross_entropy_with_logits"]
+)
+
+
+class LossArguments(Detector):
+    """Judges what loss functions are given, by value and by the node that made it.
+
+    A finding is reported when every look at the line agrees, so that numbers which happen to lie
+    in [0, 1] once accuse nobody.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__(progress)
+        self._looks: dict[tuple[str, str | None], int] = {}
+        self._pending: dict[tuple[str, str | None], set[str]] = {}
+
+    def heard(self, call: Heard) -> None:
+        if call.name not in EXPECTS and call.name not in SOFTMAX | LOG_SOFTMAX:
+            return
+        key = call.name, call.location
+        seen = self._looks.get(key, 0)
+        if seen >= LOOKS:
+            return
+        found = list(_judge(call))
+        if not _trains(call):
+            return
+        self._looks[key] = seen + 1
+        agreed = {f.check for f in found} & self._pending.get(key, {f.check for f in found})
+        self._pending[key] = agreed
+        if seen + 1 == LOOKS:
+            for finding in found:
+                if finding.check in agreed:
+                    self.progress.report(finding)
+
+
+def _trains(call: Heard) -> bool:
+    return isinstance(call.output, torch.Tensor) and call.output.requires_grad
+
+
+def _judge(call: Heard) -> Iterator[Finding]:
+    if call.name in SOFTMAX | LOG_SOFTMAX:
+        yield from _softmax_twice(call)
+        return
+    given, target = call.argument(0, "input"), call.argument(1, "target")
+    if call.name == "ctc_loss":
+        given, target = call.argument(0, "log_probs"), call.argument(1, "targets")
+    if not isinstance(given, torch.Tensor) or not isinstance(target, torch.Tensor):
+        return
+    if given.requires_grad:
+        yield from _by_kind(call, given)
+        yield from _last_act(call, given, target)
+    elif target.requires_grad:
+        yield from _swapped(call, given, target)
+
+
+def _by_kind(call: Heard, given: torch.Tensor) -> Iterator[Finding]:
+    kind = EXPECTS[call.name]
+    axis = _class_axis(call, given)
+    made = source(given)
+    if call.name == "cross_entropy" and distributions.are_probabilities(given, axis):
+        yield _finding(
+            "softmax-into-cross-entropy",
+            "cross_entropy is given probabilities, it applies a softmax of its own",
+            made.location if made else call.location,
+            f"the input of shape {tuple(given.shape)} lies in [0, 1] and sums to 1 along the "
+            f"classes",
+            "pass the logits to cross_entropy and drop the softmax",
+        )
+    elif kind == "binary-logits" and made is not None and made.name in SIGMOID:
+        yield _finding(
+            "sigmoid-into-bce-with-logits",
+            f"{call.name} is given probabilities, it applies a sigmoid of its own",
+            made.location,
+            f"the input comes from a sigmoid and lies in [{float(given.min()):.3f}, "
+            f"{float(given.max()):.3f}]",
+            "pass the logits and drop the sigmoid, or use binary_cross_entropy",
+        )
+    elif kind == "log-probabilities" and given.shape[axis] > 1:
+        yield from _no_log_probabilities(call, given, axis, made)
+
+
+def _no_log_probabilities(
+    call: Heard, given: torch.Tensor, axis: int, made: Mark | None
+) -> Iterator[Finding]:
+    mass = distributions.log_mass(given, axis)
+    if call.name == "kl_div" and any(
+        size > 1 and abs(distributions.log_mass(given, other)) <= _MASS
+        for other, size in enumerate(given.shape)
+    ):
+        return
+    evidence = f"logsumexp along axis {axis} is {mass:.3f}, it must be 0"
+    if distributions.are_probabilities(given, axis):
+        yield _finding(
+            "probabilities-into-nll",
+            f"{call.name} is given probabilities, it needs their logarithm",
+            made.location if made else call.location,
+            evidence,
+            "use log_softmax in place of softmax",
+        )
+    elif made is not None and made.name in SOFTMAX | LOG_SOFTMAX and abs(mass) > _MASS:
+        yield _finding(
+            "wrong-softmax-dim",
+            f"the {made.name} before {call.name} runs along another axis than the classes",
+            made.location,
+            evidence,
+            f"apply it along the axis of the {given.shape[axis]} classes",
+        )
+    elif mass > _MASS:
+        yield _finding(
+            "logits-into-nll",
+            f"{call.name} is given numbers that are no log-probabilities",
+            call.location,
+            evidence,
+            "apply log_softmax along the classes first, or use cross_entropy",
+        )
+
+
+def _last_act(call: Heard, given: torch.Tensor, target: torch.Tensor) -> Iterator[Finding]:
+    """Dropout or a rectifier is the last thing that happens to the predictions."""
+    made = source(given, LOG_SOFTMAX)
+    if made is None:
+        return
+    zeros = f"{float((given.detach() == 0).double().mean()):.0%} of them are 0"
+    if made.name in DROPOUTS:
+        yield _finding(
+            "dropout-on-logits",
+            f"the predictions that {call.name} judges pass through dropout",
+            made.location,
+            zeros,
+            "put the dropout before the last layer",
+        )
+    if made.name not in RECTIFIERS or not bool((given.detach() >= 0).all()):
+        return
+    kind = EXPECTS[call.name]
+    if kind == "probabilities" or call.name == "poisson_nll_loss":
+        return
+    if kind == "values" and not bool((target.detach() < 0).any()):
+        return
+    yield _finding(
+        "relu-on-logits",
+        f"{made.name} cuts the predictions that {call.name} judges at zero",
+        made.location,
+        zeros,
+        "drop the activation after the last layer",
+    )
+
+
+def _softmax_twice(call: Heard) -> Iterator[Finding]:
+    given, axis = call.argument(0, "input"), call.argument(1, "dim")
+    if not isinstance(given, torch.Tensor) or not isinstance(axis, int):
+        return
+    made = source(given)
+    if made is not None and made.name in SOFTMAX and distributions.are_probabilities(given, axis):
+        yield _finding(
+            "double-softmax",
+            f"{call.name} is applied to the output of a softmax",
+            call.location,
+            f"the input of shape {tuple(given.shape)} sums to 1 along axis {axis}; the first "
+            f"softmax is at {made.location}",
+            "keep one of the two",
+        )
+
+
+def _swapped(call: Heard, given: torch.Tensor, target: torch.Tensor) -> Iterator[Finding]:
+    """The target is trained and the input is data; only where the values prove the swap."""
+    axis = _class_axis(call, given)
+    sure = {
+        "kl_div": lambda: distributions.log_mass(given, axis) > _MASS,
+        "cross_entropy": lambda: not distributions.are_probabilities(target, axis),
+        "binary_cross_entropy": lambda: _is_binary(given),
+        "binary_cross_entropy_with_logits": lambda: _is_binary(given),
+    }
+    if call.name in _ORDERED and sure[call.name]():
+        yield _finding(
+            "swapped-loss-arguments",
+            f"{call.name} is called with the target first and the prediction second",
+            call.location,
+            "the second argument requires grad, the first one does not",
+            f"call {call.name}(prediction, target)",
+        )
+
+
+def _is_binary(values: torch.Tensor) -> bool:
+    return bool(((values == 0) | (values == 1)).all())
+
+
+def _class_axis(call: Heard, given: torch.Tensor) -> int:
+    if call.name in ("cross_entropy", "nll_loss", "nll_loss_nd"):
+        return 0 if given.dim() == 1 else 1
+    return max(given.dim() - 1, 0)
+
+
+def _finding(check: str, message: str, location: str | None, evidence: str, fix: str) -> Finding:
+    return Finding(check, "error", message, None, location, evidence, fix)

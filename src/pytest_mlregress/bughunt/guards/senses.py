@@ -1,0 +1,157 @@
+"""How a guard hears: global hooks, a torch function mode and a few announced functions."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
+from torch.overrides import TorchFunctionMode
+
+from pytest_mlregress.bughunt.guards import _torch
+from pytest_mlregress.bughunt.guards.detector import Heard
+from pytest_mlregress.bughunt.guards.marks import Mark, mark
+from pytest_mlregress.bughunt.locations import locate, origin
+from pytest_mlregress.bughunt.loss_inputs import DROPOUTS, LOG_SOFTMAX, SOFTMAX
+from pytest_mlregress.bughunt.losses import EXPECTS
+
+RESHAPES = frozenset(("view", "reshape", "view_as", "reshape_as"))
+DIFFERENCES = frozenset(("sub", "__sub__", "__rsub__", "rsub", "subtract"))
+INTERESTING = frozenset(EXPECTS) | SOFTMAX | LOG_SOFTMAX | RESHAPES | DIFFERENCES
+_ATTRIBUTES = frozenset(("__get__", "__set__", "__delete__"))
+
+Ear = Callable[[Heard], None]
+Guarded = Callable[..., None]
+
+
+class Calls(TorchFunctionMode):
+    """Marks the autograd nodes of all calls, and tells of those that a detector may judge."""
+
+    def __init__(self, ear: Ear, guarded: Guarded) -> None:
+        super().__init__()
+        self._ear = ear
+        self._guarded = guarded
+
+    def put_on(self) -> None:
+        """Hear the calls of this thread from now on."""
+        if not _torch.is_active(self):
+            self.__enter__()  # type: ignore[no-untyped-call]
+
+    def take_off(self) -> None:
+        """Hear no more, whatever modes the user's code has entered since."""
+        _torch.remove(self)
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        keywords = kwargs or {}
+        output = func(*args, **keywords)
+        self._guarded(self._hear, func, args, keywords, output, sys._getframe(1))
+        return output
+
+    def _hear(
+        self,
+        function: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        keywords: dict[str, Any],
+        output: Any,
+        frame: FrameType,
+    ) -> None:
+        name = getattr(function, "__name__", "")
+        if name in _ATTRIBUTES:
+            return
+        if not _has_graph(output) and name not in INTERESTING:
+            return
+        location, _ = locate(frame)
+        call = Heard(name, arguments, keywords, output, location, _is_direct(frame))
+        mark(output, Mark(name, location, acts=name not in DROPOUTS or drops(call)))
+        if name in INTERESTING:
+            self._ear(call)
+
+
+def drops(call: Heard) -> bool:
+    """Whether a call of dropout sets anything to zero."""
+    rate = call.argument(1, "p", 0.5)
+    return bool(rate) and call.argument(2, "training", True) is not False
+
+
+def _has_graph(output: Any) -> bool:
+    outputs = output if isinstance(output, list | tuple) else (output,)
+    return any(isinstance(o, torch.Tensor) and o.requires_grad for o in outputs)
+
+
+def _is_direct(frame: FrameType) -> bool:
+    """Whether the user's code called, maybe through a function of torch, but no library did."""
+    current: FrameType | None = frame
+    while current is not None and origin(current.f_code.co_filename) == "torch":
+        current = current.f_back
+    return current is not None and origin(current.f_code.co_filename) == "user"
+
+
+class ModuleHooks:
+    """Global module hooks that can be put on and taken off; torch slows every module by them."""
+
+    def __init__(
+        self,
+        entered: Callable[[nn.Module, bool], None],
+        guarded: Guarded,
+    ) -> None:
+        self._entered = entered
+        self._guarded = guarded
+        self._handles: list[Any] = []
+        self._running: list[nn.Module] = []
+
+    @property
+    def on(self) -> bool:
+        """Whether the hooks are in place."""
+        return bool(self._handles)
+
+    def put_on(self) -> None:
+        """Listen from now on; a module that already runs is not seen."""
+        if self._handles:
+            return
+        self._running = []
+        self._handles = [
+            nn.modules.module.register_module_forward_pre_hook(self._enter),
+            nn.modules.module.register_module_forward_hook(self._leave, always_call=True),
+        ]
+
+    def take_off(self) -> None:
+        """Listen no more."""
+        while self._handles:
+            self._handles.pop().remove()
+
+    def _enter(self, module: nn.Module, arguments: Any) -> None:
+        outermost = not self._running
+        self._running.append(module)
+        self._guarded(self._entered, module, outermost)
+
+    def _leave(self, module: nn.Module, arguments: Any, output: Any) -> None:
+        while self._running and self._running.pop() is not module:
+            pass
+
+
+@contextlib.contextmanager
+def optimizer_hooks(before: Callable[[Any], None], after: Callable[[Any], None]) -> Any:
+    """Be told before and after every ``step`` of any torch optimizer."""
+    handles = [
+        register_optimizer_step_pre_hook(lambda optimizer, args, kwargs: before(optimizer)),
+        register_optimizer_step_post_hook(lambda optimizer, args, kwargs: after(optimizer)),
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

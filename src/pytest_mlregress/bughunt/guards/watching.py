@@ -1,0 +1,232 @@
+"""`watch`: listen to whatever trains inside a block, and say what is wrong with it."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import warnings
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from pytest_mlregress.bughunt import families, suppression
+from pytest_mlregress.bughunt.errors import BughuntWarning
+from pytest_mlregress.bughunt.findings import Finding, Findings
+from pytest_mlregress.bughunt.guards import _torch, senses
+from pytest_mlregress.bughunt.guards.attention import Attention
+from pytest_mlregress.bughunt.guards.detector import Detector, Heard, Progress
+from pytest_mlregress.bughunt.guards.detectors import DETECTORS
+from pytest_mlregress.bughunt.guards.digest import Digest
+from pytest_mlregress.bughunt.guards.quiet import QuietStretches
+from pytest_mlregress.bughunt.locations import caller
+from pytest_mlregress.bughunt.registry import require_known
+
+
+class GuardWarning(BughuntWarning):
+    """What a guard has to say, where it does not fail the test."""
+
+
+class Guard:
+    """Listens to the training of a `watch` block.
+
+    Attributes:
+        silent: why the guard stopped listening; None while it listens.
+        digest: of the numbers of the training, to tell two runs of one seed apart.
+    """
+
+    def __init__(self, suppress: Collection[str] = ()) -> None:
+        self.silent: str | None = None
+        self._suppress = tuple(suppress)
+        self._found: dict[tuple[str, str | None], Finding] = {}
+        self._attention = Attention()
+        self._progress = Progress(report=self.add)
+        self.digest = Digest(self._progress)
+        self._detectors: list[Detector] = [kind(self._progress) for kind in DETECTORS]
+        self._detectors.append(self.digest)
+        self._mode = senses.Calls(self._heard, self._guarded)
+        self._modules = senses.ModuleHooks(self._entered, self._guarded)
+        self._exits = contextlib.ExitStack()
+        self._quiet = QuietStretches(self._modules.put_on, self._loud, self._clipped)
+        self._all = {name: self._overriding(name, self._detectors) for name in _EVENTS}
+        tireless = [detector for detector in self._detectors if detector.tireless]
+        self._tireless = {name: self._overriding(name, tireless) for name in _EVENTS}
+        self._listeners = self._all
+
+    @property
+    def findings(self) -> Findings:
+        """What was found so far, errors first; ``.suppressed`` holds what was declared meant."""
+        reported, suppressed = suppression.split(self._found.values(), self._suppress)
+        reported.sort(key=lambda finding: finding.severity != "error")
+        return Findings(reported, suppressed=suppressed)
+
+    def start(self) -> None:
+        """Listen from now on."""
+        self._exits.enter_context(senses.optimizer_hooks(self._before_step, self._after_step))
+        self._exits.enter_context(_torch.observed(self._observe))
+        self._exits.enter_context(self._quiet.listening(self._guarded))
+        self._exits.callback(self._modules.take_off)
+        self._exits.callback(self._mode.take_off)
+        self._guarded(self._adjust)
+
+    def stop(self) -> None:
+        """Listen no more, and let every detector draw its conclusions."""
+        self._exits.close()
+        self._mode.take_off()  # it cannot be, while one of its own calls makes the guard silent
+        if self.silent is None:
+            self._listeners = self._all
+            self._guarded(self._tell, "finish")
+
+    def fall_silent(self, reason: str) -> None:
+        """Take every hook away; what was found so far stays."""
+        if self.silent is None:
+            self.silent = reason
+            self._exits.close()
+
+    def add(self, finding: Finding) -> None:
+        """Add a finding; of several of one check at one line the first stays."""
+        self._found.setdefault((finding.check, finding.location), finding)
+
+    @staticmethod
+    def _overriding(event: str, detectors: list[Detector]) -> list[Callable[..., None]]:
+        return [
+            getattr(detector, event)
+            for detector in detectors
+            if getattr(type(detector), event) is not getattr(Detector, event)
+        ]
+
+    def _tell(self, event: str, *arguments: Any) -> None:
+        for listener in self._listeners[event]:
+            listener(*arguments)
+
+    def _guarded(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Call something of ours; its failure ends the watching and never the training."""
+        if self.silent is not None:
+            return
+        try:
+            function(*arguments)
+        except Exception as error:
+            self.fall_silent(f"internal error of the guards: {error!r}")
+            warnings.warn(
+                f"the bug guards stop watching after an {self.silent}; the training goes on",
+                GuardWarning,
+                stacklevel=2,
+            )
+
+    def _adjust(self, late: bool = False) -> None:
+        """Put the costly hooks on or off, as the progress of the training demands."""
+        progress, before = self._progress, (self._progress.close, self._progress.attentive)
+        progress.initial = self._attention.initial(progress.steps)
+        progress.close = progress.initial or late
+        progress.attentive = self._attention.attentive(progress.steps) or progress.close
+        if (progress.close, progress.attentive) == before:
+            return
+        if progress.close:
+            self._mode.put_on()
+        else:
+            self._mode.take_off()
+        if progress.attentive:
+            self._listeners = self._all
+            self._modules.put_on()
+        else:
+            self._tell("rest")
+            self._listeners = self._tireless
+            self._loud()
+
+    def _loud(self) -> None:
+        if not self._progress.attentive and not self._quiet.on:
+            self._modules.take_off()
+
+    def _clipped(self) -> None:
+        self._tell("clipped", self._line())
+
+    def _heard(self, call: Heard) -> None:
+        self._attention.calls += 1
+        self._tell("heard", call)
+
+    def _entered(self, module: nn.Module, outermost: bool) -> None:
+        if self._quiet.on:
+            self._quiet.a_module_ran()
+        self._tell("entered", module, outermost)
+
+    def _before_step(self, optimizer: Optimizer) -> None:
+        self._guarded(self._tell, "before_step", optimizer)
+
+    def _after_step(self, optimizer: Optimizer) -> None:
+        self._guarded(self._stepped, optimizer)
+
+    def _stepped(self, optimizer: Optimizer) -> None:
+        location = caller(sys._getframe(1)) if self._progress.attentive else None
+        self._progress.note_step(optimizer)
+        self._tell("stepped", optimizer, location)
+        self._adjust(late=self._attention.late(self._progress.counts[id(optimizer)]))
+
+    def _observe(self, kind: str, subject: Any, detail: Any) -> None:
+        if self._progress.attentive or kind not in _FOR_THE_ATTENTIVE:
+            self._guarded(self._noticed, kind, subject, detail)
+
+    def _noticed(self, kind: str, subject: Any, detail: Any) -> None:
+        if kind == "compile":
+            self.fall_silent("the training uses torch.compile")
+        elif kind == "backward":
+            self._tell("backward", _tensors(subject), self._line())
+        elif kind == "zero_grad":
+            self._tell("zeroed", subject, self._line())
+        elif kind == "scheduler":
+            self._tell("scheduled", subject, self._line())
+        elif kind == "mode":
+            self._switched(subject, detail)
+
+    def _line(self) -> str | None:
+        return caller(sys._getframe(1)) if self._progress.attentive else None
+
+    def _switched(self, module: nn.Module, training: bool) -> None:
+        if training:
+            self._tell("switched", module, training, None)
+            return
+        self._tell("switched", module, training, caller(sys._getframe(1)))
+        self._attention.ask_for_glance(self._progress.steps)
+        self._adjust(late=self._progress.close)
+
+
+_FOR_THE_ATTENTIVE = frozenset(("zero_grad", "scheduler"))
+
+_EVENTS = tuple(
+    name for name in vars(Detector) if not name.startswith("_") and callable(vars(Detector)[name])
+)
+
+
+def _tensors(roots: Any) -> Sequence[torch.Tensor]:
+    if isinstance(roots, torch.Tensor):
+        return (roots,)
+    return tuple(root for root in roots if isinstance(root, torch.Tensor))
+
+
+@contextlib.contextmanager
+def watch(suppress: Collection[str] = ()) -> Iterator[Guard]:
+    """Watch the training that runs inside the block, without any code of the user's.
+
+    Numbers, random states and modes of the training are bit for bit those of an unwatched one.
+    Where the guard cannot go on (torch.compile, an error of its own) it falls silent and keeps
+    what it has found; ``guard.silent`` says why.
+
+    Args:
+        suppress: slugs of findings that are meant; a comment
+            ``# mlregress: ignore[slug] because …`` at the reported line does the same.
+
+    Yields:
+        The `Guard`, whose ``findings`` are complete after the block.
+
+    Raises:
+        ValueError: `suppress` names a check that does not exist.
+    """
+    assert families.LOADED  # importing them makes the slugs known
+    require_known(suppress, "suppress")
+    guard = Guard(suppress)
+    guard.start()
+    try:
+        yield guard
+    finally:
+        guard.stop()

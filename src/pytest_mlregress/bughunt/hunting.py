@@ -1,0 +1,154 @@
+"""`hunt`: run the checks on one program, cheapest first, within a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from pytest_mlregress.bughunt import families, memory, registry, suppression
+from pytest_mlregress.bughunt.case import Case
+from pytest_mlregress.bughunt.errors import BughuntError, CannotTell, UserCodeError
+from pytest_mlregress.bughunt.findings import Finding, Findings, Skip
+from pytest_mlregress.bughunt.locations import deepest_user_line
+from pytest_mlregress.bughunt.preserve import preserved
+from pytest_mlregress.bughunt.subject import Subject
+
+assert families.LOADED  # importing them is what fills the registry
+
+
+def hunt(
+    make_model: Callable[[], nn.Module],
+    batch: Any,
+    *,
+    loss_fn: Callable[[nn.Module, Any], torch.Tensor],
+    make_optimizer: Callable[[nn.Module], Any] | None = None,
+    train_step: Callable[[nn.Module, Any, Any], Any] | None = None,
+    evaluate: Callable[[nn.Module, Any], Any] | None = None,
+    train_batches: Any = None,
+    val_batches: Any = None,
+    ablate: Sequence[str] = (),
+    checks: Collection[str] | None = None,
+    suppress: Collection[str] = (),
+    budget_s: float = 10.0,
+) -> Findings:
+    """Look for training bugs in a program; the more of it is given, the more checks apply.
+
+    Args:
+        make_model: gives a fresh model.
+        batch: any nest of tensors, or ``make_batch(generator)``.
+        loss_fn: ``loss_fn(model, batch)`` does the forward pass and returns the scalar loss.
+        make_optimizer: ``make_optimizer(model)`` gives one optimizer, or a nest of them.
+        train_step: ``train_step(model, optimizer, batch)``, the whole step.
+        evaluate: ``evaluate(model, val_batches)`` returns a number.
+        train_batches: batches that the training sees, for the checks on data.
+        val_batches: batches that evaluation sees.
+        ablate: dotted names of modules that must matter.
+        checks: slugs of the checks to run; None runs all.
+        suppress: slugs whose findings are intended.
+        budget_s: seconds; what did not fit is listed in ``.skipped``.
+
+    Returns:
+        A list of `Finding`, errors first, with ``.skipped``, ``.suppressed``, ``.errors`` and
+        ``.warnings``. Model, optimizer, batch, random states and modes are left as they were.
+
+    Raises:
+        BughuntError: the program cannot be built or run, or is too large.
+        ValueError: an unknown slug.
+    """
+    chosen = registry.select(checks)
+    registry.require_known(suppress, "suppress")
+    subject = Subject(
+        make_model=make_model,
+        batch=batch,
+        loss_fn=loss_fn,
+        make_optimizer=make_optimizer,
+        train_step=train_step,
+        evaluate=evaluate,
+        train_batches=train_batches,
+        val_batches=val_batches,
+        ablate=ablate,
+    )
+    with preserved():
+        memory.require_room(subject)
+        case = Case(subject, budget_s, checks or ())
+        return _investigate(case, chosen, checks, suppress)
+
+
+def _investigate(
+    case: Case,
+    chosen: Sequence[registry.Check],
+    wanted: Collection[str] | None,
+    suppress: Collection[str],
+) -> Findings:
+    try:
+        _run_once(case)
+    except UserCodeError as error:
+        finding = _second_backward(error)
+        if finding is None:
+            raise
+        return Findings([finding])
+    findings: list[Finding] = []
+    skipped: list[Skip] = []
+    answered: set[str] = set()
+    for check in chosen:
+        try:
+            found = _ask(check, case)
+        except CannotTell as reason:
+            skipped += [Skip(s, str(reason)) for s in check.slugs if wanted is None or s in wanted]
+            continue
+        answered.update(check.slugs)
+        findings += [f for f in found if wanted is None or f.check in wanted]
+        case.findings = tuple(findings)
+    skipped = [skip for skip in dict.fromkeys(skipped) if skip.check not in answered]
+    reported, suppressed = suppression.split(_distinct(findings), suppress)
+    reported += suppression.complaints(suppress, suppressed, answered, case.executed_lines())
+    reported.sort(key=lambda finding: finding.severity != "error")
+    return Findings(reported, skipped, suppressed)
+
+
+def _run_once(case: Case) -> None:
+    """Record what all checks read, so that a program that does not run is an error, not a skip."""
+    _ = case.loss_trace
+    if case.subject.train_step is not None:
+        _ = case.step_trace
+
+
+def _second_backward(error: BughuntError) -> Finding | None:
+    """The finding behind torch's complaint about running backward through an old graph."""
+    if "backward through the graph a second time" not in str(error.__cause__):
+        return None
+    return Finding(
+        check="graph-growth",
+        severity="error",
+        message="a tensor of an earlier step is used again with its graph",
+        location=deepest_user_line(error.__cause__) if error.__cause__ else None,
+        evidence=str(error.__cause__).split(".")[0],
+        fix="detach hidden states and running values between steps",
+    )
+
+
+def _ask(check: registry.Check, case: Case) -> list[Finding]:
+    for need in check.needs:
+        given = getattr(case.subject, need)
+        if given is None or (isinstance(given, list | tuple) and not given):
+            raise CannotTell(f"needs {need}")
+    case.afford(0.0)
+    try:
+        return list(check.function(case))
+    except BughuntError as error:
+        raise CannotTell(f"the program does not run under this check: {error}") from error
+    except (CannotTell, MemoryError):
+        raise
+    except Exception as error:  # a defect of a check must not cost the user the other checks
+        raise CannotTell(f"internal error of the check: {error!r}") from error
+
+
+def _distinct(findings: Sequence[Finding]) -> list[Finding]:
+    """One finding per check, line and module: the first, which is the strongest."""
+    kept: dict[tuple[str, str | None, str | None], Finding] = {}
+    for finding in findings:
+        kept.setdefault((finding.check, finding.location, finding.module), finding)
+    return list(kept.values())

@@ -1,0 +1,261 @@
+"""Parameters in an optimizer that get no gradient: cut off from the loss, or of no use to it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from pytest_mlregress.bughunt import nests
+from pytest_mlregress.bughunt.case import Case
+from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.provenance import inputs
+from pytest_mlregress.bughunt.recorder import Call, Recorder
+from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.step_log import Applied, Backward, StepLog
+
+_CUTS = frozenset(("detach", "detach_", "data", "item", "tolist", "numpy", "argmax", "round"))
+
+
+@check("detached-graph", "unused-module", cost="replay", needs=("make_optimizer",))
+def without_gradient(case: Case) -> Iterator[Finding]:
+    """Parameters that an optimizer owns and that got no gradient in any step.
+
+    Each is shaken, and the values are compared from which its own optimizer's backward passes
+    start (the generator's loss moves with the critic's output bias, the critic's does not):
+    if they change, the graph to the parameter is cut; if not, the parameter is of no use. Where
+    the gradient is there and exactly zero, the shake is a small one (a dead unit does not notice
+    it) and no influence means nothing: a bias may cancel in a distance. Never judged after one
+    step (zero-initialised heads, gates), and not where siblings are used in turn (experts,
+    stochastic depth).
+    """
+    starved = _starved(case)
+    modules = _by_module(starved)
+    case.afford(0.02 * len(modules))
+    base = _roots(case, {})
+    if base != _roots(case, {}):
+        raise CannotTell("two equal replays give different losses")
+    for module, names in modules.items():
+        without = [name for name in names if starved[name] is None]
+        shaken = _roots(case, {name: 1.0 if name in without else 1e-2 for name in names})
+        tolerance = 1e-6 if without else 1e-4  # a zero gradient may be terms that cancel, rounded
+        pairs = [(one, two) for one, two in zip(base, shaken, strict=False) if one.serves(names)]
+        moved = [(one.value, two.value) for one, two in pairs if not one.is_near(two, tolerance)]
+        if moved:
+            yield _cut(case, module, names, moved[0])
+        elif pairs and without and not _used_in_turn(case, module, starved):
+            yield _unused(case, module, without)
+
+
+@dataclass(frozen=True)
+class Root:
+    """A value from which a backward pass starts.
+
+    Attributes:
+        value: the value.
+        served: names of the parameters whose optimizers step on that pass; None for all.
+    """
+
+    value: float
+    served: frozenset[str] | None = None
+
+    def serves(self, names: Iterable[str]) -> bool:
+        """Whether the optimizer of these parameters minimises this value."""
+        return self.served is None or not self.served.isdisjoint(names)
+
+    def is_near(self, other: Root, tolerance: float) -> bool:
+        """Whether two values are equal up to a relative tolerance; NaN tells nothing."""
+        one, two = self.value, other.value
+        return one != one or abs(one - two) <= tolerance * max(abs(one), abs(two)) or one == two
+
+
+def _starved(case: Case) -> dict[str, float | None]:
+    """The owned, trainable parameters without gradient: None if there never was one, else 0."""
+    if case.subject.train_step is None:
+        trace = case.loss_trace
+        owned = {id(p) for o in trace.world.optimizers for g in o.param_groups for p in g["params"]}
+        return {
+            n: None
+            for n, p in trace.world.model.named_parameters()
+            if id(p) in owned and p.requires_grad and trace.gradients[n] is None
+        }
+    steps = case.step_trace
+    if len(steps.log.applied) < 2:
+        raise CannotTell("the optimizer stepped less than twice")
+    largest: dict[str, float | None] = {}
+    for applied in steps.log.applied:
+        for name, gradient in applied.gradients.items():
+            size = None if gradient is None else float(gradient.abs().max())
+            sizes = [s for s in (largest.get(name), size) if s is not None]
+            largest[name] = max(sizes, default=None)
+    first, last = steps.states[0], steps.states[steps.count]
+    return {
+        name: size
+        for name, size in largest.items()
+        if not size
+        and first.requires_grad.get(name, False)
+        and torch.equal(first.parameters[name], last.parameters[name])
+    }
+
+
+def _by_module(names: Iterable[str]) -> dict[str, list[str]]:
+    modules: dict[str, list[str]] = {}
+    for name in names:
+        modules.setdefault(name.rpartition(".")[0], []).append(name)
+    return modules
+
+
+def _roots(case: Case, shaken: Mapping[str, float]) -> list[Root]:
+    """The values from which the first step's backward passes start, some parameters shaken.
+
+    `shaken` gives the size of the shake, relative to the parameter's own.
+    """
+    log = StepLog()
+    with case.world(recorder=Recorder(keep_tensors=False, on_event=log)) as world:
+        log.name_parameters(world.model)
+        with torch.no_grad(), torch.random.fork_rng():
+            for name, parameter in world.model.named_parameters():
+                if name in shaken and parameter.is_floating_point():
+                    size = shaken[name] * (parameter.abs().mean() + 0.1)
+                    parameter.add_((torch.randn_like(parameter) + 0.5) * size)
+        try:
+            if case.subject.train_step is None:
+                return [Root(float(world.loss()))]
+            world.step(next(iter(case.subject.training_batches(1))))
+        except BughuntError as error:
+            raise CannotTell("the program fails with other parameter values") from error
+    return _roots_of(log)
+
+
+def _roots_of(log: StepLog) -> list[Root]:
+    """One for each backward pass; ``autograd.grad`` counts only where nothing else is called, for
+    it takes derivatives along the way too (gradient penalties).
+    """
+    passes = [b for b in log.backwards if not b.by_grad] or log.backwards
+    if len({id(applied.optimizer) for applied in log.applied}) < 2:
+        return [Root(b.value) for b in passes]
+    return [Root(b.value, _served(log.applied, passes, b)) for b in passes]
+
+
+def _served(applied: list[Applied], passes: list[Backward], backward: Backward) -> frozenset[str]:
+    """The parameters that are stepped after a backward pass and before the next.
+
+    None of them where several passes come before the steps of several optimizers: which of them
+    minimises which value cannot be told.
+    """
+    first = min((a.order for a in applied if a.order > backward.order), default=math.inf)
+    following = min((b.order for b in passes if b.order > first), default=math.inf)
+    steps = [a for a in applied if first <= a.order < following]
+    before = max((a.order for a in applied if a.order < first), default=0)
+    together = [b for b in passes if before < b.order < first]
+    if len(together) > 1 and len({id(a.optimizer) for a in steps}) > 1:
+        return frozenset()
+    return frozenset(name for a in steps for name in a.gradients)
+
+
+def _used_in_turn(case: Case, module: str, starved: Collection[str]) -> bool:
+    """Whether a module is one of several alike in a list, and other seeds make use of it."""
+    model = case.loss_trace.world.model
+    parts = module.split(".")
+    for depth in range(1, len(parts) + 1):
+        container = model.get_submodule(".".join(parts[: depth - 1]))
+        own = ".".join(parts[:depth])
+        if isinstance(container, nn.ModuleList | nn.ModuleDict) and any(
+            type(child) is type(model.get_submodule(own)) and _learns(child, model, starved)
+            for child in container.children()
+        ):
+            return any(_runs(case, own, seed) for seed in range(1, 6))
+    return False
+
+
+def _learns(child: nn.Module, model: nn.Module, starved: Collection[str]) -> bool:
+    names = {id(p): name for name, p in model.named_parameters()}
+    return any(names.get(id(p)) not in starved for p in child.parameters())
+
+
+def _runs(case: Case, module: str, seed: int) -> bool:
+    recorder = Recorder(keep_tensors=False)
+    with case.world(seed=seed, recorder=recorder) as world:
+        world.loss()
+    return any(recorder.name_of(e.subject) == module for e in recorder.of_kind("forward"))
+
+
+def _cut(case: Case, module: str, names: list[str], change: tuple[float, float]) -> Finding:
+    return Finding(
+        check="detached-graph",
+        severity="error",
+        message="parameters shape the loss but get no gradient: the graph to them is cut",
+        module=names[0],
+        location=_where_cut(case, names),
+        evidence=f"no gradient in any step, yet changing {module or 'them'} moves the loss from "
+        f"{change[0]:.6g} to {change[1]:.6g}",
+        fix="remove the detach(), no_grad(), .data, .item() or numpy round trip on the way",
+    )
+
+
+def _unused(case: Case, module: str, names: list[str]) -> Finding:
+    world = case.loss_trace.world
+    return Finding(
+        check="unused-module",
+        severity="warning",
+        message="parameters in the optimizer have no influence on the loss",
+        module=module or names[0],
+        location=world.built_at(world.model.get_submodule(module)),
+        evidence=f"no gradient in any step, and changing {len(names)} parameters of it leaves the "
+        f"loss as it is",
+        fix="use the module in forward(), or delete it",
+    )
+
+
+def _where_cut(case: Case, names: list[str]) -> str | None:
+    """The first call that takes something trained of these parameters and gives on something not.
+
+    Looked for before their optimizer's step and after any other's. A call in a no_grad block
+    points at the block, where torch says where that began.
+    """
+    calls, parameters = _forward(case, names)
+    begin, end = _window(case, names[0])
+    tainted = {id(p) for p in parameters}
+    found: list[tuple[bool, str | None]] = []
+    block = None
+    for call in calls:
+        if call.name == "_set_grad_enabled":
+            block = call
+        given = [t for t in inputs(call) if id(t) in tainted]
+        if not given:
+            continue
+        outputs = [o for o in nests.tensors(call.output) if o.is_floating_point()]
+        loses = bool(outputs) and not any(o.requires_grad for o in outputs)
+        if call.name in _CUTS and any(t.requires_grad for t in given):
+            found.append((begin < call.order < end, call.location))
+        elif loses and any(t.requires_grad for t in given):
+            found.append((begin < call.order < end, (block or call).location))
+        tainted.update(map(id, nests.tensors(call.output)))
+    inside = [line for within, line in found if within]
+    return (inside or [line for _, line in found] or [None])[0]
+
+
+def _window(case: Case, name: str) -> tuple[int, int]:
+    """The orders between which the loss of a parameter's optimizer is computed."""
+    if case.subject.train_step is None:
+        return 0, case.loss_trace.recorder.calls[-1].order + 1
+    applied = [a for a in case.step_trace.log.applied if a.phase == "step 0"]
+    own = next((a for a in applied if name in a.gradients), None)
+    if own is None:
+        return 0, case.step_trace.recorder.calls[-1].order
+    return max((a.order for a in applied if a.order < own.order), default=0), own.order
+
+
+def _forward(case: Case, names: list[str]) -> tuple[list[Call], list[torch.Tensor]]:
+    trace = case.loss_trace
+    parameters = dict(trace.world.model.named_parameters())
+    if case.subject.train_step is None:
+        return trace.calls, [parameters[n] for n in names]
+    steps = case.step_trace
+    parameters = dict(steps.world.model.named_parameters())
+    first = [call for call in steps.recorder.calls if call.phase == "step 0"]
+    return first, [parameters[n] for n in names]

@@ -1,0 +1,196 @@
+"""Layers that start alike and can never become different."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from pytest_mlregress.bughunt.case import Case, StepTrace
+from pytest_mlregress.bughunt.errors import CannotTell
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.registry import check
+
+_LAYERS = (nn.Linear, nn.modules.conv._ConvNd)
+
+
+@check("symmetric-init")
+def symmetric_init(case: Case) -> Iterator[Finding]:
+    """All units of a layer have the same weights at the start and still after training steps.
+
+    One step proves nothing: a zero-initialised head takes its rows apart at the first one. Rows
+    that only a bias tells apart are equal at the start and not zero: a warning.
+    """
+    trace = case.training_trace
+    _require_movement(trace)
+    first, last = trace.states[0].parameters, trace.states[trace.count].parameters
+    alike = [
+        name
+        for name in first
+        if _is_layer_weight(trace, name)
+        and trace.states[0].requires_grad[name]
+        and _rows_alike(first[name])
+    ]
+    for_good = [name for name in alike if _rows_alike(last[name])]
+    constant = [name for name in alike if bool(first[name].any()) and len(first[name]) > 2]
+    for name in (for_good or constant)[:1]:
+        yield Finding(
+            check="symmetric-init",
+            severity="error" if for_good else "warning",
+            message="all units of a layer have the same initial weights"
+            + (" and stay alike" if for_good else ""),
+            module=name,
+            location=trace.world.initialised_at(name),
+            evidence=f"the {len(first[name])} rows of {name} are equal at the start"
+            + (f" and after {trace.count} steps" if for_good else ""),
+            fix="initialise weights at random (xavier, kaiming); constants are for biases",
+        )
+
+
+@check("shared-init")
+def shared_init(case: Case) -> Iterator[Finding]:
+    """Separate parameters that learn but are always equal, or that share one memory.
+
+    Copies that start alike and part at the first step (layers of nn.TransformerEncoder) pass, as
+    do copies that follow without gradient (targets, moving averages).
+    """
+    trace = case.training_trace
+    yield from _one_memory(trace)
+    yield from _repeated_modules(trace)
+    _require_movement(trace)
+    first, last = trace.states[0].parameters, trace.states[trace.count].parameters
+    learning = [n for n in first if _learns(trace, n) and _is_random(first[n])]
+    for one, other in itertools.combinations(learning, 2):
+        if not _equal(first[one], first[other]) or not _equal(last[one], last[other]):
+            continue
+        if torch.equal(first[one], last[one]):
+            continue
+        yield Finding(
+            check="shared-init",
+            severity="error",
+            message=f"{one} and {other} start equal and stay equal: one of them is for nothing",
+            module=other,
+            location=trace.world.initialised_at(other),
+            evidence=f"bit-equal before and after {trace.count} steps, both with gradients",
+            fix="construct each with its own random initial values, not by deepcopy or one seed",
+        )
+        return
+
+
+def _one_memory(trace: StepTrace) -> Iterator[Finding]:
+    seen: dict[int, str] = {}
+    for name, parameter in trace.world.model.named_parameters():
+        if not parameter.numel() or parameter.is_meta:
+            continue
+        earlier = seen.setdefault(parameter.data_ptr(), name)
+        if earlier == name:
+            continue
+        both = parameter.requires_grad and trace.world.model.get_parameter(earlier).requires_grad
+        yield Finding(
+            check="shared-init" if both else "target-alias",
+            severity="error",
+            message=f"{earlier} and {name} are two parameters in one memory",
+            module=name,
+            location=trace.world.assigned_at(name),
+            evidence=f"both begin at address {parameter.data_ptr():#x}",
+            fix="copy the values (clone, copy_), or assign the same Parameter to tie them",
+        )
+        return
+
+
+def _repeated_modules(trace: StepTrace) -> Iterator[Finding]:
+    """``nn.ModuleList([layer] * n)``: one layer, n names."""
+    for path, container in trace.world.model.named_modules():
+        if not isinstance(container, nn.Sequential | nn.ModuleList):
+            continue
+        children = list(container)
+        for child in children:
+            count = sum(other is child for other in children)
+            if count > 1 and any(True for _ in child.parameters()):
+                yield Finding(
+                    check="shared-init",
+                    severity="warning",
+                    message=f"{path or 'the model'} holds one and the same layer {count} times",
+                    module=path,
+                    location=trace.world.built_at(container),
+                    evidence=f"{count} of {len(children)} entries are one {type(child).__name__}",
+                    fix="construct a layer per entry; suppress this if sharing is meant",
+                )
+                return
+
+
+@check("target-alias")
+def target_alias(case: Case) -> Iterator[Finding]:
+    """A parameter under two names is run both with gradients and, as a target, without.
+
+    The target is then not a slow copy but the very network that is trained. Tied weights run with
+    gradients under both names.
+    """
+    trace = case.training_trace
+    model = trace.world.model
+    modes: dict[int, set[bool]] = {}
+    for event in trace.recorder.of_kind("forward", "step 0"):
+        modes.setdefault(id(event.subject), set()).add(event.detail.grad)
+    names: dict[int, list[str]] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        names.setdefault(id(parameter), []).append(name)
+    for aliases in names.values():
+        if len({name.split(".")[0] for name in aliases}) < 2:
+            continue
+        owners = [model.get_submodule(name.rpartition(".")[0]) for name in aliases]
+        grads = [modes.get(id(owner), set()) for owner in owners]
+        same = len({id(owner) for owner in owners}) == 1 and grads[0] == {True, False}
+        if same or ({False} in grads and any(True in grad for grad in grads)):
+            one, other = aliases[0], aliases[1]
+            yield Finding(
+                check="target-alias",
+                severity="error",
+                message=f"{other} is {one} itself, not a copy: a target that moves along",
+                module=other,
+                location=_alias_line(trace, other, owners[1]),
+                evidence="the same parameter is run with gradients and without in one step",
+                fix="use copy.deepcopy for the target network",
+            )
+            return
+
+
+def _alias_line(trace: StepTrace, name: str, owner: nn.Module) -> str | None:
+    """Where the parameter was assigned by name, or else the part of the model that holds it."""
+    top = name.split(".")[0]
+    shared = owner in trace.world.model.get_submodule(top).modules()
+    own = trace.world.assigned_at(name)
+    return trace.world.assigned_at(top) if shared and own == trace.world.built_at(owner) else own
+
+
+def _require_movement(trace: StepTrace) -> None:
+    first, last = trace.states[0].parameters, trace.states[trace.count].parameters
+    if all(torch.equal(first[name], last[name]) for name in first if name in last):
+        raise CannotTell("no parameter moves in training")
+
+
+def _is_layer_weight(trace: StepTrace, name: str) -> bool:
+    module, _, attribute = name.rpartition(".")
+    try:
+        owner = trace.world.model.get_submodule(module)
+    except AttributeError:  # the training replaced the layer
+        return False
+    return attribute == "weight" and isinstance(owner, _LAYERS)
+
+
+def _rows_alike(weight: torch.Tensor) -> bool:
+    return len(weight) > 1 and torch.equal(weight, weight[:1].expand_as(weight))
+
+
+def _equal(one: torch.Tensor, other: torch.Tensor) -> bool:
+    return one.shape == other.shape and torch.equal(one, other)
+
+
+def _is_random(values: torch.Tensor) -> bool:
+    return values.numel() >= 4 and bool((values != values.flatten()[0]).any())
+
+
+def _learns(trace: StepTrace, name: str) -> bool:
+    gradients = [a.gradients.get(name) for a in trace.log.applied]
+    return any(g is not None and bool(g.any()) for g in gradients)

@@ -1,0 +1,245 @@
+"""A view or reshape where a permute was meant."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from pytest_mlregress.bughunt import nests, resizing
+from pytest_mlregress.bughunt.case import Case
+from pytest_mlregress.bughunt.errors import CannotTell
+from pytest_mlregress.bughunt.findings import Finding, Severity
+from pytest_mlregress.bughunt.provenance import SHAPE, inputs
+from pytest_mlregress.bughunt.recorder import Call
+from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.regrouping import Moved, Shape, moved_axes, regroups
+from pytest_mlregress.bughunt.replays import (
+    Replay,
+    base_batch,
+    other_sizes,
+    pace,
+    replay,
+    resized,
+    shared,
+)
+
+RESHAPES = frozenset(
+    ("view", "reshape", "view_as", "reshape_as", "flatten", "unflatten", "_unsafe_view")
+)
+_SLICES = frozenset(("__getitem__", "narrow", "index_select", "pad", "contiguous", "clone"))
+
+
+_REORDERING = frozenset(
+    ["__getitem__", "index_select", "gather", "sort", "flip", "roll", "cat", "stack", "permute"]
+)
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A recorded reshape with the axis that it seems to move."""
+
+    call: Call
+    moved: Moved
+
+
+@check("view-instead-of-permute", cost="replay")
+def view_instead_of_permute(case: Case) -> Iterator[Finding]:
+    """A reshape regroups elements across an axis that goes on to be used as if it had moved.
+
+    Three witnesses, all needed. The shapes, in a replay whose numbers of examples and positions
+    differ from every other size, so that equal sizes mean the same axis: boundaries of the output
+    fall inside rows of the input. The elements: one place along the axis draws from several. The
+    loss: with the permutation in place of the reshape it is another one. Relative shifts
+    (skewing) regroup on purpose: they pad before or undo the regrouping after slicing.
+    """
+    run, severity = unmistakable(case)
+    found = [s for s in _suspects(run) if not _is_skew(run, s.call)]
+    for location in dict.fromkeys(s.call.location for s in found):
+        here = [s for s in found if s.call.location == location]
+        losses = _matters(case, run, found, here)
+        if losses is not None:
+            yield _finding(here[0], losses, severity)
+
+
+@shared
+def unmistakable(case: Case) -> tuple[Replay, Severity]:
+    """A replay in which no size is that of another axis, as far as the program can be resized.
+
+    Without another number of examples, sizes may agree by chance: no more than a warning.
+    """
+    try:
+        run, examples = resized(case)
+    except CannotTell:
+        return replay(case, case.subject.fresh_batch()), "warning"
+    base, base_examples = base_batch(case)
+    batch = run.batch
+    for size in resizing.inner_sizes(base, base_examples)[:3]:
+        for new in resizing.lengths(size, other_sizes(case) | {examples.count}):
+            with contextlib.suppress(CannotTell):
+                case.afford(pace(case))
+                run = replay(case, resizing.with_length(nests.fresh(batch), examples, size, new))
+                batch = run.batch
+                break
+    return run, "error"
+
+
+def _suspects(run: Replay) -> list[Suspect]:
+    found: list[Suspect] = []
+    for call in run.calls:
+        if call.name not in RESHAPES or not isinstance(call.output, torch.Tensor):
+            continue
+        given = inputs(call)
+        if not given or id(given[0]) not in run.from_data:
+            continue
+        after = tuple(call.output.shape)
+        moved = moved_axes(tuple(given[0].shape), after)
+        if not moved:
+            before = _before_merging(run, given[0], call)
+            moved = moved_axes(before, after) if before else []
+        if moved:
+            found.append(Suspect(call, moved[0]))
+    return found
+
+
+def _before_merging(run: Replay, tensor: torch.Tensor, call: Call) -> Shape | None:
+    """The shape of a tensor with its first axis as it was before an earlier reshape merged it.
+
+    Between, rows of that axis may have been worked on (layers on batch and time merged), but not
+    reordered.
+    """
+    rows = tensor.shape[0] if tensor.dim() else 0
+    producer = run.provenance.producer(tensor, call)
+    while producer is not None and producer.name not in _REORDERING:
+        behind = [t for t in inputs(producer) if id(t) in run.from_data]
+        if not behind:
+            return None
+        if producer.name in RESHAPES and behind[0].shape[:1] != (rows,):
+            lead = _leading(tuple(behind[0].shape), rows)
+            return (*lead, *tensor.shape[1:]) if lead else None
+        if not behind[0].dim() or behind[0].shape[0] != rows:
+            return None
+        producer = run.provenance.producer(behind[0], producer)
+    return None
+
+
+def _leading(shape: Shape, product: int) -> Shape | None:
+    for count in range(2, len(shape) + 1):
+        if math.prod(shape[:count]) == product:
+            return shape[:count]
+    return None
+
+
+def _is_skew(run: Replay, call: Call) -> bool:
+    """Whether a regrouping is one half of a relative shift: padded before, or undone after."""
+    regrouped = run.provenance.source(inputs(call)[0], call, _SLICES)
+    if regrouped is not None and regrouped.name in RESHAPES and _regroups(regrouped):
+        return True
+    source = run.provenance.source(inputs(call)[0], call, SHAPE - {"cat", "concat"})
+    if source is not None and source.name in ("pad", "constant_pad_nd"):
+        return True
+    if source is not None and source.name in ("cat", "concat"):
+        return any(id(part) not in run.from_data for part in inputs(source))
+    return _undone(run, call.output, call, 0)
+
+
+def _undone(run: Replay, tensor: torch.Tensor, after: Call, depth: int) -> bool:
+    """Whether all that becomes of a tensor is slicing and then a second regrouping."""
+    readers = [c for c in run.provenance.readers(tensor) if c.order > after.order and _uses(c)]
+    if not readers or depth > 4:
+        return False
+    return all(_undoes(run, reader, depth) for reader in readers)
+
+
+def _undoes(run: Replay, reader: Call, depth: int) -> bool:
+    if not isinstance(reader.output, torch.Tensor):
+        return False
+    if reader.name in RESHAPES:
+        return _regroups(reader)
+    return reader.name in _SLICES and _undone(run, reader.output, reader, depth + 1)
+
+
+def _regroups(call: Call) -> bool:
+    given = inputs(call)[0]
+    return given.numel() > 0 and regroups(tuple(given.shape), tuple(call.output.shape))
+
+
+def _uses(call: Call) -> bool:
+    return bool(nests.tensors(call.output))
+
+
+def _matters(
+    case: Case, run: Replay, suspects: list[Suspect], here: list[Suspect]
+) -> tuple[float, float] | None:
+    """(loss, loss with the permutations) if they differ; None if the order makes no difference.
+
+    Predictions and targets that are regrouped alike are as good as permuted: all suspects are
+    repaired together first, then those of one line alone.
+    """
+    together = _repaired_loss(case, run, suspects)
+    alone = together if len(here) == len(suspects) else _repaired_loss(case, run, here)
+    loss = float(run.loss.detach())
+    if any(other is not None and _equal(loss, other) for other in (together, alone)):
+        return None
+    shown = alone if alone is not None else together
+    return (loss, shown) if shown is not None else (loss, float("nan"))
+
+
+def _repaired_loss(case: Case, run: Replay, suspects: list[Suspect]) -> float | None:
+    places = {s.call.order: s.moved for s in suspects}
+    numbers = [call.order for call in run.calls if call.name in RESHAPES]
+    repairs = {numbers.index(order): moved for order, moved in places.items()}
+    try:
+        return float(replay(case, nests.fresh(run.batch), mode=_Permute(repairs)).loss.detach())
+    except CannotTell:
+        return None
+
+
+def _equal(one: float, other: float) -> bool:
+    return one == other or abs(one - other) <= 1e-6 * max(abs(one), abs(other))
+
+
+class _Permute(TorchFunctionMode):
+    """Give back the permutation for chosen reshapes, counted in the order of their calls."""
+
+    def __init__(self, repairs: dict[int, Moved]) -> None:
+        super().__init__()
+        self.repairs = repairs
+        self.count = -1
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        output = func(*args, **(kwargs or {}))
+        if getattr(func, "__name__", "") in RESHAPES:
+            self.count += 1
+            moved = self.repairs.get(self.count)
+            if moved is not None and args[0].numel() == math.prod(moved.shape_in):
+                return moved.permuted(args[0])
+        return output
+
+
+def _finding(suspect: Suspect, losses: tuple[float, float], severity: Severity) -> Finding:
+    call, moved = suspect.call, suspect.moved
+    before, after = moved.strides
+    return Finding(
+        check="view-instead-of-permute",
+        severity=severity,
+        message=f"{call.name} regroups {moved.shape_in} as {moved.shape_out}: axis {moved.before} "
+        f"does not become axis {moved.after}, their elements are mixed",
+        module=call.module,
+        location=call.location,
+        evidence=f"size {moved.size} has stride {before} before and {after} after; place 0 of it "
+        f"draws from {moved.mixed()} places; the loss is {losses[0]:.6g}, "
+        f"{losses[1]:.6g} with a permutation",
+        fix="move the axis with permute or transpose, then split or merge with reshape",
+    )

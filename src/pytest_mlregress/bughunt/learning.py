@@ -1,0 +1,232 @@
+"""Steps that move nothing, or that move too far: lost updates and learning rates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+
+from pytest_mlregress.bughunt.case import Case, StepTrace
+from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.recorder import Event, Recorder
+from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.step_log import StepLog
+
+_HALF = (torch.float16, torch.bfloat16)
+_DIVERGED, _SLOWER = 100.0, 1e-4
+_TINY_RATE, _TINY_MOVE = 1e-6, 1e-6
+
+
+@check("lost-update", needs=("train_step",))
+def lost_update(case: Case) -> Iterator[Finding]:
+    """Gradients arrive, the learning rate is positive, and parameters keep their very bits.
+
+    Looked at around the whole train_step, so that values put back by hand count too.
+    """
+    trace = case.step_trace
+    if not trace.log.applied:
+        yield from _never_stepped(trace)
+        return
+    lost, total = _unmoved_entries(trace)
+    rates = [rate for a in trace.log.applied for rate in a.learning_rates]
+    if total and lost == total and min(rates, default=0.0) > _TINY_RATE:
+        yield _lost(trace, f"all {total} entries with a gradient are bit-equal after every step")
+        return
+    for name in trace.states[0].parameters:
+        if trace.states[0].parameters[name].dtype in _HALF and min(rates, default=0.0) > 0:
+            lost, total = _unmoved_entries(trace, name)
+            if total >= 4 and lost > total / 2:
+                dtype = trace.states[0].parameters[name].dtype
+                yield _lost(
+                    trace,
+                    f"{lost} of {total} updates of {name} ({dtype}) are below its resolution",
+                    name,
+                )
+                return
+
+
+def _unmoved_entries(trace: StepTrace, only: str | None = None) -> tuple[int, int]:
+    """(entries that kept their bits, entries with a gradient), summed over the steps."""
+    lost = total = 0
+    for index, phase in enumerate(trace.phases):
+        before, after = trace.states[index].parameters, trace.states[index + 1].parameters
+        for applied in (a for a in trace.log.applied if a.phase == phase):
+            for name, gradient in applied.gradients.items():
+                if gradient is None or name not in before or only not in (None, name):
+                    continue
+                if name not in after or before[name].shape != gradient.shape:
+                    continue
+                given = gradient != 0
+                total += int(given.sum())
+                lost += int((given & (before[name] == after[name])).sum())
+    return lost, total
+
+
+def _never_stepped(trace: StepTrace) -> Iterator[Finding]:
+    """Every call computes gradients and clears them, and none of them is applied."""
+    first, last = trace.states[0].parameters, trace.states[trace.count].parameters
+    if any(not torch.equal(first[name], last[name]) for name in first):
+        raise CannotTell("train_step updates the parameters without a torch optimizer")
+    cleared = all(trace.recorder.of_kind("zero_grad", phase) for phase in trace.phases)
+    if trace.log.backwards and cleared:
+        backward = trace.log.backwards[0]
+        yield Finding(
+            check="lost-update",
+            severity="error",
+            message="gradients are computed and cleared, optimizer.step() is never called",
+            location=backward.location,
+            evidence=f"{len(trace.log.backwards)} backward passes and no step in {trace.count} "
+            f"calls of train_step",
+            fix="call optimizer.step() after backward()",
+        )
+
+
+def _lost(trace: StepTrace, evidence: str, name: str | None = None) -> Finding:
+    return Finding(
+        check="lost-update",
+        severity="error",
+        message="the optimizer's updates do not arrive in the parameters",
+        module=name,
+        location=_last_writer(trace) or trace.log.applied[0].location,
+        evidence=evidence,
+        fix="keep float32 master weights, raise the learning rate, do not put old values back",
+    )
+
+
+def _last_writer(trace: StepTrace) -> str | None:
+    """The last in-place write to a parameter after the optimizer's step."""
+    after = trace.log.applied[0].order
+    lines = [
+        call.location
+        for call in trace.recorder.calls
+        if call.phase == "step 0"
+        and call.order > after
+        and call.name in ("copy_", "data.__set__", "fill_", "zero_")
+        and call.arguments
+        and isinstance(call.arguments[0], torch.nn.Parameter)
+    ]
+    return lines[-1] if lines else None
+
+
+@check("bad-learning-rate", "exploding-gradient", cost="replay", needs=("train_step",))
+def bad_learning_rate(case: Case) -> Iterator[Finding]:
+    """The rate is zero in every step, too small to move anything, or so large that the loss
+    explodes within a few steps while a small part of it does not.
+    """
+    trace = case.step_trace
+    if not trace.log.applied:
+        raise CannotTell("train_step never called a torch optimizer's step")
+    rates = [rate for applied in trace.log.applied for rate in applied.learning_rates]
+    if max(rates) == 0:
+        yield _rate(case, "error", "the learning rate is 0 in every step", rates)
+        return
+    peak = _peak(trace)
+    if peak < _TINY_RATE and _largest_move(trace) * peak / max(rates) < _TINY_MOVE:
+        yield _rate(case, "warning", "the learning rate is too small to move anything", rates)
+    yield from _diverges(case, trace, rates)
+
+
+def _diverges(case: Case, trace: StepTrace, rates: list[float]) -> Iterator[Finding]:
+    growth = _growth(trace.log, trace.phases)
+    if growth < _DIVERGED:
+        return
+    slow = StepLog()
+    recorder = Recorder(keep_tensors=False, on_event=_Slowed(slow))
+    try:
+        with case.world(recorder=recorder) as world:
+            for index, batch in enumerate(case.subject.training_batches(trace.count)):
+                world.phase(f"step {index}")
+                world.step(batch)
+    except BughuntError as error:
+        raise CannotTell("train_step fails at a smaller learning rate") from error
+    evidence = f"the loss grows {growth:.3g}-fold within {trace.count} steps"
+    if _growth(slow, trace.phases) < _DIVERGED:
+        yield _rate(
+            case,
+            "warning",
+            "training explodes, and does not at a much smaller learning rate",
+            rates,
+            evidence,
+        )
+    else:
+        yield Finding(
+            check="exploding-gradient",
+            severity="warning",
+            message="training explodes, at a much smaller learning rate too",
+            location=trace.log.backwards[0].location,
+            evidence=evidence,
+            fix="check the scale of initial weights and inputs; clip gradients",
+        )
+
+
+class _Slowed:
+    """Scales every learning rate down for the length of each step, and listens."""
+
+    def __init__(self, log: StepLog) -> None:
+        self.log = log
+        self.rates: list[float] = []
+
+    def __call__(self, event: Event) -> None:
+        self.log(event)
+        if event.kind != "step":
+            return
+        groups = event.subject.param_groups
+        if event.detail == "before":
+            self.rates = [group.get("lr", 0.0) for group in groups]
+            for group in groups:
+                group["lr"] = group.get("lr", 0.0) * _SLOWER
+        else:
+            for group, rate in zip(groups, self.rates, strict=True):
+                group["lr"] = rate
+
+
+def _growth(log: StepLog, phases: list[str]) -> float:
+    """Largest ratio of a later root value to the first of the same backward pass."""
+    first: dict[str | None, float] = {}
+    growth = 0.0
+    for backward in log.backwards:
+        if backward.by_grad or backward.phase not in phases:
+            continue
+        start = first.setdefault(backward.location, abs(backward.value))
+        if not math.isfinite(start):
+            continue
+        value = abs(backward.value)
+        growth = max(growth, value / max(start, 0.1) if math.isfinite(value) else math.inf)
+    return growth
+
+
+def _peak(trace: StepTrace) -> float:
+    """The largest rate that the schedule will reach, as far as torch's schedulers tell."""
+    groups = [g for a in trace.log.applied for g in a.optimizer.param_groups]
+    keys = ("lr", "initial_lr", "max_lr")
+    return max(float(g[key]) for g in groups for key in keys if key in g)
+
+
+def _largest_move(trace: StepTrace) -> float:
+    """Largest relative change of any parameter in any step."""
+    moves = [0.0]
+    for one, other in zip(trace.states, trace.states[1:], strict=False):
+        for name, before in one.parameters.items():
+            after = other.parameters.get(name)
+            size = float(before.double().norm())
+            if after is not None and after.shape == before.shape and size > 0:
+                moves.append(float((after.double() - before.double()).norm()) / size)
+    return max(moves)
+
+
+def _rate(
+    case: Case, severity: str, message: str, rates: list[float], evidence: str = ""
+) -> Finding:
+    made = case.step_trace.recorder.of_kind("optimizer", "make_optimizer")
+    return Finding(
+        check="bad-learning-rate",
+        severity="error" if severity == "error" else "warning",
+        message=message,
+        location=made[0].location if made else None,
+        evidence=", ".join(
+            filter(None, [evidence, f"learning rates {min(rates):.3g} to {max(rates):.3g}"])
+        ),
+        fix="set the learning rate that the optimizer's documentation starts from",
+    )

@@ -1,0 +1,312 @@
+"""Losses that are given the wrong kind of number: probabilities for logits and the like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from pytest_mlregress.bughunt import distributions
+from pytest_mlregress.bughunt.attainable import attainable_range
+from pytest_mlregress.bughunt.case import Case
+from pytest_mlregress.bughunt.errors import CannotTell
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.losses import LossCall, loss_calls
+from pytest_mlregress.bughunt.provenance import SHAPE, Provenance, inputs
+from pytest_mlregress.bughunt.recorder import Call
+from pytest_mlregress.bughunt.registry import check
+
+SOFTMAX = frozenset(("softmax", "_softmax", "gumbel_softmax"))
+LOG_SOFTMAX = frozenset(("log_softmax", "_log_softmax"))
+SIGMOID = frozenset(("sigmoid", "sigmoid_", "expit", "hardsigmoid"))
+RECTIFIERS = frozenset(("relu", "relu_", "relu6", "threshold", "clamp_min", "clamp_min_"))
+DROPOUTS = frozenset(
+    f"{name}{mark}"
+    for name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout")
+    for mark in ("", "_")
+)
+
+
+@check("softmax-into-cross-entropy")
+def softmax_into_cross_entropy(case: Case) -> Iterator[Finding]:
+    """The input of cross_entropy already sums to one along the classes, and is trained.
+
+    Judged by value, so that hand-made exp / sum and clamped probabilities count too; targets are
+    free (distillation, mixup).
+    """
+    for loss in loss_calls(case):
+        if loss.name != "cross_entropy" or not loss.input.requires_grad:
+            continue
+        source = _source(loss)
+        by_softmax = source is not None and source.name in SOFTMAX  # along whatever axis
+        if not by_softmax and not distributions.are_probabilities(loss.input, loss.class_axis):
+            continue
+        sums = loss.input.detach().sum(loss.class_axis)
+        yield Finding(
+            check="softmax-into-cross-entropy",
+            severity="error",
+            message="cross_entropy is given probabilities, it applies a softmax of its own",
+            module=_module(loss),
+            location=_line(case, loss),
+            evidence=f"the input of shape {tuple(loss.input.shape)} lies in [0, 1] and sums to "
+            f"{float(sums.min()):.4f} … {float(sums.max()):.4f} along the classes",
+            fix="pass the logits to cross_entropy and drop the softmax",
+        )
+
+
+@check("double-softmax")
+def double_softmax(case: Case) -> Iterator[Finding]:
+    """A softmax (or log_softmax) of what is a softmax already, along the same axis."""
+    calls = case.loss_trace.calls
+    provenance = case.loss_trace.provenance
+    for call in calls:
+        if call.name not in SOFTMAX | LOG_SOFTMAX or not inputs(call):
+            continue
+        given = inputs(call)[0]
+        axis = call.argument(1, "dim")
+        source = provenance.source(given, call)
+        if source is None or source.name not in SOFTMAX or not isinstance(axis, int):
+            continue
+        if given.requires_grad and distributions.are_probabilities(given, axis):
+            yield Finding(
+                check="double-softmax",
+                severity="error",
+                message=f"{call.name} is applied to the output of a softmax",
+                module=call.module,
+                location=(call if call.module == source.module else source).location,
+                evidence=f"the input of shape {tuple(given.shape)} sums to 1 along axis {axis}; "
+                f"the first softmax is at {source.location}",
+                fix="keep one of the two",
+            )
+
+
+@check("sigmoid-into-bce-with-logits")
+def sigmoid_into_bce_with_logits(case: Case) -> Iterator[Finding]:
+    """The input of a with-logits loss was squashed: by a sigmoid, or it cannot leave [0, 1]."""
+    for loss in loss_calls(case):
+        if loss.expects != "binary-logits" or not loss.input.requires_grad:
+            continue
+        source = loss.provenance.source(loss.input, loss.call)
+        by_sigmoid = source is not None and source.name in SIGMOID
+        if not by_sigmoid and not _cannot_leave_unit_interval(case, loss):
+            continue
+        values = loss.input.detach()
+        yield Finding(
+            check="sigmoid-into-bce-with-logits",
+            severity="error",
+            message=f"{loss.name} is given probabilities, it applies a sigmoid of its own",
+            module=_module(loss),
+            location=_line(case, loss)
+            if by_sigmoid or _module(loss) is not None
+            else loss.call.location,
+            evidence=f"the input lies in [{float(values.min()):.3f}, {float(values.max()):.3f}]"
+            + (" and comes from a sigmoid" if by_sigmoid else " whatever the last layer says"),
+            fix="pass the logits and drop the sigmoid, or use binary_cross_entropy",
+        )
+
+
+@check("probabilities-into-nll", "logits-into-nll", "wrong-softmax-dim")
+def wrong_input_of_nll(case: Case) -> Iterator[Finding]:
+    """nll_loss, kl_div and ctc_loss need log-probabilities: logsumexp along the classes is 0."""
+    for loss in loss_calls(case):
+        if loss.expects != "log-probabilities" or not loss.input.requires_grad:
+            continue
+        axis = loss.class_axis
+        if loss.input.shape[axis] < 2:
+            continue
+        if loss.name == "kl_div" and _normalised_somewhere(loss.input):
+            continue
+        source = loss.provenance.source(loss.input, loss.call)
+        mass = distributions.log_mass(loss.input, axis)
+        evidence = f"logsumexp along axis {axis} is {mass:.3f}, it must be 0"
+        if distributions.are_probabilities(loss.input, axis):
+            yield Finding(
+                check="probabilities-into-nll",
+                severity="error",
+                message=f"{loss.name} is given probabilities, it needs their logarithm",
+                module=_module(loss),
+                location=_line(case, loss),
+                evidence=evidence,
+                fix="use log_softmax in place of softmax",
+            )
+        elif source is not None and source.name in SOFTMAX | LOG_SOFTMAX and abs(mass) > 0.05:
+            yield Finding(
+                check="wrong-softmax-dim",
+                severity="error",
+                message=f"the {source.name} before {loss.name} runs along another axis than "
+                f"the classes",
+                module=source.module,
+                location=source.location,
+                evidence=evidence,
+                fix=f"apply it along the axis of the {loss.input.shape[axis]} classes",
+            )
+        elif mass > 0.05:
+            yield Finding(
+                check="logits-into-nll",
+                severity="error",
+                message=f"{loss.name} is given numbers that are no log-probabilities",
+                module=_module(loss),
+                location=loss.call.location,
+                evidence=evidence,
+                fix="apply log_softmax along the classes first, or use cross_entropy",
+            )
+
+
+@check("dropout-on-logits")
+def dropout_on_logits(case: Case) -> Iterator[Finding]:
+    """Dropout is the last thing that happens to a loss input: predictions are zeroed at random."""
+    for loss in loss_calls(case):
+        source = _last_act(loss)
+        if source is None or source.name not in DROPOUTS or not _drops(source):
+            continue
+        yield Finding(
+            check="dropout-on-logits",
+            severity="error",
+            message=f"the predictions that {loss.name} judges pass through dropout",
+            module=source.module,
+            location=_line_of(case, source),
+            evidence=f"{float((loss.input.detach() == 0).double().mean()):.0%} of them are 0",
+            fix="put the dropout before the last layer",
+        )
+
+
+@check("relu-on-logits")
+def relu_on_logits(case: Case) -> Iterator[Finding]:
+    """Logits, or predictions of targets that can be negative, are cut at zero."""
+    for loss in loss_calls(case):
+        source = _last_act(loss)
+        if source is None or not _rectifies(source, loss.input) or loss.expects == "probabilities":
+            continue
+        if loss.name == "poisson_nll_loss":
+            continue
+        if loss.expects == "values" and not bool((loss.target.detach() < 0).any()):
+            continue
+        yield Finding(
+            check="relu-on-logits",
+            severity="error",
+            message=f"{source.name} cuts the predictions that {loss.name} judges at zero",
+            module=source.module,
+            location=_line_of(case, source),
+            evidence=f"{float((loss.input.detach() == 0).double().mean()):.0%} of the "
+            f"predictions are exactly 0 and get no gradient",
+            fix="drop the activation after the last layer",
+        )
+
+
+@check("swapped-loss-arguments")
+def swapped_loss_arguments(case: Case) -> Iterator[Finding]:
+    """The target is trained and the input is data, in a loss where the order matters."""
+    for loss in loss_calls(case):
+        if loss.input.requires_grad or not loss.target.requires_grad:
+            continue
+        if loss.name not in _ASYMMETRIC:
+            continue
+        yield Finding(
+            check="swapped-loss-arguments",
+            severity="error" if _surely_swapped(loss) else "warning",
+            message=f"{loss.name} is called with the target first and the prediction second",
+            location=loss.call.location,
+            evidence="the second argument requires grad, the first one does not",
+            fix=f"call {loss.name}(prediction, target)",
+        )
+
+
+_ASYMMETRIC = frozenset(
+    [
+        "cross_entropy",
+        "kl_div",
+        "poisson_nll_loss",
+        "binary_cross_entropy",
+        "binary_cross_entropy_with_logits",
+    ]
+)
+
+
+def _surely_swapped(loss: LossCall) -> bool:
+    """Whether the values prove the swap; the reverse KL of proper arguments may be meant."""
+    axis = loss.class_axis
+    if loss.name == "poisson_nll_loss":
+        return True
+    if loss.name == "kl_div":
+        return distributions.log_mass(loss.input, axis) > 0.05
+    if loss.name == "cross_entropy":
+        proper = distributions.are_probabilities(loss.target, axis)
+        return not proper or distributions.are_probabilities(loss.input, axis)
+    if loss.name == "binary_cross_entropy":
+        return bool(((loss.input == 0) | (loss.input == 1)).all())
+    if loss.name == "binary_cross_entropy_with_logits":
+        binary = bool(((loss.input == 0) | (loss.input == 1)).all())
+        return binary or not distributions.lie_within(loss.target, 0, 1)
+    return False
+
+
+def _cannot_leave_unit_interval(case: Case, loss: LossCall) -> bool:
+    if not distributions.lie_within(loss.input, 0, 1) or loss.call.phase != "loss":
+        return False
+    try:
+        low, high = attainable_range(case, loss)
+    except CannotTell:
+        return False
+    return low >= 0 and high <= 1
+
+
+def _last_act(loss: LossCall) -> Call | None:
+    """What last happened to a trained loss input; a normalising log_softmax is looked through."""
+    if not loss.input.requires_grad:
+        return None
+    return loss.provenance.source(loss.input, loss.call, SHAPE | LOG_SOFTMAX)
+
+
+def _drops(call: Call) -> bool:
+    return _probability(call) > 0 and call.argument(2, "training", True) is not False
+
+
+def _probability(call: Call) -> float:
+    given = call.argument(1, "p", 0.5)
+    return float(given) if isinstance(given, int | float) else 0.5
+
+
+def _rectifies(call: Call, values: torch.Tensor) -> bool:
+    if call.name in ("clamp", "clamp_", "clip", "maximum"):
+        low = call.argument(1, "min")
+        return low == 0 and call.argument(2, "max") is None
+    return call.name in RECTIFIERS and bool((values.detach() >= 0).all())
+
+
+def _normalised_somewhere(values: torch.Tensor) -> bool:
+    """Whether some axis holds log-probabilities: kl_div does not say which are its classes."""
+    return any(
+        size > 1 and abs(distributions.log_mass(values, axis)) <= 0.05
+        for axis, size in enumerate(values.shape)
+    )
+
+
+def _source(loss: LossCall) -> Call | None:
+    provenance: Provenance = loss.provenance
+    return provenance.source(loss.input, loss.call)
+
+
+def _line(case: Case, loss: LossCall) -> str | None:
+    source = _source(loss)
+    return loss.call.location if source is None else _line_of(case, source)
+
+
+def _line_of(case: Case, call: Call) -> str | None:
+    """Where a call was written: for a layer of an ``nn.Sequential``, where that was constructed.
+
+    Such a layer has no line of its own in any ``forward``.
+    """
+    world = case.loss_trace.world
+    if call.module and isinstance(_parent(world.model, call.module), nn.Sequential):
+        return world.built_at(world.model.get_submodule(call.module)) or call.location
+    return call.location
+
+
+def _parent(model: nn.Module, name: str) -> nn.Module:
+    return model.get_submodule(name.rpartition(".")[0])
+
+
+def _module(loss: LossCall) -> str | None:
+    source = _source(loss)
+    return source.module if source is not None else None

@@ -1,0 +1,150 @@
+"""Losses that are maximised, and steps that go uphill."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import torch
+
+from pytest_mlregress.bughunt import distributions, nests
+from pytest_mlregress.bughunt.case import Case, LossTrace
+from pytest_mlregress.bughunt.errors import CannotTell
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.losses import EXPECTS
+from pytest_mlregress.bughunt.provenance import inputs
+from pytest_mlregress.bughunt.recorder import Call
+from pytest_mlregress.bughunt.registry import check
+
+_SQUARES = frozenset(("square", "pow", "__pow__", "abs"))
+
+
+@check("wrong-loss-sign")
+def wrong_loss_sign(case: Case) -> Iterator[Finding]:
+    """Every term that compares predictions with data enters the loss with a negative sign.
+
+    Terms: torch's loss functions with data as target (constant targets, as in adversarial games,
+    are no data), squared or absolute differences from data, log-probabilities picked by an index.
+    One positive term is enough to pass: a negative one may be an adversary or an entropy.
+    """
+    trace = case.loss_trace
+    terms = [(call, sign) for call in trace.calls if (sign := _sign(trace, call)) is not None]
+    if terms and all(sign < 0 for _, sign in terms):
+        call = terms[0][0]
+        yield Finding(
+            check="wrong-loss-sign",
+            severity="error",
+            message=f"minimising this loss makes the predictions worse: {call.name} enters it "
+            f"with the wrong sign",
+            module=call.module,
+            location=_last_line(trace) or call.location,
+            evidence=f"loss = {float(trace.loss.detach()):.4g}; the derivative by each of "
+            f"{len(terms)} terms has the sign that increases the error",
+            fix="flip the sign of the loss",
+        )
+
+
+@check("wrong-loss-sign", cost="replay", needs=("train_step",))
+def goes_uphill(case: Case) -> Iterator[Finding]:
+    """The first step that moves anything moves along the gradient of loss_fn, not against it."""
+    trace = case.step_trace
+    if len(trace.optimizers) != 1:
+        raise CannotTell("several optimizers: whose loss loss_fn is cannot be told")
+    pair = next(
+        (
+            (one.parameters, other.parameters)
+            for one, other in itertools.pairwise(trace.states)
+            if any(not torch.equal(p, other.parameters[n]) for n, p in one.parameters.items())
+        ),
+        None,
+    )
+    if pair is None or pair[0] is not trace.states[0].parameters:
+        raise CannotTell("the first step moves nothing")
+    with case.world() as world:
+        world.loss(next(iter(case.subject.training_batches(1)))).backward()  # type: ignore[no-untyped-call]
+        gradients = {n: p.grad for n, p in world.model.named_parameters() if p.grad is not None}
+        flat = [
+            ((pair[1][n] - pair[0][n]).double().flatten(), g.double().flatten())
+            for n, g in gradients.items()
+            if n in pair[1] and pair[1][n].shape == g.shape
+        ]
+    move, slope = (torch.cat(part) for part in zip(*flat, strict=True))
+    if not bool(move.any()) or not bool(slope.any()):
+        raise CannotTell("nothing to compare")
+    cosine = float(move @ slope / move.norm() / slope.norm())
+    if cosine > 0.5:
+        yield Finding(
+            check="wrong-loss-sign",
+            severity="error",
+            message="train_step moves the parameters up the gradient of loss_fn",
+            location=trace.log.backwards[0].location if trace.log.backwards else None,
+            evidence=f"cosine of the first move with the gradient: {cosine:.3f}",
+            fix="minimise loss_fn: check the sign before backward(), and maximize=",
+        )
+
+
+def _sign(trace: LossTrace, call: Call) -> float | None:
+    """+1 or -1: how the loss depends on one term of error; None for calls that are none."""
+    gradient = trace.output_gradients.get(call.order)
+    if gradient is None or not bool(gradient.any()):
+        return None
+    if call.name in EXPECTS:
+        return _uniform(gradient) if _has_data_target(call) else None
+    if call.name in _SQUARES:
+        return _uniform(gradient) if _is_error(trace, call) else None
+    if call.name in ("gather", "__getitem__") and _picks_log_probability(call):
+        sign = _uniform(gradient)
+        return None if sign is None else -sign
+    return None
+
+
+def _uniform(gradient: torch.Tensor) -> float | None:
+    """The one sign of all entries that are not zero; None for a mixture."""
+    kept = gradient[gradient != 0]
+    if bool((kept > 0).all()):
+        return 1.0
+    return -1.0 if bool((kept < 0).all()) else None
+
+
+def _has_data_target(call: Call) -> bool:
+    tensors = inputs(call)
+    if len(tensors) < 2 or tensors[1].requires_grad or not tensors[0].requires_grad:
+        return False
+    target = tensors[1].detach()
+    return target.numel() > 1 and bool((target != target.flatten()[0]).any())
+
+
+def _is_error(trace: LossTrace, call: Call) -> bool:
+    """Whether a square is that of a difference between something trained and the batch's data."""
+    if call.name in ("pow", "__pow__") and call.argument(1, "exponent") != 2:
+        return False
+    source = trace.provenance.producer(inputs(call)[0], call)
+    if source is None or source.name not in ("sub", "__sub__", "rsub", "__rsub__", "subtract"):
+        return False
+    operands = inputs(source)
+    if len(operands) != 2 or operands[0].requires_grad == operands[1].requires_grad:
+        return False
+    data = trace.provenance.origin(next(t for t in operands if not t.requires_grad), source)
+    batch = {t.untyped_storage().data_ptr() for t in nests.tensors(trace.world.batch)}
+    return data.untyped_storage().data_ptr() in batch
+
+
+def _picks_log_probability(call: Call) -> bool:
+    values, axis = inputs(call)[0], call.argument(1, "dim")
+    if call.name == "__getitem__":  # log_p[torch.arange(n), labels]
+        chosen = axis[-1] if isinstance(axis, tuple) and len(axis) == values.dim() else None
+        axis = -1 if isinstance(chosen, torch.Tensor) and chosen.dtype == torch.int64 else None
+    return (
+        isinstance(axis, int)
+        and values.requires_grad
+        and values.shape[axis] > 1
+        and abs(distributions.log_mass(values, axis)) < 1e-3
+    )
+
+
+def _last_line(trace: LossTrace) -> str | None:
+    """Where the sign went wrong: the negation nearest to the loss, or the last operation."""
+    behind = list(trace.provenance.behind(trace.loss))
+    negations = [call for call in behind[:8] if call.name in ("neg", "__neg__", "negative")]
+    nearest = (negations or behind)[:1]
+    return nearest[0].location if nearest else None

@@ -1,0 +1,125 @@
+"""The loss functions of torch: which argument is the input, which the target, what each expects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from pytest_mlregress.bughunt.case import Case
+from pytest_mlregress.bughunt.errors import CannotTell
+from pytest_mlregress.bughunt.provenance import SHAPE, Provenance, inputs
+from pytest_mlregress.bughunt.recorder import Call
+
+Expects = Literal["logits", "log-probabilities", "probabilities", "binary-logits", "values"]
+
+EXPECTS: dict[str, Expects] = {
+    "cross_entropy": "logits",
+    "nll_loss": "log-probabilities",
+    "nll_loss_nd": "log-probabilities",
+    "kl_div": "log-probabilities",
+    "ctc_loss": "log-probabilities",
+    "binary_cross_entropy": "probabilities",
+    "binary_cross_entropy_with_logits": "binary-logits",
+    "multilabel_soft_margin_loss": "binary-logits",
+    "mse_loss": "values",
+    "l1_loss": "values",
+    "smooth_l1_loss": "values",
+    "huber_loss": "values",
+    "poisson_nll_loss": "values",
+    "gaussian_nll_loss": "values",
+}
+
+_DIFFERENCES = frozenset(("sub", "__sub__", "rsub", "__rsub__", "subtract"))
+_SIZES = """
+    abs absolute square pow __pow__ mul __mul__ __rmul__ multiply div __truediv__ divide sqrt
+    mean sum nanmean nansum
+"""
+_MEASURES = SHAPE | frozenset(_SIZES.split())
+
+
+@dataclass(frozen=True)
+class LossCall:
+    """One call of a loss function, with its two main arguments, or one difference of the two."""
+
+    call: Call
+    input: torch.Tensor
+    target: torch.Tensor
+    provenance: Provenance
+
+    @property
+    def name(self) -> str:
+        """Name of the loss function."""
+        return self.call.name
+
+    @property
+    def expects(self) -> Expects:
+        """What its input should be."""
+        return EXPECTS.get(self.name, "values")
+
+    @property
+    def class_axis(self) -> int:
+        """The axis of the input along which the classes lie."""
+        if self.name in ("cross_entropy", "nll_loss", "nll_loss_nd"):
+            return 0 if self.input.dim() == 1 else 1
+        return self.input.dim() - 1
+
+
+def loss_calls(case: Case) -> list[LossCall]:
+    """The loss calls of ``loss_fn`` and of the first ``train_step``, in order.
+
+    Raises:
+        CannotTell: there are none; the loss is computed by hand.
+    """
+    found = list(_of(case.loss_trace.calls, case.loss_trace.provenance))
+    if case.subject.train_step is not None:
+        trace = case.step_trace
+        first = [call for call in trace.recorder.calls if call.phase == "step 0"]
+        known = {(loss.name, loss.call.location) for loss in found}
+        found += [
+            loss
+            for loss in _of(first, trace.provenance)
+            if (loss.name, loss.call.location) not in known
+        ]
+    if not found:
+        raise CannotTell("no loss function of torch was called")
+    return found
+
+
+def handmade_difference(case: Case) -> LossCall | None:
+    """The difference of prediction and data whose size ``loss_fn`` returns, written out by hand.
+
+    Followed backward from the loss, through means, powers and absolute values only: a difference
+    in the middle of a model is none.
+    """
+    trace = case.loss_trace
+    call = trace.provenance.source(trace.loss, through=_MEASURES)
+    if call is None or call.name not in _DIFFERENCES:
+        return None
+    terms = inputs(call)
+    if len(terms) != 2 or terms[0].shape != terms[1].shape:
+        return None
+    trained = [term for term in terms if term.requires_grad]
+    data = [term for term in terms if not term.requires_grad]
+    if len(trained) != 1 or _made_by_parameters(trace.provenance, data[0], call):
+        return None
+    return LossCall(call, trained[0], data[0], trace.provenance)
+
+
+def _made_by_parameters(provenance: Provenance, tensor: torch.Tensor, before: Call) -> bool:
+    """Whether a target comes from a network (a teacher, a target network) and not from data."""
+    makers = provenance.behind(tensor, before)
+    return any(isinstance(t, torch.nn.Parameter) for call in makers for t in inputs(call))
+
+
+def _of(calls: list[Call], provenance: Provenance) -> Iterator[LossCall]:
+    for call in calls:
+        if call.name not in EXPECTS:
+            continue
+        given, target = call.argument(0, "input"), call.argument(1, "target")
+        if call.name == "ctc_loss":
+            given, target = call.argument(0, "log_probs"), call.argument(1, "targets")
+        if isinstance(given, torch.Tensor) and isinstance(target, torch.Tensor):
+            yield LossCall(call, given, target, provenance)

@@ -1,0 +1,166 @@
+"""Can the model memorise one batch?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from pytest_mlregress.bughunt.case import Case
+from pytest_mlregress.bughunt.errors import CannotTell
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.guessing import Score, score
+from pytest_mlregress.bughunt.nests import Nest
+from pytest_mlregress.bughunt.recorder import Recorder
+from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.world import World
+
+STEPS = 100
+LEARNED = 0.7
+RATES = (1e-2, 1e-3)
+
+
+@check("no-single-batch-overfit", cost="training")
+def no_single_batch_overfit(case: Case) -> Iterator[Finding]:
+    """After many steps on one batch the model is no better than the best constant guess.
+
+    Compared with a constant, not with a fixed loss: floors (label smoothing, soft targets) and
+    slow but healthy nets pass. Two trainings: the user's own train_step, and Adam at two learning
+    rates on loss_fn; the model is at fault if all fail, the step if it stands still where Adam
+    learns. Losses without known targets must merely go down.
+    """
+    step_seconds = case.loss_trace.seconds
+    if case.subject.train_step is not None:
+        step_seconds = max(step_seconds, case.step_trace.seconds)
+        if len(case.step_trace.optimizers) > 1:
+            raise CannotTell("several optimizers: what loss_fn measures is not what all minimise")
+    steps = min(STEPS, int(case.seconds_left / 4 / max(step_seconds, 1e-4)))
+    if steps < 30:
+        case.afford(120 * step_seconds)
+    best = _best_with_adam(case, steps)
+    if not best.learned:
+        yield _finding(case, f"the model does not memorise one batch in {steps} steps", best)
+    elif case.subject.train_step is not None:
+        own = _with_own_step(case, steps)
+        if own.stuck:
+            yield _finding(case, "train_step does not memorise one batch, Adam does", own)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training on one batch: what the score was at the start, in the middle, at the end."""
+
+    name: str
+    scores: tuple[Score, Score, Score]
+
+    @property
+    def learned(self) -> bool:
+        """Whether it got clearly better than guessing (without a guess: than the start), or is
+        on its way there.
+        """
+        start, middle, end = self.scores
+        falling = end.value < middle.value - 0.02 * abs(middle.value)
+        return end.progress(start) < LEARNED or (falling and end.guess is not None)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether it is no better than guessing, and in the second half has not moved or has come
+        to a halt far away from there.
+        """
+        start, middle, end = self.scores
+        if end.guess is None:
+            return end.value >= start.value - 1e-4 * abs(start.value)
+        flat = end.value >= middle.value - 1e-3 * abs(middle.value)
+        return (flat or self.halted) and end.progress(start) > 0.98
+
+    @property
+    def halted(self) -> bool:
+        """Whether its pace fell to less than a tenth from one half to the other, and at that pace
+        ten times as many steps would not bring it to a guess.
+        """
+        start, middle, end = self.scores
+        first, second = start.value - middle.value, middle.value - end.value
+        return (
+            end.guess is not None and second < 0.1 * first and end.value - 20 * second > end.guess
+        )
+
+    def __str__(self) -> str:
+        start, _, end = self.scores
+        guess = "" if end.guess is None else f" (the best constant gives {end.guess:.4g})"
+        return f"{self.name}: {start.value:.4g} → {end.value:.4g}{guess}"
+
+
+def _best_with_adam(case: Case, steps: int) -> Run:
+    runs = []
+    for rate in RATES:
+        runs.append(_train(case, _AdamOnLoss(rate), f"Adam at {rate:g}", steps))
+        if runs[-1].learned:
+            break
+    return min(runs, key=lambda run: run.scores[2].progress(run.scores[0]))
+
+
+def _with_own_step(case: Case, steps: int) -> Run:
+    def own(world: World) -> Callable[[], Any]:
+        return lambda: world.step(world.subject.fresh_batch())
+
+    return _train(case, own, "train_step", steps)
+
+
+class _AdamOnLoss:
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+
+    def __call__(self, world: World) -> Callable[[], None]:
+        parameters = [p for p in world.model.parameters() if p.requires_grad]
+        if not parameters:
+            raise CannotTell("no parameter requires a gradient")
+        optimizer = torch.optim.Adam(parameters, lr=self.rate)
+
+        def step() -> None:
+            optimizer.zero_grad()
+            world.loss().backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+
+        return step
+
+
+def _train(case: Case, stepper: Callable[[World], Callable[[], Any]], name: str, steps: int) -> Run:
+    with case.world() as world:
+        step = stepper(world)
+        scores = [score_of(world)]
+        for half in (1, 2):
+            for _ in range(steps // 2):
+                step()
+                case.afford(0.0)
+            scores.append(score_of(world))
+            if half == 1 and scores[1].progress(scores[0]) < LEARNED / 2:
+                scores.append(scores[1])
+                break
+    return Run(name, (scores[0], scores[1], scores[2]))
+
+
+def score_of(world: World, batch: Nest = None) -> Score:
+    """The score now, in whatever mode the program is, without disturbing it."""
+    recorder = Recorder(phase="loss")
+    with torch.random.fork_rng(devices=[]), torch.no_grad(), recorder.listening(world.model):
+        torch.manual_seed(1)
+        loss = world.loss(world.subject.fresh_batch() if batch is None else batch)
+    return score(float(loss), recorder.calls)
+
+
+def _finding(case: Case, message: str, run: Run) -> Finding:
+    known = [f for f in case.findings if f.severity == "error"] or list(case.findings)
+    reason = "; probably because of " + ", ".join(
+        f"{f.check} ({f.location})" if f.location else f.check for f in known[:3]
+    )
+    return Finding(
+        check="no-single-batch-overfit",
+        severity="warning",
+        message=message + (reason if known else ""),
+        location=known[0].location if known else None,
+        evidence=str(run),
+        fix="a model that cannot memorise one batch cannot learn: look at what gradients, labels "
+        "and regularisation do on this batch",
+    )

@@ -1,0 +1,273 @@
+"""Training and evaluation mode: which modules ran in which, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import nn
+
+from pytest_mlregress.bughunt.case import Case, StepTrace
+from pytest_mlregress.bughunt.errors import CannotTell
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.locations import of_function
+from pytest_mlregress.bughunt.recorder import Call, Event, Recorder
+from pytest_mlregress.bughunt.registry import check
+
+BATCH_NORMS = nn.modules.batchnorm._BatchNorm
+DROPOUTS = nn.modules.dropout._DropoutNd
+
+
+def is_mode_sensitive(module: nn.Module) -> bool:
+    """Whether train() and eval() make a module compute different things."""
+    if isinstance(module, DROPOUTS):
+        return module.p > 0
+    if isinstance(module, BATCH_NORMS):
+        return module.track_running_stats
+    dropout: Any = getattr(module, "dropout", 0.0)
+    if isinstance(module, nn.RNNBase | nn.MultiheadAttention):
+        return isinstance(dropout, int | float) and dropout > 0
+    return _reads_training(type(module))
+
+
+def _reads_training(kind: type[nn.Module]) -> bool:
+    """Whether a module's own ``forward`` looks at ``self.training``."""
+    code = getattr(kind.forward, "__code__", None)
+    outside_torch = not kind.__module__.startswith("torch.")
+    return code is not None and outside_torch and "training" in code.co_names
+
+
+@check("missing-train-mode", needs=("train_step",))
+def missing_train_mode(case: Case) -> Iterator[Finding]:
+    """Mode-sensitive modules train in evaluation mode: always, or once evaluate() was called.
+
+    Frozen batch norm, put into evaluation mode in every step while the model itself trains, is
+    not a mistake.
+    """
+    trace = case.step_trace
+    training = _modes(trace, trace.phases)
+    if training and not any(training.values()) and _root_evaluates(trace):
+        yield _trains_in_eval(case, training)
+    after = _modes(trace, ["after"])
+    lost = sorted(n for n, mode in after.items() if not mode and training.get(n, False))
+    if lost:
+        culprit = _switch(trace, "evaluate")
+        yield Finding(
+            check="missing-train-mode",
+            severity="error",
+            message="after evaluate() the training goes on in evaluation mode",
+            module=lost[0],
+            location=_switch(trace, "after")
+            or _switch(trace, "evaluate", to=True)
+            or of_function(case.subject.train_step),
+            evidence=f"{len(lost)} of {len(after)} mode-sensitive modules ran in training mode "
+            f"before evaluate() and in evaluation mode after it"
+            + (f"; the mode is last changed at {culprit}" if culprit else ""),
+            fix="call model.train() at the start of every training step, or at the end of evaluate",
+        )
+    elif trace.evaluation is not None:
+        yield from _left_mixed(trace)
+
+
+def _left_mixed(trace: StepTrace) -> Iterator[Finding]:
+    """evaluate() finds everything in training mode and leaves a mixture of the two."""
+    assert trace.evaluation is not None
+    before, after = trace.evaluation
+    names = list(_modes(trace, trace.phases))
+    left = [n for n in names if not after.training[n]]
+    if left and all(before.training[n] for n in names) and any(after.training.values()):
+        yield Finding(
+            check="missing-train-mode",
+            severity="warning",
+            message="evaluate() puts only a part of the model back into training mode",
+            module=left[0],
+            location=_switch(trace, "evaluate"),
+            evidence=f"{len(left)} of {len(names)} mode-sensitive modules stay in evaluation mode",
+            fix="call model.train() on the whole model",
+        )
+
+
+@check("missing-eval-mode")
+def missing_eval_mode(case: Case) -> Iterator[Finding]:
+    """Mode-sensitive modules run in training mode during evaluate().
+
+    A dropout that alone is in training mode, below a model in evaluation mode, is Monte-Carlo
+    dropout and meant.
+    """
+    if case.subject.evaluate is None or case.subject.train_step is None:
+        yield from _functional_layers(case, _evaluation_of_loss(case), "evaluation")
+        return
+    trace = case.step_trace
+    model = trace.world.model
+    wrong = sorted(
+        name
+        for name, mode in _modes(trace, ["evaluate"]).items()
+        if mode and (_parent_trains(trace, name) or isinstance(_at(model, name), BATCH_NORMS))
+    )
+    if wrong:
+        yield Finding(
+            check="missing-eval-mode",
+            severity="error",
+            message="evaluate() runs mode-sensitive modules in training mode",
+            module=wrong[0],
+            location=_switch(trace, "evaluate", before=_first_run(trace, wrong))
+            or of_function(case.subject.evaluate),
+            evidence=f"{len(wrong)} modules ran in training mode during evaluate(): "
+            + ", ".join(f"{n} ({type(_at(model, n)).__name__})" for n in wrong[:3]),
+            fix="call model.eval() before evaluating, and model.train() after it",
+        )
+    yield from _functional_layers(case, trace.recorder, "evaluate")
+
+
+def _functional_layers(case: Case, recorder: Recorder, phase: str) -> Iterator[Finding]:
+    for call in recorder.calls:
+        if call.phase != phase or call.training is not False:
+            continue
+        if call.name == "batch_norm" and call.argument(5, "training") is True:
+            yield _batch_statistics(call)
+        if not _drops(call):
+            continue
+        if _asks_for_noise(call) and _repeats(recorder, phase):
+            continue
+        yield Finding(
+            check="missing-eval-mode",
+            severity="error",
+            message=f"{call.name} drops values although the module is in evaluation mode",
+            module=call.module,
+            location=call.location,
+            evidence=f"p = {_rate(call):g} with module.training = False",
+            fix="pass training=self.training, or use nn.Dropout",
+        )
+
+
+def _batch_statistics(call: Call) -> Finding:
+    return Finding(
+        check="missing-eval-mode",
+        severity="error",
+        message="batch_norm uses the batch's statistics although the module is in evaluation mode",
+        module=call.module,
+        location=call.location,
+        evidence="training = True with module.training = False",
+        fix="pass training=self.training, or use nn.BatchNorm",
+    )
+
+
+def _evaluation_of_loss(case: Case) -> Recorder:
+    """A recording of the loss with the model in evaluation mode.
+
+    Raises:
+        CannotTell: loss_fn chooses the mode by itself.
+    """
+    recorder = Recorder(keep_tensors=False, phase="evaluation")
+    with case.world(recorder=recorder) as world:
+        world.model.eval()
+        world.phase("evaluation")
+        world.loss()
+    if any(e.phase == "evaluation" and e.detail for e in recorder.of_kind("mode")):
+        raise CannotTell("needs evaluate: loss_fn itself calls train()")
+    return recorder
+
+
+def _drops(call: Call) -> bool:
+    if call.name == "scaled_dot_product_attention":
+        return _rate(call) > 0
+    if call.name not in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout"):
+        return False
+    default = "alpha" not in call.name
+    return _rate(call) > 0 and call.argument(2, "training", default) is True
+
+
+def _rate(call: Call) -> float:
+    if call.name == "scaled_dot_product_attention":
+        given = call.argument(4, "dropout_p", 0.0)
+    else:
+        given = call.argument(1, "p", 0.5)
+    return float(given) if isinstance(given, int | float) else 0.0
+
+
+def _asks_for_noise(call: Call) -> bool:
+    return call.keywords.get("training") is True or len(call.arguments) > 2
+
+
+def _repeats(recorder: Recorder, phase: str) -> bool:
+    """Whether the model runs several times from one place, as Monte-Carlo dropout does."""
+    runs = [e.location for e in _forwards(recorder, phase) if recorder.name_of(e.subject) == ""]
+    return len(runs) > len(set(runs)) + 1
+
+
+def _forwards(recorder: Recorder, phase: str) -> list[Event]:
+    return recorder.of_kind("forward", phase)
+
+
+def _modes(trace: StepTrace, phases: list[str]) -> dict[str, bool]:
+    """The last mode in which each mode-sensitive module of the model ran in the phases."""
+    modes: dict[str, bool] = {}
+    for phase in phases:
+        for event in _forwards(trace.recorder, phase):
+            name = trace.recorder.name_of(event.subject)
+            if name is not None and is_mode_sensitive(event.subject):
+                modes[name] = event.detail.training
+    return modes
+
+
+def _root_evaluates(trace: StepTrace) -> bool:
+    """Whether the model as a whole, not only some layers of it, is in evaluation mode."""
+    return all(not state.training[""] for state in trace.states[1:])
+
+
+def _trains_in_eval(case: Case, modules: dict[str, bool]) -> Finding:
+    trace = case.step_trace
+    switch = next(filter(None, (_switch(trace, p) for p in trace.phases)), None)
+    return Finding(
+        check="missing-train-mode",
+        severity="error",
+        message="the training steps run in evaluation mode",
+        module=min(modules),
+        location=switch or of_function(case.subject.train_step),
+        evidence=f"all {len(modules)} mode-sensitive modules had training = False in "
+        f"{trace.count} steps",
+        fix="call model.train() at the start of the training step",
+    )
+
+
+def _switch(
+    trace: StepTrace, phase: str, before: int | None = None, to: bool | None = None
+) -> str | None:
+    """Where the model's mode was last changed in a phase (before a moment, to a mode)."""
+    events = [
+        e
+        for e in trace.recorder.of_kind("mode", phase)
+        if trace.recorder.name_of(e.subject) is not None
+        and (before is None or e.order < before)
+        and to in (None, e.detail)
+    ]
+    return events[-1].location if events else None
+
+
+def _first_run(trace: StepTrace, names: list[str]) -> int:
+    runs = _forwards(trace.recorder, "evaluate")
+    return min(e.order for e in runs if trace.recorder.name_of(e.subject) in names)
+
+
+def _parent_trains(trace: StepTrace, name: str) -> bool:
+    parents = [_at(trace.world.model, name.rpartition(".")[0])] if name else []
+    if not parents:
+        return True
+    modes = [
+        e.detail.training for e in _forwards(trace.recorder, "evaluate") if e.subject in parents
+    ]
+    assert trace.evaluation is not None
+    return modes[-1] if modes else _root_trained(trace)
+
+
+def _root_trained(trace: StepTrace) -> bool:
+    runs = [
+        e.detail.training
+        for e in _forwards(trace.recorder, "evaluate")
+        if trace.recorder.name_of(e.subject) == ""
+    ]
+    return any(runs) or not runs
+
+
+def _at(model: nn.Module, name: str) -> nn.Module:
+    return model.get_submodule(name)

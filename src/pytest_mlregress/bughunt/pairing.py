@@ -1,0 +1,159 @@
+"""Targets that belong to other examples than the predictions which they are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from pytest_mlregress.bughunt import nests
+from pytest_mlregress.bughunt.case import Case
+from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.leaks import EXAMPLE, replaced
+from pytest_mlregress.bughunt.meetings import Meeting, meetings
+from pytest_mlregress.bughunt.nests import Nest
+from pytest_mlregress.bughunt.provenance import Provenance
+from pytest_mlregress.bughunt.recorder import Call, Recorder
+from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.replays import (
+    FrozenBatchNorm,
+    base_batch,
+    reached,
+    resized,
+)
+from pytest_mlregress.bughunt.resizing import Examples
+from pytest_mlregress.bughunt.strays import changed
+
+_REORDERING = frozenset(("flip", "roll", "sort", "index_select", "__getitem__", "fliplr", "flipud"))
+
+
+@dataclass(frozen=True)
+class Run:
+    """The meetings of one run, and which call made which tensor."""
+
+    meetings: list[Meeting]
+    provenance: Provenance
+
+
+@check("shuffled-labels", cost="replay")
+def shuffled_labels(case: Case) -> Iterator[Finding]:
+    """Replacing one example moves its target in one row and its prediction in another.
+
+    Looked at in ``loss_fn`` and in ``train_step``, where predictions meet targets; rows whose
+    targets move must be among those whose predictions move. Mixed targets (mixup, label noise)
+    keep that, and so do sorting and shuffling of both.
+    """
+    if any(f.check in ("view-instead-of-permute", "batch-leak") for f in case.findings):
+        raise CannotTell("examples are mixed already by what another check reports")
+    base, examples = resized(case)
+    other = replaced(case)
+    one = Run(meetings(base.calls, base.from_model, base.from_data), base.provenance)
+    two = Run(meetings(other.calls, other.from_model, other.from_data), other.provenance)
+    found = list(_judge(one, two, examples, EXAMPLE))
+    if not found and case.subject.train_step is not None:
+        found = list(_in_step(case))
+    yield from found[:1]
+
+
+def _in_step(case: Case) -> Iterator[Finding]:
+    """Two examples in turn: a shuffle may leave one of them where it is."""
+    batch, examples = base_batch(case)
+    one = _step(case, nests.fresh(batch))
+    for example in (EXAMPLE, EXAMPLE + 1):
+        rows = torch.arange(examples.count)
+        rows[example] = _unlike(batch, examples, example)
+        two = _step(case, examples.select(nests.fresh(batch), rows))
+        found = list(_judge(one, two, examples, example))
+        yield from found
+        if found:
+            return
+
+
+def _unlike(batch: Nest, examples: Examples, example: int) -> int:
+    tensors = [tensor for _, tensor in examples.rows(batch)]
+    for row in range(examples.count):
+        if all(bool((tensor[row] != tensor[example]).any()) for tensor in tensors):
+            return row
+    raise CannotTell("no example differs from another in every tensor")
+
+
+def _step(case: Case, batch: Nest) -> Run:
+    recorder = Recorder(phase="step")
+    with case.world(recorder=recorder) as world:
+        try:
+            with FrozenBatchNorm():
+                world.step(batch)
+        except BughuntError as error:
+            raise CannotTell(f"train_step does not run on a changed batch: {error}") from error
+        parameters = list(world.model.parameters())
+    calls = _before_update(recorder)
+    return Run(
+        meetings(calls, reached(calls, parameters), reached(calls, nests.tensors(batch))),
+        Provenance(calls),
+    )
+
+
+def _before_update(recorder: Recorder) -> list[Call]:
+    """The calls before the first optimizer step: later predictions have learned the change."""
+    steps = recorder.of_kind("step", "step")
+    end = steps[0].order if steps else float("inf")
+    return [call for call in recorder.calls if call.phase == "step" and call.order < end]
+
+
+def _judge(one: Run, two: Run, examples: Examples, example: int) -> Iterator[Finding]:
+    if len(one.meetings) != len(two.meetings):
+        return
+    for meeting, twin in zip(one.meetings, two.meetings, strict=True):
+        if meeting.target.shape != twin.target.shape or meeting.target.dim() == 0:
+            continue
+        if meeting.prediction.shape != twin.prediction.shape:
+            continue
+        if len(meeting.target) % examples.count:
+            continue
+        targets = changed(meeting.target, twin.target).flatten()
+        predictions = changed(meeting.prediction, twin.prediction).any(-1)
+        if _elsewhere(targets, predictions, meeting.target):
+            places = [_rows(moved, meeting.target) for moved in (targets, predictions)]
+            evidence = f"replacing example {example} of {examples.count} moves the target in row "
+            evidence += f"{places[0]} and the prediction in row {places[1]}"
+            yield _finding(one, meeting, evidence)
+
+
+def _elsewhere(targets: torch.Tensor, predictions: torch.Tensor, target: torch.Tensor) -> bool:
+    """Whether both moved, and most targets did so in rows where no prediction moved."""
+    inner = target[0].numel()
+    rows_of_targets = targets.view(-1, inner).any(1)
+    rows_of_predictions = predictions.view(-1, inner).any(1)
+    lost = rows_of_targets & ~rows_of_predictions
+    both = bool(rows_of_targets.any()) and bool(rows_of_predictions.any())
+    return both and int(lost.sum()) * 2 > int(rows_of_targets.sum())
+
+
+def _rows(moved: torch.Tensor, target: torch.Tensor) -> str:
+    rows = sorted(set((moved.nonzero().flatten() // target[0].numel()).tolist()))
+    return ", ".join(map(str, rows[:3])) + (", …" if len(rows) > 3 else "")
+
+
+def _finding(run: Run, meeting: Meeting, evidence: str) -> Finding:
+    return Finding(
+        check="shuffled-labels",
+        severity="error",
+        message="predictions are compared with the targets of other examples",
+        location=_reordered_at(run, meeting),
+        evidence=f"{evidence} of {meeting.call.name} at {meeting.call.location}",
+        fix="reorder inputs and targets by the same index, or neither",
+    )
+
+
+def _reordered_at(run: Run, meeting: Meeting) -> str | None:
+    """The line that last reordered the target, else the meeting's."""
+    operands = nests.tensors((meeting.call.arguments, meeting.call.keywords))
+    for operand in operands[:2]:
+        if operand.data_ptr() != meeting.target.data_ptr():
+            continue
+        for call in run.provenance.behind(operand, meeting.call):
+            if call.name in _REORDERING:
+                return call.location
+    return meeting.call.location

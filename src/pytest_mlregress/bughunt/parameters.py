@@ -1,0 +1,203 @@
+"""Parameters that are not trained: unregistered, unowned, frozen, cut off or unused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from pytest_mlregress.bughunt.case import Case
+from pytest_mlregress.bughunt.errors import CannotTell
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.graph import walk
+from pytest_mlregress.bughunt.hidden import hidden_tensors
+from pytest_mlregress.bughunt.locations import of_function
+from pytest_mlregress.bughunt.provenance import inputs
+from pytest_mlregress.bughunt.registry import check
+
+
+@check("unregistered-parameters")
+def unregistered_parameters(case: Case) -> Iterator[Finding]:
+    """The gradient reaches a tensor that the model holds without knowing it as a parameter.
+
+    Leaves of the loss's graph that are in no ``parameters()`` but in a plain list, dict or
+    attribute of a module. A frozen helper hidden on purpose gets no gradient and passes.
+    """
+    trace = case.loss_trace
+    model = trace.world.model
+    registered = {id(p) for p in model.parameters()}
+    owned = {id(p) for o in trace.world.optimizers for g in o.param_groups for p in g["params"]}
+    hidden = hidden_tensors(model)
+    reported: set[str] = set()
+    for key, leaf in walk([trace.loss]).leaves.items():
+        if key in registered or key not in hidden:
+            continue
+        name, module = hidden[key]
+        container = name.partition("[")[0]
+        if container in reported:
+            continue
+        reported.add(container)
+        first = next((c for c in trace.calls if any(t is leaf for t in inputs(c))), None)
+        yield Finding(
+            check="unregistered-parameters",
+            severity="warning" if key in owned else "error",
+            message=f"{name} is trained by the loss but is no parameter of the model",
+            module=name,
+            location=(trace.world.built_at(module) if module is not None else None)
+            or (first.location if first is not None else None),
+            evidence=f"a tensor of shape {tuple(leaf.shape)} gets a gradient and is not in "
+            f"model.parameters(): neither optimized, moved nor saved",
+            fix="use nn.ModuleList, nn.ModuleDict, nn.ParameterList or nn.Parameter",
+        )
+
+
+@check("optimizer-misses-parameters", needs=("make_optimizer",))
+def optimizer_misses_parameters(case: Case) -> Iterator[Finding]:
+    """Parameters of the model that the loss reaches and that no optimizer owns.
+
+    With a train_step, they must be reached in two different steps and never move (a tensor that
+    the user updates by hand moves).
+    """
+    if case.subject.train_step is not None:
+        yield from _missed_in_steps(case)
+        return
+    trace = case.loss_trace
+    owned = {id(p) for o in trace.world.optimizers for g in o.param_groups for p in g["params"]}
+    if not owned:
+        raise CannotTell("make_optimizer gave no torch optimizer")
+    names = {id(p): n for n, p in trace.world.model.named_parameters()}
+    reached = [names[k] for k in walk([trace.loss]).leaves if k in names]
+    missed = [n for n in reached if id(trace.world.model.get_parameter(n)) not in owned]
+    yield from _missed(case, missed, len(reached))
+
+
+def _missed_in_steps(case: Case) -> Iterator[Finding]:
+    trace = case.step_trace
+    if not trace.log.applied:
+        raise CannotTell("train_step never called a torch optimizer's step")
+    owned = {id(p) for o in trace.optimizers for g in o.param_groups for p in g["params"]}
+    names = {id(p): n for n, p in trace.world.model.named_parameters()}
+    by_phase: dict[str, set[str]] = {}
+    for backward in trace.log.backwards:
+        reached = {names[k] for k in backward.leaves if k in names}
+        by_phase.setdefault(backward.phase, set()).update(reached)
+    counts = {n: sum(n in reached for reached in by_phase.values()) for n in names.values()}
+    first, last = trace.states[-2].parameters, trace.states[-1].parameters
+    missed = [
+        name
+        for key, name in names.items()
+        if key not in owned and counts[name] >= 2 and _stayed(first.get(name), last.get(name))
+    ]
+    yield from _missed(case, missed, sum(count > 0 for count in counts.values()))
+
+
+def _stayed(before: torch.Tensor | None, after: torch.Tensor | None) -> bool:
+    """Whether a parameter kept its value; one that was not there before has no value to keep."""
+    return (
+        before is None or after is None or before.shape != after.shape or torch.equal(before, after)
+    )
+
+
+def _missed(case: Case, missed: list[str], reached: int) -> Iterator[Finding]:
+    if not missed:
+        return
+    yield Finding(
+        check="optimizer-misses-parameters",
+        severity="error",
+        message="the loss reaches parameters that no optimizer owns: they stay as they are",
+        module=missed[0],
+        location=_optimizer_line(case),
+        evidence=f"{len(missed)} of {reached} reached parameters: {', '.join(missed[:4])}"
+        + (", …" if len(missed) > 4 else ""),
+        fix="give them to the optimizer, or freeze them with requires_grad_(False)",
+    )
+
+
+def _optimizer_line(case: Case) -> str | None:
+    """Where the optimizer was made; of several, one that owns only what another owns already."""
+    made = case.loss_trace.recorder.of_kind("optimizer", "make_optimizer")
+    seen: set[int] = set()
+    for event in made:
+        own = {id(p) for group in event.subject.param_groups for p in group["params"]}
+        if own <= seen:
+            return event.location
+        seen |= own
+    return made[0].location if made else of_function(case.subject.make_optimizer)
+
+
+@check("frozen-parameter")
+def frozen_parameter(case: Case) -> Iterator[Finding]:
+    """Parameters that cannot learn although the program says that they should.
+
+    Three contradictions: a module with a ``requires_grad`` attribute of its own, which torch
+    never reads; parameters picked for the optimizer that are frozen, while other frozen ones were
+    left out; parameters that were trained and then stay frozen.
+    """
+    yield from _misplaced_flags(case)
+    yield from _picked_but_frozen(case)
+    if case.subject.train_step is not None:
+        yield from _frozen_on_the_way(case)
+
+
+def _misplaced_flags(case: Case) -> Iterator[Finding]:
+    for name, module in case.loss_trace.world.model.named_modules():
+        flag: Any = vars(module).get("requires_grad")
+        parameters = list(module.parameters())
+        if isinstance(flag, bool) and any(p.requires_grad != flag for p in parameters):
+            yield Finding(
+                check="frozen-parameter",
+                severity="error",
+                message=f"{name or 'model'}.requires_grad = {flag} sets an attribute of the module "
+                f"and leaves its parameters as they are",
+                module=name,
+                location=of_function(case.subject.make_model),
+                evidence=f"{sum(p.requires_grad != flag for p in parameters)} of "
+                f"{len(parameters)} parameters have requires_grad = {not flag}",
+                fix=f"call {name or 'model'}.requires_grad_({flag})",
+            )
+
+
+def _picked_but_frozen(case: Case) -> Iterator[Finding]:
+    world = case.loss_trace.world
+    owned = {id(p) for o in world.optimizers for g in o.param_groups for p in g["params"]}
+    frozen = {n: p for n, p in world.model.named_parameters() if not p.requires_grad}
+    picked = [n for n, p in frozen.items() if id(p) in owned]
+    trained = any(p.requires_grad and id(p) in owned for p in world.model.parameters())
+    if picked and trained and len(picked) < len(frozen):
+        made = case.loss_trace.recorder.of_kind("optimizer", "make_optimizer")
+        yield Finding(
+            check="frozen-parameter",
+            severity="warning",
+            message="the optimizer was given parameters that are frozen",
+            module=picked[0],
+            location=case.loss_trace.world.assigned_at(picked[0])
+            or (made[0].location if made else None),
+            evidence=f"{len(picked)} of {len(frozen)} frozen parameters are in the optimizer: "
+            f"{', '.join(picked[:4])}",
+            fix="call requires_grad_(True) on what should train, or leave it out of the optimizer",
+        )
+
+
+def _frozen_on_the_way(case: Case) -> Iterator[Finding]:
+    trace = case.step_trace
+    states = [*trace.states, *(trace.evaluation or ())[1:]]
+    first, last = states[0].requires_grad, states[-1].requires_grad
+    owned = {n for a in trace.log.applied for n in a.gradients}
+    lost = [n for n, trains in first.items() if trains and n in owned and not last.get(n, True)]
+    if not lost:
+        return
+    in_evaluate = trace.evaluation is not None and all(
+        trace.evaluation[0].requires_grad.get(n) for n in lost
+    )
+    culprit = case.subject.evaluate if in_evaluate else case.subject.train_step
+    yield Finding(
+        check="frozen-parameter",
+        severity="error",
+        message="parameters that train at first are frozen and never thawed",
+        module=lost[0],
+        location=of_function(culprit),
+        evidence=f"{len(lost)} parameters lost requires_grad in "
+        f"{'evaluate' if in_evaluate else 'train_step'}: {', '.join(lost[:4])}",
+        fix="set requires_grad back to True",
+    )

@@ -1,0 +1,83 @@
+"""Where a tensor came from: the recorded calls that made it, looking through mere reshaping."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+
+import torch
+
+from pytest_mlregress.bughunt import nests
+from pytest_mlregress.bughunt.recorder import Call
+
+# Calls that move, copy or cast elements and change none.
+_SHAPE = """
+    __getitem__ T mT H contiguous clone to type float double half bfloat16 cpu cuda view view_as
+    reshape reshape_as flatten unflatten squeeze unsqueeze transpose permute t swapaxes swapdims
+    movedim moveaxis expand expand_as chunk split unbind select narrow index_select masked_select
+    gather type_as requires_grad_ cat concat stack data
+"""
+SHAPE = frozenset(_SHAPE.split())
+
+
+class Provenance:
+    """Answers which call made a tensor; built from calls that kept their tensors."""
+
+    def __init__(self, calls: Iterable[Call]) -> None:
+        self._writers: dict[int, list[Call]] = {}
+        self._readers: dict[int, list[Call]] = {}
+        for call in calls:
+            for tensor in nests.tensors(call.output):
+                self._writers.setdefault(id(tensor), []).append(call)
+            for tensor in inputs(call):
+                self._readers.setdefault(id(tensor), []).append(call)
+
+    def producer(self, tensor: torch.Tensor, before: Call | None = None) -> Call | None:
+        """The last call that returned this very tensor (before another call, if given)."""
+        writers = self._writers.get(id(tensor), [])
+        earlier = [w for w in writers if before is None or w.order < before.order]
+        return earlier[-1] if earlier else None
+
+    def source(
+        self,
+        tensor: torch.Tensor,
+        before: Call | None = None,
+        through: Collection[str] = SHAPE,
+    ) -> Call | None:
+        """The last call that did more than those named in `through`; None for a leaf or data."""
+        call = self.producer(tensor, before)
+        while call is not None and call.name in through:
+            behind = inputs(call)
+            if not behind:
+                return None
+            call = self.producer(behind[0], call)
+        return call
+
+    def origin(self, tensor: torch.Tensor, before: Call | None = None) -> torch.Tensor:
+        """The tensor itself with all reshaping undone: a leaf, data, or a call's output."""
+        call = self.producer(tensor, before)
+        while call is not None and call.name in SHAPE and inputs(call):
+            tensor = inputs(call)[0]
+            call = self.producer(tensor, call)
+        return tensor
+
+    def readers(self, tensor: torch.Tensor) -> list[Call]:
+        """The calls that took this very tensor as an argument."""
+        return self._readers.get(id(tensor), [])
+
+    def behind(self, tensor: torch.Tensor, before: Call | None = None) -> Iterator[Call]:
+        """Every call that contributed to a tensor, nearest first."""
+        seen: set[int] = set()
+        queue = [(tensor, before)]
+        while queue:
+            current, limit = queue.pop(0)
+            call = self.producer(current, limit)
+            if call is None or call.order in seen:
+                continue
+            seen.add(call.order)
+            yield call
+            queue += [(behind, call) for behind in inputs(call)]
+
+
+def inputs(call: Call) -> list[torch.Tensor]:
+    """The tensors that a call was given, in order."""
+    return nests.tensors((call.arguments, call.keywords))

@@ -1,0 +1,246 @@
+"""What happened while the user's code ran: every torch call, module call and step, in order."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import nn
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
+from torch.overrides import TorchFunctionMode
+
+from pytest_mlregress.bughunt import _torch
+from pytest_mlregress.bughunt.locations import locate, outermost
+
+Kind = Literal[
+    "forward",
+    "backward",
+    "optimizer",
+    "step",
+    "zero_grad",
+    "clip",
+    "scheduler",
+    "mode",
+    "seed",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One torch function called by the user's code or by a module; what it calls is not seen.
+
+    `module` is the dotted name of the innermost module of the model that was running, ``""``
+    for the model itself and None outside of it; `training` is that module's mode. `arguments`
+    and `output` hold the very tensors; in traces that do not keep tensors None stands for each
+    tensor that is not a leaf.
+    """
+
+    order: int
+    name: str
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    keywords: dict[str, Any]
+    output: Any
+    location: str | None
+    phase: str
+    module: str | None
+    training: bool | None
+
+    def argument(self, position: int, keyword: str, default: Any = None) -> Any:
+        """An argument that may have been given by position or by keyword."""
+        if len(self.arguments) > position:
+            return self.arguments[position]
+        return self.keywords.get(keyword, default)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something other than a torch call.
+
+    ========== ============================== =============================
+    kind       subject                        detail
+    ========== ============================== =============================
+    forward    module                         `ModuleCall`
+    backward   roots (kept with tensors only) ``"grad"`` for autograd.grad
+    optimizer  optimizer being constructed    line of the outermost user frame
+    step       optimizer                      ``"before"`` or ``"after"``
+    zero_grad  optimizer or module
+    clip       None
+    scheduler  scheduler
+    mode       module                         the mode that it is put into
+    seed       name of the generator          the seed, for torch's
+    ========== ============================== =============================
+    """
+
+    order: int
+    kind: Kind
+    subject: Any
+    location: str | None
+    phase: str
+    detail: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleCall:
+    """The detail of a ``forward`` event: the module's mode and whether gradients were on."""
+
+    training: bool
+    grad: bool
+
+
+@dataclass
+class Recorder:
+    """Listens to torch while user code runs; `calls` and `events` share one counter `order`.
+
+    Args:
+        keep_tensors: whether `Call` holds its tensors (and with them the autograd graph).
+        on_event: called with each event right when it happens, e.g. to snapshot gradients.
+        on_call: called with each call right when it has returned.
+        on_output: the same, and with the output, for recordings that do not keep it.
+    """
+
+    keep_tensors: bool = True
+    on_event: Callable[[Event], None] | None = None
+    on_call: Callable[[Call], None] | None = None
+    on_output: Callable[[Call, Any], None] | None = None
+    phase: str = ""
+    calls: list[Call] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    _order: int = 0
+    _names: dict[int, str] = field(default_factory=dict)
+    _running: list[nn.Module] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def listening(self, model: nn.Module) -> Iterator[Recorder]:
+        """Listen until the block ends; every hook and patch is gone afterwards."""
+        self._names = {id(module): name for name, module in model.named_modules()}
+        with contextlib.ExitStack() as exits:
+            for handle in (
+                nn.modules.module.register_module_forward_pre_hook(self._enter_module),
+                nn.modules.module.register_module_forward_hook(
+                    self._leave_module, always_call=True
+                ),
+                register_optimizer_step_pre_hook(self._before_step),
+                register_optimizer_step_post_hook(self._after_step),
+            ):
+                exits.callback(handle.remove)
+            exits.enter_context(_torch.observed(self._observe))
+            exits.enter_context(_Mode(self))
+            yield self
+
+    def of_kind(self, kind: Kind, phase: str | None = None) -> list[Event]:
+        """The events of one kind, in order; of one phase only, if given."""
+        return [e for e in self.events if e.kind == kind and phase in (None, e.phase)]
+
+    def name_of(self, module: nn.Module) -> str | None:
+        """Dotted name of a module of the model; None for any other module."""
+        return self._names.get(id(module))
+
+    def add_event(self, kind: Kind, subject: Any, detail: Any = None) -> None:
+        """Record an event at the line where the user's code is now."""
+        location, _ = locate(sys._getframe(1))
+        if kind == "optimizer":
+            detail = outermost(sys._getframe(1))
+        self._order += 1
+        event = Event(self._order, kind, subject, location, self.phase, detail)
+        if self.on_event is not None:
+            self.on_event(event)
+        if kind == "backward" and not self.keep_tensors:
+            event = dataclasses.replace(event, subject=None)
+        self.events.append(event)
+
+    def add_call(
+        self,
+        function: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        keywords: dict[str, Any],
+        output: Any,
+    ) -> None:
+        """Record a torch call at the line where the user's code is now."""
+        location, torch_names = locate(sys._getframe(1))
+        if any(name.startswith("clip_grad.clip_grad_") for name in torch_names):
+            if not (self.events and self.events[-1].kind == "clip"):
+                self.add_event("clip", None)
+            return
+        if _torch.OPTIMIZER_STEP in torch_names:
+            return
+        self._order += 1
+        module = next((m for m in reversed(self._running) if id(m) in self._names), None)
+        keep = self.keep_tensors
+        call = Call(
+            order=self._order,
+            name=_name_of(function),
+            function=function,
+            arguments=arguments if keep else tuple(map(_without_graph, arguments)),
+            keywords=keywords
+            if keep
+            else {key: _without_graph(value) for key, value in keywords.items()},
+            output=output if keep else None,
+            location=location,
+            phase=self.phase,
+            module=None if module is None else self._names[id(module)],
+            training=self._running[-1].training if self._running else None,
+        )
+        self.calls.append(call)
+        if self.on_call is not None:
+            self.on_call(call)
+        if self.on_output is not None:
+            self.on_output(call, output)
+
+    def _enter_module(self, module: nn.Module, arguments: Any) -> None:
+        self._running.append(module)
+        self.add_event("forward", module, ModuleCall(module.training, torch.is_grad_enabled()))
+
+    def _leave_module(self, module: nn.Module, arguments: Any, output: Any) -> None:
+        while self._running and self._running.pop() is not module:
+            pass
+
+    def _before_step(self, optimizer: Any, arguments: Any, keywords: Any) -> None:
+        self.add_event("step", optimizer, "before")
+
+    def _after_step(self, optimizer: Any, arguments: Any, keywords: Any) -> None:
+        self.add_event("step", optimizer, "after")
+
+    def _observe(self, kind: str, subject: Any, detail: Any) -> None:
+        self.add_event(kind, subject, detail)  # type: ignore[arg-type]
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    """The plain name; of a property (``tensor.T``, ``tensor.grad = …``) that of the property."""
+    name = getattr(function, "__name__", str(function))
+    if name in ("__get__", "__set__", "__delete__"):
+        attribute = getattr(getattr(function, "__self__", None), "__name__", "")
+        return str(attribute) if name == "__get__" else f"{attribute}.{name}"
+    return name
+
+
+def _without_graph(argument: Any) -> Any:
+    if isinstance(argument, torch.Tensor):
+        return argument if isinstance(argument, nn.Parameter) else None
+    return argument if isinstance(argument, bool | int | float | str | torch.dtype) else None
+
+
+class _Mode(TorchFunctionMode):
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()
+        self.recorder = recorder
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        keywords = kwargs or {}
+        output = func(*args, **keywords)
+        self.recorder.add_call(func, args, keywords, output)
+        return output

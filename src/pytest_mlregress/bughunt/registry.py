@@ -1,0 +1,81 @@
+"""The catalogue of checks: slug, what each needs, what it costs."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from pytest_mlregress.bughunt.findings import Finding
+
+if TYPE_CHECKING:
+    from pytest_mlregress.bughunt.case import Case
+
+Cost = Literal["trace", "replay", "training"]
+Need = Literal["make_optimizer", "train_step", "evaluate", "train_batches", "val_batches", "ablate"]
+CheckFunction = Callable[["Case"], Iterable[Finding]]
+
+_RANK: dict[Cost, int] = {"trace": 0, "replay": 1, "training": 2}
+_checks: list[Check] = []
+
+
+@dataclass(frozen=True)
+class Check:
+    """One function that looks for one bug, or for a few that share a witness.
+
+    Attributes:
+        slugs: the names that its findings carry.
+        function: takes the `Case`, yields findings, raises `CannotTell` where it does not apply.
+        cost: ``"trace"`` reads what is recorded already, ``"replay"`` runs worlds of its own,
+            ``"training"`` trains. Cheap checks run first.
+        needs: what the user must have given.
+        common: whether the bug is so common that it is looked for before others of its cost.
+    """
+
+    slugs: tuple[str, ...]
+    function: CheckFunction
+    cost: Cost
+    needs: tuple[Need, ...]
+    common: bool = False
+
+
+def check(
+    *slugs: str, cost: Cost = "trace", needs: Sequence[Need] = (), common: bool = False
+) -> Callable[[CheckFunction], CheckFunction]:
+    """Register a function as the check for `slugs`."""
+
+    def register(function: CheckFunction) -> CheckFunction:
+        _checks.append(Check(slugs, function, cost, tuple(needs), common))
+        return function
+
+    return register
+
+
+def slugs() -> list[str]:
+    """Every slug that a check may be asked for, sorted."""
+    return sorted({slug for registered in _checks for slug in registered.slugs})
+
+
+def select(wanted: Collection[str] | None) -> list[Check]:
+    """The checks for the wanted slugs (None: all), cheapest first.
+
+    Raises:
+        ValueError: an unknown slug, with the known ones that look like it.
+    """
+    if wanted is not None:
+        require_known(wanted, "checks")
+    chosen = [c for c in _checks if wanted is None or set(c.slugs) & set(wanted)]
+    return sorted(chosen, key=lambda c: (_RANK[c.cost], not c.common))
+
+
+def require_known(wanted: Collection[str], argument: str) -> None:
+    """Raise ValueError for a slug that no check has."""
+    if isinstance(wanted, str):
+        raise ValueError(f"{argument} must be a sequence of slugs, not the string {wanted!r}")
+    known = slugs()
+    for slug in wanted:
+        if slug not in known:
+            near = difflib.get_close_matches(slug, known, n=3, cutoff=0.5)
+            hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "see the catalogue"
+            raise ValueError(f"{argument}: there is no check {slug!r}; {hint}")

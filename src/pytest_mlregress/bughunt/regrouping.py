@@ -1,0 +1,133 @@
+"""Reshapes as arithmetic on row-major shapes: which of them regroup elements across an axis.
+
+A view keeps the row-major order of the elements. Written as products of neighbouring axes, input
+and output fall into minimal groups of equal size. A group with one axis on either side splits or
+merges, which is always orderly. A group of several axes on both sides *regroups*: if the
+boundaries of the output fall inside rows of the input, each output row mixes pieces of different
+input rows. Where in addition an axis of the input shows up again, with its size but another
+stride, what was meant is a permutation.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Moved:
+    """An axis that a reshape seems to move: its place before and after, and its size."""
+
+    shape_in: Shape
+    shape_out: Shape
+    before: int
+    after: int
+
+    @property
+    def size(self) -> int:
+        """Of the axis."""
+        return self.shape_in[self.before]
+
+    @property
+    def strides(self) -> tuple[int, int]:
+        """In elements of the row-major layout, before and after."""
+        before = math.prod(self.shape_in[self.before + 1 :])
+        return before, math.prod(self.shape_out[self.after + 1 :])
+
+    @property
+    def moves(self) -> bool:
+        """Whether the stride changes."""
+        return self.strides[0] != self.strides[1]
+
+    @property
+    def rest(self) -> tuple[Shape, Shape]:
+        """The shapes without the axis."""
+        return _without(self.shape_in, self.before), _without(self.shape_out, self.after)
+
+    def permuted(self, tensor: torch.Tensor) -> torch.Tensor:
+        """What was meant: the axis moved, the others split and merged in their order."""
+        parts = tensor.reshape(self.shape_in)
+        moved = parts.movedim(self.before, 0).reshape(self.size, *self.rest[1])
+        return moved.movedim(0, self.after)
+
+    def mixed(self) -> int:
+        """From how many places along the axis the first place of the output's axis draws."""
+        index = torch.arange(math.prod(self.shape_in))
+        place = (index // self.strides[0] % self.size).view(self.shape_out)
+        return len(set(place.select(self.after, 0).flatten().tolist()))
+
+
+def groups(shape_in: Shape, shape_out: Shape) -> Iterator[tuple[range, range]]:
+    """The minimal row-major groups of a reshape, as ranges of axes; sizes of 1 join anywhere."""
+    i = j = 0
+    while i < len(shape_in) and j < len(shape_out):
+        begin_i, begin_j = i, j
+        left, right = shape_in[i], shape_out[j]
+        i, j = i + 1, j + 1
+        while left != right:
+            if left < right:
+                left *= shape_in[i]
+                i += 1
+            else:
+                right *= shape_out[j]
+                j += 1
+        yield range(begin_i, i), range(begin_j, j)
+
+
+def regroups(shape_in: Shape, shape_out: Shape) -> bool:
+    """Whether an axis reappears with another stride, on whichever boundaries."""
+    return any(
+        shape_in[before] == shape_out[after] > 1
+        and len(_sizes(shape_in, axes_in)) > 1 < len(_sizes(shape_out, axes_out))
+        and Moved(shape_in, shape_out, before, after).moves
+        for axes_in, axes_out in groups(shape_in, shape_out)
+        for before in axes_in
+        for after in axes_out
+    )
+
+
+def moved_axes(shape_in: Shape, shape_out: Shape) -> list[Moved]:
+    """The axes that a reshape regroups across although they look the same before and after.
+
+    Empty for splits, merges, and for regrouping on boundaries that fit (stacking neighbouring
+    frames), and where the rest of the group does not fall into place without the axis.
+    """
+    found: list[Moved] = []
+    if 0 in shape_in or math.prod(shape_in) != math.prod(shape_out):
+        return found
+    for axes_in, axes_out in groups(shape_in, shape_out):
+        inner, outer = _sizes(shape_in, axes_in), _sizes(shape_out, axes_out)
+        if len(inner) < 2 or len(outer) < 2 or _fit(inner, outer):
+            continue
+        for before in axes_in:
+            for after in axes_out:
+                moved = Moved(shape_in, shape_out, before, after)
+                if shape_in[before] < 2 or shape_in[before] != shape_out[after]:
+                    continue
+                if moved.moves and _fit(*moved.rest):
+                    found.append(moved)
+    return found
+
+
+def _sizes(shape: Shape, axes: range) -> Shape:
+    return tuple(shape[axis] for axis in axes if shape[axis] > 1)
+
+
+def _without(shape: Shape, axis: int) -> Shape:
+    return shape[:axis] + shape[axis + 1 :]
+
+
+def _fit(inner: Shape, outer: Shape) -> bool:
+    """Whether splitting axes and merging neighbours leads from one shape to the other."""
+    bounds = sorted(_boundaries(inner) | _boundaries(outer))
+    return all(high % low == 0 for low, high in itertools.pairwise(bounds))
+
+
+def _boundaries(shape: Shape) -> set[int]:
+    return {math.prod(shape[axis:]) for axis in range(len(shape) + 1)}

@@ -1,0 +1,239 @@
+"""Replays of ``loss_fn`` on batches that differ in one thing, made comparable row by row.
+
+The model is in eval mode and batch norm uses its running statistics even where ``loss_fn`` puts
+the model into training mode: what examples share through batch norm is no leak.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import nn
+from torch.distributions import Distribution
+from torch.overrides import TorchFunctionMode
+
+from pytest_mlregress.bughunt import nests, resizing
+from pytest_mlregress.bughunt.case import Case
+from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
+from pytest_mlregress.bughunt.nests import Nest
+from pytest_mlregress.bughunt.provenance import Provenance, inputs
+from pytest_mlregress.bughunt.recorder import Call, Recorder
+from pytest_mlregress.bughunt.resizing import Examples
+
+T = TypeVar("T")
+# Calls that read the size, type and device of their first argument and none of its elements.
+_SIZE_ONLY = frozenset(
+    [
+        "empty_like",
+        "full_like",
+        "ones_like",
+        "rand_like",
+        "randint_like",
+        "randn_like",
+        "zeros_like",
+        "new_empty",
+        "new_full",
+        "new_ones",
+        "new_zeros",
+    ]
+)
+
+_fastest: WeakKeyDictionary[Case, float] = WeakKeyDictionary()
+_shared: WeakKeyDictionary[Case, dict[Callable[[Case], Any], Any]] = WeakKeyDictionary()
+
+
+def shared(make: Callable[[Case], T]) -> Callable[[Case], T]:
+    """Decorate a function of the case: made once, its `CannotTell` too, for all checks."""
+
+    def once(case: Case) -> T:
+        made = _shared.setdefault(case, {})
+        if make not in made:
+            try:
+                made[make] = make(case)
+            except CannotTell as reason:
+                made[make] = reason
+        if isinstance(made[make], CannotTell):
+            raise CannotTell(str(made[make]))
+        result: T = made[make]
+        return result
+
+    return once
+
+
+@dataclass(frozen=True)
+class Replay:
+    """One recorded ``loss_fn(model, batch)`` with batch norm at rest.
+
+    Attributes:
+        batch: what it was called with.
+        calls: the torch calls, with their tensors.
+        outputs: the floating-point tensors that the model, or each module called from outside of
+            any other, returned.
+        loss: the scalar.
+        model: the closed world's.
+    """
+
+    batch: Nest
+    calls: list[Call]
+    outputs: list[torch.Tensor]
+    loss: torch.Tensor
+    model: nn.Module
+
+    @cached_property
+    def provenance(self) -> Provenance:
+        """Which call made which tensor."""
+        return Provenance(self.calls)
+
+    @cached_property
+    def from_data(self) -> set[int]:
+        """Ids of the tensors that depend on the batch."""
+        return reached(self.calls, nests.tensors(self.batch))
+
+    @cached_property
+    def from_model(self) -> set[int]:
+        """Ids of the tensors that depend on parameters."""
+        return reached(self.calls, list(self.model.parameters()))
+
+
+def replay(case: Case, batch: Nest, *, mode: TorchFunctionMode | None = None) -> Replay:
+    """Run ``loss_fn`` in a fresh world on `batch`, under another mode if one is given.
+
+    Raises:
+        CannotTell: the program does not run on it.
+    """
+    begin = time.perf_counter()
+    recorder = Recorder(phase="loss")
+    with case.world(recorder=recorder) as world:
+        world.model.eval()
+        with contextlib.ExitStack() as exits:
+            exits.enter_context(FrozenBatchNorm())
+            if mode is not None:
+                exits.enter_context(mode)
+            outputs = exits.enter_context(outer_outputs(world.model))
+            try:
+                loss = world.loss(batch)
+            except BughuntError as error:
+                raise CannotTell(f"the program does not run on a changed batch: {error}") from error
+        calls = [call for call in recorder.calls if call.phase == "loss"]
+    seconds = time.perf_counter() - begin
+    _fastest[case] = min(seconds, _fastest.get(case, seconds))
+    return Replay(batch, calls, outputs, loss, world.model)
+
+
+class FrozenBatchNorm(TorchFunctionMode):
+    """Make every ``F.batch_norm`` that has running statistics use them and leave them alone."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        keywords = dict(kwargs or {})
+        if func is nn.functional.batch_norm and len(args) > 2 and args[1] is not None:
+            if len(args) > 5:
+                args = (*args[:5], False, *args[6:])
+            elif "training" in keywords:
+                keywords["training"] = False
+        return func(*args, **keywords)
+
+
+@contextlib.contextmanager
+def outer_outputs(model: nn.Module) -> Iterator[list[torch.Tensor]]:
+    """Collect the floating-point tensors that outermost module calls return."""
+    found: list[torch.Tensor] = []
+    running: list[nn.Module] = []
+
+    def enter(module: nn.Module, arguments: Any) -> None:
+        running.append(module)
+
+    def leave(module: nn.Module, arguments: Any, output: Any) -> None:
+        while running and running.pop() is not module:
+            pass
+        if not running:
+            found.extend(t for t in tensors_of(output) if t.is_floating_point() and t.dim())
+
+    handles = []
+    for module in model.modules():
+        handles.append(module.register_forward_pre_hook(enter))
+        handles.append(module.register_forward_hook(leave))
+    try:
+        yield found
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def tensors_of(output: Any) -> list[torch.Tensor]:
+    """The tensors of a module's output, the parameters of distributions included."""
+    found: list[torch.Tensor] = []
+    for _, leaf in nests.leaves(output):
+        if isinstance(leaf, torch.Tensor):
+            found.append(leaf)
+        elif isinstance(leaf, Distribution):
+            found += [v for v in vars(leaf).values() if isinstance(v, torch.Tensor)]
+    return found
+
+
+def reached(calls: list[Call], sources: Sequence[torch.Tensor]) -> set[int]:
+    """Ids of the sources and of every tensor that calls made from them."""
+    tainted = {id(tensor) for tensor in sources}
+    for call in calls:
+        read = inputs(call)[1:] if call.name in _SIZE_ONLY else inputs(call)
+        if any(id(tensor) in tainted for tensor in read):
+            tainted.update(id(tensor) for tensor in nests.tensors(call.output))
+            if call.name == "__setitem__":
+                tainted.add(id(call.arguments[0]))
+    return tainted
+
+
+@shared
+def base_batch(case: Case) -> tuple[Nest, Examples]:
+    """The batch of seed 0 and where its examples lie."""
+    batch = case.subject.fresh_batch()
+    return batch, resizing.examples_of(batch)
+
+
+@shared
+def resized(case: Case) -> tuple[Replay, Examples]:
+    """A replay with a number of examples that is no other size of the program.
+
+    Raises:
+        CannotTell: the batch has no single number of examples, or the program needs just this one.
+    """
+    batch, examples = base_batch(case)
+    case.afford(pace(case))
+    for count in resizing.candidates(examples.count, other_sizes(case)):
+        with contextlib.suppress(CannotTell):
+            made = replay(case, examples.resized(nests.fresh(batch), count))
+            return made, Examples(count, examples.axes)
+    raise CannotTell(f"the program runs with batches of {examples.count} examples only")
+
+
+def pace(case: Case) -> float:
+    """Seconds of the fastest replay so far; 0 before the first one.
+
+    The first run of a program says little: it may have paid for torch's own start.
+    """
+    return _fastest.get(case, 0.0)
+
+
+def other_sizes(case: Case) -> set[int]:
+    """Every size above 1 of an axis in the loss trace and in the model."""
+    trace = case.loss_trace
+    sizes = {
+        size
+        for call in trace.calls
+        for tensor in (*inputs(call), *nests.tensors(call.output))
+        for size in tensor.shape
+    }
+    sizes |= {size for p in trace.world.model.parameters() for size in p.shape}
+    return sizes - {0, 1}

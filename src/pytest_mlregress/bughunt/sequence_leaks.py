@@ -1,0 +1,307 @@
+"""Sequence models that see the very token which they are asked to predict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from pytest_mlregress.bughunt import nests
+from pytest_mlregress.bughunt.case import Case
+from pytest_mlregress.bughunt.errors import CannotTell
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.meetings import Meeting, meetings
+from pytest_mlregress.bughunt.nests import Path
+from pytest_mlregress.bughunt.provenance import inputs
+from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.replays import Replay, base_batch, pace, replay, resized, shared
+from pytest_mlregress.bughunt.resizing import Examples
+from pytest_mlregress.bughunt.strays import changed
+
+IGNORED = -100
+_MOST_OFFSETS = 4
+
+
+@dataclass(frozen=True)
+class Sight:
+    """Labels that are an input tensor shifted by `offset`, and what their predictions see of it.
+
+    Attributes:
+        path: of the input tensor in the batch.
+        offset: the label of position t is the input at t + offset.
+        meeting: where predictions and labels meet.
+        seen: ``seen[t, s]``: the prediction at t changes with the input at position
+            ``places[s]`` (bool).
+        places: the positions of the input that were changed, ascending; the last one is among
+            them.
+        carriers: for each of them the example in which it was changed.
+        base, changed: the replays before and after the change.
+    """
+
+    path: Path
+    offset: int
+    meeting: Meeting
+    seen: torch.Tensor
+    places: list[int]
+    carriers: list[int]
+    base: Replay
+    changed: Replay
+
+    @property
+    def own_label(self) -> list[int]:
+        """Positions whose prediction sees its own label."""
+        return [
+            place - self.offset
+            for column, place in enumerate(self.places)
+            if 0 <= place - self.offset < len(self.seen)
+            and bool(self.seen[place - self.offset, column])
+        ]
+
+    @property
+    def leads(self) -> list[tuple[int, int]]:
+        """For each changed position that matters: how far back and how far on it is seen."""
+        found: list[tuple[int, int]] = []
+        for column, place in enumerate(self.places):
+            rows = self.seen[:, column].nonzero().flatten().tolist()
+            if rows:
+                found.append((place - rows[0], rows[-1] - place))
+        return found
+
+
+@check("causal-leak", cost="replay")
+def causal_leak(case: Case) -> Iterator[Finding]:
+    """Labels are the inputs shifted by one, and a prediction changes with its own label.
+
+    Every position is changed in another example, so that two replays show what each prediction
+    sees. Also found: a decoder that shifts its labels itself and has no causal mask; it sees all
+    labels but the last.
+    """
+    for sight in sights(case):
+        leaking = sight.offset > 0 and sight.own_label
+        if leaking or (sight.offset == 0 and _sees_all_but_the_last(sight)):
+            finding = _finding(sight, "causal-leak")
+            if not any(
+                f.check == "view-instead-of-permute" and f.location == finding.location
+                for f in case.findings
+            ):
+                yield finding
+            return
+
+
+@check("labels-not-shifted", cost="replay")
+def labels_not_shifted(case: Case) -> Iterator[Finding]:
+    """A causal model is asked for the input that it has just been given.
+
+    Causal is what the replays show: no prediction sees more than a fixed distance ahead, but some
+    see what lies behind. So autoencoders, taggers, masked language models and position-wise
+    networks pass, as do echo tasks, whose labels lie in the past.
+    """
+    for sight in sights(case):
+        if sight.offset == 0 and sight.own_label and _is_causal(sight):
+            yield _finding(sight, "labels-not-shifted")
+            return
+
+
+def _is_causal(sight: Sight) -> bool:
+    ahead = {back for back, _ in sight.leads if back >= 0}
+    back = max(on for _, on in sight.leads)
+    inner = [place for place in sight.places if place > max(ahead, default=0)]
+    if len(inner) < 2 or len(sight.own_label) < len(sight.places) // 2:
+        return False
+    lead = max(ahead, default=0)
+    return all(one == lead for one, _ in sight.leads[-len(inner) :]) and back > lead
+
+
+def _sees_all_but_the_last(sight: Sight) -> bool:
+    """Whether predictions see later labels and their own, but nobody sees the last one."""
+    if sight.places[-1:] != [len(sight.seen) - 1] or bool(sight.seen[:, -1].any()):
+        return False
+    earlier = [place for place in sight.places if 0 < place < len(sight.seen) - 1]
+    return len(earlier) > 1 and all(
+        bool(sight.seen[: place + 1, sight.places.index(place)].all()) for place in earlier
+    )
+
+
+@shared
+def sights(case: Case) -> list[Sight]:
+    """What the predictions see of each tensor of the batch that their labels were taken from.
+
+    Raises:
+        CannotTell: there is no such tensor.
+    """
+    base, examples = _base(case)
+    if any(finding.check == "batch-leak" for finding in case.findings):
+        raise CannotTell("examples see each other, so positions cannot be told apart")
+    related: list[tuple[Path, int]] = []
+    case.afford(2 * pace(case))
+    met = meetings(base.calls, base.from_model, base.from_data)
+    for path, rows in examples.rows(base.batch):
+        if examples.axes[path] == 0 and 2 <= rows.dim() <= 3 and rows.shape[1] > 2:
+            related += [(path, k) for m in met if (k := _offset(m, rows)) is not None][-1:]
+    if not related:
+        raise CannotTell("no labels are a shifted copy of an input")
+    found = [_look(case, base, examples, path, offset) for path, offset in related]
+    return [sight for sight in found if sight is not None and sight.leads]
+
+
+def _base(case: Case) -> tuple[Replay, Examples]:
+    try:
+        return resized(case)
+    except CannotTell:
+        batch, examples = base_batch(case)
+        return replay(case, nests.fresh(batch)), examples
+
+
+def _offset(meeting: Meeting, rows: torch.Tensor) -> int | None:
+    """The smallest k for which label t is input t + k wherever there is a label."""
+    labels = _by_example(meeting.target, rows)
+    if labels is None or bool((rows[:, 1:] == rows[:, :-1]).double().mean() > 0.8):
+        return None
+    length = rows.shape[1]
+    for offset in range(min(_MOST_OFFSETS, length - 2)):
+        count = min(labels.shape[1], length - offset)
+        one, other = labels[:, :count], rows[:, offset : offset + count]
+        labelled = one != IGNORED
+        if bool((one == other)[labelled].all()) and labelled.double().mean() > 0.5 and count > 1:
+            return offset
+    return None
+
+
+def _by_example(target: torch.Tensor, rows: torch.Tensor) -> torch.Tensor | None:
+    """The labels as (examples, positions, …), like the input; None if they have no such form."""
+    count, inner = len(rows), rows[0, 0].numel()
+    if target.numel() % (count * inner) or target.is_floating_point() != rows.is_floating_point():
+        return None
+    labels = target.reshape(count, -1, *rows.shape[2:])
+    return labels if 1 < labels.shape[1] <= rows.shape[1] else None
+
+
+def _look(case: Case, base: Replay, examples: Examples, path: Path, offset: int) -> Sight | None:
+    """Change one position in each example, another one in each, and see which predictions move."""
+    rows = dict(examples.rows(base.batch))[path]
+    count, length = rows.shape[:2]
+    wanted = sorted(set(torch.linspace(length - 1, 0, min(count, length)).long().tolist()))
+    dealt = _deal(rows, wanted)
+    places = sorted(dealt)
+    altered = rows.clone()
+    for place, example in dealt.items():
+        altered[example, place] = _another(rows, example, place)
+    other = replay(case, nests.replace(nests.fresh(base.batch), path, altered))
+    pairs = zip(
+        meetings(base.calls, base.from_model, base.from_data),
+        meetings(other.calls, other.from_model, other.from_data),
+        strict=False,
+    )
+    for one, two in pairs:
+        if _offset(one, rows) != offset or one.prediction.shape != two.prediction.shape:
+            continue
+        labels = _by_example(one.target, rows)
+        assert labels is not None
+        moved = changed(one.prediction, two.prediction).any(-1)
+        moved = moved.view(count, labels.shape[1], -1).any(-1)
+        carriers = [dealt[place] for place in places]
+        return Sight(path, offset, one, moved[carriers].T, places, carriers, base, other)
+    return None
+
+
+def _deal(rows: torch.Tensor, wanted: list[int]) -> dict[int, int]:
+    """For each wanted position an example of its own in which that position is no padding."""
+    last = rows.flatten(2)[..., 0] if rows.dim() > 2 else rows
+    varied = (last != last[:, -1:]).int()
+    ends = torch.where(varied.any(1), varied.shape[1] - varied.flip(1).argmax(1), 0)
+    ends = ends + (ends == varied.shape[1] - 1).int()  # one value at the end is content …
+    fill = last[ends < last.shape[1], -1]  # … unless other examples are filled up with it
+    ends = ends - ((ends == last.shape[1]) & torch.isin(last[:, -1], fill)).int()
+    free = list(range(len(rows)))
+    dealt: dict[int, int] = {}
+    for place in reversed(wanted):
+        chosen = next((e for e in free if place < int(ends[e])), None)
+        if chosen is not None:
+            dealt[place] = chosen
+            free.remove(chosen)
+    return dealt
+
+
+def _another(rows: torch.Tensor, example: int, place: int) -> torch.Tensor:
+    """Another value than the one at a place, from the same tensor."""
+    old = rows[example, place]
+    if rows.is_floating_point():
+        return old + rows.std() + 0.1
+    values = sorted(set(rows[rows >= 0].tolist()) - {old.item()})
+    return torch.tensor(values[example % len(values)], dtype=rows.dtype)
+
+
+def _finding(sight: Sight, slug: str) -> Finding:
+    entry = "".join(f"[{key!r}]" for key in sight.path)
+    position = sight.own_label[0]
+    own = f"position {position} changes with the input at {position + sight.offset}"
+    if slug == "causal-leak":
+        message = "a prediction sees the token that it is asked to predict"
+        fix = "mask the future: causal attention mask, padding on the left only, no statistics "
+        fix += "over time"
+        line = _first_backward_flow(sight)
+    else:
+        message = "the labels are the very inputs of a causal model: it learns to copy"
+        fix = "compare the prediction at t with the token at t + 1"
+        line = None if _made_in_the_data(sight) else sight.meeting.call.location
+    return Finding(
+        check=slug,
+        severity="error",
+        message=message,
+        location=line,
+        evidence=f"the labels are batch{entry} shifted by {sight.offset}; the prediction at {own}, "
+        f"its label, as at {len(sight.own_label)} of {len(sight.places)} positions looked at",
+        fix=fix,
+    )
+
+
+def _made_in_the_data(sight: Sight) -> bool:
+    """Whether labels and inputs are two tensors of the batch, so that no line of code shifts."""
+    origin = sight.base.provenance.origin(inputs(sight.meeting.call)[1], sight.meeting.call)
+    named = dict(nests.leaves(sight.base.batch))[sight.path]
+    return origin is not named and any(origin is t for t in nests.tensors(sight.base.batch))
+
+
+def _first_backward_flow(sight: Sight) -> str | None:
+    """The first call at which a change at a late position reached an earlier one.
+
+    For attention with a mask of its own, the line where that mask was made.
+    """
+    for call, twin in zip(sight.base.calls, sight.changed.calls, strict=False):
+        pairs = zip(nests.tensors(call.output), nests.tensors(twin.output), strict=False)
+        for one, other in pairs:
+            if call.module is None or one.shape != other.shape or one.dim() < 2:
+                continue
+            if one.is_floating_point() and _flows_back(sight, one, other):
+                return _mask_line(sight.base, call.location) or call.location
+    return sight.meeting.call.location
+
+
+def _mask_line(base: Replay, location: str | None) -> str | None:
+    """Where the mask was made that an attention at a line is given."""
+    for call in base.calls:
+        mask = call.keywords.get("attn_mask")
+        if call.location == location and isinstance(mask, torch.Tensor):
+            made = base.provenance.producer(mask, call)
+            return made.location if made is not None else None
+    return None
+
+
+def _flows_back(sight: Sight, one: torch.Tensor, other: torch.Tensor) -> bool:
+    count = len(next(iter(nests.tensors(sight.base.batch))))
+    lengths = {len(sight.seen), len(sight.seen) + 1}
+    axes = [axis for axis in range(1, one.dim()) if one.shape[axis] in lengths]
+    if not axes or len(one) != count:
+        return False
+    moved = changed(one, other)
+    for example, place in zip(sight.carriers, sight.places, strict=True):
+        here = moved[example]
+        for axis in axes:
+            index = torch.arange(one.shape[axis])
+            shape = [1] * here.dim()
+            shape[axis - 1] = len(index)
+            here = here & (index < place).view(shape)
+        if bool(here.any()):
+            return True
+    return False

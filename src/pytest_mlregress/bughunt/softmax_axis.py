@@ -1,0 +1,164 @@
+"""Softmax along an axis that is not the one summed over afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from pytest_mlregress.bughunt.case import Case
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.loss_inputs import DROPOUTS, LOG_SOFTMAX, SOFTMAX
+from pytest_mlregress.bughunt.provenance import SHAPE, Provenance, inputs
+from pytest_mlregress.bughunt.recorder import Call
+from pytest_mlregress.bughunt.registry import check
+
+_PRODUCTS = frozenset(("matmul", "__matmul__", "bmm", "mm", "baddbmm", "addmm", "einsum"))
+_ARITHMETIC = """
+    div __truediv__ true_divide mul __mul__ add __add__ sub __sub__ masked_fill masked_fill_ where
+    tril clamp rsub __rsub__ __rmul__ __radd__ __iadd__ __imul__ __itruediv__ nan_to_num
+"""
+_SCALED = SHAPE | frozenset(_ARITHMETIC.split())
+
+
+@check("wrong-softmax-dim")
+def wrong_softmax_dim(case: Case) -> Iterator[Finding]:
+    """Attention weights that do not sum to one along the axis over which values are averaged.
+
+    Judged by number at the product that uses them. Only scores that are themselves a product of
+    two activations count: soft assignments (NetVLAD, pooling of graphs, capsules) are normalised
+    over another axis on purpose and come from a layer.
+    """
+    trace = case.loss_trace
+    yield from _picked_along_another_axis(trace.calls, trace.provenance)
+    yield from _of_one(trace.calls)
+    for call in trace.calls:
+        if call.name not in _PRODUCTS:
+            continue
+        for weights, axis in _contracted(call):
+            source = _softmax_behind(trace.provenance, weights, call)
+            if source is None or not _is_attention(trace.provenance, source):
+                continue
+            sums = _undropped(trace.provenance, weights, call).detach().sum(axis)
+            if bool(((sums - 1).abs() < 0.05).all()):
+                continue
+            yield Finding(
+                check="wrong-softmax-dim",
+                severity="error",
+                message="the attention weights do not sum to one over what they average",
+                module=source.module,
+                location=source.location,
+                evidence=f"{source.name} of shape {tuple(weights.shape)} sums to "
+                f"{float(sums.min()):.3f} … {float(sums.max()):.3f} along the averaged axis",
+                fix="apply softmax along the axis of the keys, usually dim=-1",
+            )
+
+
+def _contracted(call: Call) -> Iterator[tuple[torch.Tensor, int]]:
+    """The operands of a product, each with its axis that is summed over, if there is one."""
+    if call.name == "einsum":
+        yield from _einsum(call)
+        return
+    operands = inputs(call)[-2:]
+    if len(operands) != 2 or min(t.dim() for t in operands) < 2:
+        return
+    yield operands[0], operands[0].dim() - 1
+    yield operands[1], operands[1].dim() - 2
+
+
+def _einsum(call: Call) -> Iterator[tuple[torch.Tensor, int]]:
+    equation = call.argument(0, "equation")
+    if not isinstance(equation, str) or "->" not in equation or "." in equation:
+        return
+    left, right = equation.replace(" ", "").split("->")
+    for letters, operand in zip(left.split(","), inputs(call), strict=False):
+        summed = [axis for axis, letter in enumerate(letters) if letter not in right]
+        if len(summed) == 1:
+            yield operand, summed[0]
+
+
+def _softmax_behind(provenance: Provenance, weights: torch.Tensor, call: Call) -> Call | None:
+    """The softmax that made these weights, by torch's function or as exp / sum by hand."""
+    source = provenance.source(weights, call, SHAPE | DROPOUTS)
+    if source is None:
+        return None
+    if source.name in SOFTMAX:
+        return source
+    return source if _is_handmade(provenance, source) else None
+
+
+def _is_handmade(provenance: Provenance, call: Call) -> bool:
+    """Whether a quotient is exp(x) / exp(x).sum(…)."""
+    if call.name not in ("div", "__truediv__", "true_divide") or len(inputs(call)) != 2:
+        return False
+    above = provenance.source(inputs(call)[0], call)
+    below = provenance.source(inputs(call)[1], call)
+    if above is None or below is None or below.name != "sum" or above.name != "exp":
+        return False
+    summed = provenance.source(inputs(below)[0], below)
+    return summed is not None and summed.name == "exp"
+
+
+def _is_attention(provenance: Provenance, softmax: Call) -> bool:
+    """Whether the scores are, up to scale and mask, a product of two activations."""
+    given = inputs(softmax)[0]
+    if softmax.name not in SOFTMAX:
+        above = provenance.source(given, softmax)
+        if above is None:
+            return False
+        given, softmax = inputs(above)[0], above
+    scores = provenance.source(given, softmax, _SCALED)
+    if scores is None or scores.name not in _PRODUCTS:
+        return False
+    return not any(
+        isinstance(provenance.origin(t, scores), torch.nn.Parameter) for t in inputs(scores)
+    )
+
+
+def _undropped(provenance: Provenance, weights: torch.Tensor, call: Call) -> torch.Tensor:
+    maker = provenance.producer(weights, call)
+    return inputs(maker)[0] if maker is not None and maker.name in DROPOUTS else weights
+
+
+def _picked_along_another_axis(calls: list[Call], provenance: Provenance) -> Iterator[Finding]:
+    """Log-probabilities that are picked along an axis which they were not normalised over."""
+    for call in calls:
+        if call.name != "gather" or not inputs(call)[0].requires_grad:
+            continue
+        values, axis = inputs(call)[0], call.argument(1, "dim")
+        source = provenance.producer(values, call)
+        if source is None or source.name not in LOG_SOFTMAX | SOFTMAX:
+            continue
+        along = source.argument(1, "dim")
+        if not isinstance(along, int) or not isinstance(axis, int):
+            continue
+        if along % values.dim() != axis % values.dim():
+            yield Finding(
+                check="wrong-softmax-dim",
+                severity="error",
+                message=f"{source.name} along axis {along} is picked from along axis {axis}",
+                module=source.module,
+                location=source.location,
+                evidence=f"shape {tuple(values.shape)}",
+                fix=f"use dim={axis} in both",
+            )
+
+
+def _of_one(calls: list[Call]) -> Iterator[Finding]:
+    """A softmax over a single entry is always 1 and has no gradient."""
+    for call in calls:
+        if call.name not in SOFTMAX | LOG_SOFTMAX or not inputs(call):
+            continue
+        given, axis = inputs(call)[0], call.argument(1, "dim")
+        if not given.requires_grad or not isinstance(axis, int) or given.numel() < 2:
+            continue
+        if given.shape[axis] == 1:
+            yield Finding(
+                check="wrong-softmax-dim",
+                severity="warning",
+                message=f"{call.name} over an axis of one entry is constant",
+                module=call.module,
+                location=call.location,
+                evidence=f"shape {tuple(given.shape)}, dim={axis}",
+                fix="apply it along the axis of the alternatives",
+            )

@@ -1,0 +1,73 @@
+"""Validation data that was trained on."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from scipy import stats
+
+from pytest_mlregress.bughunt.case import Case
+from pytest_mlregress.bughunt.errors import CannotTell
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.nests import Nest
+from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.resizing import examples_of
+
+MOST_BATCHES = 200
+SIGNIFICANCE = 1e-3
+_WHOLE, _MEASURED = b"w", b"m"
+
+
+@check("train-val-leak", needs=("train_batches", "val_batches"))
+def train_val_leak(case: Case) -> Iterator[Finding]:
+    """More validation examples are bit-equal to training examples than the data explains.
+
+    How often examples repeat by nature is read from the repeats within the training batches: of
+    `n` training examples, `d` have a twin in another place. That at least as many validation
+    examples as were found have one, by the same rate, has the beta-binomial probability that
+    must be below 0.001. Measured numbers, unlike tokens and counts, are not expected to repeat.
+    Labels are left out where the examples have more than one number besides.
+    """
+    train = _keys(case.subject.train_batches, "train_batches")
+    val = _keys(case.subject.val_batches, "val_batches")
+    count = Counter(train)
+    repeated = sum(count[key] > 1 for key in train)
+    shared = [key in count for key in val]
+    prior = 1.0 if all(key.startswith(_WHOLE) for key in train) else 0.05
+    probability = stats.betabinom.sf(
+        sum(shared) - 1, len(val), repeated + prior, len(train) - repeated + 1
+    )
+    if sum(shared) and probability < SIGNIFICANCE:
+        yield Finding(
+            check="train-val-leak",
+            severity="error",
+            message="validation examples are training examples",
+            evidence=f"{sum(shared)} of {len(val)} validation examples, the first is number "
+            f"{shared.index(True)}, are bit-equal to one of {len(train)} training examples, of "
+            f"which {repeated} have a twin among themselves (p = {probability:.1g})",
+            fix="split before batching and augmenting, by the keys that tell examples apart",
+        )
+
+
+def _keys(batches: Any, name: str) -> list[bytes]:
+    """One key for each example of all batches: the bytes of its inputs."""
+    if iter(batches) is batches:
+        raise CannotTell(f"{name} is an iterator that can be read only once: pass a list")
+    return [key for batch in itertools.islice(batches, MOST_BATCHES) for key in _of(batch)]
+
+
+def _of(batch: Nest) -> Iterator[bytes]:
+    rows = [tensor.contiguous() for _, tensor in examples_of(batch).rows(batch)]
+    wide = [tensor for tensor in rows if tensor[0].numel() > 1]
+    whole = all(bool((tensor == tensor.round()).all()) for tensor in wide or rows)
+    for index in range(len(rows[0])):
+        values = b"".join(_bytes(tensor[index]) for tensor in wide or rows)
+        yield (_WHOLE if whole else _MEASURED) + values
+
+
+def _bytes(tensor: torch.Tensor) -> bytes:
+    return tensor.detach().cpu().reshape(-1).to(torch.float64).numpy().tobytes()

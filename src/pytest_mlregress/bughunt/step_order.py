@@ -1,0 +1,211 @@
+"""The order of backward, clipping, optimizer and scheduler inside a training step."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import torch
+
+from pytest_mlregress.bughunt.case import Case, StepTrace
+from pytest_mlregress.bughunt.errors import CannotTell
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.recorder import Event
+from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.step_log import Applied
+
+_UNSCALE = "_amp_foreach_non_finite_check_and_unscale_"
+
+
+@check("step-before-backward", needs=("train_step",))
+def step_before_backward(case: Case) -> Iterator[Finding]:
+    """In every call the optimizer has stepped before the first backward pass runs.
+
+    A closure runs its backward pass inside the step and passes; so does a step whose gradients
+    come from elsewhere, without any backward pass.
+    """
+    trace = case.step_trace
+    early = [_step_before_backward(trace, phase) for phase in trace.phases]
+    steps = [event for event in early if event is not None]
+    if len(steps) == len(early):
+        yield Finding(
+            check="step-before-backward",
+            severity="error",
+            message="optimizer.step() runs before the loss's backward pass",
+            location=steps[0].location,
+            evidence=f"in {len(steps)} of {len(early)} calls the first step comes before the "
+            f"first backward",
+            fix="order: zero_grad(), backward(), step()",
+        )
+
+
+def _step_before_backward(trace: StepTrace, phase: str) -> Event | None:
+    steps = [e for e in trace.recorder.of_kind("step", phase) if e.detail == "after"]
+    backwards = trace.recorder.of_kind("backward", phase)
+    if steps and backwards and steps[0].order < backwards[0].order:
+        return steps[0]
+    return None
+
+
+@check("clip-misorder", needs=("train_step",))
+def clip_misorder(case: Case) -> Iterator[Finding]:
+    """Gradients are clipped when nothing uses them: before backward, after step, or still scaled.
+
+    Judged by the events between two clips, so that clipping per micro-batch passes.
+    """
+    trace = case.step_trace
+    clips = [e for phase in trace.phases for e in trace.recorder.of_kind("clip", phase)]
+    if not clips:
+        raise CannotTell("train_step clips no gradients with torch.nn.utils")
+    for phase in trace.phases:
+        for reason, clip in _useless_clips(trace, phase):
+            yield Finding(
+                check="clip-misorder",
+                severity="error",
+                message=f"gradients are clipped {reason}",
+                location=clip.location,
+                evidence=" → ".join(_order_of(trace, phase)),
+                fix="order: backward(), (unscale_,) clip, step()",
+            )
+        if phase != trace.phases[0]:
+            return
+
+
+def _useless_clips(trace: StepTrace, phase: str) -> Iterator[tuple[str, Event]]:
+    events = _milestones(trace, phase)
+    unscaled = [call.order for call in trace.recorder.calls if call.name == _UNSCALE]
+    for index, event in enumerate(events):
+        if event.kind != "clip":
+            continue
+        earlier = [e.kind for e in events[:index]]
+        later = [e for e in events[index + 1 :] if e.kind in ("backward", "step", "zero_grad")]
+        since_step = list(itertools.takewhile(lambda kind: kind != "step", reversed(earlier)))
+        if "backward" not in since_step and "step" in earlier:
+            yield "after the optimizer has used them", event
+        elif "backward" not in earlier and any(e.kind == "backward" for e in later):
+            yield "before backward() has computed them", event
+        elif (
+            later
+            and later[0].kind == "step"
+            and any(event.order < order < later[0].order for order in unscaled)
+        ):
+            yield "while the loss scale is still in them", event
+
+
+def _milestones(trace: StepTrace, phase: str) -> list[Event]:
+    """The events of a phase that order a step; of an optimizer step only its end."""
+    return [
+        e
+        for e in trace.recorder.events
+        if e.phase == phase
+        and e.kind in ("backward", "step", "zero_grad", "clip", "scheduler")
+        and e.detail != "before"
+    ]
+
+
+def _order_of(trace: StepTrace, phase: str) -> list[str]:
+    names = [e.kind for e in _milestones(trace, phase)]
+    return [n for i, n in enumerate(names) if i == 0 or names[i - 1] != n]
+
+
+@check("scheduler-misorder", needs=("train_step",))
+def scheduler_misorder(case: Case) -> Iterator[Finding]:
+    """The learning-rate scheduler steps before the optimizer, or steers another optimizer."""
+    trace = case.step_trace
+    events = trace.recorder.of_kind("scheduler", "step 0")
+    if not events:
+        raise CannotTell("train_step steps no scheduler of torch")
+    steps = trace.recorder.of_kind("step", "step 0")
+    if steps and events[0].order < steps[0].order:
+        yield Finding(
+            check="scheduler-misorder",
+            severity="error",
+            message="scheduler.step() comes before optimizer.step(): the first learning rate "
+            "is skipped",
+            location=events[0].location,
+            evidence=" → ".join(_order_of(trace, "step 0")),
+            fix="call scheduler.step() after optimizer.step()",
+        )
+    stepped = {id(e.subject) for e in trace.recorder.of_kind("step")}
+    stray = [e for e in events if id(getattr(e.subject, "optimizer", None)) not in stepped]
+    if stray and stepped and not steps_elsewhere(stray):
+        yield Finding(
+            check="scheduler-misorder",
+            severity="error",
+            message="the scheduler steers an optimizer that never steps",
+            location=stray[0].location,
+            evidence="scheduler.optimizer is none of the optimizers seen at step()",
+            fix="build the scheduler on the optimizer that trains",
+        )
+    yield from _collapse(trace, events)
+
+
+def steps_elsewhere(events: list[Event]) -> bool:
+    """Whether the schedulers belong to optimizers without parameters, used as a mere schedule."""
+    return all(not hasattr(e.subject, "optimizer") for e in events)
+
+
+def _collapse(trace: StepTrace, events: list[Event]) -> Iterator[Finding]:
+    """A schedule that has used up its learning rate after a handful of steps."""
+    rates = [max(a.learning_rates, default=0.0) for a in trace.log.applied]
+    falling = all(later <= earlier for earlier, later in itertools.pairwise(rates))
+    if len(rates) >= 3 and falling and rates[-1] < 1e-2 * rates[0]:
+        yield Finding(
+            check="scheduler-misorder",
+            severity="warning",
+            message="the schedule brings the learning rate to nearly nothing within "
+            f"{len(rates)} steps",
+            location=events[0].location,
+            evidence=" → ".join(f"{rate:.3g}" for rate in rates),
+            fix="step an epoch-wise scheduler once per epoch, or spread it over more steps",
+        )
+
+
+@check("optimizer-recreated", needs=("train_step",))
+def optimizer_recreated(case: Case) -> Iterator[Finding]:
+    """The state of an optimizer (momentum, second moments) is gone at the next step.
+
+    An optimizer without state may be made anew at will; one on other parameters than the model's
+    (inner loops of meta-learning) is none of this check's business.
+    """
+    trace = case.step_trace
+    applied = [a for a in trace.log.applied if a.phase in trace.phases]
+    gone: list[tuple[Applied, int]] = []
+    for earlier, later in _successive(applied):
+        lost = [
+            name
+            for name, gradient in earlier.gradients.items()
+            if gradient is not None and name in later.gradients and not name.startswith("?")
+            if not later.with_state
+        ]
+        if lost and _keeps_state(later) and later.phase != earlier.phase:
+            gone.append((later, len(lost)))
+    if len(gone) >= 2:
+        made = trace.recorder.of_kind("optimizer", gone[0][0].phase)
+        yield Finding(
+            check="optimizer-recreated",
+            severity="error",
+            message="the optimizer loses its state (momentum, moments) at every step",
+            location=made[0].detail if made else gone[0][0].location,
+            evidence=f"{gone[0][1]} parameters had no optimizer state at {len(gone)} later steps",
+            fix="make the optimizer once, outside of the training step",
+        )
+
+
+def _successive(applied: list[Applied]) -> Iterator[tuple[Applied, Applied]]:
+    """Each applied step with the next one on any of the same parameters by a similar optimizer."""
+    for index, later in enumerate(applied):
+        for earlier in reversed(applied[:index]):
+            same = set(earlier.gradients) & set(later.gradients)
+            if same and type(earlier.optimizer) is type(later.optimizer):
+                yield earlier, later
+                break
+
+
+def _keeps_state(applied: Applied) -> bool:
+    """Whether stepping left state behind, of more than a mere counter or placeholder."""
+    return any(
+        any(isinstance(value, torch.Tensor) and value.dim() > 0 for value in state.values())
+        for state in applied.optimizer.state.values()
+        if isinstance(state, dict)
+    )

@@ -1,0 +1,91 @@
+"""What the user gave to a hunt, normalised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from pytest_mlregress.bughunt import nests
+from pytest_mlregress.bughunt.errors import BughuntError
+from pytest_mlregress.bughunt.nests import Nest
+
+MakeModel = Callable[[], nn.Module]
+LossFunction = Callable[[nn.Module, Nest], torch.Tensor]
+TrainStep = Callable[[nn.Module, Any, Nest], Any]
+Evaluate = Callable[[nn.Module, Any], Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """The user's program: how to build it, its data, and the functions that run it.
+
+    `batch` is a nest of tensors, or a function ``make_batch(generator)`` that draws one.
+    """
+
+    make_model: MakeModel
+    batch: Any
+    loss_fn: LossFunction
+    make_optimizer: Callable[[nn.Module], Any] | None = None
+    train_step: TrainStep | None = None
+    evaluate: Evaluate | None = None
+    train_batches: Any = None
+    val_batches: Any = None
+    ablate: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("make_model", "loss_fn", "make_optimizer", "train_step", "evaluate"):
+            given = getattr(self, name)
+            if given is None and name not in ("make_model", "loss_fn"):
+                continue
+            if not callable(given) or (name == "make_model" and isinstance(given, nn.Module)):
+                raise BughuntError(
+                    f"{name} must be a function, not a {type(given).__name__}: "
+                    f"pass `lambda: ...` that builds it afresh"
+                )
+
+    @property
+    def functions(self) -> list[Callable[..., Any] | None]:
+        """Every function that the user gave."""
+        given = (self.make_model, self.loss_fn, self.make_optimizer, self.train_step)
+        return [*given, self.evaluate, self.batch if self.draws_batches else None]
+
+    @property
+    def draws_batches(self) -> bool:
+        """Whether new batches can be drawn, because the user gave ``make_batch(generator)``."""
+        return callable(self.batch) and not isinstance(self.batch, nn.Module)
+
+    def fresh_batch(self, seed: int = 0) -> Nest:
+        """The batch, sharing no memory with the user's; drawn with `seed` if it can be drawn."""
+        if not self.draws_batches:
+            return nests.fresh(self.batch)
+        return self.batch(torch.Generator().manual_seed(seed))
+
+    def training_batches(self, count: int) -> Iterator[Nest]:
+        """`count` batches for training: drawn, from ``train_batches``, or the one, repeated."""
+        if self.draws_batches:
+            yield from (self.fresh_batch(seed) for seed in range(count))
+            return
+        given = [] if self.train_batches is None else _first(self.train_batches, count)
+        for index in range(count):
+            yield nests.fresh(given[index % len(given)]) if given else self.fresh_batch()
+
+    def validation_batches(self) -> Any:
+        """What ``evaluate`` is called with: ``val_batches``, or a list of the one batch."""
+        if self.val_batches is None:
+            return [self.fresh_batch()]
+        if isinstance(self.val_batches, list | tuple):
+            return nests.fresh(self.val_batches)
+        return self.val_batches
+
+
+def _first(batches: Any, count: int) -> list[Nest]:
+    found: list[Nest] = []
+    for batch in batches:
+        found.append(batch)
+        if len(found) == count:
+            break
+    return found

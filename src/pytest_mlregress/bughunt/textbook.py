@@ -1,0 +1,38 @@
+"""The training step of the textbooks, for programs that come without one of their own."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from pytest_mlregress.bughunt import nests
+from pytest_mlregress.bughunt.subject import Subject
+
+
+def with_textbook_step(subject: Subject) -> Subject:
+    """The same subject with zero_grad, loss_fn, backward, step; and Adam unless it has its own."""
+
+    def train_step(model: nn.Module, optimizer: Any, batch: Any) -> None:
+        optimizers = [o for _, o in nests.leaves(optimizer) if isinstance(o, Optimizer)]
+        for each in optimizers:
+            each.zero_grad()
+        loss = subject.loss_fn(model, batch)
+        if loss.requires_grad:
+            loss.backward()  # type: ignore[no-untyped-call]
+        for each in optimizers:
+            each.step()
+
+    return dataclasses.replace(
+        subject,
+        train_step=train_step,
+        make_optimizer=subject.make_optimizer or adam,
+    )
+
+
+def adam(model: nn.Module, learning_rate: float = 1e-3) -> Optimizer:
+    """Adam on what can be trained."""
+    return torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=learning_rate)

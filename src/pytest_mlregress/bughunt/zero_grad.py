@@ -1,0 +1,112 @@
+"""Gradients that leak into a later step, and gradients that are thrown away before use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from pytest_mlregress.bughunt.case import Case, StepTrace
+from pytest_mlregress.bughunt.errors import CannotTell
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.recorder import Event, Recorder
+from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.step_log import Applied
+
+
+@check("missing-zero-grad", cost="replay", needs=("train_step",), common=True)
+def missing_zero_grad(case: Case) -> Iterator[Finding]:
+    """Replay the training with consumed gradients removed: the parameters must not differ.
+
+    A gradient that ``optimizer.step`` has used has done its work. If taking it away right then
+    changes later parameters, it was added to the next gradient. Accumulation over calls, zeroing
+    at the end, closures (L-BFGS), SAM and GANs all pass, because only used gradients are removed.
+    """
+    trace = case.step_trace
+    if not trace.recorder.of_kind("step"):
+        raise CannotTell("train_step never called a torch optimizer's step")
+    yield from _zeroed_before_use(trace)
+    case.afford(2 * (trace.count + 1) * trace.seconds)
+    first, stale = case.second_run.last, _without_consumed(case, trace.count)
+    if _difference(first, trace.states[trace.count].parameters) > 0:
+        raise CannotTell("two equal replays of train_step end in different parameters")
+    moved = _difference(first, stale)
+    if moved > 0:
+        yield Finding(
+            check="missing-zero-grad",
+            severity="error",
+            message="gradients that optimizer.step() has already used are added to the next step's",
+            location=_where_added(trace),
+            evidence=f"without the used gradients the parameters after {trace.count} steps "
+            f"differ by up to {moved:.3g}",
+            fix="call optimizer.zero_grad() before backward(), once per optimizer step",
+        )
+
+
+def _zeroed_before_use(trace: StepTrace) -> Iterator[Finding]:
+    """Every step of an optimizer finds only zeros, though a backward pass reached its parameters.
+
+    Known by the zero_grad between the two.
+    """
+    for optimizer in trace.optimizers:
+        applied = [a for a in trace.log.applied if a.optimizer is optimizer]
+        zeroings = [_zeroing_before(trace, a) for a in applied]
+        if applied and all(zeroings) and not any(map(_has_gradient, applied)):
+            zeroing = zeroings[0]
+            assert zeroing is not None
+            yield Finding(
+                check="missing-zero-grad",
+                severity="error",
+                message="zero_grad() runs between backward() and step(): nothing is learned",
+                location=zeroing.location,
+                evidence=f"all gradients are zero at {len(applied)} of {len(applied)} steps",
+                fix="call zero_grad() before backward()",
+            )
+
+
+def _zeroing_before(trace: StepTrace, applied: Applied) -> Event | None:
+    """The zero_grad that a backward pass precedes and no other follows before this step."""
+    earlier = [
+        e
+        for e in trace.recorder.events
+        if e.phase == applied.phase
+        and e.order < applied.order
+        and e.kind in ("backward", "zero_grad")
+    ]
+    last_backward = max((e.order for e in earlier if e.kind == "backward"), default=None)
+    if last_backward is None:
+        return None
+    return next((e for e in earlier if e.kind == "zero_grad" and e.order > last_backward), None)
+
+
+def _has_gradient(applied: Applied) -> bool:
+    return any(g is not None and bool(g.any()) for g in applied.gradients.values())
+
+
+def _where_added(trace: StepTrace) -> str | None:
+    """The first backward pass that finds used gradients: it follows a step."""
+    steps = [e.order for e in trace.recorder.of_kind("step") if e.detail == "after"]
+    later = [e for e in trace.recorder.of_kind("backward") if e.order > steps[0]]
+    return later[0].location if later else None
+
+
+def _without_consumed(case: Case, count: int) -> dict[str, torch.Tensor]:
+    recorder = Recorder(keep_tensors=False, on_event=_forget_consumed)
+    with case.world(recorder=recorder) as world:
+        for batch in case.subject.training_batches(count):
+            world.step(batch)
+        return world.parameters()
+
+
+def _forget_consumed(event: Event) -> None:
+    if event.kind != "step" or event.detail != "after":
+        return
+    for group in event.subject.param_groups:
+        for parameter in group["params"]:
+            if parameter.grad is not None:
+                parameter.grad = torch.zeros_like(parameter.grad)
+
+
+def _difference(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:
+    gaps = [(one[name] - other[name]).abs().max().item() for name in one if one[name].numel()]
+    return max(gaps, default=0.0)

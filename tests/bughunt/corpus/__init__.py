@@ -1,0 +1,1 @@
+"""Training programs with known mistakes, their fixed twins, and correct look-alikes."""

@@ -1,0 +1,335 @@
+"""What `hunt` promises beside its findings: nothing touched, bad input named, intent heard."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import nn
+
+from pytest_mlregress import bughunt
+from pytest_mlregress.bughunt import BughuntError, hunt
+
+BATCH = (torch.randn(8, 4, generator=torch.Generator().manual_seed(0)), torch.arange(8) % 3)
+
+
+def make_model() -> nn.Module:
+    return nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Dropout(0.1), nn.Linear(8, 3))
+
+
+def make_optimizer(model):
+    return torch.optim.Adam(model.parameters(), lr=1e-2)
+
+
+def loss_fn(model, batch):
+    return F.cross_entropy(model(batch[0]), batch[1])
+
+
+def train_step(model, optimizer, batch):
+    model.train()
+    optimizer.zero_grad()
+    loss_fn(model, batch).backward()
+    optimizer.step()
+
+
+def evaluate(model, batches):
+    model.eval()
+    with torch.no_grad():
+        return sum(float(loss_fn(model, batch)) for batch in batches)
+
+
+WHOLE = {
+    "loss_fn": loss_fn,
+    "make_optimizer": make_optimizer,
+    "train_step": train_step,
+    "evaluate": evaluate,
+}
+
+
+def test_a_correct_program_hears_nothing_and_no_check_breaks():
+    findings = hunt(make_model, BATCH, **WHOLE)
+    assert findings == []
+    assert [skip for skip in findings.skipped if "internal error" in skip.reason] == []
+
+
+def test_the_loss_alone_is_enough():
+    findings = hunt(make_model, BATCH, loss_fn=loss_fn)
+    assert findings == []
+    assert any("needs train_step" in skip.reason for skip in findings.skipped)
+
+
+def global_state():
+    return (
+        random.getstate(),
+        np.random.get_state()[1].tolist(),
+        torch.get_rng_state().tolist(),
+        torch.is_grad_enabled(),
+        torch.is_anomaly_enabled(),
+        torch.get_default_dtype(),
+        torch.are_deterministic_algorithms_enabled(),
+        nn.Module.__init__,
+        nn.Module.__setattr__,
+        nn.Module.train,
+        torch.optim.Optimizer.zero_grad,
+        torch.autograd.backward,
+        torch.manual_seed,
+    )
+
+
+def test_the_users_model_batch_random_state_and_modes_are_left_as_they_were():
+    model = make_model().eval()
+    model[0].weight.grad = torch.ones_like(model[0].weight)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    batch = (BATCH[0].clone(), BATCH[1].clone())
+    with torch.no_grad():
+        state = global_state()
+        hunt(lambda: model, batch, **WHOLE)
+        assert global_state() == state
+    assert all(torch.equal(before[n], t) for n, t in model.state_dict().items())
+    assert not any(module.training for module in model.modules())
+    assert torch.equal(model[0].weight.grad, torch.ones_like(model[0].weight))
+    assert model[3].weight.grad is None
+    assert all(torch.equal(one, other) for one, other in zip(batch, BATCH, strict=True))
+
+
+LOSSES: list[float] = []
+CALLS = 0
+
+
+def counting_step(model, optimizer, batch):
+    global CALLS
+    CALLS += 1
+    optimizer.zero_grad()
+    loss = loss_fn(model, batch)
+    loss.backward()
+    optimizer.step()
+    LOSSES.append(loss.item())
+
+
+def test_counters_and_lists_of_the_users_module_are_put_back():
+    hunt(make_model, BATCH, **{**WHOLE, "train_step": counting_step})
+    assert CALLS == 0
+    assert LOSSES == []
+
+
+def test_findings_print_check_place_evidence_and_fix():
+    def doubled(model, batch):
+        return F.cross_entropy(model(batch[0]).softmax(-1), batch[1])
+
+    findings = hunt(make_model, BATCH, loss_fn=doubled, checks=["softmax-into-cross-entropy"])
+    [finding] = findings.errors
+    line = doubled.__code__.co_firstlineno + 1
+    assert str(findings).splitlines()[:2] == [
+        "1 errors, 0 warnings, 0 suppressed, 0 checks skipped",
+        f"error: softmax-into-cross-entropy at {__file__}:{line}",
+    ]
+    assert "sums to 1.0000" in finding.evidence
+    assert finding.fix in str(findings)
+
+
+def test_an_unknown_slug_is_an_error_with_the_near_ones():
+    with pytest.raises(ValueError, match="no check 'missing-zerograd'; did you mean 'missing-zero"):
+        hunt(make_model, BATCH, loss_fn=loss_fn, checks=["missing-zerograd"])
+    with pytest.raises(ValueError, match="suppress: there is no check"):
+        hunt(make_model, BATCH, loss_fn=loss_fn, suppress=["bach-leak"])
+    with pytest.raises(ValueError, match="not the string"):
+        hunt(make_model, BATCH, loss_fn=loss_fn, checks="dead-relu")
+
+
+def squashed(model, batch):
+    return F.cross_entropy(model(batch[0]).softmax(-1), batch[1])
+
+
+def squashed_on_purpose(model, batch):
+    p = model(batch[0]).softmax(-1)  # mlregress: ignore[softmax-into-cross-entropy] a soft target
+    return F.cross_entropy(p, batch[1])
+
+
+def squashed_without_reason(model, batch):
+    p = model(batch[0]).softmax(-1)  # mlregress: ignore[softmax-into-cross-entropy]
+    return F.cross_entropy(p, batch[1])
+
+
+def nothing_to_ignore(model, batch):
+    logits = model(batch[0]) * 2  # mlregress: ignore[softmax-into-cross-entropy] it was one once
+    return F.cross_entropy(logits, batch[1])
+
+
+SOFTMAX = ["softmax-into-cross-entropy"]
+
+
+def slugs(findings):
+    return [finding.check for finding in findings]
+
+
+def test_a_suppressed_finding_is_kept_apart():
+    findings = hunt(make_model, BATCH, loss_fn=squashed, checks=SOFTMAX, suppress=SOFTMAX)
+    assert findings == []
+    assert slugs(findings.suppressed) == SOFTMAX
+
+
+def test_a_comment_with_a_reason_suppresses_at_its_line():
+    findings = hunt(make_model, BATCH, loss_fn=squashed_on_purpose, checks=SOFTMAX)
+    assert findings == []
+    assert slugs(findings.suppressed) == SOFTMAX
+
+
+def test_a_comment_without_a_reason_is_reported():
+    findings = hunt(make_model, BATCH, loss_fn=squashed_without_reason, checks=SOFTMAX)
+    assert slugs(findings) == ["suppression-without-reason"]
+
+
+def test_suppressions_that_nothing_needs_are_reported():
+    findings = hunt(make_model, BATCH, loss_fn=nothing_to_ignore, checks=SOFTMAX)
+    assert slugs(findings) == ["unneeded-suppression"]
+    findings = hunt(make_model, BATCH, loss_fn=loss_fn, checks=SOFTMAX, suppress=SOFTMAX)
+    assert slugs(findings) == ["unneeded-suppression"]
+
+
+def test_a_budget_of_nothing_says_what_was_not_checked():
+    findings = hunt(make_model, BATCH, **WHOLE, budget_s=0.0)
+    reasons = {skip.check: skip.reason for skip in findings.skipped}
+    assert "raise budget_s" in reasons["missing-zero-grad"]
+
+
+def test_a_model_instead_of_a_function_is_named():
+    with pytest.raises(BughuntError, match="make_model must be a function, not a Linear"):
+        hunt(nn.Linear(2, 2), BATCH, loss_fn=loss_fn)
+    with pytest.raises(BughuntError, match="make_model returned a int"):
+        hunt(lambda: 3, BATCH, loss_fn=loss_fn)
+
+
+def test_a_loss_that_is_no_scalar_is_named():
+    def rows(model, batch):
+        return F.cross_entropy(model(batch[0]), batch[1], reduction="none")
+
+    with pytest.raises(BughuntError, match=r"tensor of shape \(8,\), a scalar is needed"):
+        hunt(make_model, BATCH, loss_fn=rows)
+    with pytest.raises(BughuntError, match="returned a float"):
+        hunt(make_model, BATCH, loss_fn=lambda model, batch: 1.0)
+
+
+def test_a_step_that_raises_is_named_with_its_line_and_leaves_the_model_alone():
+    def broken(model, optimizer, batch):
+        raise KeyError("images")
+
+    model = make_model()
+    before = torch.get_rng_state()
+    line = broken.__code__.co_firstlineno + 1
+    with pytest.raises(BughuntError, match=rf"train_step raised KeyError.*test_hunt.py:{line}"):
+        hunt(lambda: model, BATCH, **{**WHOLE, "train_step": broken})
+    assert torch.equal(before, torch.get_rng_state())
+    assert model.training
+
+
+def test_a_hidden_state_that_is_not_detached_is_a_finding_not_a_crash():
+    class Recurrent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cell = nn.RNNCell(4, 4)
+            self.head = nn.Linear(4, 3)
+            self.state = torch.zeros(8, 4)
+
+        def forward(self, x):
+            self.state = self.cell(x, self.state)
+            return self.head(self.state)
+
+    findings = hunt(Recurrent, BATCH, **WHOLE)
+    assert slugs(findings.errors) == ["graph-growth"]
+    assert "second time" in findings[0].evidence
+
+
+def test_a_nested_batch_with_strings_and_integers_only():
+    class Bag(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.bag = nn.EmbeddingBag(10, 6)
+            self.head = nn.Linear(6, 3)
+
+        def forward(self, ids):
+            return self.head(self.bag(ids))
+
+    batch = {
+        "text": ["some", "words"] * 4,
+        "nested": [{"ids": torch.arange(32).view(8, 4) % 10}],
+        "labels": torch.arange(8) % 3,
+    }
+
+    def loss(model, batch):
+        return F.cross_entropy(model(batch["nested"][0]["ids"]), batch["labels"])
+
+    assert hunt(Bag, batch, loss_fn=loss, make_optimizer=make_optimizer).errors == []
+
+
+@dataclass
+class Examples:
+    x: torch.Tensor
+    y: torch.Tensor
+
+
+def test_dataclasses_and_drawn_batches():
+    def make_batch(generator):
+        return Examples(torch.randn(8, 4, generator=generator), torch.arange(8) % 3)
+
+    def loss(model, batch):
+        return F.cross_entropy(model(batch.x), batch.y)
+
+    assert hunt(make_model, make_batch, loss_fn=loss) == []
+
+
+def test_a_model_that_cannot_be_copied():
+    class Locked(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = make_model()
+            self.generator = (i for i in range(3))
+
+        def forward(self, x):
+            return self.inner(x)
+
+    assert hunt(Locked, BATCH, loss_fn=loss_fn).errors == []
+
+
+def test_a_model_too_large_is_refused_before_it_is_built():
+    with pytest.raises(BughuntError, match=r"\d+\.\d GB of parameters; a hunt needs about"):
+        hunt(lambda: nn.Linear(600_000, 600_000), BATCH, loss_fn=loss_fn)
+
+
+def test_overfit_single_batch_passes_and_leaves_model_and_optimizer_alone():
+    model = make_model()
+    optimizer = make_optimizer(model)
+    before = model[0].weight.detach().clone()
+    assert bughunt.overfit_single_batch(model, BATCH, loss_fn, optimizer=optimizer) == []
+    assert torch.equal(before, model[0].weight)
+    assert optimizer.state_dict()["state"] == {}
+
+
+def test_overfit_single_batch_names_the_loss_that_it_wanted():
+    model = make_model()
+    [finding] = bughunt.overfit_single_batch(model, BATCH, loss_fn, steps=2, target=1e-3)
+    assert finding.severity == "error"
+    assert finding.evidence.endswith("wanted at most 0.001")
+
+
+def test_overfit_single_batch_fails_where_the_input_is_erased():
+    def erased(model, batch):
+        return F.cross_entropy(model(batch[0] * 0), batch[1])
+
+    [finding] = bughunt.overfit_single_batch(make_model(), BATCH, erased, steps=50)
+    assert finding.check == "no-single-batch-overfit"
+
+
+def test_overfit_memorises_a_small_data_set():
+    data = torch.utils.data.TensorDataset(*BATCH)
+    loader = torch.utils.data.DataLoader(data, batch_size=4)
+    assert bughunt.overfit_single_batch(make_model(), loader, loss_fn) == []
+
+
+def test_check_logits_on_a_model_that_exists():
+    model = make_model()
+    assert bughunt.check_logits(model, BATCH, loss_fn) == []
+    assert slugs(bughunt.check_logits(model, BATCH, squashed)) == SOFTMAX

@@ -1,0 +1,399 @@
+"""Views where a permute was meant, and the many reshapes that are meant as they are."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from pytest_mlregress.bughunt import check_view_permute, hunt
+from pytest_mlregress.bughunt.regrouping import moved_axes
+
+SLUG = "view-instead-of-permute"
+
+
+def images(n=6, c=3, h=8, w=8):
+    return torch.randn(n, c, h, w, generator=torch.Generator().manual_seed(0))
+
+
+def sequences(n=6, t=5, c=12):
+    return torch.randn(n, t, c, generator=torch.Generator().manual_seed(1))
+
+
+def tokens(n=6, t=6, vocab=11):
+    return torch.randint(0, vocab, (n, t), generator=torch.Generator().manual_seed(2))
+
+
+def line(function, text):
+    """``file:line`` of the line of a function that holds a text."""
+    lines, first = inspect.getsourcelines(function)
+    [offset] = [index for index, source in enumerate(lines) if text in source]
+    return f"{__file__}:{first + offset}"
+
+
+class Net(nn.Module):
+    """Calls a function of (model, x) between two layers."""
+
+    def __init__(self, function, layers):
+        super().__init__()
+        self.function = function
+        self.layers = nn.ModuleDict(layers())
+
+    def forward(self, x):
+        return self.function(self.layers, x)
+
+
+def find(function, layers, x):
+    def loss_fn(model, batch):
+        output = model(batch)
+        weights = torch.linspace(1, 2, output.numel()).view(output.shape)
+        return (output * weights).sum()
+
+    return hunt(lambda: Net(function, layers), x, loss_fn=loss_fn, checks=[SLUG])
+
+
+def linear(**sizes):
+    return lambda: {name: nn.Linear(*size) for name, size in sizes.items()}
+
+
+# --- mistakes -----------------------------------------------------------------------------------
+
+
+def heads_by_view(m, x):
+    n, t, c = x.shape
+    q = m.q(x).view(n, 3, t, c // 3)  # here
+    return (q @ q.transpose(-1, -2)).softmax(-1) @ q
+
+
+def merged_heads_by_view(m, x):
+    n, t, c = x.shape
+    y = m.q(x).view(n, t, 3, c // 3).transpose(1, 2)
+    return m.o(y.reshape(n, t, c))  # here
+
+
+def channels_first_by_reshape(m, x):
+    return m.conv(x.reshape(len(x), x.shape[2], x.shape[1]))  # here
+
+
+def both_directions_by_view(m, x):
+    _, state = m.rnn(x)
+    return m.o(state.view(len(x), -1))  # here
+
+
+def stacked_steps_by_view(m, x):
+    steps = torch.stack([m.q(x[:, t]) for t in range(x.shape[1])])
+    return m.o(steps.view(x.shape[0], x.shape[1], -1))  # here
+
+
+def pixels_as_tokens_by_view(m, x):
+    y = m.conv(x)
+    return m.o(y.flatten(2).view(len(y), -1, y.shape[1]))  # here
+
+
+def time_major_by_unflatten(m, x):
+    n, t, _c = x.shape
+    y = m.q(x).flatten(0, 1).unflatten(0, (t, n))  # here
+    return m.o(y).mean(0)
+
+
+def last_axis_first(m, x):
+    y = m.q(x)
+    return m.o(torch.reshape(y, (y.shape[2], y.shape[0], y.shape[1])).mean(0))  # here
+
+
+def grid_by_view(m, x):
+    y = m.conv(x)
+    n, c, h, w = y.shape
+    return m.o(y.view(n, h, w, c))  # here
+
+
+def groups_by_view(m, x):
+    n, t, c = x.shape
+    y = m.q(x).view(n, 4, t, c // 4)  # here
+    return (y / (1 + y.square().mean(-1, keepdim=True)).sqrt()).mean(2)
+
+
+CONV = lambda: {"conv": nn.Conv1d(12, 4, 2)}  # noqa: E731
+PIXELS = lambda: {"conv": nn.Conv2d(3, 5, 3), "o": nn.Linear(5, 2)}  # noqa: E731
+RNN = lambda: {"rnn": nn.GRU(12, 7, batch_first=True, bidirectional=True), "o": nn.Linear(14, 2)}  # noqa: E731
+
+MISTAKES = [
+    (heads_by_view, linear(q=(12, 12)), sequences()),
+    (merged_heads_by_view, linear(q=(12, 12), o=(12, 2)), sequences()),
+    (channels_first_by_reshape, CONV, sequences()),
+    (both_directions_by_view, RNN, sequences()),
+    (stacked_steps_by_view, linear(q=(12, 8), o=(8, 2)), sequences(6, 6)),
+    (pixels_as_tokens_by_view, PIXELS, images()),
+    (time_major_by_unflatten, linear(q=(12, 12), o=(12, 2)), sequences(6, 6)),
+    (last_axis_first, linear(q=(12, 7), o=(5, 2)), sequences()),
+    (grid_by_view, PIXELS, images()),
+    (groups_by_view, linear(q=(12, 12)), sequences(8, 8)),
+]
+
+
+@pytest.mark.parametrize(
+    ("function", "layers", "x"), MISTAKES, ids=[m[0].__name__ for m in MISTAKES]
+)
+def test_a_view_for_a_permute_is_found_at_its_line(function, layers, x):
+    findings = find(function, layers, x)
+    assert [f.location for f in findings] == [line(function, "# here")]
+    assert findings[0].check == SLUG
+    assert findings[0].severity == "error"
+
+
+# --- look-alikes --------------------------------------------------------------------------------
+
+
+def heads(m, x):
+    n, t, c = x.shape
+    q = m.q(x).view(n, t, 3, c // 3).transpose(1, 2)
+    y = (q @ q.transpose(-1, -2)).softmax(-1) @ q
+    return m.o(y.transpose(1, 2).reshape(n, t, c))
+
+
+def fused_qkv(m, x):
+    n, t, _c = x.shape
+    q, k, v = m.q(x).view(n, t, 3, 3, -1).permute(2, 0, 3, 1, 4)
+    return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+
+
+def channel_shuffle(m, x):
+    y = m.conv(x)
+    n, c, h, w = y.shape
+    return y.view(n, 2, c // 2, h, w).transpose(1, 2).reshape(n, c, h, w)
+
+
+def pixel_shuffle(m, x):
+    y = m.conv(x)
+    n, c, h, w = y.shape
+    return y.view(n, c // 4, 2, 2, h, w).permute(0, 1, 4, 2, 5, 3).reshape(n, c // 4, 2 * h, 2 * w)
+
+
+def windows(m, x):
+    n, c, h, w = x.shape
+    y = x.view(n, c, h // 4, 4, w // 4, 4).permute(0, 2, 4, 3, 5, 1).reshape(-1, 16, c)
+    y = m.q(y).view(n, h // 4, w // 4, 4, 4, -1).permute(0, 5, 1, 3, 2, 4)
+    return y.reshape(n, -1, h, w)
+
+
+def patches(m, x):
+    n, c, h, w = x.shape
+    y = x.reshape(n, c, h // 4, 4, w // 4, 4).permute(0, 2, 4, 1, 3, 5)
+    return m.q(y.reshape(n, (h // 4) * (w // 4), c * 16))
+
+
+def flatten_before_linear(m, x):
+    return m.q(x.flatten(1))
+
+
+def unfolded_convolution(m, x):
+    columns = F.unfold(x, 3, padding=1)
+    return (m.q(columns.transpose(1, 2))).transpose(1, 2).view(len(x), -1, *x.shape[2:])
+
+
+def stacked_frames(m, x):
+    n, t, c = x.shape
+    return m.q(x.reshape(n, t // 2, 2 * c))
+
+
+def frames_as_many_as_features(m, x):
+    n, t, c = x.shape  # t = 2c: the regrouped sizes swap by chance
+    return m.q(x.reshape(n, t // 2, 2 * c))
+
+
+def relative_shift_by_padding(m, x):
+    n, t, _c = x.shape
+    score = m.q(x)[:, :, : 2 * t - 1]
+    y = F.pad(score, (1, 0)).view(n, 2 * t, t)[:, 1:].reshape(n, t, 2 * t - 1)
+    return y[:, :, :t]
+
+
+def relative_shift_by_slicing(m, x):
+    n, t, _c = x.shape
+    score = m.q(x)[:, :, : 2 * t - 1]
+    return score.reshape(n, 2 * t - 1, t)[:, 1:].reshape(n, t, 2 * t - 2)
+
+
+def relative_shift_that_ends_on_a_multiple(m, x):
+    n, t, _ = x.shape
+    score = m.q(x)[:, :, : 2 * t + 1]
+    return score.reshape(n, 2 * t + 1, t)[:, 1:].reshape(n, t, 2 * t)
+
+
+def transformer_xl_shift(m, x):
+    n, t, _c = x.shape
+    score = m.q(x)[:, :, :t]
+    padded = torch.cat([torch.zeros(n, t, 1), score], -1)
+    return padded.view(n, t + 1, t)[:, 1:].reshape(n, t, t)
+
+
+def shift_with_a_new_column(m, x):
+    n, t, _c = x.shape
+    score = m.q(x).narrow(2, 0, t)
+    longer = torch.concat((score.new_zeros(n, t, 1), score), dim=2)
+    return longer.reshape(n, -1, t)[:, 1:].reshape_as(score)
+
+
+def shift_with_a_full_column(m, x):
+    n, t, _c = x.shape
+    score = m.q(x).narrow(2, 0, t)
+    longer = torch.cat((torch.full_like(score[..., :1], -1.0), score), dim=2)
+    return longer.reshape(n, -1, t)[:, 1:].view_as(score)
+
+
+def batch_and_time_merged(m, x):
+    return m.q(x.reshape(-1, x.shape[-1])).view(*x.shape[:2], -1)
+
+
+def rotary_pairs(m, x):
+    y = m.q(x).unflatten(-1, (-1, 2))
+    return torch.stack((-y[..., 1], y[..., 0]), -1).flatten(-2)
+
+
+def both_directions(m, x):
+    _, state = m.rnn(x)
+    return m.o(state.transpose(0, 1).reshape(len(x), -1))
+
+
+def group_norm_by_hand(m, x):
+    y = m.conv(x)
+    z = y.view(len(y), 2, -1)
+    return ((z - z.mean(-1, keepdim=True)) / z.std(-1, keepdim=True)).view_as(y)
+
+
+def yolo_head(m, x):
+    y = m.conv(x)
+    n, c, h, w = y.shape
+    return y.view(n, 2, c // 2, h, w).permute(0, 1, 3, 4, 2).reshape(n, -1, c // 2)
+
+
+def noise_in_any_order(m, x):
+    noise = torch.linspace(-1, 1, x[0].numel()).view(x.shape[2], x.shape[1])
+    return m.q(x + noise.view(x.shape[1], x.shape[2]))
+
+
+def undone_at_once(m, x):
+    n, t, c = x.shape
+    return m.q(x).view(n, c, t).reshape(n, t, c)
+
+
+CHANNELS = lambda: {"conv": nn.Conv2d(3, 8, 3, padding=1)}  # noqa: E731
+
+LOOKALIKES = [
+    (heads, linear(q=(12, 12), o=(12, 2)), sequences()),
+    (fused_qkv, linear(q=(12, 36)), sequences(3, 3)),
+    (channel_shuffle, CHANNELS, images()),
+    (pixel_shuffle, CHANNELS, images(4, 3, 4, 4)),
+    (windows, linear(q=(3, 5)), images(4)),
+    (patches, linear(q=(48, 5)), images(4)),
+    (flatten_before_linear, linear(q=(192, 2)), images()),
+    (unfolded_convolution, linear(q=(27, 5)), images()),
+    (stacked_frames, linear(q=(24, 2)), sequences(6, 8)),
+    (frames_as_many_as_features, linear(q=(12, 4)), sequences(7, 12, 6)),
+    (relative_shift_by_padding, linear(q=(12, 20)), sequences()),
+    (relative_shift_by_slicing, linear(q=(12, 20)), sequences()),
+    (relative_shift_that_ends_on_a_multiple, linear(q=(12, 40)), sequences()),
+    (transformer_xl_shift, linear(q=(12, 20)), sequences()),
+    (shift_with_a_new_column, linear(q=(12, 20)), sequences()),
+    (shift_with_a_full_column, linear(q=(12, 20)), sequences()),
+    (batch_and_time_merged, linear(q=(12, 5)), sequences()),
+    (rotary_pairs, linear(q=(12, 12)), sequences()),
+    (both_directions, RNN, sequences()),
+    (group_norm_by_hand, CHANNELS, images()),
+    (yolo_head, CHANNELS, images(4, 3, 4, 4)),
+    (noise_in_any_order, linear(q=(12, 5)), sequences()),
+    (undone_at_once, linear(q=(12, 12)), sequences()),
+]
+
+
+@pytest.mark.parametrize(
+    ("function", "layers", "x"), LOOKALIKES, ids=[m[0].__name__ for m in LOOKALIKES]
+)
+def test_a_reshape_that_is_meant_is_silent(function, layers, x):
+    findings = find(function, layers, x)
+    assert findings == []
+    assert findings.skipped == []
+
+
+def test_predictions_and_targets_regrouped_alike_make_no_difference():
+    def loss_fn(model, batch):
+        x, y = batch
+        guess = model(x).transpose(1, 2)
+        return F.mse_loss(guess.reshape(-1, 12), y.transpose(1, 2).reshape(-1, 12))
+
+    batch = sequences(), sequences() + 1
+    assert hunt(lambda: nn.Linear(12, 12), batch, loss_fn=loss_fn, checks=[SLUG]) == []
+
+
+def test_classes_flattened_in_the_wrong_order_are_found_in_the_loss():
+    def loss_fn(model, batch):
+        logits = model(batch["x"]).transpose(1, 2)
+        return F.cross_entropy(logits.reshape(-1, 4), batch["y"].reshape(-1))  # here
+
+    batch = {"x": sequences(), "y": torch.arange(30).view(6, 5) % 4}
+    [finding] = hunt(lambda: nn.Linear(12, 4), batch, loss_fn=loss_fn, checks=[SLUG])
+    assert finding.location == line(loss_fn, "# here")
+
+
+def test_equal_sizes_do_not_hide_a_mistake():
+    """With as many examples as steps the view does nothing at all, on this batch."""
+    findings = find(stacked_steps_by_view, linear(q=(12, 8), o=(8, 2)), sequences(6, 6))
+    assert [f.location for f in findings] == [line(stacked_steps_by_view, "# here")]
+
+
+def test_a_batch_that_cannot_be_resized_earns_a_warning_only():
+    def fixed(m, x):
+        y = m.q(x)
+        assert len(x) == 6
+        return y.view(6, 3, 5, 4).mean(2)
+
+    [finding] = find(fixed, linear(q=(12, 12)), sequences())
+    assert finding.severity == "warning"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "moved"),
+    [
+        ((4, 6, 8), (4, 6, 2, 4), []),
+        ((4, 6, 2, 4), (4, 6, 8), []),
+        ((4, 6, 8), (4, 3, 16), []),
+        ((8, 4), (4, 8), []),  # pairs of rows
+        ((7, 5, 6), (5, 7, 6), [(0, 1), (1, 0)]),
+        ((2, 7, 5, 6), (2, 5, 42), [(2, 1)]),
+        ((2, 1, 3), (2, 3, 1), []),
+        ((0, 3), (3, 0), []),
+    ],
+)
+def test_only_axes_that_reappear_with_another_stride_are_suspects(before, after, moved):
+    assert [(m.before, m.after) for m in moved_axes(before, after)] == moved
+
+
+def test_the_permutation_that_was_meant_keeps_every_row():
+    [moved] = moved_axes((2, 7, 5, 6), (2, 5, 42))
+    x = torch.arange(2 * 7 * 5 * 6).view(2, 7, 5, 6)
+    assert torch.equal(moved.permuted(x), x.permute(0, 2, 1, 3).reshape(2, 5, 42))
+    assert moved.mixed() > 1
+
+
+class Tagger(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(11, 6)
+        self.out = nn.Linear(6, 3)
+
+    def forward(self, ids):
+        x = self.embed(ids)
+        return self.out(x.view(x.shape[1], x.shape[0], -1)).mean(0)
+
+
+@pytest.mark.parametrize("batch", [tokens(), (tokens(),), {"ids": tokens()}])
+def test_one_check_runs_on_a_model_at_hand_and_leaves_it_alone(batch):
+    model = Tagger().train()
+    before = {name: p.clone() for name, p in model.state_dict().items()}
+    [finding] = check_view_permute(model, batch)
+    assert finding.check == SLUG
+    assert model.training
+    assert all(torch.equal(before[name], p) for name, p in model.state_dict().items())

@@ -1,0 +1,93 @@
+"""Gradients that leak from one step into the next."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import nn
+
+from pytest_mlregress.bughunt import hunt
+
+BATCH = (torch.randn(8, 4, generator=torch.Generator().manual_seed(0)), torch.arange(8) % 3)
+
+
+def make_model() -> nn.Module:
+    return nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+
+
+def make_optimizer(model):
+    return torch.optim.Adam(model.parameters(), lr=1e-2)
+
+
+def loss_fn(model, batch):
+    return F.cross_entropy(model(batch[0]), batch[1])
+
+
+def find(train_step, make_optimizer=make_optimizer):
+    return hunt(
+        make_model,
+        BATCH,
+        loss_fn=loss_fn,
+        make_optimizer=make_optimizer,
+        train_step=train_step,
+        checks=["missing-zero-grad"],
+    )
+
+
+def never(model, optimizer, batch):
+    loss_fn(model, batch).backward()
+    optimizer.step()
+
+
+def test_never_zeroed_is_an_error_at_the_backward_call():
+    [finding] = find(never)
+    assert finding.severity == "error"
+    assert finding.location == f"{__file__}:{never.__code__.co_firstlineno + 1}"
+
+
+def zeroed(model, optimizer, batch):
+    optimizer.zero_grad()
+    loss_fn(model, batch).backward()
+    optimizer.step()
+
+
+def zeroed_at_the_end(model, optimizer, batch):
+    loss_fn(model, batch).backward()
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=False)
+
+
+def zeroed_by_hand(model, optimizer, batch):
+    for parameter in model.parameters():
+        parameter.grad = None
+    loss_fn(model, batch).backward()
+    optimizer.step()
+
+
+def accumulating(model, optimizer, batch):
+    optimizer.zero_grad()
+    for part in range(2):
+        rows = slice(4 * part, 4 * part + 4)
+        (loss_fn(model, (batch[0][rows], batch[1][rows])) / 2).backward()
+    optimizer.step()
+
+
+@pytest.mark.parametrize("step", [zeroed, zeroed_at_the_end, zeroed_by_hand, accumulating])
+def test_every_way_to_zero_is_silent(step):
+    assert find(step) == []
+
+
+def test_a_closure_is_silent():
+    def step(model, optimizer, batch):
+        def closure():
+            optimizer.zero_grad()
+            loss = loss_fn(model, batch)
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+
+    findings = find(step, lambda model: torch.optim.LBFGS(model.parameters(), max_iter=3))
+    assert findings == []
+    assert findings.skipped == []
