@@ -1,0 +1,1 @@
+"""Does the verdict hold what it promises? Simulations with known truths, printed as tables."""

@@ -1,0 +1,68 @@
+"""The sections of the calibration suite, and how many checks each simulates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks.calibration import (
+    collapses,
+    drift,
+    levels,
+    planning,
+    powers,
+    savings,
+    speed,
+    suites,
+)
+from benchmarks.calibration.measures import Section
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Simulated checks per cell."""
+
+    levels: int
+    powers: int
+    savings: int
+    suites: int
+    lost: int
+    drift: int
+    planning: int
+    bands: int
+    repeats: int
+
+
+QUICK = Scale(
+    levels=500,
+    powers=500,
+    savings=500,
+    suites=100,
+    lost=30,
+    drift=100,
+    planning=500,
+    bands=5,
+    repeats=20,
+)
+FULL = Scale(
+    levels=5000,
+    powers=5000,
+    savings=4000,
+    suites=2000,
+    lost=300,
+    drift=1000,
+    planning=6000,
+    bands=100,
+    repeats=200,
+)
+
+SECTIONS: dict[str, Callable[[Scale], list[Section]]] = {
+    "levels": lambda scale: levels.run(scale.levels),
+    "powers": lambda scale: powers.run(scale.powers),
+    "savings": lambda scale: savings.run(scale.savings),
+    "suites": lambda scale: suites.run(scale.suites, scale.lost),
+    "drift": lambda scale: drift.run(scale.drift),
+    "planning": lambda scale: planning.run(scale.planning),
+    "collapses": lambda scale: collapses.run(scale.bands, seeds_per_band=200),
+    "speed": lambda scale: speed.run(scale.repeats),
+}
