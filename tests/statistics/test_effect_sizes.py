@@ -11,8 +11,6 @@ from scipy import stats
 
 from pytest_mlregress.statistics import effect_sizes, rank_test
 
-RNG = np.random.default_rng(6)
-
 
 def test_hodges_lehmann_by_hand():
     # Differences 3 4 | 1 2 | -1 0: their median is 1.5.
@@ -21,8 +19,8 @@ def test_hodges_lehmann_by_hand():
     assert result.shift_interval == (-math.inf, math.inf)
 
 
-def test_the_shift_interval_inverts_the_rank_test():
-    baseline, candidate = RNG.normal(size=12), RNG.normal(1, 1, size=6)
+def test_the_shift_interval_inverts_the_rank_test(rng):
+    baseline, candidate = rng.normal(size=12), rng.normal(1, 1, size=6)
     low, high = effect_sizes(baseline, candidate, higher_is_better=True).shift_interval
     tiny = 1e-9
     for inside in (low + tiny, high - tiny):
@@ -60,8 +58,8 @@ def test_failed_seeds_are_worse_and_spoil_the_other_estimates():
     assert math.isnan(result.hedges_g)
 
 
-def test_hedges_g_with_its_exact_correction():
-    baseline, candidate = RNG.normal(size=6), RNG.normal(1, 1, size=4)
+def test_hedges_g_with_its_exact_correction(rng):
+    baseline, candidate = rng.normal(size=6), rng.normal(1, 1, size=4)
     pooled = math.sqrt((5 * baseline.var(ddof=1) + 3 * candidate.var(ddof=1)) / 8)
     correction = math.gamma(4) / (math.sqrt(4) * math.gamma(3.5))
     expected = correction * (candidate.mean() - baseline.mean()) / pooled

@@ -13,13 +13,11 @@ from pytest_mlregress.statistics.permutation import (
     welch_permutation_test,
 )
 
-RNG = np.random.default_rng(5)
-
 
 @pytest.mark.parametrize(("n", "chosen"), [(2, 1), (5, 1), (5, 4), (7, 3), (8, 4), (9, 7), (25, 3)])
-def test_every_relabelling_is_enumerated_once_the_observed_first(n, chosen):
+def test_every_relabelling_is_enumerated_once_the_observed_first(n, chosen, rng):
     # Powers of two: a sum of distinct ones names its subset.
-    columns = np.vstack((np.exp2(np.arange(n)), RNG.normal(size=n)))
+    columns = np.vstack((np.exp2(np.arange(n)), rng.normal(size=n)))
     sums = relabelled_sums(columns, chosen)
     expected = [
         [column[list(subset)].sum() for subset in combinations(range(n), chosen)]
@@ -52,8 +50,8 @@ def test_drawn_p_values_follow_the_add_one_rule_and_repeat():
     assert first.greater == 1.0
 
 
-def test_drawn_p_value_is_near_the_normal_one():
-    baseline, candidate = RNG.normal(size=30), RNG.normal(-0.4, 1, size=30)
+def test_drawn_p_value_is_near_the_normal_one(rng):
+    baseline, candidate = rng.normal(size=30), rng.normal(-0.4, 1, size=30)
     (tails,) = welch_permutation_test([(baseline, candidate)])
     from scipy import stats
 
@@ -61,8 +59,8 @@ def test_drawn_p_value_is_near_the_normal_one():
     assert tails.less == pytest.approx(classical, rel=0.1)
 
 
-def test_pairs_tested_together_are_tested_alone():
-    pairs = [(RNG.normal(size=5), RNG.normal(size=3)) for _ in range(3)]
+def test_pairs_tested_together_are_tested_alone(rng):
+    pairs = [(rng.normal(size=5), rng.normal(size=3)) for _ in range(3)]
     together = welch_permutation_test(pairs)
     assert together == [welch_permutation_test([pair])[0] for pair in pairs]
 

@@ -12,13 +12,11 @@ from scipy import stats
 from pytest_mlregress.statistics import rank_test
 from pytest_mlregress.statistics.rank import doubtful_rank_pvalues, rank_pvalues
 
-RNG = np.random.default_rng(2)
-
 
 @pytest.mark.parametrize("alternative", ["two-sided", "less", "greater"])
 @pytest.mark.parametrize(("n_baseline", "n_candidate"), [(20, 5), (3, 8), (1, 4), (30, 25)])
-def test_equals_scipy_where_nothing_is_tied(n_baseline, n_candidate, alternative):
-    baseline, candidate = RNG.normal(size=n_baseline), RNG.normal(-0.5, 1, size=n_candidate)
+def test_equals_scipy_where_nothing_is_tied(n_baseline, n_candidate, alternative, rng):
+    baseline, candidate = rng.normal(size=n_baseline), rng.normal(-0.5, 1, size=n_candidate)
     expected = stats.mannwhitneyu(candidate, baseline, alternative=alternative, method="exact")
     result = rank_test(baseline, candidate, alternative=alternative)
     assert result.statistic == expected.statistic
@@ -66,7 +64,7 @@ def test_infinities_rank_and_nan_is_nan():
 def test_doubtful_ties_never_help_either_alternative(baseline, candidate):
     baseline, candidate = np.array(baseline), np.array(candidate)
     doubtful = doubtful_rank_pvalues(baseline, candidate)
-    tie_breaks = RNG.permutation(baseline.size + candidate.size) * 1e-6
+    tie_breaks = np.random.default_rng(2).permutation(baseline.size + candidate.size) * 1e-6
     broken = rank_pvalues(
         baseline + tie_breaks[: baseline.size], candidate + tie_breaks[baseline.size :]
     )
@@ -74,8 +72,8 @@ def test_doubtful_ties_never_help_either_alternative(baseline, candidate):
     assert doubtful.greater >= broken.greater - 1e-12
 
 
-def test_doubtful_ranks_are_the_rank_test_without_ties():
-    baseline, candidate = RNG.normal(size=9), RNG.normal(size=4)
+def test_doubtful_ranks_are_the_rank_test_without_ties(rng):
+    baseline, candidate = rng.normal(size=9), rng.normal(size=4)
     doubtful = doubtful_rank_pvalues(baseline, candidate)
     ranks = rank_pvalues(baseline, candidate)
     assert doubtful.less == pytest.approx(ranks.less, abs=1e-12)

@@ -9,7 +9,6 @@ from scipy.stats import norm
 from pytest_mlregress.statistics.early_stop import decide_at_look, plan_check
 
 BASELINE = np.random.default_rng(0).normal(0.9, 0.01, 20)
-RNG = np.random.default_rng(1)
 # A typical baseline-like candidate: the middle of the baseline, in seed order.
 TYPICAL = np.sort(BASELINE)[[9, 11, 8, 12, 10, 7, 13, 9, 11, 8, 12]]
 

@@ -49,9 +49,9 @@ def test_unpaired_tests_equal_statsmodels(kind, usevar):
 
 
 @pytest.mark.parametrize("alternative", ALTERNATIVES)
-def test_paired_test_equals_scipy(alternative):
-    baseline = RNG.normal(size=7)
-    candidate = baseline + RNG.normal(0.3, 0.2, 7)
+def test_paired_test_equals_scipy(alternative, rng):
+    baseline = rng.normal(size=7)
+    candidate = baseline + rng.normal(0.3, 0.2, 7)
     expected = stats.ttest_rel(candidate, baseline, alternative=alternative)
     result = t_test(baseline, candidate, kind="paired", alternative=alternative)
     assert result.statistic == pytest.approx(expected.statistic, rel=1e-9)
@@ -114,8 +114,8 @@ def test_robust_p_value_equals_brute_force(baseline, candidate):
     )
 
 
-def test_robust_p_value_equals_scipy_permutation_test():
-    baseline, candidate = RNG.normal(size=9), RNG.normal(-1, 1, size=4)
+def test_robust_p_value_equals_scipy_permutation_test(rng):
+    baseline, candidate = rng.normal(size=9), rng.normal(-1, 1, size=4)
 
     def welch(ours, theirs, axis):
         return stats.ttest_ind(ours, theirs, equal_var=False, axis=axis).statistic

@@ -193,10 +193,10 @@ def test_results_hold_plain_values():
             assert {type(item) for item in values} <= {float, int, str, bool, type(None)}, field
 
 
-def test_matched_seeds_are_judged_by_their_linked_samples():
-    luck = RNG.normal(size=12)
+def test_matched_seeds_are_judged_by_their_linked_samples(rng):
+    luck = rng.normal(size=12)
     baseline = dict(enumerate(luck))
-    candidate = {seed: luck[seed] - 0.3 + 0.05 * RNG.normal() for seed in range(4)}
+    candidate = {seed: luck[seed] - 0.3 + 0.05 * rng.normal() for seed in range(4)}
     linked = seed_linked(baseline, candidate, 0.98)
     plain = compare(list(baseline.values()), list(candidate.values()), higher_is_better=True)
     result = compare(
