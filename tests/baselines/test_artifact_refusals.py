@@ -225,7 +225,7 @@ def test_what_could_not_be_read_back_is_never_written(
 
 
 @given(st.randoms(use_true_random=False), st.integers(1, 6))
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 def test_a_damaged_file_is_an_artifact_or_an_artifact_error(
     chance: random.Random, mutations: int
 ) -> None:
@@ -262,7 +262,7 @@ json_values = st.recursive(
 
 
 @given(st.data(), json_values)
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_any_json_value_in_any_place_is_an_artifact_or_an_artifact_error(
     data: st.DataObject, value: object
 ) -> None:

@@ -4,7 +4,7 @@ import json
 import math
 
 from baseline_examples import artifacts, bits, example
-from hypothesis import given, settings
+from hypothesis import given
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.drift import first_artifact
@@ -12,7 +12,6 @@ from pytest_mlregress.baselines.encoding import dumps, loads, seal
 
 
 @given(artifacts)
-@settings(deadline=None)
 def test_every_artifact_comes_back_bit_for_bit(artifact: Artifact) -> None:
     sealed = seal(artifact)
 
@@ -23,7 +22,6 @@ def test_every_artifact_comes_back_bit_for_bit(artifact: Artifact) -> None:
 
 
 @given(artifacts)
-@settings(deadline=None)
 def test_the_text_is_a_function_of_the_artifact(artifact: Artifact) -> None:
     text = dumps(artifact)
 

@@ -23,7 +23,7 @@ from pytest_mlregress.strategies import (  # noqa: E402
     token_sequences,
 )
 
-QUICK = settings(max_examples=25, deadline=None, database=None)
+QUICK = settings(max_examples=25, database=None)
 
 
 def fails(assertion, *arguments):
@@ -106,7 +106,7 @@ def test_a_view_for_a_permute_shrinks_to_the_smallest_batch():
     smallest = find(
         sequences,
         lambda batch: fails(properties.assert_batch_size_independent, time_major, batch),
-        settings=settings(max_examples=500, database=None, deadline=None),
+        settings=settings(max_examples=500, database=None),
     )
     assert smallest.shape == (2, 2, 1)
 
@@ -114,7 +114,7 @@ def test_a_view_for_a_permute_shrinks_to_the_smallest_batch():
 def test_the_printed_example_fails_again():
     seen = []
 
-    @settings(max_examples=100, database=None, deadline=None, derandomize=True)
+    @settings(max_examples=100, database=None, derandomize=True)
     @given(batches(((1, 6), 2), size=(1, 8)))
     def property_of_time_major(batch):
         try:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from benchmarks.calibration.collapses import SHAPES, run, stopped_after
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_mlregress.statistics.collapse import Collapse, curve_band
@@ -143,7 +143,6 @@ def test_no_band_is_made_from(curves, change, why):
     assert curve_band(change(curves)) is None, why
 
 
-@settings(derandomize=True)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(sorted(SHAPES)))
 def test_one_healthy_run_is_not_stopped(seed, shape):
     generator = np.random.default_rng(seed)

@@ -52,7 +52,7 @@ def test_a_shift_is_no_spread():
     assert dispersion_test(baseline, moved) == dispersion_test(baseline, candidate)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(samples(3), samples(3))
 def test_swapping_the_sides_swaps_the_tails(baseline, candidate):
     wider = dispersion_test(baseline, candidate).pvalue

@@ -145,7 +145,7 @@ with_failures = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     baseline=with_failures,
     candidate=with_failures,
@@ -183,7 +183,7 @@ def test_replacing_a_finite_value_by_nan_never_lowers_the_evidence_of_harm(
     assert GREENNESS[after.verdict] <= GREENNESS[before.verdict]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(samples(2), samples(2), st.sampled_from(["robust-t", "welch", "student", "rank"]))
 def test_finite_samples_never_diverge(baseline, candidate, test):
     result = compare(baseline, candidate, higher_is_better=True, test=test)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_mlregress.statistics.affordability import (
@@ -144,7 +144,6 @@ def test_the_plan_agrees_with_simulation(looks, n_baseline, alpha):
     assert expected == pytest.approx(seeds.mean(), rel=0.06)
 
 
-@settings(deadline=None)
 @given(st.integers(2, 12), st.integers(3, 30), st.sampled_from([0.05, 0.01]))
 def test_the_automatic_design_detects_its_loss_with_90_percent(n, n_baseline, alpha):
     design, loss = design_for_power(default_looks(n), n_baseline=n_baseline, alpha=alpha)

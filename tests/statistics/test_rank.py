@@ -31,7 +31,7 @@ def test_ties_by_hand():
     assert result.statistic == 2 * 0.5 + 2 + 0.5
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(samples(), samples())
 def test_equals_brute_force_with_ties(baseline, candidate):
     ranks = stats.rankdata(candidate + baseline)
@@ -46,7 +46,7 @@ def test_equals_brute_force_with_ties(baseline, candidate):
     assert both == pytest.approx(min(1, 2 * min(less, greater)))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(samples(), samples())
 def test_swapping_the_sides_swaps_the_tails(baseline, candidate):
     forwards = rank_test(baseline, candidate, alternative="less").pvalue
@@ -59,7 +59,7 @@ def test_infinities_rank_and_nan_is_nan():
     assert math.isnan(rank_test([1, 2], [math.nan, 1]).pvalue)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(samples(), samples())
 def test_doubtful_ties_never_help_either_alternative(baseline, candidate):
     baseline, candidate = np.array(baseline), np.array(candidate)

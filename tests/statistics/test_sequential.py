@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
@@ -103,7 +103,6 @@ def test_expected_seeds_lie_between_the_first_and_the_last_look(design):
         assert design.looks[0] - 1e-9 <= seeds <= design.looks[-1] + 1e-9
 
 
-@settings(deadline=None)
 @given(looks, st.integers(2, 60), st.floats(1e-4, 0.2), st.floats(0.01, 0.4), st.floats(0.05, 10))
 def test_exactly_alpha_is_spent(looks, n_baseline, alpha, beta, margin_sd):
     design = sequential_design(
@@ -125,7 +124,6 @@ def test_a_single_look_is_the_fixed_test(n, n_baseline, alpha, margin_sd):
     assert design.expected_seeds_unchanged == n
 
 
-@settings(deadline=None)
 @given(looks, st.integers(2, 60), st.floats(1e-4, 0.1), st.floats(0.5, 0.95))
 def test_the_margin_for_a_power_gives_that_power(looks, n_baseline, alpha, power):
     margin_sd = margin_for_power(looks, n_baseline=n_baseline, alpha=alpha, power=power)

@@ -152,7 +152,7 @@ def test_a_look_takes_exactly_its_seeds():
         decide_at_look(1, BASELINE, TYPICAL[:3], check=check())
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.lists(st.floats(-5, 5), min_size=5, max_size=5),
     st.floats(-4, 4),
@@ -172,7 +172,7 @@ def test_every_check_ends_and_says_what_it_saw(noise, loss, margin):
         assert not final.harm_shown
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.floats(-3, 3), min_size=5, max_size=5), st.integers(0, 4))
 def test_losing_a_seed_never_turns_a_red_check_green(values, lost):
     baseline = np.linspace(-2, 2, 10)

@@ -103,7 +103,7 @@ def brute_force(baseline, candidate):
     return less, np.mean(statistics >= welch(observed) - tolerance)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(samples(), samples())
 def test_robust_p_value_equals_brute_force(baseline, candidate):
     less, greater = brute_force(baseline, candidate)
@@ -137,7 +137,7 @@ def test_a_diverged_seed_does_not_blind_the_robust_test():
     assert t_test(baseline, candidate, alternative="less").pvalue < 0.05
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(samples(2), samples(2), st.sampled_from(KINDS))
 def test_swapping_the_sides_swaps_the_tails(baseline, candidate, kind):
     if kind == "paired":
@@ -151,7 +151,7 @@ def test_swapping_the_sides_swaps_the_tails(baseline, candidate, kind):
     )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     samples(2),
     samples(2),
@@ -168,7 +168,7 @@ def test_shift_and_scale_change_nothing(baseline, candidate, shift, scale, kind)
     assert moved.statistic == pytest.approx(result.statistic, rel=1e-6, abs=1e-9)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(samples(2), samples(2), st.sampled_from(["robust", "welch", "student"]))
 def test_p_values_are_probabilities_and_the_tails_overlap(baseline, candidate, kind):
     less, greater, both = (

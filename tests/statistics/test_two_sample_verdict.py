@@ -220,7 +220,7 @@ def test_a_failed_seed_unlinks():
     assert (result.test, result.theta) == ("rank", None)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(samples(), samples(), st.sampled_from([*TESTS, "paired"]), st.sampled_from(["auto", 0.5]))
 def test_flipping_the_sign_of_a_metric_and_its_direction_changes_nothing(
     baseline, candidate, test, margin
@@ -242,7 +242,7 @@ def test_flipping_the_sign_of_a_metric_and_its_direction_changes_nothing(
     assert lower.interval == pytest.approx((-higher.interval[1], -higher.interval[0]), abs=1e-12)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(samples(2), samples(2), st.sampled_from(TESTS))
 def test_harm_and_improvement_are_the_two_tails(baseline, candidate, test):
     result = compare(baseline, candidate, higher_is_better=True, margin=0.5, test=test)
@@ -254,7 +254,7 @@ def test_harm_and_improvement_are_the_two_tails(baseline, candidate, test):
     assert result.interval[0] <= result.difference <= result.interval[1]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(samples(2), samples(2), st.sampled_from([0.0, 0.125, 1.0, 4.0]))
 def test_safety_is_the_test_for_an_improvement_after_granting_the_margin(
     baseline, candidate, margin
@@ -292,7 +292,7 @@ ANY_VALUES = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     ANY_VALUES,
     ANY_VALUES,
