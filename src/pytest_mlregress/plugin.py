@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_mlregress import settings as settings_module
+from pytest_mlregress import options
 from pytest_mlregress.bughunt import fixtures
 from pytest_mlregress.bughunt.fixtures import (  # noqa: F401 - pytest finds fixtures by name
     bughunt,
@@ -23,10 +23,11 @@ from pytest_mlregress.bughunt.fixtures import (  # noqa: F401 - pytest finds fix
     check_view_permute,
     overfit_single_batch,
 )
+from pytest_mlregress.options import SettingError
 from pytest_mlregress.running import collecting, flags, selection, threads
 from pytest_mlregress.running.collecting import SEED_ITEM
 from pytest_mlregress.running.markers import MARKER_HELP
-from pytest_mlregress.settings import SettingError, Settings
+from pytest_mlregress.settings import Settings, resolve
 
 if TYPE_CHECKING:
     from pytest_mlregress.running.execution import Execution
@@ -41,7 +42,7 @@ VARIABLES: Final = pytest.StashKey[Mapping[str, str | None]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    settings_module.add_options(parser)
+    options.add_options(parser)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -56,7 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for line in MARKER_HELP:
         config.addinivalue_line("markers", line)
     try:
-        config.stash[SETTINGS] = settings = settings_module.resolve(config)
+        config.stash[SETTINGS] = settings = resolve(config)
     except SettingError as error:
         raise pytest.UsageError(str(error)) from None
     if hasattr(config, "workerinput"):

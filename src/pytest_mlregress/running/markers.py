@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import pytest
 
-from pytest_mlregress.settings import MOST_SEEDS, SettingError, Settings, override
+from pytest_mlregress.options import MOST_SEEDS, SettingError
+from pytest_mlregress.settings import Settings, override
 
 DEFAULT_TIER: Final = "default"
 LEAST_BASELINE_SEEDS: Final = 20

@@ -1,0 +1,192 @@
+"""Every option of a run: its name on the command line and in the ini file, and what it takes.
+
+One table declares them, so that the command line, the ini file and the error messages cannot
+disagree.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+import pytest
+
+Threads: TypeAlias = int | Literal["keep"]
+REPORT_SUFFIXES: Final = (".html", ".json", ".md")
+MOST_SEEDS: Final = 10_000
+
+
+class SettingError(ValueError):
+    """A setting that cannot be used; its text names the setting, the value and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One setting as the command line and the ini file know it."""
+
+    field: str
+    help: str
+    parse: Callable[[str, str], Any] | None
+    """Text to value, raising `SettingError`; None for a flag."""
+    metavar: str | None = None
+    repeat: bool = False
+
+    @property
+    def flag(self) -> str:
+        return "--mlregress-" + self.field.replace("_", "-")
+
+    @property
+    def ini(self) -> str:
+        return "mlregress_" + self.field
+
+    @property
+    def dest(self) -> str:
+        return "mlregress_" + self.field
+
+
+def _choice(*allowed: str) -> Callable[[str, str], str]:
+    def parse(source: str, text: str) -> str:
+        if text not in allowed:
+            raise SettingError(f"{source}: {text!r} is not one of {', '.join(allowed)}")
+        return text
+
+    return parse
+
+
+def _count(least: int) -> Callable[[str, str], int]:
+    def parse(source: str, text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            raise SettingError(f"{source}: {text!r} is not a whole number") from None
+        if not least <= number <= MOST_SEEDS:
+            raise SettingError(f"{source}: {number} is not between {least} and {MOST_SEEDS}")
+        return number
+
+    return parse
+
+
+def _seeds(source: str, text: str) -> int | tuple[int, ...]:
+    """A number of seeds, or with commas exactly those: ``5``, ``20,21,22``."""
+    if "," not in text:
+        return _count(1)(source, text)
+    if source.startswith("ini"):
+        raise SettingError(f"{source}: {text!r}: the ini file gives a number of seeds, not a list")
+    try:
+        seeds = tuple(int(entry) for entry in text.split(",") if entry.strip())
+    except ValueError:
+        seeds = ()
+    if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
+        raise SettingError(f"{source}: {text!r} is not a list of different whole numbers >= 0")
+    return seeds
+
+
+def _alpha(source: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0.0 < number < 0.5:
+        raise SettingError(
+            f"{source}: {text!r} is not a probability between 0 and 0.5 (both excluded); "
+            "it is the chance that an unchanged suite shows any false red, 0.05 by default"
+        )
+    return number
+
+
+def _threads(source: str, text: str) -> Threads:
+    if text == "keep":
+        return "keep"
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if not 1 <= number <= 1024:
+        raise SettingError(f"{source}: {text!r} is neither 'keep' nor a number of CPU threads >= 1")
+    return number
+
+
+def _report(source: str, text: str) -> str:
+    if not text.endswith(REPORT_SUFFIXES):
+        raise SettingError(
+            f"{source}: {text!r} does not end with {', '.join(REPORT_SUFFIXES)}; "
+            "the suffix says which kind of report to write"
+        )
+    return text
+
+
+def _text(source: str, text: str) -> str:
+    if not text.strip():
+        raise SettingError(f"{source}: the value is empty")
+    return text
+
+
+OPTIONS: Final[tuple[Option, ...]] = (
+    Option("update", "record the baselines of the selected tests", None),
+    Option("update_new_only", "record only the baselines that do not exist yet", None),
+    Option("prune", "delete baselines whose test is gone, after a complete green run", None),
+    Option(
+        "baseline",
+        "where baselines are read and written: a folder, git:REF (read only) or an fsspec URL "
+        "(default: __baselines__ beside each test file)",
+        _text,
+        "SOURCE",
+    ),
+    Option("missing", "a test without baseline: fail (default) or warn", _choice("fail", "warn")),
+    Option("seeds", "seeds of a check, a number or 3,7,11 (default: the marker's, or 5)",
+           _seeds, "N"),
+    Option("baseline_seeds", "seeds of an update (default: max(20, 4 x the check's))",
+           _count(2), "N"),
+    Option("alpha", "chance that an unchanged run of the whole suite shows any false red (0.05)",
+           _alpha, "A"),
+    Option("strict", "inconclusive and minor verdicts fail too", None),
+    Option("stop", "stop a test's seeds once its verdict is certain: early (default) or never",
+           _choice("early", "never")),
+    Option("env_mismatch", "baseline from another environment: fail, warn (default) or ignore",
+           _choice("fail", "warn", "ignore")),
+    Option("allow_dirty", "update from a working tree with uncommitted changes", None),
+    Option("threads", "CPU threads per seed: a number (default 1), or keep", _threads, "N"),
+    Option("tier", "which of a test's tiers (default: its first)", _text, "NAME"),
+    Option("guards", "passive bug guards while tests train: fail, warn (default) or off",
+           _choice("fail", "warn", "off")),
+    Option("plan", "run nothing: print what the planned seeds can detect", None),
+    Option("report", "write a report; the suffix (.html, .json, .md) says which; repeatable",
+           _report, "FILE", repeat=True),
+    Option("confirm", "before a red is reported, test it on fresh seeds of both sides", None),
+    Option("dispersion", "a wider spread of the seeds alone: off (default), warn or fail",
+           _choice("off", "warn", "fail")),
+    Option("rebase_anchor", "accept a slow decay: move the drift anchor, the reason is kept",
+           _text, "REASON"),
+)  # fmt: skip
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declare every option on the command line and in the ini file."""
+    group = parser.getgroup("mlregress", "statistical ML regression tests")
+    for option in OPTIONS:
+        if option.parse is None:
+            group.addoption(
+                option.flag, dest=option.dest, action="store_true", default=None, help=option.help
+            )
+            parser.addini(option.ini, option.help, type="bool", default=None)
+        elif option.repeat:
+            group.addoption(
+                option.flag,
+                dest=option.dest,
+                action="append",
+                default=None,
+                metavar=option.metavar,
+                help=option.help,
+            )
+            parser.addini(option.ini, option.help, type="linelist", default=None)
+        else:
+            group.addoption(
+                option.flag,
+                dest=option.dest,
+                default=None,
+                metavar=option.metavar or "CHOICE",
+                help=option.help,
+            )
+            parser.addini(option.ini, option.help, type="string", default=None)
