@@ -44,8 +44,8 @@ slow: $(VENV)/.test ## the tests that take minutes: calibration, kills, whole ex
 
 frameworks: ## the bug guards inside real Lightning and Transformers, in an environment of their own
 	$(PYTHON) -m venv $(VENV)-frameworks
-	$(VENV)-frameworks/bin/python -m pip install --quiet torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu
-	$(VENV)-frameworks/bin/python -m pip install --quiet --editable . pytest-timeout -r tests/bughunt/guards/frameworks/requirements.txt
+	$(VENV)-frameworks/bin/python -m pip install --quiet --constraint constraints.txt torch
+	$(VENV)-frameworks/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[torch,hypothesis]' pytest-timeout -r tests/bughunt/guards/frameworks/requirements.txt
 	$(ONE_THREAD) $(VENV)-frameworks/bin/python -m pytest -m slow tests/bughunt/guards/frameworks $(ARGS)
 
 lint: $(VENV)/.test $(VENV)/.lint ## style and types
