@@ -22,6 +22,7 @@ from pytest_mlregress.bughunt.subject import Subject
 from pytest_mlregress.bughunt.textbook import with_textbook_step
 from pytest_mlregress.bughunt.world import World
 
+FEWEST_STEPS = 3
 STEPS = 4
 MOST_STEPS = 8
 
@@ -189,17 +190,20 @@ class Case:
 
     @cached_property
     def step_trace(self) -> StepTrace:
-        """The recorded training: at least `STEPS` calls, enough for two optimizer steps."""
+        """The recorded training: at least `STEPS` calls, enough for two optimizer steps, if
+        half of the budget pays for them.
+        """
         if self.subject.train_step is None:
             raise CannotTell("needs train_step")
-        return _record_steps(self.subject)
+        return _record_steps(self.subject, self.seconds_left / 2)
 
     @cached_property
     def training_trace(self) -> StepTrace:
         """`step_trace`, or without a train_step the textbook step on ``loss_fn``."""
         if self.subject.train_step is not None:
             return self.step_trace
-        return _record_steps(with_textbook_step(self.subject))
+        self.afford(0.0)
+        return _record_steps(with_textbook_step(self.subject), self.seconds_left / 2)
 
     @cached_property
     def second_run(self) -> SecondRun:
@@ -225,7 +229,8 @@ class Case:
         return {h.location for h in happenings if h.location is not None}
 
 
-def _record_steps(subject: Subject) -> StepTrace:
+def _record_steps(subject: Subject, seconds_to_spend: float) -> StepTrace:
+    """Record `STEPS` steps, and `FEWEST_STEPS` where these cost more seconds than may be spent."""
     log = StepLog()
     activity = Activity()
     recorder = Recorder(on_event=log, on_output=activity)
@@ -239,7 +244,9 @@ def _record_steps(subject: Subject) -> StepTrace:
             world.step(batch)
             states.append(State.of(world))
             random.append(RandomState.now())
-            if index + 1 >= STEPS and len(log.applied) >= 2:
+            slow = time.perf_counter() - begin > seconds_to_spend
+            enough = FEWEST_STEPS if slow else STEPS
+            if index + 1 >= enough and (slow or len(log.applied) >= 2):
                 break
         seconds = (time.perf_counter() - begin) / (len(states) - 1)
         log.close()

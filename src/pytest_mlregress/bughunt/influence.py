@@ -34,6 +34,8 @@ def without_gradient(case: Case) -> Iterator[Finding]:
     stochastic depth).
     """
     starved = _starved(case)
+    if not starved:
+        return
     modules = _by_module(starved)
     case.afford(0.02 * len(modules))
     base = _roots(case, {})

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 
 import torch
 
@@ -60,18 +61,11 @@ def goes_uphill(case: Case) -> Iterator[Finding]:
     )
     if pair is None or pair[0] is not trace.states[0].parameters:
         raise CannotTell("the first step moves nothing")
-    with case.world() as world:
-        world.loss(next(iter(case.subject.training_batches(1)))).backward()  # type: ignore[no-untyped-call]
-        gradients = {n: p.grad for n, p in world.model.named_parameters() if p.grad is not None}
-        flat = [
-            ((pair[1][n] - pair[0][n]).double().flatten(), g.double().flatten())
-            for n, g in gradients.items()
-            if n in pair[1] and pair[1][n].shape == g.shape
-        ]
-    move, slope = (torch.cat(part) for part in zip(*flat, strict=True))
-    if not bool(move.any()) or not bool(slope.any()):
-        raise CannotTell("nothing to compare")
-    cosine = float(move @ slope / move.norm() / slope.norm())
+    cosine = _cosine(
+        (pair[1][name] - pair[0][name], gradient)
+        for name, gradient in _first_gradients(case).items()
+        if name in pair[1] and pair[1][name].shape == gradient.shape
+    )
     if cosine > 0.5:
         yield Finding(
             check="wrong-loss-sign",
@@ -81,6 +75,28 @@ def goes_uphill(case: Case) -> Iterator[Finding]:
             evidence=f"cosine of the first move with the gradient: {cosine:.3f}",
             fix="minimise loss_fn: check the sign before backward(), and maximize=",
         )
+
+
+def _first_gradients(case: Case) -> dict[str, torch.Tensor]:
+    """The gradients of ``loss_fn`` at the start, on the batch of the first step."""
+    if case.subject.train_batches is None or case.subject.draws_batches:
+        known = case.loss_trace.gradients
+        return {name: gradient for name, gradient in known.items() if gradient is not None}
+    with case.world() as world:
+        world.loss(next(iter(case.subject.training_batches(1)))).backward()  # type: ignore[no-untyped-call]
+        return {n: p.grad for n, p in world.model.named_parameters() if p.grad is not None}
+
+
+def _cosine(pairs: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> float:
+    """The cosine of the angle between two vectors that are given in parts."""
+    product = one_square = other_square = 0.0
+    for one, other in pairs:
+        product += float((one * other).sum(dtype=torch.float64))
+        one_square += float(one.norm(dtype=torch.float64)) ** 2
+        other_square += float(other.norm(dtype=torch.float64)) ** 2
+    if one_square == 0 or other_square == 0:
+        raise CannotTell("nothing to compare")
+    return product / math.sqrt(one_square) / math.sqrt(other_square)
 
 
 def _sign(trace: LossTrace, call: Call) -> float | None:

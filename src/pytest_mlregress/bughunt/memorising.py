@@ -18,6 +18,7 @@ from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.world import World
 
 STEPS = 100
+EARLY = (8, 24)  # steps after which to look whether it is done already
 LEARNED = 0.7
 RATES = (1e-2, 1e-3)
 
@@ -131,14 +132,21 @@ def _train(case: Case, stepper: Callable[[World], Callable[[], Any]], name: str,
         step = stepper(world)
         scores = [score_of(world)]
         for half in (1, 2):
-            for _ in range(steps // 2):
+            for done in range(1, steps // 2 + 1):
                 step()
                 case.afford(0.0)
+                if half == 1 and done in EARLY and _has_learned(score_of(world), scores[0]):
+                    break
             scores.append(score_of(world))
-            if half == 1 and scores[1].progress(scores[0]) < LEARNED / 2:
+            if half == 1 and _has_learned(scores[1], scores[0]):
                 scores.append(scores[1])
                 break
     return Run(name, (scores[0], scores[1], scores[2]))
+
+
+def _has_learned(now: Score, start: Score) -> bool:
+    """Whether nothing that follows could put the verdict in doubt."""
+    return now.guess is not None and now.progress(start) < LEARNED / 2
 
 
 def score_of(world: World, batch: Nest = None) -> Score:

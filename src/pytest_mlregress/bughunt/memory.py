@@ -33,7 +33,7 @@ def require_room(subject: Subject) -> None:
     try:
         with preserved(), _Meter(free // COPIES):
             seed_everything(0)
-            call("make_model", subject.make_model)
+            call("make_model", subject.models.build)
     except UserCodeError as error:
         if not isinstance(error.__cause__, _TooMuchError):
             raise

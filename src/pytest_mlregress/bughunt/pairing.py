@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from pytest_mlregress.bughunt.leaks import EXAMPLE, replaced
 from pytest_mlregress.bughunt.meetings import Meeting, meetings
 from pytest_mlregress.bughunt.nests import Nest
 from pytest_mlregress.bughunt.provenance import Provenance
-from pytest_mlregress.bughunt.recorder import Call, Recorder
+from pytest_mlregress.bughunt.recorder import Event, Recorder
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replays import (
     FrozenBatchNorm,
@@ -80,26 +81,29 @@ def _unlike(batch: Nest, examples: Examples, example: int) -> int:
 
 
 def _step(case: Case, batch: Nest) -> Run:
-    recorder = Recorder(phase="step")
+    recorder = Recorder(phase="step", on_event=_stop_at_update)
     with case.world(recorder=recorder) as world:
         try:
-            with FrozenBatchNorm():
+            with FrozenBatchNorm(), contextlib.suppress(_Updating):
                 world.step(batch)
         except BughuntError as error:
             raise CannotTell(f"train_step does not run on a changed batch: {error}") from error
         parameters = list(world.model.parameters())
-    calls = _before_update(recorder)
+    calls = [call for call in recorder.calls if call.phase == "step"]
     return Run(
         meetings(calls, reached(calls, parameters), reached(calls, nests.tensors(batch))),
         Provenance(calls),
     )
 
 
-def _before_update(recorder: Recorder) -> list[Call]:
-    """The calls before the first optimizer step: later predictions have learned the change."""
-    steps = recorder.of_kind("step", "step")
-    end = steps[0].order if steps else float("inf")
-    return [call for call in recorder.calls if call.phase == "step" and call.order < end]
+class _Updating(BaseException):
+    """Ends a step; no ``except Exception`` of the user's may keep it alive."""
+
+
+def _stop_at_update(event: Event) -> None:
+    """Stop before the first optimizer step: later predictions have learned the change."""
+    if event.kind == "step":
+        raise _Updating
 
 
 def _judge(one: Run, two: Run, examples: Examples, example: int) -> Iterator[Finding]:

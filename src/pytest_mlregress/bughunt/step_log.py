@@ -54,12 +54,16 @@ class Backward:
 class StepLog:
     """Listens to a recorder's events; `applied` and `backwards` are in order.
 
-    `alive` tells, after `close`, for each backward pass whether its graph still exists.
+    `alive` tells, after `close`, for each backward pass whether its graph still exists. `stale`
+    tells whether a gradient that a step had used was still there, and not zero, when the next
+    backward pass or step began.
     """
 
     applied: list[Applied] = field(default_factory=list)
     backwards: list[Backward] = field(default_factory=list)
     alive: list[bool] = field(default_factory=list)
+    stale: bool = False
+    _consumed: list[torch.Tensor] = field(default_factory=list)
     _sentinels: list[weakref.ref[Any]] = field(default_factory=list)
     _names: dict[int, str] = field(default_factory=dict)
 
@@ -78,6 +82,11 @@ class StepLog:
         self.alive = [sentinel() is not None for sentinel in self._sentinels]
 
     def __call__(self, event: Event) -> None:
+        if event.kind == "backward" or (event.kind == "step" and event.detail == "before"):
+            self.stale = self.stale or any(map(_has_gradient, self._consumed))
+            self._consumed.clear()
+        elif event.kind == "step":
+            self._consumed += [p for g in event.subject.param_groups for p in g["params"]]
         if event.kind == "step" and event.detail == "before":
             self.applied.append(self._applied(event))
         elif event.kind == "backward":
@@ -121,6 +130,13 @@ class _Sentinel:
 
     def __call__(self, *gradients: Any) -> None:
         return None
+
+
+def _has_gradient(parameter: torch.Tensor) -> bool:
+    gradient = parameter.grad
+    if gradient is None:
+        return False
+    return bool((gradient._values() if gradient.is_sparse else gradient).any())
 
 
 def _copy(gradient: torch.Tensor | None) -> torch.Tensor | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import nn
 
 from pytest_mlregress.bughunt import nests
 from pytest_mlregress.bughunt.errors import BughuntError
+from pytest_mlregress.bughunt.model_source import ModelSource
 from pytest_mlregress.bughunt.nests import Nest
 
 MakeModel = Callable[[], nn.Module]
@@ -46,6 +48,11 @@ class Subject:
                     f"{name} must be a function, not a {type(given).__name__}: "
                     f"pass `lambda: ...` that builds it afresh"
                 )
+
+    @cached_property
+    def models(self) -> ModelSource:
+        """The source of the models of all replays."""
+        return ModelSource(self.make_model)
 
     @property
     def functions(self) -> list[Callable[..., Any] | None]:

@@ -56,7 +56,8 @@ class World:
             seed_everything(self.seed)
             with construction_lines() as self._lines:
                 self.model = self._build()
-            exits.callback(ModelSnapshot(self.model).restore)
+            if self.subject.models.shares is not False:
+                exits.callback(ModelSnapshot(self.model).restore)
             self.batch = call("batch", self.subject.fresh_batch, self.seed)
             if self.recorder is not None:
                 exits.enter_context(self.recorder.listening(self.model))
@@ -79,7 +80,7 @@ class World:
         self._exits.close()
 
     def _build(self) -> nn.Module:
-        model = call("make_model", self.subject.make_model)
+        model = call("make_model", self.subject.models.build)
         if not isinstance(model, nn.Module):
             raise BughuntError(
                 f"make_model returned a {type(model).__name__}, a torch.nn.Module is needed"

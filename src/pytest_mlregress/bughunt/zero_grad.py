@@ -21,11 +21,14 @@ def missing_zero_grad(case: Case) -> Iterator[Finding]:
     A gradient that ``optimizer.step`` has used has done its work. If taking it away right then
     changes later parameters, it was added to the next gradient. Accumulation over calls, zeroing
     at the end, closures (L-BFGS), SAM and GANs all pass, because only used gradients are removed.
+    Where none was ever left when the next backward pass or step began, there is nothing to replay.
     """
     trace = case.step_trace
     if not trace.recorder.of_kind("step"):
         raise CannotTell("train_step never called a torch optimizer's step")
     yield from _zeroed_before_use(trace)
+    if not trace.log.stale:
+        return
     case.afford(2 * (trace.count + 1) * trace.seconds)
     first, stale = case.second_run.last, _without_consumed(case, trace.count)
     if _difference(first, trace.states[trace.count].parameters) > 0:
