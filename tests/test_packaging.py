@@ -56,6 +56,21 @@ def test_the_core_imports_nothing_of_the_shell(room: str) -> None:
     assert strangers == set()
 
 
+FORWARD = ("options", "settings", "running", "verdicts", "reporting", "controller", "plugin")
+"""The shell in the order in which data flows through it; the entry point comes last."""
+
+
+def test_data_flows_through_the_shell_in_one_direction() -> None:
+    backwards = {
+        f"{file.relative_to(PACKAGE)} imports {name}"
+        for earlier, room in enumerate(FORWARD)
+        for file in modules(PACKAGE / room) or [PACKAGE / f"{room}.py"]
+        for name in imported_names(file)
+        if within(name, *(f"pytest_mlregress.{later}" for later in FORWARD[earlier + 1 :]))
+    }
+    assert backwards == set()
+
+
 @pytest.mark.parametrize("room", CORE)
 def test_the_core_knows_nothing_of_pytest(room: str) -> None:
     acquaintances = {

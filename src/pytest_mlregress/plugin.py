@@ -3,8 +3,8 @@
 This module is imported at every start of pytest: it and what it imports load neither numpy, scipy,
 torch nor rich, and what a run without regression tests does not need is imported where it is used.
 
-The functions run in every process; `Controller` is registered only where verdicts are reached:
-in the only process, or in xdist's controller.
+The functions run in every process; `ControllerHooks` are registered only where verdicts are
+reached: in the only process, or in xdist's controller.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from pytest_mlregress.running.markers import MARKER_HELP
 from pytest_mlregress.settings import Settings, resolve
 
 if TYPE_CHECKING:
+    from pytest_mlregress.controller import Verdicts
     from pytest_mlregress.running.execution import Execution
     from pytest_mlregress.running.run import Run
     from pytest_mlregress.verdicts.publishing import Status
-    from pytest_mlregress.verdicts.session import Verdicts
 
 SETTINGS: Final = pytest.StashKey[Settings]()
 TRAINS: Final = pytest.StashKey[bool]()
@@ -63,7 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         threads.pin_device(config.workerinput["workerid"])
         return
-    config.pluginmanager.register(Controller(config, settings), "mlregress-controller")
+    config.pluginmanager.register(ControllerHooks(config, settings), "mlregress-controller")
     if config.getoption("dist", "no") != "no":  # xdist will start workers, after this hook
         _refuse_dist_each(config)
         config.stash[VARIABLES] = threads.export_threads(settings.threads)
@@ -194,7 +194,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     flags.remove_stop_flags(config)
 
 
-class Controller:
+class ControllerHooks:
     """The hooks of the process that judges."""
 
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
@@ -249,7 +249,7 @@ class Controller:
 
     def _judge(self) -> Verdicts:
         if self._verdicts is None:
-            from pytest_mlregress.verdicts.session import Verdicts
+            from pytest_mlregress.controller import Verdicts
 
             assert self._session is not None
             self._verdicts = Verdicts(self._session, self._settings, flags.stop_flags(self._config))

@@ -19,7 +19,7 @@ for module in (
     "pytest_mlregress.bughunt.single",
     "pytest_mlregress.reporting.terminal",
     "pytest_mlregress.statistics.multiplicity",
-    "pytest_mlregress.verdicts.session",
+    "pytest_mlregress.controller",
 ):
     importlib.import_module(module)
 

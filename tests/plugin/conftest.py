@@ -12,12 +12,6 @@ import pytest
 
 # A run inside this process forgets the modules that it was the first to import, which numpy and
 # scipy do not survive: they are loaded here, with everything that a verdict imports late.
-import pytest_mlregress.bughunt
-import pytest_mlregress.reporting.files
-import pytest_mlregress.reporting.html
-import pytest_mlregress.reporting.markdown
-import pytest_mlregress.reporting.terminal
-import pytest_mlregress.verdicts.session  # noqa: F401
 from pytest_mlregress.statistics import compare
 from pytest_mlregress.statistics.early_stop import plan_check
 from pytest_mlregress.statistics.multiplicity import q_values  # noqa: F401

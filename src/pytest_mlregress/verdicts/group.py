@@ -140,6 +140,11 @@ class SeedGroup:
             # The test added the mark itself, after its first report.
             self.plan = replace(self.plan, xfail=Xfail(**reports.payload["xfail"]))
 
+    def finish_all(self) -> None:
+        """Turn what has come of every other seed into its result: no more reports will come."""
+        for seed in tuple(self.running):
+            self.finish(seed)
+
     @property
     def reported(self) -> tuple[SeedResult, ...]:
         """The results that are there, in planned order."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any, Final
@@ -57,6 +57,20 @@ def health_line(metric: MetricVerdict, runs: Sequence[GreenRun]) -> str | None:
         f"baseline looks {'lucky or stale' if worse else 'stale'}: {metric.name} was "
         f"{'worse' if worse else 'better'} in all of the last {len(usable)} green commits, "
         f"{fmean(run.mean for run in usable):.6g} on average against {before:.6g}"
+    )
+
+
+def health_notes(verdicts: Iterable[Verdict], recent: RecentRuns, commit: str) -> tuple[str, ...]:
+    """What earlier green runs say against the baselines; today's, at ``commit``, join them."""
+    verdicts = tuple(verdicts)
+    for verdict in verdicts:
+        recent.remember(verdict, commit)
+    recent.save()
+    return tuple(
+        f"{verdict.test}: {line}"
+        for verdict in verdicts
+        for metric in verdict.metrics
+        if (line := health_line(metric, recent.of(verdict, metric))) is not None
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -11,6 +12,46 @@ from pytest_mlregress.baselines.errors import BaselineError
 from pytest_mlregress.baselines.paths import BaselineKey
 from pytest_mlregress.verdicts.desk import BaselineDesk, test_id
 from pytest_mlregress.verdicts.group import GroupPlan
+
+
+class UnusedBaselines:
+    """What is told of the unused baselines at the end of a run, and their deletion."""
+
+    def __init__(
+        self, session: pytest.Session, desk: BaselineDesk, plans: Iterable[GroupPlan]
+    ) -> None:
+        self._session = session
+        self._desk = desk
+        self._plans = plans
+        self._deleted: set[BaselineKey] = set()
+
+    def prune(self) -> None:
+        """Delete them.
+
+        Raises:
+            BaselineError: one of them cannot be deleted.
+        """
+        for key in self._keys:
+            self._desk.store.delete(key)
+            self._deleted.add(key)
+
+    def notes(self) -> Iterator[str]:
+        """A line on each, for the end of the summary."""
+        for key in self._keys:
+            place = self._desk.store.describe(key)
+            if key in self._deleted:
+                yield f"deleted unused baseline {place}: its test is gone"
+            else:
+                yield (
+                    f"unused baseline {place}: its test is gone; delete it with --mlregress-prune"
+                )
+
+    @cached_property
+    def _keys(self) -> tuple[BaselineKey, ...]:
+        try:
+            return unused_baselines(self._session, self._desk, self._plans)
+        except BaselineError:  # every verdict of the run has said so
+            return ()
 
 
 def unused_baselines(

@@ -17,7 +17,7 @@ for module in (
     "pytest_mlregress.bughunt.guards",
     "pytest_mlregress.reporting.terminal",
     "pytest_mlregress.statistics.multiplicity",
-    "pytest_mlregress.verdicts.session",
+    "pytest_mlregress.controller",
 ):
     importlib.import_module(module)
 

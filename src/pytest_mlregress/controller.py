@@ -1,46 +1,43 @@
-"""The one object that reaches verdicts: on the controller, or in the only process."""
+"""The one object that reaches verdicts: on the controller, or in the only process.
+
+It leads each seed's reports to a verdict, the verdict to pytest, and all of them to the reports.
+What it asks for at each step lives in the rooms `verdicts`, `baselines` and `reporting`.
+"""
 
 from __future__ import annotations
 
-import os
-import shlex
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
-from pytest_mlregress import __version__, _compat
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.errors import BaselineError
-from pytest_mlregress.baselines.paths import BaselineKey
-from pytest_mlregress.baselines.provenance import WorkingTree, collect_provenance, working_tree
+from pytest_mlregress.baselines.provenance import collect_provenance, working_tree
+from pytest_mlregress.reporting.assembling import run_report
 from pytest_mlregress.reporting.failure_text import failure_text
 from pytest_mlregress.reporting.headline import headline
 from pytest_mlregress.reporting.report import RunReport
-from pytest_mlregress.running.collecting import seed_id
-from pytest_mlregress.running.execution import REPORT_ATTRIBUTE
 from pytest_mlregress.running.flags import StopFlags
 from pytest_mlregress.settings import Settings
+from pytest_mlregress.verdicts.clean_tree import clean_tree
 from pytest_mlregress.verdicts.collection import desk_of, plan_items
 from pytest_mlregress.verdicts.confirming import Confirmation, confirm, needs_confirmation
-from pytest_mlregress.verdicts.group import GroupPlan, SeedGroup, SeedReports
-from pytest_mlregress.verdicts.health import RecentRuns, health_line
-from pytest_mlregress.verdicts.housekeeping import unused_baselines
+from pytest_mlregress.verdicts.group import GroupPlan, SeedGroup
+from pytest_mlregress.verdicts.health import RecentRuns, health_notes
+from pytest_mlregress.verdicts.housekeeping import UnusedBaselines
 from pytest_mlregress.verdicts.judging import incomplete, judge
 from pytest_mlregress.verdicts.planning import SuitePlan
 from pytest_mlregress.verdicts.publishing import publish, run_again, warn
+from pytest_mlregress.verdicts.roster import Roster
 from pytest_mlregress.verdicts.rules import Rules, rules_for
 from pytest_mlregress.verdicts.unusable import unusable_baseline
 from pytest_mlregress.verdicts.updating import judge_update
 from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
-
-PHASES: Final = ("setup", "call", "teardown")
 
 
 class Verdicts:
@@ -52,77 +49,46 @@ class Verdicts:
         self._flags = flags
         self._started = time.time()
         self._desk = desk_of(session.config, settings)
-        self._tree = _clean_tree(session, settings) if settings.updating else None
-        self._groups: dict[str, SeedGroup] = {}
-        self._seeds: dict[str, tuple[str, int]] = {}
-        self._lost: dict[str, pytest.TestReport] = {}
-        self._retried: set[str] = set()
+        self._tree = (
+            clean_tree(session.config.rootpath, allow_dirty=settings.allow_dirty)
+            if settings.updating
+            else None
+        )
+        self._roster = Roster(session.config.invocation_params.dir)
         self._judged: dict[str, Verdict] = {}
-        self._reruns = 0
-        self._in_vain: set[str] = set()
         self._unconfirmed: list[str] = []
-        self._pruned: set[BaselineKey] = set()
         self._suite_plan: SuitePlan | None = None
 
     def report(self, report: pytest.TestReport) -> None:
         """Take in a report of a seed; those of other items are left alone."""
-        payload: Mapping[str, Any] | None = getattr(report, REPORT_ATTRIBUTE, None)
-        if str(report.outcome) == "rerun":  # pytest-rerunfailures, or a worker that is replaced
-            if payload is not None:
-                self._reruns += 1
-                self._in_vain.add(report.nodeid)
-            return
-        if payload is not None:
-            self._register(report.nodeid, payload)
-        elif report.nodeid not in self._seeds:
-            if report.failed:
-                self._lost[report.nodeid] = report
-            return
-        test, seed = self._seeds[report.nodeid]
-        self._groups[test].running.setdefault(seed, SeedReports()).add(report, payload)
-        if report.when not in PHASES:  # no logfinish follows: the seed's worker is gone
+        if self._roster.take(report):
             self.finish(report.nodeid)
 
     def lost(self, nodeid: str, report: pytest.TestReport, scheduler: object) -> None:
         """A worker died in a seed: let another one run it again, once."""
-        if nodeid not in self._seeds or nodeid in self._retried:
-            return
-        if _compat.reschedule(scheduler, nodeid):
-            self._retried.add(nodeid)
-            test, seed = self._seeds[nodeid]
-            self._groups[test].running.pop(seed, None)
-            report.outcome = "rerun"  # type: ignore[assignment]  # as xdist documents it
+        self._roster.lost(nodeid, report, scheduler)
 
     def finish(self, nodeid: str) -> None:
         """A seed is over: judge its test, if that is possible already."""
-        if nodeid not in self._seeds:
-            return
-        test, seed = self._seeds[nodeid]
-        group = self._groups[test]
-        if nodeid in self._in_vain:  # the end of an attempt that is made again
-            self._in_vain.remove(nodeid)
-            group.running.pop(seed, None)
-            return
-        group.finish(seed)
-        if test not in self._judged:
+        group = self._roster.finish(nodeid)
+        if group is not None and group.plan.test not in self._judged:
             verdict = self._judge(group)
             if verdict is not None:
                 self._conclude(group, verdict)
 
     def close(self) -> None:
         """No more seeds will come: judge what is left."""
-        for test, group in self._groups.items():
-            for seed in tuple(group.running):
-                group.finish(seed)
+        for test, group in self._roster.groups.items():
+            group.finish_all()
             if test not in self._judged:
                 self._conclude(group, self._judge(group) or self._incomplete(group))
         for test in self._unconfirmed:
-            self._confirm(self._groups[test])
+            self._confirm(self._roster.groups[test])
         self._list_for_rerun()
 
     def interrupt(self) -> None:
         """The run was cut: what has no verdict is incomplete, without another failure."""
-        for test, group in self._groups.items():
+        for test, group in self._roster.groups.items():
             if test not in self._judged:
                 self._judged[test] = self._incomplete(group)
         self._list_for_rerun()
@@ -135,34 +101,8 @@ class Verdicts:
         failed = [test for test, verdict in self._judged.items() if verdict.colour is Colour.RED]
         run_again(
             self._session.config,
-            [(self._groups[test].plan, self._node_ids(test)) for test in failed],
+            [(self._roster.groups[test].plan, self._roster.node_ids(test)) for test in failed],
         )
-
-    def _register(self, nodeid: str, payload: Mapping[str, Any]) -> None:
-        if nodeid in self._seeds:
-            return
-        plan = GroupPlan.from_builtins(payload)
-        plan = replace(plan, argument=self._argument(plan))
-        group = self._groups.setdefault(plan.test, SeedGroup(plan))
-        self._seeds[nodeid] = (plan.test, payload["seed"])
-        # A seed whose worker died in its set-up never said what it belongs to; its test does.
-        for seed in plan.selected:
-            lost = self._lost.pop(_node_id(nodeid, payload["seed"], seed), None)
-            if lost is not None:
-                self._seeds[lost.nodeid] = (plan.test, seed)
-                group.running.setdefault(seed, SeedReports()).add(lost, None)
-                group.finish(seed)
-
-    def _argument(self, plan: GroupPlan) -> str:
-        """The test as a command line names it, from where pytest was started."""
-        file = os.path.relpath(plan.file, self._session.config.invocation_params.dir)
-        return f"{Path(file).as_posix()}::{plan.test.partition('::')[2]}"
-
-    def _node_ids(self, test: str) -> dict[int, str]:
-        nodeid, seed = next(
-            (nodeid, seed) for nodeid, (owner, seed) in self._seeds.items() if owner == test
-        )
-        return {other: _node_id(nodeid, seed, other) for other in self._groups[test].plan.selected}
 
     def _rules(self, plan: GroupPlan) -> Rules:
         return rules_for(self._settings, plan.settings, comparisons=self._desk.comparisons)
@@ -264,21 +204,15 @@ class Verdicts:
     @cached_property
     def run_report(self) -> RunReport:
         """The run as its reports tell it, once no more verdicts can come."""
-        verdicts = tuple(
-            replace(verdict, seeds=self._groups[test].reported)
-            for test, verdict in self._judged.items()
-        )
-        return RunReport(
-            verdicts=verdicts,
-            settings=asdict(self._settings),
-            notes=tuple(self._notes()),
+        return run_report(
+            [
+                replace(verdict, seeds=self._roster.groups[test].reported)
+                for test, verdict in self._judged.items()
+            ],
+            self._settings,
+            notes=self._notes(),
             comparisons=0 if self._settings.updating else self._comparisons,
-            alpha=self._settings.alpha,
-            duration=time.time() - self._started,
-            started=datetime.fromtimestamp(self._started, UTC).isoformat(timespec="seconds"),
-            command=shlex.join(sys.orig_argv),
-            version=__version__,
-            q_values=_q_values(verdicts),
+            started=self._started,
         )
 
     @property
@@ -289,55 +223,35 @@ class Verdicts:
             return 0
 
     def _notes(self) -> Iterator[str]:
-        if self._reruns:
+        if self._roster.reruns:
             yield (
-                f"failed attempts that pytest-rerunfailures made again: {self._reruns}; only the "
-                "last attempt counts, and a seed that fails and then passes is not deterministic"
+                "failed attempts that pytest-rerunfailures made again: "
+                f"{self._roster.reruns}; only the last attempt counts, and a seed that fails and "
+                "then passes is not deterministic"
             )
         yield from self._health
-        for key in self._unused:
-            place = self._desk.store.describe(key)
-            if key in self._pruned:
-                yield f"deleted unused baseline {place}: its test is gone"
-            else:
-                yield (
-                    f"unused baseline {place}: its test is gone; delete it with --mlregress-prune"
-                )
+        yield from self._unused.notes()
 
     @cached_property
     def _health(self) -> tuple[str, ...]:
-        """What earlier green runs say against the baselines; today's are remembered."""
         config = self._session.config
         commit = working_tree(config.rootpath).commit
         if commit is None or self._settings.updating:
             return ()
         recent = RecentRuns(getattr(config, "cache", None))
-        for verdict in self._judged.values():
-            recent.remember(verdict, commit)
-        recent.save()
-        return tuple(
-            f"{verdict.test}: {line}"
-            for verdict in self._judged.values()
-            for metric in verdict.metrics
-            if (line := health_line(metric, recent.of(verdict, metric))) is not None
-        )
+        return health_notes(self._judged.values(), recent, commit)
 
     @cached_property
-    def _unused(self) -> tuple[BaselineKey, ...]:
-        plans = [group.plan for group in self._groups.values()]
-        try:
-            return unused_baselines(self._session, self._desk, plans)
-        except BaselineError:  # every verdict of the run has said so
-            return ()
+    def _unused(self) -> UnusedBaselines:
+        plans = [group.plan for group in self._roster.groups.values()]
+        return UnusedBaselines(self._session, self._desk, plans)
 
     def _prune(self, session: pytest.Session) -> None:
         """Delete unused baselines, but only after a complete, green, unfiltered run."""
         if session.exitstatus != pytest.ExitCode.OK or not self._judged:
             return
         try:
-            for key in self._unused:
-                self._desk.store.delete(key)
-                self._pruned.add(key)
+            self._unused.prune()
         except BaselineError as error:
             _fail_run(session, error)
 
@@ -347,36 +261,3 @@ def _fail_run(session: pytest.Session, error: Exception) -> None:
     print(f"ERROR: {error}", file=sys.stderr)
     if session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.USAGE_ERROR
-
-
-def _q_values(verdicts: Sequence[Verdict]) -> dict[tuple[str, str, str], float]:
-    """Benjamini-Hochberg's q of every comparison of the run, as information."""
-    from pytest_mlregress.statistics.multiplicity import q_values
-
-    compared = [
-        ((verdict.test, verdict.tier, metric.name), metric.comparison.p_harm)
-        for verdict in verdicts
-        for metric in verdict.metrics
-        if metric.comparison is not None
-    ]
-    values = q_values([p for _, p in compared])
-    return {name: q for (name, _), q in zip(compared, values, strict=True)}
-
-
-def _clean_tree(session: pytest.Session, settings: Settings) -> WorkingTree:
-    """The state of the code, which must be a commit unless the user says otherwise."""
-    tree = working_tree(session.config.rootpath)
-    if tree.dirty and not settings.allow_dirty:
-        shown = ", ".join(tree.changed[:3]) + (", ..." if len(tree.changed) > 3 else "")
-        raise pytest.UsageError(
-            f"--mlregress-update: the working tree has uncommitted changes ({shown}), so that no "
-            "commit would tell which code these baselines belong to; commit them first, or pass "
-            "--mlregress-allow-dirty"
-        )
-    return tree
-
-
-def _node_id(known: str, known_seed: int, seed: int) -> str:
-    """The node id of another seed of the same test."""
-    head, _, tail = known.rpartition(seed_id(known_seed))
-    return head + seed_id(seed) + tail

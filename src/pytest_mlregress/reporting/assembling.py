@@ -1,0 +1,52 @@
+"""The report of a run, assembled when no more verdicts can come."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from pytest_mlregress import __version__
+from pytest_mlregress.reporting.report import RunReport
+from pytest_mlregress.settings import Settings
+from pytest_mlregress.verdicts.verdict import Verdict
+
+
+def run_report(
+    verdicts: Sequence[Verdict],
+    settings: Settings,
+    *,
+    notes: Iterable[str],
+    comparisons: int,
+    started: float,
+) -> RunReport:
+    """The run that began at ``started``, in seconds since the epoch, and ends now."""
+    return RunReport(
+        verdicts=tuple(verdicts),
+        settings=asdict(settings),
+        notes=tuple(notes),
+        comparisons=comparisons,
+        alpha=settings.alpha,
+        duration=time.time() - started,
+        started=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        command=shlex.join(sys.orig_argv),
+        version=__version__,
+        q_values=_q_values(verdicts),
+    )
+
+
+def _q_values(verdicts: Sequence[Verdict]) -> dict[tuple[str, str, str], float]:
+    """Benjamini-Hochberg's q of every comparison of the run, as information."""
+    from pytest_mlregress.statistics.multiplicity import q_values
+
+    compared = [
+        ((verdict.test, verdict.tier, metric.name), metric.comparison.p_harm)
+        for verdict in verdicts
+        for metric in verdict.metrics
+        if metric.comparison is not None
+    ]
+    values = q_values([p for _, p in compared])
+    return {name: q for (name, _), q in zip(compared, values, strict=True)}

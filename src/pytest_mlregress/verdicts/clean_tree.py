@@ -1,0 +1,30 @@
+"""An update is recorded from a commit, unless the user says otherwise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from pytest_mlregress.baselines.provenance import WorkingTree, working_tree
+
+_FILES_SHOWN: Final = 3
+
+
+def clean_tree(rootdir: Path, *, allow_dirty: bool) -> WorkingTree:
+    """The state of the code that an update belongs to.
+
+    Raises:
+        pytest.UsageError: it is no commit, and ``allow_dirty`` was not given.
+    """
+    tree = working_tree(rootdir)
+    if tree.dirty and not allow_dirty:
+        more = ", ..." if len(tree.changed) > _FILES_SHOWN else ""
+        shown = ", ".join(tree.changed[:_FILES_SHOWN]) + more
+        raise pytest.UsageError(
+            f"--mlregress-update: the working tree has uncommitted changes ({shown}), so that no "
+            "commit would tell which code these baselines belong to; commit them first, or pass "
+            "--mlregress-allow-dirty"
+        )
+    return tree

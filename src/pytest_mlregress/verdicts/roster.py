@@ -1,0 +1,112 @@
+"""Which test and which seed each report belongs to: the seeds of a run, gathered by test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from pytest_mlregress import _compat
+from pytest_mlregress.running.collecting import seed_id
+from pytest_mlregress.running.execution import REPORT_ATTRIBUTE
+from pytest_mlregress.verdicts.group import GroupPlan, SeedGroup, SeedReports
+
+PHASES: Final = ("setup", "call", "teardown")
+
+
+class Roster:
+    """The tests of a run by their ids, each with the seeds that have reported so far.
+
+    An attempt that is made again, by pytest-rerunfailures or because its worker died, leaves no
+    trace but in ``reruns``, the number of attempts of the former kind.
+    """
+
+    def __init__(self, started_in: Path) -> None:
+        self.groups: dict[str, SeedGroup] = {}
+        self.reruns = 0
+        self._started_in = started_in
+        self._seeds: dict[str, tuple[str, int]] = {}
+        self._lost: dict[str, pytest.TestReport] = {}
+        self._retried: set[str] = set()
+        self._in_vain: set[str] = set()
+
+    def take(self, report: pytest.TestReport) -> bool:
+        """Take in a report of a seed; those of other items are left alone.
+
+        True where the seed is over with it, since no ``logfinish`` follows: its worker is gone.
+        """
+        payload: Mapping[str, Any] | None = getattr(report, REPORT_ATTRIBUTE, None)
+        if str(report.outcome) == "rerun":  # pytest-rerunfailures, or a worker that is replaced
+            if payload is not None:
+                self.reruns += 1
+                self._in_vain.add(report.nodeid)
+            return False
+        if payload is not None:
+            self._register(report.nodeid, payload)
+        elif report.nodeid not in self._seeds:
+            if report.failed:
+                self._lost[report.nodeid] = report
+            return False
+        test, seed = self._seeds[report.nodeid]
+        self.groups[test].running.setdefault(seed, SeedReports()).add(report, payload)
+        return report.when not in PHASES
+
+    def finish(self, nodeid: str) -> SeedGroup | None:
+        """The test of a seed that is over, None where there is no seed or it is run again."""
+        if nodeid not in self._seeds:
+            return None
+        test, seed = self._seeds[nodeid]
+        group = self.groups[test]
+        if nodeid in self._in_vain:  # the end of an attempt that is made again
+            self._in_vain.remove(nodeid)
+            group.running.pop(seed, None)
+            return None
+        group.finish(seed)
+        return group
+
+    def lost(self, nodeid: str, report: pytest.TestReport, scheduler: object) -> None:
+        """A worker died in a seed: let another one run it again, once."""
+        if nodeid not in self._seeds or nodeid in self._retried:
+            return
+        if _compat.reschedule(scheduler, nodeid):
+            self._retried.add(nodeid)
+            test, seed = self._seeds[nodeid]
+            self.groups[test].running.pop(seed, None)
+            report.outcome = "rerun"  # type: ignore[assignment]  # as xdist documents it
+
+    def node_ids(self, test: str) -> dict[int, str]:
+        """The node ids of a test's selected seeds, by seed."""
+        nodeid, seed = next(
+            (nodeid, seed) for nodeid, (owner, seed) in self._seeds.items() if owner == test
+        )
+        return {other: _node_id(nodeid, seed, other) for other in self.groups[test].plan.selected}
+
+    def _register(self, nodeid: str, payload: Mapping[str, Any]) -> None:
+        if nodeid in self._seeds:
+            return
+        plan = GroupPlan.from_builtins(payload)
+        plan = replace(plan, argument=self._argument(plan))
+        group = self.groups.setdefault(plan.test, SeedGroup(plan))
+        self._seeds[nodeid] = (plan.test, payload["seed"])
+        # A seed whose worker died in its set-up never said what it belongs to; its test does.
+        for seed in plan.selected:
+            lost = self._lost.pop(_node_id(nodeid, payload["seed"], seed), None)
+            if lost is not None:
+                self._seeds[lost.nodeid] = (plan.test, seed)
+                group.running.setdefault(seed, SeedReports()).add(lost, None)
+                group.finish(seed)
+
+    def _argument(self, plan: GroupPlan) -> str:
+        """The test as a command line names it, from where pytest was started."""
+        file = os.path.relpath(plan.file, self._started_in)
+        return f"{Path(file).as_posix()}::{plan.test.partition('::')[2]}"
+
+
+def _node_id(known: str, known_seed: int, seed: int) -> str:
+    """The node id of another seed of the same test."""
+    head, _, tail = known.rpartition(seed_id(known_seed))
+    return head + seed_id(seed) + tail
