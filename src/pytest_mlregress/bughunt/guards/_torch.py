@@ -18,6 +18,7 @@ from torch.autograd.graph import Node
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torch.overrides import TorchFunctionMode
+from torch.utils._device import DeviceContext
 
 Observer = Callable[[str, Any, Any], None]
 
@@ -134,10 +135,10 @@ def _telling_exit(
     original: Any, left: Callable[[Any], None], is_current: Callable[[Any], bool]
 ) -> Any:
     @functools.wraps(original)
-    def leave(self: Any, *error: Any) -> Any:
+    def leave(self: Any, kind: Any, error: Any, traceback: Any) -> Any:
         if is_current(self):
             left(self)
-        return original(self, *error)
+        return original(self, kind, error, traceback)
 
     return leave
 
@@ -189,6 +190,22 @@ def clips(frame: FrameType) -> bool:
 def is_active(mode: TorchFunctionMode) -> bool:
     """Whether a mode is on this thread's stack."""
     return mode in overrides._get_current_function_mode_stack()  # type: ignore[no-untyped-call]
+
+
+def insert(mode: TorchFunctionMode) -> None:
+    """Put a mode on this thread's stack, below those of the user's.
+
+    On top of them it would be taken off in their place when their block ends. Only the mode of
+    ``torch.set_default_device`` must stay the lowest (it asserts so, 2.6 to 2.13).
+    """
+    if is_active(mode):
+        return
+    stack = overrides._get_current_function_mode_stack()  # type: ignore[no-untyped-call]
+    lowest = sum(isinstance(other, DeviceContext) for other in stack[:1])
+    for _ in stack[lowest:]:
+        overrides._pop_mode()  # type: ignore[no-untyped-call]
+    for other in (mode, *stack[lowest:]):
+        overrides._push_mode(other)  # type: ignore[no-untyped-call]
 
 
 def remove(mode: TorchFunctionMode) -> None:

@@ -49,6 +49,15 @@ class Attention:
             self._until = steps + GLANCE_STEPS
         return steps < self._until
 
+    def undisturbed(self, steps: int, count: int) -> bool:
+        """Whether nothing changes after this step, the usual case of a long training.
+
+        Args:
+            steps: those of the leading optimizer.
+            count: those of the optimizer that has just stepped.
+        """
+        return self._until <= steps < self._next and count >= FIRST_STEPS
+
     def ask_for_glance(self, steps: int) -> None:
         """Look at the next steps too: the model was put into evaluation mode."""
         if self._extra < MOST_EXTRA_GLANCES:

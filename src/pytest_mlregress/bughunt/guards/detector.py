@@ -44,6 +44,8 @@ class Progress:
         close: whether every torch call is heard now: in the first steps of each optimizer.
         initial: whether these are the first steps of all.
         attentive: whether modules and graphs are looked at now (also in later samples).
+        alarmed: whether a loss was not finite: the next step is looked at in any case.
+        steps: those of the optimizer that has made most.
         counts: how often each optimizer has stepped, by ``id``.
     """
 
@@ -51,27 +53,27 @@ class Progress:
     close: bool = False
     initial: bool = False
     attentive: bool = False
+    alarmed: bool = False
+    steps: int = 0
     counts: dict[int, int] = field(default_factory=dict)
     _optimizers: dict[int, weakref.ref[Optimizer]] = field(default_factory=dict)
-
-    @property
-    def steps(self) -> int:
-        """Steps of the optimizer that has made most."""
-        return max(self.counts.values(), default=0)
 
     @property
     def optimizers(self) -> list[Optimizer]:
         """Those that have stepped and still exist: a guard keeps nothing alive."""
         return [o for ref in self._optimizers.values() if (o := ref()) is not None]
 
-    def note_step(self, optimizer: Optimizer) -> None:
-        """Count a step that has just been made."""
+    def note_step(self, optimizer: Optimizer) -> int:
+        """Count a step that has just been made; how many this optimizer has made."""
         key = id(optimizer)
         known = self._optimizers.get(key)
         if known is None or known() is not optimizer:
             self._optimizers[key] = weakref.ref(optimizer)
             self.counts[key] = 0
-        self.counts[key] += 1
+        count = self.counts[key] = self.counts[key] + 1
+        if count > self.steps:
+            self.steps = count
+        return count
 
     def owned(self) -> set[int]:
         """``id`` of every parameter that such an optimizer owns."""
@@ -99,10 +101,15 @@ class Detector:
         """A backward pass is about to run; the location is known while `Progress.attentive`."""
 
     def before_step(self, optimizer: Optimizer) -> None:
-        """An optimizer is about to step; with a closure, before that runs."""
+        """An optimizer is about to step; with a closure, before that runs.
+
+        Only while `Progress.attentive` or `Progress.alarmed`.
+        """
 
     def stepped(self, optimizer: Optimizer, location: str | None) -> None:
-        """An optimizer has stepped."""
+        """An optimizer has stepped; while not `Progress.attentive` only the first time after
+        modules ran under observation.
+        """
 
     def zeroed(self, owner: Any, location: str | None) -> None:
         """``zero_grad`` of an optimizer or module is about to run."""

@@ -25,9 +25,9 @@ class Finiteness(Detector):
 
     The loss is read before every backward pass (on accelerators, where that would wait for the
     device, only while attentive), one small gradient before a step when the loss was not finite
-    or while attentive. A scaled loss whose
-    overflowing step is skipped never gets to the optimizer and passes. The line comes from the
-    marks of the first steps: the graph of a later step has the same nodes in the same order.
+    or while attentive. A scaled loss whose overflowing step is skipped never gets to the
+    optimizer and passes. The line comes from the marks of the first steps: the graph of a later
+    step has the same nodes in the same order.
     """
 
     tireless = True
@@ -40,8 +40,10 @@ class Finiteness(Detector):
         self._done = False
 
     def backward(self, roots: Sequence[torch.Tensor], location: str | None) -> None:
+        if self._done:
+            return
         for root in roots:
-            if root.numel() != 1 or root.grad_fn is None or self._done:
+            if root.numel() != 1 or root.grad_fn is None:
                 continue
             if self.progress.close and not self._lines:
                 self._lines = [_label(node) for node in _nodes(root)]
@@ -49,6 +51,7 @@ class Finiteness(Detector):
                 value = root.item()
                 if not math.isfinite(value):
                     self._suspect = value, *self._culprit(root, location or caller())
+                    self.progress.alarmed = True
 
     def before_step(self, optimizer: Optimizer) -> None:
         if self._done or (self._suspect is None and not self.progress.attentive):
@@ -63,6 +66,7 @@ class Finiteness(Detector):
         if not math.isfinite(total) and not bool(gradient.isfinite().all()):
             self._report(optimizer)
         self._suspect = None
+        self.progress.alarmed = False
 
     def _probe(self, optimizer: Optimizer) -> torch.Tensor | None:
         """The smallest parameter among the first that have a gradient: all others lie behind."""

@@ -97,8 +97,8 @@ def _by_kind(call: Heard, given: torch.Tensor) -> Iterator[Finding]:
             "sigmoid-into-bce-with-logits",
             f"{call.name} is given probabilities, it applies a sigmoid of its own",
             made.location,
-            f"the input comes from a sigmoid and lies in [{float(given.min()):.3f}, "
-            f"{float(given.max()):.3f}]",
+            f"the input comes from a sigmoid and lies in [{float(given.detach().min()):.3f}, "
+            f"{float(given.detach().max()):.3f}]",
             "pass the logits and drop the sigmoid, or use binary_cross_entropy",
         )
     elif kind == "log-probabilities" and given.shape[axis] > 1:

@@ -13,34 +13,53 @@ from pytest_mlregress.bughunt.locations import origin
 PATIENCE = 8
 """How often one line may switch gradients off, without any module running, to be listened to."""
 
+MOST_STRETCHES = 32
+"""How many stretches are listened to in all: what later ones do, these have shown."""
+
+MOST_RUNS = 4
+"""How many runs of a model one stretch has to show; a long evaluation repeats itself."""
+
 
 class QuietStretches:
     """Knows when the user's code has switched gradients off, and spares torch's own uses.
 
     Args:
         begun: the outermost stretch of the user's code begins.
+        seen_enough: it may be left alone until it ends.
         ended: it ends.
-        clipped: torch.nn.utils is about to clip gradients.
+        clipped: torch.nn.utils is about to clip gradients; says whether to tell the next time.
     """
 
     def __init__(
-        self, begun: Callable[[], None], ended: Callable[[], None], clipped: Callable[[], None]
+        self,
+        begun: Callable[[], None],
+        seen_enough: Callable[[], None],
+        ended: Callable[[], None],
+        clipped: Callable[[], bool],
     ) -> None:
         self._begun = begun
+        self._seen_enough = seen_enough
         self._ended = ended
         self._clipped = clipped
         self._boring: set[CodeType] = set()
         self._fruitless: dict[tuple[CodeType, int], int] = {}
         self._current: Any = None
+        self._stretches = 0
+        self._runs = 0
 
     @property
     def on(self) -> bool:
         """Whether such a stretch is under way."""
         return self._current is not None
 
-    def a_module_ran(self) -> None:
-        """The stretch under way is an evaluation: keep listening to its like."""
+    def a_module_runs(self, outermost: bool) -> None:
+        """The stretch under way is an evaluation: keep listening to its like, for a while."""
         self._fruitless.clear()
+        if outermost:
+            self._stretches += self._runs == 0
+            self._runs += 1
+            if self._runs > MOST_RUNS:
+                self._seen_enough()
 
     @contextlib.contextmanager
     def listening(self, guarded: Callable[..., None]) -> Iterator[None]:
@@ -58,14 +77,15 @@ class QuietStretches:
 
     def _enter(self, context: Any, frame: FrameType) -> None:
         if _torch.clips(frame):
-            self._clipped()
+            if not self._clipped():
+                self._boring.add(frame.f_code)
         elif origin(frame.f_code.co_filename) == "torch":
             self._boring.add(frame.f_code)
-        elif self._current is None:
+        elif self._current is None and self._stretches < MOST_STRETCHES:
             line = frame.f_code, frame.f_lineno
             self._fruitless[line] = self._fruitless.get(line, 0) + 1
             if self._fruitless[line] <= PATIENCE:
-                self._current = context
+                self._current, self._runs = context, 0
                 self._begun()
 
     def _leave(self) -> None:

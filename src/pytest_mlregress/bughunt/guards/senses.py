@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
 import torch
 from torch import nn
 from torch.optim.optimizer import (
+    Optimizer,
     register_optimizer_step_post_hook,
     register_optimizer_step_pre_hook,
 )
@@ -30,20 +31,26 @@ _ATTRIBUTES = frozenset(("__get__", "__set__", "__delete__"))
 
 Ear = Callable[[Heard], None]
 Guarded = Callable[..., None]
+OptimizerHook = Callable[[Optimizer, tuple[Any, ...], dict[str, Any]], None]
 
 
 class Calls(TorchFunctionMode):
-    """Marks the autograd nodes of all calls, and tells of those that a detector may judge."""
+    """Marks the autograd nodes of all calls, and tells of those that a detector may judge.
+
+    Attributes:
+        deaf: whether the calls that are made now are of no interest.
+    """
 
     def __init__(self, ear: Ear, guarded: Guarded) -> None:
         super().__init__()
+        self.deaf = False
         self._ear = ear
         self._guarded = guarded
 
     def put_on(self) -> None:
         """Hear the calls of this thread from now on."""
-        if not _torch.is_active(self):
-            self.__enter__()  # type: ignore[no-untyped-call]
+        self.deaf = False
+        _torch.insert(self)
 
     def take_off(self) -> None:
         """Hear no more, whatever modes the user's code has entered since."""
@@ -57,21 +64,22 @@ class Calls(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         keywords = kwargs or {}
+        if self.deaf:
+            return func(*args, **keywords)
         output = func(*args, **keywords)
-        self._guarded(self._hear, func, args, keywords, output, sys._getframe(1))
+        name = getattr(func, "__name__", "")
+        if name not in _ATTRIBUTES:  # most calls are
+            self._guarded(self._hear, name, args, keywords, output, sys._getframe(1))
         return output
 
     def _hear(
         self,
-        function: Callable[..., Any],
+        name: str,
         arguments: tuple[Any, ...],
         keywords: dict[str, Any],
         output: Any,
         frame: FrameType,
     ) -> None:
-        name = getattr(function, "__name__", "")
-        if name in _ATTRIBUTES:
-            return
         if not _has_graph(output) and name not in INTERESTING:
             return
         location, _ = locate(frame)
@@ -144,11 +152,11 @@ class ModuleHooks:
 
 
 @contextlib.contextmanager
-def optimizer_hooks(before: Callable[[Any], None], after: Callable[[Any], None]) -> Any:
-    """Be told before and after every ``step`` of any torch optimizer."""
+def optimizer_hooks(before: OptimizerHook, after: OptimizerHook) -> Iterator[None]:
+    """Be told before and after every ``step`` of any torch optimizer, with its arguments."""
     handles = [
-        register_optimizer_step_pre_hook(lambda optimizer, args, kwargs: before(optimizer)),
-        register_optimizer_step_post_hook(lambda optimizer, args, kwargs: after(optimizer)),
+        register_optimizer_step_pre_hook(before),
+        register_optimizer_step_post_hook(after),
     ]
     try:
         yield

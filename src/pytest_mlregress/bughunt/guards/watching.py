@@ -49,7 +49,10 @@ class Guard:
         self._mode = senses.Calls(self._heard, self._guarded)
         self._modules = senses.ModuleHooks(self._entered, self._guarded)
         self._exits = contextlib.ExitStack()
-        self._quiet = QuietStretches(self._modules.put_on, self._loud, self._clipped)
+        self._quiet = QuietStretches(
+            self._modules.put_on, self._modules.take_off, self._loud, self._clipped
+        )
+        self._something_ran = False
         self._all = {name: self._overriding(name, self._detectors) for name in _EVENTS}
         tireless = [detector for detector in self._detectors if detector.tireless]
         self._tireless = {name: self._overriding(name, tireless) for name in _EVENTS}
@@ -136,32 +139,52 @@ class Guard:
             self._loud()
 
     def _loud(self) -> None:
-        if not self._progress.attentive and not self._quiet.on:
+        if self._progress.attentive:
+            self._modules.put_on()
+        elif not self._quiet.on:
             self._modules.take_off()
 
-    def _clipped(self) -> None:
+    def _clipped(self) -> bool:
         self._tell("clipped", self._line())
+        return self._progress.attentive
 
     def _heard(self, call: Heard) -> None:
         self._attention.calls += 1
         self._tell("heard", call)
 
     def _entered(self, module: nn.Module, outermost: bool) -> None:
-        if self._quiet.on:
-            self._quiet.a_module_ran()
+        self._something_ran = True
         self._tell("entered", module, outermost)
+        if self._quiet.on:
+            self._quiet.a_module_runs(outermost)
 
-    def _before_step(self, optimizer: Optimizer) -> None:
-        self._guarded(self._tell, "before_step", optimizer)
+    # Between samples the next two are all that a step pays for, so they come to a decision fast.
 
-    def _after_step(self, optimizer: Optimizer) -> None:
-        self._guarded(self._stepped, optimizer)
+    def _before_step(self, optimizer: Optimizer, arguments: Any, keywords: Any) -> None:
+        if self._progress.attentive or self._progress.alarmed:
+            self._guarded(self._about_to_step, optimizer, arguments, keywords)
 
-    def _stepped(self, optimizer: Optimizer) -> None:
+    def _after_step(self, optimizer: Optimizer, arguments: Any, keywords: Any) -> None:
+        progress = self._progress
+        count = progress.note_step(optimizer)
+        if (
+            progress.attentive
+            or self._something_ran
+            or not self._attention.undisturbed(progress.steps, count)
+        ):
+            self._guarded(self._stepped, optimizer, count)
+
+    def _about_to_step(self, optimizer: Optimizer, arguments: Any, keywords: Any) -> None:
+        self._tell("before_step", optimizer)
+        if not any(argument is not None for argument in (*arguments[1:], *keywords.values())):
+            self._mode.deaf = True  # without a closure there is only the optimizer's arithmetic
+
+    def _stepped(self, optimizer: Optimizer, count: int) -> None:
         location = caller(sys._getframe(1)) if self._progress.attentive else None
-        self._progress.note_step(optimizer)
+        self._something_ran = False
         self._tell("stepped", optimizer, location)
-        self._adjust(late=self._attention.late(self._progress.counts[id(optimizer)]))
+        self._mode.deaf = False
+        self._adjust(late=self._attention.late(count))
 
     def _observe(self, kind: str, subject: Any, detail: Any) -> None:
         if self._progress.attentive or kind not in _FOR_THE_ATTENTIVE:
