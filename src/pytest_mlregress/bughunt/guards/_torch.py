@@ -8,9 +8,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import sys
-from collections.abc import Callable, Container, Iterator
-from types import CodeType, FrameType
-from typing import Any, cast
+from collections.abc import Callable, Iterator, Mapping
+from types import FrameType
+from typing import Any, Protocol, cast
 
 import torch
 from torch import nn, overrides
@@ -20,24 +20,24 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torch.overrides import TorchFunctionMode
 from torch.utils._device import DeviceContext
 
-Observer = Callable[[str, Any, Any], None]
+Observer = Callable[[Any, Any], None]
 
 
 @contextlib.contextmanager
-def observed(observer: Observer) -> Iterator[None]:
-    """Tell `observer(kind, subject, detail)` of calls for which torch has no hook.
+def observed(observers: Mapping[str, Observer]) -> Iterator[None]:
+    """Tell the observer of a kind, `observer(subject, detail)`, of calls that have no hook.
 
-    ``backward`` (subject: the roots), ``zero_grad`` (the optimizer or module), ``scheduler``
-    (the scheduler), ``mode`` (the module whose mode changes to `detail`, not as part of its
-    parent), ``compile`` (torch.compile is about to take over).
+    The kinds: ``backward`` (subject: the roots), ``zero_grad`` (the optimizer or module),
+    ``scheduler`` (the scheduler), ``mode`` (the module whose mode changes to `detail`, not as
+    part of its parent), ``compile`` (torch.compile is about to take over).
     """
     with contextlib.ExitStack() as exits:
         for owner, name, kind, subject_of in _observed_functions():
             original = vars(owner)[name]
-            setattr(owner, name, _announcing(original, observer, kind, subject_of))
+            setattr(owner, name, _announcing(original, observers[kind], subject_of))
             exits.callback(setattr, owner, name, original)
-        exits.enter_context(_modes_announced(observer))
-        exits.enter_context(_compiled_code_announced(observer))
+        exits.enter_context(_modes_announced(observers["mode"]))
+        exits.enter_context(_compiled_code_announced(observers["compile"]))
         yield
 
 
@@ -59,13 +59,11 @@ def _with_own_step(scheduler: type) -> set[type]:
 def _announcing(
     original: Callable[..., Any],
     observer: Observer,
-    kind: str,
     subject_of: Callable[..., tuple[Any, Any]],
 ) -> Callable[..., Any]:
     @functools.wraps(original)
     def announced(*arguments: Any, **keywords: Any) -> Any:
-        subject, detail = subject_of(*arguments, **keywords)
-        observer(kind, subject, detail)
+        observer(*subject_of(*arguments, **keywords))
         return original(*arguments, **keywords)
 
     return announced
@@ -80,7 +78,7 @@ def _modes_announced(observer: Observer) -> Iterator[None]:
     @functools.wraps(original)
     def announced(self: nn.Module, mode: bool = True) -> nn.Module:
         if self.training != mode and sys._getframe(1).f_code is not own_code:
-            observer("mode", self, mode)
+            observer(self, mode)
         return original(self, mode)
 
     nn.Module.train = announced  # type: ignore[method-assign, assignment]
@@ -90,54 +88,63 @@ def _modes_announced(observer: Observer) -> Iterator[None]:
         nn.Module.train = original  # type: ignore[method-assign]
 
 
+class ContextListener(Protocol):
+    """Who wants to know when gradients are switched off.
+
+    Attributes:
+        boring: names of the files whose doings are of no interest.
+        current: the context whose end is waited for.
+    """
+
+    boring: set[str]
+    current: Any
+
+    def enter(self, context: Any, frame: FrameType) -> None:
+        """A context is about to be entered, by the code of `frame`."""
+
+    def leave(self) -> None:
+        """The current context is about to be left."""
+
+
 @contextlib.contextmanager
-def quiet_contexts(
-    entered: Callable[[Any, FrameType], None],
-    left: Callable[[Any], None],
-    boring: Container[CodeType],
-    is_current: Callable[[Any], bool],
-) -> Iterator[None]:
+def quiet_contexts(listener: ContextListener) -> Iterator[None]:
     """Tell when ``torch.no_grad`` or ``torch.inference_mode`` is entered or left.
 
     torch itself enters them several times in every training step, so this is made to cost next
-    to nothing for the code objects in `boring` and the contexts that are not `is_current`. Of a
-    decorated function the frame that calls it counts.
+    to nothing for boring files and for contexts that are not the current one. Of a decorated
+    function the frame that calls it counts.
     """
     with contextlib.ExitStack() as exits:
         for context in (torch.no_grad, torch.inference_mode):
             enter: Any = context.__enter__
             leave: Any = context.__exit__
             for name, new in (
-                ("__enter__", _telling_enter(enter, entered, boring)),
-                ("__exit__", _telling_exit(leave, left, is_current)),
+                ("__enter__", _telling_enter(enter, listener)),
+                ("__exit__", _telling_exit(leave, listener)),
             ):
                 exits.callback(setattr, context, name, vars(context)[name])
                 setattr(context, name, new)
         yield
 
 
-def _telling_enter(
-    original: Any, entered: Callable[[Any, FrameType], None], boring: Container[CodeType]
-) -> Any:
+def _telling_enter(original: Any, listener: ContextListener) -> Any:
     @functools.wraps(original)
     def enter(self: Any) -> Any:
         frame: Any = sys._getframe(1)
         if frame.f_code.co_name == "decorate_context":
             frame = frame.f_back
-        if frame.f_code not in boring:
-            entered(self, frame)
+        if frame.f_code.co_filename not in listener.boring:
+            listener.enter(self, frame)
         return original(self)
 
     return enter
 
 
-def _telling_exit(
-    original: Any, left: Callable[[Any], None], is_current: Callable[[Any], bool]
-) -> Any:
+def _telling_exit(original: Any, listener: ContextListener) -> Any:
     @functools.wraps(original)
     def leave(self: Any, kind: Any, error: Any, traceback: Any) -> Any:
-        if is_current(self):
-            left(self)
+        if self is listener.current:
+            listener.leave()
         return original(self, kind, error, traceback)
 
     return leave
@@ -155,7 +162,7 @@ def _compiled_code_announced(observer: Observer) -> Iterator[None]:
 
     def announced(callback: Any) -> Any:
         if callable(callback):
-            observer("compile", None, None)
+            observer(None, None)
         return original(callback)
 
     setattr(module, name, announced)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any
 
 from pytest_mlregress.bughunt.guards import _torch
@@ -28,6 +28,10 @@ class QuietStretches:
         seen_enough: it may be left alone until it ends.
         ended: it ends.
         clipped: torch.nn.utils is about to clip gradients; says whether to tell the next time.
+
+    Attributes:
+        boring: names of the files, torch's, whose use of these contexts is of no interest.
+        current: the context that began the stretch under way; None between stretches.
     """
 
     def __init__(
@@ -41,16 +45,17 @@ class QuietStretches:
         self._seen_enough = seen_enough
         self._ended = ended
         self._clipped = clipped
-        self._boring: set[CodeType] = set()
-        self._fruitless: dict[tuple[CodeType, int], int] = {}
-        self._current: Any = None
+        self.boring: set[str] = set()
+        self.current: Any = None
+        self._fruitless: dict[tuple[str, int], int] = {}
+        self._guarded: Callable[..., None] = lambda function, *arguments: function(*arguments)
         self._stretches = 0
         self._runs = 0
 
     @property
     def on(self) -> bool:
         """Whether such a stretch is under way."""
-        return self._current is not None
+        return self.current is not None
 
     def a_module_runs(self, outermost: bool) -> None:
         """The stretch under way is an evaluation: keep listening to its like, for a while."""
@@ -64,30 +69,29 @@ class QuietStretches:
     @contextlib.contextmanager
     def listening(self, guarded: Callable[..., None]) -> Iterator[None]:
         """Listen to ``torch.no_grad`` and ``torch.inference_mode`` inside the block."""
-        with _torch.quiet_contexts(
-            lambda context, frame: guarded(self._enter, context, frame),
-            lambda context: guarded(self._leave),
-            self._boring,
-            self._is_current,
-        ):
+        self._guarded = guarded
+        with _torch.quiet_contexts(self):
             yield
 
-    def _is_current(self, context: Any) -> bool:
-        return context is self._current
+    def enter(self, context: Any, frame: FrameType) -> None:
+        """A context is about to be entered, by the code of `frame`."""
+        self._guarded(self._consider, context, frame)
 
-    def _enter(self, context: Any, frame: FrameType) -> None:
+    def leave(self) -> None:
+        """The current context is about to be left."""
+        self.current = None
+        self._guarded(self._ended)
+
+    def _consider(self, context: Any, frame: FrameType) -> None:
+        filename = frame.f_code.co_filename
         if _torch.clips(frame):
             if not self._clipped():
-                self._boring.add(frame.f_code)
-        elif origin(frame.f_code.co_filename) == "torch":
-            self._boring.add(frame.f_code)
-        elif self._current is None and self._stretches < MOST_STRETCHES:
-            line = frame.f_code, frame.f_lineno
+                self.boring.add(filename)
+        elif origin(filename) == "torch":
+            self.boring.add(filename)
+        elif self.current is None and self._stretches < MOST_STRETCHES:
+            line = filename, frame.f_lineno
             self._fruitless[line] = self._fruitless.get(line, 0) + 1
             if self._fruitless[line] <= PATIENCE:
-                self._current, self._runs = context, 0
+                self.current, self._runs = context, 0
                 self._begun()
-
-    def _leave(self) -> None:
-        self._current = None
-        self._ended()

@@ -35,21 +35,15 @@ OptimizerHook = Callable[[Optimizer, tuple[Any, ...], dict[str, Any]], None]
 
 
 class Calls(TorchFunctionMode):
-    """Marks the autograd nodes of all calls, and tells of those that a detector may judge.
-
-    Attributes:
-        deaf: whether the calls that are made now are of no interest.
-    """
+    """Marks the autograd nodes of all calls, and tells of those that a detector may judge."""
 
     def __init__(self, ear: Ear, guarded: Guarded) -> None:
         super().__init__()
-        self.deaf = False
         self._ear = ear
         self._guarded = guarded
 
     def put_on(self) -> None:
         """Hear the calls of this thread from now on."""
-        self.deaf = False
         _torch.insert(self)
 
     def take_off(self) -> None:
@@ -64,8 +58,6 @@ class Calls(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         keywords = kwargs or {}
-        if self.deaf:
-            return func(*args, **keywords)
         output = func(*args, **keywords)
         name = getattr(func, "__name__", "")
         if name not in _ATTRIBUTES:  # most calls are

@@ -68,7 +68,7 @@ class Guard:
     def start(self) -> None:
         """Listen from now on."""
         self._exits.enter_context(senses.optimizer_hooks(self._before_step, self._after_step))
-        self._exits.enter_context(_torch.observed(self._observe))
+        self._exits.enter_context(_torch.observed(self._observers()))
         self._exits.enter_context(self._quiet.listening(self._guarded))
         self._exits.callback(self._modules.take_off)
         self._exits.callback(self._mode.take_off)
@@ -175,32 +175,38 @@ class Guard:
             self._guarded(self._stepped, optimizer, count)
 
     def _about_to_step(self, optimizer: Optimizer, arguments: Any, keywords: Any) -> None:
-        self._tell("before_step", optimizer)
         if not any(argument is not None for argument in (*arguments[1:], *keywords.values())):
-            self._mode.deaf = True  # without a closure there is only the optimizer's arithmetic
+            self._mode.take_off()  # without a closure there is only the optimizer's arithmetic
+        self._tell("before_step", optimizer)
 
     def _stepped(self, optimizer: Optimizer, count: int) -> None:
         location = caller(sys._getframe(1)) if self._progress.attentive else None
         self._something_ran = False
+        self._mode.take_off()
         self._tell("stepped", optimizer, location)
-        self._mode.deaf = False
         self._adjust(late=self._attention.late(count))
+        if self._progress.close:
+            self._mode.put_on()
 
-    def _observe(self, kind: str, subject: Any, detail: Any) -> None:
-        if self._progress.attentive or kind not in _FOR_THE_ATTENTIVE:
-            self._guarded(self._noticed, kind, subject, detail)
+    def _observers(self) -> dict[str, Callable[[Any, Any], None]]:
+        """What to do at the calls for which torch has no hook."""
+        return {
+            "backward": lambda roots, _: self._guarded(self._backward, roots),
+            "zero_grad": self._while_attentive("zeroed"),
+            "scheduler": self._while_attentive("scheduled"),
+            "mode": lambda module, training: self._guarded(self._switched, module, training),
+            "compile": lambda *_: self.fall_silent("the training uses torch.compile"),
+        }
 
-    def _noticed(self, kind: str, subject: Any, detail: Any) -> None:
-        if kind == "compile":
-            self.fall_silent("the training uses torch.compile")
-        elif kind == "backward":
-            self._tell("backward", _tensors(subject), self._line())
-        elif kind == "zero_grad":
-            self._tell("zeroed", subject, self._line())
-        elif kind == "scheduler":
-            self._tell("scheduled", subject, self._line())
-        elif kind == "mode":
-            self._switched(subject, detail)
+    def _while_attentive(self, event: str) -> Callable[[Any, Any], None]:
+        def observe(subject: Any, detail: Any) -> None:
+            if self._progress.attentive:
+                self._guarded(lambda: self._tell(event, subject, self._line()))
+
+        return observe
+
+    def _backward(self, roots: Any) -> None:
+        self._tell("backward", _tensors(roots), self._line())
 
     def _line(self) -> str | None:
         return caller(sys._getframe(1)) if self._progress.attentive else None
@@ -213,8 +219,6 @@ class Guard:
         self._attention.ask_for_glance(self._progress.steps)
         self._adjust(late=self._progress.close)
 
-
-_FOR_THE_ATTENTIVE = frozenset(("zero_grad", "scheduler"))
 
 _EVENTS = tuple(
     name for name in vars(Detector) if not name.startswith("_") and callable(vars(Detector)[name])
