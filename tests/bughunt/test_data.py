@@ -97,6 +97,50 @@ def test_losses_that_compare_on_purpose_are_silent(loss_fn):
     assert findings.skipped == []
 
 
+def step_of(difference):
+    """A step with a loss of its own, which `loss_fn` knows nothing of."""
+
+    def train_step(model, optimizer, b):
+        optimizer.zero_grad()
+        loss = difference(model, b)
+        loss.backward()
+        optimizer.step()
+
+    return train_step
+
+
+def find_in_step(difference):
+    return hunt(
+        regressor, rows(), loss_fn=squeezed, make_optimizer=adam,
+        train_step=step_of(difference), checks=["broadcast-loss"],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "loss", [column_against_row, column_minus_row, row_against_column, likelihood_by_hand]
+)
+def test_a_step_whose_own_loss_pairs_all_with_all_is_found(loss):
+    [finding] = find_in_step(loss)
+    assert finding.severity == "error"
+    assert finding.location == line(loss)
+
+
+@pytest.mark.parametrize("loss", [per_column, pairwise_ranking, energy_distance, bilinear_critic])
+def test_steps_that_compare_on_purpose_are_silent(loss):
+    assert find_in_step(loss) == []
+
+
+def towards_a_slow_copy(model, b):
+    with torch.no_grad():
+        goal = b["y"] + 0.5 * model(b["x"]).squeeze(1)
+    return F.mse_loss(model(b["x"]), goal)
+
+
+def test_a_target_that_a_model_made_is_a_target_too():
+    [finding] = hunt(regressor, rows(), loss_fn=towards_a_slow_copy, checks=["broadcast-loss"])
+    assert finding.location == line(towards_a_slow_copy, 3)
+
+
 def mean_error(model, batches):
     return sum((model(b["x"]) - b["y"]).abs().mean().item() for b in batches)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +21,12 @@ from pytest_mlregress.bughunt.recorder import Call, Recorder
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replays import (
     Replay,
+    StepReplay,
     other_sizes,
     reached,
     replay,
     resized,
+    until_update,
 )
 from pytest_mlregress.bughunt.world import call as run
 
@@ -63,6 +66,7 @@ def broadcast_loss(case: Case) -> Iterator[Finding]:
     two. The loss: the targets of this call can be dealt out anew and it stays as it is, so it
     cannot teach which prediction belongs to which target. Pairwise distances have two operands
     from the model (or none) and critics of mutual information are not invariant: both pass.
+    Looked at in ``loss_fn``, and in ``train_step`` at the lines that ``loss_fn`` does not run.
     """
     base, counts = _base(case)
     for count in counts:
@@ -72,6 +76,60 @@ def broadcast_loss(case: Case) -> Iterator[Finding]:
             loss = float(base.loss.detach())
             if mode.dealt and _equal(loss, other):
                 yield _finding("broadcast-loss", crossing, base.provenance, "loss", loss)
+    if case.subject.train_step is not None:
+        yield from in_the_step(case, {call.location for call in base.calls})
+
+
+def in_the_step(case: Case, known: Collection[str | None]) -> Iterator[Finding]:
+    """The same for the values from which the first step's backward passes start.
+
+    `known` are lines that need no second look.
+    """
+    suspects = {
+        call.location
+        for call in case.step_trace.recorder.calls
+        if call.phase == "step 0" and call.location not in known and _widens(call)
+    }
+    if not suspects:
+        return
+    base, counts = _base_step(case)
+    for count in counts:
+        for crossing in crossings(base.calls, base.from_model, base.from_data, count, "loss"):
+            if crossing.call.location not in suspects:
+                continue
+            mode = _Dealt(crossing, _number(base.calls, crossing), count)
+            other = until_update(case, nests.fresh(base.batch), mode=mode)
+            same = len(base.roots) == len(other.roots) > 0 and all(
+                map(_equal, base.roots, other.roots)
+            )
+            if mode.dealt and same:
+                yield _finding("broadcast-loss", crossing, base.provenance, "loss", base.roots[0])
+
+
+def _widens(call: Call) -> bool:
+    """Whether an elementwise call has two operands and a result larger than both."""
+    if call.name.strip("_") not in DIFFERENCES:
+        return False
+    shapes = [t.shape for t in inputs(call)[:2]]
+    if len(shapes) != 2 or len(shapes[0]) == len(shapes[1]):
+        return False
+    width = max(map(len, shapes))
+    padded = [(1,) * (width - len(shape)) + tuple(shape) for shape in shapes]
+    size: int = math.prod(map(max, *padded))
+    return size > max(math.prod(shape) for shape in shapes)
+
+
+def _base_step(case: Case) -> tuple[StepReplay, list[int]]:
+    """A step on a batch with an odd number of examples, else on the batch as it is."""
+    batch = case.subject.fresh_batch()
+    try:
+        examples = resizing.examples_of(batch)
+        for count in resizing.candidates(examples.count, other_sizes(case)):
+            with contextlib.suppress(CannotTell):
+                return until_update(case, examples.resized(nests.fresh(batch), count)), [count]
+    except CannotTell:
+        pass
+    return until_update(case, batch), _flat_sizes(batch)
 
 
 def _base(case: Case) -> tuple[Replay, list[int]]:
@@ -118,13 +176,21 @@ def crossings(
             continue
         for position in (1, 0):
             target, prediction = given[position], given[1 - position]
-            if id(target) in from_model or id(target) not in from_data:
+            if not _is_target(target, prediction, from_model, from_data):
                 continue
             axis = _crossed(prediction.shape, target.shape, count)
             if id(prediction) not in from_model or axis is None:
                 continue
             if not _deliberate(calls, call, from_model, count):
                 yield Crossing(call, prediction, target, position, axis)
+
+
+def _is_target(
+    target: torch.Tensor, prediction: torch.Tensor, from_model: set[int], from_data: set[int]
+) -> bool:
+    """Whether an operand is data alone, or made from data by a model that is not trained by it."""
+    taught = prediction.requires_grad and not target.requires_grad
+    return id(target) in from_data and (id(target) not in from_model or taught)
 
 
 def _deliberate(calls: list[Call], suspect: Call, from_model: set[int], count: int) -> bool:
@@ -138,7 +204,8 @@ def _deliberate(calls: list[Call], suspect: Call, from_model: set[int], count: i
     for call in calls:
         given = inputs(call)[:2]
         if call.function is suspect.function and call.location == suspect.location:
-            alike = len(given) == 2 and len({id(t) in from_model for t in given}) == 1
+            kinds = {(id(t) in from_model, t.requires_grad) for t in given}
+            alike = len(given) == 2 and len(kinds) == 1
             if alike and _crossed(given[0].shape, given[1].shape, count) is not None:
                 return True
     return False

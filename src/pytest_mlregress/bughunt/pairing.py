@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,19 +9,17 @@ import torch
 
 from pytest_mlregress.bughunt import nests
 from pytest_mlregress.bughunt.case import Case
-from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
+from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.leaks import EXAMPLE, replaced
 from pytest_mlregress.bughunt.meetings import Meeting, meetings
 from pytest_mlregress.bughunt.nests import Nest
 from pytest_mlregress.bughunt.provenance import Provenance
-from pytest_mlregress.bughunt.recorder import Event, Recorder
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replays import (
-    FrozenBatchNorm,
     base_batch,
-    reached,
     resized,
+    until_update,
 )
 from pytest_mlregress.bughunt.resizing import Examples
 from pytest_mlregress.bughunt.strays import changed
@@ -81,29 +78,8 @@ def _unlike(batch: Nest, examples: Examples, example: int) -> int:
 
 
 def _step(case: Case, batch: Nest) -> Run:
-    recorder = Recorder(phase="step", on_event=_stop_at_update)
-    with case.world(recorder=recorder) as world:
-        try:
-            with FrozenBatchNorm(), contextlib.suppress(_Updating):
-                world.step(batch)
-        except BughuntError as error:
-            raise CannotTell(f"train_step does not run on a changed batch: {error}") from error
-        parameters = list(world.model.parameters())
-    calls = [call for call in recorder.calls if call.phase == "step"]
-    return Run(
-        meetings(calls, reached(calls, parameters), reached(calls, nests.tensors(batch))),
-        Provenance(calls),
-    )
-
-
-class _Updating(BaseException):
-    """Ends a step; no ``except Exception`` of the user's may keep it alive."""
-
-
-def _stop_at_update(event: Event) -> None:
-    """Stop before the first optimizer step: later predictions have learned the change."""
-    if event.kind == "step":
-        raise _Updating
+    step = until_update(case, batch)
+    return Run(meetings(step.calls, step.from_model, step.from_data), step.provenance)
 
 
 def _judge(one: Run, two: Run, examples: Examples, example: int) -> Iterator[Finding]:

@@ -24,8 +24,9 @@ from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.nests import Nest
 from pytest_mlregress.bughunt.provenance import Provenance, inputs
-from pytest_mlregress.bughunt.recorder import Call, Recorder
+from pytest_mlregress.bughunt.recorder import Call, Event, Recorder
 from pytest_mlregress.bughunt.resizing import Examples
+from pytest_mlregress.bughunt.step_log import StepLog
 
 T = TypeVar("T")
 # Calls that read the size, type and device of their first argument and none of its elements.
@@ -125,6 +126,77 @@ def replay(case: Case, batch: Nest, *, mode: TorchFunctionMode | None = None) ->
     seconds = time.perf_counter() - begin
     _fastest[case] = min(seconds, _fastest.get(case, seconds))
     return Replay(batch, calls, outputs, loss, world.model)
+
+
+@dataclass(frozen=True)
+class StepReplay:
+    """One ``train_step`` with batch norm at rest, up to its first update.
+
+    Attributes:
+        batch: what it was called with.
+        calls: the torch calls, with their tensors.
+        roots: the values from which its backward passes started.
+        model: the closed world's.
+    """
+
+    batch: Nest
+    calls: list[Call]
+    roots: list[float]
+    model: nn.Module
+
+    @cached_property
+    def provenance(self) -> Provenance:
+        """Which call made which tensor."""
+        return Provenance(self.calls)
+
+    @cached_property
+    def from_data(self) -> set[int]:
+        """Ids of the tensors that depend on the batch."""
+        return reached(self.calls, nests.tensors(self.batch))
+
+    @cached_property
+    def from_model(self) -> set[int]:
+        """Ids of the tensors that depend on parameters."""
+        return reached(self.calls, list(self.model.parameters()))
+
+
+def until_update(case: Case, batch: Nest, *, mode: TorchFunctionMode | None = None) -> StepReplay:
+    """Run ``train_step`` in a fresh world on `batch` until an optimizer is about to step.
+
+    What comes after the update says something else: the model has learned from the batch.
+
+    Raises:
+        CannotTell: the program does not run on it.
+    """
+    log = StepLog()
+    recorder = Recorder(phase="step", on_event=_Until(log))
+    with case.world(recorder=recorder) as world:
+        with contextlib.ExitStack() as exits:
+            exits.enter_context(contextlib.suppress(_Updating))
+            exits.enter_context(FrozenBatchNorm())
+            if mode is not None:
+                exits.enter_context(mode)
+            try:
+                world.step(batch)
+            except BughuntError as error:
+                reason = f"train_step does not run on a changed batch: {error}"
+                raise CannotTell(reason) from error
+        calls = [call for call in recorder.calls if call.phase == "step"]
+    return StepReplay(batch, calls, [b.value for b in log.backwards], world.model)
+
+
+class _Updating(BaseException):
+    """Ends a step; no ``except Exception`` of the user's may keep it alive."""
+
+
+@dataclass(frozen=True)
+class _Until:
+    log: StepLog
+
+    def __call__(self, event: Event) -> None:
+        if event.kind == "step":
+            raise _Updating
+        self.log(event)
 
 
 class FrozenBatchNorm(TorchFunctionMode):
