@@ -2,14 +2,13 @@
 
 import errno
 import os
-import secrets
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal
 
 from pytest_mlregress.baselines.artifact import Artifact
+from pytest_mlregress.baselines.atomic import remove_abandoned, replace_file
 from pytest_mlregress.baselines.encoding import dumps
 from pytest_mlregress.baselines.errors import StoreError
 from pytest_mlregress.baselines.files import artifact_in, refuse_large
@@ -17,8 +16,6 @@ from pytest_mlregress.baselines.paths import FOLDER, SUFFIX, BaselineKey
 
 __all__ = ["FolderStore"]
 
-_TEMPORARY: Final = ".mlregress-tmp"
-_ABANDONED_AFTER_S: Final = 600.0
 # What pytest's own `norecursedirs` leaves out, and what no test file lies in.
 _PRUNED: Final = frozenset({"build", "dist", "node_modules", "site-packages", "venv"})
 _REMEDIES: Final = {
@@ -79,8 +76,8 @@ class FolderStore:
         path = self._path(key)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _remove_abandoned(path.parent)
-            _replace(path, text)
+            remove_abandoned(path.parent)
+            replace_file(path, text)
         except OSError as error:
             raise _unusable(path, "write", error) from error
 
@@ -163,43 +160,6 @@ def _directory_of(inside: PurePosixPath, *, beside_tests: bool) -> PurePosixPath
     if not beside_tests:
         return inside.parent
     return inside.parent.parent if inside.parent.name == FOLDER else None
-
-
-def _replace(path: Path, text: bytes) -> None:
-    """Put `text` under `path` in one step that survives a crash of this process or machine."""
-    temporary = path.with_name(f".{secrets.token_hex(8)}{_TEMPORARY}")
-    # Not `tempfile`: its files are private to their owner, and baselines are shared.
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename in the folder last; Windows, which cannot open folders, does so by itself."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _remove_abandoned(folder: Path) -> None:
-    """Remove the temporary files of writers that were killed; a living one's is younger."""
-    before = time.time() - _ABANDONED_AFTER_S
-    for leftover in folder.glob(f".*{_TEMPORARY}"):
-        with suppress(OSError):  # another writer may have been faster
-            if leftover.lstat().st_mtime < before:
-                leftover.unlink()
 
 
 def _unusable(path: Path, what: Literal["read", "write", "delete"], error: OSError) -> StoreError:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from pytest_mlregress.baselines.atomic import replace_file
 from pytest_mlregress.reporting.html import to_html
 from pytest_mlregress.reporting.json_report import to_json
 from pytest_mlregress.reporting.markdown import to_markdown
@@ -46,25 +45,10 @@ def write_report(path: Path | str, report: RunReport) -> None:
     text = FORMATS[path.suffix](report)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, text.encode("utf-8", "backslashreplace"))
+        replace_file(path, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise ReportError(
             f"cannot write the report {path}: {error.strerror or error}; "
             f"make {path.parent} a writable folder with free space, "
             "or give --mlregress-report another path"
         ) from error
-
-
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.tmp")
-    # Not `tempfile`, whose files only their owner can read.
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -1,0 +1,54 @@
+"""A file is replaced whole or not at all, whatever ends the process or the machine."""
+
+import os
+import secrets
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+__all__ = ["remove_abandoned", "replace_file"]
+
+_TEMPORARY: Final = ".mlregress-tmp"
+_ABANDONED_AFTER_S: Final = 600.0
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put `content` under `path`, in an existing folder, in one step that survives a crash.
+
+    Raises:
+        OSError: it cannot be written; what was there before is untouched.
+    """
+    temporary = path.with_name(f".{secrets.token_hex(8)}{_TEMPORARY}")
+    # Not `tempfile`: its files are private to their owner, and baselines and reports are shared.
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove the temporary files of writers that were killed; a living one's is younger."""
+    before = time.time() - _ABANDONED_AFTER_S
+    for leftover in folder.glob(f".*{_TEMPORARY}"):
+        with suppress(OSError):  # another writer may have been faster
+            if leftover.lstat().st_mtime < before:
+                leftover.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename in the folder last; Windows, which cannot open folders, does so by itself."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
