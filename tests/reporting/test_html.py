@@ -131,3 +131,12 @@ def test_equal_values_are_drawn_apart():
 
 def test_no_values_no_plot():
     assert strip_plot(cases.unjudged(VerdictKind.NO_BASELINE)) is None
+
+
+def test_a_q_value_says_what_it_is():
+    verdict = cases.passed()
+    page = to_html(cases.a_run(verdict, q_values={(verdict.test, "default", "accuracy"): 0.5}))
+    assert (
+        '<span class="soft" title="expected share of false losses among the comparisons with a q '
+        'as small">(q 0.5)</span>'
+    ) in page

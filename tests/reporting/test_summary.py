@@ -151,12 +151,26 @@ def test_one_row_with_many_digits_does_not_break_the_columns_of_the_others():
     assert "  accuracy  0.9318 -> 0.9314  -0.0004 [-0.0032, +0.0024]  0.38  0.01" in lines
 
 
-def test_q_values_get_a_column_where_there_are_any():
+def test_q_values_get_a_column_and_a_line_that_says_what_they_are():
+    tests = cases.passed(test="t.py::test_a"), cases.passed(test="t.py::test_b")
+    q_values = {(verdict.test, "default", "accuracy"): 0.5 for verdict in tests}
+    lines = summary_table(cases.a_run(*tests, q_values=q_values)).splitlines()
+    assert lines[0] == ("  metric    baseline -> now   difference [95 %]           p     margin  q")
+    assert lines[2] == (
+        "  accuracy  0.9318 -> 0.9314  -0.0004 [-0.0032, +0.0024]  0.38  0.01    0.5"
+    )
+    assert lines[5:7] == [
+        "  q: expected share of false losses among the comparisons with a q as small",
+        "",
+    ]
+
+
+def test_the_only_comparison_of_a_run_has_no_q_beside_its_p():
     verdict = cases.passed()
-    report = cases.a_run(verdict, q_values={(verdict.test, "default", "accuracy"): 0.5})
-    lines = summary_table(report).splitlines()
-    assert lines[0].split()[-1] == "q"
-    assert lines[2].split()[-1] == "0.5"
+    q_values = {(verdict.test, "default", "accuracy"): 0.38}
+    text = summary_table(cases.a_run(verdict, q_values=q_values))
+    assert text.splitlines()[0].split()[-1] == "margin"
+    assert "q: " not in text
 
 
 def test_a_metric_with_another_verdict_than_its_test_says_so():

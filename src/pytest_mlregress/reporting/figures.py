@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from pytest_mlregress.reporting.numbers import number, numbers
 from pytest_mlregress.reporting.samples import summarise
 from pytest_mlregress.verdicts.verdict import MetricVerdict
+
+MEANING_OF_Q: Final = "expected share of false losses among the comparisons with a q as small"
 
 
 def difference_with_interval(metric: MetricVerdict, *, digits: int = 3) -> str:

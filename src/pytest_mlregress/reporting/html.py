@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_mlregress.reporting import strip_plot
 from pytest_mlregress.reporting.failure_text import failure_text
-from pytest_mlregress.reporting.figures import difference_with_interval, margin_text, means, p_text
+from pytest_mlregress.reporting.figures import (
+    MEANING_OF_Q,
+    difference_with_interval,
+    margin_text,
+    means,
+    p_text,
+)
 from pytest_mlregress.reporting.headline import headline
 from pytest_mlregress.reporting.layout import one_line
 from pytest_mlregress.reporting.numbers import number
@@ -76,6 +82,7 @@ def _metric(report: RunReport, verdict: Verdict, metric: MetricVerdict) -> Mappi
         "difference": difference_with_interval(metric, digits=2) if judged else "",
         "p": p_text(metric) if judged else "",
         "q": number(q_value, digits=2) if judged and q_value is not None else "",
+        "meaning_of_q": MEANING_OF_Q,
         "margin": margin_text(metric),
         "plot": strip_plot.strip_plot(metric),
     }

@@ -8,7 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from pytest_mlregress.reporting.figures import difference_with_interval, margin_text, means, p_text
+from pytest_mlregress.reporting.figures import (
+    MEANING_OF_Q,
+    difference_with_interval,
+    margin_text,
+    means,
+    p_text,
+)
 from pytest_mlregress.reporting.headline import headline
 from pytest_mlregress.reporting.layout import encodable, one_line, pad, shorten, width_of, wrap
 from pytest_mlregress.reporting.numbers import number
@@ -65,6 +71,8 @@ def summary_table(
     lines = list(columns.header())
     for verdict in listed:
         lines += _verdict_lines(verdict, rows, columns, width, encoding)
+    if columns.used[_HEADINGS.index("q")]:
+        lines += _paragraph(f"q: {MEANING_OF_Q}", width, "dim")
     lines += _folded_lines(folded, width)
     if lines:
         lines.append(_Line(""))
@@ -105,7 +113,8 @@ def _row(report: RunReport, verdict: Verdict, metric: MetricVerdict) -> _Row | N
         return (one_line(named), means(metric), "", "", "", "") if measured else None
     if metric.kind is VerdictKind.DIVERGED:
         return (one_line(named), means(metric), "", "", margin_text(metric), "")
-    q_value = report.q_value(verdict, metric)
+    # The q of a run's only comparison is its p.
+    q_value = report.q_value(verdict, metric) if len(report.q_values) > 1 else None
     return (
         one_line(named),
         means(metric),
