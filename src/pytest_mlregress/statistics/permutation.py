@@ -51,7 +51,7 @@ def welch_permutation_test(
     scaled = [_scaled(np.concatenate((candidate, baseline))) for baseline, candidate in samples]
     sums = relabelled_sums(np.array(scaled + [values**2 for values in scaled]), n_candidate)
     return [
-        tail_probabilities(_ordered_as_t(values, total, squares, n_candidate))
+        tail_probabilities(ordered_as_t(values, total, squares, n_candidate))
         for values, total, squares in zip(scaled, sums, sums[len(scaled) :], strict=False)
     ]
 
@@ -146,10 +146,12 @@ def _scaled(values: FloatArray) -> FloatArray:
     return scaled / largest if largest > ROUNDING else np.zeros_like(scaled)
 
 
-def _ordered_as_t(
+def ordered_as_t(
     values: FloatArray, sums: FloatArray, squares: FloatArray, n_candidate: int
 ) -> FloatArray:
-    """A statistic of each relabelling, shape (R,), that orders them as Welch's t does.
+    """A statistic of each relabelling, shape (..., R), that orders them as Welch's t does.
+
+    `values` has shape (..., n): one data set, or many at once.
 
     `values` are centred, so with s the candidate's sum and q its sum of squares the baseline's are
     -s and Q - q. With weights w = 1 / (n (n - 1)) the squared standard error is D - b s^2, where
@@ -157,15 +159,16 @@ def _ordered_as_t(
     which never subtracts nearly equal numbers. With a single seed on a side Welch's variance does
     not exist and the pooled one serves, for which D is constant. Overwrites `squares`.
     """
-    k, m = n_candidate, values.size - n_candidate
+    k, m = n_candidate, values.shape[-1] - n_candidate
     if min(k, m) > 1:
         candidate_weight, baseline_weight = 1 / (k * (k - 1)), 1 / (m * (m - 1))
     else:
         candidate_weight = baseline_weight = 1.0
     squares *= candidate_weight - baseline_weight
-    squares += baseline_weight * float(values @ values)
+    squares += baseline_weight * (values * values).sum(axis=-1, keepdims=True)
     # Of a constant sample both s and D are 0.
     np.maximum(squares, VARIANCE_FLOOR, out=squares)
-    ordered = sums * np.abs(sums)
+    ordered = np.abs(sums)
+    ordered *= sums
     ordered /= squares
     return ordered
