@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm
 
 from pytest_mlregress.statistics.affordability import (
     SeedsNeeded,
@@ -177,6 +178,16 @@ def test_a_single_look_spends_all_of_alpha_and_several_spend_less():
     assert false_red == pytest.approx(0.05 / 1.15)
 
 
+def test_one_interim_look_costs_little_power():
+    """The same simulated seeds, judged after 3 and 5 of them, and all at once."""
+    design, _ = design_for_power((3, 5), n_baseline=20, alpha=0.01)
+    at_once = sequential_design((5,), n_baseline=20, alpha=0.01, beta=0.1, margin_sd=2.0)
+    stopped = rehearse(design, 2.0, n_baseline=20, checks=3000)
+    assert stopped.power > rehearse(at_once, 2.0, n_baseline=20, checks=3000).power - 0.03
+    assert stopped.expected_seeds < 4.3
+    assert rehearse(design, 0.0, n_baseline=20, checks=3000).expected_seeds < 3.3
+
+
 def test_80_percent_is_detected_at_a_smaller_loss_than_90():
     design, _ = design_for_power((3, 6, 11), n_baseline=20, alpha=0.01)
     assert detectable_loss(design, n_baseline=20, power=0.8) < detectable_loss(
@@ -258,6 +269,67 @@ def test_a_tiny_loss_is_beyond_planning():
     assert str(SeedsNeeded(None)) == "not even 1000 seeds on both sides would do"
 
 
+# --- settings far out
+
+
+def attainable(looks, *, n_baseline, alpha):
+    """Whether the smallest p-value of the last look reaches its boundary."""
+    design, _ = design_for_power(looks, n_baseline=n_baseline, alpha=alpha)
+    return attainable_level(norm.sf(design.reject[-1]), n_baseline, looks[-1]) > 0
+
+
+FAR_OUT = {
+    "n": st.integers(1, 40),
+    "n_baseline": st.sampled_from([1, 2, 3, 5, 20]),
+    "alpha": st.sampled_from([0.5, 0.05, 0.01, 1e-6, 1e-12]),
+}
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    margin=st.none() | st.floats(5e-324, 1e300),
+    sd=st.sampled_from([1.0, 0.01, 1e-200, 1e200]),
+    **FAR_OUT,
+)
+def test_any_plan_has_figures_or_is_refused(n, n_baseline, alpha, margin, sd):
+    spread = Spread(sd, 1.2 * sd, lower_bound=False)
+    looks = default_looks(n)
+    if not attainable(looks, n_baseline=n_baseline, alpha=alpha):
+        with pytest.raises(UnaffordableError, match="no p-value is below"):
+            plan_metric(spread, looks, n_baseline=n_baseline, alpha=alpha, margin=margin)
+        return
+    plan = plan_metric(spread, looks, n_baseline=n_baseline, alpha=alpha, margin=margin)
+    for power in (plan.power, plan.power_upper_sd, plan.power_all_seeds, plan.pass_probability):
+        assert 0.0 <= power <= 1.0
+    assert plan.detectable_80 <= plan.detectable_90
+    first, last = plan.looks[0], plan.looks[-1]
+    for seeds in (plan.expected_seeds_unchanged, plan.expected_seeds_at_margin):
+        assert first - 1e-6 <= seeds <= last + 1e-6
+    assert margin is None or plan.margin == margin
+
+
+@settings(max_examples=40, deadline=None)
+@given(margin_sd=st.floats(5e-324, math.inf), **FAR_OUT)
+def test_any_fixed_margin_is_affordable_or_refused_with_figures(n, n_baseline, alpha, margin_sd):
+    refusal = ""
+    try:
+        require_affordable(margin_sd, default_looks(n), n_baseline=n_baseline, alpha=alpha)
+    except UnaffordableError as error:
+        refusal = str(error)
+    assert "nan" not in refusal
+    assert refusal or margin_sd > 0.1
+
+
+def test_a_margin_that_dwarfs_the_spread_is_affordable_and_seen_at_once():
+    require_affordable(math.inf, (3, 5), n_baseline=20, alpha=0.01)
+    plan = plan_metric(
+        Spread(1e-200, 1e-200, lower_bound=False), (3, 5), n_baseline=20, alpha=0.01, margin=1e200
+    )
+    assert plan.power == plan.power_all_seeds == 1.0
+    assert plan.expected_seeds_at_margin == 3.0
+    assert plan.needed == SeedsNeeded(plan.needed.candidate)
+
+
 # --- refusals
 
 
@@ -292,16 +364,25 @@ def test_a_plan_that_cannot_reach_alpha_is_refused():
 
 
 def test_a_plan_in_metric_units():
-    plan = plan_metric(Spread(0.01, 0.0115, False), (2, 5), n_baseline=20, alpha=0.01)
-    in_sd = plan_metric(UNIT, (2, 5), n_baseline=20, alpha=0.01)
+    plan = plan_metric(Spread(0.01, 0.0115, False), (3, 5), n_baseline=20, alpha=0.01)
+    in_sd = plan_metric(UNIT, (3, 5), n_baseline=20, alpha=0.01)
     assert plan.margin == plan.detectable_90 == pytest.approx(0.01 * in_sd.detectable_90)
     assert plan.detectable_80 < plan.detectable_90
     assert plan.power == pytest.approx(0.9, abs=1e-3)
     assert plan.power_upper_sd < plan.power < plan.power_all_seeds
-    assert 2 <= plan.expected_seeds_unchanged < plan.expected_seeds_at_margin <= 5
+    assert 3 <= plan.expected_seeds_unchanged < plan.expected_seeds_at_margin <= 5
     assert plan.smallest_p == 1 / math.comb(25, 5)
     assert plan.needed == SeedsNeeded(5)
     assert plan.pass_probability == 0.99
+
+
+def test_an_automatic_margin_is_at_least_the_resolution():
+    how = {"n_baseline": 20, "alpha": 0.01}
+    automatic = plan_metric(UNIT, (3, 5), **how)
+    assert plan_metric(UNIT, (3, 5), resolution=0.5, **how) == automatic
+    coarse = plan_metric(UNIT, (3, 5), resolution=4.0, **how)
+    assert coarse == plan_metric(UNIT, (3, 5), margin=4.0, **how)
+    assert coarse.margin == 4.0
 
 
 def test_a_fixed_margin_that_is_hard_to_exclude_passes_less_often():

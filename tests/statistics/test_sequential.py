@@ -11,6 +11,7 @@ from scipy.stats import norm
 
 from pytest_mlregress.statistics.sequential import (
     SequentialDesign,
+    Spending,
     classical_boundaries,
     default_looks,
     margin_for_power,
@@ -203,6 +204,39 @@ def test_bad_input_names_the_value_and_what_is_allowed(change, message):
     arguments = good | change
     with pytest.raises(ValueError, match=message):
         sequential_design(arguments.pop("looks"), **arguments)
+
+
+@pytest.mark.parametrize("margin_sd", [5e-324, 1e-9, 30.0, 1e3, 1e6, 1e100, 1e300])
+def test_any_margin_has_a_design(margin_sd):
+    design = sequential_design((3, 6, 11), n_baseline=20, alpha=0.01, beta=0.1, margin_sd=margin_sd)
+    assert all(math.isfinite(z) for z in (*design.reject, *design.accept))
+    if margin_sd > 10.0:
+        assert design.reject[0] == pytest.approx(norm.isf(0.01))
+        assert (design.power, design.expected_seeds_at_margin) == (1.0, 3.0)
+    else:
+        assert design.power == pytest.approx(0.01)
+
+
+def test_more_may_be_spent_late():
+    how = {"n_baseline": 20, "alpha": 0.01, "beta": 0.1, "margin_sd": 1.5}
+    usual = sequential_design((3, 6, 11), **how)
+    late = sequential_design((3, 6, 11), spending=Spending(to_reject=3.0, to_accept=1.0), **how)
+    assert sequential_design((3, 6, 11), spending=Spending(1.5, 0.5), **how) == usual
+    assert late.reject[0] > usual.reject[0]
+    assert late.accept[0] < usual.accept[0]
+    assert late.reject[-1] < usual.reject[-1]
+    assert late.power > usual.power
+    assert operating_characteristics(late, 0.0)[0] == pytest.approx(0.01, abs=1e-9)
+
+
+def test_the_margin_for_a_power_takes_a_smaller_beta():
+    how = {"n_baseline": 20, "alpha": 0.01}
+    margin = margin_for_power((3, 5), power=0.9, beta=0.05, **how)
+    design = sequential_design((3, 5), beta=0.05, margin_sd=margin, **how)
+    assert design.power == pytest.approx(0.9, abs=1e-5)
+    assert margin < margin_for_power((3, 5), power=0.9, **how)
+    with pytest.raises(ValueError, match=r"beta is 0\.2; allowed is at most 1 - power \(0\.1\)"):
+        margin_for_power((3, 5), power=0.9, beta=0.2, **how)
 
 
 def test_an_unreachable_power_is_refused():

@@ -114,6 +114,33 @@ def test_a_constant_metric_that_stays_is_accepted_and_one_that_falls_is_rejected
     assert actions(plan.follow(ones, np.zeros(11))) == ["reject"]
 
 
+def test_a_constant_metric_is_held_to_one_step_of_it():
+    """Half of the seeds lose one example in a hundred: half a step, and no reason to stop work."""
+    ones = np.ones(20)
+    candidate = np.array([0.99, 1.0, 0.99, 1.0, 0.99, 1.0])
+    (exact,) = check(baseline=ones, looks=(6,)).follow(ones, candidate)
+    assert exact.action == "reject"
+    stepwise = check(baseline=ones, looks=(6,), resolution=0.01)
+    assert stepwise.margin == 0.01
+    (half_a_step,) = stepwise.follow(ones, candidate)
+    assert (half_a_step.action, half_a_step.harm_shown) == ("accept", True)
+    (a_step,) = stepwise.follow(ones, np.full(6, 0.99))
+    assert a_step.action == "reject"
+    (none,) = stepwise.follow(ones, np.ones(6))
+    assert (none.action, none.harm_shown) == ("accept", False)
+
+
+def test_a_resolution_below_the_automatic_margin_changes_nothing():
+    assert check(resolution=1e-4) == check()
+    assert check(margin=0.02, resolution=0.05) == check(margin=0.02)
+
+
+@pytest.mark.parametrize("resolution", [0.0, -0.1, np.inf, np.nan])
+def test_a_bad_resolution_is_named(resolution):
+    with pytest.raises(ValueError, match=f"resolution is {resolution!r}; allowed is a finite"):
+        check(resolution=resolution)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_a_non_finite_value_rejects_where_the_baseline_has_none(bad):
     candidate = TYPICAL[:3].copy()

@@ -1,5 +1,6 @@
 """Statistics of a regression test: arrays in, frozen results of plain numbers out."""
 
+from pytest_mlregress.statistics.affordability import SeedsNeeded, UnaffordableError
 from pytest_mlregress.statistics.comparison import Comparison, compare
 from pytest_mlregress.statistics.dispersion import DispersionTestResult, dispersion_test
 from pytest_mlregress.statistics.early_stop import (
@@ -22,7 +23,12 @@ from pytest_mlregress.statistics.pairing import (
 )
 from pytest_mlregress.statistics.planner import MetricPlan, plan_metric
 from pytest_mlregress.statistics.rank import RankTestResult, rank_test
-from pytest_mlregress.statistics.sequential import SequentialDesign, sequential_design
+from pytest_mlregress.statistics.sequential import (
+    SequentialDesign,
+    Spending,
+    sequential_design,
+)
+from pytest_mlregress.statistics.spread import Spread, spread_of, spread_of_accuracy
 from pytest_mlregress.statistics.t_tests import TTestResult, t_test
 
 __all__ = [
@@ -36,9 +42,13 @@ __all__ = [
     "LookDecision",
     "MetricPlan",
     "RankTestResult",
+    "SeedsNeeded",
     "SequentialCheck",
     "SequentialDesign",
+    "Spending",
+    "Spread",
     "TTestResult",
+    "UnaffordableError",
     "compare",
     "comparison_alpha",
     "decide_at_look",
@@ -54,5 +64,7 @@ __all__ = [
     "rank_test",
     "seed_linked",
     "sequential_design",
+    "spread_of",
+    "spread_of_accuracy",
     "t_test",
 ]

@@ -16,6 +16,7 @@ from pytest_mlregress.statistics.power import (
     design_for_margin,
     design_for_power,
     sequential_power,
+    within_reach,
 )
 from pytest_mlregress.statistics.sequential import default_looks
 
@@ -117,6 +118,7 @@ def require_affordable(
     that the seeds do detect, and the seeds that the margin needs.
     """
     require_attainable(looks, n_baseline=n_baseline, alpha=alpha)
+    margin_sd = within_reach(margin_sd)
     design = design_for_margin(looks, n_baseline=n_baseline, alpha=alpha, margin_sd=margin_sd)
     power, _ = sequential_power(design, margin_sd, n_baseline=n_baseline)
     if power >= LEAST_POWER:

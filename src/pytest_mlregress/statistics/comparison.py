@@ -106,6 +106,7 @@ def compare(
     test: ComparisonTest = "robust-t",
     on_nonfinite: OnNonfinite = "fail",
     linked: LinkedSamples | None = None,
+    resolution: float | None = None,
 ) -> Comparison:
     """Compare a candidate with its baseline, shapes (n_c,) and (n_b,), one value per seed.
 
@@ -115,6 +116,8 @@ def compare(
     is the complement of that power: safety then begins about where harm ends, so that an
     unchanged candidate passes with probability about 1 - alpha instead of being inconclusive,
     and a loss of the margin passes with probability 0.1.
+
+    An automatic margin is never below the `resolution`, the smallest step of the metric.
 
     `regression`: harm, not safe. `minor`: harm, but safe. `pass`: safe; `improvement`: safe and
     better at `alpha`. `inconclusive`: neither. `diverged`: see `failure_test`. Two samples that
@@ -130,7 +133,7 @@ def compare(
     `linked` samples (`seed_linked`) are tested in place of the raw ones, in metric units and with
     their own classical t-test, while all values are finite.
 
-    Raises ValueError for a bad margin, level, test, policy or sample, naming it.
+    Raises ValueError for a bad margin, resolution, level, test, policy or sample, naming it.
     """
     require_choice("test", test, get_args(ComparisonTest))
     alpha = _level("alpha", alpha)
@@ -141,6 +144,7 @@ def compare(
         test=test,
         on_nonfinite=on_nonfinite,
         margin=parse_margin(margin),
+        resolution=resolution,
     )
     return _answer(question, _sides(baseline, candidate, question, linked))
 
@@ -155,6 +159,7 @@ class _Question:
     test: ComparisonTest
     on_nonfinite: OnNonfinite
     margin: Margin
+    resolution: float | None
 
     @property
     def sign(self) -> float:
@@ -209,7 +214,7 @@ def _answer(question: _Question, sides: _Sides) -> Comparison:
     detectable = detectable_loss(
         baseline, candidate, question.alpha, test, linked=sides.linked is not None
     )
-    margin = question.margin.resolve(sides.baseline, detectable)
+    margin = question.margin.resolve(sides.baseline, detectable, question.resolution)
     evidence = _evidence(question, sides, test, margin)
     attainable = smallest_p(baseline.size, candidate.size, test)
     kind = test if test in ("student", "paired") else "welch"

@@ -61,7 +61,8 @@ class LookDecision:
 class SequentialCheck:
     """One metric's check as it was fixed before its first seed.
 
-    `margin` is absolute, in metric units; `fixed_margin` tells that the user gave it.
+    `margin` is absolute, in metric units; `fixed_margin` tells that the user gave it, or the
+    metric's resolution.
     """
 
     design: SequentialDesign
@@ -102,14 +103,16 @@ def plan_check(
     alpha: float = 0.05,
     test: ComparisonTest = "robust-t",
     on_nonfinite: OnNonfinite = "fail",
+    resolution: float | None = None,
 ) -> SequentialCheck:
     """Fix the design of a check from its baseline, shape (n_b,), and the looks.
 
     With `margin="auto"` the margin is the loss that the design detects with 90 % power, in the
-    baseline's winsorised standard deviations. A fixed margin is turned into those. A baseline
-    without spread has no such unit: it gets the automatic design, and a margin of 0 if none is
-    fixed. Raises ValueError for a bad value, and for several looks with a test whose p-values
-    these boundaries do not hold for.
+    baseline's winsorised standard deviations. Where that is less than `resolution`, the smallest
+    step of the metric, the margin is one step and as good as fixed. A fixed margin is turned into
+    standard deviations. A baseline without spread has no such unit: it gets the automatic design,
+    and a margin of 0 if neither a margin nor a resolution is known. Raises ValueError for a bad
+    value, and for several looks with a test whose p-values these boundaries do not hold for.
     """
     base = as_sample(baseline, "baseline")
     if len(looks) > 1 and test not in SEQUENTIAL_TESTS:
@@ -120,8 +123,11 @@ def plan_check(
     finite = base[np.isfinite(base)]
     spread = sd(winsorise(finite)) if finite.size > 1 else math.inf
     automatic, detectable = design_for_power(looks, n_baseline=base.size, alpha=alpha)
-    absolute = parse_margin(margin).resolve(base, detectable * spread if spread > 0.0 else 0.0)
-    fixed = parse_margin(margin).kind != "auto" and math.isfinite(absolute) and absolute > 0.0
+    detected = detectable * spread if spread > 0.0 else 0.0
+    declared = parse_margin(margin)
+    absolute = declared.resolve(base, detected, resolution)
+    given = declared.kind != "auto" or absolute > detected
+    fixed = given and math.isfinite(absolute) and absolute > 0.0
     design = automatic
     if fixed and 0.0 < spread < math.inf:
         design = design_for_margin(

@@ -34,16 +34,25 @@ class Margin:
     kind: Literal["absolute", "relative", "sd", "auto"]
     amount: float = 0.0
 
-    def resolve(self, baseline: FloatArray, detectable: float) -> float:
+    def resolve(
+        self, baseline: FloatArray, detectable: float, resolution: float | None = None
+    ) -> float:
         """The margin in metric units, from the finite values of a baseline of shape (n,).
 
         `"1%"` is of the absolute baseline mean, `"1sd"` of the plain standard deviation (ddof 1),
-        `"auto"` is `detectable`. NaN where a baseline has too few finite values for it.
+        `"auto"` is `detectable`, but at least the `resolution`: seeds that are all equal detect
+        any loss, and one below the smallest step of the metric matters to nobody who did not say
+        so. NaN where a baseline has too few finite values for it.
+        Raises ValueError for a resolution that is not a finite number above 0.
         """
+        if resolution is not None and not 0.0 < resolution < math.inf:
+            raise ValueError(
+                f"resolution is {resolution!r}; allowed is a finite number above 0, or None"
+            )
         if self.kind == "absolute":
             return self.amount
         if self.kind == "auto":
-            return detectable
+            return max(detectable, resolution or 0.0)
         finite = baseline[np.isfinite(baseline)]
         if self.kind == "relative":
             return self.amount * abs(mean(finite)) if finite.size else math.nan

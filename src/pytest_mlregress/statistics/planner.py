@@ -21,6 +21,7 @@ from pytest_mlregress.statistics.power import (
     detectable_loss,
     fixed_power,
     sequential_power,
+    within_reach,
 )
 from pytest_mlregress.statistics.rehearsal import rehearse
 from pytest_mlregress.statistics.sequential import SequentialDesign
@@ -61,9 +62,12 @@ def plan_metric(
     n_baseline: int,
     alpha: float,
     margin: float | None = None,
+    resolution: float | None = None,
     rehearsed: bool = False,
 ) -> MetricPlan:
     """Plan a check of one metric; `margin` is absolute, None means automatic.
+
+    An automatic margin is never below the `resolution` of the metric, where that is known.
 
     `rehearsed` simulates the test for the powers and the expected seeds: some seconds for a design
     that was not rehearsed before, within 0.02 and 2 %. Formulas give them within 0.03 and 5 %.
@@ -80,8 +84,10 @@ def plan_metric(
         raise ValueError(f"margin is {margin!r}; allowed is a finite number above 0, or None")
     require_attainable(looks, n_baseline=n_baseline, alpha=alpha)
     design, margin_sd = design_for_power(looks, n_baseline=n_baseline, alpha=alpha)
+    if margin is None and resolution is not None and resolution > margin_sd * spread.sd:
+        margin = resolution
     if margin is not None:
-        margin_sd = margin / spread.sd
+        margin_sd = within_reach(margin / spread.sd)
         design = design_for_margin(looks, n_baseline=n_baseline, alpha=alpha, margin_sd=margin_sd)
     course = _Course(design, n_baseline, rehearsed)
     power, seeds_at_margin = course.at(margin_sd)
@@ -90,7 +96,7 @@ def plan_metric(
         n_baseline=n_baseline,
         alpha=alpha,
         spread=spread,
-        margin=margin_sd * spread.sd,
+        margin=margin_sd * spread.sd if margin is None else margin,
         power=power,
         power_upper_sd=course.at(margin_sd * spread.sd / spread.upper)[0],
         power_all_seeds=fixed_power(

@@ -24,8 +24,12 @@ Floats = NDArray[np.float64]
 
 # Normal tails beyond this many standard deviations are below 1e-15 and are cut off.
 _REACH = 8.0
-# Boundaries are sought between these; no drift that a test could have comes near.
+# Boundaries are sought between these, farther where a drift comes near.
 _FURTHEST_Z = 1000.0
+# So many standard deviations beyond a drift no probability is a number above 0.
+_BEYOND_DRIFT = 40.0
+# Halving alone finds any boundary in far fewer steps.
+_MOST_STEPS = 2000
 # Quadrature nodes per standard deviation of an increment; three give twelve exact digits.
 _NODES_PER_SD = 3.0
 _LEAST_NODES = 32
@@ -65,13 +69,17 @@ class Survivors:
         """
         if probability >= self.reached()[effect]:
             return -math.inf
-        return _root(lambda z: float(self.above(information, z)[effect]) - probability)
+        return self._root(
+            lambda z: float(self.above(information, z)[effect]) - probability, information, effect
+        )
 
     def z_below(self, information: float, probability: float, *, effect: int = 0) -> float:
         """The z with P(Z < z) = `probability` at the next look; +inf where too few are left."""
         if probability >= self.reached()[effect]:
             return math.inf
-        return _root(lambda z: float(self.below(information, z)[effect]) - probability)
+        return self._root(
+            lambda z: float(self.below(information, z)[effect]) - probability, information, effect
+        )
 
     def between(self, information: float, low: float, high: float) -> Survivors:
         """The trials that also survive the next look, with low < Z < high there."""
@@ -91,6 +99,12 @@ class Survivors:
         gaps = side * (z * math.sqrt(information) - self._means(step)) / math.sqrt(step)
         return np.asarray((ndtr(gaps) * self.mass).sum(axis=1), dtype=np.float64)
 
+    def _root(self, excess: Callable[[float], float], information: float, effect: int) -> float:
+        drifts = self._means(information - self.information)[effect] / math.sqrt(information)
+        low = min(-_FURTHEST_Z, float(drifts.min()) - _BEYOND_DRIFT)
+        high = max(_FURTHEST_Z, float(drifts.max()) + _BEYOND_DRIFT)
+        return float(brentq(excess, low, high, xtol=1e-10, rtol=1e-12, maxiter=_MOST_STEPS))
+
     def _means(self, step: float) -> Floats:
         """The score expected at the next look from each node, shape (e, m)."""
         return np.asarray(self.scores[None, :] + self.effects[:, None] * step, dtype=np.float64)
@@ -102,10 +116,6 @@ def everyone(*effects: float) -> Survivors:
     return Survivors(
         0.0, np.asarray(effects, dtype=np.float64), at_zero, np.ones((len(effects), 1))
     )
-
-
-def _root(excess: Callable[[float], float]) -> float:
-    return float(brentq(excess, -_FURTHEST_Z, _FURTHEST_Z, xtol=1e-10, rtol=1e-12))
 
 
 def _nodes(low: float, high: float, sd: float) -> tuple[Floats, Floats]:

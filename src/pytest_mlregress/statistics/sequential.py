@@ -2,10 +2,10 @@
 
 The baseline is finite and complete, the candidate grows: after n candidate seeds the standardised
 difference of means has information I = 1 / (1/n + 1/n_baseline), and the boundaries are spaced by
-it. Error is spent along t = I / I_last by the power family of Kim and DeMets (Biometrika 74, 1987):
-alpha t^1.5 to reject, little of it early, when a single odd seed weighs most; beta t^0.5 to accept,
-much of it early, because most changes change nothing. Acceptance is binding: the rejection
-boundaries are computed in its presence, and the last look decides one way or the other.
+it. Error is spent along t = I / I_last by the power family of Kim and DeMets (Biometrika 74, 1987),
+by default alpha t^1.5 to reject, little of it early, when a single odd seed weighs most; beta t^0.5
+to accept, much of it early, because most changes change nothing. Acceptance is binding: the
+rejection boundaries are computed in its presence, and the last look decides one way or the other.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from scipy.optimize import brentq
@@ -24,8 +24,17 @@ from scipy.special import ndtri
 
 from pytest_mlregress.statistics.score_process import everyone
 
-_ALPHA_POWER = 1.5
-_BETA_POWER = 0.5
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """How much error is spent by information time t: alpha t^to_reject and beta t^to_accept."""
+
+    to_reject: float = 1.5
+    to_accept: float = 0.5
+
+
+#: What `sequential_design` spends by unless told otherwise.
+REFERENCE_SPENDING: Final = Spending()
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,13 @@ class SequentialDesign:
 
 
 def sequential_design(
-    looks: Sequence[int], *, n_baseline: int, alpha: float, beta: float, margin_sd: float
+    looks: Sequence[int],
+    *,
+    n_baseline: int,
+    alpha: float,
+    beta: float,
+    margin_sd: float,
+    spending: Spending = REFERENCE_SPENDING,
 ) -> SequentialDesign:
     """The design with the given looks that spends exactly `alpha`, and about `beta`.
 
@@ -73,23 +88,38 @@ def sequential_design(
         float(alpha),
         float(beta),
         float(margin_sd),
+        spending,
     )
 
 
 def margin_for_power(
-    looks: Sequence[int], *, n_baseline: int, alpha: float, power: float = 0.9
+    looks: Sequence[int],
+    *,
+    n_baseline: int,
+    alpha: float,
+    power: float = 0.9,
+    beta: float | None = None,
+    spending: Spending = REFERENCE_SPENDING,
 ) -> float:
     """The smallest loss, in standard deviations, that the design detects with `power`.
 
-    The design is the one for that very margin, with beta = 1 - power.
-    Raises ValueError as `sequential_design` does, and unless alpha < power < 1.
+    The design is the one for that very margin, with `beta`, by default and at most 1 - power.
+    Raises ValueError as `sequential_design` does, unless alpha < power < 1, and for a larger beta.
     """
     _open_unit("alpha", alpha)
+    beta = 1.0 - power if beta is None else beta
+    _open_unit("beta", beta)
     if not alpha < power < 1.0:
         raise ValueError(f"power is {power!r}; allowed is a number between alpha ({alpha}) and 1")
-    plan = _checked_looks(looks)
+    if beta > 1.0 - power:
+        raise ValueError(f"beta is {beta!r}; allowed is at most 1 - power ({1.0 - power:.3g})")
     return _margin_for_power(
-        plan, _positive_integer("n_baseline", n_baseline), float(alpha), float(power)
+        _checked_looks(looks),
+        _positive_integer("n_baseline", n_baseline),
+        float(alpha),
+        float(power),
+        float(beta),
+        spending,
     )
 
 
@@ -148,10 +178,15 @@ def classical_boundaries(
 
 @lru_cache(maxsize=256)
 def _design(
-    looks: tuple[int, ...], n_baseline: int, alpha: float, beta: float, margin_sd: float
+    looks: tuple[int, ...],
+    n_baseline: int,
+    alpha: float,
+    beta: float,
+    margin_sd: float,
+    spending: Spending,
 ) -> SequentialDesign:
     information = tuple(1.0 / (1.0 / n + 1.0 / n_baseline) for n in looks)
-    reject, accept = _boundaries(information, alpha, beta, margin_sd)
+    reject, accept = _boundaries(information, alpha, beta, margin_sd, spending)
     unchanged, at_margin = _walk(looks, information, reject, accept, (0.0, margin_sd))
     return SequentialDesign(
         looks=looks,
@@ -165,12 +200,12 @@ def _design(
 
 
 def _boundaries(
-    information: tuple[float, ...], alpha: float, beta: float, margin_sd: float
+    information: tuple[float, ...], alpha: float, beta: float, margin_sd: float, spending: Spending
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """The (reject, accept) boundaries; see the module's docstring."""
     times = np.asarray(information) / information[-1]
-    alpha_spends = np.diff(alpha * times**_ALPHA_POWER, prepend=0.0)
-    beta_spends = np.diff(beta * times**_BETA_POWER, prepend=0.0)
+    alpha_spends = np.diff(alpha * times**spending.to_reject, prepend=0.0)
+    beta_spends = np.diff(beta * times**spending.to_accept, prepend=0.0)
     reject: list[float] = []
     accept: list[float] = []
     going_on = everyone(0.0, margin_sd)
@@ -210,14 +245,20 @@ def _walk(
 
 
 @lru_cache(maxsize=256)
-def _margin_for_power(looks: tuple[int, ...], n_baseline: int, alpha: float, power: float) -> float:
-    beta = 1.0 - power
+def _margin_for_power(
+    looks: tuple[int, ...],
+    n_baseline: int,
+    alpha: float,
+    power: float,
+    beta: float,
+    spending: Spending,
+) -> float:
     fixed = 1.0 / (1.0 / looks[-1] + 1.0 / n_baseline)
     # The single-look margin; early looks cost a few per cent more, never twice as much.
     least = (float(ndtri(1.0 - alpha)) + float(ndtri(power))) / math.sqrt(fixed)
 
     def excess(margin_sd: float) -> float:
-        return _design(looks, n_baseline, alpha, beta, margin_sd).power - power
+        return _design(looks, n_baseline, alpha, beta, margin_sd, spending).power - power
 
     return float(brentq(excess, 0.9 * least, 2.0 * least, xtol=1e-6 * least))
 

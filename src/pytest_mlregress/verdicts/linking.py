@@ -65,7 +65,9 @@ def linkable(metric: MetricVerdict) -> bool:
     )
 
 
-def compare_linked(metric: MetricVerdict, link: Link, rules: Rules) -> Comparison:
+def compare_linked(
+    metric: MetricVerdict, link: Link, rules: Rules, resolution: float | None = None
+) -> Comparison:
     """Compare the linked samples.
 
     The automatic margin stays that of the unpaired comparison: a loss that only pairing can see is
@@ -82,6 +84,7 @@ def compare_linked(metric: MetricVerdict, link: Link, rules: Rules) -> Compariso
         higher_is_better=metric.higher_is_better,
         alpha=rules.alpha,
         beta=rules.beta,
+        resolution=resolution,
     )
     margin = how(margin=metric.declared).margin
     return how(

@@ -131,9 +131,10 @@ def _follow(
     """The looks at one metric that the ready seeds allow, until one decides."""
     metric = metric_verdict(name, ready, baseline, rules, kind=VerdictKind.INCONCLUSIVE)
     link = link_of(name, baseline, rules)
+    resolution = baseline.metrics[name].resolution
     if link is not None and linkable(metric):
-        return _linked_step(metric, link, looks, rules)
-    check = _plan(metric, looks, rules)
+        return _linked_step(metric, link, looks, rules, resolution)
+    check = _plan(metric, looks, rules, resolution)
     decisions = check.follow(_baseline_values(metric, rules), tuple(metric.candidate.values()))
     return tuple(
         _Step(decision.n_seeds, _decided(metric, decision, check), decision.action != "continue")
@@ -142,12 +143,16 @@ def _follow(
 
 
 def _linked_step(
-    metric: MetricVerdict, link: Link, looks: Sequence[int], rules: Rules
+    metric: MetricVerdict,
+    link: Link,
+    looks: Sequence[int],
+    rules: Rules,
+    resolution: float | None,
 ) -> tuple[_Step, ...]:
     """One look, at all seeds: a classical t-test's p-values do not belong into a sequence."""
     if len(metric.candidate) < looks[-1]:
         return ()
-    comparison = compare_linked(metric, link, rules)
+    comparison = compare_linked(metric, link, rules, resolution)
     gain = link.gain(len(metric.baseline), len(metric.candidate))
     note = f"seeds linked with theta = {link.theta:.2f}"
     if math.isfinite(gain):
@@ -180,7 +185,9 @@ def _unmatched(ready: Sequence[SeedResult], baseline: Artifact) -> str:
     return ""
 
 
-def _plan(metric: MetricVerdict, looks: Sequence[int], rules: Rules) -> SequentialCheck:
+def _plan(
+    metric: MetricVerdict, looks: Sequence[int], rules: Rules, resolution: float | None
+) -> SequentialCheck:
     from pytest_mlregress.statistics.early_stop import plan_check
 
     return plan_check(
@@ -191,6 +198,7 @@ def _plan(metric: MetricVerdict, looks: Sequence[int], rules: Rules) -> Sequenti
         alpha=rules.alpha,
         test=rules.test,
         on_nonfinite=rules.on_nonfinite,
+        resolution=resolution,
     )
 
 

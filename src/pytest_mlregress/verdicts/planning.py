@@ -81,6 +81,7 @@ def _plan_metric(
             n_baseline=len(metric.values),
             alpha=rules.alpha,
             margin=metric.margin or None,
+            resolution=metric.resolution,
         )
     except ValueError as error:
         return PlannedMetric(name, problem=str(error))
