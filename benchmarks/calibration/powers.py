@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import comb
+
 from benchmarks.calibration.distributions import (
     DISTRIBUTIONS,
     DIVERGED_2,
@@ -18,7 +20,10 @@ SHAPE = (20, 5)
 ALPHA = 0.01
 LOSS_SD = 2.0
 
-#: The least power of all seeds at once.
+#: Enumerated, as the product does it: 20,000 drawn ones cost 0.003 of power.
+EVERY_RELABELLING = comb(sum(SHAPE), SHAPE[1])
+
+#: The least power, of all seeds at once and with early stop.
 LEAST = {NORMAL.name: 0.85, DIVERGED_2.name: 0.85, DIVERGED_10.name: 0.55}
 
 
@@ -30,11 +35,15 @@ def run(checks: int, distributions: tuple[Distribution, ...] = ALL) -> list[Sect
     design, detectable = early_stop(SHAPE, ALPHA)
     rows = []
     for distribution in distributions:
-        trials = draw(distribution, SHAPE, checks, loss_sd=LOSS_SD, seed=2)
+        trials = draw(
+            distribution, SHAPE, checks, loss_sd=LOSS_SD, seed=2, relabellings=EVERY_RELABELLING
+        )
         reds = fixed_reds(trials, ALPHA)
         stopped, _ = sequential_outcome(trials, design)
         limit = LEAST.get(distribution.name)
-        rows.append((distribution.name, (share(reds, limit, "at least"), share(stopped))))
+        rows.append(
+            (distribution.name, (share(reds, limit, "at least"), share(stopped, limit, "at least")))
+        )
     return [
         Section(
             "Power: 20 against 5 seeds, alpha 0.01, a loss of 2 SD",
@@ -44,8 +53,7 @@ def run(checks: int, distributions: tuple[Distribution, ...] = ALL) -> list[Sect
             (
                 "Diverged seeds are those of an accuracy (beta) that ends at chance; the last two "
                 "rows have normal healthy seeds instead, and no target.",
-                f"Early stop at 5 seeds detects {detectable:.2f} SD with power 0.9; at equal power "
-                "it needs more seeds at most and far fewer on average: see the seeds saved.",
+                f"The automatic margin of early stop at 5 seeds is {detectable:.2f} SD.",
             ),
         )
     ]

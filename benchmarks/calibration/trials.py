@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pytest_mlregress.statistics.batched import harm_pvalues
 from pytest_mlregress.statistics.power import design_for_power
-from pytest_mlregress.statistics.rehearsal import play
+from pytest_mlregress.statistics.rehearsal import Indices, play
 from pytest_mlregress.statistics.sequential import SequentialDesign, default_looks
 
 Floats = NDArray[np.float64]
@@ -33,26 +33,42 @@ class Trials:
 
     baseline: Floats
     candidate: Floats
+    relabellings: int = RELABELLINGS
     known: dict[int, Floats] = field(default_factory=dict)
 
     def pvalues(self, n: int) -> Floats:
         """Harm p-values of the first n candidate seeds, shape (s,), computed once."""
         if n not in self.known:
-            self.known[n] = harm_pvalues(
-                self.baseline, self.candidate[:, :n], max_relabellings=RELABELLINGS
-            )
+            self.known[n] = self._computed(n, slice(None))
         return self.known[n]
+
+    def pvalues_of(self, n: int, which: Indices) -> Floats:
+        """Those of some data sets alone, which saves the work of the others."""
+        if n in self.known or which.size == len(self.baseline):
+            return self.pvalues(n)[which]
+        return self._computed(n, which)
+
+    def _computed(self, n: int, which: Indices | slice) -> Floats:
+        return harm_pvalues(
+            self.baseline[which], self.candidate[which, :n], max_relabellings=self.relabellings
+        )
 
 
 def draw(
-    distribution: Distribution, shape: tuple[int, int], checks: int, *, loss_sd: float, seed: int
+    distribution: Distribution,
+    shape: tuple[int, int],
+    checks: int,
+    *,
+    loss_sd: float,
+    seed: int,
+    relabellings: int = RELABELLINGS,
 ) -> Trials:
     """`checks` data sets in which the candidate lost `loss_sd` standard deviations."""
     generator = np.random.default_rng([seed, *shape, math.floor(1000 * loss_sd)])
     n_baseline, n_candidate = shape
     values = distribution.draw(generator, (checks, n_baseline + n_candidate))
     lost = loss_sd * (distribution.sd or 1.0)
-    return Trials(values[:, :n_baseline], values[:, n_baseline:] - lost)
+    return Trials(values[:, :n_baseline], values[:, n_baseline:] - lost, relabellings)
 
 
 @lru_cache(maxsize=64)
@@ -68,4 +84,4 @@ def fixed_reds(trials: Trials, alpha: float) -> NDArray[np.bool_]:
 
 def sequential_outcome(trials: Trials, design: SequentialDesign) -> tuple[Floats, Floats]:
     """(red, seeds used) of each check with early stop."""
-    return play(design, len(trials.baseline), lambda n, which: trials.pvalues(n)[which])
+    return play(design, len(trials.baseline), trials.pvalues_of)

@@ -26,7 +26,8 @@ Indices: TypeAlias = NDArray[np.intp]
 #: Checks per rehearsal: powers are then within 0.01, expected seeds within 2 %.
 REHEARSED_CHECKS: Final = 6_000
 
-# Relabellings drawn per check: at least so many, and so many at or below the smallest level.
+# Relabellings per check: up to so many are enumerated; of those drawn so many are at or below the
+# smallest level.
 _LEAST_RELABELLINGS: Final = 2_000
 _PER_SMALLEST_LEVEL: Final = 10
 
@@ -57,16 +58,24 @@ def rehearse(
     generator = np.random.default_rng([seed, n_baseline, design.looks[-1]])
     baseline = generator.normal(size=(checks, n_baseline))
     candidate = generator.normal(-loss_sd, 1.0, size=(checks, design.looks[-1]))
-    # Enough draws that the p-value's own noise is far below the data's.
-    most = max(
-        _LEAST_RELABELLINGS, math.ceil(_PER_SMALLEST_LEVEL / float(ndtr(-max(design.reject))))
-    )
+    most = _relabellings(design, n_baseline)
     rejected, seeds = play(
         design,
         checks,
         lambda n, which: harm_pvalues(baseline[which], candidate[which, :n], max_relabellings=most),
     )
     return Rehearsal(float(rejected.mean()), float(seeds.mean()), checks)
+
+
+def _relabellings(design: SequentialDesign, n_baseline: int) -> int:
+    """How many to draw, so that a p-value's own noise is far below that of the data."""
+    drawn = [
+        boundary
+        for n, boundary in zip(design.looks, design.reject, strict=True)
+        if math.comb(n_baseline + n, n) > _LEAST_RELABELLINGS
+    ]
+    smallest = min((float(ndtr(-boundary)) for boundary in drawn), default=1.0)
+    return max(_LEAST_RELABELLINGS, math.ceil(_PER_SMALLEST_LEVEL / smallest))
 
 
 def play(
