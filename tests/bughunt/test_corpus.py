@@ -72,6 +72,8 @@ SLUGS = [
     "relu-on-logits",
     "constant-output",
     "swapped-loss-arguments",
+    "not-above-trivial",
+    "learns-shuffled-labels",
 ]
 
 # A graph that grows costs memory, not numbers: parameters, losses and metrics stay the same.

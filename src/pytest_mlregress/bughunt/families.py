@@ -6,6 +6,7 @@ from importlib import import_module
 
 FAMILIES = (
     "ablation",
+    "above_trivial",
     "accumulation",
     "biases",
     "broadcasting",
@@ -17,6 +18,7 @@ FAMILIES = (
     "growth",
     "influence",
     "initialisation",
+    "label_shuffle",
     "layout",
     "leaks",
     "learning",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -45,22 +46,50 @@ class Score:
 
 def score(loss: float, calls: list[Call]) -> Score:
     """The score of the last loss call whose targets are data; else the loss itself."""
+    judged = last_judgement(calls)
+    if judged is None:
+        return Score(loss, None, loss=loss)
+    found = _of(*judged)
+    assert found is not None
+    return dataclasses.replace(found, loss=loss)
+
+
+def pooled_score(batches: Sequence[list[Call]]) -> Score | None:
+    """The score of several batches' predictions against the best constant for all of them.
+
+    None where a batch has no known targets, or where they do not fit together.
+    """
+    judged = [last_judgement(calls) for calls in batches]
+    known = [one for one in judged if one is not None]
+    if not known or len(known) < len(judged) or len({call.name for call, _, _ in known}) > 1:
+        return None
+    givens, targets = [given for _, given, _ in known], [target for _, _, target in known]
+    for tensors in (givens, targets):
+        if len({(tensor.shape[1:], tensor.dtype) for tensor in tensors}) > 1:
+            return None
+    return _of(known[0][0], torch.cat(givens), torch.cat(targets))
+
+
+def last_judgement(calls: list[Call]) -> tuple[Call, torch.Tensor, torch.Tensor] | None:
+    """The last loss call that a `Score` can be made from, its input and its target."""
     for call in reversed(calls):
         tensors = inputs(call)
         if len(tensors) < 2 or tensors[0].shape[:1] != tensors[1].shape[:1]:
             continue
         given, target = tensors[0].detach().float(), tensors[1].detach()
-        if call.name in ("cross_entropy", "nll_loss") and given.dim() >= 2:
-            found = _of_classes(given, target, call)
-        elif call.name == "binary_cross_entropy_with_logits":
-            found = _of_bits(given, target.float())
-        elif call.name == "mse_loss" and given.shape == target.shape:
-            found = _of_values(given, target.float())
-        else:
-            continue
-        if found is not None:
-            return dataclasses.replace(found, loss=loss)
-    return Score(loss, None, loss=loss)
+        if _of(call, given, target) is not None:
+            return call, given, target
+    return None
+
+
+def _of(call: Call, given: torch.Tensor, target: torch.Tensor) -> Score | None:
+    if call.name in ("cross_entropy", "nll_loss") and given.dim() >= 2:
+        return _of_classes(given, target, call)
+    if call.name == "binary_cross_entropy_with_logits":
+        return _of_bits(given, target.float())
+    if call.name == "mse_loss" and given.shape == target.shape:
+        return _of_values(given, target.float())
+    return None
 
 
 def _of_classes(given: torch.Tensor, target: torch.Tensor, call: Call) -> Score | None:

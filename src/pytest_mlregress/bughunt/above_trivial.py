@@ -1,0 +1,214 @@
+"""Does what training makes answer better than the best constant would?"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from pytest_mlregress.bughunt import nests
+from pytest_mlregress.bughunt.case import Case
+from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.guessing import Score, pooled_score
+from pytest_mlregress.bughunt.locations import of_function
+from pytest_mlregress.bughunt.memorising import LEARNED
+from pytest_mlregress.bughunt.nests import Nest
+from pytest_mlregress.bughunt.recorder import Call, Recorder
+from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.world import World
+
+STEPS = 100
+MOST_BATCHES = 4
+TRIVIAL = 0.98
+_EXPLAINS = frozenset(
+    ["no-single-batch-overfit", "constant-output", "missing-eval-mode", "missing-train-mode"]
+)
+
+
+@check("not-above-trivial", cost="training", needs=("train_step",))
+def not_above_trivial(case: Case) -> Iterator[Finding]:
+    """After many of the user's own steps the model is no better than the best constant.
+
+    The constant is the majority class (with its rate), the mean or the unigram of the very data
+    that was trained on, so there is no other data to blame. Two ways to fail. The model learned in
+    training mode and answers no better than a constant in evaluation mode, though its running
+    statistics have settled. Or it learned in neither on several batches, came to a halt, and Adam
+    learns the same batches with the same loss. Silent where another check says why.
+    """
+    if any(finding.check in _EXPLAINS for finding in case.findings):
+        raise CannotTell("another check says why the model does not learn")
+    if len(case.step_trace.optimizers) > 1:
+        raise CannotTell("several optimizers: what loss_fn measures is not what all minimise")
+    seconds = max(case.step_trace.seconds, case.loss_trace.seconds)
+    case.afford((STEPS + 10) * seconds)
+    batches = list(case.subject.training_batches(MOST_BATCHES))
+    own = _train(case, batches, lambda world: world.step)
+    if own.lost_in_evaluation:
+        yield _finding(
+            case,
+            own,
+            "the model learns in training mode and is no better than a constant in evaluation mode",
+            "look at what differs between the modes: running statistics, dropout, self.training",
+        )
+    elif own.stuck and len(batches) > 1:
+        case.afford((STEPS + 10) * seconds)
+        other = _train(case, batches, _adam)
+        if other.end.training.progress(own.start.training) < LEARNED:
+            yield _finding(
+                case,
+                own,
+                "train_step learns nothing from the training batches, Adam does",
+                "look at what train_step does between two batches, and at its learning rate",
+            )
+
+
+@dataclass(frozen=True)
+class Modes:
+    """The score on all batches in training mode and in evaluation mode."""
+
+    training: Score
+    evaluation: Score
+
+    @property
+    def learned(self) -> bool:
+        """Whether it is clear that there is nothing to report."""
+        return max(self.training.progress(self.training), self._evaluated) < LEARNED
+
+    @property
+    def lost(self) -> bool:
+        """Whether what training mode knows well, evaluation mode does not know at all."""
+        return self.training.progress(self.training) < LEARNED / 2 and self._evaluated > TRIVIAL
+
+    @property
+    def trivial(self) -> bool:
+        """Whether neither is better than a constant."""
+        return min(self.training.progress(self.training), self._evaluated) > TRIVIAL
+
+    @property
+    def _evaluated(self) -> float:
+        return self.evaluation.progress(self.evaluation)
+
+
+@dataclass(frozen=True)
+class Course:
+    """One training: scores at three moments, and how far buffers moved between the last two."""
+
+    start: Modes
+    middle: Modes
+    end: Modes
+    settled: bool
+
+    @property
+    def lost_in_evaluation(self) -> bool:
+        """Whether evaluation mode loses what was learned, then and now."""
+        return self.settled and self.middle.lost and self.end.lost
+
+    @property
+    def stuck(self) -> bool:
+        """Whether it came to a halt at or above the constant."""
+        one, other = self.middle.training.value, self.end.training.value
+        return self.middle.trivial and self.end.trivial and other >= one - 1e-3 * abs(one)
+
+
+def _train(
+    case: Case, batches: list[Nest], stepper: Callable[[World], Callable[[Nest], object]]
+) -> Course:
+    with case.world() as world:
+        step = stepper(world)
+        moments = [_modes(world, batches)]
+        buffers = [_statistics(world.model)]
+        queue = itertools.cycle(batches)
+        for part in (STEPS // 5, STEPS * 3 // 10, STEPS // 2):
+            for batch in itertools.islice(queue, part):
+                step(nests.fresh(batch))
+                case.afford(0.0)
+            moments.append(_modes(world, batches))
+            buffers.append(_statistics(world.model))
+            if moments[-1].learned:
+                break
+    settled = _settled(buffers[-2], buffers[-1])
+    return Course(moments[0], moments[-2], moments[-1], settled)
+
+
+def _adam(world: World) -> Callable[[Nest], object]:
+    optimizer = torch.optim.Adam([p for p in world.model.parameters() if p.requires_grad], lr=1e-2)
+
+    def step(batch: Nest) -> None:
+        optimizer.zero_grad()
+        world.loss(batch).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+    return step
+
+
+def _modes(world: World, batches: list[Nest]) -> Modes:
+    return Modes(_score(world, batches, training=True), _score(world, batches, training=False))
+
+
+def _score(world: World, batches: list[Nest], *, training: bool) -> Score:
+    """On all batches together, in one mode, without disturbing the program."""
+    recorded: list[list[Call]] = []
+    with in_mode(world.model, training), torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(1)
+        for batch in batches:
+            recorder = Recorder(phase="loss")
+            with recorder.listening(world.model):
+                try:
+                    world.loss(nests.fresh(batch))
+                except BughuntError as error:
+                    raise CannotTell(f"loss_fn does not run in both modes: {error}") from error
+            recorded.append(recorder.calls)
+    found = pooled_score(recorded)
+    if found is None or found.guess is None or found.guess - found.floor < 1e-2:
+        raise CannotTell("no best constant is known for what the loss compares with")
+    return found
+
+
+@contextlib.contextmanager
+def in_mode(model: nn.Module, training: bool) -> Iterator[None]:
+    """Put the model into a mode for a while; modes and buffers are those of before afterwards.
+
+    In training mode only modules that the program itself has in training mode count: frozen
+    batch norm stays as it is.
+    """
+    modes = [(module, module.training) for module in model.modules()]
+    buffers = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
+    if not training:
+        model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+        with torch.no_grad():
+            for buffer, value in buffers:
+                if buffer.shape == value.shape:
+                    buffer.copy_(value)
+
+
+def _statistics(model: nn.Module) -> list[torch.Tensor]:
+    return [b.detach().double().clone() for b in model.buffers() if b.is_floating_point()]
+
+
+def _settled(one: list[torch.Tensor], other: list[torch.Tensor]) -> bool:
+    """Whether no buffer moved by more than a tenth of its size."""
+    pairs = zip(one, other, strict=False)
+    return all(a.shape == b.shape and (a - b).norm() <= 0.1 * b.norm() + 1e-6 for a, b in pairs)
+
+
+def _finding(case: Case, course: Course, message: str, fix: str) -> Finding:
+    training, evaluation = course.end.training, course.end.evaluation
+    return Finding(
+        check="not-above-trivial",
+        severity="warning",
+        message=message,
+        location=of_function(case.subject.train_step),
+        evidence=f"error {training.value:.4g} in training mode, {evaluation.value:.4g} in "
+        f"evaluation mode; the best constant gives {evaluation.guess:.4g}",
+        fix=fix,
+    )

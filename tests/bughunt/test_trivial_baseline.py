@@ -1,0 +1,149 @@
+"""Training that ends no better than a constant, and models that are told the labels."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import torch.nn.functional as F  # noqa: E402, N812
+from snippets import find, line_of  # noqa: E402
+from torch import nn  # noqa: E402
+
+from pytest_mlregress.bughunt import hunt  # noqa: E402
+from pytest_mlregress.bughunt.errors import CannotTell  # noqa: E402
+from pytest_mlregress.bughunt.label_shuffle import dealt_out  # noqa: E402
+
+
+def flowers(seed, n=18):
+    """Three classes that lie apart, measured in units far from one."""
+    g = torch.Generator().manual_seed(seed)
+    y = torch.arange(n) % 3
+    x = 500 + 40 * F.one_hot(y, 4).float() + 10 * torch.randn(n, 4, generator=g)
+    return x, y
+
+
+DATA = {
+    "batch": flowers(0),
+    "train_batches": [flowers(0), flowers(1)],
+    "val_batches": [flowers(5), flowers(6)],
+}
+
+
+def normalised(momentum):
+    def make():
+        layers = [nn.BatchNorm1d(4, momentum=momentum), nn.Linear(4, 24), nn.ReLU()]
+        return nn.Sequential(*layers, nn.Linear(24, 3))
+
+    return make
+
+
+# --- not-above-trivial --------------------------------------------------------------------------
+
+
+def test_statistics_that_never_follow_the_data_are_found():
+    [finding] = find("not-above-trivial", make_model=normalised(0.0), **DATA)
+    assert finding.severity == "warning"
+    assert "no better than a constant in evaluation mode" in finding.message
+    assert "the best constant gives 1.099" in finding.evidence
+
+
+@pytest.mark.parametrize("momentum", [0.1, 0.001], ids=["settled", "still on their way"])
+def test_statistics_that_follow_the_data_are_silent(momentum):
+    assert find("not-above-trivial", make_model=normalised(momentum), **DATA) == []
+
+
+def test_a_step_that_undoes_what_the_one_before_learned_is_found():
+    def train_step(model, optimizer, batch):
+        with torch.no_grad():
+            model[-1].weight.zero_(), model[-1].bias.zero_()
+        optimizer.zero_grad()
+        F.cross_entropy(model(batch[0]), batch[1]).backward()
+        if step_is_odd(model):
+            optimizer.step()
+
+    def step_is_odd(model):
+        model.steps = getattr(model, "steps", 0) + 1
+        return model.steps % 2
+
+    [finding] = find("not-above-trivial", make_model=normalised(0.1), train_step=train_step, **DATA)
+    assert "Adam does" in finding.message
+
+
+def test_labels_that_are_noise_are_silent():
+    g = torch.Generator().manual_seed(3)
+    batches = [(flowers(s, 60)[0], torch.randint(0, 3, (60,), generator=g)) for s in range(3)]
+    given = {"batch": batches[0], "train_batches": batches}
+    assert find("not-above-trivial", make_model=lambda: nn.Linear(4, 3), **given) == []
+
+
+# --- learns-shuffled-labels ---------------------------------------------------------------------
+
+
+class Told(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(nn.BatchNorm1d(7), nn.Linear(7, 32), nn.ReLU(), nn.Linear(32, 3))
+
+    def forward(self, x, hint):
+        return self.net(torch.cat([x, hint], 1))
+
+
+def told(model, batch):
+    hint = F.one_hot(batch[1], 3).float()
+    return F.cross_entropy(model(batch[0], hint), batch[1])
+
+
+def with_a_blank(model, batch):
+    return F.cross_entropy(model(batch[0], torch.zeros(len(batch[0]), 3)), batch[1])
+
+
+def with_a_margin(model, batch):
+    logits = model(batch[0], torch.zeros(len(batch[0]), 3))
+    return F.cross_entropy(logits - 0.5 * F.one_hot(batch[1], 3), batch[1])
+
+
+def shuffled(loss, **more):
+    given = {"make_model": Told, "loss_fn": loss, "train_step": None, **DATA, **more}
+    return find("learns-shuffled-labels", **given)
+
+
+def test_a_model_that_is_told_the_labels_is_found():
+    [finding] = shuffled(told)
+    assert finding.severity == "error"
+    assert finding.location == line_of(told, "one_hot")
+    assert "the best constant gives 1.099" in finding.evidence
+
+
+@pytest.mark.parametrize("loss", [with_a_blank, with_a_margin])
+def test_models_that_are_not_told_the_labels_are_silent(loss):
+    assert shuffled(loss) == []
+
+
+def test_without_validation_batches_it_says_so():
+    findings = hunt(Told, flowers(0), loss_fn=told, checks=["learns-shuffled-labels"])
+    assert findings == []
+    assert [skip.reason for skip in findings.skipped] == ["needs val_batches"]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [torch.arange(30) % 3, (torch.arange(30) % 5 == 0).float(), torch.linspace(0, 1, 30)[:, None]],
+    ids=["classes", "rare", "numbers"],
+)
+def test_shuffled_labels_agree_with_the_true_ones_no_more_than_by_chance(labels):
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(20):
+        dealt = dealt_out(labels, generator)
+        assert dealt.shape == labels.shape
+        assert torch.equal(dealt.flatten().sort().values, labels.flatten().sort().values)
+        if labels.dim() == 2:
+            assert torch.corrcoef(torch.stack([dealt[:, 0], labels[:, 0]]))[0, 1] <= 1e-6
+        else:
+            chance = sum(float((labels == k).float().mean()) ** 2 for k in labels.unique())
+            assert float((dealt == labels).float().mean()) <= chance + 1e-6
+
+
+def test_labels_that_are_all_the_same_cannot_be_shuffled():
+    with pytest.raises(CannotTell, match="too much alike"):
+        dealt_out(torch.zeros(8), torch.Generator())
