@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 from dataclasses import dataclass
 
@@ -333,3 +334,18 @@ def test_check_logits_on_a_model_that_exists():
     model = make_model()
     assert bughunt.check_logits(model, BATCH, loss_fn) == []
     assert slugs(bughunt.check_logits(model, BATCH, squashed)) == SOFTMAX
+
+
+class Tracked(nn.Sequential):
+    """A type of its own, by which the garbage collector finds every instance."""
+
+
+def test_a_hunt_keeps_no_model():
+    gc.collect()
+    gc.disable()
+    try:
+        hunt(lambda: Tracked(*make_model()), BATCH, **WHOLE)
+        alive = [kept for kept in gc.get_objects() if type(kept) is Tracked]
+    finally:
+        gc.enable()
+    assert alive == []

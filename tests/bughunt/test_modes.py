@@ -144,3 +144,15 @@ def test_evaluation_that_changes_the_model():
     [finding] = find("eval-mutates-model", evaluate=clips)
     assert finding.location == line_of(clips, "clamp_")
     assert find("eval-mutates-model", evaluate=swaps) == []
+
+
+@pytest.mark.parametrize("step", [train_step, None])
+def test_evaluation_is_judged_with_and_without_a_step_of_the_users(step):
+    program = {"make_model": make_model, "train_step": step}
+    wrong = {**program, "evaluate": evaluate_in_training_mode}
+    [finding] = find("missing-eval-mode", **wrong)
+    assert finding.location == line_of(evaluate_in_training_mode, "no_grad")
+    [finding] = find("eval-mutates-model", **wrong)
+    assert finding.module == "1.running_mean"
+    assert find("missing-eval-mode", **program, evaluate=evaluate) == []
+    assert find("eval-mutates-model", **program, evaluate=evaluate) == []

@@ -378,6 +378,18 @@ def test_lost_update():
     assert find("lost-update") == []
 
 
+def test_a_step_that_trains_a_copy():
+    def step(model, optimizer, batch):
+        model = copy.deepcopy(model)
+        optimizer.zero_grad()
+        loss_fn(model, batch).backward()
+        optimizer.step()
+
+    [finding] = find("lost-update", train_step=step)
+    assert finding.location == line_of(step, "backward")
+    assert find("detached-graph", train_step=step) == []
+
+
 @pytest.mark.parametrize("rate", [0.0, 1e-12, 1e4])
 def test_bad_learning_rate(rate):
     def sgd(model):

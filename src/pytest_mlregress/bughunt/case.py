@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,6 +17,7 @@ from pytest_mlregress.bughunt.preserve import RandomState
 from pytest_mlregress.bughunt.provenance import Provenance
 from pytest_mlregress.bughunt.recorder import Call, Recorder
 from pytest_mlregress.bughunt.step_log import StepLog
+from pytest_mlregress.bughunt.stopwatch import Stopwatch
 from pytest_mlregress.bughunt.subject import Subject
 from pytest_mlregress.bughunt.textbook import with_textbook_step
 from pytest_mlregress.bughunt.world import World
@@ -100,6 +100,11 @@ class StepTrace:
         """Which call of ``"step 0"`` made which tensor."""
         return Provenance(call for call in self.recorder.calls if call.phase == "step 0")
 
+    @property
+    def reaches_the_model(self) -> bool:
+        """Whether any optimizer ever stepped on a gradient of a parameter of the model."""
+        return any(g is not None for a in self.log.applied for g in a.gradients.values())
+
     @cached_property
     def optimizers(self) -> list[Optimizer]:
         """Those of ``make_optimizer`` and any other that stepped."""
@@ -142,21 +147,31 @@ class Case:
     Attributes:
         asked: slugs that the user asked for by name.
         findings: of the checks that ran before.
+        shared: what checks share, by the function that makes it; it goes with the case.
+        replay_seconds: of the fastest replay so far; None before the first.
     """
 
     def __init__(
         self, subject: Subject, budget_s: float = 10.0, asked: Collection[str] = ()
     ) -> None:
         self.subject = subject
-        self.started = time.perf_counter()
+        self.spent = Stopwatch()
         self.budget_s = budget_s
         self.asked = frozenset(asked)
         self.findings: tuple[Finding, ...] = ()
+        self.shared: dict[Callable[[Case], Any], Any] = {}
+        self.replay_seconds: float | None = None
+
+    def close(self) -> None:
+        """Let go of everything recorded, now and not at some later garbage collection: the
+        recordings hold many copies of the model, and hold each other.
+        """
+        self.__dict__.clear()
 
     @property
     def seconds_left(self) -> float:
         """Of the budget."""
-        return self.budget_s - (time.perf_counter() - self.started)
+        return self.budget_s - self.spent.seconds
 
     def afford(self, seconds: float) -> None:
         """Raise `CannotTell` if work of `seconds` would overrun the budget."""
@@ -173,7 +188,7 @@ class Case:
     @cached_property
     def loss_trace(self) -> LossTrace:
         """One recorded forward and backward pass through ``loss_fn``."""
-        begin = time.perf_counter()
+        stopwatch = Stopwatch()
         listening = _OutputGradients()
         recorder = Recorder(phase="loss", on_call=listening)
         with self.world(recorder=recorder) as world:
@@ -185,7 +200,7 @@ class Case:
                 name: None if p.grad is None else p.grad.detach().clone()
                 for name, p in world.model.named_parameters()
             }
-        seconds = time.perf_counter() - begin
+        seconds = stopwatch.seconds
         return LossTrace(recorder, world, loss, gradients, listening.gradients, seconds)
 
     @cached_property
@@ -237,21 +252,21 @@ def _record_steps(subject: Subject, seconds_to_spend: float) -> StepTrace:
     with World(subject, recorder=recorder) as world:
         log.name_parameters(world.model)
         states, random = [State.of(world)], [RandomState.now()]
-        begin = time.perf_counter()
+        stopwatch = Stopwatch()
         for index, batch in enumerate(subject.training_batches(MOST_STEPS)):
             recorder.keep_tensors = index == 0
             world.phase(f"step {index}")
             world.step(batch)
             states.append(State.of(world))
             random.append(RandomState.now())
-            slow = time.perf_counter() - begin > seconds_to_spend
+            slow = stopwatch.seconds > seconds_to_spend
             enough = FEWEST_STEPS if slow else STEPS
             if index + 1 >= enough and (slow or len(log.applied) >= 2):
                 break
-        seconds = (time.perf_counter() - begin) / (len(states) - 1)
+        seconds = stopwatch.seconds / (len(states) - 1)
         log.close()
         evaluation = None
-        if subject.evaluate is not None and subject.train_step is not None:
+        if subject.evaluate is not None:
             world.phase("evaluate")
             world.evaluate()
             evaluation = states[-1], State.of(world)

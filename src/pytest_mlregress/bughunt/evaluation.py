@@ -15,14 +15,14 @@ from pytest_mlregress.bughunt.preserve import RandomState
 from pytest_mlregress.bughunt.registry import check
 
 
-@check("eval-mutates-model", needs=("train_step", "evaluate"))
+@check("eval-mutates-model", needs=("evaluate",))
 def eval_mutates_model(case: Case) -> Iterator[Finding]:
     """The model's state after evaluate() differs from that before it.
 
     Only the final state counts, so that swapping averaged weights in and out passes. Running
     statistics that moved point to missing-eval-mode; other buffers may be counters or caches.
     """
-    trace = case.step_trace
+    trace = case.training_trace
     assert trace.evaluation is not None
     before, after = trace.evaluation
     changed = _changed(before.parameters, after.parameters)

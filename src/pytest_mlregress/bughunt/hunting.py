@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
@@ -73,8 +74,8 @@ def hunt(
     )
     with preserved():
         memory.require_room(subject)
-        case = Case(subject, budget_s, checks or ())
-        return _investigate(case, chosen, checks, suppress)
+        with contextlib.closing(Case(subject, budget_s, checks or ())) as case:
+            return _investigate(case, chosen, checks, suppress)
 
 
 def _investigate(

@@ -88,6 +88,10 @@ def _starved(case: Case) -> dict[str, float | None]:
     steps = case.step_trace
     if len(steps.log.applied) < 2:
         raise CannotTell("the optimizer stepped less than twice")
+    if not steps.reaches_the_model and any(
+        g is not None for g in case.loss_trace.gradients.values()
+    ):
+        raise CannotTell("train_step trains something else than the model: lost-update")
     largest: dict[str, float | None] = {}
     for applied in steps.log.applied:
         for name, gradient in applied.gradients.items():

@@ -29,6 +29,9 @@ def lost_update(case: Case) -> Iterator[Finding]:
     if not trace.log.applied:
         yield from _never_stepped(trace)
         return
+    if _steps_on_another_model(trace):
+        yield _trains_another(case, trace)
+        return
     lost, total = _unmoved_entries(trace)
     rates = [rate for a in trace.log.applied for rate in a.learning_rates]
     if total and lost == total and min(rates, default=0.0) > _TINY_RATE:
@@ -81,6 +84,28 @@ def _never_stepped(trace: StepTrace) -> Iterator[Finding]:
             f"calls of train_step",
             fix="call optimizer.step() after backward()",
         )
+
+
+def _steps_on_another_model(trace: StepTrace) -> bool:
+    """Backward passes ran, and no parameter of the model got a gradient or moved."""
+    first, last = trace.states[0].parameters, trace.states[trace.count].parameters
+    moved = any(not torch.equal(first[name], last[name]) for name in first if name in last)
+    passes = [b for b in trace.log.backwards if not b.by_grad]
+    return bool(passes) and not trace.reaches_the_model and not moved
+
+
+def _trains_another(case: Case, trace: StepTrace) -> Finding:
+    if all(gradient is None for gradient in case.loss_trace.gradients.values()):
+        raise CannotTell("the loss reaches no parameter: detached-graph")
+    return Finding(
+        check="lost-update",
+        severity="error",
+        message="the backward pass goes through other tensors than the model's parameters: a copy",
+        location=trace.log.backwards[0].location,
+        evidence=f"{len(trace.log.backwards)} backward passes in {trace.count} calls of "
+        f"train_step gave no parameter of the model a gradient, one of loss_fn does",
+        fix="run the forward pass on the model that the optimizer holds, not on a copy of it",
+    )
 
 
 def _lost(trace: StepTrace, evidence: str, name: str | None = None) -> Finding:

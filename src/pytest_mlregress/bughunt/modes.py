@@ -94,10 +94,10 @@ def missing_eval_mode(case: Case) -> Iterator[Finding]:
     A dropout that alone is in training mode, below a model in evaluation mode, is Monte-Carlo
     dropout and meant.
     """
-    if case.subject.evaluate is None or case.subject.train_step is None:
+    if case.subject.evaluate is None:
         yield from _functional_layers(case, _evaluation_of_loss(case), "evaluation")
         return
-    trace = case.step_trace
+    trace = case.training_trace
     model = trace.world.model
     wrong = sorted(
         name

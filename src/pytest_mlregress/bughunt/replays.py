@@ -7,12 +7,10 @@ the model into training mode: what examples share through batch norm is no leak.
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
@@ -27,6 +25,7 @@ from pytest_mlregress.bughunt.provenance import Provenance, inputs
 from pytest_mlregress.bughunt.recorder import Call, Event, Recorder
 from pytest_mlregress.bughunt.resizing import Examples
 from pytest_mlregress.bughunt.step_log import StepLog
+from pytest_mlregress.bughunt.stopwatch import Stopwatch
 
 T = TypeVar("T")
 # Calls that read the size, type and device of their first argument and none of its elements.
@@ -46,20 +45,17 @@ _SIZE_ONLY = frozenset(
     ]
 )
 
-_fastest: WeakKeyDictionary[Case, float] = WeakKeyDictionary()
-_shared: WeakKeyDictionary[Case, dict[Callable[[Case], Any], Any]] = WeakKeyDictionary()
-
 
 def shared(make: Callable[[Case], T]) -> Callable[[Case], T]:
     """Decorate a function of the case: made once, its `CannotTell` too, for all checks."""
 
     def once(case: Case) -> T:
-        made = _shared.setdefault(case, {})
+        made = case.shared
         if make not in made:
             try:
                 made[make] = make(case)
             except CannotTell as reason:
-                made[make] = reason
+                made[make] = reason.with_traceback(None)  # its frames hold whole models
         if isinstance(made[make], CannotTell):
             raise CannotTell(str(made[make]))
         result: T = made[make]
@@ -109,7 +105,7 @@ def replay(case: Case, batch: Nest, *, mode: TorchFunctionMode | None = None) ->
     Raises:
         CannotTell: the program does not run on it.
     """
-    begin = time.perf_counter()
+    stopwatch = Stopwatch()
     recorder = Recorder(phase="loss")
     with case.world(recorder=recorder) as world:
         world.model.eval()
@@ -123,8 +119,8 @@ def replay(case: Case, batch: Nest, *, mode: TorchFunctionMode | None = None) ->
             except BughuntError as error:
                 raise CannotTell(f"the program does not run on a changed batch: {error}") from error
         calls = [call for call in recorder.calls if call.phase == "loss"]
-    seconds = time.perf_counter() - begin
-    _fastest[case] = min(seconds, _fastest.get(case, seconds))
+    seconds = stopwatch.seconds
+    case.replay_seconds = min(seconds, case.replay_seconds or seconds)
     return Replay(batch, calls, outputs, loss, world.model)
 
 
@@ -295,7 +291,7 @@ def pace(case: Case) -> float:
 
     The first run of a program says little: it may have paid for torch's own start.
     """
-    return _fastest.get(case, 0.0)
+    return case.replay_seconds or 0.0
 
 
 def other_sizes(case: Case) -> set[int]:
