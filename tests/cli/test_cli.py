@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pytest_mlregress.baselines.artifact import MetricBaseline, Provenance
 from pytest_mlregress.baselines.drift import first_artifact
@@ -94,6 +96,28 @@ def test_plan_before_any_run_knows_a_lower_bound_only() -> None:
     text = " ".join(" ".join(lines).split())
     assert "an accuracy near 0.95 on 1000 test examples: at most 5 seeds" in text
     assert "seed SD 0.00689 (a lower bound: what the test set alone causes)" in text
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    margin=st.floats(1e-300, 1e300),
+    seeds=st.integers(1, 12),
+    baseline_seeds=st.sampled_from([2, 3, 5, 20]),
+    alpha=st.sampled_from([0.5, 0.05, 0.01, 1e-6]),
+)
+def test_any_margin_has_a_plan_or_a_refusal(
+    margin: float, seeds: int, baseline_seeds: int, alpha: float
+) -> None:
+    asked = ["--test-size", "1000", "--margin", repr(margin), "--seeds", str(seeds)]
+    more = ["--baseline-seeds", str(baseline_seeds), "--alpha", repr(alpha)]
+    code, lines = run("plan", *asked, *more)
+    text = " ".join(lines)
+    if code == 0:
+        assert "found with power" in text
+    else:
+        assert code == 1
+        assert re.match(r"Error: \d+ seeds against \d+ baseline seeds cannot show a loss", text)
+    assert "nan" not in text
 
 
 def test_plan_refuses_seeds_that_can_show_nothing() -> None:

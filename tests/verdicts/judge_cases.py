@@ -24,8 +24,14 @@ def normal(n: int, *, seed: int, mean: float = 0.9, sd: float = 0.01) -> dict[in
     return {number: float(mean + sd * value) for number, value in enumerate(values)}
 
 
-def metric(value: float, *, name: str = "accuracy", margin: float | str = "auto") -> RecordedMetric:
-    return RecordedMetric(name, value, higher_is_better=True, margin=margin)
+def metric(
+    value: float,
+    *,
+    name: str = "accuracy",
+    margin: float | str = "auto",
+    resolution: float | None = None,
+) -> RecordedMetric:
+    return RecordedMetric(name, value, higher_is_better=True, margin=margin, resolution=resolution)
 
 
 def plan(n: int, *, selected: Sequence[int] | None = None) -> GroupPlan:
@@ -58,20 +64,35 @@ def group(n: int, *results: SeedResult, selected: Sequence[int] | None = None) -
 
 
 def group_of(
-    values: Mapping[int, float], *, n: int | None = None, margin: float | str = "auto"
+    values: Mapping[int, float],
+    *,
+    n: int | None = None,
+    margin: float | str = "auto",
+    resolution: float | None = None,
 ) -> SeedGroup:
     """A group whose seeds passed with these accuracies."""
     return group(
         n or len(values),
-        *(passed(seed, metric(value, margin=margin)) for seed, value in values.items()),
+        *(
+            passed(seed, metric(value, margin=margin, resolution=resolution))
+            for seed, value in values.items()
+        ),
     )
 
 
 def baseline_of(
-    values: Mapping[int, float], *, margin: float | None = None, pairing: Sequence[PairedRun] = ()
+    values: Mapping[int, float],
+    *,
+    margin: float | None = None,
+    resolution: float | None = None,
+    pairing: Sequence[PairedRun] = (),
 ) -> Artifact:
     from dataclasses import replace
 
-    recorded = {"accuracy": MetricBaseline(higher_is_better=True, values=values, margin=margin)}
-    artifact = first_artifact("test_fit.py::test_fit", "default", recorded, PROVENANCE)
+    accuracy = MetricBaseline(
+        higher_is_better=True, values=values, margin=margin, resolution=resolution
+    )
+    artifact = first_artifact(
+        "test_fit.py::test_fit", "default", {"accuracy": accuracy}, PROVENANCE
+    )
     return replace(artifact, pairing=tuple(pairing))

@@ -1,6 +1,7 @@
 """The decision on one test, from the results of its seeds."""
 
 import math
+import re
 from dataclasses import replace
 from itertools import permutations
 
@@ -16,6 +17,7 @@ from judge_cases import (
 )
 
 from pytest_mlregress.verdicts.judging import judge
+from pytest_mlregress.verdicts.planning import plan_test
 from pytest_mlregress.verdicts.rules import Rules
 from pytest_mlregress.verdicts.verdict import Colour, VerdictKind
 
@@ -60,6 +62,39 @@ def test_a_real_loss_below_a_fixed_margin_is_minor() -> None:
     assert verdict is not None
     assert (verdict.kind, verdict.colour) == (VerdictKind.MINOR, Colour.GREEN)
     assert replace(FIXED, strict=True).colour(verdict.kind) is Colour.RED
+
+
+@pytest.mark.parametrize(
+    ("resolution", "kind"), [(None, VerdictKind.REGRESSION), (0.01, VerdictKind.MINOR)]
+)
+def test_half_a_step_below_a_constant_baseline_is_minor_where_the_step_is_known(
+    resolution: float | None, kind: VerdictKind
+) -> None:
+    baseline = baseline_of(dict.fromkeys(range(20), 1.0), resolution=resolution)
+    values = {seed: 0.99 if seed % 2 else 1.0 for seed in range(6)}
+    verdict = judge(group_of(values, resolution=resolution), baseline, FIXED)
+    assert verdict is not None
+    assert verdict.kind is kind
+    (accuracy,) = verdict.metrics
+    assert accuracy.comparison is not None
+    assert accuracy.comparison.margin == (resolution or 0.0)
+
+
+@pytest.mark.parametrize("resolution", [None, 0.01])
+def test_a_whole_step_below_a_constant_baseline_is_red(resolution: float | None) -> None:
+    baseline = baseline_of(dict.fromkeys(range(20), 1.0), resolution=resolution)
+    values = dict.fromkeys(range(6), 0.99)
+    verdict = judge(group_of(values, resolution=resolution), baseline, FIXED)
+    assert verdict is not None
+    assert verdict.kind is VerdictKind.REGRESSION
+
+
+@pytest.mark.parametrize("values", [dict.fromkeys(range(20), 1.0), {0: 0.9}, {0: 0.9, 1: math.nan}])
+def test_a_baseline_without_a_spread_has_a_plan_that_says_so(values: dict[int, float]) -> None:
+    planned = plan_test("test_fit", "default", 5, baseline_of(values, resolution=0.01), RULES)
+    (accuracy,) = planned.metrics
+    assert accuracy.plan is None
+    assert re.search("the spread is 0.0|a spread needs at least 2", accuracy.problem)
 
 
 def test_noise_that_excludes_neither_is_inconclusive() -> None:
