@@ -15,6 +15,8 @@ from pytest_mlregress.bughunt.recorder import Call
 from pytest_mlregress.bughunt.registry import check
 
 _CONVOLUTIONS = frozenset(f"conv{kind}{n}d" for kind in ("", "_transpose") for n in (1, 2, 3))
+# With so many classes it is no coincidence that each is an id of the text.
+_MANY_TOKENS = 8
 _PRODUCTS = _CONVOLUTIONS | {"linear", "matmul", "mm", "__matmul__", "addmm"}
 
 
@@ -133,12 +135,21 @@ def _bare_weight(case: Case, loss: LossCall, source: Call) -> nn.Parameter | Non
 
 
 def _is_language_head(case: Case, loss: LossCall, weight: nn.Parameter) -> bool:
-    """Whether some embedding table has as many rows as there are classes."""
+    """Whether the classes are tokens: some embedding table has as many rows as there are classes,
+    or more and the targets are among the ids that it is asked for.
+    """
     classes = loss.input.shape[loss.class_axis] if loss.input.dim() else 0
-    tables = [
-        call.argument(1, "weight") for call in case.loss_trace.calls if call.name == "embedding"
-    ]
-    return any(isinstance(t, torch.Tensor) and t.shape[0] == classes for t in tables)
+    wanted = {target for target in loss.target.flatten().tolist() if target >= 0}
+    for call in case.loss_trace.calls:
+        table = call.argument(1, "weight")
+        if call.name != "embedding" or not isinstance(table, torch.Tensor):
+            continue
+        if table.shape[0] == classes:
+            return True
+        many = table.shape[0] > classes and len(wanted) >= _MANY_TOKENS
+        if many and wanted <= set(inputs(call)[0].flatten().tolist()):
+            return True
+    return False
 
 
 def _offset(loss: LossCall) -> tuple[bool, str] | None:

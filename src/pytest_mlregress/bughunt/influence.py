@@ -41,13 +41,18 @@ def without_gradient(case: Case) -> Iterator[Finding]:
     base = _roots(case, {})
     if base != _roots(case, {}):
         raise CannotTell("two equal replays give different losses")
-    for module, names in modules.items():
+    waiting = _outermost(case, starved)
+    while waiting:
+        module, names = waiting.pop(0)
         without = [name for name in names if starved[name] is None]
         shaken = _roots(case, {name: 1.0 if name in without else 1e-2 for name in names})
         tolerance = 1e-6 if without else 1e-4  # a zero gradient may be terms that cancel, rounded
         pairs = [(one, two) for one, two in zip(base, shaken, strict=False) if one.serves(names)]
         moved = [(one.value, two.value) for one, two in pairs if not one.is_near(two, tolerance)]
-        if moved:
+        inner = _by_module(names)
+        if moved and len(inner) > 1:
+            waiting = [*inner.items(), *waiting]
+        elif moved:
             yield _cut(case, module, names, moved[0])
         elif pairs and without and not _used_in_turn(case, module, starved):
             yield _unused(case, module, without)
@@ -113,6 +118,26 @@ def _by_module(names: Iterable[str]) -> dict[str, list[str]]:
     for name in names:
         modules.setdefault(name.rpartition(".")[0], []).append(name)
     return modules
+
+
+def _outermost(case: Case, starved: Mapping[str, float | None]) -> list[tuple[str, list[str]]]:
+    """The starved parameters by module: of the largest that never gets a gradient, taken whole.
+
+    An unused branch is one mistake, however many layers it has.
+    """
+    model = case.loss_trace.world.model
+    whole = [
+        name
+        for name, module in model.named_modules()
+        if name
+        and (inside := [f"{name}.{n}" for n, p in module.named_parameters() if p.requires_grad])
+        and all(starved.get(parameter, 0.0) is None for parameter in inside)
+    ]
+    groups: dict[str, list[str]] = {}
+    for name in starved:
+        outer = next((w for w in whole if name.startswith(f"{w}.")), name.rpartition(".")[0])
+        groups.setdefault(outer, []).append(name)
+    return list(groups.items())
 
 
 def _roots(case: Case, shaken: Mapping[str, float]) -> list[Root]:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from torch import nn
 
+from pytest_mlregress.bughunt import nests
 from pytest_mlregress.bughunt.case import Case, StepTrace
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.locations import of_function
+from pytest_mlregress.bughunt.provenance import inputs
 from pytest_mlregress.bughunt.recorder import Call, Event, Recorder
 from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.replays import reached
 
 BATCH_NORMS = nn.modules.batchnorm._BatchNorm
 DROPOUTS = nn.modules.dropout._DropoutNd
@@ -123,7 +127,11 @@ def _functional_layers(case: Case, recorder: Recorder, phase: str) -> Iterator[F
     for call in recorder.calls:
         if call.phase != phase or call.training is not False:
             continue
-        if call.name == "batch_norm" and call.argument(5, "training") is True:
+        if (
+            call.name == "batch_norm"
+            and call.argument(5, "training") is True
+            and _joins_examples(case, call)
+        ):
             yield _batch_statistics(call)
         if not _drops(call):
             continue
@@ -138,6 +146,23 @@ def _functional_layers(case: Case, recorder: Recorder, phase: str) -> Iterator[F
             evidence=f"p = {_rate(call):g} with module.training = False",
             fix="pass training=self.training, or use nn.Dropout",
         )
+
+
+def _joins_examples(case: Case, call: Call) -> bool:
+    """Whether a batch norm takes statistics over examples.
+
+    Without running statistics it may as well standardise weights, or, with all else moved to the
+    axis of channels, normalise each example by itself. Looked up where the loss ran that line.
+    """
+    trace = case.loss_trace
+    twins = [t for t in trace.calls if (t.name, t.location) == (call.name, call.location)]
+    data = reached(trace.calls, nests.tensors(trace.world.batch)) if twins else set()
+    return not twins or any(
+        isinstance(twin.argument(1, "running_mean"), torch.Tensor)
+        or (id(given) in data and given.shape[0] > 1)
+        for twin in twins
+        for given in inputs(twin)[:1]
+    )
 
 
 def _batch_statistics(call: Call) -> Finding:

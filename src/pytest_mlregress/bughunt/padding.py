@@ -13,13 +13,15 @@ from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.meetings import meetings
 from pytest_mlregress.bughunt.nests import Nest, Path
-from pytest_mlregress.bughunt.provenance import inputs
+from pytest_mlregress.bughunt.provenance import SHAPE, inputs
 from pytest_mlregress.bughunt.recorder import Call
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replays import Replay, pace, replay, resized
 from pytest_mlregress.bughunt.resizing import Examples
 from pytest_mlregress.bughunt.strays import changed
 
+# So many positions a neighbourhood written by hand reaches to either side.
+_NEAR = 2
 _NEIGHBOURHOODS = ("conv", "pool", "fft", "unfold")
 _EQUALITIES = frozenset(("eq", "ne", "__eq__", "__ne__", "gt", "__gt__", "nonzero", "sign"))
 
@@ -58,7 +60,7 @@ def padding_leak(case: Case) -> Iterator[Finding]:
             continue
         if _reads_mask_from(base, path) and not _trimming_matters(case, base, examples, padding):
             continue
-        if _blurs(base, leak[1]):
+        if _blurs(base, leak[1]) or _is_next_to_padding(base, other, padding, leak[1]):
             raise CannotTell("a convolution or pooling runs over the padding, which may be meant")
         yield _finding(padding, path, base, *leak)
         return
@@ -73,6 +75,36 @@ def _blurs(base: Replay, entry: Call | None) -> bool:
         if any(part in call.name for part in _NEIGHBOURHOODS)
         for tensor in inputs(call)[:1]
     )
+
+
+def _is_next_to_padding(base: Replay, other: Replay, padding: Padding, entry: Call | None) -> bool:
+    """Whether padding came in through a neighbourhood written by hand, as shifted copies.
+
+    Then, where it came in, it moved no valid positions but those right beside it.
+    """
+    twin = next((c for c in other.calls if entry is not None and c.order == entry.order), None)
+    if entry is None or twin is None:
+        return False
+    count, length = padding.valid.shape
+    near = _beside(~padding.valid) & padding.valid
+    seen = False
+    for one, two in zip(nests.tensors(entry.output), nests.tensors(twin.output), strict=False):
+        if one.shape != two.shape or one.shape[:2] != (count, length):
+            return False
+        moved = changed(one, two).reshape(count, length, -1).any(-1) & padding.valid
+        if bool((moved & ~near).any()):
+            return False
+        seen = seen or bool(moved.any())
+    return seen and bool((padding.valid & ~near).any())
+
+
+def _beside(places: torch.Tensor) -> torch.Tensor:
+    """Which positions lie within `_NEAR` of a marked one."""
+    found = places.clone()
+    for shift in range(1, _NEAR + 1):
+        found[:, shift:] |= places[:, :-shift]
+        found[:, :-shift] |= places[:, shift:]
+    return found
 
 
 def _padding(batch: Nest, examples: Examples) -> Padding:
@@ -181,10 +213,15 @@ def _entry(base: Replay, other: Replay, padding: Padding) -> Call | None:
     """
     length = padding.valid.shape[1]
     for call, twin in zip(base.calls, other.calls, strict=False):
+        if call.name in SHAPE:  # moves elements, and none of them to another position
+            continue
         pairs = zip(nests.tensors(call.output), nests.tensors(twin.output), strict=False)
         for one, two in pairs:
             if one.shape != two.shape or length in one.shape[:1]:
                 continue
+            writer = base.provenance.producer(one)
+            if writer is not None and writer is not call and writer.name.endswith("_"):
+                continue  # what it holds now is what a later call wrote into it
             if _valid_moved(one, two, padding.valid):
                 if "softmax" in call.name:
                     return base.provenance.producer(inputs(call)[0], call) or call

@@ -39,7 +39,10 @@ def wrong_softmax_dim(case: Case) -> Iterator[Finding]:
             source = _softmax_behind(trace.provenance, weights, call)
             if source is None or not _is_attention(trace.provenance, source):
                 continue
-            sums = _undropped(trace.provenance, weights, call).detach().sum(axis)
+            undropped = _undropped(trace.provenance, weights, call)
+            if undropped is None or undropped.numel() != source.output.numel():
+                continue  # a part of the weights: sinks, global and local keys, blocks
+            sums = undropped.detach().sum(axis)
             if bool(((sums - 1).abs() < 0.05).all()):
                 continue
             yield Finding(
@@ -115,9 +118,23 @@ def _is_attention(provenance: Provenance, softmax: Call) -> bool:
     )
 
 
-def _undropped(provenance: Provenance, weights: torch.Tensor, call: Call) -> torch.Tensor:
+def _undropped(provenance: Provenance, weights: torch.Tensor, call: Call) -> torch.Tensor | None:
+    """The weights as they were before dropout, in their present shape; None if that is lost."""
+    reshaping: list[Call] = []
     maker = provenance.producer(weights, call)
-    return inputs(maker)[0] if maker is not None and maker.name in DROPOUTS else weights
+    while maker is not None and maker.name in SHAPE and len(inputs(maker)) == 1:
+        reshaping.append(maker)
+        maker = provenance.producer(inputs(maker)[0], maker)
+    if maker is None or maker.name not in DROPOUTS:
+        return weights
+    tensor = inputs(maker)[0].detach()
+    for step in reversed(reshaping):
+        if not step.arguments or not isinstance(step.arguments[0], torch.Tensor):
+            return None
+        tensor = step.function(tensor, *step.arguments[1:], **step.keywords)
+        if not isinstance(tensor, torch.Tensor):
+            return None
+    return tensor
 
 
 def _picked_along_another_axis(calls: list[Call], provenance: Provenance) -> Iterator[Finding]:
