@@ -224,3 +224,68 @@ def test_attention_normalised_over_the_queries():
     assert finding.location == line_of(Attention.forward, "softmax")
     assert find("wrong-softmax-dim", make_model=Attention) == []
     assert find("wrong-softmax-dim", make_model=Pooling) == []
+
+
+def with_a_policy(logits_of):
+    def loss(model, batch):
+        policy = torch.distributions.Categorical(logits=logits_of(model(batch[0])))
+        return -policy.log_prob(batch[1]).mean()
+
+    return loss
+
+
+def test_a_distribution_normalises_what_is_normalised_already():
+    [finding] = find("double-softmax", loss_fn=with_a_policy(lambda scores: scores.softmax(-1)))
+    assert finding.severity == "error"
+    assert find("double-softmax", loss_fn=with_a_policy(lambda scores: scores)) == []
+
+
+@pytest.mark.parametrize(
+    ("act", "found"),
+    [
+        (lambda h: F.leaky_relu(h, 0.0), 1),
+        (lambda h: torch.where(h > 0, h, torch.zeros(())), 1),
+        (lambda h: F.leaky_relu(h, 0.01), 0),
+        (lambda h: F.softplus(h), 0),
+        (lambda h: torch.where(h > -1, h, torch.zeros(())), 0),
+    ],
+)
+def test_a_rectifier_is_known_by_what_it_does(act, found):
+    def loss(model, batch):
+        return F.cross_entropy(act(model(batch[0])), batch[1])
+
+    assert len(find("relu-on-logits", loss_fn=loss)) == found
+
+
+class Additive(nn.Module):
+    """Attention of 6 queries over 4 keys whose scores come from a layer, with padding."""
+
+    def __init__(self, axis, mask_axis=2):
+        super().__init__()
+        self.keys, self.energy, self.out = nn.Linear(1, 8), nn.Linear(8, 1), nn.Linear(8, 3)
+        self.axis, self.mask_axis = axis, mask_axis
+
+    def forward(self, x):
+        keys = self.keys(x[:, :4, None])
+        energy = self.energy(torch.tanh(x[:, :, None, None] + keys[:, None])).squeeze(-1)
+        hidden = torch.arange(energy.shape[self.mask_axis]) > 2
+        hidden = hidden[None, None] if self.mask_axis == 2 else hidden[None, :, None]
+        weights = energy.masked_fill(hidden, -1e9).softmax(self.axis)
+        return self.out((weights @ keys).mean(1))
+
+
+@pytest.mark.parametrize(("axis", "mask_axis", "found"), [(1, 2, 1), (2, 2, 0), (2, 1, 0)])
+def test_a_mask_that_the_softmax_cannot_see_tells_of_a_wrong_axis(axis, mask_axis, found):
+    findings = find("wrong-softmax-dim", make_model=lambda: Additive(axis, mask_axis))
+    assert len(findings) == found
+
+
+@pytest.mark.parametrize(("axis", "found"), [(-1, 0), (-2, 1)])
+def test_attention_normalised_by_logsumexp(axis, found):
+    def loss(model, batch):
+        rows = model(batch[0]).reshape(2, 6, 3)
+        scores = rows @ rows[:, :4].mT
+        weights = (scores - scores.logsumexp(axis, keepdim=True)).exp()
+        return F.cross_entropy((weights @ rows[:, :4]).reshape(12, 3), batch[1])
+
+    assert len(find("wrong-softmax-dim", loss_fn=loss)) == found

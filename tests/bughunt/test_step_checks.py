@@ -400,6 +400,17 @@ def test_bad_learning_rate(rate):
     assert find("bad-learning-rate") == []
 
 
+def test_a_rate_too_small_is_found_though_a_bias_leaves_zero():
+    def normed():
+        return nn.Sequential(nn.Linear(6, 16), nn.LayerNorm(16), nn.ReLU(), nn.Linear(16, 3))
+
+    def sgd(model):
+        return torch.optim.SGD(model.parameters(), lr=1e-12)
+
+    [finding] = find("bad-learning-rate", make_model=normed, make_optimizer=sgd)
+    assert "too small" in finding.message
+
+
 def test_a_warm_up_from_zero_is_legal():
     def warm(model):
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

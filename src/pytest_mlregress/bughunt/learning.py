@@ -230,13 +230,13 @@ def _peak(trace: StepTrace) -> float:
 
 
 def _largest_move(trace: StepTrace) -> float:
-    """Largest relative change of any parameter in any step."""
+    """Largest relative change of any parameter in any step; what is near zero counts as 1e-3."""
     moves = [0.0]
     for one, other in zip(trace.states, trace.states[1:], strict=False):
         for name, before in one.parameters.items():
             after = other.parameters.get(name)
-            size = float(before.double().norm())
-            if after is not None and after.shape == before.shape and size > 0:
+            size = max(float(before.double().norm()), 1e-3 * math.sqrt(before.numel()))
+            if after is not None and after.shape == before.shape and before.numel():
                 moves.append(float((after.double() - before.double()).norm()) / size)
     return max(moves)
 

@@ -57,14 +57,18 @@ def softmax_into_cross_entropy(case: Case) -> Iterator[Finding]:
 
 @check("double-softmax")
 def double_softmax(case: Case) -> Iterator[Finding]:
-    """A softmax (or log_softmax) of what is a softmax already, along the same axis."""
+    """A softmax (or log_softmax, also as x - logsumexp(x)) of what is a softmax already, along
+    the same axis.
+    """
     calls = case.loss_trace.calls
     provenance = case.loss_trace.provenance
     for call in calls:
-        if call.name not in SOFTMAX | LOG_SOFTMAX or not inputs(call):
+        if not inputs(call):
             continue
         given = inputs(call)[0]
         axis = call.argument(1, "dim")
+        if call.name not in SOFTMAX | LOG_SOFTMAX and not _normalises(provenance, call, given):
+            continue
         source = provenance.source(given, call)
         if source is None or source.name not in SOFTMAX or not isinstance(axis, int):
             continue
@@ -79,6 +83,14 @@ def double_softmax(case: Case) -> Iterator[Finding]:
                 f"the first softmax is at {source.location}",
                 fix="keep one of the two",
             )
+
+
+def _normalises(provenance: Provenance, call: Call, given: torch.Tensor) -> bool:
+    """Whether a logsumexp is subtracted from what it was taken of, as distributions do."""
+    return call.name == "logsumexp" and any(
+        reader.name in ("sub", "__sub__") and inputs(reader)[0] is given
+        for reader in provenance.readers(call.output)
+    )
 
 
 @check("sigmoid-into-bce-with-logits")
@@ -271,7 +283,23 @@ def _rectifies(call: Call, values: torch.Tensor) -> bool:
     if call.name in ("clamp", "clamp_", "clip", "maximum"):
         low = call.argument(1, "min")
         return low == 0 and call.argument(2, "max") is None
-    return call.name in RECTIFIERS and bool((values.detach() >= 0).all())
+    if call.name in RECTIFIERS:
+        return bool((values.detach() >= 0).all())
+    return _acts_as_rectifier(call)
+
+
+def _acts_as_rectifier(call: Call) -> bool:
+    """Whether a call gave on what was positive and made zeros of the rest, whatever its name."""
+    made = call.output
+    if not isinstance(made, torch.Tensor):
+        return False
+    operands = [t.detach() for t in inputs(call) if t.is_floating_point()]
+    return any(
+        values.shape == made.shape
+        and min(int((values < 0).sum()), int((values > 0).sum())) >= 4
+        and torch.equal(made.detach(), values.clamp(min=0))
+        for values in operands
+    )
 
 
 def _normalised_somewhere(values: torch.Tensor) -> bool:

@@ -27,7 +27,8 @@ def wrong_softmax_dim(case: Case) -> Iterator[Finding]:
 
     Judged by number at the product that uses them. Only scores that are themselves a product of
     two activations count: soft assignments (NetVLAD, pooling of graphs, capsules) are normalised
-    over another axis on purpose and come from a layer.
+    over another axis on purpose and come from a layer. Or scores that are masked along the axis
+    that is averaged and nowhere along the softmax: it cannot see such a mask.
     """
     trace = case.loss_trace
     yield from _picked_along_another_axis(trace.calls, trace.provenance)
@@ -37,7 +38,10 @@ def wrong_softmax_dim(case: Case) -> Iterator[Finding]:
             continue
         for weights, axis in _contracted(call):
             source = _softmax_behind(trace.provenance, weights, call)
-            if source is None or not _is_attention(trace.provenance, source):
+            if source is None:
+                continue
+            attends = _is_attention(trace.provenance, source)
+            if not attends and not _masked_elsewhere(trace.provenance, source, weights, axis):
                 continue
             undropped = _undropped(trace.provenance, weights, call)
             if undropped is None or undropped.numel() != source.output.numel():
@@ -90,8 +94,42 @@ def _softmax_behind(provenance: Provenance, weights: torch.Tensor, call: Call) -
     return source if _is_handmade(provenance, source) else None
 
 
+def _masked_elsewhere(
+    provenance: Provenance, softmax: Call, weights: torch.Tensor, axis: int
+) -> bool:
+    """Whether scores are masked along `axis` by a mask that has a single entry along the softmax's.
+
+    Such a mask adds the same to all that the softmax compares: it has no effect.
+    """
+    if softmax.name not in SOFTMAX or softmax.output.shape != weights.shape:
+        return False
+    along = softmax.argument(1, "dim")
+    masking = provenance.source(inputs(softmax)[0], softmax)
+    if not isinstance(along, int) or masking is None:
+        return False
+    if masking.name not in ("masked_fill", "masked_fill_", "add", "__add__", "__iadd__"):
+        return False
+    given = inputs(masking)
+    if len(given) != 2 or given[1].requires_grad or given[0].shape != weights.shape:
+        return False
+    mask = given[1].detach()
+    mask = mask.reshape((1,) * (weights.dim() - mask.dim()) + tuple(mask.shape))
+    hides = mask.bool() if masking.name.startswith("masked_fill") else mask < -1e3
+    one_entry = mask.shape[along] == 1 and along % weights.dim() != axis % weights.dim()
+    varies = mask.shape[axis] > 1 and bool((hides.any(axis) & ~hides.all(axis)).any())
+    return one_entry and varies
+
+
 def _is_handmade(provenance: Provenance, call: Call) -> bool:
-    """Whether a quotient is exp(x) / exp(x).sum(…)."""
+    """Whether a call is exp(x) / exp(x).sum(…) or exp(x - logsumexp(x, …))."""
+    if call.name == "exp":
+        shifted = provenance.source(inputs(call)[0], call)
+        if shifted is None or shifted.name not in ("sub", "__sub__") or len(inputs(shifted)) != 2:
+            return False
+        mass = provenance.source(inputs(shifted)[1], shifted)
+        return (
+            mass is not None and mass.name == "logsumexp" and inputs(mass)[0] is inputs(shifted)[0]
+        )
     if call.name not in ("div", "__truediv__", "true_divide") or len(inputs(call)) != 2:
         return False
     above = provenance.source(inputs(call)[0], call)
@@ -105,7 +143,7 @@ def _is_handmade(provenance: Provenance, call: Call) -> bool:
 def _is_attention(provenance: Provenance, softmax: Call) -> bool:
     """Whether the scores are, up to scale and mask, a product of two activations."""
     given = inputs(softmax)[0]
-    if softmax.name not in SOFTMAX:
+    if softmax.name not in SOFTMAX and softmax.name != "exp":
         above = provenance.source(given, softmax)
         if above is None:
             return False
