@@ -10,11 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 FIRST_STEPS = 4
+FIRST_GLANCE = 12
 FACTOR = 4
 GLANCE_STEPS = 2
 MOST_EXTRA_GLANCES = 4
 MOST_LATE_STEPS = 12
 MOST_CALLS = 50_000
+MOST_HEARD_EVALUATIONS = 4
 
 
 @dataclass(slots=True)
@@ -23,9 +25,10 @@ class Attention:
 
     calls: int = 0
     _until: int = 0
-    _next: int = FIRST_STEPS * FACTOR
+    _next: int = FIRST_GLANCE
     _extra: int = 0
     _late: int = 0
+    _evaluations: int = 0
 
     def initial(self, steps: int) -> bool:
         """Whether the first of all steps are not over yet."""
@@ -57,6 +60,11 @@ class Attention:
             count: those of the optimizer that has just stepped.
         """
         return self._until <= steps < self._next and count >= FIRST_STEPS
+
+    def hears_evaluation(self) -> bool:
+        """Whether the calls of the evaluation that begins now are heard, as those of the first."""
+        self._evaluations += 1
+        return self._evaluations <= MOST_HEARD_EVALUATIONS and self.calls < MOST_CALLS
 
     def ask_for_glance(self, steps: int) -> None:
         """Look at the next steps too: the model was put into evaluation mode."""

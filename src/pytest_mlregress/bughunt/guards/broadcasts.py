@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch.autograd.graph import Node
@@ -26,6 +26,8 @@ ELEMENTWISE = frozenset(
 )
 _KEY = "pytest_mlregress_outer"
 _REDUCING = ("MeanBackward", "SumBackward", "NansumBackward")
+_COMBINING = ("AddBackward", "SubBackward", "MulBackward", "DivBackward", "NegBackward")
+MOST_TERMS = 32
 _POINTWISE = ("PowBackward", "AbsBackward", "MulBackward", "SquareBackward", "DivBackward")
 
 
@@ -84,8 +86,26 @@ def _outer_difference(call: Heard) -> Finding:
     return _finding(call, pair, "the difference", "warning")
 
 
-def _averaged_difference(node: Node | None) -> Finding | None:
-    """The outer difference of which the loss is the mean or sum of a pointwise function."""
+def _averaged_difference(root: Node | None) -> Finding | None:
+    """The outer difference of which a term of the loss averages or sums a pointwise function."""
+    for term in _terms(root):
+        found = _averaged(term)
+        if found is not None:
+            return found
+    return None
+
+
+def _terms(root: Node | None) -> Iterator[Node]:
+    """The summands of a loss, with their weights."""
+    queue = [root] if root is not None else []
+    for node in queue:
+        if node.name().startswith(_COMBINING) and len(queue) < MOST_TERMS:
+            queue += [parent for parent, _ in node.next_functions if parent is not None]
+        else:
+            yield node
+
+
+def _averaged(node: Node | None) -> Finding | None:
     reduced = False
     for _ in range(8):
         if node is None:

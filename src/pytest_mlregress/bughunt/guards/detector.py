@@ -47,6 +47,7 @@ class Progress:
         alarmed: whether a loss was not finite: the next step is looked at in any case.
         steps: those of the optimizer that has made most.
         counts: how often each optimizer has stepped, by ``id``.
+        running: the modules that run now, outermost first, as far as they are observed.
     """
 
     report: Callable[[Finding], None]
@@ -56,6 +57,7 @@ class Progress:
     alarmed: bool = False
     steps: int = 0
     counts: dict[int, int] = field(default_factory=dict)
+    running: list[nn.Module] = field(default_factory=list)
     _optimizers: dict[int, weakref.ref[Optimizer]] = field(default_factory=dict)
 
     @property
@@ -92,7 +94,10 @@ class Detector:
         self.progress = progress
 
     def heard(self, call: Heard) -> None:
-        """A torch call has returned; only while `Progress.close`."""
+        """A torch call has returned; only while `Progress.close`.
+
+        The tireless are also told during the first runs without gradients.
+        """
 
     def entered(self, module: nn.Module, outermost: bool) -> None:
         """A module is about to run, while `Progress.attentive` or without gradients."""

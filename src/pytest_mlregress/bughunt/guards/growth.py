@@ -30,7 +30,8 @@ class _Sentinel:
 
 class Growth(Detector):
     """The graph behind the loss grows by the same amount in each of the first steps, or the graphs
-    of the first steps still exist `LATER` on.
+    of the first steps still exist `LATER` on, wholly or in part: a hidden state that is kept holds
+    what came before it, not the loss.
     """
 
     def __init__(self, progress: Progress) -> None:
@@ -38,7 +39,7 @@ class Growth(Detector):
         self._sizes: list[int] = []
         self._now = 0
         self._line: str | None = None
-        self._kept: list[weakref.ref[_Sentinel]] = []
+        self._kept: list[list[weakref.ref[_Sentinel]]] = []
         self._new: list[weakref.ref[_Sentinel]] = []
         self._outlived = False
 
@@ -46,7 +47,9 @@ class Growth(Detector):
         if not self.progress.initial:
             return
         self._line = self._line or location
-        self._now += walk(list(roots)).nodes
+        graph = walk(list(roots))
+        self._now += graph.nodes
+        self._new += map(_watched, graph.first)
         for root in roots:
             if root.grad_fn is not None:
                 self._new.append(_watched(root.grad_fn))
@@ -54,7 +57,7 @@ class Growth(Detector):
     def stepped(self, optimizer: Optimizer, location: str | None) -> None:
         if self.progress.initial and self._now:
             self._sizes.append(self._now)
-            self._kept += self._new[:1]
+            self._kept.append(self._new)
             self._now, self._new = 0, []
         if self.progress.steps >= LATER and not self._outlived:
             self._outlived = self._are_kept()
@@ -81,7 +84,9 @@ class Growth(Detector):
 
     def _are_kept(self) -> bool:
         def alive() -> bool:
-            return len(self._kept) >= 3 and all(ref() is not None for ref in self._kept)
+            return len(self._kept) >= 3 and all(
+                any(ref() is not None for ref in step) for step in self._kept
+            )
 
         if alive():
             gc.collect()  # a cycle may hold a graph that nobody uses

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 
@@ -19,31 +19,41 @@ from pytest_mlregress.bughunt.loss_inputs import (
 )
 from pytest_mlregress.bughunt.losses import EXPECTS
 
+CLAMPS = frozenset(("clamp", "clamp_", "clip", "clip_"))
 LOOKS = 2
 """How often the values at one line are looked at."""
 
+_Place = tuple[str, str | None, str]  # a call's name and line, and the call that made its input
 _MASS = 0.05
 _ORDERED = frozenset(
-    ["cross_entropy", "kl_div", "binary_cross_entropy", "binary_cross_entropy_with_logits"]
+    [
+        "cross_entropy",
+        "kl_div",
+        "binary_cross_entropy",
+        "binary_cross_entropy_with_logits",
+        "poisson_nll_loss",
+    ]
 )
 
 
 class LossArguments(Detector):
     """Judges what loss functions are given, by value and by the node that made it.
 
-    A finding is reported when every look at the line agrees, so that numbers which happen to lie
+    A finding is reported when every look at the place agrees, so that numbers which happen to lie
     in [0, 1] once accuse nobody.
     """
 
     def __init__(self, progress: Progress) -> None:
         super().__init__(progress)
-        self._looks: dict[tuple[str, str | None], int] = {}
-        self._pending: dict[tuple[str, str | None], set[str]] = {}
+        self._looks: dict[_Place, int] = {}
+        self._pending: dict[_Place, set[str]] = {}
 
     def heard(self, call: Heard) -> None:
         if call.name not in EXPECTS and call.name not in SOFTMAX | LOG_SOFTMAX:
             return
-        key = call.name, call.location
+        given = call.argument(0, "input")
+        made = source(given) if isinstance(given, torch.Tensor) else None
+        key = call.name, call.location, made.name if made is not None else ""
         seen = self._looks.get(key, 0)
         if seen >= LOOKS:
             return
@@ -83,23 +93,26 @@ def _by_kind(call: Heard, given: torch.Tensor) -> Iterator[Finding]:
     kind = EXPECTS[call.name]
     axis = _class_axis(call, given)
     made = source(given)
-    if call.name == "cross_entropy" and distributions.are_probabilities(given, axis):
+    by_softmax = made is not None and made.name in SOFTMAX  # along whatever axis
+    if call.name == "cross_entropy" and (
+        by_softmax or distributions.are_probabilities(given, axis)
+    ):
         yield _finding(
             "softmax-into-cross-entropy",
             "cross_entropy is given probabilities, it applies a softmax of its own",
             made.location if made else call.location,
-            f"the input of shape {tuple(given.shape)} lies in [0, 1] and sums to 1 along the "
-            f"classes",
+            f"the input of shape {tuple(given.shape)} "
+            + (f"comes from {made.name}" if made and by_softmax else "is in [0, 1] and sums to 1"),
             "pass the logits to cross_entropy and drop the softmax",
         )
-    elif kind == "binary-logits" and made is not None and made.name in SIGMOID:
+    elif kind == "binary-logits" and made is not None and made.name in SIGMOID | SOFTMAX:
         yield _finding(
             "sigmoid-into-bce-with-logits",
             f"{call.name} is given probabilities, it applies a sigmoid of its own",
             made.location,
-            f"the input comes from a sigmoid and lies in [{float(given.detach().min()):.3f}, "
+            f"the input comes from {made.name} and lies in [{float(given.detach().min()):.3f}, "
             f"{float(given.detach().max()):.3f}]",
-            "pass the logits and drop the sigmoid, or use binary_cross_entropy",
+            f"pass the logits and drop the {made.name}, or use binary_cross_entropy",
         )
     elif kind == "log-probabilities" and given.shape[axis] > 1:
         yield from _no_log_probabilities(call, given, axis, made)
@@ -155,7 +168,9 @@ def _last_act(call: Heard, given: torch.Tensor, target: torch.Tensor) -> Iterato
             zeros,
             "put the dropout before the last layer",
         )
-    if made.name not in RECTIFIERS or not bool((given.detach() >= 0).all()):
+    if made.name not in RECTIFIERS | CLAMPS or not bool((given.detach() >= 0).all()):
+        return
+    if made.name in CLAMPS and not bool((given.detach() == 0).any()):
         return
     kind = EXPECTS[call.name]
     if kind == "probabilities" or call.name == "poisson_nll_loss":
@@ -190,11 +205,12 @@ def _softmax_twice(call: Heard) -> Iterator[Finding]:
 def _swapped(call: Heard, given: torch.Tensor, target: torch.Tensor) -> Iterator[Finding]:
     """The target is trained and the input is data; only where the values prove the swap."""
     axis = _class_axis(call, given)
-    sure = {
+    sure: dict[str, Callable[[], bool]] = {
         "kl_div": lambda: distributions.log_mass(given, axis) > _MASS,
         "cross_entropy": lambda: not distributions.are_probabilities(target, axis),
         "binary_cross_entropy": lambda: _is_binary(given),
         "binary_cross_entropy_with_logits": lambda: _is_binary(given),
+        "poisson_nll_loss": lambda: True,  # linear in its target: it has no minimum there
     }
     if call.name in _ORDERED and sure[call.name]():
         yield _finding(

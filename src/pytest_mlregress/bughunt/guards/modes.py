@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import weakref
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import InitVar, dataclass, field
 from types import FrameType
 
 import torch
@@ -12,11 +14,14 @@ from torch import nn
 from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.guards.detector import Detector, Progress, parameters_of
+from pytest_mlregress.bughunt.guards.detector import Detector, Heard, Progress, parameters_of
+from pytest_mlregress.bughunt.guards.senses import NOISES, differs_from_evaluation
 from pytest_mlregress.bughunt.locations import caller
 from pytest_mlregress.bughunt.modes import DROPOUTS, is_mode_sensitive
 
 ENOUGH = 3
+FAR_APART = 2
+"""Training steps between two runs without gradients that belong to no training step."""
 
 
 @dataclass(slots=True)
@@ -30,6 +35,7 @@ class _Run:
     modes: list[bool] = field(default_factory=list)
     dropout: str | None = None
     sensitive: str | None = None
+    step: int = 0
 
     @property
     def trains(self) -> bool:
@@ -43,12 +49,40 @@ class _Record:
     root: weakref.ref[nn.Module]
     name: str
     trained: int = 0
+    trained_wholly: int = 0
     trained_in_eval: int = 0
     evaluated: bool = False
     noisy: int = 0
     noisy_run: _Run | None = None
+    rare_runs: list[_Run] = field(default_factory=list)
     eval_run: _Run | None = None
     left_training: str | None = None
+
+
+@dataclass(slots=True)
+class _Noise:
+    """A call that acts as in training, inside of a module that is in evaluation mode."""
+
+    module: InitVar[nn.Module]
+    kind: str = ""
+    inputs: int = 0
+    repeated: bool = False
+    last: torch.Tensor | None = None
+    step: int = -1
+
+    def __post_init__(self, module: nn.Module) -> None:
+        self.kind = type(module).__name__
+
+    def note(self, given: torch.Tensor, step: int) -> None:
+        """Look whether this input is the one before, with the same weights, or holds its own
+        first example again.
+        """
+        given = given.detach()
+        again = self.last is not None and step == self.step and torch.equal(given, self.last)
+        twins = (given[1:] == given[:1]).flatten(1).all(1) if given.dim() > 1 else given[:0] != 0
+        self.repeated |= again or bool(twins.any())
+        self.last, self.step = given.clone(), step
+        self.inputs += 1
 
 
 class Modes(Detector):
@@ -56,7 +90,9 @@ class Modes(Detector):
 
     A training run is one with gradients of a module of which the optimizer that steps next owns a
     parameter. An evaluation is one of at least two runs without gradients between two training
-    steps; a model that anywhere runs in evaluation mode is believed to know what it does.
+    steps, or a single one after several steps, again and again; a model that anywhere runs in
+    evaluation mode is believed to know what it does, unless it calls a function that still acts
+    as in training and never gives it the same input twice, as Monte Carlo dropout does.
     """
 
     tireless = True
@@ -67,6 +103,7 @@ class Modes(Detector):
         self._records: dict[int, _Record] = {}
         self._owned: dict[int, set[int]] = {}
         self._quiet: dict[int, int] = {}
+        self._noises: dict[tuple[str, str | None], _Noise] = {}
 
     def entered(self, module: nn.Module, outermost: bool) -> None:
         if outermost:
@@ -83,7 +120,7 @@ class Modes(Detector):
 
     def _begin(self, module: nn.Module) -> None:
         grad = torch.is_grad_enabled()
-        run = _Run(weakref.ref(module), caller(), module.training, grad)
+        run = _Run(weakref.ref(module), caller(), module.training, grad, step=self.progress.steps)
         self._runs.append(run)
         record = self._record(module)
         if not grad:
@@ -95,9 +132,24 @@ class Modes(Detector):
         root = run.root()
         if root is None or not run.training or not module.training or not is_mode_sensitive(module):
             return
-        if self._quiet.get(id(root), 0) >= 2 and not _called_by_update_bn():
-            record = self._record(root)
+        if _called_by_update_bn():
+            return
+        record = self._record(root)
+        if self._quiet.get(id(root), 0) >= 2:
             record.noisy, record.noisy_run = self._quiet[id(root)], run
+        elif not record.rare_runs or record.rare_runs[-1] is not run:
+            record.rare_runs.append(run)
+
+    def heard(self, call: Heard) -> None:
+        running = self.progress.running
+        if call.name not in NOISES or torch.is_grad_enabled() or not running or not call.direct:
+            return
+        if running[0].training or running[-1].training or not differs_from_evaluation(call):
+            return
+        given = call.argument(0, "input", call.argument(0, "query"))
+        if isinstance(given, torch.Tensor):
+            noise = self._noises.setdefault((call.name, call.location), _Noise(running[-1]))
+            noise.note(given, self.progress.steps)
 
     def switched(self, module: nn.Module, training: bool, location: str | None) -> None:
         record = self._record(module)
@@ -128,11 +180,20 @@ class Modes(Detector):
         record = self._record(root)
         if any(run.trains for run in runs):
             record.trained += 1
+            record.trained_wholly += any(run.training and all(run.modes) for run in runs)
+            if all(not run.training and not all(run.modes) for run in runs):
+                self._note_partial_training(record, root)
             return
         record.trained_in_eval += 1
         record.eval_run = runs[0]
         if record.trained and record.left_training is not None:
             self.progress.report(_lost(record))
+
+    def _note_partial_training(self, record: _Record, root: nn.Module) -> None:
+        """Some of the modules train, although eval() was called on all; freezing is meant."""
+        freezes = not all(p.requires_grad for p in root.parameters())
+        if record.trained_wholly and record.left_training is not None and not freezes:
+            self.progress.report(_partly_lost(record))
 
     def finish(self) -> None:
         for record in self._records.values():
@@ -140,8 +201,17 @@ class Modes(Detector):
             never = not record.trained and record.trained_in_eval >= ENOUGH
             if never and run is not None and run.dropout is not None:
                 self.progress.report(_never_trained(record, run))
-            if record.noisy_run is not None and not record.evaluated and record.trained:
+            if record.evaluated or not record.trained:
+                continue
+            if record.noisy_run is not None:
                 self.progress.report(_never_evaluated(record, record.noisy_run))
+            elif _are_far_apart(record.rare_runs):
+                record.noisy = len(record.rare_runs)
+                self.progress.report(_never_evaluated(record, record.rare_runs[0]))
+        if not any(noise.repeated for noise in self._noises.values()):
+            for (name, location), noise in self._noises.items():
+                if noise.inputs >= ENOUGH - 1:
+                    self.progress.report(_always_noisy(name, location, noise))
 
     def _record(self, module: nn.Module) -> _Record:
         known = self._records.get(id(module))
@@ -152,6 +222,14 @@ class Modes(Detector):
 
 def _trained_by(root: nn.Module, owned: set[int]) -> bool:
     return any(id(p) in owned for p in root.parameters())
+
+
+def _are_far_apart(runs: Sequence[_Run]) -> bool:
+    """Whether there are several runs and several training steps before each."""
+    steps = [0, *(run.step for run in runs)]
+    return len(runs) >= ENOUGH - 1 and all(
+        later - earlier >= FAR_APART for earlier, later in itertools.pairwise(steps)
+    )
 
 
 def _called_by_update_bn() -> bool:
@@ -175,6 +253,19 @@ def _lost(record: _Record) -> Finding:
     )
 
 
+def _partly_lost(record: _Record) -> Finding:
+    return Finding(
+        check="missing-train-mode",
+        severity="warning",
+        message=f"the training of {record.name} goes on with a part of it in evaluation mode",
+        module=None,
+        location=record.left_training,
+        evidence=f"{record.trained_wholly} steps that were looked at ran wholly in training mode, "
+        f"then eval() was called here on the whole, and train() on a part only",
+        fix="call train() on the whole model after evaluating",
+    )
+
+
 def _never_trained(record: _Record, run: _Run) -> Finding:
     return Finding(
         check="missing-train-mode",
@@ -195,7 +286,20 @@ def _never_evaluated(record: _Record, run: _Run) -> Finding:
         f"its {run.sensitive} acts as in training",
         module=None,
         location=run.location,
-        evidence=f"{record.noisy} runs in a row without gradients, training = True, and never one "
-        f"with training = False",
+        evidence=f"{record.noisy} runs without gradients, training = True, and never one with "
+        f"training = False",
         fix="call model.eval() before evaluating, and model.train() after it",
+    )
+
+
+def _always_noisy(name: str, location: str | None, noise: _Noise) -> Finding:
+    return Finding(
+        check="missing-eval-mode",
+        severity="warning",
+        message=f"{name} acts as in training although {noise.kind} is in evaluation mode",
+        module=None,
+        location=location,
+        evidence=f"{noise.inputs} runs without gradients, training = False, on another input "
+        f"each time",
+        fix="pass training=self.training (dropout_p=p if self.training else 0.0)",
     )

@@ -13,6 +13,8 @@ from torch.optim import Optimizer
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.graph import walk
 from pytest_mlregress.bughunt.guards.detector import Detector, Progress, parameters_of, sample
+from pytest_mlregress.bughunt.hidden import hidden_tensors
+from pytest_mlregress.bughunt.locations import of_function
 
 ENOUGH = 3
 SAMPLE = 16
@@ -83,7 +85,9 @@ class Movement(Detector):
 
     A parameter is missed if several steps reach it, nobody owns it, it never moves, and an
     optimizer does own others of the same model: what only passes gradients on (a fixed
-    perceptual loss, a model whose input is optimised) passes.
+    perceptual loss, a model whose input is optimised) passes. So is one that the model holds in a
+    list or dict, where it does not know it, unless its module is in evaluation mode: somebody
+    reached it to say so, and hides it on purpose.
     """
 
     def __init__(self, progress: Progress) -> None:
@@ -121,6 +125,10 @@ class Movement(Detector):
         owner = self._owners.get(id(optimizer))
         if owner is not None and owner.optimizer() is optimizer:
             owner.note_step(location)
+        if self.progress.steps == ENOUGH:
+            self._judge()
+
+    def rest(self) -> None:
         if self.progress.steps >= ENOUGH:
             self._judge()
 
@@ -138,7 +146,9 @@ class Movement(Detector):
         for key, ref in self._roots.items():
             root = ref()
             if root is not None:
-                self._opinions[key] = self._judge_model(root, owned)
+                self._opinions[key] = self._judge_model(root, owned) or self._judge_hidden(
+                    root, owned
+                )
 
     def _judge_model(self, root: nn.Module, owned: set[int]) -> Finding | None:
         names = {id(p): name for name, p in root.named_parameters()}
@@ -160,6 +170,30 @@ class Movement(Detector):
             fix="give them to the optimizer, or freeze them with requires_grad_(False)",
         )
 
+    def _judge_hidden(self, root: nn.Module, owned: set[int]) -> Finding | None:
+        if not any(id(p) in owned for p in root.parameters()):
+            return None
+        registered = {id(p) for p in root.parameters()}
+        lost = [
+            name
+            for key, (name, module) in hidden_tensors(root).items()
+            if key not in registered | owned
+            and self._stayed(key)
+            and (module is None or module.training)
+        ]
+        if not lost:
+            return None
+        return Finding(
+            check="unregistered-parameters",
+            severity="error",
+            message=f"{lost[0]} is trained by the loss but is no parameter of the model",
+            module=lost[0],
+            location=of_function(type(_holder(root, lost[0])).__init__),
+            evidence=f"{len(lost)} such tensors get gradients, are in no parameters() and no "
+            f"optimizer, and stay as they are",
+            fix="use nn.ModuleList, nn.ModuleDict, nn.ParameterList or nn.Parameter",
+        )
+
     def _step_line(self, names: Container[int]) -> str | None:
         """Where the optimizer of the model's other parameters steps."""
         for owner in self._owners.values():
@@ -178,3 +212,13 @@ class Movement(Detector):
             and known.steps >= ENOUGH
             and torch.equal(sample(parameter, SAMPLE), known.start)
         )
+
+
+def _holder(root: nn.Module, name: str) -> nn.Module:
+    """The module whose attribute holds a hidden tensor, ``blocks.0.gates[2].weight`` by name."""
+    attribute = name.partition("[")[0]
+    registered = dict(root.named_modules())
+    while attribute not in registered:
+        attribute = attribute.rpartition(".")[0]
+    found: nn.Module = registered[attribute]
+    return found

@@ -57,14 +57,20 @@ class QuietStretches:
         """Whether such a stretch is under way."""
         return self.current is not None
 
-    def a_module_runs(self, outermost: bool) -> None:
-        """The stretch under way is an evaluation: keep listening to its like, for a while."""
+    def a_module_runs(self, outermost: bool) -> bool:
+        """The stretch under way is an evaluation: keep listening to its like, for a while.
+
+        Returns:
+            Whether this is the first run of the stretch.
+        """
         self._fruitless.clear()
-        if outermost:
-            self._stretches += self._runs == 0
-            self._runs += 1
-            if self._runs > MOST_RUNS:
-                self._seen_enough()
+        if not outermost:
+            return False
+        self._runs += 1
+        if self._runs > MOST_RUNS:
+            self._seen_enough()
+        self._stretches += self._runs == 1
+        return self._runs == 1
 
     @contextlib.contextmanager
     def listening(self, guarded: Callable[..., None]) -> Iterator[None]:

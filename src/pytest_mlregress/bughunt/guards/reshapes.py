@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 
 from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.guards._torch import metadata, node_of
 from pytest_mlregress.bughunt.guards.detector import Detector, Heard, Progress
-from pytest_mlregress.bughunt.guards.marks import source
+from pytest_mlregress.bughunt.guards.marks import is_shape_node, mark_of
+from pytest_mlregress.bughunt.provenance import SHAPE
 
 SIGHTINGS = 2
+MOST_AXES = 5
+_KEY = "pytest_mlregress_regrouped"
+_PADDINGS = frozenset(("pad", "constant_pad_nd"))
+_JOINS = frozenset(("cat", "concat", "concatenate"))
+
+Axes = tuple[int, ...]
 
 
 class Reshapes(Detector):
-    """A view whose result has the same axes in another order: it mixes what it should only move.
+    """A view whose result is, by its shape, what a permutation would give: it mixes instead.
 
-    Only calls of the user's own code that swap whole axes of different size count, seen twice;
-    the relative shift of attention (a swap of T and T + 1 after padding, or one that a later view
-    undoes) passes.
+    Only calls of the user's own code count, seen twice, at lines that never regroup axes in a way
+    that no permutation explains. The relative shift of attention passes: it pads (or joins on a
+    column) first, or a later view regroups what the first has made.
     """
 
     def __init__(self, progress: Progress) -> None:
         super().__init__(progress)
         self._sightings: dict[str | None, int] = {}
-        self._swaps: dict[tuple[tuple[int, ...], tuple[int, ...]], Finding] = {}
+        self._suspects: dict[str | None, Finding] = {}
+        self._cleared: set[str | None] = set()
 
     def heard(self, call: Heard) -> None:
         if call.name not in ("view", "reshape") or not call.direct:
@@ -33,31 +44,37 @@ class Reshapes(Detector):
         given, made = call.argument(0, "input"), call.output
         if not isinstance(given, torch.Tensor) or not isinstance(made, torch.Tensor):
             return
-        before, after = tuple(given.shape), tuple(made.shape)
-        if (after, before) in self._swaps:
-            self._sightings[self._swaps[after, before].location] = -SIGHTINGS  # it is undone
-        swapped = next(swaps(before, after), None)
-        if swapped is None or _is_shift(swapped) or _was_padded(given):
+        runs = regrouped(tuple(given.shape), tuple(made.shape))
+        if not runs:
             return
-        finding = _finding(call, before, after, swapped)
-        self._swaps[before, after] = finding
-        seen = self._sightings.get(call.location, 0) + 1
-        self._sightings[call.location] = seen
+        names, lines = _shape_history(given)
+        self._cleared.update(lines)
+        node = node_of(made)
+        if node is not None:
+            metadata(node)[_KEY] = call.location
+        permuted = next((run for run in runs if is_permuted(*run)), None)
+        if permuted is None or _is_shift(permuted[0], names):
+            self._cleared.add(call.location)
+            return
+        self._suspects.setdefault(call.location, _finding(call, given, made, permuted))
+        self._sightings[call.location] = self._sightings.get(call.location, 0) + 1
 
     def finish(self) -> None:
-        for finding in self._swaps.values():
-            if self._sightings.get(finding.location, 0) >= SIGHTINGS:
+        for location, finding in self._suspects.items():
+            if self._sightings[location] >= SIGHTINGS and location not in self._cleared:
                 self.progress.report(finding)
 
 
-def swaps(before: Sequence[int], after: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    """The runs of axes that a view from `before` to `after` shows in another order.
+@functools.cache
+def regrouped(before: Axes, after: Axes) -> tuple[tuple[Axes, Axes], ...]:
+    """The runs of axes that a view from `before` to `after` neither merely splits nor merges.
 
     Shapes are cut into the smallest runs of equal product; splits and merges have one axis on one
     side. Axes of size 1 are left out.
     """
     left = [n for n in before if n != 1]
     right = [n for n in after if n != 1]
+    runs: list[tuple[Axes, Axes]] = []
     while left and right:
         i = j = 1
         while math.prod(left[:i]) != math.prod(right[:j]):
@@ -66,31 +83,73 @@ def swaps(before: Sequence[int], after: Sequence[int]) -> Iterator[tuple[int, ..
             else:
                 j += 1
             if i > len(left) or j > len(right):
-                return
-        run, other = tuple(left[:i]), tuple(right[:j])
-        if i > 1 and j > 1 and sorted(run) == sorted(other):
-            yield run
+                return tuple(runs)
+        if i > 1 and j > 1:
+            runs.append((tuple(left[:i]), tuple(right[:j])))
         left, right = left[i:], right[j:]
+    return tuple(runs)
 
 
-def _is_shift(sizes: tuple[int, ...]) -> bool:
-    return max(sizes) - min(sizes) <= 1
+@functools.cache
+def is_permuted(left: Axes, right: Axes) -> bool:
+    """Whether a permutation of the longer run, then merging neighbours, gives the other's sizes.
+
+    Splitting heads as (time, width) -> (heads, time, size), or joining them the other way round.
+    Runs of one length must hold the same sizes.
+    """
+    if len(left) == len(right):
+        return sorted(left) == sorted(right)
+    short, long = sorted((left, right), key=len)
+    if len(long) > MOST_AXES:
+        return False
+    return any(_merges_into(order, short) for order in itertools.permutations(long))
 
 
-def _was_padded(tensor: torch.Tensor) -> bool:
-    made = source(tensor)
-    return made is not None and made.name in ("pad", "constant_pad_nd")
+def _merges_into(long: Sequence[int], short: Sequence[int]) -> bool:
+    """Whether neighbours of `long` can be multiplied so that `short` remains."""
+    rest = list(long)
+    for size in short:
+        product = 1
+        while rest and product < size:
+            product *= rest.pop(0)
+        if product != size:
+            return False
+    return not rest
+
+
+def _is_shift(sizes: Axes, history: frozenset[str]) -> bool:
+    """Whether a swap skews rows on purpose: after padding, or after a column was joined on."""
+    joined = not history.isdisjoint(_JOINS) and max(sizes) - min(sizes) <= 1
+    return joined or not history.isdisjoint(_PADDINGS)
+
+
+def _shape_history(tensor: torch.Tensor) -> tuple[frozenset[str], set[str | None]]:
+    """Names of the reshaping calls behind a tensor (and of the one before them), and the lines of
+    those that regrouped axes.
+    """
+    names, lines = set(), set()
+    node = node_of(tensor)
+    while node is not None:
+        made = mark_of(node)
+        if made is not None:
+            names.add(made.name)
+        if _KEY in metadata(node):
+            lines.add(metadata(node)[_KEY])
+        if not (made.name in SHAPE if made is not None else is_shape_node(node)):
+            break
+        node = node.next_functions[0][0] if node.next_functions else None
+    return frozenset(names), lines
 
 
 def _finding(
-    call: Heard, before: tuple[int, ...], after: tuple[int, ...], swapped: tuple[int, ...]
+    call: Heard, given: torch.Tensor, made: torch.Tensor, run: tuple[Axes, Axes]
 ) -> Finding:
     return Finding(
         check="view-instead-of-permute",
         severity="warning",
         message=f"{call.name} changes the order of axes, which mixes their elements",
         location=call.location,
-        evidence=f"{before} becomes {after}: the axes of sizes {swapped} are read in another "
-        f"order, at every step",
+        evidence=f"{tuple(given.shape)} becomes {tuple(made.shape)}: the axes of sizes {run[0]} "
+        f"are read as {run[1]}, at every step",
         fix="use permute or transpose to move axes",
     )

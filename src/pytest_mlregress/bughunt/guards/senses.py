@@ -26,7 +26,10 @@ from pytest_mlregress.bughunt.losses import EXPECTS
 
 RESHAPES = frozenset(("view", "reshape", "view_as", "reshape_as"))
 DIFFERENCES = frozenset(("sub", "__sub__", "__rsub__", "rsub", "subtract"))
-INTERESTING = frozenset(EXPECTS) | SOFTMAX | LOG_SOFTMAX | RESHAPES | DIFFERENCES
+NORMS = frozenset(("batch_norm",))
+ATTENTIONS = frozenset(("scaled_dot_product_attention",))
+NOISES = DROPOUTS | NORMS | ATTENTIONS
+INTERESTING = frozenset(EXPECTS) | SOFTMAX | LOG_SOFTMAX | RESHAPES | DIFFERENCES | NOISES
 _ATTRIBUTES = frozenset(("__get__", "__set__", "__delete__"))
 
 Ear = Callable[[Heard], None]
@@ -87,6 +90,15 @@ def drops(call: Heard) -> bool:
     return bool(rate) and call.argument(2, "training", True) is not False
 
 
+def differs_from_evaluation(call: Heard) -> bool:
+    """Whether a call of `NOISES` acts as in training: it drops, or uses the batch's statistics."""
+    if call.name in DROPOUTS:
+        return drops(call)
+    if call.name in ATTENTIONS:
+        return bool(call.argument(4, "dropout_p", 0.0))
+    return call.argument(1, "running_mean") is not None and bool(call.argument(5, "training"))
+
+
 def _has_graph(output: Any) -> bool:
     outputs = output if isinstance(output, list | tuple) else (output,)
     return any(isinstance(o, torch.Tensor) and o.requires_grad for o in outputs)
@@ -107,11 +119,12 @@ class ModuleHooks:
         self,
         entered: Callable[[nn.Module, bool], None],
         guarded: Guarded,
+        running: list[nn.Module],
     ) -> None:
         self._entered = entered
         self._guarded = guarded
         self._handles: list[Any] = []
-        self._running: list[nn.Module] = []
+        self._running = running
 
     @property
     def on(self) -> bool:
@@ -122,7 +135,7 @@ class ModuleHooks:
         """Listen from now on; a module that already runs is not seen."""
         if self._handles:
             return
-        self._running = []
+        self._running.clear()
         self._handles = [
             nn.modules.module.register_module_forward_pre_hook(self._enter),
             nn.modules.module.register_module_forward_hook(self._leave, always_call=True),

@@ -47,10 +47,10 @@ class Guard:
         self._detectors: list[Detector] = [kind(self._progress) for kind in DETECTORS]
         self._detectors.append(self.digest)
         self._mode = senses.Calls(self._heard, self._guarded)
-        self._modules = senses.ModuleHooks(self._entered, self._guarded)
+        self._modules = senses.ModuleHooks(self._entered, self._guarded, self._progress.running)
         self._exits = contextlib.ExitStack()
         self._quiet = QuietStretches(
-            self._modules.put_on, self._modules.take_off, self._loud, self._clipped
+            self._modules.put_on, self._seen_enough, self._loud, self._clipped
         )
         self._something_ran = False
         self._all = {name: self._overriding(name, self._detectors) for name in _EVENTS}
@@ -138,7 +138,15 @@ class Guard:
             self._listeners = self._tireless
             self._loud()
 
+    def _seen_enough(self) -> None:
+        self._modules.take_off()
+        self._mode.take_off()
+
     def _loud(self) -> None:
+        if self._progress.close:
+            self._mode.put_on()
+        else:
+            self._mode.take_off()
         if self._progress.attentive:
             self._modules.put_on()
         elif not self._quiet.on:
@@ -155,8 +163,9 @@ class Guard:
     def _entered(self, module: nn.Module, outermost: bool) -> None:
         self._something_ran = True
         self._tell("entered", module, outermost)
-        if self._quiet.on:
-            self._quiet.a_module_runs(outermost)
+        first = self._quiet.on and self._quiet.a_module_runs(outermost)
+        if first and self._attention.hears_evaluation():
+            self._mode.put_on()
 
     # Between samples the next two are all that a step pays for, so they come to a decision fast.
 
