@@ -139,6 +139,30 @@ def test_modes_of_the_user_that_outlive_the_first_steps_keep_working():
     assert torch.overrides._get_current_function_mode_stack() == []
 
 
+def test_modes_of_the_user_are_taken_off_by_their_own_block_while_optimizers_begin():
+    with watch() as guard:
+        fit(make_model(), steps=12)
+        with Counting():
+            fit(make_model(), steps=2)
+        assert not any(
+            isinstance(mode, Counting)
+            for mode in torch.overrides._get_current_function_mode_stack()
+        )
+    assert guard.silent is None
+    assert torch.overrides._get_current_function_mode_stack() == []
+
+
+def test_a_default_device_may_be_set_and_unset_during_the_first_steps():
+    with watch() as guard:
+        fit(make_model(), steps=2)
+        torch.set_default_device("cpu")
+        fit(make_model(), steps=2)
+        torch.set_default_device(None)
+        fit(make_model(), steps=12)
+    assert guard.silent is None
+    assert torch.overrides._get_current_function_mode_stack() == []
+
+
 @pytest.mark.parametrize("precompiled", [False, True])
 def test_compiled_code_makes_the_guard_fall_silent(precompiled):
     torch._dynamo.reset()

@@ -145,15 +145,14 @@ class Movement(Detector):
         owned = self.progress.owned()
         for key, ref in self._roots.items():
             root = ref()
-            if root is not None:
+            # A model may outlive its optimizer: then the opinion before stays.
+            if root is not None and any(id(p) in owned for p in root.parameters()):
                 self._opinions[key] = self._judge_model(root, owned) or self._judge_hidden(
                     root, owned
                 )
 
     def _judge_model(self, root: nn.Module, owned: set[int]) -> Finding | None:
         names = {id(p): name for name, p in root.named_parameters()}
-        if not any(key in owned for key in names):
-            return None
         missed = [name for key, name in names.items() if key not in owned and self._stayed(key)]
         if not missed:
             return None
@@ -171,8 +170,6 @@ class Movement(Detector):
         )
 
     def _judge_hidden(self, root: nn.Module, owned: set[int]) -> Finding | None:
-        if not any(id(p) in owned for p in root.parameters()):
-            return None
         registered = {id(p) for p in root.parameters()}
         lost = [
             name
