@@ -38,7 +38,8 @@ def observed(observer: Observer) -> Iterator[None]:
     with contextlib.ExitStack() as exits:
         for owner, name, kind, subject_of in _observed_functions():
             original = vars(owner)[name]
-            setattr(owner, name, _announcing(original, observer, kind, subject_of))
+            tell = functools.partial(observer, kind)
+            setattr(owner, name, announcing(original, tell, subject_of))
             exits.callback(setattr, owner, name, original)
         yield
 
@@ -50,12 +51,17 @@ def _observed_functions() -> Iterator[tuple[Any, str, str, Callable[..., tuple[A
     yield Optimizer, "__init__", "optimizer", lambda self, *a, **k: (self, None)
     yield nn.Module, "zero_grad", "zero_grad", lambda self, *a, **k: (self, None)
     yield nn.Module, "train", "mode", lambda self, mode=True: (self, mode)
-    for scheduler in _with_own_step(LRScheduler) | _with_own_step(ReduceLROnPlateau):
+    for scheduler in scheduler_types():
         yield scheduler, "step", "scheduler", lambda self, *a, **k: (self, None)
     yield torch.random, "manual_seed", "seed", lambda seed: ("torch", seed)
     yield torch, "manual_seed", "seed", lambda seed: ("torch", seed)
     yield random, "seed", "seed", lambda *a, **k: ("python", None)
     yield np.random, "seed", "seed", lambda *a, **k: ("numpy", None)
+
+
+def scheduler_types() -> set[type]:
+    """Every class of schedulers that has a ``step`` of its own."""
+    return _with_own_step(LRScheduler) | _with_own_step(ReduceLROnPlateau)
 
 
 def _with_own_step(scheduler: type) -> set[type]:
@@ -64,16 +70,16 @@ def _with_own_step(scheduler: type) -> set[type]:
     return found.union(*map(_with_own_step, children))
 
 
-def _announcing(
+def announcing(
     original: Callable[..., Any],
-    observer: Observer,
-    kind: str,
+    observer: Callable[[Any, Any], None],
     subject_of: Callable[..., tuple[Any, Any]],
 ) -> Callable[..., Any]:
+    """The same function, that tells `observer(subject, detail)` of each call before it is made."""
+
     @functools.wraps(original)
     def announced(*arguments: Any, **keywords: Any) -> Any:
-        subject, detail = subject_of(*arguments, **keywords)
-        observer(kind, subject, detail)
+        observer(*subject_of(*arguments, **keywords))
         return original(*arguments, **keywords)
 
     return announced

@@ -16,9 +16,10 @@ import torch
 from torch import nn, overrides
 from torch.autograd.graph import Node
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torch.overrides import TorchFunctionMode
 from torch.utils._device import DeviceContext
+
+from pytest_mlregress.bughunt._torch import announcing, scheduler_types
 
 Observer = Callable[[Any, Any], None]
 
@@ -34,7 +35,7 @@ def observed(observers: Mapping[str, Observer]) -> Iterator[None]:
     with contextlib.ExitStack() as exits:
         for owner, name, kind, subject_of in _observed_functions():
             original = vars(owner)[name]
-            setattr(owner, name, _announcing(original, observers[kind], subject_of))
+            setattr(owner, name, announcing(original, observers[kind], subject_of))
             exits.callback(setattr, owner, name, original)
         exits.enter_context(_modes_announced(observers["mode"]))
         exits.enter_context(_compiled_code_announced(observers["compile"]))
@@ -45,28 +46,9 @@ def _observed_functions() -> Iterator[tuple[Any, str, str, Callable[..., tuple[A
     yield torch.autograd, "backward", "backward", lambda tensors, *a, **k: (tensors, None)
     yield Optimizer, "zero_grad", "zero_grad", lambda self, *a, **k: (self, None)
     yield nn.Module, "zero_grad", "zero_grad", lambda self, *a, **k: (self, None)
-    for scheduler in _with_own_step(LRScheduler) | _with_own_step(ReduceLROnPlateau):
+    for scheduler in scheduler_types():
         yield scheduler, "step", "scheduler", lambda self, *a, **k: (self, None)
     yield torch, "compile", "compile", lambda *a, **k: (None, None)
-
-
-def _with_own_step(scheduler: type) -> set[type]:
-    found = {scheduler} if "step" in vars(scheduler) else set()
-    children: list[type] = scheduler.__subclasses__()
-    return found.union(*map(_with_own_step, children))
-
-
-def _announcing(
-    original: Callable[..., Any],
-    observer: Observer,
-    subject_of: Callable[..., tuple[Any, Any]],
-) -> Callable[..., Any]:
-    @functools.wraps(original)
-    def announced(*arguments: Any, **keywords: Any) -> Any:
-        observer(*subject_of(*arguments, **keywords))
-        return original(*arguments, **keywords)
-
-    return announced
 
 
 @contextlib.contextmanager
