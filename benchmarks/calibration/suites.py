@@ -19,6 +19,9 @@ COMPARISONS = 50
 SUITE_ALPHA = 0.05
 LOSS_SD = 2.0
 
+#: Checks that tell the power, per simulated suite: it is close to its target.
+POWER_CHECKS = 5
+
 #: Numbers of seeds of which half are lost, and those whose first look of 3 misses them too often.
 HALF_LOST_OF = (5, 6, 7, 8, 10, 11, 12, 16, 20)
 MISSED_BY_FIRST_LOOK = (8, 10, 12)
@@ -45,7 +48,7 @@ def fifty(suites: int) -> Section:
         red |= reds > 0
         seeds.append(float(used.mean()))
     lost, used = sequential_outcome(
-        draw(NORMAL, (N_BASELINE, n), suites, loss_sd=LOSS_SD, seed=99), design
+        draw(NORMAL, (N_BASELINE, n), POWER_CHECKS * suites, loss_sd=LOSS_SD, seed=99), design
     )
     return Section(
         f"{COMPARISONS} comparisons, at most {n} seeds each, looks {design.looks}",
