@@ -208,6 +208,21 @@ def test_a_classifier_of_texts_is_no_language_model():
     assert finding.severity == "warning"
 
 
+# --- construction -------------------------------------------------------------------------------
+
+
+class MaskOfPythonBools(Net):
+    """torch takes Python's types for its own: ``dtype=bool``."""
+
+    def __init__(self):
+        super().__init__(plain)
+        self.register_buffer("seen", torch.tril(torch.ones((LENGTH, LENGTH), dtype=bool)))
+
+
+def test_a_model_may_be_built_with_types_of_python():
+    assert hunt(MaskOfPythonBools, text(), loss_fn=token_loss, checks=["causal-leak"]) == []
+
+
 # --- unused modules -----------------------------------------------------------------------------
 
 

@@ -68,8 +68,8 @@ class _Meter(TorchFunctionMode):
     ) -> Any:
         keywords = kwargs or {}
         if func in _FACTORIES and torch.device(keywords.get("device") or "cpu").type == "cpu":
-            dtype = keywords.get("dtype") or torch.get_default_dtype()
-            self.total += _numel(args, keywords) * dtype.itemsize
+            size = torch.empty(0, dtype=keywords.get("dtype")).element_size()  # it may be `bool`
+            self.total += _numel(args, keywords) * size
             if self.total > self.limit:
                 raise _TooMuchError(self.total)
         return func(*args, **keywords)
