@@ -5,18 +5,15 @@ Nothing is imported for them until torch is: a test that trains with something e
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from pytest_mlregress.running.late_imports import after_import_of
 from pytest_mlregress.settings import Settings
 
 if TYPE_CHECKING:
@@ -124,41 +121,5 @@ def _when_torch_is_imported(action: Callable[[], object]) -> Iterator[None]:
         action()
         yield
         return
-    finder = _TorchFinder(action)
-    sys.meta_path.insert(0, finder)
-    try:
+    with after_import_of("torch", action=action):
         yield
-    finally:
-        sys.meta_path.remove(finder)
-
-
-class _TorchFinder(MetaPathFinder):
-    """Finds nothing itself; lets torch's own loader act once more when it is done."""
-
-    def __init__(self, action: Callable[[], object]) -> None:
-        self._action = action
-        self._busy = False
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        if self._busy or fullname != "torch":
-            return None
-        self._busy = True
-        try:
-            spec = importlib.util.find_spec(fullname)
-        finally:
-            self._busy = False
-        if spec is not None and spec.loader is not None:
-            _act_after_execution(spec.loader, self._action)
-        return spec
-
-
-def _act_after_execution(loader: Any, action: Callable[[], object]) -> None:
-    execute = loader.exec_module
-
-    def exec_module(module: ModuleType) -> None:
-        execute(module)
-        action()
-
-    loader.exec_module = exec_module

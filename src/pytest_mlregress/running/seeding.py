@@ -7,17 +7,15 @@ the entry-point group ``pytest_mlregress.seeders``.
 
 from __future__ import annotations
 
-import importlib.util
 import random
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
 from importlib.metadata import entry_points
-from types import ModuleType
 from typing import Any, Final, Protocol
+
+from pytest_mlregress.running.late_imports import after_import_of
 
 ENTRY_POINT_GROUP: Final = "pytest_mlregress.seeders"
 _NUMPY_RANGE: Final = 2**32
@@ -102,46 +100,8 @@ def seeding_late_imports(seed: int) -> Iterator[None]:
     Otherwise torch would start every seed from the same built-in state, and numpy from the
     operating system's entropy.
     """
-    finder = _SeedOnImport(seed)
-    sys.meta_path.insert(0, finder)
-    try:
+    with after_import_of("numpy.random", "torch", action=lambda: seed_everything(seed)):
         yield
-    finally:
-        sys.meta_path.remove(finder)
-
-
-class _SeedOnImport(MetaPathFinder):
-    """Finds nothing itself; lets the module it waits for seed itself after its import."""
-
-    _awaited: Final = ("numpy.random", "torch")
-
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
-        self._busy = False
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        if self._busy or fullname not in self._awaited:
-            return None
-        self._busy = True
-        try:
-            spec = importlib.util.find_spec(fullname)
-        finally:
-            self._busy = False
-        if spec is not None and spec.loader is not None:
-            _seed_after_execution(spec.loader, self._seed)
-        return spec
-
-
-def _seed_after_execution(loader: Any, seed: int) -> None:
-    execute = loader.exec_module
-
-    def exec_module(module: ModuleType) -> None:
-        execute(module)
-        seed_everything(seed)
-
-    loader.exec_module = exec_module
 
 
 class TorchGenerator:
