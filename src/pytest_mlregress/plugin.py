@@ -24,7 +24,7 @@ from pytest_mlregress.bughunt.fixtures import (  # noqa: F401 - pytest finds fix
     overfit_single_batch,
 )
 from pytest_mlregress.options import SettingError
-from pytest_mlregress.running import collecting, flags, selection, threads
+from pytest_mlregress.running import collecting, crossing, flags, selection, threads
 from pytest_mlregress.running.collecting import SEED_ITEM
 from pytest_mlregress.running.markers import MARKER_HELP
 from pytest_mlregress.settings import Settings, resolve
@@ -179,6 +179,16 @@ def pytest_runtest_makereport(
     if SEED_ITEM in item.stash:
         _execution(item.config).report(item, report)
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable(
+    report: pytest.CollectReport | pytest.TestReport,
+) -> Generator[None, dict[str, Any] | None, dict[str, Any] | None]:
+    data = yield
+    if data is None or not hasattr(report, "mlregress"):
+        return data
+    return crossing.plain(data)  # type: ignore[no-any-return]
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> Status | None:

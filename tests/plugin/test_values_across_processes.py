@@ -88,3 +88,58 @@ def test_text_of_any_kind_crosses_processes(suite: Suite, workers: str) -> None:
     params = [test["seeds"][0]["params"] for test in suite.tests.values()]
     assert {entry["word"] for entry in params} == {"\u4e2d\u6587", "a b", "tab\t", "\U0001f600"}
     assert {entry["odd"] for entry in params} == {"\\udcff"}
+
+
+def test_lone_surrogates_end_neither_a_worker_nor_an_artifact(suite: Suite, workers: str) -> None:
+    suite.write(
+        r"""
+        import pytest
+
+        @pytest.mark.seeds(2)
+        @pytest.mark.parametrize("word", [pytest.param("x", id="id\udcff"), "word\udcfe"])
+        def test_ids(mlregress, word, record_property):
+            record_property("file", "name\udcfd")
+            mlregress.record("metric\udcfc", 0.5 + mlregress.seed, higher_is_better=True)
+            mlregress.log_params({"key\udcfb": "value\udcfa"})
+
+        @pytest.mark.seeds(2)
+        def test_message(mlregress):
+            print("output \udcf9")
+            raise RuntimeError("cannot open \udcf8")
+        """
+    )
+    reports = ("--mlregress-report=report.html", "--mlregress-report=report.md")
+    update = ("--mlregress-update", "--mlregress-allow-dirty", "--junitxml=report.xml")
+    utf8 = {"PYTHONIOENCODING": "utf-8:backslashreplace"}  # of this test's own pipe
+    result = suite.run(workers, *reports, *update, apart=True, **utf8)
+    assert result.ret == 1
+    assert suite.verdicts == {
+        r"test_training.py::test_ids[id\udcff]": "recorded",
+        r"test_training.py::test_ids[word\udcfe]": "recorded",
+        "test_training.py::test_message": "diverged",
+    }
+    assert r"cannot open \udcf8" in suite.tests["test_training.py::test_message"]["reasons"][0]
+    artifacts = [path.read_text("utf-8") for path in suite.path.glob("__baselines__/*/*.json")]
+    assert [r"metric\\udcfc" in text for text in artifacts] == [True, True]
+
+
+def test_a_user_property_of_any_kind_crosses_processes(suite: Suite, workers: str) -> None:
+    suite.write(
+        """
+        import decimal, pathlib
+        import numpy
+        import pytest
+
+        @pytest.mark.seeds(1)
+        def test_it(mlregress, record_property):
+            record_property("loss", numpy.float64(0.5))
+            record_property("steps", numpy.int64(3))
+            record_property("nested", {"price": decimal.Decimal(1), "path": [pathlib.Path("x")]})
+            mlregress.record("a", 0.5, higher_is_better=True)
+        """
+    )
+    result = suite.run(workers, "--mlregress-missing=warn", "--junitxml=report.xml")
+    assert result.ret == 0
+    xml = (suite.path / "report.xml").read_text("utf-8")
+    assert '<property name="loss" value="0.5" />' in xml
+    assert '<property name="steps" value="3" />' in xml

@@ -85,7 +85,7 @@ class Run:
                 silently.
             margin: the smallest loss that matters: absolute ``0.01``, relative ``"1%"``, in
                 standard deviations of the baseline ``"1sd"``, or ``"auto"``, the smallest that
-                the seeds can detect.
+                the seeds can detect, and at least the resolution.
             version: the version of how the metric is computed; raise it when that changes.
             resolution: the smallest step the metric can take, such as ``1 / len(test_set)``.
 
@@ -95,6 +95,7 @@ class Run:
         __tracebackhide__ = True
         if not isinstance(name, str) or not name.strip():
             raise RecordError(f"{self.test}: a metric's name is a non-empty string, not {name!r}")
+        name = str(to_plain(name))
         if name in self._metrics:
             raise RecordError(
                 f"{self.test}: metric {name!r} is recorded twice in seed {self.seed} "
@@ -133,9 +134,9 @@ class Run:
         if self._on_log is not None:
             self._on_log(at, points)
 
-    def log_params(self, params: Mapping[str, object]) -> None:
+    def log_params(self, mapping: Mapping[str, object]) -> None:
         """Keep hyper-parameters with the baseline; values that are not plain are kept as text."""
-        for name, value in params.items():
+        for name, value in mapping.items():
             self._logged_params[str(name)] = to_plain(value)
 
     def fingerprint(self, name: str, data: Any) -> str:

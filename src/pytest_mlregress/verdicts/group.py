@@ -11,6 +11,7 @@ import pytest
 
 from pytest_mlregress._compat import Xfail
 from pytest_mlregress.running.result import SeedOutcome, SeedResult
+from pytest_mlregress.running.scalars import to_plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +108,14 @@ def failure_message(report: pytest.TestReport) -> str:
     text = crash.message if crash is not None else str(report.longrepr or "failed")
     lines = text.strip().splitlines() or ["failed"]
     where = f" ({crash.path}:{crash.lineno})" if crash is not None else ""
-    return lines[0] + where
+    return str(to_plain(lines[0] + where))
 
 
 def skip_reason(report: pytest.TestReport) -> str:
     """Why a seed was skipped."""
     if isinstance(report.longrepr, tuple):
-        return str(report.longrepr[2]).removeprefix("Skipped: ")
-    return str(report.longrepr or "")
+        return str(to_plain(str(report.longrepr[2]).removeprefix("Skipped: ")))
+    return str(to_plain(str(report.longrepr or "")))
 
 
 @dataclass(slots=True)
