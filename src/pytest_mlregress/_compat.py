@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from _pytest._code.code import TerminalRepr
 
 
+def ini_keys(config: pytest.Config) -> tuple[str, ...]:
+    """The keys of the ini file and of ``--override-ini``, known to pytest or not.
+
+    ``Config.inicfg``, pytest 8.0 to 9.2, whose values changed their type in 9.0.
+    """
+    overrides = config.getoption("override_ini", None) or ()
+    return (*config.inicfg, *(entry.partition("=")[0].strip() for entry in overrides))
+
+
 def parameter_ids(item: pytest.Item) -> tuple[str, ...]:
     """The ids of the item's parameters, in order.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any, Final, Literal, TypeAlias
 
 import pytest
@@ -16,6 +17,7 @@ import pytest
 Threads: TypeAlias = int | Literal["keep"]
 REPORT_SUFFIXES: Final = (".html", ".json", ".md")
 MOST_SEEDS: Final = 10_000
+INI_PREFIX: Final = "mlregress_"
 
 
 class SettingError(ValueError):
@@ -39,7 +41,7 @@ class Option:
 
     @property
     def ini(self) -> str:
-        return "mlregress_" + self.field
+        return INI_PREFIX + self.field
 
     @property
     def dest(self) -> str:
@@ -109,7 +111,7 @@ def _threads(source: str, text: str) -> Threads:
 
 
 def _report(source: str, text: str) -> str:
-    if not text.endswith(REPORT_SUFFIXES):
+    if PurePath(text).suffix not in REPORT_SUFFIXES:
         raise SettingError(
             f"{source}: {text!r} does not end with {', '.join(REPORT_SUFFIXES)}; "
             "the suffix says which kind of report to write"
@@ -123,6 +125,14 @@ def _text(source: str, text: str) -> str:
     return text
 
 
+def _baseline(source: str, text: str) -> str:
+    if _text(source, text) == "git:":
+        raise SettingError(
+            f"{source}: {text!r} names no branch, tag or commit; give one, such as git:main"
+        )
+    return text
+
+
 OPTIONS: Final[tuple[Option, ...]] = (
     Option("update", "record the baselines of the selected tests", None),
     Option("update_new_only", "record only the baselines that do not exist yet", None),
@@ -131,7 +141,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
         "baseline",
         "where baselines are read and written: a folder, git:REF (read only) or an fsspec URL "
         "(default: __baselines__ beside each test file)",
-        _text,
+        _baseline,
         "SOURCE",
     ),
     Option("missing", "a test without baseline: fail (default) or warn", _choice("fail", "warn")),

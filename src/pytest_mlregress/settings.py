@@ -7,13 +7,15 @@ marker, whose number it is there to replace for one run.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
 from typing import Any, Final, Literal
 
 import pytest
 
-from pytest_mlregress.options import OPTIONS, Option, SettingError, Threads
+from pytest_mlregress import _compat
+from pytest_mlregress.options import INI_PREFIX, OPTIONS, Option, SettingError, Threads
 
 _DEFAULT_FIELD: Final = {"seeds": "default_seeds"}
 """The ini value of a setting that outranks the marker on the command line only."""
@@ -95,9 +97,10 @@ def resolve(config: pytest.Config) -> Settings:
     """The settings of this run.
 
     Raises:
-        SettingError: a value on the command line or in the ini file cannot be used, or two
-            options exclude each other.
+        SettingError: a value on the command line or in the ini file cannot be used, a key of the
+            ini file is none of ours, or two options exclude each other.
     """
+    _refuse_unknown_keys(_compat.ini_keys(config))
     values: dict[str, Any] = {}
     for option in OPTIONS:
         given = config.getoption(option.dest)
@@ -110,6 +113,17 @@ def resolve(config: pytest.Config) -> Settings:
     settings = Settings(**values)
     _refuse_contradictions(settings)
     return settings
+
+
+def _refuse_unknown_keys(keys: Iterable[str]) -> None:
+    """A misspelt key would be a mere warning of pytest's, and the default hold in its place."""
+    known = [option.field for option in OPTIONS]
+    for key in keys:
+        field = key.removeprefix(INI_PREFIX)
+        if field != key and field not in known:
+            close = get_close_matches(field, known, n=1)
+            remedy = f"did you mean {INI_PREFIX}{close[0]}?" if close else "see pytest --help"
+            raise SettingError(f"ini {key}: no such setting; {remedy}")
 
 
 def _stored(config: pytest.Config, option: Option) -> Any:

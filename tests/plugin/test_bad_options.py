@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from conftest import TRAINING, Suite
 
 ALPHA = (
@@ -28,6 +29,10 @@ OPTIONS = {
     "--mlregress-report=report.txt": "--mlregress-report: 'report.txt' does not end with .html, "
     ".json, "
     ".md; the suffix says which kind of report to write",
+    "--mlregress-report=reports/.json": "--mlregress-report: 'reports/.json' does not end with "
+    ".html, .json, .md; the suffix says which kind of report to write",
+    "--mlregress-baseline=git:": "--mlregress-baseline: 'git:' names no branch, tag or commit; "
+    "give one, such as git:main",
     "--mlregress-baseline=": "--mlregress-baseline: the value is empty",
     "--mlregress-tier=": "--mlregress-tier: the value is empty",
     "--mlregress-rebase-anchor=why": "--mlregress-rebase-anchor needs --mlregress-update",
@@ -66,6 +71,14 @@ def test_an_option_that_cannot_be_used_is_a_usage_error(
             "mlregress_strict = perhaps",
             "ini mlregress_strict: invalid truth value 'perhaps'; write true or false",
         ),
+        (
+            "mlregress_seds = 3",
+            "ini mlregress_seds: no such setting; did you mean mlregress_seeds?",
+        ),
+        (
+            "mlregress_optimizer_name = 3",
+            "ini mlregress_optimizer_name: no such setting; see pytest --help",
+        ),
     ],
 )
 def test_an_ini_value_that_cannot_be_used_is_a_usage_error(
@@ -74,6 +87,14 @@ def test_an_ini_value_that_cannot_be_used_is_a_usage_error(
     suite.configure(ini=line)
     result = suite.run()
     result.stderr.fnmatch_lines([f"ERROR: {message}"])
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_a_misspelt_key_given_on_the_command_line_is_a_usage_error_too(suite: Suite) -> None:
+    result = suite.run("-o", "mlregress_alpa=0.01")
+    assert "ERROR: ini mlregress_alpa: no such setting; did you mean mlregress_alpha?" in (
+        result.errlines
+    )
     assert result.ret == pytest.ExitCode.USAGE_ERROR
 
 

@@ -30,16 +30,15 @@ def test_the_suffix_chooses_the_format(tmp_path, name, start):
     assert [entry.name for entry in path.parent.iterdir()] == [name]
 
 
-@pytest.mark.parametrize(
-    ("name", "found"),
-    [("run.xml", "the suffix '.xml'"), ("run", "no suffix"), (".json", "no suffix")],
-)
-def test_another_suffix_is_refused_before_anything_ran(name, found):
-    message = f"--mlregress-report={name}: {found} is not the suffix of a report; "
+@pytest.mark.parametrize("name", ["run.xml", "run", ".json"])
+def test_another_suffix_is_refused_before_anything_ran(name):
     for refuse in (check_report_path, lambda path: write_report(path, cases.a_run())):
         with pytest.raises(ValueError) as error:
             refuse(name)
-        assert str(error.value) == message + "use .html, .json or .md"
+        assert str(error.value) == (
+            f"--mlregress-report={name}: a report's name ends with .html, .json or .md, "
+            "which says its kind"
+        )
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):

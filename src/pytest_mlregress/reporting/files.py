@@ -24,12 +24,10 @@ def check_report_path(path: Path | str) -> None:
 
     Raises ValueError, naming the file and the three suffixes.
     """
-    suffix = Path(path).suffix
-    if suffix not in FORMATS:
-        found = f"the suffix {suffix!r}" if suffix else "no suffix"
+    if Path(path).suffix not in FORMATS:
         raise ValueError(
-            f"--mlregress-report={path}: {found} is not the suffix of a report; "
-            "use .html, .json or .md"
+            f"--mlregress-report={path}: a report's name ends with .html, .json or .md, "
+            "which says its kind"
         )
 
 
