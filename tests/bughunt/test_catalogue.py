@@ -24,6 +24,6 @@ def test_every_slug_has_one_entry_and_every_entry_a_slug():
 
 @pytest.mark.parametrize("entry", ENTRIES[:-2], ids=lambda entry: entry.partition("\n")[0])
 def test_an_entry_says_what_it_is_how_to_mend_it_how_it_is_seen_and_what_is_not(entry):
-    assert re.search(r"```python\n.+\n# fix:\n.+\n```", entry)
+    assert re.search(r"(?s)```python\n.+\n# fix:\n.+\n```", entry)
     assert "**Seen by**: " in entry
     assert "**Cannot see**: " in entry

@@ -30,10 +30,12 @@ FAMILIES = (
     "padding",
     "pairing",
     "parameters",
+    "sampled_cut",
     "sequence_leaks",
     "softmax_axis",
     "splits",
     "step_order",
+    "unbounded",
     "zero_grad",
 )
 

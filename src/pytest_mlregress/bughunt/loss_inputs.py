@@ -296,7 +296,8 @@ def _acts_as_rectifier(call: Call) -> bool:
     operands = [t.detach() for t in inputs(call) if t.is_floating_point()]
     return any(
         values.shape == made.shape
-        and min(int((values < 0).sum()), int((values > 0).sum())) >= 4
+        and values.numel() >= 12
+        and min(int((values < 0).sum()), int((values > 0).sum())) >= 2
         and torch.equal(made.detach(), values.clamp(min=0))
         for values in operands
     )

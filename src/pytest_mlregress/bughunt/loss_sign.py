@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 from collections.abc import Iterable, Iterator
@@ -10,7 +11,7 @@ import torch
 
 from pytest_mlregress.bughunt import distributions, nests
 from pytest_mlregress.bughunt.case import Case, LossTrace
-from pytest_mlregress.bughunt.errors import CannotTell
+from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.losses import EXPECTS
 from pytest_mlregress.bughunt.provenance import inputs
@@ -26,11 +27,12 @@ def wrong_loss_sign(case: Case) -> Iterator[Finding]:
 
     Terms: torch's loss functions with data as target (constant targets, as in adversarial games,
     are no data), squared or absolute differences from data, log-probabilities picked by an index.
-    One positive term is enough to pass: a negative one may be an adversary or an entropy.
+    One positive term is enough to pass: a negative one may be an adversary or an entropy. So are
+    weights in the batch that are negative themselves (advantages, costs as rewards).
     """
     trace = case.loss_trace
     terms = [(call, sign) for call in trace.calls if (sign := _sign(trace, call)) is not None]
-    if terms and all(sign < 0 for _, sign in terms):
+    if terms and all(sign < 0 for _, sign in terms) and not _weighted_negatively(case):
         call = terms[0][0]
         yield Finding(
             check="wrong-loss-sign",
@@ -75,6 +77,22 @@ def goes_uphill(case: Case) -> Iterator[Finding]:
             evidence=f"cosine of the first move with the gradient: {cosine:.3f}",
             fix="minimise loss_fn: check the sign before backward(), and maximize=",
         )
+
+
+def _weighted_negatively(case: Case) -> bool:
+    """Whether the loss is that of negative numbers of the batch, to which it is proportional."""
+    batch = case.subject.fresh_batch()
+    loss = float(case.loss_trace.loss.detach())
+    for path, leaf in nests.leaves(batch):
+        if not isinstance(leaf, torch.Tensor) or not leaf.is_floating_point() or not leaf.numel():
+            continue
+        if bool((leaf > 0).any()) or not bool((leaf < 0).any()):
+            continue
+        with case.world() as world, contextlib.suppress(BughuntError), torch.no_grad():
+            negated = nests.replace(nests.fresh(batch), path, -leaf.detach())
+            if abs(float(world.loss(negated)) + loss) <= 1e-4 * abs(loss):
+                return True
+    return False
 
 
 def _first_gradients(case: Case) -> dict[str, torch.Tensor]:
