@@ -223,6 +223,27 @@ def test_a_model_may_be_built_with_types_of_python():
     assert hunt(MaskOfPythonBools, text(), loss_fn=token_loss, checks=["causal-leak"]) == []
 
 
+class Straight(torch.autograd.Function):
+    """Its backward gives a gradient to one of its two inputs, as a router's estimator does."""
+
+    @staticmethod
+    def forward(context, kept, chosen):
+        return kept * (chosen > 0)
+
+    @staticmethod
+    def backward(context, gradient):
+        return gradient, None
+
+
+def routed(m, ids, mask):
+    x = m.embed(ids)
+    return m.head(Straight.apply(x * 1.0, m.head.weight.mean() + x))
+
+
+def test_a_gradient_may_be_none_on_the_way():
+    assert find("nan-gradient", routed) == []
+
+
 # --- unused modules -----------------------------------------------------------------------------
 
 

@@ -287,7 +287,8 @@ class _OutputGradients:
             output.register_hook(self._noting(call.order))  # type: ignore[no-untyped-call]
 
     def _noting(self, order: int) -> Any:
-        def note(gradient: torch.Tensor) -> None:
-            self.gradients[order] = gradient.detach()
+        def note(gradient: torch.Tensor | None) -> None:
+            if gradient is not None:  # an autograd.Function may give none back
+                self.gradients[order] = gradient.detach()
 
         return note
