@@ -16,8 +16,6 @@ class Stack(nn.Module):
         x = torch.tanh(self.first(x))
         # BUG rounding: no-single-batch-overfit, constant-output, detached-graph
         #: x = torch.tanh(self.first(x)).long().float()
-        # BUG narrow: no-single-batch-overfit
-        #: x = torch.tanh(self.first(x).mean(1, keepdim=True).expand(-1, 32))
         x = x + torch.tanh(self.second(x))
         return self.third(x)
 
