@@ -363,6 +363,14 @@ def test_clipping_before_backward_is_in_vain():
     assert watched(cross_entropy, between=clip)[0] == []
 
 
+@pytest.mark.parametrize("name", ["clip_grad_norm_", "clip_grad_value_"])
+def test_clipping_after_the_step_is_in_vain(name):
+    found, _ = watched(
+        cross_entropy, after=lambda m, o: getattr(nn.utils, name)(m.parameters(), 1.0)
+    )
+    assert found == [("clip-misorder", "error")]
+
+
 def test_kept_losses_keep_their_graphs():
     kept = []
 

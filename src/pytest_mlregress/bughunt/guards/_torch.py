@@ -173,7 +173,12 @@ def clips(frame: FrameType) -> bool:
 
     ``torch.nn.utils.clip_grad_norm_`` and its like run below ``_no_grad_wrapper`` (2.4 to 2.13).
     """
-    return frame.f_code.co_name == "_no_grad_wrapper" and "clip_grad" in frame.f_code.co_filename
+    return frame.f_code.co_name == "_no_grad_wrapper" and may_clip(frame.f_code.co_filename)
+
+
+def may_clip(filename: str) -> bool:
+    """Whether a file is that of the functions that clip gradients."""
+    return "clip_grad" in filename
 
 
 def is_active(mode: TorchFunctionMode) -> bool:

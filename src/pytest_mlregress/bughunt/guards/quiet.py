@@ -94,7 +94,8 @@ class QuietStretches:
             if not self._clipped():
                 self.boring.add(filename)
         elif origin(filename) == "torch":
-            self.boring.add(filename)
+            if not _torch.may_clip(filename):  # its helpers say nothing about the next clipping
+                self.boring.add(filename)
         elif self.current is None and self._stretches < MOST_STRETCHES:
             line = filename, frame.f_lineno
             self._fruitless[line] = self._fruitless.get(line, 0) + 1
