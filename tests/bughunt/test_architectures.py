@@ -150,6 +150,26 @@ def test_padding_that_reaches_every_position_is_found(function):
     assert finding.location == line_of(function, "# here")
 
 
+def test_a_state_to_go_on_from_may_hold_padding():
+    """Recurrent language models return their last state beside the logits."""
+
+    def recurrent(m, ids, mask):
+        x = m.embed(ids)
+        return m.head(x.cumsum(1)), x.sum(1)
+
+    def loss_fn(model, batch):
+        logits, _state = model(batch["ids"], batch["mask"])
+        return F.cross_entropy(logits.flatten(0, 1), batch["labels"].flatten())
+
+    def loss_of_the_state(model, batch):
+        _logits, state = model(batch["ids"], batch["mask"])
+        return F.cross_entropy(model.head(state), batch["ids"][:, 0])
+
+    assert find("padding-leak", recurrent, loss_fn=loss_fn) == []
+    [finding] = find("padding-leak", recurrent, loss_fn=loss_of_the_state)
+    assert finding.severity == "error"
+
+
 # --- modes --------------------------------------------------------------------------------------
 
 

@@ -178,7 +178,8 @@ def _overwritten(batch: Nest, padding: Padding, path: Path) -> Nest:
 
 def _leak(base: Replay, other: Replay, padding: Padding) -> tuple[str, Call | None] | None:
     """(what moved, the call where the padding got through); None if nothing valid moved."""
-    for one, two in zip(base.outputs, other.outputs, strict=False):
+    outputs = zip(base.outputs, other.outputs, strict=False)
+    for one, two in _behind_the_loss(base, list(outputs)):
         if one.shape == two.shape and _valid_moved(one, two, padding.valid):
             return f"valid entries of the output of shape {tuple(one.shape)}", _entry(
                 base, other, padding
@@ -190,6 +191,17 @@ def _leak(base: Replay, other: Replay, padding: Padding) -> tuple[str, Call | No
         met = meetings(base.calls, base.from_model, base.from_data)[0].call
         return f"the loss, from {float(base.loss):.6g} to {float(other.loss):.6g},", met
     return None
+
+
+def _behind_the_loss(
+    base: Replay, outputs: list[tuple[torch.Tensor, torch.Tensor]]
+) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """The outputs that the loss is made from, or all if none is.
+
+    Others may be states to go on from, which are meant to hold all that was read.
+    """
+    used = {id(tensor) for call in base.provenance.behind(base.loss) for tensor in inputs(call)}
+    return [pair for pair in outputs if id(pair[0]) in used] or outputs
 
 
 def _valid_moved(one: torch.Tensor, other: torch.Tensor, valid: torch.Tensor) -> bool:
