@@ -291,3 +291,34 @@ def test_an_unused_branch_is_one_finding():
     )
     assert (conv.module, tower.module) == ("conv", "tower")
     assert "changing 5 parameters" in tower.evidence
+
+
+class LayerDrop(Net):
+    """Each of two layers is left out of half of all passes: both of them out of a quarter."""
+
+    def __init__(self):
+        super().__init__(plain)
+        self.layers = nn.ModuleList(nn.Linear(WIDTH, WIDTH) for _ in range(2))
+
+    def forward(self, ids, mask):
+        x = self.mix(self.embed(ids).repeat(1, 1, 3)) + self.conv.weight.mean()
+        for layer, drawn in zip(self.layers, torch.rand(2), strict=True):
+            x = x if drawn < 0.5 else x + layer(x)
+        return self.head(x + self.conv.bias)
+
+
+def test_layers_that_one_pass_leaves_out_at_random_are_used():
+    for skipped in range(6):  # so that some of the first passes leave out both layers
+
+        def loss_fn(model, batch, skipped=skipped):
+            torch.rand(skipped)
+            return token_loss(model, batch)
+
+        findings = hunt(
+            LayerDrop,
+            text(),
+            loss_fn=loss_fn,
+            make_optimizer=lambda model: torch.optim.AdamW(model.parameters()),
+            checks=["unused-module", "detached-graph"],
+        )
+        assert findings == []

@@ -18,6 +18,8 @@ from pytest_mlregress.bughunt.recorder import Call, Recorder
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.step_log import Applied, Backward, StepLog
 
+# So many passes are looked at where there is no train_step.
+_SEEDS = 4
 _CUTS = frozenset(("detach", "detach_", "data", "item", "tolist", "numpy", "argmax", "round"))
 
 
@@ -85,11 +87,16 @@ def _starved(case: Case) -> dict[str, float | None]:
     if case.subject.train_step is None:
         trace = case.loss_trace
         owned = {id(p) for o in trace.world.optimizers for g in o.param_groups for p in g["params"]}
-        return {
+        starved: dict[str, float | None] = {
             n: None
             for n, p in trace.world.model.named_parameters()
             if id(p) in owned and p.requires_grad and trace.gradients[n] is None
         }
+        for seed in range(1, _SEEDS):  # one pass may leave out layers at random
+            if starved:
+                reached = _with_gradient(case, seed)
+                starved = {name: None for name in starved if name not in reached}
+        return starved
     steps = case.step_trace
     if len(steps.log.applied) < 2:
         raise CannotTell("the optimizer stepped less than twice")
@@ -111,6 +118,16 @@ def _starved(case: Case) -> dict[str, float | None]:
         and first.requires_grad.get(name, False)
         and torch.equal(first.parameters[name], last.parameters[name])
     }
+
+
+def _with_gradient(case: Case, seed: int) -> set[str]:
+    """Names of the parameters that get a gradient from ``loss_fn`` under another seed."""
+    case.afford(case.loss_trace.seconds)
+    with case.world(seed=seed) as world:
+        loss = world.loss()
+        if loss.requires_grad:
+            loss.backward()  # type: ignore[no-untyped-call]
+        return {name for name, p in world.model.named_parameters() if p.grad is not None}
 
 
 def _by_module(names: Iterable[str]) -> dict[str, list[str]]:
