@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from conftest import Suite
 
 NUMBER = "the number of seeds must be between 1 and 10000"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from baseline_files import TEST, doctor, document, files_of
+
 from conftest import TRAINING, Suite
 
 METRIC = 'mlregress.record("accuracy", accuracy, higher_is_better=True'

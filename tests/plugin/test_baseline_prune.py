@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from baseline_files import FILE, doctor, files_of
+
 from conftest import TRAINING, Suite
 
 OTHER_FILE = FILE.replace("test_training/", "test_other/")

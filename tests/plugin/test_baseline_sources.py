@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from baseline_files import FILE, TEST, files_of, git
+
 from conftest import TRAINING, Suite
 
 STORED = FILE.removeprefix("__baselines__/")

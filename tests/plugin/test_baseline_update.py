@@ -6,6 +6,7 @@ from subprocess import CalledProcessError
 
 import pytest
 from baseline_files import FILE, TEST, document, files_of, git
+
 from conftest import TRAINING, Suite
 
 TIERS = """
