@@ -5,6 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ElementTree
 
 import pytest
+
 from conftest import TRAINING, Suite
 
 TEST = "test_training.py::test_training"
@@ -31,6 +32,14 @@ def test_a_loss_is_a_failed_test(recorded: Suite, workers: str) -> None:
             "=* 1 failed, 5 seeds in *",
         ]
     )
+
+
+def test_a_failure_is_one_line_of_the_summary_in_a_ci_log(recorded: Suite) -> None:
+    result = recorded.run("--mlregress-stop=never", LOSS="0.05", CI="true")
+    heading, failed, totals = result.outlines[-3:]
+    assert "short test summary info" in heading
+    assert failed.startswith(f"FAILED {TEST} - {REGRESSED}, margin ")
+    assert "1 failed, 5 seeds" in totals
 
 
 def test_a_gain_is_green_and_suggests_an_update(recorded: Suite, workers: str) -> None:

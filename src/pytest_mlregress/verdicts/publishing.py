@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import pytest
 
@@ -16,6 +16,9 @@ from pytest_mlregress import _compat
 from pytest_mlregress.running.execution import REPORT_ATTRIBUTE
 from pytest_mlregress.verdicts.group import GroupPlan
 from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
+
+if TYPE_CHECKING:
+    from _pytest._code.code import TerminalRepr
 
 VERDICT_ATTRIBUTE: Final = "mlregress_verdict"
 """On a verdict's reports: the name of the verdict, for `status_of` and for other plugins."""
@@ -69,14 +72,20 @@ def _judge_report(report: pytest.TestReport, plan: GroupPlan, verdict: Verdict, 
         report.longrepr = text
     elif verdict.colour is Colour.RED:
         report.outcome = "failed"
-        report.longrepr = text
+        report.longrepr = _failure(plan, text)
     elif plan.xfail is not None and plan.xfail.strict:
         report.outcome = "failed"
-        report.longrepr = f"[XPASS(strict)] {plan.xfail.reason}"
+        report.longrepr = _failure(plan, f"[XPASS(strict)] {plan.xfail.reason}")
     elif plan.xfail is not None:
         report.wasxfail = plan.xfail.reason
     else:
         report.sections.append(("mlregress verdict", text))
+
+
+def _failure(plan: GroupPlan, text: str) -> TerminalRepr:
+    """The text as pytest shows a failure; its first paragraph is the line in summaries."""
+    first = " ".join(text.partition("\n\n")[0].split())
+    return _compat.failure_representation(text, first, plan.location)
 
 
 def _expected_failure(plan: GroupPlan, verdict: Verdict) -> str | None:
