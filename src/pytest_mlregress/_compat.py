@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 def ini_keys(config: pytest.Config) -> tuple[str, ...]:
     """The keys of the ini file and of ``--override-ini``, known to pytest or not.
 
-    ``Config.inicfg``, pytest 8.0 to 9.2, whose values changed their type in 9.0.
+    ``Config.inicfg``, pytest 8.0 to 8.4, deprecated in 9.0; ``Config._inicfg``, 9.0 to 9.2.
     """
+    stored = getattr(config, "_inicfg", None)
     overrides = config.getoption("override_ini", None) or ()
-    return (*config.inicfg, *(entry.partition("=")[0].strip() for entry in overrides))
+    return (
+        *(stored if stored is not None else config.inicfg),
+        *(entry.partition("=")[0].strip() for entry in overrides),
+    )
 
 
 def parameter_ids(item: pytest.Item) -> tuple[str, ...]:
