@@ -77,14 +77,18 @@ def main() -> None:
 
 
 def programs(library: str, packed: bool) -> Iterator[Program]:
-    """The programs of one library, which is imported only here."""
-    if library == "timm":
-        from . import timm_models
+    """The programs of one library, which is imported only here; none if it cannot be."""
+    try:
+        if library == "timm":
+            from . import timm_models
 
-        return timm_models.programs()
-    from . import transformers_models
+            return timm_models.programs()
+        from . import transformers_models
 
-    return transformers_models.programs(packed)
+        return transformers_models.programs(packed)
+    except ImportError as error:
+        print(f"{library}: not imported: {error}", flush=True)
+        return iter(())
 
 
 def attempt(name: str, program: Program, checks: list[str] | None, budget_s: float) -> Hunted:
