@@ -55,6 +55,12 @@ def likelihood_by_hand(model, b):
     return ((model(b["x"]) - b["y"]) ** 2 / 2 + 1).sum()
 
 
+def quotient(model, b):
+    p, t = torch.sigmoid(model(b["x"])), b["y"].sigmoid()
+    overlap = p * t
+    return 1 - (2 * overlap / (p + t)).mean() + F.mse_loss(p, t.unsqueeze(1))
+
+
 @pytest.mark.parametrize(
     "loss_fn", [column_against_row, column_minus_row, row_against_column, likelihood_by_hand]
 )
@@ -62,6 +68,11 @@ def test_a_loss_that_pairs_all_with_all_is_found(loss_fn):
     [finding] = hunt(regressor, rows(), loss_fn=loss_fn, checks=["broadcast-loss"])
     assert finding.severity == "error"
     assert finding.location == line(loss_fn)
+
+
+def test_a_quotient_whose_parts_both_pair_all_with_all_is_found():
+    [finding] = hunt(regressor, rows(), loss_fn=quotient, checks=["broadcast-loss"])
+    assert "mul broadcasts" in finding.message
 
 
 def squeezed(model, b):

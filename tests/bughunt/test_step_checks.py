@@ -395,9 +395,10 @@ def test_bad_learning_rate(rate):
     def sgd(model):
         return torch.optim.SGD(model.parameters(), lr=rate)
 
-    [finding] = find("bad-learning-rate", make_optimizer=sgd)
-    assert finding.location == line_of(sgd, "SGD")
-    assert find("bad-learning-rate") == []
+    for step in (train_step, None):
+        [finding] = find("bad-learning-rate", make_optimizer=sgd, train_step=step)
+        assert finding.location == line_of(sgd, "SGD")
+        assert find("bad-learning-rate", train_step=step) == []
 
 
 def test_a_rate_too_small_is_found_though_a_bias_leaves_zero():
@@ -524,6 +525,22 @@ def test_exploding_gradient():
 
     assert find("exploding-gradient", make_model=huge) != []
     assert find("exploding-gradient") == []
+
+
+@pytest.mark.parametrize(("scale", "found"), [(1.0, 0), (300.0, 1)])
+def test_predictions_far_out_of_the_scale_of_their_targets(scale, found):
+    def regressor():
+        model = nn.Sequential(nn.Linear(6, 64), nn.ReLU(), nn.Linear(64, 1))
+        nn.init.normal_(model[0].weight, std=scale)
+        return model
+
+    def squares(model, batch):
+        return F.mse_loss(model(batch[0])[:, 0], batch[1].float())
+
+    assert (
+        len(find("exploding-gradient", make_model=regressor, loss_fn=squares, train_step=None))
+        == found
+    )
 
 
 def test_dead_relu():

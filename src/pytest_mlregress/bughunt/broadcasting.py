@@ -69,15 +69,28 @@ def broadcast_loss(case: Case) -> Iterator[Finding]:
     Looked at in ``loss_fn``, and in ``train_step`` at the lines that ``loss_fn`` does not run.
     """
     base, counts = _base(case)
+    loss = float(base.loss.detach())
     for count in counts:
-        for crossing in crossings(base.calls, base.from_model, base.from_data, count, "loss"):
-            mode = _Dealt(crossing, _number(base.calls, crossing), count)
-            other = float(replay(case, nests.fresh(base.batch), mode=mode).loss.detach())
-            loss = float(base.loss.detach())
-            if mode.dealt and _equal(loss, other):
-                yield _finding("broadcast-loss", crossing, base.provenance, "loss", loss)
+        found = list(crossings(base.calls, base.from_model, base.from_data, count, "loss"))
+        blind = [crossing for crossing in found if _same_when_dealt(case, base, [crossing], count)]
+        if found and not blind:  # a quotient needs its targets dealt out alike above and below
+            every = crossings(base.calls, base.from_model, base.from_data, count, "quotient")
+            blind = found[:1] if _same_when_dealt(case, base, list(every), count) else []
+        for crossing in blind:
+            yield _finding("broadcast-loss", crossing, base.provenance, "loss", loss)
     if case.subject.train_step is not None:
         yield from in_the_step(case, {call.location for call in base.calls})
+
+
+def _same_when_dealt(case: Case, base: Replay, dealt: list[Crossing], count: int) -> bool:
+    """Whether the loss stays as it is when the targets of all these calls are dealt out anew."""
+    modes = [_Dealt(crossing, _number(base.calls, crossing), count) for crossing in dealt]
+    with contextlib.ExitStack() as outer:
+        for mode in modes[1:]:
+            outer.enter_context(mode)
+        other = replay(case, nests.fresh(base.batch), mode=modes[0])
+    same = _equal(float(base.loss.detach()), float(other.loss.detach()))
+    return same and all(mode.dealt for mode in modes)
 
 
 def in_the_step(case: Case, known: Collection[str | None]) -> Iterator[Finding]:
@@ -167,7 +180,7 @@ def crossings(
     calls: list[Call], from_model: set[int], from_data: set[int], count: int, kind: str
 ) -> Iterator[Crossing]:
     """The calls in which a prediction and a target were expanded against each other."""
-    names = DIFFERENCES if kind == "loss" else COMPARISONS
+    names = {"loss": DIFFERENCES, "quotient": DIFFERENCES | {"add"}, "metric": COMPARISONS}[kind]
     for call in calls:
         if call.name.strip("_") not in names or not isinstance(call.output, torch.Tensor):
             continue

@@ -185,6 +185,11 @@ class Case:
         """A fresh replay."""
         return World(self.subject, seed=seed, recorder=recorder)
 
+    def training_world(self, recorder: Recorder | None = None) -> World:
+        """A fresh replay whose step is the user's, or the textbook's where there is none."""
+        own = self.subject.train_step is not None
+        return World(self.subject if own else with_textbook_step(self.subject), recorder=recorder)
+
     @cached_property
     def loss_trace(self) -> LossTrace:
         """One recorded forward and backward pass through ``loss_fn``."""

@@ -18,6 +18,7 @@ from pytest_mlregress.bughunt.registry import check
 
 VANISHED_AT_START, VANISHED_AFTER = 1e-7, 1e-6
 EXPLODED = 1e4
+_REGRESSIONS = frozenset(("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"))
 
 
 @check("nan-gradient")
@@ -112,12 +113,26 @@ def exploding_gradient(case: Case) -> Iterator[Finding]:
 
 
 def _is_absurd(case: Case, loss: float) -> bool:
-    """Whether a mean cross entropy is far beyond that of guessing (the logarithm of classes)."""
+    """Whether a mean cross entropy is far beyond that of guessing (the logarithm of classes), or
+    predicted values are a hundred times the size of their targets.
+    """
+    if _predicts_out_of_scale(case):
+        return True
     calls = [c for c in case.loss_trace.calls if c.name == "cross_entropy"]
     if not calls or calls[-1].argument(5, "reduction", "mean") != "mean":
         return False
     classes = inputs(calls[-1])[0].shape[1] if inputs(calls[-1])[0].dim() > 1 else 2
     return loss > 100 * math.log(max(classes, 2))
+
+
+def _predicts_out_of_scale(case: Case) -> bool:
+    for call in case.loss_trace.calls:
+        given = inputs(call)[:2]
+        if call.name in _REGRESSIONS and len(given) == 2 and given[0].shape == given[1].shape:
+            predicted, target = (float(t.detach().double().square().mean()) for t in given)
+            if target > 0 and predicted > 100**2 * target:
+                return True
+    return False
 
 
 @check("vanishing-gradient")

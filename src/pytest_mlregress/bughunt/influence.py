@@ -23,7 +23,7 @@ _SEEDS = 4
 _CUTS = frozenset(("detach", "detach_", "data", "item", "tolist", "numpy", "argmax", "round"))
 
 
-@check("detached-graph", "unused-module", cost="replay", needs=("make_optimizer",))
+@check("detached-graph", "unused-module", cost="replay")
 def without_gradient(case: Case) -> Iterator[Finding]:
     """Parameters that an optimizer owns and that got no gradient in any step.
 
@@ -55,6 +55,8 @@ def without_gradient(case: Case) -> Iterator[Finding]:
         if moved and len(inner) > 1:
             waiting = [*inner.items(), *waiting]
         elif moved:
+            if case.subject.make_optimizer is None:
+                continue  # a target network is cut off on purpose, and no optimizer has it
             yield _cut(case, module, names, moved[0])
         elif pairs and without and not _used_in_turn(case, module, starved):
             yield _unused(case, module, without)
@@ -86,7 +88,10 @@ def _starved(case: Case) -> dict[str, float | None]:
     """The owned, trainable parameters without gradient: None if there never was one, else 0."""
     if case.subject.train_step is None:
         trace = case.loss_trace
-        owned = {id(p) for o in trace.world.optimizers for g in o.param_groups for p in g["params"]}
+        groups = [g for o in trace.world.optimizers for g in o.param_groups]
+        owned = {id(p) for g in groups for p in g["params"]}
+        if case.subject.make_optimizer is None:  # then it is taken to train all that can be
+            owned = {id(p) for p in trace.world.model.parameters()}
         starved: dict[str, float | None] = {
             n: None
             for n, p in trace.world.model.named_parameters()

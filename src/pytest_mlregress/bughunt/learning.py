@@ -135,21 +135,25 @@ def _last_writer(trace: StepTrace) -> str | None:
     return lines[-1] if lines else None
 
 
-@check("bad-learning-rate", "exploding-gradient", cost="replay", needs=("train_step",))
+@check("bad-learning-rate", "exploding-gradient", cost="replay")
 def bad_learning_rate(case: Case) -> Iterator[Finding]:
     """The rate is zero in every step, too small to move anything, or so large that the loss
     explodes within a few steps while a small part of it does not.
+
+    Without a train_step the textbook step runs with the user's optimizer.
     """
-    trace = case.step_trace
+    if case.subject.train_step is None and case.subject.make_optimizer is None:
+        raise CannotTell("needs train_step or make_optimizer")
+    trace = case.training_trace
     if not trace.log.applied:
         raise CannotTell("train_step never called a torch optimizer's step")
     rates = [rate for applied in trace.log.applied for rate in applied.learning_rates]
     if max(rates) == 0:
-        yield _rate(case, "error", "the learning rate is 0 in every step", rates)
+        yield _rate(trace, "error", "the learning rate is 0 in every step", rates)
         return
     peak = _peak(trace)
     if peak < _TINY_RATE and _largest_move(trace) * peak / max(rates) < _TINY_MOVE:
-        yield _rate(case, "warning", "the learning rate is too small to move anything", rates)
+        yield _rate(trace, "warning", "the learning rate is too small to move anything", rates)
     yield from _diverges(case, trace, rates)
 
 
@@ -160,7 +164,7 @@ def _diverges(case: Case, trace: StepTrace, rates: list[float]) -> Iterator[Find
     slow = StepLog()
     recorder = Recorder(keep_tensors=False, on_event=_Slowed(slow))
     try:
-        with case.world(recorder=recorder) as world:
+        with case.training_world(recorder) as world:
             for index, batch in enumerate(case.subject.training_batches(trace.count)):
                 world.phase(f"step {index}")
                 world.step(batch)
@@ -169,7 +173,7 @@ def _diverges(case: Case, trace: StepTrace, rates: list[float]) -> Iterator[Find
     evidence = f"the loss grows {growth:.3g}-fold within {trace.count} steps"
     if _growth(slow, trace.phases) < _DIVERGED:
         yield _rate(
-            case,
+            trace,
             "warning",
             "training explodes, and does not at a much smaller learning rate",
             rates,
@@ -242,9 +246,9 @@ def _largest_move(trace: StepTrace) -> float:
 
 
 def _rate(
-    case: Case, severity: str, message: str, rates: list[float], evidence: str = ""
+    trace: StepTrace, severity: str, message: str, rates: list[float], evidence: str = ""
 ) -> Finding:
-    made = case.step_trace.recorder.of_kind("optimizer", "make_optimizer")
+    made = trace.recorder.of_kind("optimizer", "make_optimizer")
     return Finding(
         check="bad-learning-rate",
         severity="error" if severity == "error" else "warning",

@@ -22,23 +22,32 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Moved:
-    """An axis that a reshape seems to move: its place before and after, and its size."""
+    """An axis that a reshape seems to move: its place before and after, and its size.
+
+    Or a few neighbouring axes that stay together (height and width): `width` of them.
+    """
 
     shape_in: Shape
     shape_out: Shape
     before: int
     after: int
+    width: int = 1
 
     @property
     def size(self) -> int:
-        """Of the axis."""
-        return self.shape_in[self.before]
+        """Of the axis, or of the neighbours as one."""
+        return math.prod(self.axes)
+
+    @property
+    def axes(self) -> Shape:
+        """The sizes of the axes that move."""
+        return self.shape_in[self.before : self.before + self.width]
 
     @property
     def strides(self) -> tuple[int, int]:
         """In elements of the row-major layout, before and after."""
-        before = math.prod(self.shape_in[self.before + 1 :])
-        return before, math.prod(self.shape_out[self.after + 1 :])
+        before = math.prod(self.shape_in[self.before + self.width :])
+        return before, math.prod(self.shape_out[self.after + self.width :])
 
     @property
     def moves(self) -> bool:
@@ -48,19 +57,26 @@ class Moved:
     @property
     def rest(self) -> tuple[Shape, Shape]:
         """The shapes without the axis."""
-        return _without(self.shape_in, self.before), _without(self.shape_out, self.after)
+        return (
+            _without(self.shape_in, self.before, self.width),
+            _without(self.shape_out, self.after, self.width),
+        )
 
     def permuted(self, tensor: torch.Tensor) -> torch.Tensor:
         """What was meant: the axis moved, the others split and merged in their order."""
         parts = tensor.reshape(self.shape_in)
-        moved = parts.movedim(self.before, 0).reshape(self.size, *self.rest[1])
-        return moved.movedim(0, self.after)
+        front = tuple(range(self.width))
+        places = [tuple(start + k for k in front) for start in (self.before, self.after)]
+        moved = parts.movedim(places[0], front).reshape(*self.axes, *self.rest[1])
+        return moved.movedim(front, places[1])
 
     def mixed(self) -> int:
         """From how many places along the axis the first place of the output's axis draws."""
         index = torch.arange(math.prod(self.shape_in))
         place = (index // self.strides[0] % self.size).view(self.shape_out)
-        return len(set(place.select(self.after, 0).flatten().tolist()))
+        for _ in range(self.width):
+            place = place.select(self.after, 0)
+        return len(set(place.flatten().tolist()))
 
 
 def groups(shape_in: Shape, shape_out: Shape) -> Iterator[tuple[range, range]]:
@@ -105,22 +121,30 @@ def moved_axes(shape_in: Shape, shape_out: Shape) -> list[Moved]:
         inner, outer = _sizes(shape_in, axes_in), _sizes(shape_out, axes_out)
         if len(inner) < 2 or len(outer) < 2 or _fit(inner, outer):
             continue
-        for before in axes_in:
-            for after in axes_out:
-                moved = Moved(shape_in, shape_out, before, after)
-                if shape_in[before] < 2 or shape_in[before] != shape_out[after]:
-                    continue
-                if moved.moves and _fit(*moved.rest):
-                    found.append(moved)
+        for width in (1, 2):
+            found += _moved_within(shape_in, shape_out, axes_in, axes_out, width)
     return found
+
+
+def _moved_within(
+    shape_in: Shape, shape_out: Shape, axes_in: range, axes_out: range, width: int
+) -> Iterator[Moved]:
+    """The moves of so many neighbouring axes within one group."""
+    for before in axes_in[: len(axes_in) - width + 1]:
+        for after in axes_out[: len(axes_out) - width + 1]:
+            moved = Moved(shape_in, shape_out, before, after, width)
+            if min(moved.axes) < 2 or moved.axes != shape_out[after : after + width]:
+                continue
+            if moved.moves and _fit(*moved.rest):
+                yield moved
 
 
 def _sizes(shape: Shape, axes: range) -> Shape:
     return tuple(shape[axis] for axis in axes if shape[axis] > 1)
 
 
-def _without(shape: Shape, axis: int) -> Shape:
-    return shape[:axis] + shape[axis + 1 :]
+def _without(shape: Shape, axis: int, width: int) -> Shape:
+    return shape[:axis] + shape[axis + width :]
 
 
 def _fit(inner: Shape, outer: Shape) -> bool:
