@@ -6,15 +6,29 @@ import json
 import os
 import subprocess
 import textwrap
+from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 import pytest
 
-# A run inside this process forgets the modules that it was the first to import, which numpy and
-# scipy do not survive: they are loaded here, with everything that a verdict imports late.
 from pytest_mlregress.statistics import compare
 from pytest_mlregress.statistics.early_stop import plan_check
-from pytest_mlregress.statistics.multiplicity import q_values  # noqa: F401
+
+# A run inside this process forgets the modules that it was the first to import, which numpy, scipy
+# and torch do not survive: they are loaded here, with everything that a verdict imports late.
+for name in (
+    "pytest_mlregress.bughunt",
+    "pytest_mlregress.controller",
+    "pytest_mlregress.reporting.files",
+    "pytest_mlregress.reporting.html",
+    "pytest_mlregress.reporting.markdown",
+    "pytest_mlregress.reporting.terminal",
+    "pytest_mlregress.statistics.multiplicity",
+):
+    import_module(name)
+with suppress(ImportError):  # a suite without torch is one of those that are tested
+    import_module("torch")
 
 TRAINING = """
     import os
