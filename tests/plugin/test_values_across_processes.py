@@ -81,7 +81,7 @@ def test_text_of_any_kind_crosses_processes(suite: Suite, workers: str) -> None:
             assert mlregress.seed == 0, word
         """
     )
-    result = suite.run(workers, apart=True)
+    result = suite.run(workers, "--mlregress-stop=never", apart=True)
     assert result.ret == 1
     assert set(suite.verdicts.values()) == {"diverged"}
     assert len(suite.verdicts) == 4
