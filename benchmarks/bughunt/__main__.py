@@ -1,6 +1,6 @@
 """Print how the bug hunt does: ``PYTHONPATH=src python -m benchmarks.bughunt --part tuning``.
 
-Run from the repository's root. Programs of the part ``heldout`` are counted, never named, so that
+Run from the repository's root. Programs of the blind parts are counted, never named, so that
 nobody tunes on them; ``--names`` shows them all the same.
 """
 
@@ -26,7 +26,7 @@ def main() -> None:
     for program in programs.chosen(options.part, options.only, options.kind, options.slug):
         result = programs.hunt_program(program, checks=options.checks)
         hunted.append(result)
-        if program.part != "heldout" or options.names:
+        if program.part not in programs.BLIND or options.names:
             tables.print_program(console, result, everything=options.all)
     if hunted:
         tables.print_summary(console, hunted)
@@ -47,13 +47,13 @@ def main() -> None:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(prog="python -m benchmarks.bughunt", description=__doc__)
-    made.add_argument("--part", action="append", choices=("heldout", "tuning"), default=None)
+    made.add_argument("--part", action="append", choices=programs.PARTS, default=None)
     made.add_argument("--kind", choices=("buggy", "fixed", "correct"), default=None)
     made.add_argument("--only", default="", help="programs whose name contains this")
     made.add_argument("--slug", default="", help="buggy programs whose main slug is this")
     made.add_argument("--checks", nargs="*", default=None, help="run these checks only")
     made.add_argument("--all", action="store_true", help="list quiet successes too")
-    made.add_argument("--names", action="store_true", help="name held-out programs")
+    made.add_argument("--names", action="store_true", help="name the programs of blind parts")
     made.add_argument("--repeats", type=int, default=0, help="hunts of correct programs, new seeds")
     made.add_argument("--plant", type=int, default=0, help="correct programs to plant bugs in")
     made.add_argument(

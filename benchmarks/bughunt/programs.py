@@ -14,16 +14,26 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "bughunt"))
 
 from corpus.measure import outcome  # noqa: E402
-from corpus.registry import CORPUS, PARTS, Program, programs  # noqa: E402
+from corpus.registry import BLIND, CORPUS, PARTS, Program, programs  # noqa: E402
 from corpus.scoring import Hunted, hunt_program  # noqa: E402
 
-__all__ = ["Hunted", "Program", "chosen", "hunt_program", "outcome", "programs", "repeat"]
+__all__ = [
+    "BLIND",
+    "PARTS",
+    "Hunted",
+    "Program",
+    "chosen",
+    "hunt_program",
+    "outcome",
+    "programs",
+    "repeat",
+]
 
 
 def chosen(
     parts: Sequence[str] | None, only: str = "", kind: str | None = None, slug: str = ""
 ) -> list[Program]:
-    """The programs of the parts (default: both) that fit the filters."""
+    """The programs of the parts (default: all) that fit the filters."""
     return [
         program
         for program in programs(*(parts or PARTS))

@@ -1,0 +1,69 @@
+"""Two tasks on one trunk: kind of weather and temperature."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def tower(out):
+    return nn.Sequential(nn.Linear(24, 24), nn.ReLU(), nn.Linear(24, out))
+
+
+class Weather(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.trunk = nn.Sequential(nn.Linear(7, 24), nn.ReLU())
+        self.kind = tower(3)
+        self.warmth = tower(1)
+
+    def forward(self, x):
+        h = self.trunk(x)
+        return {"kind": self.kind(h), "warmth": self.warmth(h).squeeze(1)}
+
+
+def days(seed, n=20):
+    g = torch.Generator().manual_seed(seed)
+    x = torch.randn(n, 7, generator=g)
+    kind = (x[:, :3] + 0.2 * torch.randn(n, 3, generator=g)).argmax(1)
+    warmth = 0.5 * x[:, 3] - x[:, 4] * x[:, 5] + 0.5
+    return {"x": x, "kind": kind, "warmth": warmth}
+
+
+batch = days(0)
+train_batches = [days(0), days(1)]
+val_batches = [days(44)]
+
+
+def make_model():
+    return Weather()
+
+
+def make_optimizer(model):
+    heads = list(model.kind.parameters()) + list(model.warmth.parameters())
+    return torch.optim.Adam(
+        [{"params": model.trunk.parameters(), "lr": 5e-3}, {"params": heads}], lr=0.01
+    )
+
+
+def loss_fn(model, b):
+    out = model(b["x"])
+    classification = F.cross_entropy(out["kind"], b["kind"])
+    regression = F.mse_loss(out["warmth"], b["warmth"])
+    return classification + 0.5 * regression / (1 + regression.detach())
+
+
+def train_step(model, optimizer, b):
+    model.trunk.zero_grad()
+    model.kind.zero_grad()
+    model.warmth.zero_grad()
+    loss = loss_fn(model, b)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def evaluate(model, batches):
+    with torch.no_grad():
+        return sum(
+            (model(b["x"])["kind"].argmax(1) == b["kind"]).float().mean().item() for b in batches
+        )
