@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from fractions import Fraction
 from numbers import Integral, Real
 from typing import Any, Final
 
@@ -36,7 +35,7 @@ def to_number(value: object) -> float:
         value = value.compute()  # type: ignore[attr-defined]
     if isinstance(value, (str, bytes)):
         raise NotANumberError(f"{_shown(value)} is text; pass the number itself")
-    if isinstance(value, (Real, Fraction)):
+    if isinstance(value, Real):
         return float(value)
     if isinstance(value, complex):
         raise NotANumberError(f"{_shown(value)} is complex; record its .real or abs() of it")
