@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from conftest import Suite
+from training_suite import Suite
 
 TEST = "test_training.py::test_training"
 FILE = "__baselines__/test_training/test_training.default.json"

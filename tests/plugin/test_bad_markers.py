@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from conftest import Suite
+from training_suite import Suite
 
 NUMBER = "the number of seeds must be between 1 and 10000"
 TYPE = "a whole number or a list of whole numbers is due, not"

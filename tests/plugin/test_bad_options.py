@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from conftest import TRAINING, Suite
+from training_suite import TRAINING, Suite
 
 ALPHA = (
     "is not a probability between 0 and 0.5 (both excluded); it is the chance that an unchanged "

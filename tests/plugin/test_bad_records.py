@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from conftest import Suite
+from training_suite import Suite
 
 X = "metric 'x'"
 MARGIN = 'it is a number >= 0 in metric units, "1%", "1sd" or "auto"'

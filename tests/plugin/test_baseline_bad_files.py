@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 from baseline_files import FILE, TEST, document, files_of
-
-from conftest import TRAINING, Suite
+from training_suite import TRAINING, Suite
 
 OPTIONS = ["--mlregress-stop=early", "--mlregress-update", "--mlregress-update-new-only"]
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 from baseline_files import TEST, doctor, git
-
-from conftest import Suite
+from training_suite import Suite
 
 CODE = """
     import random

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 from baseline_files import TEST, doctor, document, files_of
-
-from conftest import TRAINING, Suite
+from training_suite import TRAINING, Suite
 
 METRIC = 'mlregress.record("accuracy", accuracy, higher_is_better=True'
 ACCEPT = f"if the change is meant, record a new baseline: pytest '{TEST}' --mlregress-update"

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 from baseline_files import files_of
-
-from conftest import Suite
+from training_suite import Suite
 
 UPDATE = ("--mlregress-update", "--mlregress-allow-dirty", "--mlregress-baseline-seeds=5")
 ROUNDS = 12

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 from baseline_files import FILE, TEST, doctor, document, files_of
-
-from conftest import TRAINING, Suite
+from training_suite import TRAINING, Suite
 
 MARGIN = TRAINING.replace("higher_is_better=True", "higher_is_better=True, margin={margin}")
 LINKED = """

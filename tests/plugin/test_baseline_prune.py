@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 from baseline_files import FILE, doctor, files_of
-
-from conftest import TRAINING, Suite
+from training_suite import TRAINING, Suite
 
 OTHER_FILE = FILE.replace("test_training/", "test_other/")
 SKIPPED = TRAINING.replace("@pytest", "@pytest.mark.skip\n    @pytest", 1)

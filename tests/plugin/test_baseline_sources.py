@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 from baseline_files import FILE, TEST, files_of, git
-
-from conftest import TRAINING, Suite
+from training_suite import TRAINING, Suite
 
 STORED = FILE.removeprefix("__baselines__/")
 

@@ -6,8 +6,7 @@ from subprocess import CalledProcessError
 
 import pytest
 from baseline_files import FILE, TEST, document, files_of, git
-
-from conftest import TRAINING, Suite
+from training_suite import TRAINING, Suite
 
 TIERS = """
     import random

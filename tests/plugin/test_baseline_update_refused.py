@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 from baseline_files import FILE, TEST, document, files_of, git
-
-from conftest import TRAINING, Suite
+from training_suite import TRAINING, Suite
 
 EXPLODES = (
     TRAINING + "        assert mlregress.seed != int(os.environ.get('BAD', -1)), 'exploded'\n"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from conftest import TRAINING, Suite
+from training_suite import TRAINING, Suite
 
 TEST = "test_training.py::test_training"
 

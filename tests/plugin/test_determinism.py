@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
-from conftest import Suite
+from training_suite import Suite
 
 SOURCE = """
     import os, random

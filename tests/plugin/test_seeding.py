@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-
-from conftest import Suite
+from training_suite import Suite
 
 RECORD = """
     import json, random

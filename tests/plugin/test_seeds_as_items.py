@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from conftest import Suite
+from training_suite import Suite
 
 
 def collected(result: pytest.RunResult) -> list[str]:

@@ -7,8 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-
-from conftest import TRAINING, Suite
+from training_suite import TRAINING, Suite
 
 TEST = "test_training.py::test_training"
 

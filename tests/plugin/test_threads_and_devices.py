@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-
-from conftest import Suite
+from training_suite import Suite
 
 
 @pytest.mark.parametrize("threads", ["1", "2"])

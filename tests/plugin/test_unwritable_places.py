@@ -6,8 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-
-from conftest import TRAINING, Suite
+from training_suite import TRAINING, Suite
 
 
 def test_an_update_from_a_dirty_tree_is_refused_before_it_trains(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conftest import Suite
+from training_suite import Suite
 
 TEST = "test_training.py::test_it"
 

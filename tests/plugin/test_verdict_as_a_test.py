@@ -5,8 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-
-from conftest import TRAINING, Suite
+from training_suite import TRAINING, Suite
 
 TEST = "test_training.py::test_training"
 REGRESSED = "accuracy regressed: 0.8991 -> 0.8594 (-0.0397 [-0.0513, -0.0281])"

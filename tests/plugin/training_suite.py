@@ -1,0 +1,114 @@
+"""A suite with a training in it, in a git repository, as a user has one.
+
+A module of its own, since several folders of tests have a `conftest`, and only one of them would
+be imported by that name.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import textwrap
+from typing import Any
+
+import pytest
+
+TRAINING = """
+    import os
+    import random
+
+    import pytest
+
+
+    @pytest.mark.seeds(5)
+    def test_training(mlregress):
+        accuracy = random.gauss(0.9, 0.01) - float(os.environ.get("LOSS", "0"))
+        mlregress.record("accuracy", accuracy, higher_is_better=True)
+"""
+"""The values of seeds 0 to 4 are those of `random.gauss`, less what the variable LOSS says."""
+
+OTHER_PLUGINS = (
+    "anyio",
+    "asyncio",
+    "html",
+    "html_fixtures",
+    "hypothesispytest",
+    "metadata",
+    "randomly",
+    "reportlog",
+    "rerunfailures",
+    "timeout",
+)
+"""Left out of the runs, whose workers would take seconds to import them, unless asked for."""
+
+
+class Suite:
+    """Test files in a git repository, and the runs over them."""
+
+    def __init__(self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.pytester = pytester
+        self.path = pytester.path
+        self._monkeypatch = monkeypatch
+        self.configure()
+        pytester.makefile("", **{".gitignore": "*.json\n!__baselines__/**\n.pytest_cache\n"})
+        self._git("init", "--quiet", "--initial-branch=main")
+
+    def configure(self, *plugins: str, ini: str = "") -> None:
+        """Write ``pytest.ini`` with those of the other plugins, and with further lines."""
+        left_out = " ".join(f"-p no:{name}" for name in OTHER_PLUGINS if name not in plugins)
+        if "asyncio" in plugins:
+            ini += "\nasyncio_default_fixture_loop_scope = function"
+        text = f"[pytest]\naddopts = {left_out}\n{textwrap.dedent(ini)}\n"
+        (self.path / "pytest.ini").write_text(text, encoding="utf-8")
+
+    def write(self, source: str, name: str = "test_training.py") -> None:
+        """Write a file and commit it."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(source), encoding="utf-8")
+        self.commit()
+
+    def commit(self) -> None:
+        """Commit everything, so that an update is allowed."""
+        self._git("add", "--all")
+        self._git("commit", "--quiet", "--allow-empty", "--message=A change")
+
+    def record(self, *arguments: str, **environment: str) -> None:
+        """Record the baselines of everything that is written so far."""
+        result = self.run("--mlregress-update", *arguments, **environment)
+        assert result.ret == 0, result.stdout.str()
+        self.commit()
+
+    def run(self, *arguments: str, apart: bool = False, **environment: str) -> pytest.RunResult:
+        """Run pytest in this process, or ``apart`` in one of its own, with those variables."""
+        run = self.pytester.runpytest_subprocess if apart else self.pytester.runpytest_inprocess
+        with self._monkeypatch.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            return run("--mlregress-report=report.json", *arguments)
+
+    def check(
+        self, *arguments: str, apart: bool = False, **environment: str
+    ) -> dict[str, dict[str, Any]]:
+        """Run, and return the tests of the report by their id."""
+        self.run(*arguments, apart=apart, **environment)
+        return self.tests
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The JSON report of the last run."""
+        report: dict[str, Any] = json.loads((self.path / "report.json").read_text("utf-8"))
+        return report
+
+    @property
+    def tests(self) -> dict[str, dict[str, Any]]:
+        """The tests of that report by their id."""
+        return {test["id"]: test for test in self.report["tests"]}
+
+    @property
+    def verdicts(self) -> dict[str, str]:
+        """The verdicts of that report by the tests' ids."""
+        return {name: test["verdict"] for name, test in self.tests.items()}
+
+    def _git(self, *arguments: str) -> None:
+        subprocess.run(["git", "-C", str(self.path), *arguments], check=True)
