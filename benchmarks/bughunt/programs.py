@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT / "tests" / "bughunt"))
 from corpus.measure import outcome  # noqa: E402
 from corpus.registry import BLIND, CORPUS, PARTS, Program, programs  # noqa: E402
 from corpus.scoring import Hunted, hunt_program  # noqa: E402
+from corpus.trainings import guard_program  # noqa: E402
 
 __all__ = [
     "BLIND",
@@ -23,6 +24,7 @@ __all__ = [
     "Hunted",
     "Program",
     "chosen",
+    "guard_program",
     "hunt_program",
     "outcome",
     "programs",
