@@ -9,8 +9,9 @@ reached: in the only process, or in xdist's controller.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -212,12 +213,40 @@ class ControllerHooks:
         self._settings = settings
         self._session: pytest.Session | None = None
         self._verdicts: Verdicts | None = None
+        self._places_checked = False
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         self._session = session
+        for path in self._settings.report:
+            self._check_report(path)
         if self._settings.updating:
             self._judge()  # refuses a dirty tree before hours of training, not after
+
+    def _check_report(self, path: str) -> None:
+        from pytest_mlregress.reporting.files import check_report_path
+        from pytest_mlregress.reporting.report import ReportError
+
+        try:
+            check_report_path(path)
+        except ReportError as error:
+            raise pytest.UsageError(str(error)) from None
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self._check_places(item.path for item in session.items if SEED_ITEM in item.stash)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        self._check_places(collecting.seed_files(ids, self._config.rootpath))
+
+    def _check_places(self, files: Iterable[Path]) -> None:
+        """Once per run, and only in one that has seeds to run."""
+        files = set(files)
+        if files and not self._places_checked and not self._config.option.collectonly:
+            from pytest_mlregress.verdicts.collection import check_places
+
+            self._places_checked = True
+            check_places(self._config, self._settings, files)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:

@@ -60,6 +60,15 @@ class Settings:
         return self.update or self.update_new_only
 
     @property
+    def baseline_shown(self) -> str | None:
+        """Where baselines are, without the password of a URL."""
+        if self.baseline is None or "://" not in self.baseline:
+            return self.baseline
+        from pytest_mlregress.baselines.urls import without_credentials
+
+        return without_credentials(self.baseline)
+
+    @property
     def of_test(self) -> dict[str, str | None]:
         """The settings that a test declares and its verdict is reached with."""
         return {
@@ -82,7 +91,7 @@ class Settings:
             f"stop {self.stop}",
             f"threads {self.threads}",
             f"guards {self.guards}",
-            f"baselines {self.baseline or '__baselines__'}",
+            f"baselines {self.baseline_shown or '__baselines__'}",
         ]
         if self.tier is not None:
             parts.append(f"tier {self.tier}")

@@ -62,6 +62,19 @@ def test_a_command_line_that_is_no_text_can_be_written(repository: Path) -> None
     assert artifact.provenance.command == ("pytest", "-k", "\\udcff")
 
 
+def test_a_password_on_the_command_line_is_not_kept(repository: Path) -> None:
+    command = ["pytest", "--mlregress-baseline=sftp://me:secret@host/a@b", "-k", "me@home"]
+
+    provenance = collect_provenance(repository, seeds=[], environment={}, command=command)
+
+    assert provenance.command == (
+        "pytest",
+        "--mlregress-baseline=sftp://host/a@b",
+        "-k",
+        "me@home",
+    )
+
+
 def test_a_real_provenance_comes_back_from_a_file(repository: Path) -> None:
     environment = describe_environment()
     provenance = collect_provenance(repository, seeds=range(3), environment=environment)

@@ -19,7 +19,12 @@ FILE = "/models/a/tests/test_digits/test_digits.full.json"
 
 @pytest.fixture
 def store() -> Iterator[RemoteStore]:
+    _forget()  # what other tests of the same process have stored
     yield RemoteStore("memory://models/a")
+    _forget()
+
+
+def _forget() -> None:
     memory.store.clear()
     memory.pseudo_dirs[:] = [""]
 
@@ -141,14 +146,15 @@ def test_without_fsspec_the_error_says_how_to_install_it(monkeypatch: pytest.Mon
         RemoteStore("s3://bucket/baselines")
 
     assert str(refused.value) == (
-        "s3://: URLs need fsspec. Install it with: pip install 'pytest-mlregress[remote]'"
+        "s3://bucket/baselines: URLs need fsspec. Install it with: pip install "
+        "'pytest-mlregress[remote]'"
     )
 
 
 def test_a_protocol_whose_package_is_missing_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "s3fs", None)
 
-    with pytest.raises(StoreError, match=r"s3://: .*[Ii]nstall s3fs.*Install that package"):
+    with pytest.raises(StoreError, match=r"s3://bucket/.*[Ii]nstall s3fs.*Install that package"):
         RemoteStore("s3://bucket/baselines")
 
 
@@ -156,5 +162,52 @@ def test_a_protocol_that_is_none_keeps_the_credentials_to_itself() -> None:
     with pytest.raises(StoreError) as refused:
         RemoteStore("nosuch://user:secret@host/baselines")
 
-    assert str(refused.value).startswith("nosuch://: ValueError: Protocol not known")
-    assert "secret" not in str(refused.value)
+    assert str(refused.value) == (
+        "nosuch://host/baselines: fsspec knows no protocol 'nosuch'. Use a folder, git:REF, or a "
+        "protocol of fsspec such as s3://, gs://, az:// or sftp://"
+    )
+
+
+def test_a_misspelt_protocol_is_told_the_right_one() -> None:
+    with pytest.raises(StoreError) as refused:
+        RemoteStore("s4://bucket/baselines")
+
+    assert str(refused.value) == (
+        "s4://bucket/baselines: fsspec knows no protocol 's4'. Did you mean s3://?"
+    )
+
+
+def test_a_url_that_can_be_written_is_left_as_it_was(store: RemoteStore) -> None:
+    store.check_writable([PurePosixPath("tests")])
+
+    assert memory.store == {}
+
+
+@pytest.mark.parametrize("object_store", [False, True])
+def test_a_url_that_cannot_be_written_is_named_with_the_remedy(
+    store: RemoteStore, monkeypatch: pytest.MonkeyPatch, object_store: bool
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError("access denied")
+
+    monkeypatch.setattr(type(memory), "async_impl", object_store)
+    monkeypatch.setattr(type(memory), "pipe_file", refuse)
+
+    with pytest.raises(StoreError) as refused:
+        store.check_writable([PurePosixPath("tests")])
+
+    assert str(refused.value) == (
+        "memory://models/a: cannot write baselines here: PermissionError: access denied. Check "
+        "the URL, your credentials for it and the network, then run again"
+    )
+
+
+def test_a_url_where_nothing_may_be_deleted_can_be_written(
+    store: RemoteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError("deleting is denied")
+
+    monkeypatch.setattr(type(memory), "rm_file", refuse)
+
+    store.check_writable([PurePosixPath("tests")])

@@ -1,5 +1,6 @@
 """A file is replaced whole or not at all, whatever ends the process or the machine."""
 
+import errno
 import os
 import secrets
 import time
@@ -7,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-__all__ = ["remove_abandoned", "replace_file"]
+__all__ = ["check_replaceable", "remove_abandoned", "replace_file"]
 
 _TEMPORARY: Final = ".mlregress-tmp"
 _ABANDONED_AFTER_S: Final = 600.0
@@ -32,6 +33,25 @@ def replace_file(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def check_replaceable(path: Path) -> None:
+    """Meet now the error that `replace_file` would meet later, as far as it shows already.
+
+    A file is made and removed where the path, or the nearest folder above it that exists, would
+    get one: permissions alone do not tell of read-only disks.
+
+    Raises:
+        OSError: nothing can be written under that path.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    folder = path.parent
+    while not folder.exists():
+        folder = folder.parent
+    probe = folder / f".{secrets.token_hex(8)}{_TEMPORARY}"
+    os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+    probe.unlink()
 
 
 def remove_abandoned(folder: Path) -> None:

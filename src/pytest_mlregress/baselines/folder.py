@@ -2,13 +2,13 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal
 
 from pytest_mlregress.baselines.artifact import Artifact
-from pytest_mlregress.baselines.atomic import remove_abandoned, replace_file
+from pytest_mlregress.baselines.atomic import check_replaceable, remove_abandoned, replace_file
 from pytest_mlregress.baselines.encoding import dumps
 from pytest_mlregress.baselines.errors import StoreError
 from pytest_mlregress.baselines.files import artifact_in, refuse_large
@@ -97,9 +97,43 @@ class FolderStore:
             if self._beside_tests:
                 path.parent.parent.rmdir()
 
+    def check_writable(self, directories: Iterable[PurePosixPath]) -> None:
+        """Try whether the folders for the tests in those directories can be written.
+
+        Raises:
+            StoreError: one of them cannot.
+        """
+        within = [self._root / directory / FOLDER for directory in directories]
+        for folder in within if self._beside_tests else [self._root]:
+            try:
+                check_replaceable(folder / "baseline")
+            except OSError as error:
+                raise StoreError(
+                    str(folder),
+                    f"cannot write baselines here: {_reason(error)}",
+                    _remedy(error),
+                ) from error
+
     def list(self) -> tuple[BaselineKey, ...]:
-        """Every baseline below the folder, sorted."""
+        """Every baseline below the folder, sorted; none where there is no such folder.
+
+        Raises:
+            StoreError: the folder that was asked for cannot be listed.
+        """
+        if not self._beside_tests:
+            self._check_listable()
         return tuple(sorted(self._keys()))
+
+    def _check_listable(self) -> None:
+        """`os.walk` passes over what it cannot list, as it should beside tests."""
+        try:
+            os.scandir(self._root).close()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StoreError(
+                str(self._root), f"cannot list this folder: {_reason(error)}", _remedy(error)
+            ) from error
 
     def describe(self, key: BaselineKey) -> str:
         """The file of the baseline."""
@@ -163,7 +197,15 @@ def _directory_of(inside: PurePosixPath, *, beside_tests: bool) -> PurePosixPath
 
 
 def _unusable(path: Path, what: Literal["read", "write", "delete"], error: OSError) -> StoreError:
-    reason = error.strerror or type(error).__name__
-    remedy = _REMEDIES.get(error.errno or 0, "Check the path and its disk, then run again")
     kept = "; what was there before is untouched" if what != "read" else ""
-    return StoreError(str(path), f"cannot {what} this baseline: {reason}{kept}", remedy)
+    return StoreError(
+        str(path), f"cannot {what} this baseline: {_reason(error)}{kept}", _remedy(error)
+    )
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or type(error).__name__
+
+
+def _remedy(error: OSError) -> str:
+    return _REMEDIES.get(error.errno or 0, "Check the path and its disk, then run again")

@@ -1,5 +1,6 @@
 """Baselines as they are in a git ref, read without touching the working tree."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -81,6 +82,10 @@ class GitStore:
     def delete(self, key: BaselineKey) -> None:
         """Refuse: a commit does not change."""
         raise StoreError(self.describe(key), "a git ref cannot be written to", _READ_ONLY)
+
+    def check_writable(self, directories: Iterable[PurePosixPath]) -> None:
+        """Refuse: a commit does not change."""
+        raise StoreError(f"git:{self._ref}", "a git ref cannot be written to", _READ_ONLY)
 
     def list(self) -> tuple[BaselineKey, ...]:
         """Every baseline below the rootdir in the ref, sorted."""

@@ -18,6 +18,7 @@ from pytest_mlregress import __version__
 from pytest_mlregress.baselines.artifact import Environment, Provenance
 from pytest_mlregress.baselines.git_command import GitError, git
 from pytest_mlregress.baselines.paths import FOLDER
+from pytest_mlregress.baselines.urls import without_credentials
 
 __all__ = ["WorkingTree", "collect_provenance", "utc_now", "working_tree"]
 
@@ -160,5 +161,5 @@ def _readable(path: bytes) -> str:
 
 
 def _text(word: str) -> str:
-    """The word as valid Unicode: a command line may hold bytes that are none."""
-    return word.encode(errors="backslashreplace").decode()
+    """The word as valid Unicode, which a command line may not be, and without a password."""
+    return without_credentials(word.encode(errors="backslashreplace").decode())

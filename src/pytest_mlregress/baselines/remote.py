@@ -1,6 +1,9 @@
 """Baselines behind a URL that fsspec understands: S3, GCS, Azure, SSH, and many more."""
 
 import secrets
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -9,12 +12,14 @@ from pytest_mlregress.baselines.encoding import dumps
 from pytest_mlregress.baselines.errors import StoreError
 from pytest_mlregress.baselines.files import artifact_in, refuse_large
 from pytest_mlregress.baselines.paths import SUFFIX, BaselineKey
+from pytest_mlregress.baselines.urls import without_credentials
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 __all__ = ["RemoteStore"]
 
+_TEMPORARY: Final = ".mlregress-tmp"
 _INSTALL: Final = "Install it with: pip install 'pytest-mlregress[remote]'"
 _REACH: Final = "Check the URL, your credentials for it and the network, then run again"
 
@@ -34,16 +39,21 @@ class RemoteStore:
 
     def __init__(self, url: str) -> None:
         protocol, _, _ = url.partition("://")
+        place = without_credentials(url)
         try:
+            from fsspec import available_protocols
             from fsspec.core import url_to_fs
         except ImportError as error:
-            raise StoreError(f"{protocol}://", "URLs need fsspec", _INSTALL) from error
+            raise StoreError(place, "URLs need fsspec", _INSTALL) from error
         try:
             files, root = url_to_fs(url)
         except ImportError as error:  # fsspec names the package, such as s3fs
-            raise StoreError(f"{protocol}://", str(error), "Install that package") from error
+            raise StoreError(place, str(error), "Install that package") from error
         except Exception as error:  # each protocol has its own, from ValueError to network errors
-            raise StoreError(f"{protocol}://", _reason(error), _REACH) from error
+            _, named, unknown = str(error).partition("Protocol not known: ")
+            if named:
+                raise _unknown_protocol(place, unknown, available_protocols()) from error
+            raise StoreError(place, _reason(error), _REACH) from error
         self._files: AbstractFileSystem = files
         self._root = PurePosixPath(root)
         self._protocol = protocol
@@ -98,6 +108,24 @@ class RemoteStore:
         except Exception as error:
             self._fail(key, "delete", error)
 
+    def check_writable(self, directories: Iterable[PurePosixPath]) -> None:
+        """Try whether the URL can be written.
+
+        Raises:
+            StoreError: it cannot.
+        """
+        probe = str(self._root / f".{secrets.token_hex(8)}{_TEMPORARY}")
+        try:
+            if not self._files.async_impl:
+                self._files.makedirs(str(self._root), exist_ok=True)
+            self._files.pipe_file(probe, b"")
+        except Exception as error:
+            raise StoreError(
+                self._url(str(self._root)), f"cannot write baselines here: {_reason(error)}", _REACH
+            ) from error
+        with suppress(Exception):  # who may write may not always delete, and an update need not
+            self._files.rm_file(probe)
+
     def list(self) -> tuple[BaselineKey, ...]:
         """Every baseline below the URL, sorted.
 
@@ -142,7 +170,7 @@ class RemoteStore:
             self._files.pipe_file(path, text)
             return
         self._files.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
-        temporary = str(PurePosixPath(path).with_name(f".{secrets.token_hex(8)}.mlregress-tmp"))
+        temporary = str(PurePosixPath(path).with_name(f".{secrets.token_hex(8)}{_TEMPORARY}"))
         try:
             self._files.pipe_file(temporary, text)
             self._files.mv(temporary, path)
@@ -155,6 +183,16 @@ class RemoteStore:
         raise StoreError(
             self.describe(key), f"cannot {what} this baseline: {_reason(error)}", _REACH
         ) from error
+
+
+def _unknown_protocol(place: str, unknown: str, known: Sequence[str]) -> StoreError:
+    close = get_close_matches(unknown, known, n=1, cutoff=0.5)  # s4 is half of s3
+    remedy = (
+        f"Did you mean {close[0]}://?"
+        if close
+        else "Use a folder, git:REF, or a protocol of fsspec such as s3://, gs://, az:// or sftp://"
+    )
+    return StoreError(place, f"fsspec knows no protocol {unknown!r}", remedy)
 
 
 def _reason(error: Exception) -> str:

@@ -1,6 +1,7 @@
 """What every place for baselines can do, and the choice of one by its name."""
 
-from pathlib import Path
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -35,6 +36,10 @@ class Store(Protocol):
 
     def list(self) -> tuple[BaselineKey, ...]:
         """Every baseline of the suite, sorted."""
+
+    def check_writable(self, directories: Iterable[PurePosixPath]) -> None:
+        """Raise now what `write` would raise later for the tests in those directories, relative to
+        the rootdir, as far as it shows already; nothing is left behind."""
 
     def describe(self, key: BaselineKey) -> str:
         """The file of the baseline, as a message prints it."""

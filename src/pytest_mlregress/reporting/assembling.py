@@ -10,6 +10,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from pytest_mlregress import __version__
+from pytest_mlregress.baselines.urls import without_credentials
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.verdict import Verdict
@@ -26,13 +27,13 @@ def run_report(
     """The run that began at ``started``, in seconds since the epoch, and ends now."""
     return RunReport(
         verdicts=tuple(verdicts),
-        settings=asdict(settings),
+        settings={**asdict(settings), "baseline": settings.baseline_shown},
         notes=tuple(notes),
         comparisons=comparisons,
         alpha=settings.alpha,
         duration=time.time() - started,
         started=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
-        command=shlex.join(sys.orig_argv),
+        command=without_credentials(shlex.join(sys.orig_argv)),
         version=__version__,
         q_values=_q_values(verdicts),
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from pytest_mlregress.baselines.atomic import replace_file
+from pytest_mlregress.baselines.atomic import check_replaceable, replace_file
 from pytest_mlregress.reporting.html import to_html
 from pytest_mlregress.reporting.json_report import to_json
 from pytest_mlregress.reporting.markdown import to_markdown
@@ -20,15 +20,16 @@ FORMATS: Final[Mapping[str, Callable[[RunReport], str]]] = {
 
 
 def check_report_path(path: Path | str) -> None:
-    """Refuse a file name that `write_report` could not serve, before hours of training.
+    """Refuse a path that `write_report` could not serve, before hours of training.
 
-    Raises ValueError, naming the file and the three suffixes.
+    Raises ValueError, naming the file and the three suffixes, and `ReportError`, naming the path
+    and the remedy, where no file can be written there.
     """
-    if Path(path).suffix not in FORMATS:
-        raise ValueError(
-            f"--mlregress-report={path}: a report's name ends with .html, .json or .md, "
-            "which says its kind"
-        )
+    _check_suffix(Path(path))
+    try:
+        check_replaceable(Path(path))
+    except OSError as error:
+        raise _unwritable(Path(path), error) from error
 
 
 def write_report(path: Path | str, report: RunReport) -> None:
@@ -38,15 +39,27 @@ def write_report(path: Path | str, report: RunReport) -> None:
     Raises ValueError for another suffix than .html, .json and .md, and `ReportError`, naming the
     path and the remedy, where the file cannot be written.
     """
-    check_report_path(path)
     path = Path(path)
+    _check_suffix(path)
     text = FORMATS[path.suffix](report)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
-        raise ReportError(
-            f"cannot write the report {path}: {error.strerror or error}; "
-            f"make {path.parent} a writable folder with free space, "
-            "or give --mlregress-report another path"
-        ) from error
+        raise _unwritable(path, error) from error
+
+
+def _check_suffix(path: Path) -> None:
+    if path.suffix not in FORMATS:
+        raise ValueError(
+            f"--mlregress-report={path}: a report's name ends with .html, .json or .md, "
+            "which says its kind"
+        )
+
+
+def _unwritable(path: Path, error: OSError) -> ReportError:
+    return ReportError(
+        f"cannot write the report {path}: {error.strerror or error}; "
+        f"make {path.parent} a writable folder with free space, "
+        "or give --mlregress-report another path"
+    )

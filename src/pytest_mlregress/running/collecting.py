@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from pytest_mlregress.settings import Settings
 
 SEED: Final = "seed"
 FIXTURE: Final = "mlregress"
+_SEED_ID: Final = re.compile(r"::.*[\[-]seed\d+[\]-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,14 @@ def seed_id(seed: int) -> str:
 
 def _collect_error(name: str, problem: str) -> pytest.Collector.CollectError:
     return pytest.Collector.CollectError(f"{name}: {problem}")
+
+
+def seed_files(nodeids: Iterable[str], rootdir: Path) -> set[Path]:
+    """The test files of the seeds among node ids, all that xdist's controller has of items.
+
+    A parameter of a project's own that looks like a seed's counts too.
+    """
+    return {rootdir / nodeid.partition("::")[0] for nodeid in nodeids if _SEED_ID.search(nodeid)}
 
 
 def is_regression_test(metafunc: pytest.Metafunc, plugin: str) -> bool:

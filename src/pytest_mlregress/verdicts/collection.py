@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -24,6 +26,19 @@ def desk_of(config: pytest.Config, settings: Settings) -> BaselineDesk:
     if _DESK not in config.stash:
         config.stash[_DESK] = BaselineDesk(settings.baseline, config.rootpath)
     return config.stash[_DESK]
+
+
+def check_places(config: pytest.Config, settings: Settings, files: Iterable[Path]) -> None:
+    """Refuse a run whose baselines cannot be reached, before anything trains.
+
+    Raises:
+        pytest.UsageError: with the place, the reason and the remedy.
+    """
+    try:
+        desk_of(config, settings).check(files, writing=settings.updating)
+    except BaselineError as error:
+        source = "" if settings.baseline is None else "--mlregress-baseline: "
+        raise pytest.UsageError(f"{source}{error}") from None
 
 
 def refuse_pointless(metafunc: pytest.Metafunc, declared: Declaration) -> None:

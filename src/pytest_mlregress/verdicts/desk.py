@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -26,6 +27,20 @@ class BaselineDesk:
         """Opened at first use, so that a run without regression tests touches nothing."""
         return open_store(self.source, rootdir=self.rootdir)
 
+    def check(self, files: Iterable[Path], *, writing: bool) -> None:
+        """Meet a place that cannot be used before anything trains.
+
+        Args:
+            files: the test files whose baselines will be read.
+            writing: whether they will be written, too.
+
+        Raises:
+            StoreError: the baselines cannot be listed, or not written.
+        """
+        if writing:
+            self.store.check_writable(sorted({self._directory(file) for file in files}))
+        _ = self.comparisons
+
     def key(self, plan: GroupPlan) -> BaselineKey:
         """Where the baseline of a test lies; raises as `locate`."""
         return self.locate(plan.file, plan.test, plan.tier)
@@ -36,6 +51,11 @@ class BaselineDesk:
         Raises:
             StoreError: the test file lies outside the rootdir.
         """
+        return BaselineKey(
+            directory=self._directory(file), path=artifact_path(_short_id(file, test), tier)
+        )
+
+    def _directory(self, file: Path) -> PurePosixPath:
         try:
             directory = file.parent.relative_to(self.rootdir)
         except ValueError:
@@ -44,10 +64,7 @@ class BaselineDesk:
                 f"the test file lies outside pytest's rootdir {self.rootdir}",
                 "Pass a --rootdir that contains it",
             ) from None
-        return BaselineKey(
-            directory=PurePosixPath(directory.as_posix()),
-            path=artifact_path(_short_id(file, test), tier),
-        )
+        return PurePosixPath(directory.as_posix())
 
     def read(self, plan: GroupPlan) -> Artifact | None:
         """The baseline of a test, None where it has none.
