@@ -54,7 +54,7 @@ class Verdicts:
             if settings.updating
             else None
         )
-        self._roster = Roster(session.config.invocation_params.dir)
+        self._roster = Roster(session.config.invocation_params.dir, settings)
         self._judged: dict[str, Verdict] = {}
         self._unconfirmed: list[str] = []
         self._suite_plan: SuitePlan | None = None
@@ -153,6 +153,7 @@ class Verdicts:
             rootdir=config.rootpath,
             workers=len(getattr(config.option, "tx", None) or ()),
             threads=str(self._settings.threads),
+            update_command=group.plan.update_command,
         )
         first = self._judged[group.plan.test]
         verdict = self._judged[group.plan.test] = confirm(first, self._rules(group.plan), setting)

@@ -2,7 +2,15 @@
 
 import pytest
 
-from pytest_mlregress.reporting.layout import clip, encodable, one_line, pad, shorten, wrap
+from pytest_mlregress.reporting.layout import (
+    clip,
+    encodable,
+    one_line,
+    pad,
+    shorten,
+    wrap,
+    wrap_command,
+)
 
 
 def test_wrapping_indents_the_lines_after_the_first():
@@ -49,3 +57,12 @@ def test_what_an_encoding_lacks_is_escaped():
     assert encodable("→ é", "ascii") == r"\u2192 \xe9"
     assert encodable("→ é", "latin-1") == r"\u2192 é"
     assert encodable("→", "no-such-encoding") == r"\u2192"
+
+
+def test_a_command_is_continued_between_the_words_of_a_shell():
+    command = "pytest 'test_a.py::test[two words and a very long name]' --lf --mlregress-update"
+    assert wrap_command(command, 40, first="next  ", rest="        ") == [
+        r"next  pytest \ "[:-1],
+        r"        'test_a.py::test[two words and a very long name]' \ "[:-1],
+        "        --lf --mlregress-update",
+    ]

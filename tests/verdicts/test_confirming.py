@@ -9,6 +9,7 @@ from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
 
 RULES = Rules(alpha=0.01)
 SEEDS = range(20, 30)
+UPDATE = "pytest 'test_fit.py' --mlregress-update"
 
 
 def red() -> Verdict:
@@ -24,7 +25,7 @@ def fresh(mean: float, seed: int) -> dict[str, dict[int, float]]:
 
 
 def test_a_loss_on_fresh_seeds_stays_red_and_says_so() -> None:
-    verdict = confirmed(red(), fresh(0.9, 3), fresh(0.86, 4), RULES, SEEDS)
+    verdict = confirmed(red(), fresh(0.9, 3), fresh(0.86, 4), RULES, SEEDS, UPDATE)
     assert (verdict.kind, verdict.colour) == (VerdictKind.REGRESSION, Colour.RED)
     assert (
         verdict.metrics[0]
@@ -34,19 +35,20 @@ def test_a_loss_on_fresh_seeds_stays_red_and_says_so() -> None:
 
 
 def test_no_loss_on_fresh_seeds_makes_it_inconclusive() -> None:
-    verdict = confirmed(red(), fresh(0.9, 3), fresh(0.9, 4), RULES, SEEDS)
+    verdict = confirmed(red(), fresh(0.9, 3), fresh(0.9, 4), RULES, SEEDS, UPDATE)
     assert (verdict.kind, verdict.colour) == (VerdictKind.INCONCLUSIVE, Colour.YELLOW)
     assert verdict.reasons == (
         "a loss was shown, and not confirmed on fresh seeds 20 to 29 of both sides",
     )
+    assert verdict.next_steps == (f"record the baseline anew if this happens again: {UPDATE}",)
 
 
 def test_fresh_seeds_that_record_nothing_do_not_absolve() -> None:
-    verdict = confirmed(red(), {}, {}, RULES, SEEDS)
+    verdict = confirmed(red(), {}, {}, RULES, SEEDS, UPDATE)
     assert verdict.kind is VerdictKind.REGRESSION
 
 
 def test_fresh_seeds_that_diverge_confirm() -> None:
     nothing = {"accuracy": dict.fromkeys(SEEDS, float("nan"))}
-    verdict = confirmed(red(), fresh(0.9, 3), nothing, RULES, SEEDS)
+    verdict = confirmed(red(), fresh(0.9, 3), nothing, RULES, SEEDS, UPDATE)
     assert verdict.kind is VerdictKind.REGRESSION

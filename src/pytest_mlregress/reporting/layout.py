@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Final
+
+_SHELL_WORD: Final = re.compile(r"""(?:'[^']*'|"[^"]*"|[^\s'"]|['"])+""")
 
 
 def one_line(text: str) -> str:
@@ -54,9 +57,18 @@ def wrap(text: str, width: int, *, first: str = "", rest: str | None = None) -> 
 
 
 def wrap_command(command: str, width: int, *, first: str, rest: str) -> list[str]:
-    """A shell command in lines of at most ``width`` cells, continued by backslashes."""
-    *continued, last = wrap(command, width - 2, first=first, rest=rest)
-    return [*(f"{line} \\" for line in continued), last]
+    """A shell command in lines of at most ``width`` cells, continued by backslashes.
+
+    It is broken between words only, as a shell counts them: the shell would not put a long node id
+    together again.
+    """
+    lines, line, empty = [], first, True
+    for word in _SHELL_WORD.findall(one_line(command)):
+        if not empty and width_of(f"{line} {word} \\") > width:
+            lines.append(line + " \\")
+            line, empty = rest, True
+        line, empty = line + ("" if empty else " ") + word, False
+    return [*lines, line]
 
 
 def clip(text: str, width: int, *, ellipsis: str = "...") -> str:

@@ -32,6 +32,7 @@ class Confirmation:
     rootdir: Path
     workers: int
     threads: str
+    update_command: str
 
 
 def needs_confirmation(verdict: Verdict) -> bool:
@@ -62,7 +63,7 @@ def confirm(verdict: Verdict, rules: Rules, setting: Confirmation) -> Verdict:
         now = run_fresh(run, setting.rootdir, instead_of=None)
     except (WorktreeError, FreshRunError) as error:
         return _unconfirmed(verdict, str(error))
-    return confirmed(verdict, before, now, rules, seeds)
+    return confirmed(verdict, before, now, rules, seeds, setting.update_command)
 
 
 def _unconfirmed(verdict: Verdict, problem: str) -> Verdict:
@@ -72,7 +73,12 @@ def _unconfirmed(verdict: Verdict, problem: str) -> Verdict:
 
 
 def confirmed(
-    verdict: Verdict, before: Samples, now: Samples, rules: Rules, seeds: range
+    verdict: Verdict,
+    before: Samples,
+    now: Samples,
+    rules: Rules,
+    seeds: range,
+    update_command: str,
 ) -> Verdict:
     """The verdict after the fresh samples of the baseline's code and of today's."""
     span = f"fresh seeds {seeds.start} to {seeds.stop - 1} of both sides"
@@ -91,12 +97,8 @@ def confirmed(
         colour=rules.colour(kind),
         metrics=metrics,
         reasons=(*verdict.reasons, f"a loss was shown, and not confirmed on {span}"),
-        next_steps=(f"record the baseline anew if this happens again: {_update(verdict)}",),
+        next_steps=(f"record the baseline anew if this happens again: {update_command}",),
     )
-
-
-def _update(verdict: Verdict) -> str:
-    return f"pytest '{verdict.test}' --mlregress-update"
 
 
 def _retest(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,11 +33,33 @@ class GroupPlan:
     xfail: Xfail | None = None
     argument: str = ""
     """The test as a command line names it: relative to where pytest was started."""
+    tier_option: str | None = None
+    """The tier, where this run was asked for one that the test has."""
+    source: str | None = None
+    """Where this run was told to find the baselines."""
 
     @property
     def command(self) -> str:
-        """The command that runs every seed of the test."""
-        return f"pytest '{self.argument or self.test}'"
+        """The command that runs every seed of the test against the same baseline."""
+        return self._command(self.source)
+
+    @property
+    def update_command(self) -> str:
+        """The command that records that baseline; a git ref, which keeps none, is left out."""
+        return f"{self._command(None if self.read_only else self.source)} --mlregress-update"
+
+    @property
+    def read_only(self) -> bool:
+        """True where the baselines are those of a git ref."""
+        return self.source is not None and self.source.startswith("git:")
+
+    def _command(self, source: str | None) -> str:
+        words = [f"pytest {quoted(self.argument or self.test)}"]
+        for name, value in (("tier", self.tier_option), ("baseline", source)):
+            if value is not None:
+                plain = shlex.quote(value) == value
+                words.append(f"--mlregress-{name}={value if plain else quoted(value)}")
+        return " ".join(words)
 
     @classmethod
     def from_builtins(cls, payload: Mapping[str, Any]) -> GroupPlan:
@@ -58,6 +81,11 @@ class GroupPlan:
     def partial(self) -> bool:
         """True where the user deselected some of the seeds."""
         return self.selected != self.planned
+
+
+def quoted(word: str) -> str:
+    """The word in single quotes, as a shell reads it."""
+    return "'" + word.replace("'", "'\"'\"'") + "'"
 
 
 def _name_of(test: str) -> str:

@@ -64,7 +64,7 @@ def _verdict(case: Case, finding: Finding) -> Verdict:
 
 
 def _advice(case: Case, kind: VerdictKind) -> tuple[str, ...]:
-    command = case.group.plan.command
+    command, update = case.group.plan.command, case.group.plan.update_command
     commit = case.baseline.provenance.commit if case.baseline is not None else None
     since = f"git log --oneline {commit[:10]}..HEAD" if commit else "git log --oneline"
     match kind:
@@ -73,7 +73,7 @@ def _advice(case: Case, kind: VerdictKind) -> tuple[str, ...]:
                 f"what changed since the baseline: {since}",
                 f"run it again: {command}",
                 "if the loss is accepted, record it with its reason: "
-                f"{command} --mlregress-update --mlregress-rebase-anchor='why'",
+                f"{update} --mlregress-rebase-anchor='why'",
             )
         case VerdictKind.INCONCLUSIVE:
             more = 2 * len(case.group.plan.planned)
@@ -82,6 +82,6 @@ def _advice(case: Case, kind: VerdictKind) -> tuple[str, ...]:
                 f"more of them: {command} --mlregress-seeds={more}",
             )
         case VerdictKind.IMPROVEMENT:
-            return (f"keep the gain: {command} --mlregress-update",)
+            return (f"keep the gain: {update}",)
         case _:
             return ()

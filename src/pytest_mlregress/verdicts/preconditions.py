@@ -20,6 +20,8 @@ from pytest_mlregress.verdicts.samples import (
 )
 from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, VerdictKind
 
+_COMMIT: Final = "commit the __baselines__ folder"
+
 
 def _failed_seed(case: Case) -> Verdict | None:
     failed = [seed for seed in case.results if seed.outcome in ("failed", "xfailed")]
@@ -118,6 +120,9 @@ def _no_baseline(case: Case) -> Verdict | Open | None:
         return None
     if not case.ready or (case.rules.missing == "warn" and not case.group.complete):
         return OPEN
+    plan = case.group.plan
+    where = f" in {plan.source}" if plan.source is not None else ""
+    commit = () if plan.source is not None and not plan.read_only else (_COMMIT,)
     return case.verdict(
         VerdictKind.NO_BASELINE,
         metrics=tuple(
@@ -131,11 +136,8 @@ def _no_baseline(case: Case) -> Verdict | Open | None:
             )
             for name in metric_names(case.ready)
         ),
-        reasons=(f"no baseline is recorded for tier {case.group.plan.tier!r}",),
-        next_steps=(
-            f"{case.group.plan.command} --mlregress-update",
-            "commit the __baselines__ folder",
-        ),
+        reasons=(f"no baseline is recorded for tier {plan.tier!r}{where}",),
+        next_steps=(plan.update_command, *commit),
     )
 
 
@@ -146,8 +148,7 @@ def _other_environment(case: Case) -> Verdict | None:
         VerdictKind.INCOMPARABLE,
         reasons=("the baseline comes from another environment", *case.differences),
         next_steps=(
-            "record the baseline in this environment: "
-            f"{case.group.plan.command} --mlregress-update",
+            f"record the baseline in this environment: {case.group.plan.update_command}",
             "or accept the difference: --mlregress-env-mismatch=warn",
         ),
     )
@@ -170,8 +171,7 @@ def _incomparable_verdict(case: Case, problems: dict[str, str]) -> Verdict:
             f"metric {name!r} {problem}" if name else problem for name, problem in problems.items()
         ),
         next_steps=(
-            "if the change is meant, record a new baseline: "
-            f"{case.group.plan.command} --mlregress-update",
+            f"if the change is meant, record a new baseline: {case.group.plan.update_command}",
         ),
     )
 
@@ -223,7 +223,7 @@ def _partial_update(case: Case) -> Verdict | None:
             f"{len(plan.selected)} of {len(plan.planned)} seeds were selected; "
             "a baseline needs all of them",
         ),
-        next_steps=(f"{plan.command} --mlregress-update",),
+        next_steps=(plan.update_command,),
     )
 
 

@@ -13,6 +13,8 @@ import pytest
 from pytest_mlregress import _compat
 from pytest_mlregress.running.collecting import seed_id
 from pytest_mlregress.running.execution import REPORT_ATTRIBUTE
+from pytest_mlregress.running.markers import DEFAULT_TIER
+from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.group import GroupPlan, SeedGroup, SeedReports
 
 PHASES: Final = ("setup", "call", "teardown")
@@ -25,10 +27,11 @@ class Roster:
     trace but in ``reruns``, the number of attempts of the former kind.
     """
 
-    def __init__(self, started_in: Path) -> None:
+    def __init__(self, started_in: Path, settings: Settings) -> None:
         self.groups: dict[str, SeedGroup] = {}
         self.reruns = 0
         self._started_in = started_in
+        self._settings = settings
         self._seeds: dict[str, tuple[str, int]] = {}
         self._lost: dict[str, pytest.TestReport] = {}
         self._retried: set[str] = set()
@@ -89,7 +92,12 @@ class Roster:
         if nodeid in self._seeds:
             return
         plan = GroupPlan.from_builtins(payload)
-        plan = replace(plan, argument=self._argument(plan))
+        plan = replace(
+            plan,
+            argument=self._argument(plan),
+            tier_option=self._settings.tier if plan.tier != DEFAULT_TIER else None,
+            source=self._settings.baseline_shown,
+        )
         group = self.groups.setdefault(plan.test, SeedGroup(plan))
         self._seeds[nodeid] = (plan.test, payload["seed"])
         # A seed whose worker died in its set-up never said what it belongs to; its test does.

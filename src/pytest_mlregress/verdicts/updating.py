@@ -237,7 +237,7 @@ def _recorded(
 
 
 def _refused(case: Case, judged: Sequence[MetricVerdict], reasons: Sequence[str]) -> Verdict:
-    command = case.group.plan.command
+    command = case.group.plan.update_command
     more = 2 * len(case.group.plan.planned)
     return case.verdict(
         VerdictKind.REFUSED,
@@ -245,8 +245,8 @@ def _refused(case: Case, judged: Sequence[MetricVerdict], reasons: Sequence[str]
         reasons=(*reasons, "the baseline stays as it was"),
         next_steps=(
             "find the cause of the loss; where there may be none, more seeds can tell: "
-            f"{command} --mlregress-update --mlregress-baseline-seeds={more}",
+            f"{command} --mlregress-baseline-seeds={more}",
             "or accept it and keep the reason: "
-            f"{command} --mlregress-update --mlregress-rebase-anchor='why it is accepted'",
+            f"{command} --mlregress-rebase-anchor='why it is accepted'",
         ),
     )
