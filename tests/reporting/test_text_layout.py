@@ -62,7 +62,7 @@ def test_what_an_encoding_lacks_is_escaped():
 def test_a_command_is_continued_between_the_words_of_a_shell():
     command = "pytest 'test_a.py::test[two words and a very long name]' --lf --mlregress-update"
     assert wrap_command(command, 40, first="next  ", rest="        ") == [
-        r"next  pytest \ "[:-1],
-        r"        'test_a.py::test[two words and a very long name]' \ "[:-1],
+        "next  pytest \\",
+        "        'test_a.py::test[two words and a very long name]' \\",
         "        --lf --mlregress-update",
     ]

@@ -143,11 +143,16 @@ class Run:
         """Hash a data set (array, tensor, file, path); another hash is never compared.
 
         Raises:
-            RecordError: the name was used before in this seed for other data.
-            TypeError: data that has no stable bytes.
+            RecordError: the name was used before in this seed for other data, or the data have no
+                stable bytes or cannot be read.
         """
         __tracebackhide__ = True
-        digest = fingerprint(data)
+        try:
+            digest = fingerprint(data)
+        except (OSError, TypeError) as error:
+            raise RecordError(
+                f"{self.test}: fingerprint {name!r} in seed {self.seed}: {error}"
+            ) from None
         if self._data.setdefault(name, digest) != digest:
             raise RecordError(
                 f"{self.test}: fingerprint {name!r} is given two different data sets "
