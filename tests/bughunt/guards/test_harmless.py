@@ -22,7 +22,11 @@ from pytest_mlregress.bughunt.guards.detector import Detector  # noqa: E402
 def make_model():
     torch.manual_seed(0)
     return nn.Sequential(
-        nn.Linear(8, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 2)
+        nn.Linear(8, 16, bias=False),
+        nn.BatchNorm1d(16),
+        nn.ReLU(),
+        nn.Dropout(0.2),
+        nn.Linear(16, 2),
     )
 
 
@@ -96,7 +100,7 @@ def test_a_model_that_is_watched_can_be_copied_and_saved():
         twin = copy.deepcopy(model)
         torch.save(model, io.BytesIO())
         torch.manual_seed(1)
-        trained = fit(model, steps=1)[:6]
+        trained = fit(model, steps=1)[:5]
         torch.manual_seed(1)
         assert all(map(torch.equal, trained, fit(twin, steps=1)[:6]))
 

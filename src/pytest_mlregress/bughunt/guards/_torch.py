@@ -29,8 +29,10 @@ def observed(observers: Mapping[str, Observer]) -> Iterator[None]:
     """Tell the observer of a kind, `observer(subject, detail)`, of calls that have no hook.
 
     The kinds: ``backward`` (subject: the roots), ``zero_grad`` (the optimizer or module),
-    ``scheduler`` (the scheduler), ``mode`` (the module whose mode changes to `detail`, not as
-    part of its parent), ``compile`` (torch.compile is about to take over).
+    ``scheduler`` (the scheduler), ``optimizer`` (one that is constructed), ``unscale`` (the
+    optimizer whose gradients a scaler divides by its scale), ``get_scale`` (the scaler), ``seed``
+    (torch's generator is put to the state `detail`), ``mode`` (the module whose mode changes to
+    `detail`, not as part of its parent), ``compile`` (torch.compile is about to take over).
     """
     with contextlib.ExitStack() as exits:
         for owner, name, kind, subject_of in _observed_functions():
@@ -48,7 +50,19 @@ def _observed_functions() -> Iterator[tuple[Any, str, str, Callable[..., tuple[A
     yield nn.Module, "zero_grad", "zero_grad", lambda self, *a, **k: (self, None)
     for scheduler in scheduler_types():
         yield scheduler, "step", "scheduler", lambda self, *a, **k: (self, None)
+    yield Optimizer, "__init__", "optimizer", lambda self, *a, **k: (self, None)
+    scaler = getattr(torch.amp, "GradScaler", torch.cuda.amp.GradScaler)
+    yield scaler, "unscale_", "unscale", lambda self, optimizer: (optimizer, self.is_enabled())
+    yield scaler, "get_scale", "get_scale", lambda self: (self, None)
+    for owner in (torch, torch.random):
+        yield owner, "manual_seed", "seed", lambda seed: (None, _state_of_seed(seed))
+        yield owner, "set_rng_state", "seed", lambda new_state: (None, new_state)
     yield torch, "compile", "compile", lambda *a, **k: (None, None)
+
+
+def _state_of_seed(seed: Any) -> torch.Tensor:
+    """The state into which a seed puts torch's generator."""
+    return torch.Generator().manual_seed(int(seed)).get_state()
 
 
 @contextlib.contextmanager

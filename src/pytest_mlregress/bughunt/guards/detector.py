@@ -119,6 +119,18 @@ class Detector:
     def zeroed(self, owner: Any, location: str | None) -> None:
         """``zero_grad`` of an optimizer or module is about to run."""
 
+    def constructed(self, optimizer: Optimizer, location: str | None) -> None:
+        """An optimizer is about to be constructed."""
+
+    def unscaled(self, optimizer: Optimizer, location: str | None) -> None:
+        """A scaler that is enabled is about to undo its scaling of an optimizer's gradients."""
+
+    def scale_read(self) -> None:
+        """The user's code asks a scaler for its scale."""
+
+    def seeded(self, state: torch.Tensor, location: str | None) -> None:
+        """Torch's generator for the processor is about to be put to `state`."""
+
     def scheduled(self, scheduler: Any, location: str | None) -> None:
         """A learning-rate scheduler is about to step."""
 

@@ -11,9 +11,13 @@ from pytest_mlregress.bughunt.guards.growth import Growth
 from pytest_mlregress.bughunt.guards.loss_arguments import LossArguments
 from pytest_mlregress.bughunt.guards.modes import Modes
 from pytest_mlregress.bughunt.guards.movement import Movement
+from pytest_mlregress.bughunt.guards.norm_biases import NormBiases
 from pytest_mlregress.bughunt.guards.order import Order
+from pytest_mlregress.bughunt.guards.renewal import Renewal
 from pytest_mlregress.bughunt.guards.reshapes import Reshapes
+from pytest_mlregress.bughunt.guards.softmax_axes import SoftmaxAxes
 from pytest_mlregress.bughunt.guards.stale_gradients import StaleGradients
+from pytest_mlregress.bughunt.guards.twins import Twins
 
 DETECTORS: Final[tuple[type[Detector], ...]] = (
     LossArguments,
@@ -25,4 +29,8 @@ DETECTORS: Final[tuple[type[Detector], ...]] = (
     Order,
     Growth,
     Movement,
+    SoftmaxAxes,
+    NormBiases,
+    Twins,
+    Renewal,
 )

@@ -13,7 +13,7 @@ from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guards.detector import Detector, Progress, parameters_of
 
 ENOUGH = 2
-Kind = Literal["backward", "clip", "step", "schedule", "zero"]
+Kind = Literal["backward", "clip", "step", "schedule", "zero", "unscale"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +26,16 @@ class _Moment:
 
 
 class Order(Detector):
-    """Steps without a gradient, gradients zeroed or clipped at the wrong time, schedules that run
-    ahead. Each must repeat itself; a scheduler must precede the first step of its optimizer.
+    """Steps without a gradient, gradients zeroed or clipped at the wrong time or clipped while they
+    are scaled, schedules that run ahead.
+
+    Each must repeat itself; a scheduler must precede the first step of its optimizer.
     """
 
     def __init__(self, progress: Progress) -> None:
         super().__init__(progress)
         self._moments: list[_Moment] = []
-        self._closure = False
+        self._scale_is_known = False
 
     def backward(self, roots: Sequence[torch.Tensor], location: str | None) -> None:
         self._add("backward", 0, location)
@@ -44,6 +46,12 @@ class Order(Detector):
 
     def zeroed(self, owner: Any, location: str | None) -> None:
         self._add("zero", id(owner), location)
+
+    def unscaled(self, optimizer: Optimizer, location: str | None) -> None:
+        self._add("unscale", id(optimizer), location)
+
+    def scale_read(self) -> None:
+        self._scale_is_known = True
 
     def scheduled(self, scheduler: Any, location: str | None) -> None:
         optimizer = getattr(scheduler, "optimizer", None)
@@ -73,6 +81,13 @@ class Order(Detector):
             finding = judge(cycles, id(optimizer))
             if finding is not None:
                 self.progress.report(finding)
+        scaled = _clipped_scaled(cycles)
+        if (
+            scaled is not None
+            and not self._scale_is_known
+            and self.progress.counts.keys() == {id(optimizer)}
+        ):
+            self.progress.report(scaled)
 
 
 def _cycles(moments: list[_Moment]) -> list[list[_Moment]]:
@@ -142,6 +157,33 @@ def _clipped_in_vain(cycles: list[list[_Moment]], optimizer: int) -> Finding | N
         location=clips[0].location,
         evidence=" → ".join(m.kind for m in cycles[-1]),
         fix="order: backward(), (unscale_,) clip, step()",
+    )
+
+
+def _clipped_scaled(cycles: list[list[_Moment]]) -> Finding | None:
+    """In every step gradients are clipped while they are still multiplied by the loss scale."""
+    clips = []
+    for cycle in cycles:
+        kinds = [m.kind for m in cycle]
+        if "backward" not in kinds:
+            return None
+        last = len(kinds) - 1 - kinds[::-1].index("backward")
+        after = kinds[last:]
+        if "clip" not in after or "unscale" not in after:
+            return None
+        if after.index("unscale") < after.index("clip"):
+            return None
+        clips.append(cycle[last + after.index("clip")])
+    if len(clips) < ENOUGH:
+        return None
+    return Finding(
+        check="clip-misorder",
+        severity="error",
+        message="gradients are clipped before the loss scale is taken off them: the limit is "
+        "divided by the scale afterwards",
+        location=clips[0].location,
+        evidence=" → ".join(m.kind for m in cycles[-1]),
+        fix="call scaler.unscale_(optimizer) between backward() and clipping",
     )
 
 

@@ -29,7 +29,10 @@ DIFFERENCES = frozenset(("sub", "__sub__", "__rsub__", "rsub", "subtract"))
 NORMS = frozenset(("batch_norm",))
 ATTENTIONS = frozenset(("scaled_dot_product_attention",))
 NOISES = DROPOUTS | NORMS | ATTENTIONS
-INTERESTING = frozenset(EXPECTS) | SOFTMAX | LOG_SOFTMAX | RESHAPES | DIFFERENCES | NOISES
+PRODUCTS = frozenset(("matmul", "__matmul__", "__rmatmul__", "bmm", "mm", "einsum"))
+INTERESTING = (
+    PRODUCTS | frozenset(EXPECTS) | SOFTMAX | LOG_SOFTMAX | RESHAPES | DIFFERENCES | NOISES
+)
 _ATTRIBUTES = frozenset(("__get__", "__set__", "__delete__"))
 
 Ear = Callable[[Heard], None]

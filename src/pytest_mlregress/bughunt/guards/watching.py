@@ -199,10 +199,15 @@ class Guard:
 
     def _observers(self) -> dict[str, Callable[[Any, Any], None]]:
         """What to do at the calls for which torch has no hook."""
+        unscaled = self._while_attentive("unscaled")
         return {
             "backward": lambda roots, _: self._guarded(self._backward, roots),
             "zero_grad": self._while_attentive("zeroed"),
             "scheduler": self._while_attentive("scheduled"),
+            "optimizer": self._while_attentive("constructed"),
+            "unscale": lambda optimizer, enabled: enabled and unscaled(optimizer, None),
+            "get_scale": lambda *_: self._guarded(self._tell, "scale_read"),
+            "seed": lambda _, state: self._guarded(self._seeded, state),
             "mode": lambda module, training: self._guarded(self._switched, module, training),
             "compile": lambda *_: self.fall_silent("the training uses torch.compile"),
         }
@@ -219,6 +224,10 @@ class Guard:
 
     def _line(self) -> str | None:
         return caller(sys._getframe(1)) if self._progress.attentive else None
+
+    def _seeded(self, state: Any) -> None:
+        if self._progress.attentive:
+            self._tell("seeded", state, self._line())
 
     def _switched(self, module: nn.Module, training: bool) -> None:
         if training:
