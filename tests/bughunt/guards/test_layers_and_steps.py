@@ -274,3 +274,214 @@ def test_clipping_gradients_that_are_still_scaled_is_an_error():
 @pytest.mark.parametrize("order", [unscale_and_clip, clip_to_scaled_limit])
 def test_clipping_with_the_scale_in_mind_passes(order):
     assert train(nn.Linear(8, 2), scaled(order))[0] == []
+
+
+def in_parts(between, loss_of=lambda model, x, y: F.cross_entropy(model(x), y)):
+    def step(model, optimizer, x, y):
+        optimizer.zero_grad()
+        for part in range(2):
+            loss = loss_of(model, x[part::2], y[part::2]) / 2
+            between(model, optimizer)
+            loss.backward()
+        optimizer.step()
+
+    return step
+
+
+def zero_each(model, optimizer):
+    optimizer.zero_grad()  # zeroes
+
+
+def test_zeroing_between_the_parts_of_a_batch_is_a_warning():
+    found, [finding] = train(nn.Linear(8, 2), in_parts(zero_each))
+    assert found == [("missing-zero-grad", "warning")]
+    assert finding.location == line_of(zero_each, "# zeroes")
+
+
+def collected(model, optimizer, x, y):
+    """Conflicting gradients: each part's is taken by hand, and their sum is put back."""
+    sums = [torch.zeros_like(p) for p in model.parameters()]
+    for part in range(2):
+        optimizer.zero_grad()
+        F.cross_entropy(model(x[part::2]), y[part::2]).backward()
+        for total, p in zip(sums, model.parameters(), strict=True):
+            total += p.grad
+    for total, p in zip(sums, model.parameters(), strict=True):
+        p.grad = total
+    optimizer.step()
+
+
+def sharpness_aware(model, optimizer, x, y):
+    for ascend in (True, False):
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        if ascend:
+            moves = [0.05 * p.grad for p in model.parameters()]
+            with torch.no_grad():
+                for p, move in zip(model.parameters(), moves, strict=True):
+                    p.add_(move)
+    with torch.no_grad():
+        for p, move in zip(model.parameters(), moves, strict=True):
+            p.sub_(move)
+    optimizer.step()
+
+
+def adversarial(model, optimizer, x, y):
+    x = x.clone().requires_grad_()
+    for move in (0.1, 0.0):
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        with torch.no_grad():
+            x += move * x.grad.sign()
+    optimizer.step()
+
+
+@pytest.mark.parametrize(
+    "step", [in_parts(lambda m, o: None), collected, sharpness_aware, adversarial]
+)
+def test_gradients_that_are_zeroed_between_on_purpose_pass(step):
+    assert train(nn.Linear(8, 2), step)[0] == []
+
+
+def noisy():
+    return nn.Sequential(nn.Linear(8, 16), nn.Dropout(0.5), nn.Linear(16, 2))
+
+
+def seeding(seed_of):
+    steps = iter(range(100))
+
+    def step(model, optimizer, x, y):
+        torch.manual_seed(seed_of(next(steps)))  # seeds
+        plain(model, optimizer, x, y)
+
+    return step
+
+
+def test_a_seed_that_is_set_again_at_every_step_is_a_warning():
+    found, [finding] = train(noisy(), seeding(lambda step: 0))
+    assert found == [("rng-reset", "warning")]
+    assert finding.location == line_of(seeding, "# seeds")
+
+
+class SeedsItself(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.last = nn.Linear(8, 2)
+
+    def forward(self, x):
+        torch.manual_seed(0)
+        return self.last(x + torch.randn_like(x))
+
+
+def test_a_module_that_seeds_its_own_noise_is_a_warning():
+    assert train(SeedsItself(), plain)[0] == [("rng-reset", "warning")]
+
+
+def test_seeds_of_the_step_and_seeds_without_noise_pass():
+    assert train(noisy(), seeding(lambda step: step))[0] == []
+    assert train(nn.Linear(8, 2), seeding(lambda step: 0))[0] == []
+
+
+class Spare(nn.Module):
+    def __init__(self, uses=1, parts=2):
+        super().__init__()
+        self.parts = nn.ModuleList(nn.Linear(8, 2) for _ in range(parts))
+        self.uses, self.calls = uses, 0
+
+    def forward(self, x):
+        self.calls += 1
+        return self.parts[self.calls % self.uses](x)
+
+
+@pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.SGD])
+def test_a_layer_that_never_runs_is_a_warning(kind):
+    model = Spare()
+    found, [finding] = train(model, plain, optimizer=kind(model.parameters(), lr=0.1))
+    assert found == [("unused-module", "warning")]
+    assert finding.module == "parts.1"
+    assert finding.location == f"{__file__}:{Spare.forward.__code__.co_firstlineno}"
+
+
+@pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.SGD])
+def test_parts_of_which_each_step_chooses_pass(kind):
+    model = Spare(uses=2, parts=3)
+    assert train(model, plain, optimizer=kind(model.parameters(), lr=0.1))[0] == []
+
+
+def test_layers_that_no_optimizer_owns_or_that_run_for_nothing_pass():
+    model = Spare()
+    model.parts[1].requires_grad_(False)
+    assert train(model, plain)[0] == []
+
+    class Pooled(Spare):
+        def forward(self, x):
+            self.parts[1](x)
+            return super().forward(x)
+
+    assert train(Pooled(), plain)[0] == []
+
+
+def test_a_part_whose_turn_comes_later_passes():
+    def by_phase(model, optimizer, x, y):
+        optimizer.zero_grad()
+        F.cross_entropy(model.parts[model.calls // 60](x), y).backward()
+        optimizer.step()
+        model.calls += 1
+
+    assert train(Spare(), by_phase, steps=120)[0] == []
+
+
+def test_updates_that_are_lost_to_rounding_are_a_warning():
+    model = nn.Linear(8, 2)
+    found, _ = train(model, plain, optimizer=torch.optim.SGD(model.parameters(), lr=1e-10))
+    assert found == [("lost-update", "warning")]
+    model = nn.Linear(8, 2).bfloat16()
+
+    def step(model, optimizer, x, y):
+        plain(model, optimizer, x.bfloat16(), y)
+
+    found, _ = train(model, step, optimizer=torch.optim.SGD(model.parameters(), lr=1e-5))
+    assert found == [("lost-update", "warning")]
+
+
+def test_a_warm_up_from_next_to_nothing_passes():
+    model = nn.Linear(8, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-2)
+    plan = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: (1 + step) * 1e-8)
+
+    def step(model, optimizer, x, y):
+        plain(model, optimizer, x, y)
+        plan.step()
+
+    assert train(model, step, optimizer=optimizer)[0] == []
+
+
+def scheduled(make):
+    model = nn.Linear(8, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    plan = make(optimizer)
+
+    def step(model, optimizer, x, y):
+        plain(model, optimizer, x, y)
+        plan.step()  # plans
+
+    return train(model, step, optimizer=optimizer)
+
+
+def test_a_schedule_that_is_used_up_at_once_is_a_warning():
+    found, findings = scheduled(lambda o: torch.optim.lr_scheduler.ExponentialLR(o, 0.1))
+    assert ("bad-learning-rate", "warning") in found
+    assert findings[0].location == line_of(scheduled, "# plans")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 16),
+        lambda o: torch.optim.lr_scheduler.LinearLR(o, 1.0, 0.0, 16),
+        lambda o: torch.optim.lr_scheduler.StepLR(o, 4, 0.1),
+        lambda o: torch.optim.lr_scheduler.OneCycleLR(o, 0.1, total_steps=20),
+    ],
+)
+def test_schedules_that_end_with_the_training_pass(make):
+    assert scheduled(make)[0] == []

@@ -12,6 +12,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.graph import Graph, walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,18 @@ class Progress:
     steps: int = 0
     counts: dict[int, int] = field(default_factory=dict)
     running: list[nn.Module] = field(default_factory=list)
+    _graph: Graph | None = None
     _optimizers: dict[int, weakref.ref[Optimizer]] = field(default_factory=dict)
+
+    def graph(self, roots: Sequence[torch.Tensor]) -> Graph:
+        """What lies behind the roots of the backward pass that begins; walked once for all."""
+        if self._graph is None:
+            self._graph = walk(list(roots))
+        return self._graph
+
+    def forget_graph(self) -> None:
+        """Another backward pass begins, or that one is over: let go of its nodes."""
+        self._graph = None
 
     @property
     def optimizers(self) -> list[Optimizer]:

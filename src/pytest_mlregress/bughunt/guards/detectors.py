@@ -6,6 +6,7 @@ from typing import Final
 
 from pytest_mlregress.bughunt.guards.broadcasts import Broadcasts
 from pytest_mlregress.bughunt.guards.detector import Detector
+from pytest_mlregress.bughunt.guards.discarded import Discarded
 from pytest_mlregress.bughunt.guards.finiteness import Finiteness
 from pytest_mlregress.bughunt.guards.growth import Growth
 from pytest_mlregress.bughunt.guards.loss_arguments import LossArguments
@@ -13,11 +14,14 @@ from pytest_mlregress.bughunt.guards.modes import Modes
 from pytest_mlregress.bughunt.guards.movement import Movement
 from pytest_mlregress.bughunt.guards.norm_biases import NormBiases
 from pytest_mlregress.bughunt.guards.order import Order
+from pytest_mlregress.bughunt.guards.rates import Rates
 from pytest_mlregress.bughunt.guards.renewal import Renewal
+from pytest_mlregress.bughunt.guards.reseeding import Reseeding
 from pytest_mlregress.bughunt.guards.reshapes import Reshapes
 from pytest_mlregress.bughunt.guards.softmax_axes import SoftmaxAxes
 from pytest_mlregress.bughunt.guards.stale_gradients import StaleGradients
 from pytest_mlregress.bughunt.guards.twins import Twins
+from pytest_mlregress.bughunt.guards.unused import Unused
 
 DETECTORS: Final[tuple[type[Detector], ...]] = (
     LossArguments,
@@ -33,4 +37,8 @@ DETECTORS: Final[tuple[type[Detector], ...]] = (
     NormBiases,
     Twins,
     Renewal,
+    Rates,
+    Discarded,
+    Reseeding,
+    Unused,
 )

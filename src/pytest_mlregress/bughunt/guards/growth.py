@@ -13,7 +13,6 @@ from torch.autograd.graph import Node
 from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.graph import walk
 from pytest_mlregress.bughunt.guards._torch import metadata
 from pytest_mlregress.bughunt.guards.detector import Detector, Progress
 
@@ -47,7 +46,7 @@ class Growth(Detector):
         if not self.progress.initial:
             return
         self._line = self._line or location
-        graph = walk(list(roots))
+        graph = self.progress.graph(roots)
         self._now += graph.nodes
         self._new += map(_watched, graph.first)
         for root in roots:

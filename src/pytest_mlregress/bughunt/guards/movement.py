@@ -11,7 +11,6 @@ from torch import nn
 from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.graph import walk
 from pytest_mlregress.bughunt.guards.detector import Detector, Progress, parameters_of, sample
 from pytest_mlregress.bughunt.hidden import hidden_tensors
 from pytest_mlregress.bughunt.locations import of_function
@@ -105,7 +104,7 @@ class Movement(Detector):
     def backward(self, roots: Sequence[torch.Tensor], location: str | None) -> None:
         if not self.progress.close:
             return
-        for key, leaf in walk(list(roots)).leaves.items():
+        for key, leaf in self.progress.graph(roots).leaves.items():
             if not isinstance(leaf, nn.Parameter):
                 continue
             known = self._reached.get(key)

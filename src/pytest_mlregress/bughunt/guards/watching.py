@@ -221,6 +221,7 @@ class Guard:
 
     def _backward(self, roots: Any) -> None:
         self._tell("backward", _tensors(roots), self._line())
+        self._progress.forget_graph()
 
     def _line(self) -> str | None:
         return caller(sys._getframe(1)) if self._progress.attentive else None
