@@ -37,6 +37,7 @@ from pytest_mlregress.statistics.sequential import (
 from pytest_mlregress.statistics.spread import Spread, spread_of, spread_of_accuracy
 
 UNIT = Spread(1.0, 1.15, lower_bound=False)
+BASELINE = np.random.default_rng(3).normal(size=20)
 
 
 def samples(shape, checks, loss, seed):
@@ -298,6 +299,10 @@ def test_any_plan_has_figures_or_is_refused(n, n_baseline, alpha, margin, sd):
         with pytest.raises(UnaffordableError, match="no p-value is below"):
             plan_metric(spread, looks, n_baseline=n_baseline, alpha=alpha, margin=margin)
         return
+    if math.isinf(design_for_power(looks, n_baseline=n_baseline, alpha=alpha)[1]):
+        with pytest.raises(UnaffordableError, match="accepts every result"):
+            plan_metric(spread, looks, n_baseline=n_baseline, alpha=alpha, margin=margin)
+        return
     plan = plan_metric(spread, looks, n_baseline=n_baseline, alpha=alpha, margin=margin)
     for power in (plan.power, plan.power_upper_sd, plan.power_all_seeds, plan.pass_probability):
         assert 0.0 <= power <= 1.0
@@ -330,6 +335,29 @@ def test_a_margin_that_dwarfs_the_spread_is_affordable_and_seen_at_once():
     assert plan.needed == SeedsNeeded(plan.needed.candidate)
 
 
+@pytest.mark.parametrize("n_baseline", [5, 10, 20, 40])
+@pytest.mark.parametrize("n", [3, 4, 5, 8, 11, 20])
+@pytest.mark.parametrize("comparisons", [1, 5, 13, 50, 200, 1000])
+@pytest.mark.parametrize("times", [1.0, 1.5, 3.0, 10.0, 100.0, 1e9])
+def test_a_margin_above_the_detectable_loss_is_detected(n_baseline, n, comparisons, times):
+    looks, alpha = default_looks(n), 0.05 / comparisons
+    try:
+        require_attainable(looks, n_baseline=n_baseline, alpha=alpha)
+    except UnaffordableError:
+        return
+    _, detectable = design_for_power(looks, n_baseline=n_baseline, alpha=alpha)
+    require_affordable(times * detectable, looks, n_baseline=n_baseline, alpha=alpha)
+
+
+@pytest.mark.parametrize("margin", [5.0, 10.0, 50.0, 1e6])
+def test_a_loss_beyond_a_large_margin_is_rejected_in_a_large_suite(rng, margin):
+    # 3 against 20 seeds have no p-value below 1/1771: a first look that accepts it sees nothing.
+    check = plan_check(BASELINE, (3, 5), higher_is_better=True, margin=margin, alpha=0.05 / 200)
+    candidate = rng.normal(-2.0 * margin, 1.0, 5)
+    assert check.follow(BASELINE, candidate)[-1].action == "reject"
+    assert check.follow(BASELINE, BASELINE[:5])[-1].action == "accept"
+
+
 # --- refusals
 
 
@@ -342,6 +370,17 @@ def test_three_against_three_at_one_percent_is_refused_with_what_would_do():
     )
     require_attainable((7,), n_baseline=3, alpha=0.01)
     require_attainable((3,), n_baseline=7, alpha=0.01)
+
+
+def test_looks_that_accept_every_result_are_refused_with_what_would_do():
+    with pytest.raises(UnaffordableError) as refused:
+        require_attainable((3, 4, 8), n_baseline=3, alpha=0.01)
+    assert str(refused.value) == (
+        "8 seeds against 3 baseline seeds cannot show a loss: their look after 3 seeds accepts "
+        "every result at alpha 0.01; 4 baseline seeds, or a single look at all seeds would do"
+    )
+    require_attainable((3, 4, 8), n_baseline=4, alpha=0.01)
+    require_attainable((8,), n_baseline=3, alpha=0.01)
 
 
 def test_a_margin_that_the_seeds_cannot_pay_for_is_refused_with_the_planners_number():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from scipy.special import ndtr
 from pytest_mlregress.statistics.permutation import smallest_attainable_p
 from pytest_mlregress.statistics.power import (
     DETECTION_POWER,
+    LEAST_POWER,
     design_for_margin,
     design_for_power,
     sequential_power,
@@ -22,9 +24,6 @@ from pytest_mlregress.statistics.sequential import default_looks
 
 #: Plans look no further than this many seeds on a side.
 MOST_SEEDS: Final = 1_000
-
-#: A fixed margin is refused where the power to detect it is less than this.
-LEAST_POWER: Final = 0.8
 
 
 class UnaffordableError(ValueError):
@@ -85,16 +84,19 @@ def seeds_needed(
 
 
 def require_attainable(looks: Sequence[int], *, n_baseline: int, alpha: float) -> None:
-    """Raise UnaffordableError unless the smallest p-value of the last look reaches its boundary.
+    """Raise UnaffordableError unless some result of the looks can be shown at `alpha`.
 
-    3 against 3 seeds have 20 relabellings: no result is rarer than 0.05, and none can be shown at
-    alpha 0.01.
+    The smallest p-value of the last look has to reach its boundary: 3 against 3 seeds have 20
+    relabellings, no result is rarer than 0.05, and none can be shown at alpha 0.01. And an earlier
+    look must not accept every result, as one of 3 seeds against a baseline of 3 may.
     """
-    design, _ = design_for_power(looks, n_baseline=n_baseline, alpha=alpha)
+    design, detectable = design_for_power(looks, n_baseline=n_baseline, alpha=alpha)
     level = float(ndtr(-design.reject[-1]))
     n_candidate = design.looks[-1]
     smallest = smallest_attainable_p(n_baseline, n_candidate)
     if smallest <= level * (1.0 + 1e-9):
+        if math.isinf(detectable):
+            raise _accepts_everything(looks, n_baseline=n_baseline, alpha=alpha)
         return
     candidate = _fewest(lambda n: smallest_attainable_p(n_baseline, n) <= 0.9 * level)
     baseline = _fewest(lambda n: smallest_attainable_p(n, n_candidate) <= 0.9 * level)
@@ -106,6 +108,21 @@ def require_attainable(looks: Sequence[int], *, n_baseline: int, alpha: float) -
         f"{n_candidate} seeds against {n_baseline} baseline seeds cannot show a loss at level "
         f"{level:.3g}: no p-value is below {smallest:.3g}; "
         f"{' or '.join(filter(None, remedies)) or 'a higher alpha'} would do"
+    )
+
+
+def _accepts_everything(
+    looks: Sequence[int], *, n_baseline: int, alpha: float
+) -> UnaffordableError:
+    def detects(baseline: int) -> bool:
+        return math.isfinite(design_for_power(looks, n_baseline=baseline, alpha=alpha)[1])
+
+    enough = _fewest(detects)
+    more = f"{enough} baseline seeds, or " if enough is not None else ""
+    return UnaffordableError(
+        f"{looks[-1]} seeds against {n_baseline} baseline seeds cannot show a loss: their look "
+        f"after {looks[0]} seeds accepts every result at alpha {alpha:.3g}; {more}a single look "
+        "at all seeds would do"
     )
 
 

@@ -31,6 +31,9 @@ from pytest_mlregress.statistics.sequential import (
 #: The power at which a loss counts as detectable.
 DETECTION_POWER: Final = 0.9
 
+#: A fixed margin is refused where the power to detect it is less than this.
+LEAST_POWER: Final = 0.8
+
 # Losses, in standard deviations, beyond which nothing changes: none is seen, or each one.
 _LEAST_LOSS_SD: Final = 1e-9
 _LARGEST_LOSS_SD: Final = 1e6
@@ -152,12 +155,22 @@ def design_for_margin(
     The margin enters the normal approximation smaller, by the same factor as in
     `design_for_power`; so a margin equal to the automatic one gives the automatic design. An
     infinite margin (a constant baseline) gives that too.
+
+    A large margin accepts early, at a look of so few seeds that none of their p-values may be
+    small enough not to be accepted. Where that takes the power, the automatic design, which goes
+    on longer, serves instead.
     """
     automatic, detectable = design_for_power(looks, n_baseline=n_baseline, alpha=alpha, power=power)
     if not (math.isfinite(margin_sd) and math.isfinite(detectable)):
         return automatic
     plan = _NormalPlan.of(looks, n_baseline=n_baseline, alpha=alpha, power=power)
-    return plan.design(within_reach(margin_sd) * plan.detected() / detectable)
+    margin_sd = within_reach(margin_sd)
+    design = plan.design(margin_sd * plan.detected() / detectable)
+    if margin_sd > detectable:
+        found, _ = sequential_power(design, margin_sd, n_baseline=n_baseline)
+        if found < LEAST_POWER:
+            return automatic
+    return design
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +249,7 @@ def detectable_loss(design: SequentialDesign, *, n_baseline: int, power: float) 
 def _moved(level: float, drift: float, n_baseline: int, n_candidate: int) -> float:
     """The z that a normal variable around `drift` exceeds as often as the t-test at `level`."""
     if level <= 0.0:
-        return _UNREACHABLE
+        return drift + _UNREACHABLE
     if drift == 0.0:
         return float(-ndtri(level))
     df = effective_df(n_baseline, n_candidate, level)

@@ -241,7 +241,8 @@ def _walk(
             break
         going_on = going_on.between(level, accept[k], reject[k])
         seeds += going_on.reached() * (looks[k + 1] - looks[k])
-    return [(float(r), float(s)) for r, s in zip(rejected, seeds, strict=True)]
+    # A sum of parts of 1 may round to a little more.
+    return [(min(float(r), 1.0), float(s)) for r, s in zip(rejected, seeds, strict=True)]
 
 
 @lru_cache(maxsize=256)
