@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from pytest_mlregress.bughunt import check_view_permute, hunt
 from pytest_mlregress.bughunt.regrouping import moved_axes
+from pytest_mlregress.bughunt.tiles import tilings
 
 SLUG = "view-instead-of-permute"
 
@@ -116,9 +118,28 @@ def groups_by_view(m, x):
     return (y / (1 + y.square().mean(-1, keepdim=True)).sqrt()).mean(2)
 
 
+def pixel_shuffle_by_reshape(m, x):
+    y = m.conv(x)
+    n, c, h, w = y.shape
+    y = y.view(n, c // 4, 2, 2, h, w)
+    return m.after(y.reshape(n, c // 4, 2 * h, 2 * w))  # here
+
+
+def patches_by_reshape(m, x):
+    return m.o(x.reshape(len(x), 4, -1)).relu().mean(1)  # here
+
+
+def windows_by_view(m, x):
+    n, c, h, w = x.shape
+    y = x.permute(0, 2, 3, 1).reshape(n, h // 5, w // 5, 5, 5, c)  # here
+    return m.o(y.flatten(3)).relu().mean((1, 2))
+
+
 CONV = lambda: {"conv": nn.Conv1d(12, 4, 2)}  # noqa: E731
 PIXELS = lambda: {"conv": nn.Conv2d(3, 5, 3), "o": nn.Linear(5, 2)}  # noqa: E731
 RNN = lambda: {"rnn": nn.GRU(12, 7, batch_first=True, bidirectional=True), "o": nn.Linear(14, 2)}  # noqa: E731
+
+SHUFFLE = lambda: {"conv": nn.Conv2d(3, 12, 1), "after": nn.Conv2d(3, 1, 3)}  # noqa: E731
 
 MISTAKES = [
     (heads_by_view, linear(q=(12, 12)), sequences()),
@@ -131,6 +152,9 @@ MISTAKES = [
     (last_axis_first, linear(q=(12, 7), o=(5, 2)), sequences()),
     (grid_by_view, PIXELS, images()),
     (groups_by_view, linear(q=(12, 12)), sequences(8, 8)),
+    (pixel_shuffle_by_reshape, SHUFFLE, images(4, 3, 5, 7)),
+    (patches_by_reshape, linear(o=(75, 2)), images(4, 3, 10, 10)),
+    (windows_by_view, linear(o=(75, 2)), images(4, 3, 10, 15)),
 ]
 
 
@@ -386,6 +410,49 @@ def test_height_and_width_move_together():
     assert torch.equal(moved.permuted(x), x.permute(0, 2, 3, 1).reshape(2, 5, 5, 3, 6))
     assert (moved.size, moved.strides) == (25, (1, 18))
     assert moved.mixed() > 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "meant"),
+    [
+        ((4, 3, 2, 2, 5, 7), (4, 3, 10, 14), lambda x: x.permute(0, 1, 4, 2, 5, 3)),
+        (
+            (4, 12, 5, 7),
+            (4, 3, 10, 14),
+            lambda x: x.view(4, 3, 2, 2, 5, 7).permute(0, 1, 4, 2, 5, 3),
+        ),
+        (
+            (4, 3, 10, 14),
+            (4, 12, 5, 7),
+            lambda x: x.view(4, 3, 5, 2, 7, 2).permute(0, 1, 3, 5, 2, 4),
+        ),
+        ((4, 10, 15), (4, 2, 3, 5, 5), lambda x: x.view(4, 2, 5, 3, 5).transpose(2, 3)),
+        ((4, 10, 15), (4, 6, 25), lambda x: x.view(4, 2, 5, 3, 5).transpose(2, 3)),
+        (
+            (4, 6, 5, 5, 3),
+            (4, 10, 15, 3),
+            lambda x: x.view(4, 2, 3, 5, 5, 3).transpose(2, 3),
+        ),
+    ],
+)
+def test_tiles_are_cut_and_joined_by_a_permutation(before, after, meant):
+    x = torch.arange(math.prod(before)).view(before)
+    repaired = [tiled.permuted(x) for tiled in tilings(before, after)]
+    assert any(torch.equal(one, meant(x).reshape(after)) for one in repaired)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ((4, 3, 8, 8), (4, 3, 4, 2, 4, 2)),  # splitting only
+        ((4, 12, 8), (4, 6, 16)),  # stacking neighbouring frames
+        ((4, 3, 10, 14), (4, 3, 140)),
+        ((4, 3, 10, 14), (4, 3, 14, 10)),  # no tile: an axis that moves
+        ((0, 10, 15), (0, 6, 25)),
+    ],
+)
+def test_other_reshapes_cut_no_tiles(before, after):
+    assert tilings(before, after) == ()
 
 
 class Tagger(nn.Module):

@@ -28,6 +28,7 @@ from pytest_mlregress.bughunt.replays import (
     resized,
     shared,
 )
+from pytest_mlregress.bughunt.tiles import Tiled, tilings
 
 RESHAPES = frozenset(
     ("view", "reshape", "view_as", "reshape_as", "flatten", "unflatten", "_unsafe_view")
@@ -42,10 +43,10 @@ _REORDERING = frozenset(
 
 @dataclass(frozen=True)
 class Suspect:
-    """A recorded reshape with the axis that it seems to move."""
+    """A recorded reshape with the axis that it seems to move, or the tiles that it seems to cut."""
 
     call: Call
-    moved: Moved
+    moved: Moved | Tiled
 
 
 @check("view-instead-of-permute", cost="replay")
@@ -102,8 +103,9 @@ def _suspects(run: Replay) -> list[Suspect]:
         if not moved:
             before = _before_merging(run, given[0], call)
             moved = moved_axes(before, after) if before else []
-        if moved:
-            found.append(Suspect(call, moved[0]))
+        meant: list[Moved | Tiled] = [*moved, *tilings(tuple(given[0].shape), after)]
+        if meant:
+            found.append(Suspect(call, meant[0]))
     return found
 
 
@@ -207,7 +209,7 @@ def _equal(one: float, other: float) -> bool:
 class _Permute(TorchFunctionMode):
     """Give back the permutation for chosen reshapes, counted in the order of their calls."""
 
-    def __init__(self, repairs: dict[int, Moved]) -> None:
+    def __init__(self, repairs: dict[int, Moved | Tiled]) -> None:
         super().__init__()
         self.repairs = repairs
         self.count = -1
@@ -230,16 +232,30 @@ class _Permute(TorchFunctionMode):
 
 def _finding(suspect: Suspect, losses: tuple[float, float], severity: Severity) -> Finding:
     call, moved = suspect.call, suspect.moved
-    before, after = moved.strides
+    if isinstance(moved, Tiled):
+        height, width = moved.tile
+        meaning = (
+            f"it does not {'join' if moved.joins else 'cut'} tiles of {height} x {width}, their "
+            "elements are mixed"
+        )
+        evidence = "rows of the output straddle rows of the input"
+        fix = "split the axes with reshape, move the tile's own with permute, then merge"
+    else:
+        before, after = moved.strides
+        meaning = (
+            f"axis {moved.before} does not become axis {moved.after}, their elements are mixed"
+        )
+        evidence = (
+            f"size {moved.size} has stride {before} before and {after} after; place 0 of it draws "
+            f"from {moved.mixed()} places"
+        )
+        fix = "move the axis with permute or transpose, then split or merge with reshape"
     return Finding(
         check="view-instead-of-permute",
         severity=severity,
-        message=f"{call.name} regroups {moved.shape_in} as {moved.shape_out}: axis {moved.before} "
-        f"does not become axis {moved.after}, their elements are mixed",
+        message=f"{call.name} regroups {moved.shape_in} as {moved.shape_out}: {meaning}",
         module=call.module,
         location=call.location,
-        evidence=f"size {moved.size} has stride {before} before and {after} after; place 0 of it "
-        f"draws from {moved.mixed()} places; the loss is {losses[0]:.6g}, "
-        f"{losses[1]:.6g} with a permutation",
-        fix="move the axis with permute or transpose, then split or merge with reshape",
+        evidence=f"{evidence}; the loss is {losses[0]:.6g}, {losses[1]:.6g} with a permutation",
+        fix=fix,
     )

@@ -119,7 +119,7 @@ def moved_axes(shape_in: Shape, shape_out: Shape) -> list[Moved]:
         return found
     for axes_in, axes_out in groups(shape_in, shape_out):
         inner, outer = _sizes(shape_in, axes_in), _sizes(shape_out, axes_out)
-        if len(inner) < 2 or len(outer) < 2 or _fit(inner, outer):
+        if len(inner) < 2 or len(outer) < 2 or fits(inner, outer):
             continue
         for width in (1, 2):
             found += _moved_within(shape_in, shape_out, axes_in, axes_out, width)
@@ -135,7 +135,7 @@ def _moved_within(
             moved = Moved(shape_in, shape_out, before, after, width)
             if min(moved.axes) < 2 or moved.axes != shape_out[after : after + width]:
                 continue
-            if moved.moves and _fit(*moved.rest):
+            if moved.moves and fits(*moved.rest):
                 yield moved
 
 
@@ -147,7 +147,7 @@ def _without(shape: Shape, axis: int, width: int) -> Shape:
     return shape[:axis] + shape[axis + width :]
 
 
-def _fit(inner: Shape, outer: Shape) -> bool:
+def fits(inner: Shape, outer: Shape) -> bool:
     """Whether splitting axes and merging neighbours leads from one shape to the other."""
     bounds = sorted(_boundaries(inner) | _boundaries(outer))
     return all(high % low == 0 for low, high in itertools.pairwise(bounds))
