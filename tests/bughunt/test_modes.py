@@ -65,6 +65,36 @@ def test_training_goes_on_in_evaluation_mode():
     assert line_of(evaluate, "model.eval()").rpartition("/")[2] in finding.evidence
 
 
+def restore_the_head(model, batches):
+    value = evaluate(model, batches)
+    model[3].train()
+    return value
+
+
+@pytest.mark.parametrize(("evaluation", "left"), [(evaluate, 2), (restore_the_head, 1)])
+def test_without_a_step_an_evaluation_that_stays_in_its_mode_is_a_warning(evaluation, left):
+    program = {"make_model": make_model, "train_step": None, "evaluate": evaluation}
+    [finding] = find("missing-train-mode", **program)
+    assert finding.severity == "warning"
+    assert finding.message == "evaluate() leaves the model in evaluation mode"
+    assert finding.evidence.startswith(f"{left} of 2 mode-sensitive modules")
+
+
+@pytest.mark.parametrize("evaluation", [evaluate_and_restore, None])
+def test_without_a_step_nothing_is_said_of_a_mode_that_is_restored(evaluation):
+    program = {"make_model": make_model, "train_step": None, "evaluate": evaluation}
+    assert find("missing-train-mode", **program) == []
+
+
+def test_without_a_step_the_loss_may_switch_back():
+    def trains(model, batch):
+        model.train()
+        return loss_fn(model, batch)
+
+    program = {"make_model": make_model, "train_step": None, "evaluate": evaluate}
+    assert find("missing-train-mode", **program, loss_fn=trains) == []
+
+
 def test_training_in_evaluation_mode_from_the_start():
     def step(model, optimizer, batch):
         model.eval()

@@ -41,13 +41,17 @@ def _reads_training(kind: type[nn.Module]) -> bool:
     return code is not None and outside_torch and "training" in code.co_names
 
 
-@check("missing-train-mode", needs=("train_step",))
+@check("missing-train-mode")
 def missing_train_mode(case: Case) -> Iterator[Finding]:
     """Mode-sensitive modules train in evaluation mode: always, or once evaluate() was called.
 
     Frozen batch norm, put into evaluation mode in every step while the model itself trains, is
-    not a mistake.
+    not a mistake. Without a train_step, the loop that is not seen may call train() itself, so
+    that an evaluate() that leaves evaluation mode behind is a warning only.
     """
+    if case.subject.train_step is None:
+        yield from _left_behind(case)
+        return
     trace = case.step_trace
     training = _modes(trace, trace.phases)
     if training and not any(training.values()) and _root_evaluates(trace):
@@ -71,6 +75,32 @@ def missing_train_mode(case: Case) -> Iterator[Finding]:
         )
     elif trace.evaluation is not None:
         yield from _left_mixed(trace)
+
+
+def _left_behind(case: Case) -> Iterator[Finding]:
+    """evaluate() leaves modules in evaluation mode that it found in training mode.
+
+    Raises:
+        CannotTell: there is neither a train_step nor an evaluate.
+    """
+    if case.subject.evaluate is None:
+        raise CannotTell("needs train_step or evaluate")
+    trace = case.training_trace
+    training, after = _modes(trace, trace.phases), _modes(trace, ["after"])
+    left = sorted(n for n, mode in after.items() if not mode and training.get(n, False))
+    if left:
+        yield Finding(
+            check="missing-train-mode",
+            severity="warning",
+            message="evaluate() leaves the model in evaluation mode",
+            module=left[0],
+            location=_switch(trace, "evaluate") or of_function(case.subject.evaluate),
+            evidence=f"{len(left)} of {len(after)} mode-sensitive modules ran in training mode "
+            "before evaluate() and in evaluation mode after it; no train_step was given that "
+            "would show whether the training calls model.train()",
+            fix="call model.train() at the end of evaluate, or give the hunt the train_step that "
+            "calls it",
+        )
 
 
 def _left_mixed(trace: StepTrace) -> Iterator[Finding]:
