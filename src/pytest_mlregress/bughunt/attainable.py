@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
 
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
-from pytest_mlregress.bughunt.losses import EXPECTS, LossCall
+from pytest_mlregress.bughunt.losses import LossCall
 from pytest_mlregress.bughunt.provenance import inputs
 from pytest_mlregress.bughunt.recorder import Recorder
 
 _EXTREME = 1e4
+_MORE_EXTREME = 1e8
 
 
-def attainable_range(case: Case, loss: LossCall) -> tuple[float, float]:
+def attainable_range(case: Case, loss: LossCall, extreme: float = _EXTREME) -> tuple[float, float]:
     """Smallest and largest loss input when the parameters nearest to it are huge and random.
 
     A bounded range is a property of the function between the last layer and the loss, not of the
-    numbers that happen to be there now (a zero-initialised head says 0 everywhere).
+    numbers that happen to be there now (a zero-initialised head says 0 everywhere). `extreme` is
+    the standard deviation of those parameters; below 0, their signs are flipped.
 
     Raises:
         CannotTell: no parameter of the model is near, or the program fails with such values.
@@ -26,20 +30,44 @@ def attainable_range(case: Case, loss: LossCall) -> tuple[float, float]:
     nearest = _nearest_parameters(case, loss)
     if not nearest:
         raise CannotTell("no parameter of the model leads to the loss input")
-    position = [c.order for c in case.loss_trace.calls if c.name in EXPECTS].index(loss.call.order)
+    alike = [call.order for call in case.loss_trace.calls if call.name == loss.name]
+    position = alike.index(loss.call.order)
+    argument = next(i for i, t in enumerate(inputs(loss.call)) if t is loss.input)
     recorder = Recorder(phase="loss")
     with case.world(recorder=recorder) as world:
         with torch.no_grad():
             for name, parameter in world.model.named_parameters():
                 if name in nearest:
-                    parameter.normal_(std=_EXTREME)
+                    parameter.normal_().mul_(extreme)
         try:
             world.loss()
         except BughuntError as error:
             raise CannotTell("the program fails with a huge last layer") from error
-        seen = [call for call in recorder.calls if call.name in EXPECTS]
-        values = inputs(seen[position])[0].detach()
+        seen = [call for call in recorder.calls if call.name == loss.name]
+        if len(seen) != len(alike):
+            raise CannotTell("the program takes another way with a huge last layer")
+        values = inputs(seen[position])[argument].detach()
     return float(values.min()), float(values.max())
+
+
+def bounds(case: Case, loss: LossCall) -> tuple[float, float]:
+    """The bounds of what a loss input can be; infinite where it grows with the last layer.
+
+    Raises:
+        CannotTell: no parameter of the model is near, or the program fails with such values.
+    """
+    low, high = _both_signs(case, loss, _EXTREME)
+    lower, higher = _both_signs(case, loss, _MORE_EXTREME)
+    return (
+        low if abs(lower - low) <= 1e-3 * max(abs(low), 1.0) else -math.inf,
+        high if abs(higher - high) <= 1e-3 * max(abs(high), 1.0) else math.inf,
+    )
+
+
+def _both_signs(case: Case, loss: LossCall, extreme: float) -> tuple[float, float]:
+    """The range over parameters and their negatives: one draw may push everything one way."""
+    one, other = (attainable_range(case, loss, sign * extreme) for sign in (1, -1))
+    return min(one[0], other[0]), max(one[1], other[1])
 
 
 def _nearest_parameters(case: Case, loss: LossCall) -> set[str]:

@@ -30,6 +30,7 @@ FAMILIES = (
     "padding",
     "pairing",
     "parameters",
+    "residuals",
     "sampled_cut",
     "sequence_leaks",
     "softmax_axis",

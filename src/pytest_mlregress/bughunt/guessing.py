@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from pytest_mlregress.bughunt.provenance import inputs
 from pytest_mlregress.bughunt.recorder import Call
+from pytest_mlregress.bughunt.replays import reached
 
 
 @dataclass(frozen=True)
@@ -71,15 +72,30 @@ def pooled_score(batches: Sequence[list[Call]]) -> Score | None:
 
 
 def last_judgement(calls: list[Call]) -> tuple[Call, torch.Tensor, torch.Tensor] | None:
-    """The last loss call that a `Score` can be made from, its input and its target."""
-    for call in reversed(calls):
+    """The last loss call that a `Score` can be made from, its input and its target.
+
+    None where a network sets a target too (a teacher): nobody knows how well data and teacher can
+    be followed at the same time.
+    """
+    judged: list[tuple[Call, torch.Tensor, torch.Tensor]] = []
+    learned = _from_parameters(calls)
+    for call in calls:
         tensors = inputs(call)
         if len(tensors) < 2 or tensors[0].shape[:1] != tensors[1].shape[:1]:
             continue
         given, target = tensors[0].detach().float(), tensors[1].detach()
-        if _of(call, given, target) is not None:
-            return call, given, target
-    return None
+        if _of(call, given, target) is None:
+            continue
+        if id(tensors[1]) in learned:
+            return None
+        judged.append((call, given, target))
+    return judged[-1] if judged else None
+
+
+def _from_parameters(calls: list[Call]) -> set[int]:
+    """Ids of the tensors that depend on parameters."""
+    parameters = [t for call in calls for t in inputs(call) if isinstance(t, torch.nn.Parameter)]
+    return reached(calls, parameters)
 
 
 def _of(call: Call, given: torch.Tensor, target: torch.Tensor) -> Score | None:

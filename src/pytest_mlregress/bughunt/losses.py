@@ -32,7 +32,7 @@ EXPECTS: dict[str, Expects] = {
     "gaussian_nll_loss": "values",
 }
 
-_DIFFERENCES = frozenset(("sub", "__sub__", "rsub", "__rsub__", "subtract"))
+DIFFERENCES = frozenset(("sub", "__sub__", "rsub", "__rsub__", "subtract"))
 _SIZES = """
     abs absolute square pow __pow__ mul __mul__ __rmul__ multiply div __truediv__ divide sqrt
     mean sum nanmean nansum
@@ -96,19 +96,19 @@ def handmade_difference(case: Case) -> LossCall | None:
     """
     trace = case.loss_trace
     call = trace.provenance.source(trace.loss, through=_MEASURES)
-    if call is None or call.name not in _DIFFERENCES:
+    if call is None or call.name not in DIFFERENCES:
         return None
     terms = inputs(call)
     if len(terms) != 2 or terms[0].shape != terms[1].shape:
         return None
     trained = [term for term in terms if term.requires_grad]
     data = [term for term in terms if not term.requires_grad]
-    if len(trained) != 1 or _made_by_parameters(trace.provenance, data[0], call):
+    if len(trained) != 1 or made_by_parameters(trace.provenance, data[0], call):
         return None
     return LossCall(call, trained[0], data[0], trace.provenance)
 
 
-def _made_by_parameters(provenance: Provenance, tensor: torch.Tensor, before: Call) -> bool:
+def made_by_parameters(provenance: Provenance, tensor: torch.Tensor, before: Call) -> bool:
     """Whether a target comes from a network (a teacher, a target network) and not from data."""
     makers = provenance.behind(tensor, before)
     return any(isinstance(t, torch.nn.Parameter) for call in makers for t in inputs(call))

@@ -32,6 +32,8 @@ def no_single_batch_overfit(case: Case) -> Iterator[Finding]:
     rates on loss_fn; the model is at fault if all fail, the step if it stands still where Adam
     learns. Losses without known targets must merely go down.
     """
+    if any(finding.check == "no-single-batch-overfit" for finding in case.findings):
+        raise CannotTell("it is reported already that no batch can be memorised")
     step_seconds = case.loss_trace.seconds
     if case.subject.train_step is not None:
         step_seconds = max(step_seconds, case.step_trace.seconds)

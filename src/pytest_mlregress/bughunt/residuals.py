@@ -1,0 +1,191 @@
+"""Residuals: differences of predictions and data, by hand or inside of torch's losses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from pytest_mlregress.bughunt import nests
+from pytest_mlregress.bughunt.attainable import bounds
+from pytest_mlregress.bughunt.case import Case
+from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.losses import DIFFERENCES, EXPECTS, LossCall, made_by_parameters
+from pytest_mlregress.bughunt.provenance import inputs
+from pytest_mlregress.bughunt.recorder import Call
+from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.replays import reached, shared
+
+_NEAR, _FAR = 1e2, 1e4
+_OUT_OF_REACH = 0.5
+
+
+@shared
+def residuals(case: Case) -> list[LossCall]:
+    """The differences of something trained and the batch's data between the last parameters and
+    the loss: what follows them has no parameters, so that zero means a perfect prediction.
+    """
+    trace = case.loss_trace
+    data = reached(trace.calls, nests.tensors(trace.world.batch))
+    found: list[LossCall] = []
+    seen: set[int] = set()
+    queue: list[tuple[torch.Tensor, Call | None]] = [(trace.loss, None)]
+    while queue:
+        tensor, before = queue.pop(0)
+        call = trace.provenance.producer(tensor, before)
+        if call is None or call.order in seen:
+            continue
+        seen.add(call.order)
+        if any(isinstance(given, nn.Parameter) for given in inputs(call)):
+            continue
+        residual = _residual(case, call, data)
+        if residual is not None:
+            found.append(residual)
+        else:
+            queue += [(given, call) for given in inputs(call) if given.requires_grad]
+    return found
+
+
+def _residual(case: Case, call: Call, data: set[int]) -> LossCall | None:
+    if call.name not in DIFFERENCES:
+        return None
+    terms = inputs(call)
+    trained = [term for term in terms if term.requires_grad]
+    known = [term for term in terms if not term.requires_grad and id(term) in data]
+    if len(terms) != 2 or len(trained) != 1 or len(known) != 1:
+        return None
+    provenance = case.loss_trace.provenance
+    if made_by_parameters(provenance, known[0], call):
+        return None
+    return LossCall(call, trained[0], known[0], provenance)
+
+
+@check("wrong-loss-sign", cost="replay")
+def falls_as_residuals_grow(case: Case) -> Iterator[Finding]:
+    """All residuals made a hundred and ten thousand times larger, upward and downward: a loss that
+    falls both ways, in proportion or faster, rewards predictions for leaving the data.
+
+    A policy's loss is linear in its residual, too: it falls one way and rises the other. What is
+    bounded in the residual (kernels, robust losses) says nothing.
+    """
+    if any(finding.check == "wrong-loss-sign" for finding in case.findings):
+        raise CannotTell("the sign of the loss is reported already")
+    found = residuals(case)
+    if not found:
+        return
+    case.afford(5 * case.loss_trace.seconds)
+    orders = {residual.call.order for residual in found}
+    start = _loss(case, orders, 0.0)
+    away = {sign: [_loss(case, orders, sign * s) for s in (_NEAR, _FAR)] for sign in (1.0, -1.0)}
+    if all(_falls(start, near, far) for near, far in away.values()):
+        residual = found[0]
+        yield Finding(
+            check="wrong-loss-sign",
+            severity="warning",
+            message="the loss falls without bound as predictions move away from the data",
+            module=residual.call.module,
+            location=_last_judgement(case) or residual.call.location,
+            evidence=f"loss {start:.4g} with all residuals 0; {away[1.0][0]:.4g} and "
+            f"{away[-1.0][0]:.4g} with residuals of {_NEAR:g} and -{_NEAR:g} times their size",
+            fix="an error must enter the loss with a positive sign",
+        )
+
+
+def _falls(start: float, near: float, far: float) -> bool:
+    return far < near < start and start - far >= 10 * (start - near)
+
+
+def _loss(case: Case, orders: set[int], scale: float) -> float:
+    """The loss with the chosen differences multiplied; NaN where the program does not run."""
+    alike = [call.order for call in case.loss_trace.calls if call.name in DIFFERENCES]
+    chosen = {index for index, order in enumerate(alike) if order in orders}
+    with case.world() as world, torch.no_grad(), _Scaled(chosen, scale):
+        try:
+            return float(world.loss())
+        except BughuntError:
+            return math.nan
+
+
+class _Scaled(TorchFunctionMode):
+    """Multiplies the results of chosen differences, counted in the order of their calls."""
+
+    def __init__(self, chosen: set[int], scale: float) -> None:
+        super().__init__()
+        self.chosen = chosen
+        self.scale = scale
+        self.count = -1
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        output = func(*args, **(kwargs or {}))
+        if getattr(func, "__name__", "") in DIFFERENCES:
+            self.count += 1
+            if self.count in self.chosen:
+                return output * self.scale
+        return output
+
+
+def _last_judgement(case: Case) -> str | None:
+    """The line of the last call behind the loss that is no mere total."""
+    totals = ("add", "__add__", "sub", "__sub__", "div", "__truediv__", "mean", "sum", "mul")
+    behind = case.loss_trace.provenance.behind(case.loss_trace.loss)
+    return next((call.location for call in behind if call.name not in totals), None)
+
+
+@check("no-single-batch-overfit", cost="replay")
+def targets_out_of_reach(case: Case) -> Iterator[Finding]:
+    """Most targets lie outside of what the function behind the last layer can give: a sigmoid on
+    the output of a regression, a rectifier where targets are negative.
+
+    Bounded is what does not grow when the last layer does, ten thousandfold.
+    """
+    for loss in _regressions(case):
+        target = loss.target.detach()
+        if not target.is_floating_point() or not target.numel():
+            continue
+        case.afford(4 * case.loss_trace.seconds)
+        try:
+            low, high = bounds(case, loss)
+        except CannotTell:
+            continue
+        room = 0.01 * (high - low) if math.isfinite(high - low) else 1e-3
+        outside = float(((target < low - room) | (target > high + room)).double().mean())
+        if outside < _OUT_OF_REACH:
+            continue
+        source = loss.provenance.source(loss.input, loss.call)
+        yield Finding(
+            check="no-single-batch-overfit",
+            severity="warning",
+            message="most targets are out of the model's reach: it can memorise no batch",
+            module=source.module if source is not None else None,
+            location=source.location if source is not None else loss.call.location,
+            evidence=f"predictions lie between {low:.4g} and {high:.4g} whatever the last layer's "
+            f"weights, {outside:.0%} of the targets do not",
+            fix="leave the activation behind the last layer out, or scale the targets into its "
+            "range",
+        )
+        return
+
+
+def _regressions(case: Case) -> Iterator[LossCall]:
+    """torch's losses of values against data, then the residuals."""
+    trace = case.loss_trace
+    for call in trace.calls:
+        if EXPECTS.get(call.name) != "values" or call.name == "poisson_nll_loss":
+            continue
+        given = inputs(call)
+        if len(given) < 2 or not given[0].requires_grad or given[1].requires_grad:
+            continue
+        if not made_by_parameters(trace.provenance, given[1], call):
+            yield LossCall(call, given[0], given[1], trace.provenance)
+    yield from residuals(case)
