@@ -184,6 +184,49 @@ def test_optimizer_misses_parameters():
     assert len(find("optimizer-misses-parameters", make_optimizer=partial, train_step=None)) == 1
 
 
+class Rivals(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.maker, self.judge = nn.Linear(6, 6), nn.Linear(6, 1)
+
+
+def rivals_optimizers(model):
+    return [torch.optim.SGD(part.parameters(), lr=0.1) for part in (model.maker, model.judge)]
+
+
+def rivals_loss(model, batch):
+    return model.judge(model.maker(batch[0])).square().mean()
+
+
+def rivals_step(second):
+    def step(model, optimizers, batch):
+        maker, judge = optimizers
+        judge.zero_grad()
+        model.judge(batch[0]).mean().backward()
+        judge.step()
+        maker.zero_grad()
+        rivals_loss(model, batch).backward()
+        if second == "maker":
+            maker.step()
+        elif second == "judge":
+            judge.step()  # here
+
+    return step
+
+
+@pytest.mark.parametrize(("second", "found"), [("judge", 1), ("maker", 0), ("waits", 0)])
+def test_the_wrong_one_of_two_optimizers_steps(second, found):
+    step = rivals_step(second)
+    findings = find(
+        "optimizer-misses-parameters",
+        make_model=Rivals,
+        make_optimizer=rivals_optimizers,
+        loss_fn=rivals_loss,
+        train_step=step,
+    )
+    assert [f.location for f in findings] == [line_of(step, "# here")] * found
+
+
 def test_a_module_flag_that_torch_never_reads():
     def make():
         model = make_model()
@@ -649,6 +692,23 @@ def test_bias_before_batchnorm_is_an_error_only_when_asked_for():
     assert find("bias-before-batchnorm", make_model=lambda: make(bias=False)) == []
     norm = nn.Sequential(nn.Linear(6, 8), nn.LayerNorm(8), nn.Linear(8, 3))
     assert find("bias-before-batchnorm", make_model=lambda: norm) == []
+
+
+def test_a_bias_before_batchnorm_that_runs_on_two_views():
+    def make():
+        return nn.Sequential(nn.Linear(6, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 3))
+
+    def both(model, batch):
+        x, y = batch
+        return F.cross_entropy(model(x), y) + F.cross_entropy(model(x + 0.1), y)
+
+    def once_without(model, batch):
+        x, _y = batch
+        return both(model, batch) + model[0](x).square().mean()
+
+    [finding] = find("bias-before-batchnorm", make_model=make, loss_fn=both)
+    assert finding.module == "0.bias"
+    assert find("bias-before-batchnorm", make_model=make, loss_fn=once_without) == []
 
 
 def test_missing_output_bias():

@@ -78,6 +78,24 @@ def test_every_way_to_zero_is_silent(step):
     assert find(step) == []
 
 
+@pytest.mark.parametrize("clipped", [False, True])
+def test_cleared_between_micro_batches_only_the_last_one_counts(clipped):
+    def step(model, optimizer, batch):
+        for part in range(2):
+            rows = slice(4 * part, 4 * part + 4)
+            optimizer.zero_grad()  # here
+            (loss_fn(model, (batch[0][rows], batch[1][rows])) / 2).backward()
+        if clipped:
+            nn.utils.clip_grad_norm_(model.parameters(), 0.01)
+        optimizer.step()
+
+    [finding] = find(step)
+    assert (
+        finding.message == "zero_grad() between 2 micro-batches: only the last one is learned from"
+    )
+    assert finding.location == f"{__file__}:{step.__code__.co_firstlineno + 3}"
+
+
 def test_a_closure_is_silent():
     def step(model, optimizer, batch):
         def closure():

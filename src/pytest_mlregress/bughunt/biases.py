@@ -30,20 +30,14 @@ def bias_before_batchnorm(case: Case) -> Iterator[Finding]:
     """
     trace = case.loss_trace
     names = {id(p): name for name, p in trace.world.model.named_parameters()}
-    for call in trace.calls:
-        if call.name != "batch_norm" or not _uses_batch_statistics(call):
+    for key, sources in _before_batch_norm(trace).items():
+        bias = sources[0].argument(2, "bias")
+        if key not in names or not bias.requires_grad:
             continue
-        source = trace.provenance.source(inputs(call)[0], call, SHAPE)
-        if source is None or source.name not in _CONVOLUTIONS | {"linear"}:
+        name, source = names[key], sources[0]
+        everywhere = len(trace.provenance.readers(bias)) == len(sources)
+        if not everywhere or not _is_cancelled(trace, name, sources):
             continue
-        bias = source.argument(2, "bias")
-        if not isinstance(bias, nn.Parameter) or id(bias) not in names or not bias.requires_grad:
-            continue
-        if len(trace.provenance.readers(bias)) != 1 or not _is_cancelled(
-            trace, names[id(bias)], source
-        ):
-            continue
-        name = names[id(bias)]
         yield Finding(
             check="bias-before-batchnorm",
             severity="error" if "bias-before-batchnorm" in case.asked else "warning",
@@ -56,17 +50,36 @@ def bias_before_batchnorm(case: Case) -> Iterator[Finding]:
         )
 
 
+def _before_batch_norm(trace: LossTrace) -> dict[int, list[Call]]:
+    """The convolutions and linear layers right before a batch norm that uses batch statistics,
+    by the id of their bias: a layer may run several times, as on both views of an image.
+    """
+    found: dict[int, list[Call]] = {}
+    for call in trace.calls:
+        if call.name != "batch_norm" or not _uses_batch_statistics(call):
+            continue
+        source = trace.provenance.source(inputs(call)[0], call, SHAPE)
+        if source is None or source.name not in _CONVOLUTIONS | {"linear"}:
+            continue
+        bias = source.argument(2, "bias")
+        if isinstance(bias, nn.Parameter):
+            found.setdefault(id(bias), []).append(source)
+    return found
+
+
 def _uses_batch_statistics(call: Call) -> bool:
     training = call.argument(5, "training", False)
     return bool(training) or call.argument(1, "running_mean") is None
 
 
-def _is_cancelled(trace: LossTrace, bias: str, source: Call) -> bool:
+def _is_cancelled(trace: LossTrace, bias: str, sources: list[Call]) -> bool:
     """Whether the bias's gradient is rounding noise: tiny against what its terms add up to."""
-    gradient, incoming = trace.gradients[bias], trace.output_gradients.get(source.order)
-    if gradient is None or incoming is None:
+    gradient = trace.gradients[bias]
+    incoming = [trace.output_gradients.get(source.order) for source in sources]
+    if gradient is None or any(part is None for part in incoming):
         return False
-    return _largest(gradient) <= 1e-4 * float(incoming.abs().sum()) / gradient.numel() + 1e-12
+    terms = sum(float(part.abs().sum()) for part in incoming if part is not None)
+    return _largest(gradient) <= 1e-4 * terms / gradient.numel() + 1e-12
 
 
 def _largest(gradient: torch.Tensor | None) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from pytest_mlregress.bughunt.case import Case
+from pytest_mlregress.bughunt.case import Case, StepTrace
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.graph import walk
@@ -90,6 +90,49 @@ def _missed_in_steps(case: Case) -> Iterator[Finding]:
         if key not in owned and counts[name] >= 2 and _stayed(first.get(name), last.get(name))
     ]
     yield from _missed(case, missed, sum(count > 0 for count in counts.values()))
+    yield from _never_stepped(case)
+
+
+def _never_stepped(case: Case) -> Iterator[Finding]:
+    """An optimizer that never steps while, in every call, another one steps twice and the later
+    time right after a backward pass that reaches the idle one's parameters: the wrong one's step.
+
+    An optimizer that waits for its turn (a generator after five steps of the critic) passes:
+    nobody steps twice in its place.
+    """
+    trace = case.step_trace
+    stepped = {id(applied.optimizer) for applied in trace.log.applied}
+    for idle in (o for o in trace.world.optimizers if id(o) not in stepped):
+        own = {id(p) for group in idle.param_groups for p in group["params"]}
+        wrong = [_in_place_of(trace, phase, own) for phase in trace.phases]
+        if own and wrong and all(wrong):
+            names = {id(p): n for n, p in trace.world.model.named_parameters()}
+            waiting = [names[key] for key in names if key in own]
+            yield Finding(
+                check="optimizer-misses-parameters",
+                severity="error",
+                message="an optimizer never steps: another one steps twice instead",
+                module=waiting[0] if waiting else None,
+                location=wrong[0],
+                evidence=f"{type(idle).__name__} with {len(own)} parameters made no step in "
+                f"{trace.count} calls of train_step; after the backward pass that reaches them "
+                "another optimizer stepped for the second time",
+                fix="call step() of the optimizer that owns the parameters of that loss",
+            )
+
+
+def _in_place_of(trace: StepTrace, phase: str, own: set[int]) -> str | None:
+    """Where, in one call, an optimizer makes its second step although the backward pass since its
+    first one reaches the parameters `own`.
+    """
+    passes = [b for b in trace.log.backwards if b.phase == phase]
+    first: dict[int, int] = {}
+    for applied in (a for a in trace.log.applied if a.phase == phase):
+        before = first.setdefault(id(applied.optimizer), applied.order)
+        between = [b for b in passes if before < b.order < applied.order]
+        if between and not own.isdisjoint(between[-1].leaves):
+            return applied.location
+    return None
 
 
 def _stayed(before: torch.Tensor | None, after: torch.Tensor | None) -> bool:
