@@ -66,6 +66,12 @@ def advantage_with_gradient(network, data):
     return -((y - values[:, 0]) * values[:, 1].detach().sigmoid()).mean()
 
 
+def weighted(network, data):
+    """Weights in the batch may be negative, as advantages are."""
+    x, y = data
+    return ((network(x)[:, 0] - x[:, 1]).square() * y).mean()
+
+
 def kernel(network, data):
     x, y = data
     return -torch.exp(-(network(x) - y[:, None]).square()).mean()
@@ -79,7 +85,8 @@ def distances_as_features(network, data):
 
 
 @pytest.mark.parametrize(
-    "loss", [pinball, critic, policy, advantage_with_gradient, kernel, distances_as_features]
+    "loss",
+    [pinball, critic, policy, advantage_with_gradient, kernel, distances_as_features],
 )
 def test_losses_that_do_not_reward_errors_are_silent(loss):
     assert find(SIGN, loss_fn=loss, batch=batch(), make_model=model(), **NO_STEP) == []
@@ -87,6 +94,11 @@ def test_losses_that_do_not_reward_errors_are_silent(loss):
 
 def squares(network, data):
     return F.mse_loss(network(data[0])[:, 0], data[1])
+
+
+def test_weights_of_the_batch_decide_on_the_sign():
+    data = batch(low=-9.0, high=-1.0)
+    assert find(SIGN, loss_fn=weighted, batch=data, make_model=model(), **NO_STEP) == []
 
 
 NO_STEP = {"train_step": None, "make_optimizer": None}

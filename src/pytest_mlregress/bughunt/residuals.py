@@ -16,6 +16,7 @@ from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.losses import DIFFERENCES, EXPECTS, LossCall, made_by_parameters
+from pytest_mlregress.bughunt.nests import Nest
 from pytest_mlregress.bughunt.provenance import inputs
 from pytest_mlregress.bughunt.recorder import Call
 from pytest_mlregress.bughunt.registry import check
@@ -71,7 +72,8 @@ def falls_as_residuals_grow(case: Case) -> Iterator[Finding]:
     falls both ways, in proportion or faster, rewards predictions for leaving the data.
 
     A policy's loss is linear in its residual, too: it falls one way and rises the other. What is
-    bounded in the residual (kernels, robust losses) says nothing.
+    bounded in the residual (kernels, robust losses) says nothing, and where numbers of the batch
+    negated (advantages) end the fall, the data decide on the sign.
     """
     if any(finding.check == "wrong-loss-sign" for finding in case.findings):
         raise CannotTell("the sign of the loss is reported already")
@@ -80,33 +82,53 @@ def falls_as_residuals_grow(case: Case) -> Iterator[Finding]:
         return
     case.afford(5 * case.loss_trace.seconds)
     orders = {residual.call.order for residual in found}
-    start = _loss(case, orders, 0.0)
-    away = {sign: [_loss(case, orders, sign * s) for s in (_NEAR, _FAR)] for sign in (1.0, -1.0)}
-    if all(_falls(start, near, far) for near, far in away.values()):
-        residual = found[0]
-        yield Finding(
-            check="wrong-loss-sign",
-            severity="warning",
-            message="the loss falls without bound as predictions move away from the data",
-            module=residual.call.module,
-            location=_last_judgement(case) or residual.call.location,
-            evidence=f"loss {start:.4g} with all residuals 0; {away[1.0][0]:.4g} and "
-            f"{away[-1.0][0]:.4g} with residuals of {_NEAR:g} and -{_NEAR:g} times their size",
-            fix="an error must enter the loss with a positive sign",
-        )
+    fall = _fall(case, orders, case.subject.fresh_batch())
+    if fall is None or _data_decide(case, orders):
+        return
+    residual = found[0]
+    start, up, down = fall
+    yield Finding(
+        check="wrong-loss-sign",
+        severity="warning",
+        message="the loss falls without bound as predictions move away from the data",
+        module=residual.call.module,
+        location=_last_judgement(case) or residual.call.location,
+        evidence=f"loss {start:.4g} with all residuals 0; {up:.4g} and {down:.4g} with residuals "
+        f"of {_NEAR:g} and -{_NEAR:g} times their size",
+        fix="an error must enter the loss with a positive sign",
+    )
 
 
-def _falls(start: float, near: float, far: float) -> bool:
-    return far < near < start and start - far >= 10 * (start - near)
+def _fall(case: Case, orders: set[int], batch: Nest) -> tuple[float, float, float] | None:
+    """The loss without residuals, with large and with large negated ones, if it falls both ways
+    and no slower than in proportion.
+    """
+    start = _loss(case, orders, 0.0, batch)
+    reached = []
+    for sign in (1.0, -1.0):
+        near, far = (_loss(case, orders, sign * scale, batch) for scale in (_NEAR, _FAR))
+        if not (far < near < start and start - far >= 10 * (start - near)):
+            return None
+        reached.append(near)
+    return start, reached[0], reached[1]
 
 
-def _loss(case: Case, orders: set[int], scale: float) -> float:
+def _data_decide(case: Case, orders: set[int]) -> bool:
+    batch = case.subject.fresh_batch()
+    return any(
+        _fall(case, orders, nests.replace(nests.fresh(batch), path, -leaf.detach())) is None
+        for path, leaf in nests.leaves(batch)
+        if isinstance(leaf, torch.Tensor) and leaf.is_floating_point()
+    )
+
+
+def _loss(case: Case, orders: set[int], scale: float, batch: Nest) -> float:
     """The loss with the chosen differences multiplied; NaN where the program does not run."""
     alike = [call.order for call in case.loss_trace.calls if call.name in DIFFERENCES]
     chosen = {index for index, order in enumerate(alike) if order in orders}
     with case.world() as world, torch.no_grad(), _Scaled(chosen, scale):
         try:
-            return float(world.loss())
+            return float(world.loss(nests.fresh(batch)))
         except BughuntError:
             return math.nan
 
