@@ -214,6 +214,11 @@ class Verdicts:
             notes=self._notes(),
             comparisons=0 if self._settings.updating else self._comparisons,
             started=self._started,
+            environments=[
+                group.environment
+                for group in self._roster.groups.values()
+                if group.environment is not None
+            ],
         )
 
     @property

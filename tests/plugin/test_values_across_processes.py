@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+from platform import python_implementation, python_version
+
 from training_suite import Suite
 
 TEST = "test_training.py::test_it"
@@ -143,3 +146,19 @@ def test_a_user_property_of_any_kind_crosses_processes(suite: Suite, workers: st
     xml = (suite.path / "report.xml").read_text("utf-8")
     assert '<property name="loss" value="0.5" />' in xml
     assert '<property name="steps" value="3" />' in xml
+
+
+def test_the_report_says_what_the_run_ran_on(suite: Suite, workers: str) -> None:
+    suite.write(
+        """
+        import numpy
+
+        def test_a(mlregress):
+            mlregress.record("a", mlregress.seed, higher_is_better=True)
+        """
+    )
+    suite.run(workers)
+    environment = suite.report["environment"]
+    assert environment["python"] == f"{python_implementation()} {python_version()}"
+    assert environment["threads"] == "1"
+    assert f"numpy {version('numpy')}" in environment["packages"].split(", ")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
 from pytest_mlregress import __version__
+from pytest_mlregress.baselines.artifact import Environment
 from pytest_mlregress.baselines.urls import without_credentials
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.settings import Settings
@@ -23,8 +24,12 @@ def run_report(
     notes: Iterable[str],
     comparisons: int,
     started: float,
+    environments: Iterable[Environment] = (),
 ) -> RunReport:
-    """The run that began at ``started``, in seconds since the epoch, and ends now."""
+    """The run that began at ``started``, in seconds since the epoch, and ends now.
+
+    ``environments`` are those that its tests trained in.
+    """
     return RunReport(
         verdicts=tuple(verdicts),
         settings={**asdict(settings), "baseline": settings.baseline_shown},
@@ -35,8 +40,27 @@ def run_report(
         started=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
         command=without_credentials(shlex.join(sys.orig_argv)),
         version=__version__,
+        environment=_environment(environments),
         q_values=_q_values(verdicts),
     )
+
+
+def _environment(environments: Iterable[Environment]) -> dict[str, str]:
+    """What the run ran on, in words; facts that are unknown or empty are left out."""
+    facts: dict[str, object] = {}
+    packages: dict[str, str] = {}
+    for environment in environments:
+        known = {name: fact for name, fact in environment.items() if isinstance(fact, (str, int))}
+        gpus = environment.get("gpus")
+        facts |= known | ({"gpus": ", ".join(gpus)} if isinstance(gpus, list) and gpus else {})
+        imported = environment.get("packages")
+        packages |= {
+            name: str(version)
+            for name, version in (imported if isinstance(imported, Mapping) else {}).items()
+        }
+    if packages:
+        facts["packages"] = ", ".join(f"{name} {packages[name]}" for name in sorted(packages))
+    return {name: str(fact) for name, fact in facts.items()}
 
 
 def _q_values(verdicts: Sequence[Verdict]) -> dict[tuple[str, str, str], float]:
