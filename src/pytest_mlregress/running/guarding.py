@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -48,9 +49,10 @@ def guarded(item: pytest.Item, test: str, seed: int, settings: Settings) -> Iter
         raise
     for guard in guards:
         _compare_with_earlier_run(item.config, guard, (test, seed))
-        if settings.guards == "fail" and guard.findings.errors:
+        fails = settings.guards == "fail" and bool(guard.findings.errors)
+        _warn_of(guard.findings.warnings if fails else guard.findings, item, test)
+        if fails:
             _fail(guard.findings.errors, test)
-        _warn_of(guard.findings, item, test)
 
 
 def _start(exits: ExitStack, test: str, settings: Settings) -> Guard:
@@ -65,16 +67,24 @@ def _start(exits: ExitStack, test: str, settings: Settings) -> Guard:
 def _fail(errors: Sequence[Finding], test: str) -> None:
     count = "1 bug" if len(errors) == 1 else f"{len(errors)} bugs"
     slugs = list(dict.fromkeys(finding.check for finding in errors))
+    # The first line is all that pytest's and the plugin's summaries show.
     pytest.fail(
         "\n".join(
             [
-                f"{count} found while {test} trained (--mlregress-guards=fail)",
+                f"{', '.join(map(_place, errors))}: {count} found while {test} trained "
+                f"(--mlregress-guards=fail)",
                 *map(str, errors),
                 f"if this is meant, say so: @pytest.mark.mlregress(suppress={slugs!r})",
             ]
         ),
         pytrace=False,
     )
+
+
+def _place(finding: Finding) -> str:
+    """``slug (file.py:line)``, or the slug alone."""
+    name = Path(finding.location).name if finding.location else ""
+    return f"{finding.check} ({name})" if name else finding.check
 
 
 def _warn_of(findings: Sequence[Finding], item: pytest.Item, test: str) -> None:

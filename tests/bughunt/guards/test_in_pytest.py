@@ -72,10 +72,48 @@ def test_fail_makes_an_error_fail_the_seed_and_says_how_to_declare_it(run):
     assert result.ret == 1
     result.stdout.fnmatch_lines(
         [
-            "1 bug found while *::test_training trained (--mlregress-guards=fail)",
+            "missing-zero-grad (*.py:13): 1 bug found while *::test_training trained "
+            "(--mlregress-guards=fail)",
             "error: missing-zero-grad at *.py:13",
             "if this is meant, say so: @pytest.mark.mlregress(suppress=*missing-zero-grad*)",
         ]
+    )
+
+
+def test_summaries_name_the_bug(run):
+    result = run("--mlregress-guards=fail")
+    result.stdout.fnmatch_lines(
+        [
+            "*1 of 1 seeds failed: seed 0: Failed: missing-zero-grad*",
+            "FAILED *::test_training[[]seed0[]] - Failed: missing*",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*guarding.py*")
+
+
+def test_fail_tells_of_warnings_too(pytester):
+    pytester.makepyfile(
+        """
+        import pytest
+        import torch
+        from torch import nn
+
+        @pytest.mark.seeds(1)
+        def test_training(seed):
+            model = nn.Sequential(nn.Linear(4, 1), nn.Dropout(0.5))
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+            for _ in range(6):
+                model(torch.ones(2, 4)).mean().backward()
+                optimizer.step()
+            with torch.no_grad():
+                for _ in range(4):
+                    model(torch.ones(2, 4))
+        """
+    )
+    result = pytester.runpytest_inprocess(*PLUGINS, "--mlregress-guards=fail")
+    result.assert_outcomes(failed=1, warnings=1)
+    result.stdout.fnmatch_lines(
+        ["error: missing-zero-grad at *.py:10", "*.py:14: GuardWarning: missing-eval-mode: *"]
     )
 
 

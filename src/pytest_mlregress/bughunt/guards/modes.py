@@ -136,7 +136,8 @@ class Modes(Detector):
             return
         record = self._record(root)
         if self._quiet.get(id(root), 0) >= 2:
-            record.noisy, record.noisy_run = self._quiet[id(root)], run
+            record.noisy = max(record.noisy, self._quiet[id(root)])
+            record.noisy_run = record.noisy_run or run
         elif not record.rare_runs or record.rare_runs[-1] is not run:
             record.rare_runs.append(run)
 
