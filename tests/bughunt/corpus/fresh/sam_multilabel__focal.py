@@ -1,0 +1,76 @@
+"""Multi-label tagging with sharpness-aware minimisation written out in the step."""
+
+import torch
+from torch import nn
+
+FEATURES, LABELS = 10, 6
+
+
+def tagged(n, seed):
+    g = torch.Generator().manual_seed(seed)
+    rule = torch.randn(FEATURES, LABELS, generator=torch.Generator().manual_seed(4))
+    x = torch.randn(n, FEATURES, generator=g)
+    return {"x": x, "tags": (x @ rule > 1.0).float()}
+
+
+class Tagger(nn.Module):
+    def __init__(self, hidden=32):
+        super().__init__()
+        self.fc1 = nn.Linear(FEATURES, hidden, bias=False)
+        self.norm = nn.BatchNorm1d(hidden)
+        self.drop = nn.Dropout(0.05)
+        self.fc2 = nn.Linear(hidden, LABELS)
+
+    def forward(self, x):
+        return self.fc2(self.drop(torch.relu(self.norm(self.fc1(x)))))
+
+    def probabilities(self, x):
+        return torch.sigmoid(self(x))
+
+
+criterion = nn.MultiLabelSoftMarginLoss()
+
+
+def loss_fn(model, batch):
+    z, y = model(batch["x"]), batch["tags"]
+    p = torch.sigmoid(z)
+    each = nn.functional.binary_cross_entropy_with_logits(z, y, reduction="none")
+    return ((p * (1 - y) + (1 - p) * y).square() * each).mean()
+
+
+def make_model():
+    return Tagger()
+
+
+def make_optimizer(model):
+    return torch.optim.SGD(model.parameters(), lr=0.3, momentum=0.9)
+
+
+def train_step(model, optimizer, batch, rho=0.05):
+    optimizer.zero_grad()
+    loss_fn(model, batch).backward()
+    grads = [p.grad.clone() for p in model.parameters()]
+    norm = torch.stack([g.norm() for g in grads]).norm() + 1e-12
+    with torch.no_grad():
+        for p, g in zip(model.parameters(), grads):
+            p.add_(g, alpha=float(rho / norm))
+    optimizer.zero_grad()
+    loss = loss_fn(model, batch)
+    loss.backward()
+    with torch.no_grad():
+        for p, g in zip(model.parameters(), grads):
+            p.sub_(g, alpha=float(rho / norm))
+    optimizer.step()
+    return loss.item()
+
+
+def evaluate(model, batches):
+    model.eval()
+    with torch.no_grad():
+        right = [((model(b["x"]) > 0).float() == b["tags"]).float().mean().item() for b in batches]
+    model.train()
+    return sum(right) / len(right)
+
+
+batch = tagged(40, 0)
+val_batches = [tagged(40, 61), tagged(40, 62)]
