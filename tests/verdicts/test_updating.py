@@ -101,6 +101,23 @@ def test_small_accepted_losses_do_not_add_up_beyond_the_budget() -> None:
     )
 
 
+@pytest.mark.parametrize("seeds", [5, 8])
+def test_few_seeds_that_all_gave_the_same_value_have_not_drifted(seeds: int) -> None:
+    before = {seed: BASELINE[seed] for seed in range(5)}
+    case = group(seeds, *(passed(seed, metric(BASELINE[seed])) for seed in range(seeds)))
+    found = update(case, baseline_of(before))
+    assert found.verdict.kind is VerdictKind.RECORDED
+
+
+def test_one_seed_of_a_few_that_gave_another_value_may_have_drifted() -> None:
+    before = {seed: BASELINE[seed] for seed in range(5)}
+    now = {**before, 4: BASELINE[4] - 1e-9}
+    case = group(5, *(passed(seed, metric(value)) for seed, value in now.items()))
+    found = update(case, baseline_of(before))
+    assert found.verdict.kind is VerdictKind.REFUSED
+    assert found.verdict.reasons[0].startswith("accuracy may have drifted by more than 1sd")
+
+
 def test_an_accepted_update_remembers_the_pairs_for_later() -> None:
     found = update(sample(0.9), baseline_of(BASELINE))
     assert found.artifact is not None

@@ -180,7 +180,7 @@ def _drift(previous: Artifact, name: str, metric: MetricBaseline) -> str | None:
     from pytest_mlregress.statistics import compare
 
     anchor = previous.anchor.get(name)
-    if anchor is None:
+    if anchor is None or _same_seeds(anchor.values, metric.values):
         return None
     comparison = compare(
         tuple(anchor.values.values()),
@@ -197,6 +197,12 @@ def _drift(previous: Artifact, name: str, metric: MetricBaseline) -> str | None:
         f"{comparison.mean_candidate:.6g} now, p(not drifted so far) = {comparison.p_safe:.3g} > "
         f"{DRIFT_LEVEL}; booked so far: a loss of {booked_loss(previous, name) + 0.0:.4g}"
     )
+
+
+def _same_seeds(before: Mapping[int, float], now: Mapping[int, float]) -> bool:
+    """True where every seed of before gave the same value: nothing has drifted, however few seeds
+    there are to tell."""
+    return all(now.get(seed) == value for seed, value in before.items())
 
 
 def _effect(metric: MetricVerdict) -> float:
