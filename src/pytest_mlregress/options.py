@@ -7,8 +7,9 @@ disagree.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import PurePath
 from typing import Any, Final, Literal, TypeAlias
 
@@ -18,6 +19,7 @@ Threads: TypeAlias = int | Literal["keep"]
 REPORT_SUFFIXES: Final = (".html", ".json", ".md")
 MOST_SEEDS: Final = 10_000
 INI_PREFIX: Final = "mlregress_"
+FLAG_PREFIX: Final = "--mlregress-"
 
 
 class SettingError(ValueError):
@@ -37,7 +39,7 @@ class Option:
 
     @property
     def flag(self) -> str:
-        return "--mlregress-" + self.field.replace("_", "-")
+        return FLAG_PREFIX + self.field.replace("_", "-")
 
     @property
     def ini(self) -> str:
@@ -170,6 +172,24 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("rebase_anchor", "accept a slow decay: move the drift anchor, the reason is kept",
            _text, "REASON"),
 )  # fmt: skip
+
+
+def refuse_misspelt(arguments: Iterable[str]) -> None:
+    """Refuse an option that is none of ours but looks like it, with the nearest one.
+
+    Raises:
+        SettingError: there is one.
+    """
+    known = [option.flag.removeprefix(FLAG_PREFIX) for option in OPTIONS]
+    for argument in arguments:
+        if argument == "--":
+            return
+        flag = argument.partition("=")[0]
+        name = flag.removeprefix(FLAG_PREFIX)
+        if name != flag and name not in known:
+            close = get_close_matches(name, known, n=1)
+            remedy = f"did you mean {FLAG_PREFIX}{close[0]}?" if close else "see pytest --help"
+            raise SettingError(f"{flag}: no such option; {remedy}")
 
 
 def add_options(parser: pytest.Parser) -> None:

@@ -46,6 +46,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     options.add_options(parser)
 
 
+def pytest_load_initial_conftests(args: list[str]) -> None:
+    try:
+        options.refuse_misspelt(args)
+    except SettingError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
     if config.getoption("mlregress_plan"):  # planning runs nothing, and so needs no workers

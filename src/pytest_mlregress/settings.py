@@ -187,8 +187,11 @@ def override(settings: Settings, arguments: dict[str, Any]) -> Settings:
     accepted: dict[str, Any] = {}
     for name, value in arguments.items():
         if name not in MARKER_ARGUMENTS:
+            close = get_close_matches(name, MARKER_ARGUMENTS, n=1)
+            nearest = f"did you mean {close[0]}? " if close else ""
             raise SettingError(
-                f"mlregress({name}=...): unknown argument; known are {', '.join(MARKER_ARGUMENTS)}"
+                f"mlregress({name}=...): unknown argument; {nearest}known are "
+                f"{', '.join(MARKER_ARGUMENTS)}"
             )
         if value is None:
             continue

@@ -36,7 +36,9 @@ MARKERS = {
     "mlregress(5)": "mlregress(5): takes keyword arguments only, such as test='welch'; the "
     "number of "
     "seeds belongs into the marker seeds(n)",
-    "mlregress(tset='t')": f"mlregress(tset=...): unknown argument; known are {KNOWN}",
+    "mlregress(tset='t')": "mlregress(tset=...): unknown argument; did you mean test? known are "
+    f"{KNOWN}",
+    "mlregress(alpha=1)": f"mlregress(alpha=...): unknown argument; known are {KNOWN}",
     "mlregress(test='t')": "mlregress(test='t'): not one of 'robust-t', 'welch', 'student', "
     "'paired', 'rank'",
     "mlregress(pairing=True)": "mlregress(pairing=True): not one of 'auto', 'always', 'never'",

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from training_suite import Suite
+
+import pytest_mlregress
+
+PACKAGE = Path(pytest_mlregress.__file__).parent
 
 X = "metric 'x'"
 MARGIN = 'it is a number >= 0 in metric units, "1%", "1sd" or "auto"'
@@ -101,3 +107,22 @@ def test_a_metric_that_some_seeds_lack_is_an_error(suite: Suite) -> None:
     assert suite.tests["test_training.py::test_it"]["reasons"] == [
         "seed 1 did not record 'a', seed 0 did; every seed must record the same metrics"
     ]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "record('a', 'x', higher_is_better=True)",
+        "record('a', 1)",
+        "log(0, a='x')",
+        "log(0.5, a=1)",
+        "fingerprint('data', object())",
+    ],
+)
+def test_a_refused_call_shows_the_users_line_and_none_of_the_plugins(
+    suite: Suite, call: str
+) -> None:
+    suite.write(f"def test_it(mlregress):\n    mlregress.{call}\n")
+    result = suite.run("--mlregress-seeds=1")
+    result.stdout.fnmatch_lines([f">       mlregress.{call}", "test_training.py:2: RecordError"])
+    assert not [line for line in result.outlines if line.startswith(str(PACKAGE))]

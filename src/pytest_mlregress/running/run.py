@@ -122,7 +122,9 @@ class Run:
         """
         __tracebackhide__ = True
         at = self._step(step)
-        points = {name: self._number(name, value) for name, value in values.items()}
+        points = {}
+        for name, value in values.items():  # a comprehension would show as a frame of its own
+            points[name] = self._number(name, value)
         for name, number in points.items():
             curve = self._curves.setdefault(name, [])
             if curve and at <= curve[-1][0]:
