@@ -15,7 +15,7 @@ THREADS = "is neither 'keep' nor a number of CPU threads >= 1"
 OPTIONS = {
     "--mlregress-sed=3": "--mlregress-sed: no such option; did you mean --mlregress-seeds?",
     "--mlregress-upd": "--mlregress-upd: no such option; did you mean --mlregress-update?",
-    "--mlregress-optimizer=x": "--mlregress-optimizer: no such option; see pytest --help",
+    "--mlregress-wandb=x": "--mlregress-wandb: no such option; see pytest --help",
     "--mlregress-missing=perhaps": "--mlregress-missing: 'perhaps' is not one of fail, warn",
     "--mlregress-stop=soon": "--mlregress-stop: 'soon' is not one of early, never",
     "--mlregress-env-mismatch=no": "--mlregress-env-mismatch: 'no' is not one of fail, warn, "
