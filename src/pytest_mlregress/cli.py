@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from pytest_mlregress import __version__
 from pytest_mlregress.baselines.artifact import Artifact
@@ -69,6 +70,8 @@ def list_baselines(source: str | None, rootdir: Path, as_json: bool) -> None:
     """List the baselines of a suite."""
     store = open_store(source, rootdir=rootdir.resolve())
     found = [(store.describe(key), artifact) for key, artifact in _artifacts(store)]
+    if not found:
+        _say_that_there_are_none(source, rootdir)
     if as_json:
         _print_json([{"file": file, **_brief(artifact)} for file, artifact in found])
         return
@@ -153,7 +156,11 @@ def diff(test: str, ref: str, source: str | None, rootdir: Path, as_json: bool) 
 @click.option("--seeds", type=click.IntRange(1, 10_000), default=5, show_default=True)
 @click.option("--baseline-seeds", type=click.IntRange(2, 10_000), default=20, show_default=True)
 @click.option("--alpha", type=click.FloatRange(0, 0.5, min_open=True), default=0.05)
-@click.option("--margin", type=click.FloatRange(0, min_open=True), help="Smallest loss, absolute.")
+@click.option(
+    "--margin",
+    type=click.FloatRange(0, min_open=True),
+    help="Smallest loss, absolute (default: each metric's own).",
+)
 @click.option("--test-size", type=click.IntRange(1), help="Plan an accuracy before any run.")
 @click.option("--accuracy", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.9)
 @_clear_errors
@@ -182,18 +189,38 @@ def plan(
         ]
         comparisons = 1
     else:
+        _refuse_without_test_size("accuracy", "baseline_seeds")
         desk = BaselineDesk(source, rootdir.resolve())
         found = list(_artifacts(desk.store))
+        if not found:
+            _say_that_there_are_none(source, rootdir)
         comparisons = desk.comparisons
         rules = Rules(alpha=alpha / comparisons, comparisons=comparisons)
         tests = [
-            plan_test(artifact.test, artifact.tier, seeds, artifact, rules) for _, artifact in found
+            plan_test(artifact.test, artifact.tier, seeds, artifact, rules, margin=margin)
+            for _, artifact in found
         ]
     suite = plan_suite(tests, alpha=alpha, comparisons=comparisons)
     if as_json:
         _print_json(asdict(suite))
         return
     click.echo(plan_table(suite, width=shutil.get_terminal_size().columns), nl=False)
+
+
+def _refuse_without_test_size(*names: str) -> None:
+    """Refuse options that say something about a plan before any run, and would be passed over."""
+    context = click.get_current_context()
+    for name in names:
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise click.UsageError(
+                f"--{name.replace('_', '-')} goes with --test-size; recorded baselines know their "
+                "own"
+            )
+
+
+def _say_that_there_are_none(source: str | None, rootdir: Path) -> None:
+    where = source or f"the __baselines__ folders below {rootdir.resolve()}"
+    click.echo(f"no baselines in {where}; record them: pytest --mlregress-update", err=True)
 
 
 def _artifacts(store: Store) -> Iterator[tuple[BaselineKey, Artifact]]:
@@ -251,4 +278,7 @@ def _show(file: str, artifact: Artifact) -> None:
 
 
 def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2, sort_keys=True, default=str))
+    """Strict JSON: non-finite numbers are text, as in reports."""
+    from pytest_mlregress.reporting.json_report import builtin
+
+    click.echo(json.dumps(builtin(value), indent=2, sort_keys=True, allow_nan=False))

@@ -98,6 +98,51 @@ def test_plan_before_any_run_knows_a_lower_bound_only() -> None:
     assert "seed SD 0.00689 (a lower bound: what the test set alone causes)" in text
 
 
+def test_a_suite_without_baselines_says_how_to_record_them(tmp_path: Path) -> None:
+    for command in ("list", "plan"):
+        code, lines = run(command, "--rootdir", str(tmp_path))
+        assert code == 0
+        assert lines == [
+            f"no baselines in the __baselines__ folders below {tmp_path}; record them: "
+            "pytest --mlregress-update"
+        ]
+    result = CliRunner().invoke(main, ["list", "--rootdir", str(tmp_path), "--json"])
+    assert json.loads(result.stdout) == []
+
+
+def test_plan_takes_another_margin_for_the_baselines(suite: Path) -> None:
+    code, lines = run("plan", "--rootdir", str(suite), "--seeds", "5", "--margin", "0.001")
+    assert code == 0
+    assert lines[1].startswith("  accuracy: margin 0.001, found with power 0.")
+
+
+@pytest.mark.parametrize("option", ["--accuracy", "--baseline-seeds"])
+def test_plan_passes_over_no_option(suite: Path, option: str) -> None:
+    value = "0.5" if option == "--accuracy" else "40"
+    code, lines = run("plan", "--rootdir", str(suite), option, value)
+    assert code == 2
+    assert lines[-1] == (
+        f"Error: {option} goes with --test-size; recorded baselines know their own"
+    )
+
+
+def test_diff_of_values_that_are_not_finite_is_strict_json(suite: Path) -> None:
+    file = suite / "tests/__baselines__/test_digits/test_fit.default.json"
+    text = file.read_text()
+    other = suite / "other/tests/test_digits/test_fit.default.json"
+    other.parent.mkdir(parents=True)
+    other.write_text(re.sub(r'"0": 0\.9\d*', '"0": "nan"', text))
+    code, lines = run("diff", "test_fit", str(suite / "other"), "--rootdir", str(suite), "--json")
+    assert code == 0
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    (row,) = json.loads("\n".join(lines), parse_constant=refuse)
+    assert row["before"] == "nan"
+    assert row["now"] == pytest.approx(0.902)
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     margin=st.floats(1e-300, 1e300),

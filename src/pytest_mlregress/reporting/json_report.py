@@ -41,7 +41,7 @@ def to_document(report: RunReport) -> dict[str, Any]:
         "summary": _summary(report),
         "tests": [_test(report, verdict) for verdict in tests],
     }
-    return {key: _builtin(value) for key, value in document.items()}
+    return {key: builtin(value) for key, value in document.items()}
 
 
 def _summary(report: RunReport) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def _seed(result: SeedResult) -> dict[str, Any]:
     }
 
 
-def _builtin(value: object) -> Any:
+def builtin(value: object) -> Any:
     """What `json` writes as it is; of anything that JSON has no type for, the text."""
     match value:
         case None | bool() | int():
@@ -156,10 +156,10 @@ def _builtin(value: object) -> Any:
             # A lone surrogate, as from an undecodable file name, is not valid in JSON.
             return value.encode("utf-8", "backslashreplace").decode("utf-8")
         case Mapping():
-            return {_builtin(str(key)): _builtin(entry) for key, entry in value.items()}
+            return {builtin(str(key)): builtin(entry) for key, entry in value.items()}
         case Set():
-            return sorted(map(_builtin, value), key=str)
+            return sorted(map(builtin, value), key=str)
         case Iterable():
-            return [_builtin(entry) for entry in value]
+            return [builtin(entry) for entry in value]
         case _:
-            return _builtin(str(value))
+            return builtin(str(value))

@@ -52,9 +52,18 @@ class SuitePlan:
 
 
 def plan_test(
-    test: str, tier: str, n_seeds: int, baseline: Artifact | None, rules: Rules
+    test: str,
+    tier: str,
+    n_seeds: int,
+    baseline: Artifact | None,
+    rules: Rules,
+    *,
+    margin: float | None = None,
 ) -> PlannedTest:
-    """Plan a check of ``n_seeds`` seeds against a baseline."""
+    """Plan a check of ``n_seeds`` seeds against a baseline.
+
+    ``margin`` is an absolute one to plan with, in place of each metric's own.
+    """
     if baseline is None:
         problem = (
             "no baseline, so that the spread of its seeds is unknown; record one, or plan from the "
@@ -63,13 +72,14 @@ def plan_test(
         return PlannedTest(test, tier, n_seeds, problem=problem)
     looks = look_numbers(n_seeds, rules)
     metrics = tuple(
-        _plan_metric(name, metric, looks, rules) for name, metric in baseline.metrics.items()
+        _plan_metric(name, metric, looks, rules, margin or metric.margin or None)
+        for name, metric in baseline.metrics.items()
     )
     return PlannedTest(test, tier, n_seeds, metrics)
 
 
 def _plan_metric(
-    name: str, metric: MetricBaseline, looks: Sequence[int], rules: Rules
+    name: str, metric: MetricBaseline, looks: Sequence[int], rules: Rules, margin: float | None
 ) -> PlannedMetric:
     from pytest_mlregress.statistics.planner import plan_metric
     from pytest_mlregress.statistics.spread import spread_of
@@ -80,7 +90,7 @@ def _plan_metric(
             looks,
             n_baseline=len(metric.values),
             alpha=rules.alpha,
-            margin=metric.margin or None,
+            margin=margin,
             resolution=metric.resolution,
         )
     except ValueError as error:
