@@ -274,7 +274,8 @@ def _show(file: str, artifact: Artifact) -> None:
             f"better, margin {margin}, version {metric.version}"
         )
     for entry in artifact.ledger:
-        click.echo(f"  accepted   {entry.time}: {entry.reason}")
+        moved = f" (anchor of {', '.join(entry.anchored)})" if entry.anchored else ""
+        click.echo(f"  accepted   {entry.time}{moved}: {entry.reason}")
 
 
 def _print_json(value: Any) -> None:

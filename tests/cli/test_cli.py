@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_mlregress.baselines.artifact import MetricBaseline, Provenance
-from pytest_mlregress.baselines.drift import first_artifact
+from pytest_mlregress.baselines.drift import first_artifact, rebase_anchor
 from pytest_mlregress.baselines.folder import FolderStore
 from pytest_mlregress.baselines.paths import BaselineKey, artifact_path
 from pytest_mlregress.cli import main
@@ -66,6 +66,17 @@ def test_show_tells_the_sample_and_its_settings(suite: Path) -> None:
     assert (
         "  accuracy   mean 0.902, SD 0.001451, 20 seeds, higher is better, margin 0.01, version 1"
     ) in lines
+
+
+def test_show_tells_an_accepted_loss_from_the_anchor_that_it_moved(suite: Path) -> None:
+    store = FolderStore(suite, beside_tests=True)
+    (key,) = store.list()
+    artifact = store.read(key)
+    assert artifact is not None
+    time = "2026-02-03T04:05:06Z"
+    store.write(key, rebase_anchor(artifact, "smaller model", commit=None, time=time))
+    _, lines = run("show", "test_fit", "--rootdir", str(suite))
+    assert lines[-1] == f"  accepted   {time} (anchor of accuracy): smaller model"
 
 
 def test_show_of_an_unknown_test_says_where_to_look(suite: Path) -> None:
