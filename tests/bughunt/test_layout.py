@@ -158,6 +158,35 @@ MISTAKES = [
 ]
 
 
+def strips_by_reshape(m, x):
+    """Tokens of four full rows: the sizes of patches of 4 x 4 with all channels."""
+    tokens = x.reshape(len(x), 9, 48) + m.position.weight[:9]  # here
+    return m.o(tokens).relu().mean(1)
+
+
+FIXED = lambda *layers: lambda: {"position": nn.Embedding(16, 48), **dict(layers)}  # noqa: E731
+
+
+def pairs_by_view(m, x):
+    both = torch.cat([x, 1.5 * x])
+    pairs = m.q(both).view(len(x), 2, -1)  # here
+    return (pairs[:, 0] * pairs[:, 1]).sum(-1)
+
+
+def test_views_joined_along_the_examples_are_not_split_the_other_way_round():
+    x = sequences()[:, 0]
+    [finding] = find(pairs_by_view, linear(q=(12, 8)), x)
+    assert finding.location == line(pairs_by_view, "# here")
+
+
+def test_tiles_whose_boundaries_fit_earn_a_warning():
+    fixed = FIXED(("o", nn.Linear(48, 2)))
+    [finding] = find(strips_by_reshape, fixed, images(4, 3, 12, 12))
+    assert finding.severity == "warning"
+    assert finding.location == line(strips_by_reshape, "# here")
+    assert "it does not cut tiles of 4 x 4" in finding.message
+
+
 @pytest.mark.parametrize(
     ("function", "layers", "x"), MISTAKES, ids=[m[0].__name__ for m in MISTAKES]
 )

@@ -289,3 +289,22 @@ def test_attention_normalised_by_logsumexp(axis, found):
         return F.cross_entropy((weights @ rows[:, :4]).reshape(12, 3), batch[1])
 
     assert len(find("wrong-softmax-dim", loss_fn=loss)) == found
+
+
+@pytest.mark.parametrize(("axis", "found"), [(0, 1), (1, 0), (-1, 0)])
+def test_soft_targets_are_weighed_along_the_axis_of_the_softmax(axis, found):
+    def soft(model, batch):
+        want = F.one_hot(batch[1], 3).float() * 0.8 + 0.2 / 3
+        return -(want * model(batch[0]).log_softmax(dim=axis)).sum(-1).mean()  # here
+
+    findings = find("wrong-softmax-dim", loss_fn=soft)
+    assert [f.location for f in findings] == [line_of(soft, "# here")] * found
+
+
+def test_pairs_may_be_contrasted_both_ways():
+    def contrast(model, batch):
+        scores = model(batch[0]) @ model(batch[0] + 0.1).T
+        same = torch.eye(len(scores))
+        return -(same * scores.log_softmax(0)).sum(-1).mean()
+
+    assert find("wrong-softmax-dim", loss_fn=contrast) == []

@@ -36,9 +36,17 @@ RESHAPES = frozenset(
 _SLICES = frozenset(("__getitem__", "narrow", "index_select", "pad", "contiguous", "clone"))
 
 
-_REORDERING = frozenset(
-    ["__getitem__", "index_select", "gather", "sort", "flip", "roll", "cat", "stack", "permute"]
-)
+_JOINS = frozenset(("cat", "concat", "concatenate"))
+_REORDERING = _JOINS | {
+    "__getitem__",
+    "index_select",
+    "gather",
+    "sort",
+    "flip",
+    "roll",
+    "stack",
+    "permute",
+}
 
 
 @dataclass(frozen=True)
@@ -59,13 +67,35 @@ def view_instead_of_permute(case: Case) -> Iterator[Finding]:
     loss: with the permutation in place of the reshape it is another one. Relative shifts
     (skewing) regroup on purpose: they pad before or undo the regrouping after slicing.
     """
+    reported: dict[str | None, Finding] = {}
+    for run, severity, lengths in _runs(case):
+        found = [
+            s
+            for s in _suspects(run)
+            if (lengths or isinstance(s.moved, Tiled)) and not _is_skew(run, s.call)
+        ]
+        for location in dict.fromkeys(s.call.location for s in found):
+            here = [s for s in found if s.call.location == location]
+            if location in reported and reported[location].severity == "error":
+                continue
+            losses = _matters(case, run, found, here)
+            if losses is not None:
+                reported[location] = _finding(here[0], losses, severity)
+    yield from reported.values()
+
+
+def _runs(case: Case) -> Iterator[tuple[Replay, Severity, bool]]:
+    """Replays, with the severity of what they show and whether their lengths were varied, too.
+
+    The one without equal sizes; then that with the user's own lengths, for the sake of tiles: at
+    an even length the boundaries of a pixel shuffle fit, at an odd one they do not.
+    """
     run, severity = unmistakable(case)
-    found = [s for s in _suspects(run) if not _is_skew(run, s.call)]
-    for location in dict.fromkeys(s.call.location for s in found):
-        here = [s for s in found if s.call.location == location]
-        losses = _matters(case, run, found, here)
-        if losses is not None:
-            yield _finding(here[0], losses, severity)
+    yield run, severity, True
+    with contextlib.suppress(CannotTell):
+        own, _ = resized(case)
+        if own is not run:
+            yield own, "error", False
 
 
 @shared
@@ -117,7 +147,12 @@ def _before_merging(run: Replay, tensor: torch.Tensor, call: Call) -> Shape | No
     """
     rows = tensor.shape[0] if tensor.dim() else 0
     producer = run.provenance.producer(tensor, call)
-    while producer is not None and producer.name not in _REORDERING:
+    while producer is not None:
+        parts = _joined_parts(producer)
+        if parts > 1 and rows % parts == 0:
+            return parts, rows // parts, *tensor.shape[1:]
+        if producer.name in _REORDERING:
+            return None
         behind = [t for t in inputs(producer) if id(t) in run.from_data]
         if not behind:
             return None
@@ -128,6 +163,14 @@ def _before_merging(run: Replay, tensor: torch.Tensor, call: Call) -> Shape | No
             return None
         producer = run.provenance.producer(behind[0], producer)
     return None
+
+
+def _joined_parts(call: Call) -> int:
+    """How many tensors of one shape a call joins along their first axis."""
+    parts = inputs(call)
+    if call.name not in _JOINS or call.argument(1, "dim", 0) != 0:
+        return 0
+    return len(parts) if len({part.shape for part in parts}) == 1 else 0
 
 
 def _leading(shape: Shape, product: int) -> Shape | None:
@@ -232,13 +275,18 @@ class _Permute(TorchFunctionMode):
 
 def _finding(suspect: Suspect, losses: tuple[float, float], severity: Severity) -> Finding:
     call, moved = suspect.call, suspect.moved
+    proven = not isinstance(moved, Tiled) or moved.straddles
     if isinstance(moved, Tiled):
         height, width = moved.tile
         meaning = (
             f"it does not {'join' if moved.joins else 'cut'} tiles of {height} x {width}, their "
             "elements are mixed"
         )
-        evidence = "rows of the output straddle rows of the input"
+        evidence = (
+            "rows of the output straddle rows of the input"
+            if moved.straddles
+            else "what stands for a tile is a strip of full rows"
+        )
         fix = "split the axes with reshape, move the tile's own with permute, then merge"
     else:
         before, after = moved.strides
@@ -252,7 +300,7 @@ def _finding(suspect: Suspect, losses: tuple[float, float], severity: Severity) 
         fix = "move the axis with permute or transpose, then split or merge with reshape"
     return Finding(
         check="view-instead-of-permute",
-        severity=severity,
+        severity=severity if proven else "warning",
         message=f"{call.name} regroups {moved.shape_in} as {moved.shape_out}: {meaning}",
         module=call.module,
         location=call.location,

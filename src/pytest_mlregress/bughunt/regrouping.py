@@ -148,9 +148,18 @@ def _without(shape: Shape, axis: int, width: int) -> Shape:
 
 
 def fits(inner: Shape, outer: Shape) -> bool:
-    """Whether splitting axes and merging neighbours leads from one shape to the other."""
-    bounds = sorted(_boundaries(inner) | _boundaries(outer))
-    return all(high % low == 0 for low, high in itertools.pairwise(bounds))
+    """Whether splitting axes and merging neighbours leads from one shape to the other, and no
+    axis of the result is made of a part of one axis and a part of another.
+    """
+    before, after = _boundaries(inner), _boundaries(outer)
+    bounds = sorted(before | after)
+    if any(high % low for low, high in itertools.pairwise(bounds)):
+        return False
+    edges = sorted(after)
+    return not any(
+        any(low < bound < high for bound in before) and low not in before and high not in before
+        for low, high in itertools.pairwise(edges)
+    )
 
 
 def _boundaries(shape: Shape) -> set[int]:

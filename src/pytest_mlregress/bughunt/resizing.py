@@ -85,14 +85,23 @@ def with_length(batch: Nest, examples: Examples, size: int, new: int) -> Nest:
 
 
 def lengths(size: int, others: Collection[int]) -> list[int]:
-    """Other lengths than `size` that are no factor and no multiple of `others`, nearest first."""
+    """Other lengths than `size`, nearest first, that are no factor and no multiple of `others`.
+
+    Then twice and four times a prime that divides no other size, for programs that halve a length
+    (pooling).
+    """
 
     def free(new: int) -> bool:
         rest = [other for other in others if other not in (1, size)]
         return all(other % new and new % other for other in rest)
 
     near = [*range(size - 1, 2, -1), *range(size + 1, 2 * size)]
-    return [new for new in near if free(new) and new not in others][:3]
+    primes = [p for p in _PRIMES if all(other % p for other in (*others, size))]
+    halved = [k * p for p in primes[:3] for k in (2, 4) if k * p not in others]
+    return [
+        *[new for new in near if free(new) and new not in others][:3],
+        *sorted(halved, key=lambda new: abs(new - size))[:2],
+    ]
 
 
 def inner_sizes(batch: Nest, examples: Examples) -> list[int]:

@@ -32,6 +32,7 @@ def wrong_softmax_dim(case: Case) -> Iterator[Finding]:
     """
     trace = case.loss_trace
     yield from _picked_along_another_axis(trace.calls, trace.provenance)
+    yield from _weighed_along_another_axis(trace.calls, trace.provenance)
     yield from _of_one(trace.calls)
     for call in trace.calls:
         if call.name not in _PRODUCTS:
@@ -197,6 +198,48 @@ def _picked_along_another_axis(calls: list[Call], provenance: Provenance) -> Ite
                 evidence=f"shape {tuple(values.shape)}",
                 fix=f"use dim={axis} in both",
             )
+
+
+def _weighed_along_another_axis(calls: list[Call], provenance: Provenance) -> Iterator[Finding]:
+    """Log-probabilities times a target distribution that sums to one along another axis only."""
+    for call in calls:
+        given = inputs(call)
+        if call.name not in ("mul", "__mul__", "__rmul__", "multiply") or len(given) != 2:
+            continue
+        for values, target in (given, given[::-1]):
+            source = provenance.producer(values, call)
+            if not values.requires_grad or target.requires_grad or source is None:
+                continue
+            along = source.argument(1, "dim")
+            if source.name not in LOG_SOFTMAX or not isinstance(along, int):
+                continue
+            if values.shape != target.shape or not target.is_floating_point():
+                continue
+            axes = _axes_of_distribution(target.detach())
+            if axes and along % values.dim() not in axes:
+                yield Finding(
+                    check="wrong-softmax-dim",
+                    severity="error",
+                    message=f"{source.name} along axis {along} is weighed with targets that are "
+                    f"distributions along axis {axes[0]}",
+                    module=source.module,
+                    location=source.location,
+                    evidence=f"shape {tuple(values.shape)}; the targets sum to 1 along axis "
+                    f"{axes[0]} and to {float(target.sum(along).min()):.3g} … "
+                    f"{float(target.sum(along).max()):.3g} along axis {along}",
+                    fix=f"use dim={axes[0]}",
+                )
+
+
+def _axes_of_distribution(target: torch.Tensor) -> list[int]:
+    """The axes of more than one entry along which a tensor is a distribution everywhere."""
+    if not target.numel() or bool((target < 0).any()):
+        return []
+    return [
+        axis
+        for axis in range(target.dim())
+        if target.shape[axis] > 1 and bool(((target.sum(axis) - 1).abs() < 1e-3).all())
+    ]
 
 
 def _of_one(calls: list[Call]) -> Iterator[Finding]:

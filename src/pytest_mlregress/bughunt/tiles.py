@@ -2,8 +2,11 @@
 
 Height and width are cut into tiles, ``(h p)`` and ``(w q)``, and the tile's own axes ``p`` and
 ``q`` then stand elsewhere than beside ``h`` and ``w``. No view does that: between the splitting
-and the merging lies a permutation. A reshape whose sizes are those of both sides, and whose
-boundaries do not fit (`regrouping.fits`), has left it out: its rows straddle the rows of the image.
+and the merging lies a permutation. A reshape whose sizes are those of both sides has left it out,
+for certain where its boundaries do not fit (`regrouping.fits`): its rows straddle the image's.
+Where they do, tiles come out as strips of full rows, of one channel each. That is told from other
+reshapes only by an image with channels or by four axes that stay apart: (time, width) → (time ·
+heads, width / heads) has the sizes of a tiling by mere chance.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ _WITH_CHANNELS = """
 cpq h w / pqc h w / c p q h w / p q c h w / c h w p q / p q h w c / c hw p q / c hw pq / cpq hw /
 h w cpq / h w pqc / h w c p q / h w p q c / hw cpq / hw pqc / hw c p q / hw p q c / hw pq c
 """
+_APART = ("h w p q", "p q h w")
 _TILES = {"hp wq": _PLAIN, "c hp wq": _WITH_CHANNELS, "hp wq c": _WITH_CHANNELS}
 
 
@@ -36,6 +40,7 @@ class Tiled:
         order: the permutation of `parts` after which merging neighbours gives `shape_out`.
         tile: height and width of a tile.
         joins: whether the output is the image.
+        straddles: whether rows of the output end inside of rows of the input.
     """
 
     shape_in: Shape
@@ -44,6 +49,7 @@ class Tiled:
     order: Shape
     tile: tuple[int, int]
     joins: bool
+    straddles: bool
 
     def permuted(self, tensor: torch.Tensor) -> torch.Tensor:
         """What was meant."""
@@ -52,19 +58,22 @@ class Tiled:
 
 @functools.cache
 def tilings(shape_in: Shape, shape_out: Shape) -> tuple[Tiled, ...]:
-    """The ways in which a reshape could stand for cutting or joining tiles; none if it fits."""
+    """The ways in which a reshape could stand for cutting or joining tiles."""
     if 0 in shape_in or math.prod(shape_in) != math.prod(shape_out):
         return ()
     found: list[Tiled] = []
     for axes_in, axes_out in groups(shape_in, shape_out):
         inner = tuple(shape_in[a] for a in axes_in if shape_in[a] > 1)
         outer = tuple(shape_out[a] for a in axes_out if shape_out[a] > 1)
-        if len(inner) < 2 or len(outer) < 2 or fits(inner, outer):
+        if len(inner) < 2 or len(outer) < 2:
             continue
+        straddles = not fits(inner, outer)
         before, after = shape_in[: axes_in.start], shape_in[axes_in.stop :]
         for joins in (False, True):
             image, tiles = (outer, inner) if joins else (inner, outer)
             for picture, pieces, sizes in _solutions(image, tiles):
+                if not straddles and sizes["c"] < 2 and pieces not in _APART:
+                    continue
                 source, target = (pieces, picture) if joins else (picture, pieces)
                 split, merged = source.replace(" ", ""), target.replace(" ", "")
                 order = [len(before) + split.index(axis) for axis in merged]
@@ -72,7 +81,7 @@ def tilings(shape_in: Shape, shape_out: Shape) -> tuple[Tiled, ...]:
                 parts = (*before, *(sizes[axis] for axis in split), *after)
                 whole = (*range(len(before)), *order, *rest)
                 tile = sizes["p"], sizes["q"]
-                found.append(Tiled(shape_in, shape_out, parts, whole, tile, joins))
+                found.append(Tiled(shape_in, shape_out, parts, whole, tile, joins, straddles))
     return tuple(found)
 
 
