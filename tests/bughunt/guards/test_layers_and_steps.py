@@ -46,18 +46,19 @@ def line_of(function, text):
 class Normed(nn.Module):
     def __init__(self, layer, norm=None, between=lambda x: x):
         super().__init__()
-        self.layer, self.norm = layer, norm or nn.BatchNorm1d(16)
+        self.layer = layer
+        self.norm = norm or nn.BatchNorm1d(16)
         self.between, self.last = between, nn.Linear(16, 2)
 
     def forward(self, x):
-        return self.last(self.norm(self.between(self.layer(x))).relu())  # norm
+        return self.last(self.norm(self.between(self.layer(x))).relu())
 
 
 def test_a_bias_before_batch_norm_is_a_warning_with_its_name():
     found, [finding] = train(Normed(nn.Linear(8, 16)), plain)
     assert found == [("bias-before-batchnorm", "warning")]
     assert finding.module == "layer.bias"
-    assert finding.location == line_of(Normed.forward, "# norm")
+    assert finding.location == line_of(Normed, "self.layer = layer")
 
 
 @pytest.mark.parametrize(
@@ -154,7 +155,7 @@ def test_members_that_start_and_stay_equal_are_an_error():
     found, [finding] = train(Members(copies()), each)
     assert found == [("shared-init", "error")]
     assert finding.module == "members.1.weight"
-    assert finding.location == f"{__file__}:{Members.__init__.__code__.co_firstlineno}"
+    assert finding.location == line_of(Members, "self.members = ")
 
 
 def only_the_first(model, optimizer, x, y):
@@ -198,9 +199,10 @@ def same(value):
 
 @pytest.mark.parametrize("value", [0.0, 0.1])
 def test_units_that_are_and_stay_alike_are_an_error(value):
-    found, [finding] = train(same(value), plain)
-    assert found == [("symmetric-init", "error")]
-    assert finding.module == "0.weight"
+    found, findings = train(same(value), plain)
+    also = [("constant-output", "warning")] if value == 0 else []
+    assert found == [("symmetric-init", "error"), *also]
+    assert findings[0].module == "0.weight"
 
 
 def test_a_head_that_starts_at_zero_passes():
@@ -399,7 +401,7 @@ def test_a_layer_that_never_runs_is_a_warning(kind):
     found, [finding] = train(model, plain, optimizer=kind(model.parameters(), lr=0.1))
     assert found == [("unused-module", "warning")]
     assert finding.module == "parts.1"
-    assert finding.location == f"{__file__}:{Spare.forward.__code__.co_firstlineno}"
+    assert finding.location == line_of(Spare, "self.parts = ")
 
 
 @pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.SGD])
@@ -485,3 +487,196 @@ def test_a_schedule_that_is_used_up_at_once_is_a_warning():
 )
 def test_schedules_that_end_with_the_training_pass(make):
     assert scheduled(make)[0] == []
+
+
+def test_the_line_of_a_layer_is_that_of_its_own_class_or_base():
+    class Inherits(Normed):
+        pass
+
+    model = nn.Sequential(Inherits(nn.Linear(8, 16)))
+    _, [finding] = train(model, plain)
+    assert finding.module == "0.layer.bias"
+    assert finding.location == line_of(Normed, "self.layer = layer")
+
+
+def test_a_layer_of_no_class_of_the_users_is_told_where_it_runs():
+    model = nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 2))
+    _, [finding] = train(model, plain)
+    assert finding.module == "0.bias"
+    assert finding.location == line_of(plain, "model(x)")
+
+
+def by_loss(loss_of):
+    def step(model, optimizer, x, y):
+        optimizer.zero_grad()
+        loss_of(model, x, y).backward()  # backward
+        optimizer.step()
+
+    return step
+
+
+UPHILL = {
+    "negated": lambda m, x, y: -F.cross_entropy(m(x), y),
+    "scaled": lambda m, x, y: F.cross_entropy(m(x), y) * -0.5,
+    "log-probability": lambda m, x, y: m(x).log_softmax(-1)[torch.arange(len(y)), y].mean(),
+    "gathered": lambda m, x, y: m(x).log_softmax(-1).gather(1, y[:, None]).sum() / 8,
+}
+
+
+@pytest.mark.parametrize("name", UPHILL)
+def test_an_error_that_is_made_larger_is_a_warning(name):
+    found, [finding] = train(nn.Linear(8, 2), by_loss(UPHILL[name]))
+    assert found == [("wrong-loss-sign", "warning")]
+    assert finding.location == line_of(by_loss, "# backward")
+
+
+@pytest.mark.parametrize("name", UPHILL)
+def test_the_same_with_maximize_passes(name):
+    model = nn.Linear(8, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, maximize=True)
+    assert train(model, by_loss(UPHILL[name]), optimizer=optimizer)[0] == []
+
+
+DOWNHILL = {
+    "negated log-probability": lambda m, x, y: -m(x).log_softmax(-1).gather(1, y[:, None]).mean(),
+    "negated twice": lambda m, x, y: -1 * (-F.cross_entropy(m(x), y)),
+    "policy gradient": lambda m, x, y: (
+        m(x).log_softmax(-1).gather(1, y[:, None]) * -x[:, :1]
+    ).mean(),
+    "entropy": lambda m, x, y: -torch.special.entr(m(x).softmax(-1)).sum(-1).mean(),
+    "a difference": lambda m, x, y: F.cross_entropy(m(x), y) - F.mse_loss(m(x)[:, 0], x[:, 0]),
+}
+
+
+@pytest.mark.parametrize("name", DOWNHILL)
+def test_losses_with_minus_signs_that_are_meant_pass(name):
+    assert train(nn.Linear(8, 2), by_loss(DOWNHILL[name]))[0] == []
+
+
+def test_a_patch_that_is_to_fool_a_fixed_model_passes():
+    model, patch = nn.Linear(8, 2), nn.Parameter(torch.zeros(8))
+    optimizer = torch.optim.Adam([patch], lr=0.1)
+    fool = by_loss(lambda m, x, y: -F.cross_entropy(m(x + patch), y))
+    assert train(model.requires_grad_(False), fool, optimizer=optimizer)[0] == []
+
+
+def evaluating(metric):
+    def step(model, optimizer, x, y):
+        plain(model, optimizer, x, y)
+        model.eval()
+        with torch.no_grad():
+            metric(model(x), y).float().mean()
+        model.train()
+
+    return step
+
+
+CROSSED = {
+    "a kept axis": lambda guess, y: guess.argmax(1, keepdim=True) == y,
+    "a column": lambda guess, y: (guess[:, :1] - y).abs(),
+    "labels first": lambda guess, y: y - guess.softmax(-1)[:, 1:],
+}
+STRAIGHT = {
+    "the same shape": lambda guess, y: guess.argmax(1) == y,
+    "pairs of labels": lambda guess, y: y[:, None] == y,
+    "pairs of predictions": lambda guess, y: guess.argmax(1)[:, None] == guess.argmax(1),
+    "every class": lambda guess, y: guess.argmax(1)[:, None] == torch.arange(2),
+    "a written-out outer difference": lambda guess, y: guess[:, :1] - y[None, :],
+}
+
+
+@pytest.mark.parametrize("name", CROSSED)
+def test_a_metric_of_everything_with_everything_is_a_warning(name):
+    found, [finding] = train(nn.Linear(8, 2), evaluating(CROSSED[name]))
+    assert found == [("broadcast-metric", "warning")]
+    lines, _ = inspect.getsourcelines(inspect.getmodule(train))
+    assert name in lines[int(finding.location.rpartition(":")[2]) - 1]
+
+
+@pytest.mark.parametrize("name", STRAIGHT)
+def test_metrics_that_are_meant_pass(name):
+    assert train(nn.Linear(8, 2), evaluating(STRAIGHT[name]))[0] == []
+
+
+def squared(model, x, y):
+    return F.mse_loss(model(x)[:, 0], 20 + x[:, 0])
+
+
+def rare(model, x, y):
+    return F.binary_cross_entropy_with_logits(model(x)[:, 0], (torch.arange(32) < 2).float())
+
+
+def headed(bias=False, last=nn.Tanh):
+    return nn.Sequential(nn.Linear(8, 16), last(), nn.Linear(16, 1, bias=bias))
+
+
+@pytest.mark.parametrize("loss_of", [squared, rare])
+def test_an_output_without_bias_for_targets_on_one_side_is_a_warning(loss_of):
+    found, [finding] = train(headed(), by_loss(loss_of))
+    assert found == [("missing-output-bias", "warning")]
+    assert finding.location == line_of(loss_of, "model(x)")
+
+
+class Unit(nn.Module):
+    def forward(self, x):
+        return F.normalize(x, dim=-1)
+
+
+@pytest.mark.parametrize(
+    ("model", "loss_of"),
+    [
+        (headed(bias=True), squared),
+        (headed(last=lambda: nn.LayerNorm(16)), squared),
+        (headed(last=Unit), squared),
+        (nn.Linear(8, 1, bias=False), squared),
+        (headed(), lambda m, x, y: F.mse_loss(m(x)[:, 0], x[:, 0])),
+        (headed(), lambda m, x, y: F.binary_cross_entropy_with_logits(m(x)[:, 0], y.float())),
+    ],
+    ids=["bias", "layer norm", "cosine head", "a line through the origin", "centred", "balanced"],
+)
+def test_outputs_without_bias_that_need_none_pass(model, loss_of):
+    assert train(model, by_loss(loss_of))[0] == []
+
+
+def binary(squash):
+    return by_loss(
+        lambda m, x, y: F.binary_cross_entropy_with_logits(squash(m(x))[:, 0], y.float())
+    )
+
+
+@pytest.mark.parametrize(
+    "squash", [lambda z: (z.tanh() + 1) / 2, lambda z: 1 / (1 + torch.exp(-z))]
+)
+def test_probabilities_by_hand_into_a_loss_of_logits_are_an_error(squash):
+    found, _ = train(nn.Linear(8, 2), binary(squash))
+    assert found == [("sigmoid-into-bce-with-logits", "error")]
+
+
+@pytest.mark.parametrize("squash", [lambda z: 10 * z.tanh(), lambda z: z.square() / 100])
+def test_logits_that_are_clipped_or_happen_to_be_small_pass(squash):
+    assert train(nn.Linear(8, 2), binary(squash))[0] == []
+
+
+class Constant(nn.Module):
+    def __init__(self, uses_input):
+        super().__init__()
+        self.layer, self.uses_input = nn.Linear(8, 2), uses_input
+        nn.init.zeros_(self.layer.weight)
+
+    def forward(self, x):
+        return self.layer(x if self.uses_input else x.mean(0).expand(len(x), -1))
+
+
+def test_an_output_that_is_the_same_for_all_is_a_warning():
+    found, [finding] = train(Constant(uses_input=False), plain)
+    assert found == [("constant-output", "warning")]
+    assert finding.location == f"{__file__}:{Constant.forward.__code__.co_firstlineno}"
+
+
+def test_a_head_that_starts_constant_and_one_example_over_and_over_pass():
+    assert train(Constant(uses_input=True), plain)[0] == []
+
+    def again(model, optimizer, x, y):
+        plain(model, optimizer, x[:1].expand(8, -1), y[:1].expand(8))
+
+    assert train(nn.Linear(8, 2), again)[0] == []

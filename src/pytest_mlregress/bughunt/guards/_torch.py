@@ -182,6 +182,14 @@ def metadata(node: Node) -> dict[str, Any]:
     return cast("dict[str, Any]", found)
 
 
+def saved(node: Node, name: str) -> Any:
+    """What a node has saved, ``_saved_other``; None where it has nothing or it is gone."""
+    try:
+        return getattr(node, name, None)
+    except RuntimeError:  # freed by an earlier backward pass, or changed in place since
+        return None
+
+
 def clips(frame: FrameType) -> bool:
     """Whether the frame that switches gradients off is that of a function that clips them.
 

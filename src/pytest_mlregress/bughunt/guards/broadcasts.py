@@ -48,7 +48,7 @@ class Broadcasts(Detector):
 
     def _judge_loss(self, call: Heard) -> None:
         pair = call.argument(0, "input"), call.argument(1, "target")
-        if all(isinstance(t, torch.Tensor) for t in pair) and _grows(*pair):
+        if all(isinstance(t, torch.Tensor) for t in pair) and grows(*pair):
             self.progress.report(_finding(call, pair, call.name, "error"))
 
     def backward(self, roots: Sequence[torch.Tensor], location: str | None) -> None:
@@ -60,14 +60,14 @@ class Broadcasts(Detector):
                 self.progress.report(finding)
 
 
-def _grows(one: torch.Tensor, other: torch.Tensor) -> bool:
+def grows(one: torch.Tensor, other: torch.Tensor) -> bool:
     """Whether broadcasting two tensors makes more elements than either has."""
     if one.shape == other.shape or min(one.numel(), other.numel()) < 2:
         return False
-    return math.prod(_together(one, other)) > max(one.numel(), other.numel())
+    return math.prod(together(one, other)) > max(one.numel(), other.numel())
 
 
-def _together(one: torch.Tensor, other: torch.Tensor) -> tuple[int, ...]:
+def together(one: torch.Tensor, other: torch.Tensor) -> tuple[int, ...]:
     return tuple(torch.broadcast_shapes(one.shape, other.shape))  # type: ignore[no-untyped-call]
 
 
@@ -78,7 +78,7 @@ def _is_outer(call: Heard) -> bool:
         return False
     if one.requires_grad == other.requires_grad or one.dim() == other.dim():
         return False
-    return one.numel() == other.numel() and _grows(one, other)
+    return one.numel() == other.numel() and grows(one, other)
 
 
 def _outer_difference(call: Heard) -> Finding:
@@ -128,6 +128,6 @@ def _finding(call: Heard, pair: Sequence[torch.Tensor], what: str, severity: str
         severity="error" if severity == "error" else "warning",
         message=f"{what} broadcasts prediction and target: each is compared with all of the other",
         location=call.location,
-        evidence=f"{tuple(one.shape)} and {tuple(other.shape)} make {_together(one, other)}",
+        evidence=f"{tuple(one.shape)} and {tuple(other.shape)} make {together(one, other)}",
         fix="give both the same shape, e.g. prediction.squeeze(-1)",
     )

@@ -114,6 +114,12 @@ class Detector:
     def entered(self, module: nn.Module, outermost: bool) -> None:
         """A module is about to run, while `Progress.attentive` or without gradients."""
 
+    def left(self, module: nn.Module, output: Any, given: Any) -> None:
+        """An outermost module that was `entered` has returned; `given` are its arguments."""
+
+    def followed(self, arguments: Any, keywords: Any, output: Any) -> None:
+        """A call outside of modules and without gradients has returned; told as `heard` is."""
+
     def backward(self, roots: Sequence[torch.Tensor], location: str | None) -> None:
         """A backward pass is about to run; the location is known while `Progress.attentive`."""
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
+from pytest_mlregress.bughunt.guards.ascent import Ascent
 from pytest_mlregress.bughunt.guards.broadcasts import Broadcasts
+from pytest_mlregress.bughunt.guards.constant_outputs import ConstantOutputs
 from pytest_mlregress.bughunt.guards.detector import Detector
 from pytest_mlregress.bughunt.guards.discarded import Discarded
 from pytest_mlregress.bughunt.guards.finiteness import Finiteness
 from pytest_mlregress.bughunt.guards.growth import Growth
 from pytest_mlregress.bughunt.guards.loss_arguments import LossArguments
+from pytest_mlregress.bughunt.guards.metrics import Metrics
 from pytest_mlregress.bughunt.guards.modes import Modes
 from pytest_mlregress.bughunt.guards.movement import Movement
 from pytest_mlregress.bughunt.guards.norm_biases import NormBiases
 from pytest_mlregress.bughunt.guards.order import Order
+from pytest_mlregress.bughunt.guards.output_biases import OutputBiases
 from pytest_mlregress.bughunt.guards.rates import Rates
 from pytest_mlregress.bughunt.guards.renewal import Renewal
 from pytest_mlregress.bughunt.guards.reseeding import Reseeding
@@ -41,4 +45,8 @@ DETECTORS: Final[tuple[type[Detector], ...]] = (
     Discarded,
     Reseeding,
     Unused,
+    Ascent,
+    Metrics,
+    OutputBiases,
+    ConstantOutputs,
 )

@@ -11,6 +11,7 @@ from torch.autograd.graph import Node
 from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.guards._torch import saved
 from pytest_mlregress.bughunt.guards.detector import Detector, Progress, parameters_of
 from pytest_mlregress.bughunt.guards.marks import mark_of
 from pytest_mlregress.bughunt.locations import caller
@@ -169,8 +170,5 @@ def _plain_name(node: Node) -> str:
 
 
 def _saved(node: Node, name: str) -> torch.Tensor | None:
-    try:
-        value = getattr(node, name, None)
-    except RuntimeError:  # freed by an earlier backward pass, or changed in place since
-        return None
+    value = saved(node, name)
     return value if isinstance(value, torch.Tensor) and value.is_floating_point() else None

@@ -10,6 +10,7 @@ from pytest_mlregress.bughunt import distributions
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guards.detector import Detector, Heard, Progress
 from pytest_mlregress.bughunt.guards.marks import Mark, source
+from pytest_mlregress.bughunt.guards.squashing import is_squashed
 from pytest_mlregress.bughunt.loss_inputs import (
     DROPOUTS,
     LOG_SOFTMAX,
@@ -113,6 +114,15 @@ def _by_kind(call: Heard, given: torch.Tensor) -> Iterator[Finding]:
             f"the input comes from {made.name} and lies in [{float(given.detach().min()):.3f}, "
             f"{float(given.detach().max()):.3f}]",
             f"pass the logits and drop the {made.name}, or use binary_cross_entropy",
+        )
+    elif kind == "binary-logits" and is_squashed(given):
+        yield _finding(
+            "sigmoid-into-bce-with-logits",
+            f"{call.name} is given probabilities, it applies a sigmoid of its own",
+            made.location if made else call.location,
+            f"the input is squashed by hand and lies in [{float(given.detach().min()):.3f}, "
+            f"{float(given.detach().max()):.3f}]",
+            "pass the logits and drop the squashing, or use binary_cross_entropy",
         )
     elif kind == "log-probabilities" and given.shape[axis] > 1:
         yield from _no_log_probabilities(call, given, axis, made)

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from pytest_mlregress.bughunt._torch import leaf_of
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guards._torch import node_of
+from pytest_mlregress.bughunt.guards.declarations import declared_at
 from pytest_mlregress.bughunt.guards.detector import Detector, Heard, Progress
 from pytest_mlregress.bughunt.guards.senses import NORMS, differs_from_evaluation
 
@@ -101,12 +102,14 @@ def _finding(
 ) -> Finding:
     root = seen.root() if seen.root is not None else None
     names = {} if root is None else {id(p): name for name, p in root.named_parameters()}
+    name = names.get(id(bias))
+    declared = None if root is None or name is None else declared_at(root, name)
     return Finding(
         check="bias-before-batchnorm",
         severity="warning",
         message="the bias is removed again by the batch norm that follows",
-        module=names.get(id(bias)),
-        location=seen.location,
+        module=name,
+        location=declared or seen.location,
         evidence=f"largest gradient of the bias {float(gradient.abs().max()):.2g}, of the weight "
         f"beside it {float(weight.abs().max()):.2g}",
         fix="construct the layer with bias=False",

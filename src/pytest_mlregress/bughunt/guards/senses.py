@@ -26,16 +26,25 @@ from pytest_mlregress.bughunt.losses import EXPECTS
 
 RESHAPES = frozenset(("view", "reshape", "view_as", "reshape_as"))
 DIFFERENCES = frozenset(("sub", "__sub__", "__rsub__", "rsub", "subtract"))
+COMPARISONS = frozenset(("eq", "__eq__", "ne", "__ne__"))
 NORMS = frozenset(("batch_norm",))
 ATTENTIONS = frozenset(("scaled_dot_product_attention",))
 NOISES = DROPOUTS | NORMS | ATTENTIONS
 PRODUCTS = frozenset(("matmul", "__matmul__", "__rmatmul__", "bmm", "mm", "einsum"))
 INTERESTING = (
-    PRODUCTS | frozenset(EXPECTS) | SOFTMAX | LOG_SOFTMAX | RESHAPES | DIFFERENCES | NOISES
+    PRODUCTS
+    | COMPARISONS
+    | frozenset(EXPECTS)
+    | SOFTMAX
+    | LOG_SOFTMAX
+    | RESHAPES
+    | DIFFERENCES
+    | NOISES
 )
 _ATTRIBUTES = frozenset(("__get__", "__set__", "__delete__"))
 
 Ear = Callable[[Heard], None]
+Follower = Callable[[Any, Any, Any], None]
 Guarded = Callable[..., None]
 OptimizerHook = Callable[[Optimizer, tuple[Any, ...], dict[str, Any]], None]
 
@@ -43,9 +52,10 @@ OptimizerHook = Callable[[Optimizer, tuple[Any, ...], dict[str, Any]], None]
 class Calls(TorchFunctionMode):
     """Marks the autograd nodes of all calls, and tells of those that a detector may judge."""
 
-    def __init__(self, ear: Ear, guarded: Guarded) -> None:
+    def __init__(self, ear: Ear, follower: Follower, guarded: Guarded) -> None:
         super().__init__()
         self._ear = ear
+        self._follower = follower
         self._guarded = guarded
 
     def put_on(self) -> None:
@@ -78,6 +88,8 @@ class Calls(TorchFunctionMode):
         output: Any,
         frame: FrameType,
     ) -> None:
+        if not torch.is_grad_enabled():
+            self._follower(arguments, keywords, output)
         if not _has_graph(output) and name not in INTERESTING:
             return
         location, _ = locate(frame)
@@ -121,10 +133,12 @@ class ModuleHooks:
     def __init__(
         self,
         entered: Callable[[nn.Module, bool], None],
+        left: Callable[[nn.Module, Any, Any], None],
         guarded: Guarded,
         running: list[nn.Module],
     ) -> None:
         self._entered = entered
+        self._left = left
         self._guarded = guarded
         self._handles: list[Any] = []
         self._running = running
@@ -157,6 +171,8 @@ class ModuleHooks:
     def _leave(self, module: nn.Module, arguments: Any, output: Any) -> None:
         while self._running and self._running.pop() is not module:
             pass
+        if not self._running:
+            self._guarded(self._left, module, output, arguments)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from torch.autograd.graph import Node
 
 from pytest_mlregress.bughunt._torch import leaf_of
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.guards._torch import node_of
+from pytest_mlregress.bughunt.guards._torch import node_of, saved
 from pytest_mlregress.bughunt.guards.detector import Detector, Heard, Progress
 from pytest_mlregress.bughunt.guards.marks import is_shape_node, mark_of
 from pytest_mlregress.bughunt.guards.senses import PRODUCTS
@@ -128,7 +128,7 @@ def _is_handmade(node: Node) -> bool:
 
 def _before_dropout(operand: torch.Tensor, found: _Weights) -> torch.Tensor | None:
     """The weights that were averaged, without dropout; None where that cannot be told."""
-    result = getattr(found.softmax, "_saved_result", None)
+    result = saved(found.softmax, "_saved_result")
     if result is not None and result.numel() != operand.numel():
         return None  # a part of the weights: sinks, global and local keys, blocks
     if not found.dropped:

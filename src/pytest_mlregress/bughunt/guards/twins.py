@@ -11,8 +11,8 @@ from torch import nn
 from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.guards.declarations import declared_at
 from pytest_mlregress.bughunt.guards.detector import Detector, Progress, parameters_of, sample
-from pytest_mlregress.bughunt.locations import of_function
 
 ENOUGH = 4
 SAMPLE = 16
@@ -105,11 +105,7 @@ class Twins(Detector):
         return None
 
     def _declared(self, parameter: torch.Tensor) -> str | None:
-        """Where the model that holds the parameter is built."""
-        root = next((root for root, _, p in self._named() if p is parameter), None)
-        if root is None or type(root).__module__.startswith("torch."):
-            return None
-        return of_function(type(root).__init__)
+        return next((declared_at(root, n) for root, n, p in self._named() if p is parameter), None)
 
 
 def _suspects(parameters: list[torch.Tensor]) -> Iterable[_Alike]:

@@ -11,8 +11,9 @@ from torch import nn
 from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.guards.declarations import declared_at
 from pytest_mlregress.bughunt.guards.detector import Detector, Progress, parameters_of
-from pytest_mlregress.bughunt.locations import of_function, origin
+from pytest_mlregress.bughunt.locations import origin
 
 ENOUGH = 10
 RECENT = 1.5
@@ -111,13 +112,12 @@ def _is_users(root: nn.Module, name: str) -> bool:
 
 
 def _finding(root: nn.Module, idle: list[str]) -> Finding:
-    torchs_own = type(root).__module__.startswith("torch.")
     return Finding(
         check="unused-module",
         severity="warning",
         message=f"{idle[0]} is given to the optimizer but never runs in training",
         module=idle[0],
-        location=None if torchs_own else of_function(type(root).forward),
+        location=declared_at(root, idle[0]),
         evidence=f"{len(idle)} such parts ({', '.join(idle[:4])}), no gradient at any step",
         fix="use it in forward(), or remove it",
     )

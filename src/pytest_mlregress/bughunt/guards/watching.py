@@ -46,8 +46,10 @@ class Guard:
         self.digest = Digest(self._progress)
         self._detectors: list[Detector] = [kind(self._progress) for kind in DETECTORS]
         self._detectors.append(self.digest)
-        self._mode = senses.Calls(self._heard, self._guarded)
-        self._modules = senses.ModuleHooks(self._entered, self._guarded, self._progress.running)
+        self._mode = senses.Calls(self._heard, self._followed, self._guarded)
+        self._modules = senses.ModuleHooks(
+            self._entered, self._left, self._guarded, self._progress.running
+        )
         self._exits = contextlib.ExitStack()
         self._quiet = QuietStretches(
             self._modules.put_on, self._seen_enough, self._loud, self._clipped
@@ -159,6 +161,13 @@ class Guard:
     def _heard(self, call: Heard) -> None:
         self._attention.calls += 1
         self._tell("heard", call)
+
+    def _followed(self, arguments: Any, keywords: Any, output: Any) -> None:
+        if not self._progress.running:
+            self._tell("followed", arguments, keywords, output)
+
+    def _left(self, module: nn.Module, output: Any, given: Any) -> None:
+        self._tell("left", module, output, given)
 
     def _entered(self, module: nn.Module, outermost: bool) -> None:
         self._something_ran = True

@@ -1,0 +1,115 @@
+"""Output layers without a bias whose targets are far from zero."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.autograd.graph import Node
+
+from pytest_mlregress.bughunt._torch import leaf_of
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.guards._torch import node_of
+from pytest_mlregress.bughunt.guards.detector import Detector, Heard, Progress
+from pytest_mlregress.bughunt.guards.marks import Mark, is_shape_node, mark_of
+from pytest_mlregress.bughunt.losses import EXPECTS
+from pytest_mlregress.bughunt.provenance import SHAPE
+
+LOOKS = 3
+FEWEST_TARGETS = 8
+FAR = 3.0
+RARE = 0.1
+_PRODUCTS = frozenset(("linear", "matmul", "__matmul__", "mm"))
+# Their own offset, or the lack of any scale, makes up for the bias or is meant.
+_NORMS = frozenset(("layer_norm", "batch_norm", "group_norm", "rms_norm", "normalize"))
+_NORMALISING = _NORMS | {"div", "__truediv__"}
+
+
+class OutputBiases(Detector):
+    """The predictions are a product with one parameter, nothing is added, and every batch's
+    targets lie far to one side: their mean beyond three standard deviations, or fewer than one
+    in ten positive.
+
+    Features that come straight from data (a column of ones among them) or from a normalisation
+    pass.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__(progress)
+        self._looks: dict[str | None, int] = {}
+
+    def heard(self, call: Heard) -> None:
+        kind = EXPECTS.get(call.name)
+        if kind not in ("values", "binary-logits") or not call.direct:
+            return
+        given, target = call.argument(0, "input"), call.argument(1, "target")
+        if not isinstance(given, torch.Tensor) or not isinstance(target, torch.Tensor):
+            return
+        made = None if target.requires_grad else _bare_product(given)
+        if made is None or self._looks.get(made.location, 0) < 0:
+            return
+        evidence = _offset(target.detach(), binary=kind == "binary-logits")
+        if evidence is None:
+            self._looks[made.location] = -1
+            return
+        looks = self._looks[made.location] = self._looks.get(made.location, 0) + 1
+        if looks == LOOKS:
+            self.progress.report(_finding(made, evidence))
+
+
+def _bare_product(given: torch.Tensor) -> Mark | None:
+    """The call that multiplied features with a parameter to make these predictions."""
+    node = node_of(given)
+    while node is not None:
+        made = mark_of(node)
+        if made is not None and made.name in _PRODUCTS:
+            return made if _has_one_factor(node) else None
+        if not is_shape_node(node) and (made is None or made.name not in SHAPE):
+            return None
+        node = node.next_functions[0][0] if node.next_functions else None
+    return None
+
+
+def _has_one_factor(product: Node) -> bool:
+    """Whether the only parameter of a product is a matrix, and the features are made and bare."""
+    leaves: list[torch.Tensor] = []
+    features: list[Node] = []
+    queue = [product]
+    for node in queue:
+        for parent, _ in node.next_functions:
+            if parent is None:
+                continue
+            leaf, made = leaf_of(parent), mark_of(parent)
+            if leaf is not None:
+                leaves.append(leaf)
+            elif made is not None and made.name not in SHAPE:
+                features.append(parent)
+            elif len(queue) < 16:
+                queue.append(parent)
+    makers = [mark_of(node) for node in features]
+    normalised = any(made is not None and made.name in _NORMALISING for made in makers)
+    matrix = len(leaves) == 1 and isinstance(leaves[0], nn.Parameter) and leaves[0].dim() == 2
+    return matrix and len(features) == 1 and not normalised
+
+
+def _offset(target: torch.Tensor, binary: bool) -> str | None:
+    """Why a bias is needed, in numbers; None where it may have nothing to do."""
+    if target.numel() < FEWEST_TARGETS or not target.is_floating_point():
+        return None
+    mean, spread = float(target.double().mean()), float(target.double().std())
+    if binary:
+        rare = 0 < min(mean, 1 - mean) < RARE
+        return f"{mean:.0%} of the targets are positive" if rare else None
+    if abs(mean) <= FAR * spread or spread == 0:
+        return None
+    return f"targets have mean {mean:.3g} and standard deviation {spread:.3g}"
+
+
+def _finding(made: Mark, evidence: str) -> Finding:
+    return Finding(
+        check="missing-output-bias",
+        severity="warning",
+        message="the output layer has no bias, and the targets are far to one side of zero",
+        location=made.location,
+        evidence=evidence,
+        fix="give the last layer a bias",
+    )
