@@ -14,7 +14,6 @@ from pytest_mlregress.baselines.drift import (
     booked_loss,
     pair_with_baseline,
     paired_history,
-    rebase_anchor,
     recent_candidate_means,
     revise,
 )
@@ -105,36 +104,23 @@ def test_a_new_metric_gets_an_anchor_and_a_gone_one_loses_it() -> None:
     assert artifact.ledger[-1].anchored == ("f1",)
 
 
-def test_moving_the_anchor_needs_and_keeps_a_reason() -> None:
-    decayed = updated(example((0.9, 0.8)), 0.7, 0.6, effect=-0.2)
+def test_an_accepted_decay_moves_the_anchor_in_one_entry_of_the_ledger() -> None:
+    first = example((0.9, 0.8))
+    decayed = updated(first, 0.85, 0.75, effect=-0.05)
 
-    moved = rebase_anchor(decayed, "a smaller model", commit="c0ffee", time="2026-05-01T00:00:00Z")
+    moved = updated(decayed, 0.7, 0.6, effect=-0.15, rebased=True)
 
-    assert moved.anchor["accuracy"].values == {0: 0.7, 1: 0.6}
-    assert moved.anchor["accuracy"].commit == LATER.commit  # where those values were measured
-    assert moved.metrics == decayed.metrics
     assert moved.parent == decayed.revision
-    assert moved.ledger[-1].reason == "a smaller model"
-    assert moved.ledger[-1].commit == "c0ffee"
-    assert booked_loss(decayed, "accuracy") == 0.2
+    assert moved.anchor["accuracy"].values == {0: 0.7, 1: 0.6}
+    assert moved.anchor["accuracy"].commit == LATER.commit
+    assert len(moved.ledger) == 2
+    assert moved.ledger[-1].revision == decayed.revision
+    assert moved.ledger[-1].anchored == ("accuracy",)
+    assert moved.ledger[-1].effects == {"accuracy": -0.15}
+    assert moved.ledger[-1].reason == "more augmentation"
+    assert booked_loss(decayed, "accuracy") == 0.05
     assert booked_loss(moved, "accuracy") == 0.0
     assert booked_loss(updated(moved, 0.6, effect=-0.1), "accuracy") == 0.1
-
-    with pytest.raises(ValueError, match="moving the anchor needs a reason, got"):
-        rebase_anchor(decayed, "  ", commit=None, time="")
-
-
-def test_one_metrics_anchor_can_move_alone() -> None:
-    both = updated(
-        example((0.9,)), metrics={"accuracy": metric(0.5), "f1": metric(0.4)}, effects={}
-    )
-
-    moved = rebase_anchor(both, "why", commit=None, time="", metrics=("f1",))
-
-    assert moved.anchor["accuracy"] == both.anchor["accuracy"]
-    assert moved.ledger[-1].anchored == ("f1",)
-    with pytest.raises(ValueError, match="no metric 'auc' to rebase; it has accuracy, f1"):
-        rebase_anchor(both, "why", commit=None, time="", metrics=("auc",))
 
 
 @given(st.lists(st.floats(-1, 1), max_size=30))

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_mlregress.baselines.artifact import MetricBaseline, Provenance
-from pytest_mlregress.baselines.drift import first_artifact, rebase_anchor
+from pytest_mlregress.baselines.drift import first_artifact, revise
 from pytest_mlregress.baselines.folder import FolderStore
 from pytest_mlregress.baselines.paths import BaselineKey, artifact_path
 from pytest_mlregress.cli import main
@@ -74,7 +75,11 @@ def test_show_tells_an_accepted_loss_from_the_anchor_that_it_moved(suite: Path) 
     artifact = store.read(key)
     assert artifact is not None
     time = "2026-02-03T04:05:06Z"
-    store.write(key, rebase_anchor(artifact, "smaller model", commit=None, time=time))
+    later = replace(artifact.provenance, time=time)
+    reason = "smaller model"
+    store.write(
+        key, revise(artifact, artifact.metrics, later, effects={}, reason=reason, rebased=True)
+    )
     _, lines = run("show", "test_fit", "--rootdir", str(suite))
     assert lines[-1] == f"  accepted   {time} (anchor of accuracy): smaller model"
 

@@ -75,7 +75,11 @@ def test_a_reason_accepts_the_loss_moves_the_anchor_and_is_kept() -> None:
     previous = baseline_of(BASELINE)
     found = update(sample(0.87), previous, reason="smaller model for the phone")
     assert found.artifact is not None
-    assert found.artifact.ledger[-1].reason == "smaller model for the phone"
+    assert found.artifact.parent == previous.revision
+    (entry,) = found.artifact.ledger
+    assert entry.reason == "smaller model for the phone"
+    assert entry.anchored == ("accuracy",)
+    assert entry.effects["accuracy"] == pytest.approx(-0.03, abs=1e-12)
     assert found.artifact.anchor["accuracy"].values == found.artifact.metrics["accuracy"].values
     assert booked_loss(found.artifact, "accuracy") == 0.0
 

@@ -82,7 +82,7 @@ class MetricBaseline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anchor:
-    """The values that a metric must not drift away from; only `rebase_anchor` moves them.
+    """The values that a metric must not drift away from; an update moves them only for a reason.
 
     Attributes:
         values: the metric by seed, as first accepted.

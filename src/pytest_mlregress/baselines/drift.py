@@ -29,7 +29,6 @@ __all__ = [
     "first_artifact",
     "pair_with_baseline",
     "paired_history",
-    "rebase_anchor",
     "recent_candidate_means",
     "revise",
 ]
@@ -70,6 +69,7 @@ def revise(
     *,
     effects: Mapping[str, float],
     reason: str,
+    rebased: bool = False,
     curves: Mapping[str, Mapping[int, Curve]] | None = None,
     params: Mapping[str, Scalar] | None = None,
     data: Mapping[str, str] | None = None,
@@ -77,7 +77,8 @@ def revise(
     """The revision that replaces `previous` after an accepted update.
 
     The anchor of a metric stays as it was.  It is set anew only where the new values cannot be
-    compared with it: the metric is new, changed its direction or version, or the data changed.
+    compared with it (the metric is new, changed its direction or version, or the data changed), and
+    where a slow decay is accepted.
 
     Args:
         previous: the revision that is replaced.
@@ -86,6 +87,7 @@ def revise(
         effects: per metric the change of the mean against `previous`, in metric units, oriented
             so that a loss is negative; metrics that cannot be compared have none.
         reason: why the update was accepted.
+        rebased: whether the reason accepts a decay, too: every anchor moves to the new values.
         curves, params, data: as in `Artifact`.
     """
     data = data or {}
@@ -93,7 +95,10 @@ def revise(
     kept = {
         name: previous.anchor[name]
         for name, metric in metrics.items()
-        if name in previous.anchor and same_data and _same_metric(previous.metrics[name], metric)
+        if not rebased
+        and name in previous.anchor
+        and same_data
+        and _same_metric(previous.metrics[name], metric)
     }
     fresh = {
         name: _anchor(metric, provenance) for name, metric in metrics.items() if name not in kept
@@ -119,46 +124,6 @@ def revise(
             anchor=kept | fresh,
             ledger=(*previous.ledger, entry),
             pairing=previous.pairing,
-        )
-    )
-
-
-def rebase_anchor(
-    artifact: Artifact, reason: str, *, commit: str | None, time: str, metrics: tuple[str, ...] = ()
-) -> Artifact:
-    """Accept a slow decay: today's baseline becomes the anchor, and the reason is kept.
-
-    Args:
-        artifact: the baseline whose anchor moves.
-        reason: why the decay is accepted.
-        commit, time: where and when (UTC, ISO 8601) that was decided.
-        metrics: the metrics to rebase; empty for all of them.
-
-    Raises:
-        ValueError: the reason is empty, or a metric is not in the artifact.
-    """
-    if not reason.strip():
-        raise ValueError(f"{artifact.test}: moving the anchor needs a reason, got {reason!r}")
-    names = metrics or tuple(artifact.metrics)
-    unknown = sorted(set(names) - set(artifact.metrics))
-    if unknown:
-        known = ", ".join(artifact.metrics)
-        raise ValueError(f"{artifact.test}: no metric {unknown[0]!r} to rebase; it has {known}")
-    moved = {name: _anchor(artifact.metrics[name], artifact.provenance) for name in names}
-    entry = LedgerEntry(
-        revision=artifact.revision,
-        commit=commit,
-        time=time,
-        effects={},
-        reason=reason,
-        anchored=tuple(names),
-    )
-    return seal(
-        replace(
-            artifact,
-            parent=artifact.revision,
-            anchor={**artifact.anchor, **moved},
-            ledger=(*artifact.ledger, entry),
         )
     )
 

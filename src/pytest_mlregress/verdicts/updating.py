@@ -19,7 +19,6 @@ from pytest_mlregress.baselines.drift import (
     booked_loss,
     first_artifact,
     pair_with_baseline,
-    rebase_anchor,
     revise,
 )
 from pytest_mlregress.running.result import SeedResult
@@ -150,16 +149,18 @@ def _revision(
     effects = {metric.name: _effect(metric) for metric in judged}
     reason = rebase_reason or _summary(judged, changed)
     artifact = revise(
-        previous, metrics, provenance, effects=effects, reason=reason, **_context(case.ready)
+        previous,
+        metrics,
+        provenance,
+        effects=effects,
+        reason=reason,
+        rebased=rebase_reason is not None,
+        **_context(case.ready),
     )
     values = {name: metric.values for name, metric in metrics.items()}
     paired = pair_with_baseline(previous, values, commit=provenance.commit)
     if shared and paired.metrics:
         artifact = append_pairing(artifact, paired)
-    if rebase_reason is not None:
-        artifact = rebase_anchor(
-            artifact, rebase_reason, commit=provenance.commit, time=provenance.time
-        )
     return Update(_recorded(case, metrics, judged, reason), artifact)
 
 
