@@ -85,3 +85,11 @@ def test_text_of_the_user_cannot_leave_its_place():
     assert "| 🔴 incomparable | `` t.py::test[`] `` | a\\|b \\<b\\>\\*x\\* |" in text
     assert "&#96;&#96;&#96; &lt;/summary&gt;</summary>" in text
     assert "\n````text\n" in text
+
+
+def test_an_identical_metric_shows_the_same_mean_twice() -> None:
+    lines = to_markdown(cases.a_run(cases.identical())).splitlines()
+    assert (
+        "| 🟢 identical | `tests/test_digits.py::test_digits` | accuracy | 0.9325 → 0.9325 |  |  |"
+        "  | 2/5 |"
+    ) in lines

@@ -7,7 +7,7 @@ from typing import Final
 
 from pytest_mlregress.reporting.numbers import number, numbers
 from pytest_mlregress.reporting.samples import summarise
-from pytest_mlregress.verdicts.verdict import MetricVerdict
+from pytest_mlregress.verdicts.verdict import MetricVerdict, VerdictKind
 
 MEANING_OF_Q: Final = "expected share of false losses among the comparisons with a q as small"
 
@@ -24,8 +24,14 @@ def difference_with_interval(metric: MetricVerdict, *, digits: int = 3) -> str:
 
 
 def means(metric: MetricVerdict) -> str:
-    """``0.9312 -> 0.8874``: the baseline's mean and the candidate's; one alone has no arrow."""
-    samples = [values for values in (metric.baseline, metric.candidate) if values]
+    """``0.9312 -> 0.8874``: the baseline's mean and the candidate's; one alone has no arrow.
+
+    Of an identical metric only the matched seeds: the mean of all would seem to have moved.
+    """
+    baseline = metric.baseline
+    if metric.kind is VerdictKind.IDENTICAL:
+        baseline = {seed: value for seed, value in baseline.items() if seed in metric.candidate}
+    samples = [values for values in (baseline, metric.candidate) if values]
     return " -> ".join(numbers((summarise(s.values()).mean for s in samples), digits=4))
 
 
