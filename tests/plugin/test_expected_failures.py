@@ -134,3 +134,21 @@ def test_an_update_of_a_test_that_is_expected_to_fail_keeps_no_failed_seed(
     assert suite.verdicts[TEST] != "recorded"
     assert not (suite.path / "__baselines__").exists()
     assert result.ret == 0
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_an_update_that_records_is_no_unexpected_pass(
+    suite: Suite, workers: str, strict: bool
+) -> None:
+    suite.write(marked(f"@pytest.mark.xfail(reason='known', strict={strict})"))
+    result = suite.run(workers, "--mlregress-update")
+    result.stdout.fnmatch_lines(["=* 1 passed, 20 seeds in *"])
+    assert suite.verdicts == {TEST: "recorded"}
+    assert result.ret == 0
+
+
+def test_an_update_that_is_refused_is_no_expected_failure(recorded: Suite, workers: str) -> None:
+    recorded.write(marked("@pytest.mark.xfail(reason='known')"))
+    result = recorded.run(workers, "--mlregress-update", LOSS="0.05")
+    assert recorded.verdicts == {TEST: "refused"}
+    assert result.ret == 1

@@ -66,6 +66,8 @@ def _report(plan: GroupPlan, verdict: Verdict, text: str, phase: Phase) -> pytes
 
 def _judge_report(report: pytest.TestReport, plan: GroupPlan, verdict: Verdict, text: str) -> None:
     expected = _expected_failure(plan, verdict)
+    # An update neither passes nor fails as a check would, which is what the mark speaks of.
+    xfail = plan.xfail if verdict.kind is not VerdictKind.RECORDED else None
     if expected is not None:
         report.outcome = "skipped"
         report.wasxfail = expected
@@ -73,11 +75,11 @@ def _judge_report(report: pytest.TestReport, plan: GroupPlan, verdict: Verdict, 
     elif verdict.colour is Colour.RED:
         report.outcome = "failed"
         report.longrepr = _failure(plan, text)
-    elif plan.xfail is not None and plan.xfail.strict:
+    elif xfail is not None and xfail.strict:
         report.outcome = "failed"
-        report.longrepr = _failure(plan, f"[XPASS(strict)] {plan.xfail.reason}")
-    elif plan.xfail is not None:
-        report.wasxfail = plan.xfail.reason
+        report.longrepr = _failure(plan, f"[XPASS(strict)] {xfail.reason}")
+    elif xfail is not None:
+        report.wasxfail = xfail.reason
     else:
         report.sections.append(("mlregress verdict", text))
 
@@ -91,9 +93,10 @@ def _failure(plan: GroupPlan, text: str) -> TerminalRepr:
 def _expected_failure(plan: GroupPlan, verdict: Verdict) -> str | None:
     """Why a red verdict was expected: its seeds failed as ``xfail`` says, or the test may fail.
 
-    A mark with ``raises`` expects the exception, hence no regression.
+    A mark with ``raises`` expects the exception, hence no regression; and none expects that an
+    update is refused.
     """
-    if verdict.colour is not Colour.RED:
+    if verdict.colour is not Colour.RED or verdict.kind is VerdictKind.REFUSED:
         return None
     if plan.xfail is not None and not plan.xfail.raises:
         return plan.xfail.reason
