@@ -69,6 +69,8 @@ def hooks():
         torch.no_grad.__enter__,
         nn.Module.train,
         torch.compile,
+        (torch.manual_seed, torch.random.manual_seed, torch.set_rng_state),
+        (torch.optim.Optimizer.__init__, torch.amp.GradScaler.unscale_),
         torch.overrides._get_current_function_mode_stack(),
     )
 
@@ -81,6 +83,14 @@ def test_every_hook_and_patch_is_gone_afterwards(steps):
     assert hooks() == before
     assert all(not p._backward_hooks for p in model.parameters())
     assert all(not p._post_accumulate_grad_hooks for p in model.parameters())
+
+
+def test_a_wrong_seed_of_the_user_raises_as_ever():
+    with watch() as guard:
+        fit(make_model(), steps=12)
+        with pytest.raises(ValueError, match="invalid literal"):
+            torch.manual_seed("one")
+    assert guard.silent is None
 
 
 def test_an_exception_of_the_user_passes_through_and_leaves_no_hook():

@@ -30,9 +30,10 @@ def observed(observers: Mapping[str, Observer]) -> Iterator[None]:
 
     The kinds: ``backward`` (subject: the roots), ``zero_grad`` (the optimizer or module),
     ``scheduler`` (the scheduler), ``optimizer`` (one that is constructed), ``unscale`` (the
-    optimizer whose gradients a scaler divides by its scale), ``get_scale`` (the scaler), ``seed``
-    (torch's generator is put to the state `detail`), ``mode`` (the module whose mode changes to
-    `detail`, not as part of its parent), ``compile`` (torch.compile is about to take over).
+    optimizer whose gradients a scaler, enabled or not by `detail`, divides by its scale),
+    ``get_scale`` (the scaler), ``seed`` (torch's generator gets the seed, or is put to the state,
+    `detail`), ``mode`` (the module whose mode changes to `detail`, not as part of its parent),
+    ``compile`` (torch.compile is about to take over).
     """
     with contextlib.ExitStack() as exits:
         for owner, name, kind, subject_of in _observed_functions():
@@ -55,14 +56,9 @@ def _observed_functions() -> Iterator[tuple[Any, str, str, Callable[..., tuple[A
     yield scaler, "unscale_", "unscale", lambda self, optimizer: (optimizer, self.is_enabled())
     yield scaler, "get_scale", "get_scale", lambda self: (self, None)
     for owner in (torch, torch.random):
-        yield owner, "manual_seed", "seed", lambda seed: (None, _state_of_seed(seed))
+        yield owner, "manual_seed", "seed", lambda seed: (None, seed)
         yield owner, "set_rng_state", "seed", lambda new_state: (None, new_state)
     yield torch, "compile", "compile", lambda *a, **k: (None, None)
-
-
-def _state_of_seed(seed: Any) -> torch.Tensor:
-    """The state into which a seed puts torch's generator."""
-    return torch.Generator().manual_seed(int(seed)).get_state()
 
 
 @contextlib.contextmanager

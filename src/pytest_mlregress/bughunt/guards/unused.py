@@ -37,6 +37,7 @@ class Unused(Detector):
         self._judged_at = 0
         self._reached_by: dict[int, set[int]] = {}
         self._parts_are_chosen = False
+        self._all_is_used = False
 
     def entered(self, module: nn.Module, outermost: bool) -> None:
         self._ran.add(id(module))
@@ -60,7 +61,7 @@ class Unused(Detector):
             self.progress.report(self._opinion)
 
     def _judge(self) -> None:
-        if self.progress.steps < ENOUGH:
+        if self.progress.steps < ENOUGH or self._all_is_used:
             return
         self._opinion, self._judged_at = None, self.progress.steps
         owned = {id(p): p for o in self.progress.optimizers for p in parameters_of(o)}
@@ -76,6 +77,7 @@ class Unused(Detector):
             idle = list(_idle(root, self._ran, reached, owned))
             if idle:
                 self._opinion = _finding(root, idle)
+        self._all_is_used = self._opinion is None
 
 
 def _is_constant(optimizer: Optimizer) -> bool:

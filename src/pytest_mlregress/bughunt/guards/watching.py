@@ -216,7 +216,7 @@ class Guard:
             "optimizer": self._while_attentive("constructed"),
             "unscale": lambda optimizer, enabled: enabled and unscaled(optimizer, None),
             "get_scale": lambda *_: self._guarded(self._tell, "scale_read"),
-            "seed": lambda _, state: self._guarded(self._seeded, state),
+            "seed": lambda _, seed: self._guarded(self._seeded, seed),
             "mode": lambda module, training: self._guarded(self._switched, module, training),
             "compile": lambda *_: self.fall_silent("the training uses torch.compile"),
         }
@@ -235,8 +235,13 @@ class Guard:
     def _line(self) -> str | None:
         return caller(sys._getframe(1)) if self._progress.attentive else None
 
-    def _seeded(self, state: Any) -> None:
+    def _seeded(self, seed: Any) -> None:
         if self._progress.attentive:
+            given = isinstance(seed, torch.Tensor) and seed.dim() > 0
+            try:
+                state = seed if given else torch.Generator().manual_seed(int(seed)).get_state()
+            except (TypeError, ValueError, RuntimeError):
+                return  # no seed at all: torch is about to say so
             self._tell("seeded", state, self._line())
 
     def _switched(self, module: nn.Module, training: bool) -> None:
