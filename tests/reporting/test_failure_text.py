@@ -8,8 +8,13 @@ import verdict_cases as cases
 
 from pytest_mlregress.reporting.failure_text import failure_text
 from pytest_mlregress.reporting.headline import headline
+from pytest_mlregress.reporting.samples import summarise
 from pytest_mlregress.running.result import SeedResult
+from pytest_mlregress.statistics import compare
+from pytest_mlregress.statistics.pairing import seed_linked
 from pytest_mlregress.verdicts.verdict import VerdictKind
+
+LOSSES = (0.001, 0.0011, 0.0012, 0.0013, 0.0014)
 
 REGRESSION = """\
 accuracy regressed: 0.9318 -> 0.8874 (-0.0444 [-0.0472, -0.0416]), margin 0.01
@@ -220,3 +225,29 @@ def test_a_difference_in_the_last_bit_is_visible():
     lines = failure_text(cases.verdict(VerdictKind.REGRESSION, metric)).splitlines()
     assert "    0: 0.29999999999999999" in lines
     assert "    0: 0.30000000000000004  1: missing              2: missing" in lines
+
+
+@pytest.mark.parametrize("theta", [None, 1.0])
+def test_matched_seeds_are_shown_with_their_own_baseline(theta):
+    """The five seeds lie above the mean of all ten: beside that, their loss would seem a gain."""
+    lost = {
+        seed: cases.BASELINE[seed] - loss
+        for seed, loss in zip((1, 3, 4, 7, 9), LOSSES, strict=True)
+    }
+    assert summarise(lost.values()).mean > summarise(cases.BASELINE.values()).mean
+    if theta is None:
+        baseline = [cases.BASELINE[seed] for seed in lost]
+        how = {"test": "paired"}
+    else:
+        baseline = list(cases.BASELINE.values())
+        how = {"linked": seed_linked(cases.BASELINE, lost, theta)}
+    comparison = compare(
+        baseline, list(lost.values()), higher_is_better=True, margin=0.01, alpha=0.01, **how
+    )
+    metric = dataclasses.replace(
+        cases.unjudged(VerdictKind.MINOR, baseline=cases.BASELINE, candidate=lost),
+        comparison=comparison,
+    )
+    lines = failure_text(cases.verdict(VerdictKind.MINOR, metric)).splitlines()
+    assert lines[0].startswith("accuracy lost a little: 0.9338 -> 0.9326 (-0.0012 [")
+    assert not [line for line in lines if line.startswith(("  shift", "  chance"))]

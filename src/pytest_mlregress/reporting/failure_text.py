@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from pytest_mlregress.reporting.figures import difference_with_interval
+from pytest_mlregress.reporting.figures import compares_matched_seeds, difference_with_interval
 from pytest_mlregress.reporting.headline import headline, metric_sentence, troubles
 from pytest_mlregress.reporting.layout import one_line, pad, width_of, wrap, wrap_command
 from pytest_mlregress.reporting.numbers import number, numbers, seconds
@@ -131,8 +131,11 @@ def _comparison(metric: MetricVerdict, comparison: Comparison, width: int) -> It
 
 
 def _effects(metric: MetricVerdict) -> Iterator[tuple[str, str]]:
-    """Estimates that no outlier moves; none of them decides."""
-    if not (metric.baseline and metric.candidate):
+    """Estimates that no outlier moves; none of them decides.
+
+    They are of two separate samples, and would contradict a comparison of matched seeds.
+    """
+    if not (metric.baseline and metric.candidate) or compares_matched_seeds(metric):
         return
     from pytest_mlregress.statistics import effect_sizes
 

@@ -26,13 +26,25 @@ def difference_with_interval(metric: MetricVerdict, *, digits: int = 3) -> str:
 def means(metric: MetricVerdict) -> str:
     """``0.9312 -> 0.8874``: the baseline's mean and the candidate's; one alone has no arrow.
 
-    Of an identical metric only the matched seeds: the mean of all would seem to have moved.
+    Of an identical metric only the matched seeds: the mean of all would seem to have moved.  Where
+    seeds were compared with their own values, the baseline's mean for these seeds: that of all may
+    be on the other side of the candidate's.
     """
+    if metric.comparison is not None and compares_matched_seeds(metric):
+        now, difference = summarise(metric.candidate.values()).mean, metric.comparison.difference
+        if math.isfinite(difference):
+            return " -> ".join(numbers((now - difference, now), digits=4))
     baseline = metric.baseline
     if metric.kind is VerdictKind.IDENTICAL:
         baseline = {seed: value for seed, value in baseline.items() if seed in metric.candidate}
     samples = [values for values in (baseline, metric.candidate) if values]
     return " -> ".join(numbers((summarise(s.values()).mean for s in samples), digits=4))
+
+
+def compares_matched_seeds(metric: MetricVerdict) -> bool:
+    """True where each seed was compared with its own value in the baseline."""
+    comparison = metric.comparison
+    return comparison is not None and (comparison.theta is not None or comparison.test == "paired")
 
 
 def p_text(metric: MetricVerdict) -> str:
