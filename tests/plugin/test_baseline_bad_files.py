@@ -148,16 +148,18 @@ def test_a_link_out_of_the_folder_is_not_followed(recorded: Suite) -> None:
 
 
 @pytest.mark.parametrize("option", ["--mlregress-update", "--mlregress-update-new-only"])
-def test_a_file_where_the_folder_should_be(suite: Suite, workers: str, option: str) -> None:
+def test_a_file_where_the_folder_of_a_test_file_should_be(
+    suite: Suite, workers: str, option: str
+) -> None:
     suite.write(TRAINING)
-    suite.write("kept", "__baselines__")
+    suite.write("kept", "__baselines__/test_training")
     result = suite.run(workers, option)
     assert result.ret == 1
     assert suite.verdicts == {TEST: "refused"}
     (reason,) = suite.tests[TEST]["reasons"]
     assert reason.startswith(f"{suite.path / FILE}: cannot ")
     assert reason.endswith("Move away the file that stands where a folder is needed")
-    assert (suite.path / "__baselines__").read_text() == "kept"
+    assert (suite.path / "__baselines__/test_training").read_text() == "kept"
 
 
 @pytest.mark.parametrize(
