@@ -134,6 +134,9 @@ class Verdicts:
         return update.verdict
 
     def _conclude(self, group: SeedGroup, verdict: Verdict) -> None:
+        if group.heard:
+            note = f"guards: {', '.join(group.heard)}"
+            verdict = replace(verdict, notes=(*verdict.notes, note))
         self._judged[group.plan.test] = verdict
         if self._settings.stop == "early":
             self._flags.raise_for(group.plan.test)

@@ -19,7 +19,7 @@ from pytest_mlregress import _compat
 from pytest_mlregress.baselines.environment import describe_environment
 from pytest_mlregress.running.collecting import SEED_ITEM, SeedItem
 from pytest_mlregress.running.flags import StopFlags, stop_flags
-from pytest_mlregress.running.guarding import guarded
+from pytest_mlregress.running.guarding import HEARD, guarded
 from pytest_mlregress.running.run import Run
 from pytest_mlregress.running.seeding import (
     preserved_generators,
@@ -150,6 +150,7 @@ class Execution:
             "stopped": running.stopped,
             "xfailed": running.xfailed,
             "xfail": asdict(xfail) if xfail is not None else None,
+            "guards": item.stash.get(HEARD, []),
         }
         if report.when == "teardown":
             payload["result"] = running.run.result("passed", 0.0, "").to_builtins()

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pytest_mlregress.bughunt.guards import Guard
 
 _SAID: Final = pytest.StashKey[set[tuple[str, str, str | None]]]()
+HEARD: Final = pytest.StashKey[list[str]]()
+"""On an item: what the guards said of it, each ``slug (file.py:line)``, for its reports."""
 _LOSSES: Final = pytest.StashKey[dict[tuple[str, int], list[float]]]()
 
 
@@ -45,10 +47,12 @@ def guarded(item: pytest.Item, test: str, seed: int, settings: Settings) -> Iter
     except Exception:
         for guard in guards:
             _compare_with_earlier_run(item.config, guard, (test, seed))
+            item.stash[HEARD] = list(map(_place, guard.findings))
             _warn_of(guard.findings, item, test)
         raise
     for guard in guards:
         _compare_with_earlier_run(item.config, guard, (test, seed))
+        item.stash[HEARD] = list(map(_place, guard.findings))
         fails = settings.guards == "fail" and bool(guard.findings.errors)
         _warn_of(guard.findings.warnings if fails else guard.findings, item, test)
         if fails:

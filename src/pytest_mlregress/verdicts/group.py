@@ -159,6 +159,8 @@ class SeedGroup:
     running: dict[int, SeedReports] = field(default_factory=dict)
     results: dict[int, SeedResult] = field(default_factory=dict)
     environment: Mapping[str, Any] | None = None
+    heard: dict[str, None] = field(default_factory=dict)
+    """What the bug guards said while the seeds trained, each once."""
 
     def finish(self, seed: int) -> None:
         """Turn the seed's reports into its result."""
@@ -168,6 +170,7 @@ class SeedGroup:
         self.results[seed] = reports.result(seed)
         if reports.payload is None:
             return
+        self.heard.update(dict.fromkeys(reports.payload.get("guards", ())))
         if self.environment is None:
             self.environment = reports.payload.get("environment")
         if self.plan.xfail is None and reports.payload["xfail"] is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import textwrap
 
 import pytest
@@ -115,6 +116,18 @@ def test_fail_tells_of_warnings_too(pytester):
     result.stdout.fnmatch_lines(
         ["error: missing-zero-grad at *.py:10", "*.py:14: GuardWarning: missing-eval-mode: *"]
     )
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_reports_name_what_was_heard_in_any_seed_once(pytester, workers):
+    pytester.makeini("[pytest]")
+    pytester.makepyfile(test_it=textwrap.dedent(BUGGY).format(marker="", comment="", end=""))
+    plugins = [name for name in PLUGINS if workers == 0 or name != "-pno:xdist"]
+    parallel = [f"-n{workers}"] if workers else []
+    result = pytester.runpytest_subprocess(*plugins, *parallel, "--mlregress-report=it.json")
+    assert result.ret == 0
+    [test] = json.loads((pytester.path / "it.json").read_text("utf-8"))["tests"]
+    assert test["notes"][-1] == "guards: missing-zero-grad (test_it.py:13)"
 
 
 def test_off_hears_nothing(run):
