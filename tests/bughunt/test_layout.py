@@ -179,6 +179,19 @@ def test_views_joined_along_the_examples_are_not_split_the_other_way_round():
     assert finding.location == line(pairs_by_view, "# here")
 
 
+def frames_first_by_reshape(m, x):
+    y = x.reshape(len(x), 2, 6, 5)  # here
+    return m.conv(y).flatten(1)
+
+
+def test_a_swap_of_lengths_that_cannot_be_varied_earns_a_warning():
+    x = torch.randn(4, 6, 2, 5, generator=torch.Generator().manual_seed(3))
+    conv = lambda: {"conv": nn.Conv2d(2, 3, 3)}  # noqa: E731
+    [finding] = find(frames_first_by_reshape, conv, x)
+    assert finding.severity == "warning"
+    assert finding.location == line(frames_first_by_reshape, "# here")
+
+
 def test_tiles_whose_boundaries_fit_earn_a_warning():
     fixed = FIXED(("o", nn.Linear(48, 2)))
     [finding] = find(strips_by_reshape, fixed, images(4, 3, 12, 12))

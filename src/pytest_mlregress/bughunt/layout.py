@@ -18,7 +18,7 @@ from pytest_mlregress.bughunt.findings import Finding, Severity
 from pytest_mlregress.bughunt.provenance import SHAPE, inputs
 from pytest_mlregress.bughunt.recorder import Call
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.regrouping import Moved, Shape, moved_axes, regroups
+from pytest_mlregress.bughunt.regrouping import Moved, Shape, moved_axes, regroups, swapped_axes
 from pytest_mlregress.bughunt.replays import (
     Replay,
     base_batch,
@@ -68,12 +68,8 @@ def view_instead_of_permute(case: Case) -> Iterator[Finding]:
     (skewing) regroup on purpose: they pad before or undo the regrouping after slicing.
     """
     reported: dict[str | None, Finding] = {}
-    for run, severity, lengths in _runs(case):
-        found = [
-            s
-            for s in _suspects(run)
-            if (lengths or isinstance(s.moved, Tiled)) and not _is_skew(run, s.call)
-        ]
+    for run, severity, suspects in _suspicions(case):
+        found = [s for s in suspects if not _is_skew(run, s.call)]
         for location in dict.fromkeys(s.call.location for s in found):
             here = [s for s in found if s.call.location == location]
             if location in reported and reported[location].severity == "error":
@@ -84,18 +80,23 @@ def view_instead_of_permute(case: Case) -> Iterator[Finding]:
     yield from reported.values()
 
 
-def _runs(case: Case) -> Iterator[tuple[Replay, Severity, bool]]:
-    """Replays, with the severity of what they show and whether their lengths were varied, too.
+def _suspicions(case: Case) -> Iterator[tuple[Replay, Severity, list[Suspect]]]:
+    """Replays, the severity of what they show, and their suspects.
 
-    The one without equal sizes; then that with the user's own lengths, for the sake of tiles: at
-    an even length the boundaries of a pixel shuffle fit, at an odd one they do not.
+    First the one without equal sizes. Then that with the user's own lengths, for the sake of
+    tiles: at an even length the boundaries of a pixel shuffle fit, at an odd one they do not. Last
+    the swaps whose boundaries fit, which are no more than a warning.
     """
     run, severity = unmistakable(case)
-    yield run, severity, True
+    yield run, severity, _suspects(run)
+    swaps = _swaps(run)
     with contextlib.suppress(CannotTell):
         own, _ = resized(case)
         if own is not run:
-            yield own, "error", False
+            yield own, "error", [s for s in _suspects(own) if isinstance(s.moved, Tiled)]
+            lines = {s.call.location for s in _swaps(own)}
+            swaps = [s for s in swaps if s.call.location in lines]
+    yield run, "warning", swaps
 
 
 @shared
@@ -136,6 +137,18 @@ def _suspects(run: Replay) -> list[Suspect]:
         meant: list[Moved | Tiled] = [*moved, *tilings(tuple(given[0].shape), after)]
         if meant:
             found.append(Suspect(call, meant[0]))
+    return found
+
+
+def _swaps(run: Replay) -> list[Suspect]:
+    """Reshapes that exchange sizes on boundaries that fit, by chance or for a mistake."""
+    found: list[Suspect] = []
+    for call in run.calls:
+        if call.name in RESHAPES and isinstance(call.output, torch.Tensor):
+            given = inputs(call)[:1]
+            if given and id(given[0]) in run.from_data:
+                moved = swapped_axes(tuple(given[0].shape), tuple(call.output.shape))
+                found += [Suspect(call, moved[0])] if moved else []
     return found
 
 

@@ -126,6 +126,28 @@ def moved_axes(shape_in: Shape, shape_out: Shape) -> list[Moved]:
     return found
 
 
+def swapped_axes(shape_in: Shape, shape_out: Shape) -> list[Moved]:
+    """The moves that may as well be orderly: the output's sizes are the input's in another order,
+    or height and width stand together elsewhere, but the boundaries fit.
+
+    ``(6, 2) → (2, 6)`` may stack three neighbours.
+    """
+    found: list[Moved] = []
+    if 0 in shape_in or math.prod(shape_in) != math.prod(shape_out):
+        return found
+    for axes_in, axes_out in groups(shape_in, shape_out):
+        inner, outer = _sizes(shape_in, axes_in), _sizes(shape_out, axes_out)
+        if len(inner) < 2 or len(outer) < 2 or inner == outer:
+            continue
+        widths = [
+            *([1] if sorted(inner) == sorted(outer) else []),
+            *([2] if len(outer) > 2 else []),
+        ]
+        for width in widths:
+            found += _moved_within(shape_in, shape_out, axes_in, axes_out, width)
+    return found
+
+
 def _moved_within(
     shape_in: Shape, shape_out: Shape, axes_in: range, axes_out: range, width: int
 ) -> Iterator[Moved]:
