@@ -96,6 +96,75 @@ def test_cleared_between_micro_batches_only_the_last_one_counts(clipped):
     assert finding.location == f"{__file__}:{step.__code__.co_firstlineno + 3}"
 
 
+def climbing(clears):
+    """Sharpness-aware minimisation: a step up the gradient, then the gradient from up there."""
+
+    def step(model, optimizer, batch):
+        optimizer.zero_grad()
+        loss_fn(model, batch).backward()
+        climb = [0.1 * p.grad.clone() for p in model.parameters()]
+        with torch.no_grad():
+            for parameter, move in zip(model.parameters(), climb, strict=True):
+                parameter.add_(move)
+        if clears:
+            optimizer.zero_grad()
+        loss_fn(model, batch).backward()
+        with torch.no_grad():
+            for parameter, move in zip(model.parameters(), climb, strict=True):
+                parameter.sub_(move)
+        optimizer.step()
+
+    return step
+
+
+def test_gradients_that_a_climb_has_used_are_not_added_to_the_next():
+    step = climbing(clears=False)
+    [finding] = find(step)
+    assert (
+        finding.message
+        == "gradients that have moved the parameters already are added to the next ones"
+    )
+    assert finding.location == f"{__file__}:{step.__code__.co_firstlineno + 9}"
+    assert find(climbing(clears=True)) == []
+
+
+def by_hand(clears):
+    def step(model, optimizer, batch):
+        loss_fn(model, batch).backward()
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter -= 0.1 * parameter.grad
+                if clears:
+                    parameter.grad = None
+
+    return step
+
+
+def test_a_step_by_hand_has_to_clear_its_gradients_too():
+    [finding] = find(by_hand(clears=False))
+    assert finding.severity == "error"
+    assert find(by_hand(clears=True)) == []
+
+
+def noisy(model, optimizer, batch):
+    """Gradients at several random weights are averaged: none has moved them."""
+    optimizer.zero_grad()
+    for _ in range(2):
+        noise = [0.01 * torch.randn_like(p) for p in model.parameters()]
+        with torch.no_grad():
+            for parameter, move in zip(model.parameters(), noise, strict=True):
+                parameter.add_(move)
+        loss_fn(model, batch).backward()
+        with torch.no_grad():
+            for parameter, move in zip(model.parameters(), noise, strict=True):
+                parameter.sub_(move)
+    optimizer.step()
+
+
+def test_gradients_at_random_weights_may_be_added():
+    assert find(noisy) == []
+
+
 def test_a_closure_is_silent():
     def step(model, optimizer, batch):
         def closure():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import torch
 
@@ -12,6 +15,8 @@ from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recorder import Event, Recorder
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.step_log import Applied
+
+_ALONG = 0.999
 
 
 @check("missing-zero-grad", cost="replay", needs=("train_step",), common=True)
@@ -24,7 +29,11 @@ def missing_zero_grad(case: Case) -> Iterator[Finding]:
     Where none was ever left when the next backward pass or step began, there is nothing to replay.
     """
     trace = case.step_trace
+    by_hand = list(_used_by_hand(case))
+    yield from by_hand
     if not trace.recorder.of_kind("step"):
+        if by_hand:
+            return
         raise CannotTell("train_step never called a torch optimizer's step")
     yield from _zeroed_before_use(trace)
     if not trace.log.stale:
@@ -44,6 +53,68 @@ def missing_zero_grad(case: Case) -> Iterator[Finding]:
             f"differ by up to {moved:.3g}",
             fix="call optimizer.zero_grad() before backward(), once per optimizer step",
         )
+
+
+def _used_by_hand(case: Case) -> Iterator[Finding]:
+    """Between two backward passes the parameters move along their gradient, without an optimizer,
+    and the second pass adds to that gradient: a climb (SAM) or a step by hand has used it.
+    """
+    order = [
+        event.kind
+        for event in case.step_trace.recorder.events
+        if event.kind in ("backward", "step") and event.phase in case.step_trace.phases[:2]
+    ]
+    if ("backward", "backward") not in itertools.pairwise(order):
+        return
+    case.afford(3 * case.step_trace.seconds)
+    watch = _Moves()
+    with case.world(recorder=Recorder(keep_tensors=False, on_event=watch)) as world:
+        watch.parameters = list(world.model.parameters())
+        for index, batch in enumerate(case.subject.training_batches(2)):
+            world.phase(f"step {index}")
+            world.step(batch)
+    if watch.found is not None:
+        location, cosine = watch.found
+        yield Finding(
+            check="missing-zero-grad",
+            severity="error",
+            message="gradients that have moved the parameters already are added to the next ones",
+            location=location,
+            evidence=f"cosine of the move before this backward pass with the gradients that it "
+            f"finds: {cosine:.6f}",
+            fix="call zero_grad() once the gradients have been used, before the next backward()",
+        )
+
+
+@dataclass
+class _Moves:
+    """Listens for a backward pass that finds gradients along which the parameters have moved."""
+
+    parameters: list[torch.nn.Parameter] = field(default_factory=list)
+    before: list[torch.Tensor] | None = None
+    found: tuple[str | None, float] | None = None
+
+    def __call__(self, event: Event) -> None:
+        if event.kind == "step":
+            self.before = None
+        if event.kind != "backward":
+            return
+        if self.before is not None and self.found is None:
+            cosine = self._cosine(self.before)
+            if abs(cosine) > _ALONG:
+                self.found = event.location, cosine
+        self.before = [p.detach().clone() for p in self.parameters]
+
+    def _cosine(self, before: list[torch.Tensor]) -> float:
+        product = moved = size = 0.0
+        for old, parameter in zip(before, self.parameters, strict=True):
+            if parameter.grad is None or parameter.shape != old.shape:
+                continue
+            move, gradient = (parameter.detach() - old).double(), parameter.grad.double()
+            product += float((move * gradient).sum())
+            moved += float(move.square().sum())
+            size += float(gradient.square().sum())
+        return product / math.sqrt(moved * size) if moved and size else 0.0
 
 
 def _zeroed_before_use(trace: StepTrace) -> Iterator[Finding]:
