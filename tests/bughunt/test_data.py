@@ -70,6 +70,21 @@ def test_a_loss_that_pairs_all_with_all_is_found(loss_fn):
     assert finding.location == line(loss_fn)
 
 
+def noise_of(keep):
+    def loss_fn(model, batch):
+        noise = torch.randn_like(batch["y"])
+        guess = model(batch["x"] + 0.1 * noise[:, None])
+        return F.mse_loss(guess if keep else guess.squeeze(-1), noise)
+
+    return loss_fn
+
+
+@pytest.mark.parametrize(("keep", "found"), [(True, 1), (False, 0)])
+def test_noise_is_a_target_too(keep, found):
+    findings = hunt(regressor, rows(), loss_fn=noise_of(keep), checks=["broadcast-loss"])
+    assert [f.severity for f in findings] == ["error"] * found
+
+
 def test_a_quotient_whose_parts_both_pair_all_with_all_is_found():
     [finding] = hunt(regressor, rows(), loss_fn=quotient, checks=["broadcast-loss"])
     assert "mul broadcasts" in finding.message

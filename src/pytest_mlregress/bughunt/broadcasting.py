@@ -22,6 +22,7 @@ from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replays import (
     Replay,
     StepReplay,
+    drawn,
     other_sizes,
     reached,
     replay,
@@ -70,11 +71,12 @@ def broadcast_loss(case: Case) -> Iterator[Finding]:
     """
     base, counts = _base(case)
     loss = float(base.loss.detach())
+    targets = base.from_data | drawn(base.calls)  # a denoiser's target is the noise
     for count in counts:
-        found = list(crossings(base.calls, base.from_model, base.from_data, count, "loss"))
+        found = list(crossings(base.calls, base.from_model, targets, count, "loss"))
         blind = [crossing for crossing in found if _same_when_dealt(case, base, [crossing], count)]
         if found and not blind:  # a quotient needs its targets dealt out alike above and below
-            every = crossings(base.calls, base.from_model, base.from_data, count, "quotient")
+            every = crossings(base.calls, base.from_model, targets, count, "quotient")
             blind = found[:1] if _same_when_dealt(case, base, list(every), count) else []
         for crossing in blind:
             yield _finding("broadcast-loss", crossing, base.provenance, "loss", loss)

@@ -45,6 +45,8 @@ _SIZE_ONLY = frozenset(
     ]
 )
 
+_NOISE = frozenset(("rand", "randn", "normal"))
+
 
 def shared(make: Callable[[Case], T]) -> Callable[[Case], T]:
     """Decorate a function of the case: made once, its `CannotTell` too, for all checks."""
@@ -249,6 +251,17 @@ def tensors_of(output: Any) -> list[torch.Tensor]:
         elif isinstance(leaf, Distribution):
             found += [v for v in vars(leaf).values() if isinstance(v, torch.Tensor)]
     return found
+
+
+def drawn(calls: list[Call]) -> set[int]:
+    """Ids of the tensors of noise that calls drew, and of all that was made from them."""
+    noise = [
+        tensor
+        for call in calls
+        if call.name.removesuffix("_like") in _NOISE or call.name == "normal_"
+        for tensor in nests.tensors(call.output)
+    ]
+    return reached(calls, noise)
 
 
 def reached(calls: list[Call], sources: Sequence[torch.Tensor]) -> set[int]:
