@@ -472,6 +472,20 @@ def test_a_warm_up_from_zero_is_legal():
 KEPT: list[torch.Tensor] = []
 
 
+def test_a_running_mean_in_an_attribute_keeps_every_graph():
+    def step(keep):
+        def inner(model, optimizer, batch):
+            train_step(model, optimizer, batch)
+            loss = loss_fn(model, batch)
+            model.running = 0.9 * getattr(model, "running", 0.0) + 0.1 * keep(loss)
+
+        return inner
+
+    [finding] = find("graph-growth", train_step=step(lambda loss: loss))
+    assert finding.message.startswith("a tensor in an attribute of the model keeps the graphs")
+    assert find("graph-growth", train_step=step(torch.Tensor.detach)) == []
+
+
 def test_graph_growth():
     def keeps(model, optimizer, batch):
         optimizer.zero_grad()
@@ -522,6 +536,17 @@ def test_a_step_that_goes_uphill():
         return torch.optim.SGD(model.parameters(), lr=0.1, maximize=True)
 
     assert len(find("wrong-loss-sign", make_optimizer=uphill)) == 1
+
+
+def test_parameters_that_a_step_by_hand_ruins():
+    def step(model, optimizer, batch):
+        gradients = torch.autograd.grad(loss_fn(model, batch), list(model.parameters()))
+        with torch.no_grad():
+            for parameter, gradient in zip(model.parameters(), gradients, strict=True):
+                parameter -= gradient / (gradient.norm() * 0)
+
+    [finding] = find("nan-gradient", train_step=step)
+    assert finding.message.startswith("what training makes of a parameter is not finite")
 
 
 def test_nan_gradient():
@@ -709,6 +734,62 @@ def test_a_bias_before_batchnorm_that_runs_on_two_views():
     [finding] = find("bias-before-batchnorm", make_model=make, loss_fn=both)
     assert finding.module == "0.bias"
     assert find("bias-before-batchnorm", make_model=make, loss_fn=once_without) == []
+
+
+class Product(nn.Module):
+    """Two tables whose product is the answer."""
+
+    def __init__(self, scale):
+        super().__init__()
+        self.left, self.right = nn.Linear(6, 4, bias=False), nn.Linear(6, 4, bias=False)
+        self.scale = nn.Parameter(torch.ones(1))
+        nn.init.zeros_(self.left.weight)
+        nn.init.constant_(self.right.weight, scale)
+
+    def forward(self, x):
+        return (self.left(x) * self.right(x)).sum(1, keepdim=True) + self.scale
+
+
+def product_loss(model, batch):
+    return (model(batch[0])[:, 0] - 3 - batch[0][:, 0]).square().mean()
+
+
+@pytest.mark.parametrize(("scale", "found"), [(0.0, 1), (0.3, 0)])
+def test_factors_that_hold_each_other_at_zero(scale, found):
+    findings = find(
+        "vanishing-gradient",
+        make_model=lambda: Product(scale),
+        loss_fn=product_loss,
+        train_step=product_step,
+    )
+    assert [f.module for f in findings] == ["left.weight"] * found
+
+
+def product_step(model, optimizer, batch):
+    optimizer.zero_grad()
+    product_loss(model, batch).backward()
+    optimizer.step()
+
+
+def far_away(model, batch):
+    return (25 + batch[0].sum(1, keepdim=True) - model(batch[0])).square().mean().log1p()
+
+
+@pytest.mark.parametrize(
+    ("bias", "wrap", "found"),
+    [
+        (False, lambda layer: layer, 1),
+        (False, nn.utils.parametrizations.weight_norm, 1),
+        (True, lambda layer: layer, 0),
+        (True, nn.utils.parametrizations.weight_norm, 0),
+    ],
+)
+def test_missing_output_bias_under_any_function_of_the_difference(bias, wrap, found):
+    def make():
+        return nn.Sequential(nn.Linear(6, 16), nn.ReLU(), wrap(nn.Linear(16, 1, bias=bias)))
+
+    findings = find("missing-output-bias", make_model=make, loss_fn=far_away, train_step=None)
+    assert [f.severity for f in findings] == ["error"] * found
 
 
 def test_missing_output_bias():

@@ -8,11 +8,13 @@ import torch
 from torch import nn
 
 from pytest_mlregress.bughunt.case import Case, LossTrace
+from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.losses import LossCall, handmade_difference, loss_calls
+from pytest_mlregress.bughunt.losses import LossCall, loss_calls
 from pytest_mlregress.bughunt.provenance import SHAPE, inputs
 from pytest_mlregress.bughunt.recorder import Call
 from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.residuals import residuals
 
 _CONVOLUTIONS = frozenset(f"conv{kind}{n}d" for kind in ("", "_transpose") for n in (1, 2, 3))
 # With so many classes it is no coincidence that each is an id of the text.
@@ -95,8 +97,7 @@ def missing_output_bias(case: Case) -> Iterator[Finding]:
     targets that are centred at zero, for which a bias has nothing to do. An error only if the
     targets are far from what can be expressed without one.
     """
-    byhand = handmade_difference(case)
-    for loss in loss_calls(case) if byhand is None else [byhand]:
+    for loss in _losses(case):
         if loss.expects == "probabilities" and loss.name != "nll_loss":
             continue
         source = _product(loss)
@@ -120,6 +121,21 @@ def missing_output_bias(case: Case) -> Iterator[Finding]:
         )
 
 
+def _losses(case: Case) -> list[LossCall]:
+    """Differences by hand, and torch's losses.
+
+    Raises:
+        CannotTell: there are neither.
+    """
+    byhand = list(residuals(case))
+    try:
+        return byhand + loss_calls(case)
+    except CannotTell:
+        if not byhand:
+            raise
+        return byhand
+
+
 def _product(loss: LossCall) -> Call | None:
     if not loss.input.requires_grad:
         return None
@@ -133,10 +149,13 @@ def _target_is_made_by_model(loss: LossCall) -> bool:
 
 
 def _bare_weight(case: Case, loss: LossCall, source: Call) -> nn.Parameter | None:
-    """The weight of a product without bias, if it is a parameter that only this call reads."""
+    """The weight of a product without bias, if it is a parameter that only this call reads.
+
+    Of a weight under weight normalisation, the direction: its length is free.
+    """
     if source.name == "addmm" or isinstance(source.argument(2, "bias"), torch.Tensor):
         return None
-    weights = [loss.provenance.origin(t, source) for t in inputs(source)]
+    weights = [_parameter_of(loss, t, source) for t in inputs(source)]
     found = [w for w in weights if isinstance(w, nn.Parameter) and w.dim() >= 2]
     if len(found) != 1 or len(weights) != 2:
         return None
@@ -145,6 +164,13 @@ def _bare_weight(case: Case, loss: LossCall, source: Call) -> nn.Parameter | Non
     maker = loss.provenance.producer(features, source)
     normalised = maker is not None and maker.name in ("normalize", "div", "__truediv__")
     return None if len(readers) > 1 or normalised else found[0]
+
+
+def _parameter_of(loss: LossCall, tensor: torch.Tensor, before: Call) -> torch.Tensor:
+    maker = loss.provenance.source(tensor, before)
+    if maker is not None and maker.name == "_weight_norm":
+        return inputs(maker)[0]
+    return loss.provenance.origin(tensor, before)
 
 
 def _is_language_head(case: Case, loss: LossCall, weight: nn.Parameter) -> bool:

@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from pytest_mlregress.bughunt.activity import Activity
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.hidden import held_nodes
 from pytest_mlregress.bughunt.preserve import RandomState
 from pytest_mlregress.bughunt.provenance import Provenance
 from pytest_mlregress.bughunt.recorder import Call, Recorder
@@ -123,12 +124,15 @@ class SecondRun:
 
 @dataclass(frozen=True)
 class State:
-    """Copies of a model's parameters and buffers, with its modes and frozen parameters."""
+    """Copies of a model's parameters and buffers, with its modes and frozen parameters; the
+    number of graph nodes behind the tensors that its modules hold in attributes.
+    """
 
     parameters: dict[str, torch.Tensor]
     buffers: dict[str, torch.Tensor]
     training: dict[str, bool]
     requires_grad: dict[str, bool]
+    held_nodes: int
 
     @classmethod
     def of(cls, world: World) -> State:
@@ -138,6 +142,7 @@ class State:
             world.buffers(),
             {name: module.training for name, module in world.model.named_modules()},
             {name: p.requires_grad for name, p in world.model.named_parameters()},
+            held_nodes(world.model),
         )
 
 

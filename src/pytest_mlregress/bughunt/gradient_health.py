@@ -46,6 +46,26 @@ def nan_gradient(case: Case) -> Iterator[Finding]:
             where = f"{len(names)} of {len(applied.gradients)} gradients in {applied.phase}"
             yield _not_finite(case, "a gradient that the optimizer applies", where, names[0])
             return
+    yield from _lost_parameters(case)
+
+
+def _lost_parameters(case: Case) -> Iterator[Finding]:
+    """A parameter that was finite and is not any more, whoever wrote it: a closure's optimizer
+    computes its gradients where nobody sees them.
+    """
+    states = case.step_trace.states
+    for index, state in enumerate(states[1:], start=1):
+        lost = [
+            name
+            for name, values in state.parameters.items()
+            if not bool(values.isfinite().all())
+            and name in states[0].parameters
+            and bool(states[0].parameters[name].isfinite().all())
+        ]
+        if lost:
+            where = f"{len(lost)} of {len(state.parameters)} after {index} steps"
+            yield _not_finite(case, "what training makes of a parameter", where, lost[0])
+            return
 
 
 def _not_finite(case: Case, what: str, evidence: str, parameter: str | None) -> Finding:

@@ -8,13 +8,18 @@ from collections.abc import Iterator
 from pytest_mlregress.bughunt.case import Case, StepTrace
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.locations import of_function
 from pytest_mlregress.bughunt.registry import check
 
 
 @check("graph-growth", needs=("train_step",))
 def graph_growth(case: Case) -> Iterator[Finding]:
-    """The graph behind the loss grows by the same amount in every step, or outlives its step."""
+    """The graph behind the loss grows by the same amount in every step, or outlives its step.
+
+    So does that behind a tensor which a module holds in an attribute.
+    """
     trace = case.step_trace
+    yield from _held_by_modules(case)
     sizes = [
         sum(b.nodes for b in trace.log.backwards if b.phase == phase) for phase in trace.phases
     ]
@@ -40,6 +45,22 @@ def graph_growth(case: Case) -> Iterator[Finding]:
             evidence=evidence,
             fix="keep loss.item() or loss.detach(), and detach hidden states between steps",
         )
+
+
+def _held_by_modules(case: Case) -> Iterator[Finding]:
+    held = [state.held_nodes for state in case.step_trace.states[1:]]
+    growth = {later - earlier for earlier, later in itertools.pairwise(held)}
+    if len(held) < 4 or len(growth) != 1 or min(growth) <= 0:
+        return
+    yield Finding(
+        check="graph-growth",
+        severity="error",
+        message="a tensor in an attribute of the model keeps the graphs of all earlier steps",
+        location=of_function(case.subject.train_step),
+        evidence=f"graph nodes behind the model's attributes after each step: "
+        f"{', '.join(map(str, held))}",
+        fix="keep loss.item() or loss.detach() there",
+    )
 
 
 def _keeper(trace: StepTrace) -> str | None:

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from pytest_mlregress.bughunt.graph import walk
+
 _REGISTRIES = ("_parameters", "_buffers", "_modules")
 
 
@@ -23,6 +25,19 @@ def hidden_tensors(model: nn.Module) -> dict[int, tuple[str, nn.Module | None]]:
                 path = f"{name}.{attribute}" if name else attribute
                 _search(path, value, found, registered, depth=0)
     return found
+
+
+def held_nodes(model: nn.Module) -> int:
+    """How many nodes lie in the graphs of the tensors that modules hold in plain attributes."""
+    roots = [
+        value
+        for module in model.modules()
+        for attribute, value in vars(module).items()
+        if attribute not in _REGISTRIES
+        and isinstance(value, torch.Tensor)
+        and value.grad_fn is not None
+    ]
+    return walk(roots).nodes if roots else 0
 
 
 def _search(

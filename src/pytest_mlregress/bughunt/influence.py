@@ -20,10 +20,12 @@ from pytest_mlregress.bughunt.step_log import Applied, Backward, StepLog
 
 # So many passes are looked at where there is no train_step.
 _SEEDS = 4
+# Of several parameters at once: large enough that even the product of two shakes is seen.
+_JOINT_SHAKE = 0.3
 _CUTS = frozenset(("detach", "detach_", "data", "item", "tolist", "numpy", "argmax", "round"))
 
 
-@check("detached-graph", "unused-module", cost="replay")
+@check("detached-graph", "unused-module", "vanishing-gradient", cost="replay")
 def without_gradient(case: Case) -> Iterator[Finding]:
     """Parameters that an optimizer owns and that got no gradient in any step.
 
@@ -43,6 +45,7 @@ def without_gradient(case: Case) -> Iterator[Finding]:
     base = _roots(case, {})
     if base != _roots(case, {}):
         raise CannotTell("two equal replays give different losses")
+    silent = True
     waiting = _outermost(case, starved)
     while waiting:
         module, names = waiting.pop(0)
@@ -57,9 +60,38 @@ def without_gradient(case: Case) -> Iterator[Finding]:
         elif moved:
             if case.subject.make_optimizer is None:
                 continue  # a target network is cut off on purpose, and no optimizer has it
+            silent = False
             yield _cut(case, module, names, moved[0])
         elif pairs and without and not _used_in_turn(case, module, starved):
+            silent = False
             yield _unused(case, module, without)
+    if silent:
+        yield from _saddle(case, starved, base)
+
+
+def _saddle(case: Case, starved: Mapping[str, float | None], base: list[Root]) -> Iterator[Finding]:
+    """Parameters whose gradient stays exactly 0 because of each other: no one alone moves the
+    loss, all together do. Both factors of a product that begin at zero never leave it.
+    """
+    stuck = [name for name, size in starved.items() if size == 0]
+    if len(_by_module(stuck)) < 2:
+        return
+    shaken = _roots(case, dict.fromkeys(stuck, _JOINT_SHAKE))
+    pairs = [(one, two) for one, two in zip(base, shaken, strict=False) if one.serves(stuck)]
+    moved = [(one.value, two.value) for one, two in pairs if not one.is_near(two, 1e-5)]
+    if moved:
+        world = case.loss_trace.world
+        yield Finding(
+            check="vanishing-gradient",
+            severity="error",
+            message="parameters hold each other at a gradient of exactly 0: they never train",
+            module=stuck[0],
+            location=world.initialised_at(stuck[0]),
+            evidence=f"{len(stuck)} parameters ({', '.join(stuck[:4])}) have gradient 0 in every "
+            f"step; changed together they move the loss from {moved[0][0]:.6g} to "
+            f"{moved[0][1]:.6g}",
+            fix="initialise at least one factor of a product away from zero",
+        )
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import CannotTell
-from pytest_mlregress.bughunt.provenance import SHAPE, Provenance, inputs
+from pytest_mlregress.bughunt.provenance import Provenance, inputs
 from pytest_mlregress.bughunt.recorder import Call
 
 Expects = Literal["logits", "log-probabilities", "probabilities", "binary-logits", "values"]
@@ -33,11 +33,6 @@ EXPECTS: dict[str, Expects] = {
 }
 
 DIFFERENCES = frozenset(("sub", "__sub__", "rsub", "__rsub__", "subtract"))
-_SIZES = """
-    abs absolute square pow __pow__ mul __mul__ __rmul__ multiply div __truediv__ divide sqrt
-    mean sum nanmean nansum
-"""
-_MEASURES = SHAPE | frozenset(_SIZES.split())
 
 
 @dataclass(frozen=True)
@@ -86,26 +81,6 @@ def loss_calls(case: Case) -> list[LossCall]:
     if not found:
         raise CannotTell("no loss function of torch was called")
     return found
-
-
-def handmade_difference(case: Case) -> LossCall | None:
-    """The difference of prediction and data whose size ``loss_fn`` returns, written out by hand.
-
-    Followed backward from the loss, through means, powers and absolute values only: a difference
-    in the middle of a model is none.
-    """
-    trace = case.loss_trace
-    call = trace.provenance.source(trace.loss, through=_MEASURES)
-    if call is None or call.name not in DIFFERENCES:
-        return None
-    terms = inputs(call)
-    if len(terms) != 2 or terms[0].shape != terms[1].shape:
-        return None
-    trained = [term for term in terms if term.requires_grad]
-    data = [term for term in terms if not term.requires_grad]
-    if len(trained) != 1 or made_by_parameters(trace.provenance, data[0], call):
-        return None
-    return LossCall(call, trained[0], data[0], trace.provenance)
 
 
 def made_by_parameters(provenance: Provenance, tensor: torch.Tensor, before: Call) -> bool:
