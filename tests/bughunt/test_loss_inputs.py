@@ -308,3 +308,37 @@ def test_pairs_may_be_contrasted_both_ways():
         return -(same * scores.log_softmax(0)).sum(-1).mean()
 
     assert find("wrong-softmax-dim", loss_fn=contrast) == []
+
+
+class Pupil(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.teacher, self.student = nn.Linear(6, 3), nn.Linear(6, 3)
+        self.teacher.requires_grad_(False)
+
+    def forward(self, x):
+        return self.student(x), self.teacher(x)
+
+
+@pytest.mark.parametrize(("twice", "found"), [(True, 1), (False, 0)])
+def test_a_teachers_probabilities_are_softened_as_logits(twice, found):
+    def distil(model, batch):
+        student, teacher = model(batch[0])
+        if twice:
+            teacher = teacher.softmax(1)
+        goal = (teacher / 2.0).softmax(1)  # here
+        return F.kl_div((student / 2.0).log_softmax(1), goal, reduction="batchmean")
+
+    findings = find("double-softmax", make_model=Pupil, loss_fn=distil, train_step=None)
+    assert len(findings) == found
+
+
+def test_probabilities_that_are_weighed_and_compared_again_are_no_target():
+    """A router that looks at its own probabilities, without gradient, sets no target."""
+
+    def routed(model, batch):
+        student, teacher = model(batch[0])
+        weights = (teacher.softmax(1) / 0.5).softmax(1)
+        return F.cross_entropy(student * weights, batch[1])
+
+    assert find("double-softmax", make_model=Pupil, loss_fn=routed, train_step=None) == []

@@ -86,6 +86,19 @@ def test_optimizer_recreated():
     assert find("optimizer-recreated") == []
 
 
+@pytest.mark.parametrize("kind", [torch.optim.Adagrad, torch.optim.Adam])
+def test_an_optimizer_that_makes_its_state_at_once_is_recreated_all_the_same(kind):
+    def fresh(model, optimizer, batch):
+        train_step(model, kind(model.parameters(), lr=0.05), batch)
+
+    def kept(model, optimizer, batch):
+        train_step(model, optimizer, batch)
+
+    once = {"make_optimizer": lambda model: kind(model.parameters(), lr=0.05)}
+    assert len(find("optimizer-recreated", train_step=fresh, **once)) == 1
+    assert find("optimizer-recreated", train_step=kept, **once) == []
+
+
 def test_zero_grad_between_backward_and_step():
     def step(model, optimizer, batch):
         loss_fn(model, batch).backward()

@@ -12,13 +12,14 @@ from pytest_mlregress.bughunt.attainable import attainable_range
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.losses import LossCall, loss_calls
+from pytest_mlregress.bughunt.losses import EXPECTS, LossCall, loss_calls
 from pytest_mlregress.bughunt.provenance import SHAPE, Provenance, inputs
 from pytest_mlregress.bughunt.recorder import Call
 from pytest_mlregress.bughunt.registry import check
 
 SOFTMAX = frozenset(("softmax", "_softmax", "gumbel_softmax"))
 LOG_SOFTMAX = frozenset(("log_softmax", "_log_softmax"))
+_SCALINGS = frozenset(("div", "__truediv__", "mul", "__mul__", "__rmul__"))
 SIGMOID = frozenset(("sigmoid", "sigmoid_", "expit", "hardsigmoid"))
 RECTIFIERS = frozenset(("relu", "relu_", "relu6", "threshold", "clamp_min", "clamp_min_"))
 DROPOUTS = frozenset(
@@ -58,10 +59,11 @@ def softmax_into_cross_entropy(case: Case) -> Iterator[Finding]:
 @check("double-softmax")
 def double_softmax(case: Case) -> Iterator[Finding]:
     """A softmax (or log_softmax, also as x - logsumexp(x)) of what is a softmax already, along
-    the same axis.
+    the same axis; a temperature may stand between. Without gradient, of a teacher's targets only.
     """
     calls = case.loss_trace.calls
     provenance = case.loss_trace.provenance
+    targets = {id(provenance.origin(t, c)) for c in calls if c.name in EXPECTS for t in inputs(c)}
     for call in calls:
         if not inputs(call):
             continue
@@ -69,10 +71,12 @@ def double_softmax(case: Case) -> Iterator[Finding]:
         axis = call.argument(1, "dim")
         if call.name not in SOFTMAX | LOG_SOFTMAX and not _normalises(provenance, call, given):
             continue
-        source = provenance.source(given, call)
-        if source is None or source.name not in SOFTMAX or not isinstance(axis, int):
+        source = _softmax_under_temperature(provenance, given, call)
+        if source is None or not isinstance(axis, int):
             continue
-        if given.requires_grad and distributions.are_probabilities(given, axis):
+        used = given.requires_grad or id(call.output) in targets
+        unscaled = given.detach() / given.detach().sum(axis).mean()
+        if used and distributions.are_probabilities(unscaled, axis):
             yield Finding(
                 check="double-softmax",
                 severity="error",
@@ -83,6 +87,16 @@ def double_softmax(case: Case) -> Iterator[Finding]:
                 f"the first softmax is at {source.location}",
                 fix="keep one of the two",
             )
+
+
+def _softmax_under_temperature(
+    provenance: Provenance, given: torch.Tensor, before: Call
+) -> Call | None:
+    """The softmax behind a tensor, through reshaping and at most one scaling by a number."""
+    source = provenance.source(given, before)
+    if source is not None and source.name in _SCALINGS and len(inputs(source)) == 1:
+        source = provenance.source(inputs(source)[0], source)
+    return source if source is not None and source.name in SOFTMAX else None
 
 
 def _normalises(provenance: Provenance, call: Call, given: torch.Tensor) -> bool:

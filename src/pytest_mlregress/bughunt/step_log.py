@@ -24,7 +24,8 @@ class Applied:
         optimizer: the optimizer.
         gradients: by parameter name, copies; None where there was none. A parameter that is not
             the model's is named ``"?<id>"``.
-        with_state: names of the parameters for which the optimizer holds state.
+        with_state: names of the parameters for which the optimizer holds state, more than what
+            Adagrad makes when it is constructed.
         learning_rates: one per parameter group.
     """
 
@@ -101,7 +102,7 @@ class StepLog:
             event.location,
             optimizer,
             {self.name_of(p): _copy(p.grad) for p in parameters},
-            frozenset(self.name_of(p) for p in parameters if optimizer.state.get(p)),
+            frozenset(self.name_of(p) for p in parameters if _remembers(optimizer.state.get(p))),
             tuple(float(group.get("lr", 0.0)) for group in optimizer.param_groups),
         )
 
@@ -130,6 +131,16 @@ class _Sentinel:
 
     def __call__(self, *gradients: Any) -> None:
         return None
+
+
+def _remembers(state: Any) -> bool:
+    """Whether an optimizer's state of a parameter tells anything of earlier steps."""
+    if not isinstance(state, dict) or not state:
+        return False
+    values = [value for value in state.values() if isinstance(value, torch.Tensor)]
+    return not values or any(
+        bool((v != v.flatten()[0]).any() or v.any()) for v in values if v.numel()
+    )
 
 
 def _has_gradient(parameter: torch.Tensor) -> bool:
