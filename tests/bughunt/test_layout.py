@@ -179,6 +179,46 @@ def test_views_joined_along_the_examples_are_not_split_the_other_way_round():
     assert finding.location == line(pairs_by_view, "# here")
 
 
+def queries_and_keys_by_reshape(m, x):
+    n, t, _c = x.shape
+    q, k = m.q(x).reshape(n, t, 2, 3, -1).reshape(2, n, 3, t, -1)  # here
+    return (q @ k.transpose(-1, -2)).softmax(-1) @ k
+
+
+def scaled_branch(m, x):
+    n, c, h, w = x.shape
+    return m.after(x + 1e-8 * m.conv(x).reshape(n, h, w, c).permute(0, 3, 1, 2))  # here
+
+
+def table_of_distances(m, x):
+    _n, t, _c = x.shape
+    gap = (torch.arange(t)[:, None] - torch.arange(t)).abs().clamp(max=7)
+    bias = m.table(gap).reshape(3, t, t)  # here
+    return m.q(x).unflatten(-1, (3, -1)).movedim(2, 1).mul(bias.softmax(-1).sum(1)[..., None])
+
+
+@pytest.mark.parametrize(
+    ("function", "layers", "x"),
+    [
+        (queries_and_keys_by_reshape, linear(q=(12, 24)), sequences()),
+        (
+            scaled_branch,
+            lambda: {"conv": nn.Conv2d(3, 3, 3, padding=1), "after": nn.Conv2d(3, 1, 3)},
+            images(),
+        ),
+        (
+            table_of_distances,
+            lambda: {"q": nn.Linear(12, 12), "table": nn.Embedding(8, 3)},
+            sequences(),
+        ),
+    ],
+)
+def test_several_axes_small_scales_and_tables_of_positions(function, layers, x):
+    findings = find(function, layers, x)
+    assert [f.location for f in findings] == [line(function, "# here")]
+    assert findings[0].severity == "error"
+
+
 def frames_first_by_reshape(m, x):
     y = x.reshape(len(x), 2, 6, 5)  # here
     return m.conv(y).flatten(1)

@@ -18,7 +18,15 @@ from pytest_mlregress.bughunt.findings import Finding, Severity
 from pytest_mlregress.bughunt.provenance import SHAPE, inputs
 from pytest_mlregress.bughunt.recorder import Call
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.regrouping import Moved, Shape, moved_axes, regroups, swapped_axes
+from pytest_mlregress.bughunt.regrouping import (
+    Moved,
+    Reordered,
+    Shape,
+    moved_axes,
+    regroups,
+    reordered_axes,
+    swapped_axes,
+)
 from pytest_mlregress.bughunt.replays import (
     Replay,
     base_batch,
@@ -49,12 +57,15 @@ _REORDERING = _JOINS | {
 }
 
 
+Meant = Moved | Tiled | Reordered
+
+
 @dataclass(frozen=True)
 class Suspect:
     """A recorded reshape with the axis that it seems to move, or the tiles that it seems to cut."""
 
     call: Call
-    moved: Moved | Tiled
+    moved: Meant
 
 
 @check("view-instead-of-permute", cost="replay")
@@ -88,12 +99,13 @@ def _suspicions(case: Case) -> Iterator[tuple[Replay, Severity, list[Suspect]]]:
     the swaps whose boundaries fit, which are no more than a warning.
     """
     run, severity = unmistakable(case)
-    yield run, severity, _suspects(run)
+    known = other_sizes(case)
+    yield run, severity, _suspects(run, known)
     swaps = _swaps(run)
     with contextlib.suppress(CannotTell):
         own, _ = resized(case)
         if own is not run:
-            yield own, "error", [s for s in _suspects(own) if isinstance(s.moved, Tiled)]
+            yield own, "error", [s for s in _suspects(own, known) if isinstance(s.moved, Tiled)]
             lines = {s.call.location for s in _swaps(own)}
             swaps = [s for s in swaps if s.call.location in lines]
     yield run, "warning", swaps
@@ -121,20 +133,27 @@ def unmistakable(case: Case) -> tuple[Replay, Severity]:
     return run, "error"
 
 
-def _suspects(run: Replay) -> list[Suspect]:
+def _suspects(run: Replay, known: set[int]) -> list[Suspect]:
+    """Reshapes of data, and of parameters with an axis whose size is none of the `known` ones: it
+    follows a length that the replay has varied, as a table of relative positions does.
+    """
     found: list[Suspect] = []
     for call in run.calls:
         if call.name not in RESHAPES or not isinstance(call.output, torch.Tensor):
             continue
         given = inputs(call)
-        if not given or id(given[0]) not in run.from_data:
+        if not given:
+            continue
+        varied = set(given[0].shape) - known - {0, 1} and id(given[0]) in run.from_model
+        if id(given[0]) not in run.from_data and not varied:
             continue
         after = tuple(call.output.shape)
         moved = moved_axes(tuple(given[0].shape), after)
         if not moved:
             before = _before_merging(run, given[0], call)
             moved = moved_axes(before, after) if before else []
-        meant: list[Moved | Tiled] = [*moved, *tilings(tuple(given[0].shape), after)]
+        shapes = tuple(given[0].shape), after
+        meant: list[Meant] = [*moved, *tilings(*shapes), *reordered_axes(*shapes)]
         if meant:
             found.append(Suspect(call, meant[0]))
     return found
@@ -242,20 +261,38 @@ def _matters(
     together = _repaired_loss(case, run, suspects)
     alone = together if len(here) == len(suspects) else _repaired_loss(case, run, here)
     loss = float(run.loss.detach())
-    if any(other is not None and _equal(loss, other) for other in (together, alone)):
-        return None
+    for other, chosen in ((together, suspects), (alone, here)):
+        if other is not None and _equal(loss, other) and not _differ_in_double(case, run, chosen):
+            return None
     shown = alone if alone is not None else together
     return (loss, shown) if shown is not None else (loss, float("nan"))
 
 
+def _differ_in_double(case: Case, run: Replay, suspects: list[Suspect]) -> bool:
+    """Whether the repair changes the loss in double precision: behind a scale that begins near
+    zero, single precision does not show it.
+    """
+    batch = nests.map_tensors(lambda t: t.double() if t.is_floating_point() else t, run.batch)
+    with contextlib.suppress(CannotTell):
+        modes = None, _repairs(run, suspects)
+        one, two = (replay(case, nests.fresh(batch), mode=m, double=True).loss for m in modes)
+        if one.dtype == torch.float64:
+            return abs(float(one) - float(two)) > 1e-12 * max(abs(float(one)), abs(float(two)))
+    return False
+
+
 def _repaired_loss(case: Case, run: Replay, suspects: list[Suspect]) -> float | None:
-    places = {s.call.order: s.moved for s in suspects}
-    numbers = [call.order for call in run.calls if call.name in RESHAPES]
-    repairs = {numbers.index(order): moved for order, moved in places.items()}
     try:
-        return float(replay(case, nests.fresh(run.batch), mode=_Permute(repairs)).loss.detach())
+        mode = _repairs(run, suspects)
+        return float(replay(case, nests.fresh(run.batch), mode=mode).loss.detach())
     except CannotTell:
         return None
+
+
+def _repairs(run: Replay, suspects: list[Suspect]) -> _Permute:
+    places = {s.call.order: s.moved for s in suspects}
+    numbers = [call.order for call in run.calls if call.name in RESHAPES]
+    return _Permute({numbers.index(order): moved for order, moved in places.items()})
 
 
 def _equal(one: float, other: float) -> bool:
@@ -265,7 +302,7 @@ def _equal(one: float, other: float) -> bool:
 class _Permute(TorchFunctionMode):
     """Give back the permutation for chosen reshapes, counted in the order of their calls."""
 
-    def __init__(self, repairs: dict[int, Moved | Tiled]) -> None:
+    def __init__(self, repairs: dict[int, Meant]) -> None:
         super().__init__()
         self.repairs = repairs
         self.count = -1
@@ -301,6 +338,10 @@ def _finding(suspect: Suspect, losses: tuple[float, float], severity: Severity) 
             else "what stands for a tile is a strip of full rows"
         )
         fix = "split the axes with reshape, move the tile's own with permute, then merge"
+    elif isinstance(moved, Reordered):
+        meaning = "its axes do not change places, their elements are mixed"
+        evidence = f"the sizes are those of permute{moved.order}"
+        fix = f"use permute{moved.order}"
     else:
         before, after = moved.strides
         meaning = (

@@ -79,6 +79,19 @@ class Moved:
         return len(set(place.flatten().tolist()))
 
 
+@dataclass(frozen=True)
+class Reordered:
+    """A reshape to the sizes of several axes in another order; `order` is the permutation."""
+
+    shape_in: Shape
+    shape_out: Shape
+    order: Shape
+
+    def permuted(self, tensor: torch.Tensor) -> torch.Tensor:
+        """What was meant."""
+        return tensor.reshape(self.shape_in).permute(self.order)
+
+
 def groups(shape_in: Shape, shape_out: Shape) -> Iterator[tuple[range, range]]:
     """The minimal row-major groups of a reshape, as ranges of axes; sizes of 1 join anywhere."""
     i = j = 0
@@ -124,6 +137,21 @@ def moved_axes(shape_in: Shape, shape_out: Shape) -> list[Moved]:
         for width in (1, 2):
             found += _moved_within(shape_in, shape_out, axes_in, axes_out, width)
     return found
+
+
+def reordered_axes(shape_in: Shape, shape_out: Shape) -> list[Reordered]:
+    """The permutation that would give the output's sizes, where the boundaries do not fit and no
+    one axis has moved alone: ``(example, place, kind, head) → (kind, example, head, place)``.
+
+    Axes of one size keep their order.
+    """
+    if len(shape_in) != len(shape_out) or sorted(shape_in) != sorted(shape_out):
+        return []
+    if 0 in shape_in or fits(_sizes(shape_in, range(len(shape_in))), shape_out):
+        return []
+    places = {size: [a for a, n in enumerate(shape_in) if n == size] for size in shape_in}
+    order = tuple(places[size].pop(0) for size in shape_out)
+    return [Reordered(shape_in, shape_out, order)]
 
 
 def swapped_axes(shape_in: Shape, shape_out: Shape) -> list[Moved]:

@@ -101,8 +101,11 @@ class Replay:
         return reached(self.calls, list(self.model.parameters()))
 
 
-def replay(case: Case, batch: Nest, *, mode: TorchFunctionMode | None = None) -> Replay:
-    """Run ``loss_fn`` in a fresh world on `batch`, under another mode if one is given.
+def replay(
+    case: Case, batch: Nest, *, mode: TorchFunctionMode | None = None, double: bool = False
+) -> Replay:
+    """Run ``loss_fn`` in a fresh world on `batch`, under another mode if one is given, with the
+    model in double precision if asked for.
 
     Raises:
         CannotTell: the program does not run on it.
@@ -111,6 +114,8 @@ def replay(case: Case, batch: Nest, *, mode: TorchFunctionMode | None = None) ->
     recorder = Recorder(phase="loss")
     with case.world(recorder=recorder) as world:
         world.model.eval()
+        if double:
+            world.model.double()
         with contextlib.ExitStack() as exits:
             exits.enter_context(FrozenBatchNorm())
             if mode is not None:
