@@ -46,6 +46,16 @@ def test_a_correct_program_hears_nothing_and_trains_bit_for_bit_the_same(program
         "tuning/digits_mlp:noisy",
         "tuning/digits_mlp:stays-eval",
         "tuning/digits_mlp:step-first",
+        "tuning/accumulate_cnn:each-part",
+        "tuning/amp_clip:scaled-clip",
+        "tuning/attention_by_hand:dim",
+        "tuning/conv_vae:seeded",
+        "tuning/ensemble_regressors:clones",
+        "tuning/half_precision:bf16",
+        "tuning/infonce_views:spare",
+        "tuning/molecule_graphs:cross",
+        "tuning/step_decay_trainer:renewed",
+        "tuning/vgg_batchnorm:bias",
     ],
 )
 def test_a_mistake_that_shows_in_training_is_found(name):

@@ -242,6 +242,28 @@ def test_single_runs_in_training_mode_every_few_steps_are_a_warning():
     assert finding.location == line_of(after, "model(data()[0])")
 
 
+def test_a_final_evaluation_soon_after_the_last_one_makes_no_difference():
+    steps = iter(range(100))
+
+    def after(model, optimizer):
+        if next(steps) % 5 in (0, 4) and model.training:
+            with torch.no_grad():
+                model(data()[0])
+
+    assert watched(cross_entropy, after=after, steps=16)[0] == []
+    evaluated = iter((4, 9, 14, 15, None))
+    due, made = [next(evaluated)], iter(range(100))
+
+    def at_the_end(model, optimizer):
+        if next(made) == due[0]:
+            due[0] = next(evaluated)
+            with torch.no_grad():
+                model(data()[0])
+
+    found, _ = watched(cross_entropy, after=at_the_end, steps=16)
+    assert found == [("missing-eval-mode", "warning")]
+
+
 def test_single_runs_at_every_step_pass():
     def after(model, optimizer):
         with torch.no_grad():
