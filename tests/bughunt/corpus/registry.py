@@ -38,8 +38,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 CORPUS = Path(__file__).parent
-PARTS = ("heldout", "tuning", "unseen", "fresh")
-BLIND = ("heldout", "unseen", "fresh")  # scored before anybody who works on the checks read them
+PARTS = ("heldout", "tuning", "unseen", "fresh", "later")
+BLIND = (
+    "heldout",
+    "unseen",
+    "fresh",
+    "later",
+)  # scored before anybody who works on the checks read them
 ARGUMENTS = (
     "make_model",
     "batch",
