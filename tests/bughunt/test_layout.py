@@ -219,6 +219,19 @@ def test_several_axes_small_scales_and_tables_of_positions(function, layers, x):
     assert findings[0].severity == "error"
 
 
+def test_a_grid_of_as_many_cells_as_channels_earns_a_warning():
+    def layers():
+        return {"conv": nn.Conv2d(3, 16, 1), "scale": nn.Embedding(4, 64)}
+
+    def scaled(m, x):
+        y = m.conv(x)
+        return (y.view(len(y), 4, 4, 2, 8) * m.scale.weight.view(4, 4, 2, 8)).sum((1, 2))  # here
+
+    [finding] = find(scaled, layers, images(5, 3, 4, 4))
+    assert finding.severity == "warning"
+    assert finding.location == line(scaled, "# here")
+
+
 def frames_first_by_reshape(m, x):
     y = x.reshape(len(x), 2, 6, 5)  # here
     return m.conv(y).flatten(1)

@@ -749,6 +749,38 @@ def test_a_bias_before_batchnorm_that_runs_on_two_views():
     assert find("bias-before-batchnorm", make_model=make, loss_fn=once_without) == []
 
 
+@pytest.mark.parametrize(("bias", "found"), [(False, 1), (True, 0)])
+def test_missing_output_bias_before_a_sigmoid(bias, found):
+    def make():
+        return nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 1, bias=bias), nn.Sigmoid())
+
+    def rare(model, batch):
+        return F.binary_cross_entropy(model(batch[0])[:, 0], (batch[0][:, 0] > 1.4).float())
+
+    findings = find("missing-output-bias", make_model=make, loss_fn=rare, train_step=None)
+    assert [f.severity for f in findings] == ["error"] * found
+
+
+def freezing(thaws):
+    def step(model, optimizer, batch):
+        if thaws:
+            model.requires_grad_(True)
+        train_step(model, optimizer, batch)
+
+    return step
+
+
+def evaluate_frozen(model, batches):
+    model[0].requires_grad_(False)
+    return float(loss_fn(model, BATCH))
+
+
+@pytest.mark.parametrize(("thaws", "found"), [(True, 0), (False, 1)])
+def test_what_an_evaluation_freezes_the_next_step_may_thaw(thaws, found):
+    findings = find("frozen-parameter", train_step=freezing(thaws), evaluate=evaluate_frozen)
+    assert len(findings) == found
+
+
 class Product(nn.Module):
     """Two tables whose product is the answer."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 
@@ -50,6 +52,67 @@ def accumulated_gradient(case: Case) -> Iterator[Finding]:
             evidence=f"cosine of the applied gradient with the last micro-batch's: {cosine:.6f}",
             fix="call zero_grad() once, before the first micro-batch",
         )
+
+
+@check("missing-zero-grad", needs=("train_step",))
+def cleared_between_parts(case: Case) -> Iterator[Finding]:
+    """In a loop of backward passes, zero_grad clears what the pass before has left, and nobody
+    has looked at it: whatever the parts are, only the last one is learned from.
+
+    Gradients that are read between (per-example clipping, climbs, logging) may have served. So
+    may those of a pass at another line: a generator's loss leaves gradients in its critic.
+    """
+    trace = case.step_trace
+    lines = [_cleared(trace, phase) for phase in trace.phases]
+    if lines and all(lines):
+        yield Finding(
+            check="missing-zero-grad",
+            severity="error",
+            message="zero_grad() clears the gradients of one part before the next: only the last "
+            "one is learned from",
+            location=lines[0],
+            evidence=f"in {trace.count} of {trace.count} calls of train_step, before any "
+            "optimizer.step() and without a look at the gradients",
+            fix="call zero_grad() once, before the first part",
+        )
+
+
+def _cleared(trace: StepTrace, phase: str) -> str | None:
+    """Where zero_grad clears all that a backward pass has made, before the same line's next one
+    and before any step; only if a step follows at all.
+    """
+    steps = [e for e in trace.recorder.of_kind("step", phase) if e.detail == "before"]
+    passes = [
+        b
+        for b in trace.log.backwards
+        if b.phase == phase and not b.by_grad and not _in_a_closure(trace, b)
+    ]
+    looks = [e.order for e in trace.recorder.of_kind("clip", phase)] + [
+        c.order for c in trace.recorder.calls if c.phase == phase and c.name == "grad"
+    ]
+    for one, two in itertools.pairwise(passes):
+        if one.location != two.location or not any(e.order > two.order for e in steps):
+            continue
+        if any(one.order < e.order < two.order for e in steps):
+            continue
+        for event in trace.recorder.of_kind("zero_grad", phase):
+            between = one.order < event.order < two.order
+            unseen = not any(one.order < order < event.order for order in looks)
+            if between and unseen and set(one.leaves) <= _parameters_of(event.subject):
+                return event.location
+    return None
+
+
+def _in_a_closure(trace: StepTrace, backward: Backward) -> bool:
+    """Whether an optimizer's step was running when the pass began."""
+    earlier = [e for e in trace.recorder.of_kind("step") if e.order < backward.order]
+    return bool(earlier) and earlier[-1].detail == "before"
+
+
+def _parameters_of(owner: Any) -> set[int]:
+    if isinstance(owner, torch.nn.Module):
+        return {id(p) for p in owner.parameters()}
+    return {id(p) for group in owner.param_groups for p in group["params"]}
 
 
 def _only_step(trace: StepTrace) -> tuple[Applied, list[Backward]]:

@@ -98,7 +98,7 @@ def missing_output_bias(case: Case) -> Iterator[Finding]:
     targets are far from what can be expressed without one.
     """
     for loss in _losses(case):
-        if loss.expects == "probabilities" and loss.name != "nll_loss":
+        if loss.expects == "probabilities" and loss.name != "binary_cross_entropy":
             continue
         source = _product(loss)
         if source is None or _target_is_made_by_model(loss):
@@ -201,7 +201,7 @@ def _offset(loss: LossCall) -> tuple[bool, str] | None:
         if abs(mean) <= 0.5 * std:
             return None
         return abs(mean) > 3 * std, f"targets have mean {mean:.3g} and standard deviation {std:.3g}"
-    if loss.expects == "binary-logits":
+    if loss.expects in ("binary-logits", "probabilities"):
         rate = float(target.double().mean())
         rare = min(rate, 1 - rate) < 0.1
         return rare, f"{rate:.0%} of the targets are positive"

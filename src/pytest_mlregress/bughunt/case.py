@@ -74,6 +74,7 @@ class StepTrace:
         activity: which rectifiers let something through.
         log: gradients at every ``optimizer.step`` and graphs at every ``backward``.
         evaluation: the model's state before and after ``evaluate``; None without it.
+        resumed: its state after the step that follows ``evaluate``; None without it.
         seconds: of one step, the mean.
     """
 
@@ -84,6 +85,7 @@ class StepTrace:
     log: StepLog
     activity: Activity
     evaluation: tuple[State, State] | None
+    resumed: State | None
     seconds: float
 
     @property
@@ -275,14 +277,15 @@ def _record_steps(subject: Subject, seconds_to_spend: float) -> StepTrace:
                 break
         seconds = stopwatch.seconds / (len(states) - 1)
         log.close()
-        evaluation = None
+        evaluation = resumed = None
         if subject.evaluate is not None:
             world.phase("evaluate")
             world.evaluate()
             evaluation = states[-1], State.of(world)
             world.phase("after")
             world.step()
-    return StepTrace(recorder, world, states, random, log, activity, evaluation, seconds)
+            resumed = State.of(world)
+    return StepTrace(recorder, world, states, random, log, activity, evaluation, resumed, seconds)
 
 
 class _OutputGradients:

@@ -15,6 +15,7 @@ from pytest_mlregress.bughunt import nests, resizing
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding, Severity
+from pytest_mlregress.bughunt.nests import Nest
 from pytest_mlregress.bughunt.provenance import SHAPE, inputs
 from pytest_mlregress.bughunt.recorder import Call
 from pytest_mlregress.bughunt.registry import check
@@ -58,6 +59,10 @@ _REORDERING = _JOINS | {
 
 
 Meant = Moved | Tiled | Reordered
+
+
+# Of the tensors that one replay keeps.
+_MOST_BYTES = 2**28
 
 
 @dataclass(frozen=True)
@@ -160,7 +165,7 @@ def _suspects(run: Replay, known: set[int]) -> list[Suspect]:
 
 
 def _swaps(run: Replay) -> list[Suspect]:
-    """Reshapes that exchange sizes on boundaries that fit, by chance or for a mistake."""
+    """Reshapes that seem to move an axis on boundaries that fit, by chance or for a mistake."""
     found: list[Suspect] = []
     for call in run.calls:
         if call.name in RESHAPES and isinstance(call.output, torch.Tensor):
@@ -270,15 +275,23 @@ def _matters(
 
 def _differ_in_double(case: Case, run: Replay, suspects: list[Suspect]) -> bool:
     """Whether the repair changes the loss in double precision: behind a scale that begins near
-    zero, single precision does not show it.
+    zero, single precision does not show it. Not looked at where a replay takes much memory.
     """
+    if sum(t.nbytes for call in run.calls for t in nests.tensors(call.output)) > _MOST_BYTES:
+        return False
     batch = nests.map_tensors(lambda t: t.double() if t.is_floating_point() else t, run.batch)
     with contextlib.suppress(CannotTell):
         modes = None, _repairs(run, suspects)
-        one, two = (replay(case, nests.fresh(batch), mode=m, double=True).loss for m in modes)
-        if one.dtype == torch.float64:
-            return abs(float(one) - float(two)) > 1e-12 * max(abs(float(one)), abs(float(two)))
+        one, two = (_double_loss(case, batch, mode) for mode in modes)
+        return abs(one - two) > 1e-12 * max(abs(one), abs(two))
     return False
+
+
+def _double_loss(case: Case, batch: Nest, mode: TorchFunctionMode | None) -> float:
+    loss = replay(case, nests.fresh(batch), mode=mode, double=True).loss
+    if loss.dtype != torch.float64:
+        raise CannotTell("the program computes its loss in single precision")
+    return float(loss.detach())
 
 
 def _repaired_loss(case: Case, run: Replay, suspects: list[Suspect]) -> float | None:

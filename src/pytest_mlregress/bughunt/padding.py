@@ -242,10 +242,10 @@ def _entry(base: Replay, other: Replay, padding: Padding) -> Call | None:
 
 
 def _reads_mask_from(base: Replay, path: Path) -> bool:
-    """Whether the program compares the content with something, as in ``ids != 0``."""
+    """Whether the program compares the content or a part of it, as in ``ids != 0``."""
     content = dict(nests.leaves(base.batch))[path]
     return any(
-        call.name in _EQUALITIES and inputs(call)[0] is content
+        call.name in _EQUALITIES and base.provenance.origin(inputs(call)[0], call) is content
         for call in base.calls
         if inputs(call)
     )

@@ -224,8 +224,8 @@ def _picked_but_frozen(case: Case) -> Iterator[Finding]:
 
 def _frozen_on_the_way(case: Case) -> Iterator[Finding]:
     trace = case.step_trace
-    states = [*trace.states, *(trace.evaluation or ())[1:]]
-    first, last = states[0].requires_grad, states[-1].requires_grad
+    first = trace.states[0].requires_grad
+    last = (trace.resumed or trace.states[-1]).requires_grad  # a step may thaw what it trains
     owned = {n for a in trace.log.applied for n in a.gradients}
     lost = [n for n, trains in first.items() if trains and n in owned and not last.get(n, True)]
     if not lost:

@@ -155,24 +155,29 @@ def reordered_axes(shape_in: Shape, shape_out: Shape) -> list[Reordered]:
 
 
 def swapped_axes(shape_in: Shape, shape_out: Shape) -> list[Moved]:
-    """The moves that may as well be orderly: the output's sizes are the input's in another order,
-    or height and width stand together elsewhere, but the boundaries fit.
+    """The moves whose boundaries fit, so that the reshape may as well be meant as it is.
 
-    ``(6, 2) → (2, 6)`` may stack three neighbours.
+    ``(6, 2) → (2, 6)`` may stack three neighbours, ``(heads, time, size) → (time, width)`` as many
+    as there are heads. Height and width are looked for beyond their group: 16 channels on a grid
+    of 4 x 4 split into the grid's own sizes.
     """
-    found: list[Moved] = []
     if 0 in shape_in or math.prod(shape_in) != math.prod(shape_out):
-        return found
-    for axes_in, axes_out in groups(shape_in, shape_out):
-        inner, outer = _sizes(shape_in, axes_in), _sizes(shape_out, axes_out)
-        if len(inner) < 2 or len(outer) < 2 or inner == outer:
-            continue
-        widths = [
-            *([1] if sorted(inner) == sorted(outer) else []),
-            *([2] if len(outer) > 2 else []),
-        ]
-        for width in widths:
-            found += _moved_within(shape_in, shape_out, axes_in, axes_out, width)
+        return []
+    regrouping = [
+        (axes_in, axes_out)
+        for axes_in, axes_out in groups(shape_in, shape_out)
+        for inner, outer in [(_sizes(shape_in, axes_in), _sizes(shape_out, axes_out))]
+        if len(inner) > 1 and len(outer) > 1 and inner != outer
+    ]
+    found = [
+        moved
+        for axes_in, axes_out in regrouping
+        for width in (1, 2)
+        for moved in _moved_within(shape_in, shape_out, axes_in, axes_out, width)
+    ]
+    if regrouping and not found:
+        inside, outside = range(1, len(shape_in)), range(1, len(shape_out))
+        found += _moved_within(shape_in, shape_out, inside, outside, 2)
     return found
 
 

@@ -14,6 +14,7 @@ from pytest_mlregress.bughunt import nests
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.nests import Nest, Path
 
+_SHORT = 22
 _PRIMES = (3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83)
 
 
@@ -88,7 +89,7 @@ def lengths(size: int, others: Collection[int]) -> list[int]:
     """Other lengths than `size`, nearest first, that are no factor and no multiple of `others`.
 
     Then twice and four times a prime that divides no other size, for programs that halve a length
-    (pooling).
+    (pooling): not much more than `size`, since a replay keeps what attention makes of it.
     """
 
     def free(new: int) -> bool:
@@ -97,7 +98,8 @@ def lengths(size: int, others: Collection[int]) -> list[int]:
 
     near = [*range(size - 1, 2, -1), *range(size + 1, 2 * size)]
     primes = [p for p in _PRIMES if all(other % p for other in (*others, size))]
-    halved = [k * p for p in primes[:3] for k in (2, 4) if k * p not in others]
+    most = max(1.25 * size, _SHORT)
+    halved = [k * p for p in primes for k in (2, 4) if k * p not in others and k * p <= most]
     return [
         *[new for new in near if free(new) and new not in others][:3],
         *sorted(halved, key=lambda new: abs(new - size))[:2],
