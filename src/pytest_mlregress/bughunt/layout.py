@@ -106,12 +106,13 @@ def _suspicions(case: Case) -> Iterator[tuple[Replay, Severity, list[Suspect]]]:
     run, severity = unmistakable(case)
     known = other_sizes(case)
     yield run, severity, _suspects(run, known)
-    swaps = _swaps(run)
+    lengths = set(_inner_lengths(run))
+    swaps = _swaps(run, lengths)
     with contextlib.suppress(CannotTell):
         own, _ = resized(case)
         if own is not run:
             yield own, "error", [s for s in _suspects(own, known) if isinstance(s.moved, Tiled)]
-            lines = {s.call.location for s in _swaps(own)}
+            lines = {s.call.location for s in _swaps(own, set(_inner_lengths(own)))}
             swaps = [s for s in swaps if s.call.location in lines]
     yield run, "warning", swaps
 
@@ -164,14 +165,28 @@ def _suspects(run: Replay, known: set[int]) -> list[Suspect]:
     return found
 
 
-def _swaps(run: Replay) -> list[Suspect]:
-    """Reshapes that seem to move an axis on boundaries that fit, by chance or for a mistake."""
+def _inner_lengths(run: Replay) -> Iterator[int]:
+    """The lengths of the batch's tensors beside that of the examples: positions, channels."""
+    for tensor in nests.tensors(run.batch):
+        yield from (size for size in tensor.shape[1:] if size > 1)
+
+
+def _swaps(run: Replay, lengths: set[int]) -> list[Suspect]:
+    """Reshapes that seem to move an axis on boundaries that fit, by chance or for a mistake.
+
+    Height and width, or a length of the batch: heads and features of one position may be regrouped
+    at will.
+    """
     found: list[Suspect] = []
     for call in run.calls:
         if call.name in RESHAPES and isinstance(call.output, torch.Tensor):
             given = inputs(call)[:1]
             if given and id(given[0]) in run.from_data:
-                moved = swapped_axes(tuple(given[0].shape), tuple(call.output.shape))
+                moved = [
+                    one
+                    for one in swapped_axes(tuple(given[0].shape), tuple(call.output.shape))
+                    if one.width == 2 or one.size in lengths
+                ]
                 found += [Suspect(call, moved[0])] if moved else []
     return found
 
