@@ -11,7 +11,7 @@ import torch
 from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.activity import Activity
-from pytest_mlregress.bughunt.errors import CannotTell
+from pytest_mlregress.bughunt.errors import CannotTell, OverBudget
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.hidden import held_nodes
 from pytest_mlregress.bughunt.preserve import RandomState
@@ -183,7 +183,7 @@ class Case:
     def afford(self, seconds: float) -> None:
         """Raise `CannotTell` if work of `seconds` would overrun the budget."""
         if seconds > self.seconds_left:
-            raise CannotTell(
+            raise OverBudget(
                 f"needs about {seconds:.1f} s, {max(self.seconds_left, 0):.1f} s of the budget "
                 f"of {self.budget_s:g} s are left; raise budget_s"
             )

@@ -15,5 +15,9 @@ class CannotTell(Exception):  # noqa: N818 - not an error: the honest answer of 
     """Raised by a check that does not apply here; the argument is the reason shown."""
 
 
+class OverBudget(CannotTell):
+    """It would cost more than what is left of the budget."""
+
+
 class BughuntWarning(UserWarning):
     """A finding, or something to know about the search for one, that fails no test."""

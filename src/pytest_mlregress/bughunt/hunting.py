@@ -11,7 +11,7 @@ from torch import nn
 
 from pytest_mlregress.bughunt import families, memory, registry, suppression
 from pytest_mlregress.bughunt.case import Case
-from pytest_mlregress.bughunt.errors import BughuntError, CannotTell, UserCodeError
+from pytest_mlregress.bughunt.errors import BughuntError, CannotTell, OverBudget, UserCodeError
 from pytest_mlregress.bughunt.findings import Finding, Findings, Skip
 from pytest_mlregress.bughunt.locations import deepest_user_line
 from pytest_mlregress.bughunt.preserve import preserved
@@ -94,15 +94,18 @@ def _investigate(
     findings: list[Finding] = []
     skipped: list[Skip] = []
     answered: set[str] = set()
+    unpaid: set[str] = set()
     for check in chosen:
         try:
             found = _ask(check, case)
         except CannotTell as reason:
             skipped += [Skip(s, str(reason)) for s in check.slugs if wanted is None or s in wanted]
+            unpaid.update(check.slugs if isinstance(reason, OverBudget) else ())
             continue
         answered.update(check.slugs)
         findings += [f for f in found if wanted is None or f.check in wanted]
         case.findings = tuple(findings)
+    answered -= unpaid  # what another check of the slug has seen is not all that there is to see
     skipped = [skip for skip in dict.fromkeys(skipped) if skip.check not in answered]
     reported, suppressed = suppression.split(_distinct(findings), suppress)
     reported += suppression.complaints(suppress, suppressed, answered, case.executed_lines())

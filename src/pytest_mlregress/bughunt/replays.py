@@ -59,7 +59,7 @@ def shared(make: Callable[[Case], T]) -> Callable[[Case], T]:
             except CannotTell as reason:
                 made[make] = reason.with_traceback(None)  # its frames hold whole models
         if isinstance(made[make], CannotTell):
-            raise CannotTell(str(made[make]))
+            raise type(made[make])(str(made[make]))
         result: T = made[make]
         return result
 
