@@ -90,9 +90,7 @@ def test_cleared_between_micro_batches_only_the_last_one_counts(clipped):
         optimizer.step()
 
     [finding] = find(step)
-    assert (
-        "only the last one is learned from" in finding.message
-    )
+    assert "only the last one is learned from" in finding.message
     assert finding.location == f"{__file__}:{step.__code__.co_firstlineno + 3}"
 
 
