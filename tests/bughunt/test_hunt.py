@@ -349,3 +349,27 @@ def test_a_hunt_keeps_no_model():
     finally:
         gc.enable()
     assert alive == []
+
+
+def test_a_training_with_vmap_is_hunted_without_errors_of_the_checks():
+    """Tensors under vmap stand for many: there are no values to look at."""
+
+    def per_example(model, batch):
+        parameters = dict(model.named_parameters())
+
+        def one(x, y):
+            logits = torch.func.functional_call(model, parameters, (x[None],))
+            return F.cross_entropy(logits, y[None])
+
+        return torch.func.vmap(one, randomness="different")(*batch).mean()
+
+    def step(model, optimizer, batch):
+        optimizer.zero_grad()
+        per_example(model, batch).backward()
+        optimizer.step()
+
+    findings = hunt(
+        make_model, BATCH, loss_fn=per_example, make_optimizer=make_optimizer, train_step=step
+    )
+    assert findings == []
+    assert [skip for skip in findings.skipped if "internal error" in skip.reason] == []

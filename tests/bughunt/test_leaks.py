@@ -394,6 +394,23 @@ def test_padding_that_is_seen_is_found(function):
     assert first < int(finding.location.rpartition(":")[2]) <= first + 2
 
 
+def test_frames_that_are_stacked_are_padding_together():
+    def stacked(model, b):
+        n, t, c = b["x"].shape
+        states, _ = model["rnn"](b["x"].reshape(n, t // 2, 2 * c))
+        kept = torch.arange(t // 2) < b["lengths"][:, None] // 2
+        return (model["o"](states).squeeze(-1) * kept).square().mean()
+
+    lengths = torch.tensor([8, 6, 4, 8, 6, 4, 8, 6])
+    x = torch.randn(8, 8, 3, generator=GENERATOR.manual_seed(2))
+    batch = {"x": x * (torch.arange(8) < lengths[:, None])[..., None], "lengths": lengths}
+
+    def make():
+        return nn.ModuleDict({"rnn": nn.GRU(6, 4, batch_first=True), "o": nn.Linear(4, 1)})
+
+    assert hunt(make, batch, loss_fn=stacked, checks=["padding-leak"]) == []
+
+
 @pytest.mark.parametrize(
     "function", [masked_mean, packed, state_at_length, masked_attention, mask_from_content]
 )

@@ -85,6 +85,13 @@ def announcing(
     return announced
 
 
+def in_vmap() -> bool:
+    """Whether ``torch.vmap`` is running: its tensors stand for many and have no values to read."""
+    functorch = torch._C._functorch
+    stack = functorch.get_interpreter_stack() or ()
+    return any(level.key() == functorch.TransformType.Vmap for level in stack)
+
+
 def leaf_of(node: Node) -> torch.Tensor | None:
     """The leaf tensor into which an ``AccumulateGrad`` node adds; None for other nodes."""
     variable = getattr(node, "variable", None)

@@ -211,11 +211,23 @@ def _valid_moved(one: torch.Tensor, other: torch.Tensor, valid: torch.Tensor) ->
         return False
     moved = changed(one, other)
     for axis in range(1, one.dim()):
-        if one.shape[axis] == length:
+        known = valid if one.shape[axis] == length else _stacked(one, axis, valid)
+        if known is not None:
             shape = [count, *[1] * (one.dim() - 1)]
-            shape[axis] = length
-            moved = moved & valid.view(shape)
+            shape[axis] = one.shape[axis]
+            moved = moved & known.view(shape)
     return bool(moved.any())
+
+
+def _stacked(output: torch.Tensor, axis: int, valid: torch.Tensor) -> torch.Tensor | None:
+    """Which places of an axis hold valid positions only, where it may hold several in each:
+    stacked frames. None for an axis that cannot, or beside one of all positions.
+    """
+    count, length = valid.shape
+    places = output.shape[axis]
+    if output.dim() < 3 or axis != 1 or places < 2 or length % places or length in output.shape:
+        return None
+    return valid.view(count, places, length // places).all(-1)
 
 
 def _entry(base: Replay, other: Replay, padding: Padding) -> Call | None:

@@ -146,6 +146,8 @@ class Recorder:
 
     def add_event(self, kind: Kind, subject: Any, detail: Any = None) -> None:
         """Record an event at the line where the user's code is now."""
+        if _torch.in_vmap():
+            return
         location, _ = locate(sys._getframe(1))
         if kind == "optimizer":
             detail = outermost(sys._getframe(1))
@@ -165,6 +167,8 @@ class Recorder:
         output: Any,
     ) -> None:
         """Record a torch call at the line where the user's code is now."""
+        if _torch.in_vmap():
+            return
         location, torch_names = locate(sys._getframe(1))
         if any(name.startswith("clip_grad.clip_grad_") for name in torch_names):
             if not (self.events and self.events[-1].kind == "clip"):

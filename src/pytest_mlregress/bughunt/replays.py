@@ -17,7 +17,7 @@ from torch import nn
 from torch.distributions import Distribution
 from torch.overrides import TorchFunctionMode
 
-from pytest_mlregress.bughunt import nests, resizing
+from pytest_mlregress.bughunt import _torch, nests, resizing
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.nests import Nest
@@ -233,7 +233,7 @@ def outer_outputs(model: nn.Module) -> Iterator[list[torch.Tensor]]:
     def leave(module: nn.Module, arguments: Any, output: Any) -> None:
         while running and running.pop() is not module:
             pass
-        if not running:
+        if not running and not _torch.in_vmap():
             found.extend(t for t in tensors_of(output) if t.is_floating_point() and t.dim())
 
     handles = []

@@ -15,7 +15,7 @@ from torch.nn.modules.module import (
 )
 from torch.optim import Optimizer
 
-from pytest_mlregress.bughunt import nests
+from pytest_mlregress.bughunt import _torch, nests
 from pytest_mlregress.bughunt.building import construction_lines
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell, UserCodeError
 from pytest_mlregress.bughunt.locations import boundary, deepest_user_line
@@ -150,7 +150,7 @@ class World:
 
         def leave(module: nn.Module, arguments: Any, output: Any) -> None:
             depth[0] -= id(module) in mine
-            if depth[0] == 0 and id(module) in mine:
+            if depth[0] == 0 and id(module) in mine and not _torch.in_vmap():
                 found.extend(
                     t.detach()
                     for t in nests.tensors(output)
