@@ -544,6 +544,7 @@ def test_tiles_are_cut_and_joined_by_a_permutation(before, after, meant):
         ((4, 3, 10, 14), (4, 3, 140)),
         ((4, 3, 10, 14), (4, 3, 14, 10)),  # no tile: an axis that moves
         ((0, 10, 15), (0, 6, 25)),
+        ((1792, 4, 2, 2), (7, 64, 16, 4)),  # examples and channels apart again
     ],
 )
 def test_other_reshapes_cut_no_tiles(before, after):

@@ -68,6 +68,8 @@ def tilings(shape_in: Shape, shape_out: Shape) -> tuple[Tiled, ...]:
         if len(inner) < 2 or len(outer) < 2:
             continue
         straddles = not fits(inner, outer)
+        if not straddles and axes_in.start == 0:
+            continue  # examples are no channels
         before, after = shape_in[: axes_in.start], shape_in[axes_in.stop :]
         for joins in (False, True):
             image, tiles = (outer, inner) if joins else (inner, outer)
