@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from pytest_mlregress.bughunt.case import Case
-from pytest_mlregress.bughunt.errors import CannotTell
+from pytest_mlregress.bughunt.errors import CannotTell, OverBudget
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guessing import Score, score
 from pytest_mlregress.bughunt.nests import Nest
@@ -43,6 +43,11 @@ def no_single_batch_overfit(case: Case) -> Iterator[Finding]:
     if steps < 30:
         case.afford(120 * step_seconds)
     best = _best_with_adam(case, steps)
+    if not best.learned and steps < STEPS:
+        raise OverBudget(
+            f"{steps} steps on one batch do not suffice, and what is left of the budget of "
+            f"{case.budget_s:g} s pays for no more; raise budget_s"
+        )
     if not best.learned:
         yield _finding(case, f"the model does not memorise one batch in {steps} steps", best)
     elif case.subject.train_step is not None:
