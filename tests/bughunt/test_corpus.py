@@ -126,6 +126,7 @@ def test_no_program_shows_its_checks_where_the_mistake_is() -> None:
     slug = re.compile("|".join(SLUGS))
     for program in ALL:
         assert "# BUG" not in program.source
+        assert "# FINE" not in program.source
         assert "#:" not in program.source
         assert not slug.search(program.source), program.name
 
@@ -160,6 +161,8 @@ def forward(x):
     # BUG flat: wrong-softmax-dim, batch-leak
     #: y = y.view(-1)
     #: return y.softmax(0)  #!
+    # FINE last-axis: another axis is as good
+    #: return y.softmax(-1)
 
 
 def train_step(optimizer):
@@ -173,7 +176,7 @@ def test_directives_make_variants_and_mark_the_mistake(tmp_path: Path) -> None:
     folder = tmp_path / "tuning"
     folder.mkdir()
     (folder / "example.py").write_text(EXAMPLE, encoding="utf-8")
-    fixed, flat, stale = read(folder / "example.py")
+    fixed, flat, fine, stale = read(folder / "example.py")
     assert (fixed.kind, flat.name, stale.name) == (
         "fixed",
         "tuning/example:flat",
@@ -187,6 +190,12 @@ def test_directives_make_variants_and_mark_the_mistake(tmp_path: Path) -> None:
     assert flat.slugs == ("wrong-softmax-dim", "batch-leak")
     assert flat.source.splitlines()[3:5] == ["    y = y.view(-1)", "    return y.softmax(0)"]
     assert flat.marked == {3, 5}
+    assert (fine.name, fine.kind, fine.slugs) == ("tuning/example__last_axis", "correct", ())
+    assert fine.source.splitlines()[1:4] == [
+        "def forward(x):",
+        "    y = x.T",
+        "    return y.softmax(-1)",
+    ]
     assert "zero_grad" not in stale.source
     assert {stale.source.splitlines()[line - 1].strip() for line in stale.marked} == {
         "def train_step(optimizer):",

@@ -19,6 +19,9 @@ evaluation forgets (`FORGOTTEN`): any line of the function that forgot. A statem
 ``# ALSO probs`` says as much about the mistake as the marked one, such as the loss that takes
 logits for log-probabilities.
 
+``# FINE name: why`` is written like ``# BUG``, and what it makes is another correct program: a
+look-alike of a mistake.
+
 Directives never reach the checks: each variant is written to a file of its own without them.
 """
 
@@ -56,7 +59,9 @@ ARGUMENTS = (
     "val_batches",
     "ablate",
 )
-HEADER = re.compile(r"^(?P<indent>\s*)# BUG (?P<name>[\w-]+)(?: (?P<count>\d+))?: (?P<slugs>.+)$")
+HEADER = re.compile(
+    r"^(?P<indent>\s*)# (?P<kind>BUG|FINE) (?P<name>[\w-]+)(?: (?P<count>\d+))?: (?P<says>.+)$"
+)
 CODE = re.compile(r"^(?P<indent>\s*)#: ?(?P<code>.*)$")
 
 ALSO = re.compile(r"\s+# ALSO (?P<names>[\w ,-]+)$")
@@ -73,7 +78,10 @@ Kind = Literal["buggy", "fixed", "correct"]
 
 @dataclass(frozen=True)
 class Directive:
-    """One ``# BUG`` block: where it stands (1-based line) and what it puts there."""
+    """One ``# BUG`` or ``# FINE`` block: where it stands (1-based line) and what it puts there.
+
+    `slugs` is empty for a program that is fine.
+    """
 
     name: str
     line: int
@@ -116,23 +124,26 @@ def programs(*parts: str) -> list[Program]:
 
 
 def read(path: Path) -> Iterator[Program]:
-    """The correct program in one file, then its buggy variants."""
+    """The correct program in one file, then its buggy variants and its correct ones."""
     text = path.read_text(encoding="utf-8")
     found = list(directives(text))
     stem = f"{path.parent.name}/{path.stem}"
     part = path.parent.name
     fixed, _ = apply(text, found, chosen=None)
-    kind: Kind = "fixed" if found else "correct"
+    kind: Kind = "fixed" if any(directive.slugs for directive in found) else "correct"
     yield Program(stem, part, kind, fixed)
     for name in dict.fromkeys(directive.name for directive in found):
         mine = [directive for directive in found if directive.name == name]
         source, marked = apply(text, found, chosen=name)
         slugs = tuple(dict.fromkeys(slug for directive in mine for slug in directive.slugs))
+        if not slugs:
+            yield Program(f"{stem}__{name.replace('-', '_')}", part, "correct", source)
+            continue
         yield Program(f"{stem}:{name}", part, "buggy", source, slugs, frozenset(marked))
 
 
 def directives(text: str) -> Iterator[Directive]:
-    """The ``# BUG`` blocks of a file."""
+    """The ``# BUG`` and ``# FINE`` blocks of a file."""
     lines = text.splitlines()
     for number, line in enumerate(lines, start=1):
         header = HEADER.match(line)
@@ -149,7 +160,9 @@ def directives(text: str) -> Iterator[Directive]:
             line=number,
             indent=len(header["indent"]),
             count=int(header["count"] or 1),
-            slugs=tuple(slug.strip() for slug in header["slugs"].split(",")),
+            slugs=tuple(slug.strip() for slug in header["says"].split(","))
+            if header["kind"] == "BUG"
+            else (),
             code=tuple(code),
         )
 
@@ -210,7 +223,7 @@ def at_fault(tree: ast.Module, directive: Directive) -> list[ast.FunctionDef | a
     around = enclosing(tree, directive)
     if around is None:
         return []
-    places = FORGOTTEN.get(directive.slugs[0], ())
+    places = FORGOTTEN.get(directive.slugs[0], ()) if directive.slugs else ()
     if around.name in places:
         functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
         return [function for function in functions if function.name in places]

@@ -45,6 +45,8 @@ class Tagger(nn.Module):
 def loss_fn(model, batch):
     log_probs = model(batch["words"])
     return F.nll_loss(log_probs.reshape(-1, TAGS), batch["tags"].reshape(-1))  # ALSO nolog
+    # FINE bothways: both sides are laid out time first
+    #: return F.nll_loss(log_probs.transpose(0, 1).reshape(-1, TAGS), batch["tags"].t().reshape(-1))
 
 
 @contextmanager

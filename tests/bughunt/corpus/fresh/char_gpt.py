@@ -34,6 +34,8 @@ class SelfAttention(nn.Module):
         # BUG twice: double-softmax, causal-leak
         #: att = att.softmax(-1).masked_fill(~self.mask[:t, :t], float("-inf")).softmax(-1)
         y = (self.drop(att) @ v).transpose(1, 2).contiguous().view(b, t, D)
+        # FINE einsum: the same mix and merge in one contraction
+        #: y = torch.einsum("bhts,bhsd->bthd", self.drop(att), v).reshape(b, t, D)
         return self.proj_out(y)
 
 
@@ -56,6 +58,10 @@ class GPT(nn.Module):
         self.blocks = nn.Sequential(Block(), Block())
         self.ln = nn.LayerNorm(D)
         self.head = nn.Linear(D, V)
+        # FINE tied: the output layer shares the embedding
+        #: self.head = nn.Linear(D, V, bias=False)
+        #: nn.init.normal_(self.tok.weight, std=0.1)
+        #: self.head.weight = self.tok.weight
 
     def forward(self, idx):
         x = self.tok(idx) + self.pos(torch.arange(idx.shape[1], device=idx.device))
@@ -68,6 +74,8 @@ def loss_fn(model, batch):
     return F.cross_entropy(logits.flatten(0, 1), y.flatten())
     # BUG classdim: view-instead-of-permute, shuffled-labels
     #: return F.cross_entropy(logits.view(len(x), V, -1), y)
+    # FINE classfirst: cross entropy with the class axis moved to the second place
+    #: return F.cross_entropy(logits.movedim(-1, 1), y)
 
 
 def make_model():
@@ -87,6 +95,12 @@ def train_step(model, optimizer, batch):
     optimizer.zero_grad(set_to_none=True)
     loss = loss_fn(model, batch)
     loss.backward()
+    # FINE micro 2: two halves accumulate into one gradient
+    #: loss = 0.0
+    #: for part in batch.chunk(2):
+    #:     share = loss_fn(model, part) * len(part) / len(batch)
+    #:     share.backward()
+    #:     loss = loss + share.detach()
     nn.utils.clip_grad_norm_(model.parameters(), 0.25)
     optimizer.step()
     # BUG clipafter 2: clip-misorder

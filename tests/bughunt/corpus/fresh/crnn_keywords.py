@@ -39,6 +39,8 @@ class CRNN(nn.Module):
         x = x.permute(0, 3, 1, 2).reshape(n, t, c * f)
         # BUG frames: view-instead-of-permute
         #: x = x.view(n, t, c * f)
+        # FINE merged: channels and bands merge in place, then the frames come forward
+        #: x = x.view(n, c * f, t).transpose(1, 2)
         _, h = self.rnn(x)
         h = h.view(2, 2, n, -1)[-1]
         h = h.permute(1, 0, 2).reshape(n, -1)
@@ -66,6 +68,9 @@ class Loop:
 
     def update(self, batch):
         self.model.train()
+        # FINE frozenbn: the norm keeps its statistics while the rest trains
+        #: self.model.train()
+        #: self.model.features[1].eval()
         # BUG attribute: missing-train-mode
         #: self.model.train
         self.optimizer.zero_grad()

@@ -44,6 +44,8 @@ def loss_fn(model, batch):
     logits = model(batch["columns"])
     n, t, c = logits.shape
     log_probs = logits.log_softmax(-1).permute(1, 0, 2)
+    # FINE stacked: the examples side by side on the second axis
+    #: log_probs = torch.stack(list(logits.log_softmax(-1)), dim=1)
     # BUG timeview: view-instead-of-permute, batch-leak, shuffled-labels
     #: log_probs = logits.log_softmax(-1).view(t, n, c)
     # BUG raw: logits-into-nll

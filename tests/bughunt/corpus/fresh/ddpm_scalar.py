@@ -29,6 +29,10 @@ class Denoiser(nn.Module):
         #: self.mid = nn.Linear(hidden, hidden)
         self.norm = nn.BatchNorm1d(hidden)
         self.out = nn.Linear(hidden, 1)
+        # FINE zeroout: the last layer starts at zero
+        #: self.out = nn.Linear(hidden, 1)
+        #: nn.init.zeros_(self.out.weight)
+        #: nn.init.zeros_(self.out.bias)
 
     def forward(self, x, t, side):
         rate = torch.exp(-math.log(100.0) * torch.arange(4) / 3)
@@ -88,6 +92,9 @@ def train_step(model, optimizer, batch):
     # BUG emamode: missing-train-mode
     #: model.ema.train()
     optimizer.zero_grad()
+    # FINE byhand: gradients dropped one by one
+    #: for p in model.net.parameters():
+    #:     p.grad = None
     loss = loss_fn(model, batch)
     loss.backward()
     optimizer.step()

@@ -64,6 +64,11 @@ def loss_fn(model, batch):
     #: soft = F.kl_div(
     #:     F.softmax(mine / HEAT, dim=1), F.softmax(theirs / HEAT, dim=1), reduction="batchmean"
     #: )
+    # FINE logtarget: both sides as log-probabilities
+    #: soft = F.kl_div(
+    #:     F.log_softmax(mine / HEAT, -1), F.log_softmax(theirs / HEAT, -1),
+    #:     reduction="batchmean", log_target=True,
+    #: )
     hard = F.cross_entropy(mine, batch["y"])
     return 0.7 * HEAT**2 * soft + 0.3 * hard
 

@@ -26,6 +26,9 @@ class Block(nn.Module):
         # BUG convbias: bias-before-batchnorm
         #: self.conv = nn.Conv1d(cin, cout, 5, stride=stride, padding=2)
         self.norm = nn.BatchNorm1d(cout)
+        # FINE groupnorm 2: a bias before a group norm does something
+        #: self.conv = nn.Conv1d(cin, cout, 5, stride=stride, padding=2)
+        #: self.norm = nn.GroupNorm(2, cout)
 
     def forward(self, x):
         return torch.relu(self.norm(self.conv(x)))
@@ -74,6 +77,10 @@ class Trainer:
 
 def make_model():
     return RhythmNet()
+    # FINE frozenstem: the first block is not trained
+    #: model = RhythmNet()
+    #: model.blocks[0].requires_grad_(False)
+    #: return model
 
 
 def make_optimizer(model):

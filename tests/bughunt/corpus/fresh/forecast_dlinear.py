@@ -39,6 +39,8 @@ class DLinear(nn.Module):
         x = x.permute(0, 2, 1)
         # BUG sensorview: view-instead-of-permute
         #: x = x.reshape(len(x), SENSORS, PAST)
+        # FINE swapaxes: another name for a transpose
+        #: x = x.swapaxes(-1, -2).contiguous()
         trend = self.pool(F.pad(x, (self.pad, self.pad), mode="replicate"))
         y = self.trend(trend) + self.season(self.dropout(x - trend))
         y = y.transpose(1, 2) * self.scale + self.offset

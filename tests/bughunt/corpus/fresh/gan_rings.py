@@ -27,6 +27,12 @@ class GAN(nn.Module):
         #: first = nn.Linear(NOISE, hidden)
         self.g = nn.Sequential(first, nn.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, 2))
         self.d = nn.Sequential(nn.Linear(2, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, 1))
+        # FINE spectral: a constrained discriminator
+        #: self.d = nn.Sequential(
+        #:     nn.utils.parametrizations.spectral_norm(nn.Linear(2, hidden)),
+        #:     nn.LeakyReLU(0.2),
+        #:     nn.Linear(hidden, 1),
+        #: )
         # BUG dsig: sigmoid-into-bce-with-logits
         #: self.d = nn.Sequential(
         #:     nn.Linear(2, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, 1), nn.Sigmoid() #!

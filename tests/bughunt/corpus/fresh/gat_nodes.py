@@ -44,6 +44,8 @@ class GATLayer(nn.Module):
         #: weight = weight / total[src]
         out = torch.zeros_like(h).index_add(0, dst, weight[..., None] * h[src])
         return out.reshape(n, -1) + self.bias
+        # FINE plain: the heads lie side by side already
+        #: return out.flatten(1) + self.bias
 
 
 class GAT(nn.Module):

@@ -45,6 +45,8 @@ class Detector(nn.Module):
         raw = raw.view(n, ANCHORS, FIELDS, h, w).permute(0, 3, 4, 1, 2)
         # BUG gridview: view-instead-of-permute
         #: raw = raw.view(n, h, w, ANCHORS, FIELDS)
+        # FINE fieldslast: channels last first, then a plain split
+        #: raw = raw.permute(0, 2, 3, 1).reshape(n, h, w, ANCHORS, FIELDS)
         return raw[..., 0], raw[..., 1:].sigmoid()
         # BUG objsig: sigmoid-into-bce-with-logits
         #: raw = raw.sigmoid() #!

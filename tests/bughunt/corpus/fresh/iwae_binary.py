@@ -51,6 +51,8 @@ class IWAE(nn.Module):
         rec = rec.view(SAMPLES, len(x))
         # BUG samples: view-instead-of-permute, batch-leak
         #: rec = rec.view(len(x), SAMPLES).t()
+        # FINE unflatten: samples are the slow axis here
+        #: rec = rec.unflatten(0, (SAMPLES, -1))
         return rec + log_p - log_q
         # BUG signq: wrong-loss-sign
         #: return rec - log_p + log_q

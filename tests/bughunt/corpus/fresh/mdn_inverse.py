@@ -46,6 +46,8 @@ def mixture_nll(params, y):
     return -torch.logsumexp(F.log_softmax(pi, dim=-1) + log_n, dim=-1).mean()
     # BUG rawpi: logits-into-nll
     #: return -torch.logsumexp(pi + log_n, dim=-1).mean()
+    # FINE normalised: the weights' normaliser taken out of the sum
+    #: return (pi.logsumexp(-1) - (pi + log_n).logsumexp(-1)).mean()
 
 
 def loss_fn(model, batch):

@@ -52,6 +52,9 @@ class Mixer(nn.Module):
         for _ in range(depth):
             self.blocks.extend([TokenMix(), ChannelMix(0.1)])
         self.head = nn.Linear(DIM, CLASSES)
+        # FINE zerohead: a head that starts at zero
+        #: self.head = nn.Linear(DIM, CLASSES)
+        #: nn.init.zeros_(self.head.weight)
 
     def forward(self, x):
         x = self.bn(self.stem(x)).flatten(2).mT
@@ -66,6 +69,13 @@ class Mixer(nn.Module):
 
 def loss_fn(model, batch):
     return F.cross_entropy(model(batch["x"]), batch["y"], label_smoothing=0.02)
+    # FINE brier: squared distance of the probabilities
+    #: hot = F.one_hot(batch["y"], CLASSES).float()
+    #: return (model(batch["x"]).softmax(-1) - hot).square().sum(-1).mean()
+    # FINE mixed: soft targets made by a convex mix of two examples
+    #: hot = F.one_hot(batch["y"], CLASSES).float()
+    #: mixed = 0.9 * batch["x"] + 0.1 * batch["x"].roll(1, 0)
+    #: return F.cross_entropy(model(mixed), 0.9 * hot + 0.1 * hot.roll(1, 0))
 
 
 make_model = partial(Mixer, depth=2)

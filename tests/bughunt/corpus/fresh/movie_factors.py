@@ -37,6 +37,8 @@ class Factors(nn.Module):
         u, i = pair.unbind(1)
         # BUG unbindview: view-instead-of-permute
         #: u, i = pair.view(2, -1)
+        # FINE transposed: the two columns as rows
+        #: u, i = pair.t()
         match = (self.drop(self.user(u)) * self.item(i)).sum(-1)
         bias = self.user_bias(u) + self.item_bias(i)
         return match + bias[:, 0] + self.mean

@@ -44,6 +44,9 @@ class PointNet(nn.Module):
         # BUG batchmax: batch-leak
         #: pooled = x.amax(dim=2)
         #: return self.head(pooled - pooled.mean(dim=0)) #!
+        # FINE flatpool: the points are merged with the batch and pooled from there
+        #: flat = x.transpose(1, 2).reshape(-1, x.shape[1])
+        #: return self.head(flat.view(len(xyz), -1, x.shape[1]).amax(1))
 
 
 def loss_fn(model, batch):

@@ -37,6 +37,8 @@ class Encoder(nn.Module):
         both = state.transpose(0, 1).flatten(1)
         # BUG states: view-instead-of-permute, batch-leak
         #: both = state.view(len(src), -1)
+        # FINE catdirs: forward and backward state side by side
+        #: both = torch.cat(list(state), dim=1)
         return torch.tanh(self.bridge(both))[None]
 
 
@@ -71,6 +73,11 @@ def loss_fn(model, batch):
     return nn.functional.cross_entropy(
         logits.reshape(-1, VOCAB), labels.reshape(-1), ignore_index=PAD
     )
+    # FINE counted: a sum over the tokens that count
+    #: total = nn.functional.cross_entropy(
+    #:     logits.mT, labels, ignore_index=PAD, reduction="sum"
+    #: )
+    #: return total / (labels != PAD).sum()
 
 
 def make_model():

@@ -37,6 +37,13 @@ def loss_fn(model, batch):
     #: return criterion(model.probabilities(batch["x"]), batch["tags"])
     # BUG swapped: swapped-loss-arguments
     #: return nn.functional.binary_cross_entropy_with_logits(batch["tags"], model(batch["x"]))
+    # FINE focal: probabilities weigh a loss on logits
+    #: z, y = model(batch["x"]), batch["tags"]
+    #: p = torch.sigmoid(z)
+    #: each = nn.functional.binary_cross_entropy_with_logits(z, y, reduction="none")
+    #: return ((p * (1 - y) + (1 - p) * y).square() * each).mean()
+    # FINE bce: probabilities belong into the plain loss
+    #: return nn.functional.binary_cross_entropy(model.probabilities(batch["x"]), batch["tags"])
 
 
 def make_model():
@@ -72,6 +79,14 @@ def evaluate(model, batches):
     #: model.drop.eval()
     with torch.no_grad():
         right = [((model(b["x"]) > 0).float() == b["tags"]).float().mean().item() for b in batches]
+        # FINE mcdrop: dropout is kept on by name and averaged over
+        #: for m in model.modules():
+        #:     if isinstance(m, nn.Dropout):
+        #:         m.train()
+        #: means = [torch.stack([model.probabilities(b["x"]) for _ in range(8)]).mean(0) for b in batches]
+        #: right = [((m > 0.5) == (b["tags"] > 0)).float().mean().item() for m, b in zip(means, batches)]
+        # FINE thresholded: the decision is taken on probabilities
+        #: right = [((model.probabilities(b["x"]) > 0.5) == b["tags"].bool()).float().mean().item() for b in batches]
     model.train()
     # BUG noreturn: missing-train-mode
     return sum(right) / len(right)

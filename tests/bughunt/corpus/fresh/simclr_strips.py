@@ -43,6 +43,8 @@ def nt_xent(model, a, b, temperature=0.2):
     # BUG pairview 2: view-instead-of-permute
     #: z = model(torch.cat([a, b])).view(n, 2, model.out) #!
     #: z1, z2 = z[:, 0], z[:, 1]
+    # FINE chunked 2: the same halves
+    #: z1, z2 = model(torch.cat([a, b])).chunk(2)
     logits = z1 @ z2.t() / temperature
     same = torch.arange(n)
     return 0.5 * (F.cross_entropy(logits, same) + F.cross_entropy(logits.t(), same))

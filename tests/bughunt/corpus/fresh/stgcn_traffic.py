@@ -66,6 +66,8 @@ def make_optimizer(model):
     ]
     optimizer = torch.optim.Adam([group for group in groups if group["params"]])
     optimizer.decay = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.97)
+    # FINE warmup: the first step has a rate of zero
+    #: optimizer.decay = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda k: min(1.0, k / 4))
     return optimizer
 
 

@@ -20,6 +20,8 @@ def pixel_shuffle(x, r):
     return x.permute(0, 1, 4, 2, 5, 3).reshape(n, -1, h * r, w * r)
     # BUG plainview: view-instead-of-permute
     #: return x.reshape(n, -1, h * r, w * r)
+    # FINE builtin: the library's own
+    #: return F.pixel_shuffle(x.flatten(1, 3), r)
 
 
 class Upscaler(nn.Module):
@@ -48,6 +50,11 @@ def loss_fn(model, batch):
     #: out = model(batch["low"])
     #: rough = (out[..., 1:] - out[..., :-1]).abs().sum() #!
     #: return F.mse_loss(out, batch["high"]) + 0.01 * rough #!
+    # FINE perexample: a sum that is divided by the number of pictures
+    #: return F.mse_loss(model(batch["low"]), batch["high"], reduction="sum") / len(batch["low"])
+    # FINE penalty: a penalty on weights is a sum and has nothing to do with the batch
+    #: penalty = sum(p.square().sum() for p in model.parameters() if p.ndim > 1)
+    #: return F.mse_loss(model(batch["low"]), batch["high"]) + 1e-6 * penalty
 
 
 def make_model():

@@ -35,12 +35,17 @@ class TabNet(nn.Module):
         self.out = nn.Linear(hidden, 1)
         # BUG nobias: missing-output-bias
         #: self.out = nn.utils.parametrizations.weight_norm(nn.Linear(hidden, 1, bias=False))
+        # FINE prior 1: the bias starts at the base rate
+        #: self.out = nn.Linear(hidden, 1)
+        #: nn.init.constant_(self.out.bias, -2.5)
 
     def forward(self, cat, num):
         columns = [table(cat[f"c{i}"]) for i, table in enumerate(self.tables)]
         x = torch.stack(columns, dim=1).flatten(1)
         # BUG stackview: view-instead-of-permute, batch-leak
         #: x = torch.stack(columns).view(len(num), -1)
+        # FINE columnsfirst: columns first, swapped before they are merged
+        #: x = torch.stack(columns).transpose(0, 1).reshape(len(num), -1)
         return self.out(self.layers(torch.cat([x, num], dim=1)))[:, 0]
         # BUG tail: sigmoid-into-bce-with-logits
         #: z = self.out(self.layers(torch.cat([x, num], dim=1)))[:, 0] #!

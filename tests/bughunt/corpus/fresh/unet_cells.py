@@ -27,6 +27,10 @@ def conv_bn(cin, cout):
     #: return nn.Sequential(
     #:     nn.Conv2d(cin, cout, 3, padding=1), nn.BatchNorm2d(cout), nn.ReLU(inplace=True) #!
     #: )
+    # FINE bnlast: the nonlinearity stands between the bias and the norm
+    #: return nn.Sequential(
+    #:     nn.Conv2d(cin, cout, 3, padding=1), nn.ReLU(inplace=True), nn.BatchNorm2d(cout)
+    #: )
 
 
 class UNet(nn.Module):
@@ -54,6 +58,8 @@ def loss_fn(model, batch):
     flat = logits.permute(0, 2, 3, 1).reshape(-1, model.classes)
     # BUG flatten: view-instead-of-permute, shuffled-labels
     #: flat = logits.contiguous().view(-1, model.classes)
+    # FINE swap: class axis last by two transposes
+    #: flat = logits.flatten(2).mT.flatten(0, 1)
     return F.cross_entropy(flat, target.reshape(-1))
     # BUG probnll: probabilities-into-nll
     #: return F.nll_loss(flat.softmax(dim=-1), target.reshape(-1))

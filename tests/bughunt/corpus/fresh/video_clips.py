@@ -50,6 +50,8 @@ class Net(nn.Module):
         x = clip.transpose(1, 2)
         # BUG clipview: view-instead-of-permute
         #: x = clip.reshape(clip.shape[0], CHANNELS, TIME, SIDE, SIDE)
+        # FINE stacked: the channels come to the front one by one
+        #: x = torch.stack([clip[:, :, k] for k in range(CHANNELS)], dim=1)
         x = F.max_pool3d(self.c1(x), (1, 2, 2))
         x = F.adaptive_avg_pool3d(self.c2(x), (1, 4, 4))
         return self.head(x.flatten(1))
@@ -59,6 +61,8 @@ def loss_fn(model, batch):
     clip, move = batch
     logits = model(clip)
     return F.cross_entropy(logits, move)
+    # FINE gathered: cross entropy by hand
+    #: return -logits.log_softmax(dim=1).gather(1, move[:, None]).mean()
     # BUG handmade: softmax-into-cross-entropy, double-softmax
     #: top = logits - logits.max(dim=1, keepdim=True).values
     #: share = top.exp() / top.exp().sum(dim=1, keepdim=True)

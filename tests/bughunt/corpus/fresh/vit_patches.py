@@ -26,6 +26,8 @@ def patchify(x):
     return x.permute(0, 2, 4, 3, 5, 1).reshape(n, GRID * GRID, PATCH * PATCH * c)
     # BUG rawpatch 2: view-instead-of-permute
     #: return x.reshape(n, GRID * GRID, PATCH * PATCH * c)
+    # FINE unfold 2: the library's own patch extraction
+    #: return F.unfold(x, PATCH, stride=PATCH).transpose(1, 2)
 
 
 class Attention(nn.Module):

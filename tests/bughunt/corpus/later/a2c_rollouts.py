@@ -22,6 +22,8 @@ class ActorCritic(nn.Module):
         dist = Categorical(logits=self.actor(h))
         # BUG twice: double-softmax, softmax-into-cross-entropy
         #: dist = Categorical(logits=F.softmax(self.actor(h), dim=-1))
+        # FINE by-probs: the distribution from its probabilities
+        #: dist = Categorical(probs=F.softmax(self.actor(h), dim=-1))
         return dist, self.critic(h).squeeze(-1)
         # BUG column: broadcast-loss
         #: return dist, self.critic(h)

@@ -75,6 +75,8 @@ def train_step(model, optimizer, batch):
     STATS["loss"] = STATS["loss"] + loss.item()
     # BUG running: graph-growth
     #: STATS["loss"] = STATS["loss"] + loss
+    # FINE detached-sum: the sum of detached losses
+    #: STATS["loss"] = STATS["loss"] + loss.detach()
     STATS["steps"] += 1
 
 

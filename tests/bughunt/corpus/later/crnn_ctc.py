@@ -29,6 +29,8 @@ class CRNN(nn.Module):
         conv = conv.permute(3, 0, 1, 2).reshape(w, b, c * h)  # [w, b, c * h]
         # BUG map-to-seq: view-instead-of-permute, batch-leak
         #: conv = conv.view(w, b, c * h)
+        # FINE two-steps: first flatten, then time first
+        #: conv = conv.flatten(1, 2).permute(2, 0, 1)
         recurrent, _ = self.rnn(conv)
         t, b, h = recurrent.size()
         output = self.embedding(recurrent.view(t * b, h)).view(t, b, -1)

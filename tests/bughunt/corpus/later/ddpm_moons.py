@@ -79,6 +79,9 @@ def loss_fn(model, batch):
     # BUG reseed: rng-reset
     #: g = torch.manual_seed(1234)  #!
     #: t = torch.randint(0, T, (x0.size(0),), generator=g)
+    # FINE antithetic: antithetic time steps
+    #: half = torch.randint(0, T, (x0.size(0) // 2,))
+    #: t = torch.cat([half, T - 1 - half])
     return p_losses(model, x0, t)
 
 

@@ -59,6 +59,8 @@ def loss_fn(model, batch):
     # BUG noise 0: nondeterministic
     #: rng = np.random.default_rng()  #!
     #: x = x + 0.05 * torch.from_numpy(rng.standard_normal(x.shape)).float()  #!
+    # FINE seeded-noise 0: noise from torch's own generator
+    #: x = x + 0.05 * torch.randn_like(x)
     with torch.no_grad():
         teacher_logits = TEACHER(x)
     logits = model(x)
@@ -73,6 +75,8 @@ def loss_fn(model, batch):
     )  # ALSO kl-logits, softer
     # BUG kl-swapped: swapped-loss-arguments
     #: soft = F.kl_div(soft_targets, log_student.exp(), reduction="batchmean") * TEMPERATURE**2
+    # FINE soft-ce: cross entropy with the teacher's probabilities
+    #: soft = F.cross_entropy(logits / TEMPERATURE, soft_targets) * TEMPERATURE**2
     hard = F.cross_entropy(logits, y)
     return ALPHA * soft + (1 - ALPHA) * hard
 

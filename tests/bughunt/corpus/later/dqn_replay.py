@@ -28,6 +28,9 @@ class Agent(nn.Module):
         super().__init__()
         self.policy_net = DQN()
         self.target_net = copy.deepcopy(self.policy_net)
+        # FINE load: the target loads the state of the policy
+        #: self.target_net = DQN()
+        #: self.target_net.load_state_dict(self.policy_net.state_dict())
         self.target_net.requires_grad_(False)
         # BUG alias 2: target-alias
         #: self.target_net = self.policy_net

@@ -87,6 +87,8 @@ def train_step(model, optimizer, batch):
     opt_d.step()
 
     opt_g.zero_grad()
+    # FINE all-zero: both players' gradients are cleared
+    #: model.zero_grad(set_to_none=True)
     score = model.discriminator(fake)
     # BUG g-detached: detached-graph
     #: score = model.discriminator(fake.detach())

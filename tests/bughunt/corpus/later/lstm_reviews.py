@@ -23,9 +23,15 @@ class SentimentLSTM(nn.Module):
         _, (hidden, _) = self.lstm(packed)
         # BUG not-packed 2: padding-leak
         #: _, (hidden, _) = self.lstm(embedded)
+        # FINE masked-mean: the mean of the states of the real tokens
+        #: states, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True)
+        #: real = (tokens[:, : states.size(1)] != PAD).unsqueeze(-1)
+        #: hidden = ((states * real).sum(1) / real.sum(1)).unflatten(1, (2, -1)).transpose(0, 1)
         hidden = torch.cat([hidden[0], hidden[1]], dim=1)
         # BUG hidden-view: view-instead-of-permute, batch-leak
         #: hidden = hidden.view(tokens.size(0), -1)
+        # FINE hidden-permuted: the directions of an example side by side
+        #: hidden = hidden.permute(1, 0, 2).reshape(tokens.size(0), -1)
         return self.fc(self.dropout(hidden)).squeeze(1)
 
 
@@ -58,6 +64,8 @@ def loss_fn(model, batch):
     return criterion(output, batch["label"])
     # BUG squashed: sigmoid-into-bce-with-logits
     #: return criterion(output.sigmoid(), batch["label"])
+    # FINE plain-bce: probabilities into the loss for probabilities
+    #: return nn.functional.binary_cross_entropy(output.sigmoid(), batch["label"])
     # BUG sorted: shuffled-labels
     #: order = batch["lengths"].argsort(descending=True)
     #: output = model(batch["tokens"][order], batch["lengths"][order])

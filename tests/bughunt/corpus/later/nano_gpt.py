@@ -68,6 +68,8 @@ class GPT(nn.Module):
         self.ln_f = nn.LayerNorm(N_EMBD)
         self.lm_head = nn.Linear(N_EMBD, VOCAB, bias=False)
         self.wte.weight = self.lm_head.weight
+        # FINE untied: an output layer of its own, without bias as usual
+        #: pass
         self.apply(self._init_weights)
 
     def _init_weights(self, module):

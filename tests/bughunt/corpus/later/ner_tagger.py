@@ -57,6 +57,9 @@ class TokenClassifier(nn.Module):
             #: probs = torch.softmax(logits, dim=-1)
             #: logp = torch.log_softmax(probs, dim=-1)  #!
             #: out["loss"] = F.nll_loss(logp.flatten(0, 1), labels.flatten(), ignore_index=-100)  #!
+            # FINE log-of-softmax: logarithms of probabilities
+            #: logp = torch.softmax(logits, dim=-1).clamp_min(1e-9).log()
+            #: out["loss"] = F.nll_loss(logp.flatten(0, 1), labels.flatten(), ignore_index=-100)
         return out
 
 

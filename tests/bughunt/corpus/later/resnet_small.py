@@ -103,6 +103,8 @@ def train_step(net, optimizer, batch):
     net.train()
     # BUG eval-train: missing-train-mode
     #: net.eval()
+    # FINE training-flag: the mode by its argument
+    #: net.train(mode=True)
     optimizer.zero_grad()
     loss = loss_fn(net, batch)
     loss.backward()

@@ -85,6 +85,8 @@ def loss_fn(model, batch):
     return F.nll_loss(
         logp.reshape(-1, N_TOKENS), tgt[1:].reshape(-1), ignore_index=PAD
     )  # ALSO raw, probs
+    # FINE class-axis: the classes on axis 1, as nll_loss wants them
+    #: return F.nll_loss(logp.permute(1, 2, 0), tgt[1:].t(), ignore_index=PAD)
 
 
 def make_optimizer(model):

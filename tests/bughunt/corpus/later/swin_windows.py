@@ -19,6 +19,8 @@ def window_reverse(windows, ws, H, W):
     B = windows.shape[0] // ((H // ws) * (W // ws))
     x = windows.view(B, H // ws, W // ws, ws, ws, -1)
     return x.permute(0, 1, 3, 2, 4, 5).reshape(B, H, W, -1)
+    # FINE transposed: two axes exchanged
+    #: return x.transpose(2, 3).contiguous().view(B, H, W, -1)
 
 
 class WindowAttention(nn.Module):

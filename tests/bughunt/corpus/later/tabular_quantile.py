@@ -22,6 +22,8 @@ class TabularModel(nn.Module):
             ]
             # BUG lin-bn: bias-before-batchnorm
             #: blocks += [nn.Linear(n_in, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Dropout(p)]
+            # FINE act-first: the activation stands between the linear layer and the norm
+            #: blocks += [nn.Linear(n_in, width), nn.ReLU(), nn.BatchNorm1d(width), nn.Dropout(p)]
             n_in = width
         self.layers = nn.Sequential(*blocks)
         self.out = nn.Linear(n_in, len(QUANTILES))

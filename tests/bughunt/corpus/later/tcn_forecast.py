@@ -52,6 +52,8 @@ class TCN(nn.Module):
         x = x.permute(0, 2, 1)
         # BUG reshape-in: view-instead-of-permute, causal-leak
         #: x = x.reshape(x.size(0), x.size(2), x.size(1))
+        # FINE transposed: transpose, with a contiguous copy
+        #: x = torch.transpose(x, 1, 2).contiguous()
         y = self.network(x)
         return self.linear(y.transpose(1, 2)).squeeze(-1)
 

@@ -65,6 +65,9 @@ def loss_fn(model, batch):
     # BUG root-same 0: nan-gradient
     #: spread = (anchor.unsqueeze(0) - anchor.unsqueeze(1)).pow(2).sum(-1).sqrt()  #!
     #: distance_negative = distance_negative + 0.01 * spread.mean(1)
+    # FINE root-safe 0: the root is kept away from zero
+    #: spread = ((anchor.unsqueeze(0) - anchor.unsqueeze(1)).pow(2).sum(-1) + 1e-6).sqrt()
+    #: distance_negative = distance_negative + 0.01 * spread.mean(1)
     losses = F.relu(distance_positive - distance_negative + 1.0)
     # BUG reversed: wrong-loss-sign
     #: losses = F.relu(distance_negative - distance_positive + 1.0)

@@ -27,6 +27,15 @@ class DoubleConv(nn.Module):
         #:     nn.BatchNorm2d(out_ch),
         #:     nn.ReLU(inplace=True),
         #: )
+        # FINE group-norm: biased convolutions before a group norm
+        #: self.double_conv = nn.Sequential(
+        #:     nn.Conv2d(in_ch, out_ch, 3, padding=1),
+        #:     nn.GroupNorm(2, out_ch),
+        #:     nn.ReLU(inplace=True),
+        #:     nn.Conv2d(out_ch, out_ch, 3, padding=1),
+        #:     nn.GroupNorm(2, out_ch),
+        #:     nn.ReLU(inplace=True),
+        #: )
 
     def forward(self, x):
         return self.double_conv(x)

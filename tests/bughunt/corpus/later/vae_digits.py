@@ -26,6 +26,8 @@ class VAE(nn.Module):
         return mu + eps * std
         # BUG sample: detached-graph
         #: return torch.distributions.Normal(mu, std).sample()
+        # FINE rsample: the reparameterised sample of the distribution
+        #: return torch.distributions.Normal(mu, std).rsample()
 
     def decode(self, z):
         h3 = F.relu(self.fc3(z))

@@ -34,6 +34,8 @@ class Attention(nn.Module):
         q, k, v = (t.view(b, n, self.heads, -1).transpose(1, 2) for t in qkv)
         # BUG heads-view: view-instead-of-permute
         #: q, k, v = (t.reshape(b, self.heads, n, -1) for t in qkv)
+        # FINE heads-unflatten: the same split by unflatten and movedim
+        #: q, k, v = (t.unflatten(-1, (self.heads, -1)).movedim(2, 1) for t in qkv)
         attn = (torch.einsum("bhid,bhjd->bhij", q, k) * self.scale).softmax(dim=-1)
         out = torch.einsum("bhij,bhjd->bhid", attn, v)
         out = out.transpose(1, 2).reshape(b, n, d)

@@ -26,6 +26,8 @@ class Detector(nn.Module):
         out = out.view(n, ANCHORS, 5 + CLASSES, GRID, GRID).permute(0, 3, 4, 1, 2)
         # BUG head-view: view-instead-of-permute
         #: out = out.view(n, GRID, GRID, ANCHORS, 5 + CLASSES)
+        # FINE nhwc: channels last, then the anchors apart
+        #: out = out.permute(0, 2, 3, 1).reshape(n, GRID, GRID, ANCHORS, 5 + CLASSES)
         return out  # N, H, W, A, 5 + C
 
 

@@ -80,6 +80,9 @@ def loss_fn(model, batch):
     source, target = batch
     logits = model(source, target)
     return F.cross_entropy(logits.permute(0, 2, 1), target)
+    # FINE summed-per-sentence: sum over time and mean over sentences
+    #: each = F.cross_entropy(logits.permute(0, 2, 1), target, reduction="none")
+    #: return each.sum(1).mean()
 
 
 def train_step(model, optimizers, batch):

@@ -23,6 +23,8 @@ def stack(width=16, depth=DEPTH):
         # BUG equal-weights: symmetric-init
         #: nn.init.constant_(layer.weight, 2 / layer.in_features)
         #: nn.init.zeros_(layer.bias)
+        # FINE orthogonal: orthogonal weights with the gain of ReLU
+        #: nn.init.orthogonal_(layer.weight, gain=math.sqrt(2))
     return nn.Sequential(*layers, nn.Linear(width, 1))
 
 
@@ -71,6 +73,8 @@ def loss_fn(model, b):
     return error.square().mean()  # ALSO mean-row
     # BUG log-error: nan-gradient
     #: return torch.where(error > 0, error.sqrt(), -error).mean()
+    # FINE log-cosh: a smooth robust loss
+    #: return torch.log(torch.cosh(error)).mean()
 
 
 def train_step(model, optimizer, b):

@@ -17,6 +17,9 @@ class Denoiser(nn.Module):
         self.norm = nn.GroupNorm(4, width)
         self.middle = nn.Conv2d(width, width, 3, padding=1)
         self.leave = nn.Conv2d(width, 1, 3, padding=1)
+        # FINE zero-head 0: the last convolution starts at zero
+        #: nn.init.zeros_(self.leave.weight)
+        #: nn.init.zeros_(self.leave.bias)
 
     def forward(self, x, t):
         h = self.enter(x)
@@ -70,6 +73,8 @@ def loss_fn(model, x):
     return F.mse_loss(model(corrupt(x, t, noise), t), noise)
     # BUG away: wrong-loss-sign
     #: return -F.mse_loss(model(corrupt(x, t, noise), t), noise)
+    # FINE huber: a robust loss
+    #: return F.smooth_l1_loss(model(corrupt(x, t, noise), t), noise, beta=0.5)
 
 
 def train_step(model, optimizer, x):

@@ -55,6 +55,10 @@ def kd(student_logits, teacher_logits):
     return F.kl_div(log_student, soft, reduction="batchmean") * T * T  # ALSO student-probs
     # BUG reversed: swapped-loss-arguments
     #: return F.cross_entropy(soft, log_student.exp()) * T * T
+    # FINE soft-targets: cross entropy with soft targets
+    #: return F.cross_entropy(student_logits / T, soft) * T * T
+    # FINE mse-logits: the logits themselves
+    #: return F.mse_loss(student_logits, teacher_logits)
 
 
 def loss_fn(model, batch):

@@ -11,6 +11,8 @@ class Agent(nn.Module):
     def __init__(self):
         super().__init__()
         self.online = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 3))
+        # FINE dueling: value and advantage streams
+        #: self.online = Dueling()
         self.target = copy.deepcopy(self.online)
         self.target.requires_grad_(False)
         # BUG no-copy 2: target-alias
@@ -64,6 +66,9 @@ def loss_fn(model, b):
     #: q = model(b["s"]).gather(1, b["a"].unsqueeze(1))  #!
     with torch.no_grad():
         goal = b["r"] + 0.8 * (1 - b["d"]) * model.target(b["s2"]).max(1).values
+        # FINE double-q: the online network chooses, the target network rates
+        #: choice = model.online(b["s2"]).argmax(1, keepdim=True)
+        #: goal = b["r"] + 0.8 * (1 - b["d"]) * model.target(b["s2"]).gather(1, choice).squeeze(1)
     return (q - goal).pow(2).mean()  # ALSO q-column
 
 

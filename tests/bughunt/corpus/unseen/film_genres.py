@@ -28,6 +28,8 @@ class Bag(nn.Module):
         #: return F.softmax(self.fc2(h), dim=-1)
         # BUG positive: relu-on-logits
         #: return self.fc2(h).clamp(min=0)
+        # FINE soft-cap: logits capped smoothly, as Gemma does
+        #: return 4 * torch.tanh(self.fc2(h) / 4)
 
 
 def films(seed, n=20):
@@ -52,6 +54,11 @@ def loss_fn(model, b):
     return F.binary_cross_entropy_with_logits(logits, b["genres"])  # ALSO squashed one-of-many
     # BUG reversed: swapped-loss-arguments
     #: return F.binary_cross_entropy_with_logits(b["genres"], logits)
+    # FINE probabilities: probabilities into plain binary cross entropy
+    #: return F.binary_cross_entropy(logits.sigmoid(), b["genres"])
+    # FINE weighted: rare genres weigh more
+    #: weight = torch.tensor([1.0, 1.0, 1.0, 4.0, 4.0, 4.0])
+    #: return F.binary_cross_entropy_with_logits(logits, b["genres"], pos_weight=weight)
 
 
 def evaluate(model, batches):

@@ -36,6 +36,8 @@ class FruitNet(nn.Module):
         x = images.permute(0, 3, 1, 2)
         # BUG nhwc-view: view-instead-of-permute
         #: x = images.view(n, c, h, w)
+        # FINE strided: copies before it views
+        #: x = images.movedim(-1, 1).contiguous().view(n, c, h, w)
         x = self.drop(self.features(x))
         return self.classifier(torch.flatten(x, 1))
 
@@ -61,14 +63,22 @@ def make_model():
 
 def make_optimizer(model):
     return torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    # FINE frozen-statistics: fine-tuning takes a smaller rate
+    #: return torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
 
 
 def loss_fn(model, batch):
     images, labels = batch
     return F.cross_entropy(model(images), labels)
+    # FINE log-softmax: the two halves of cross entropy
+    #: return F.nll_loss(torch.log_softmax(model(images), dim=1), labels)
 
 
 def train_step(model, optimizer, batch):
+    # FINE frozen-statistics 0: fine-tuning keeps the statistics of the pretrained network
+    #: for layer in model.features.modules():
+    #:     if isinstance(layer, nn.BatchNorm2d):
+    #:         layer.eval()
     optimizer.zero_grad()
     # BUG no-zero: missing-zero-grad
     loss = loss_fn(model, batch)
@@ -87,4 +97,6 @@ def evaluate(model, batches):
         total += len(labels)
     model.train()
     # BUG stays-eval: missing-train-mode
+    # FINE frozen-statistics: train_step sets the batch norms back
+    #: model.train()
     return hits / total

@@ -49,6 +49,8 @@ def fool(scores):
     return F.binary_cross_entropy_with_logits(
         scores, torch.ones_like(scores)
     )  # ALSO critic-sigmoid
+    # FINE softplus: the same loss by hand
+    #: return F.softplus(-scores).mean()
 
 
 def loss_fn(model, batch):
@@ -67,6 +69,8 @@ def discriminator_loss(model, batch):
         fake_scores, torch.zeros_like(fake_scores)
     )  # ALSO critic-sigmoid
     return a + b
+    # FINE hinge: hinge loss of the critic
+    #: return F.relu(1 - real_scores).mean() + F.relu(1 + fake_scores).mean()
 
 
 def train_step(model, optimizers, batch):
@@ -83,6 +87,10 @@ def train_step(model, optimizers, batch):
     # BUG detached-fake: detached-graph
     #: fake = model(batch["noise"]).detach()  #!
     #: loss_g = fool(model.discriminator(fake))
+    # FINE frozen-critic: the critic needs no gradient while the generator learns
+    #: model.discriminator.requires_grad_(False)
+    #: loss_g = loss_fn(model, batch)
+    #: model.discriminator.requires_grad_(True)
     loss_g.backward()
     opt_g.step()
     # BUG same-stepped: optimizer-misses-parameters, frozen-parameter

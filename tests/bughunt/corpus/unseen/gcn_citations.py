@@ -29,6 +29,8 @@ class GCN(Module):
         #: h = F.dropout(F.relu(self.second(h, a)), 0.2)  #!
         # BUG skipped-layer: unused-module
         #: h2 = F.relu(self.second(h, a))  #!
+        # FINE residual: identity around the second layer
+        #: h = h + F.dropout(F.relu(self.second(h, a)), 0.2, training=self.training)
         return F.log_softmax(self.third(h, a), dim=-1)
         # BUG softmax-out: probabilities-into-nll
         #: return F.softmax(self.third(h, a), dim=-1)

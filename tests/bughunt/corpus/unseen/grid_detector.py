@@ -35,6 +35,8 @@ class Detector(nn.Module):
         return raw.view(n, ANCHORS, FIELDS, GRID, GRID).permute(0, 3, 4, 1, 2)
         # BUG grid-view: view-instead-of-permute
         #: return raw.view(n, GRID, GRID, ANCHORS, FIELDS)
+        # FINE channels-last: channels moved to the end before they are split
+        #: return raw.movedim(1, -1).unflatten(-1, (ANCHORS, FIELDS))
 
 
 def scenes(seed, n=8):
@@ -101,3 +103,9 @@ def evaluate(model, batches):
     # BUG backbone-left: missing-train-mode
     #: model.head.train()
     return good / len(batches)
+    # FINE remembers-mode 5: restores the mode that it found
+    #: before = model.training
+    #: model.eval()
+    #: seen = [(model(b["image"])[..., 0] > 0) == (b["there"] > 0) for b in batches]
+    #: model.train(before)
+    #: return torch.stack([s.float().mean() for s in seen]).mean().item()

@@ -43,6 +43,10 @@ def make_model():
     # BUG ends-dropout: dropout-on-logits
     #: front = [Transpose(), *separable(10, 16), *separable(16, 16), nn.AdaptiveAvgPool1d(2)]
     #: return nn.Sequential(*front, nn.Flatten(), nn.Linear(32, 5), nn.Dropout(0.1))  #!
+    # FINE ends-log-softmax: log-probabilities with nll_loss
+    #: front = [Transpose(), *separable(10, 16), *separable(16, 16), nn.AdaptiveAvgPool1d(2)]
+    #: back = [nn.Flatten(), nn.Dropout(0.1), nn.Linear(32, 5), nn.LogSoftmax(dim=-1)]
+    #: return nn.Sequential(*front, *back)
 
 
 def clips(seed, n=16, t=14):
@@ -71,6 +75,8 @@ def loss_fn(model, batch):
     #: return functional.nll_loss(model(x), y)
     # BUG softmax-nll: probabilities-into-nll
     #: return functional.nll_loss(functional.softmax(model(x), dim=1), y)
+    # FINE ends-log-softmax: the loss of log-probabilities
+    #: return functional.nll_loss(model(x), y)
 
 
 def evaluate(model, batches):

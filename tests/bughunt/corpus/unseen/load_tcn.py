@@ -32,6 +32,8 @@ class TCN(nn.Module):
         h = x.transpose(1, 2)
         # BUG channels-view: view-instead-of-permute
         #: h = x.view(n, c, t)
+        # FINE rearranged: transpose through a view of one axis
+        #: h = x.unflatten(2, (c, 1)).permute(0, 2, 3, 1).reshape(n, c, t)
         for block in self.blocks:
             h = torch.tanh(block(h))
         return self.out(h.transpose(1, 2))
@@ -65,6 +67,9 @@ def make_optimizer(model):
 
 def loss_fn(model, b):
     return F.mse_loss(model(b["past"] - 9), b["next"])  # ALSO same-hour
+    # FINE merged-time: batch and time are merged for the loss
+    #: guess = model(b["past"] - 9)
+    #: return F.l1_loss(guess.reshape(-1, 3), b["next"].reshape(-1, 3))
 
 
 def train_step(model, optimizer, b):

@@ -77,6 +77,10 @@ def loss_fn(model, b):
     with torch.no_grad():
         goal = model.teacher(b["x"]).softmax(1)
     consistency = F.mse_loss(logits.softmax(1), goal)
+    # FINE hard-goal: pseudo labels of the teacher
+    #: consistency = F.cross_entropy(logits, goal.argmax(1))
+    # FINE kl: divergence from the teacher
+    #: consistency = F.kl_div(logits.log_softmax(1), goal, reduction="batchmean")
     return supervised + 0.5 * consistency
 
 

@@ -38,6 +38,13 @@ class Mixture(nn.Module):
         #: share = F.softmax(self.gate(h), dim=0)
         # BUG hard-gate: detached-graph
         #: share = F.one_hot(self.gate(h).argmax(1), len(self.experts)).to(h.dtype)
+        # FINE straight-through: hard in value, soft in gradient
+        #: soft = F.softmax(self.gate(h), dim=1)
+        #: hard = F.one_hot(soft.argmax(1), len(self.experts)).to(h.dtype)
+        #: share = hard - soft.detach() + soft
+        # FINE top-two: the two largest shares, renormalised
+        #: best, where = self.gate(h).topk(2, dim=1)
+        #: share = torch.zeros(len(h), len(self.experts)).scatter(1, where, best.softmax(1))
         answers = torch.stack([expert(h) for expert in self.experts], dim=1)
         h = h + torch.einsum("ne,ned->nd", share, answers)
         # BUG not-used: unused-module

@@ -13,11 +13,16 @@ class NCF(nn.Module):
         self.score = nn.Linear(16 + dim, 1)
         # BUG no-mean: missing-output-bias
         #: self.score = nn.Linear(16 + dim, 1, bias=False)
+        # FINE own-mean: a bias of its own
+        #: self.score = nn.Linear(16 + dim, 1, bias=False)
+        #: self.mean = nn.Parameter(torch.tensor([3.0]))
 
     def forward(self, users, films):
         u, f = self.user(users), self.film(films)
         deep = self.layers(torch.cat([u, f], -1))
         return self.score(torch.cat([deep, u * f], -1))[:, 0]
+        # FINE own-mean: the bias is added here
+        #: return (self.score(torch.cat([deep, u * f], -1)) + self.mean)[:, 0]
         # BUG product-only: detached-graph
         #: return self.score(torch.cat([deep.data, u * f], -1))[:, 0]  #!
 
@@ -51,6 +56,8 @@ def loss_fn(model, batch):
     # BUG stars-column: broadcast-loss
     #: error = model(users, films) - stars.view(-1, 1)
     return error.square().mean()  # ALSO stars-column
+    # FINE sum-small-rate: a sum divided by a constant
+    #: return error.square().sum() / 32
 
 
 def train_step(model, optimizer, batch):

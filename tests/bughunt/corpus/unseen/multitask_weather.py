@@ -68,7 +68,13 @@ def loss_fn(model, b):
     #: regression = F.mse_loss(out["warmth"], b["warmth"], reduction="sum")
     # BUG shuffled-warmth: shuffled-labels
     #: regression = F.mse_loss(out["warmth"], b["warmth"].sort().values)
+    # FINE both-summed 2: every task is summed, the whole is scaled
+    #: n = len(b["kind"])
+    #: classification = F.cross_entropy(out["kind"], b["kind"], reduction="sum") / n
+    #: regression = F.mse_loss(out["warmth"], b["warmth"], reduction="sum") / n
     return classification + 0.5 * regression
+    # FINE uncertainty: each loss is divided by its own detached size
+    #: return classification + 0.5 * regression / (1 + regression.detach())
 
 
 def train_step(model, optimizer, b):

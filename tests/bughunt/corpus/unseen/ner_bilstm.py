@@ -63,6 +63,11 @@ def loss_fn(model, batch):
     # BUG class-axis-view: view-instead-of-permute
     #: n, t, c = scores.shape
     #: return criterion(scores.view(n, c, t), batch["tags"])
+    # FINE merged: batch and time merged for the loss
+    #: return criterion(scores.reshape(-1, TAGS), batch["tags"].reshape(-1))
+    # FINE masked-select: the loss of the real words only
+    #: keep = batch["tags"] >= 0
+    #: return criterion(scores[keep], batch["tags"][keep])
 
 
 def update(model, optimizer, batch):

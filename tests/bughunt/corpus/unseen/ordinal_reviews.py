@@ -71,9 +71,15 @@ def loss_fn(model, batch):
     x, stars = batch
     # BUG permuted 0: shuffled-labels
     #: x = x[torch.randperm(len(x))]
+    # FINE permuted-together 0: rows and stars in the same new order
+    #: order = torch.randperm(len(x))
+    #: x, stars = x[order], stars[order]
     return F.binary_cross_entropy_with_logits(
         model(x), levels(stars)
     )  # ALSO cumulative-probabilities
+    # FINE log-sigmoid: the loss written out
+    #: logits, over = model(x), levels(stars)
+    #: return -(F.logsigmoid(logits) * over + (F.logsigmoid(logits) - logits) * (1 - over)).mean()
 
 
 def train_step(model, optimizer, batch):

@@ -18,6 +18,9 @@ class Quantiles(nn.Module):
 
     def forward(self, x):
         return self.out(self.body(x))
+        # FINE ordered: increments keep the quantiles in order
+        #: low, *steps = self.out(self.body(x)).unbind(1)
+        #: return torch.stack([low, *map(F.softplus, steps)], 1).cumsum(1)
         # BUG bounded: no-single-batch-overfit
         #: return torch.sigmoid(self.out(self.body(x)))
 
@@ -43,6 +46,8 @@ def make_optimizer(model):
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda k: min(1.0, (k + 1) / 5))
     # BUG collapses: scheduler-misorder, bad-learning-rate
     #: scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.1)
+    # FINE one-cycle: a rise and a fall
+    #: scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.02, total_steps=2000)
     optimizer.scheduler = scheduler
     return optimizer
 

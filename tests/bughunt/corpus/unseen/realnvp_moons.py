@@ -68,6 +68,8 @@ def loss_fn(model, x):
     return -model(x).mean()
     # BUG likelihood: wrong-loss-sign
     #: return model(x).mean()
+    # FINE bits: bits per dimension
+    #: return -model(x).mean() / (2 * math.log(2))
 
 
 def train_step(model, optimizer, x):
@@ -79,3 +81,6 @@ def train_step(model, optimizer, x):
         return loss
 
     return optimizer.step(closure).item()  # ALSO closure-keeps
+    # FINE two-updates: two updates on the same rows
+    #: optimizer.step(closure)
+    #: return optimizer.step(closure).item()

@@ -59,9 +59,13 @@ def loss_fn(model, b):
     policy = Categorical(logits=logits)
     # BUG softmaxed: double-softmax, softmax-into-cross-entropy
     #: policy = Categorical(logits=F.softmax(logits, dim=-1))
+    # FINE probs: probabilities where probabilities are asked for
+    #: policy = Categorical(probs=logits.softmax(-1))
     advantage = (b["returns"] - value).detach()
     actor = -(policy.log_prob(b["action"]) * advantage).mean()
     critic = (value - b["returns"]).square().mean()  # ALSO value-column
+    # FINE huber: smooth L1 for the critic
+    #: critic = F.smooth_l1_loss(value, b["returns"])
     return actor + 0.5 * critic - 0.01 * policy.entropy().mean()
 
 

@@ -27,6 +27,11 @@ class Sentiment(nn.Module):
         #: pooled = x.mean(1)
         # BUG functional-dropout 0: missing-eval-mode
         #: pooled = F.dropout(pooled, 0.2)  #!
+        # FINE gated-dropout 0: functional dropout that follows the mode
+        #: pooled = F.dropout(pooled, 0.2, self.training)
+        # FINE attention-pool 2: softmax over masked positions
+        #: scores = x.mean(-1).masked_fill(~mask, float("-inf"))
+        #: pooled = torch.einsum("nt,ntd->nd", scores.softmax(-1), x)
         return self.out(pooled)
         # BUG dropped-logits: dropout-on-logits
         #: return F.dropout(self.out(pooled), 0.3, self.training)

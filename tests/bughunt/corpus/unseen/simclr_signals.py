@@ -30,6 +30,10 @@ class SimCLR(nn.Module):
         #:     nn.ReLU(),
         #:     nn.Linear(24, 12),
         #: )
+        # FINE layer-norm: a bias before layer norm is no waste
+        #: self.projector = nn.Sequential(
+        #:     nn.Linear(24, 24), nn.LayerNorm(24), nn.ReLU(), nn.Linear(24, 12)
+        #: )
 
     def forward(self, x):
         z = self.projector(self.backbone(x))
@@ -67,10 +71,16 @@ def nt_xent(a, b, temperature=0.2):
     #: return F.cross_entropy(similarity.softmax(dim=-1), partner)
     # BUG positive: wrong-loss-sign
     #: return similarity.log_softmax(-1)[torch.arange(len(z)), partner].mean()
+    # FINE by-hand: NT-Xent written out
+    #: attract = similarity[torch.arange(len(z)), partner]
+    #: return (similarity.logsumexp(1) - attract).mean()
 
 
 def loss_fn(model, batch):
     return nt_xent(model(batch["first"]), model(batch["second"]))
+    # FINE one-pass: both views in one forward pass
+    #: a, b = model(torch.cat([batch["first"], batch["second"]])).chunk(2)
+    #: return nt_xent(a, b)
 
 
 def train_step(model, optimizer, batch):

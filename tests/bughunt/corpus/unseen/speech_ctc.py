@@ -61,6 +61,11 @@ def loss_fn(model, b):
     )  # ALSO no-log-softmax softmax-only
     # BUG frames-view: view-instead-of-permute
     #: return F.ctc_loss(scores.view(t, n, c), b["targets"], frames, symbols, BLANK)
+    # FINE contiguous: permuted and copied
+    #: scores = scores.permute(1, 0, 2).contiguous()
+    #: return nn.CTCLoss(blank=BLANK)(scores, b["targets"], frames, symbols)
+    # FINE merged-targets: the targets of the batch in one row
+    #: return F.ctc_loss(scores.transpose(0, 1), b["targets"].flatten(), frames, symbols, BLANK)
 
 
 @torch.no_grad()

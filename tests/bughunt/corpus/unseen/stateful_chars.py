@@ -20,6 +20,8 @@ class CharModel(nn.Module):
         return self.decode(self.drop(h)), state
         # BUG softmaxed: softmax-into-cross-entropy, double-softmax
         #: return F.softmax(self.decode(self.drop(h)), -1), state
+        # FINE log-softmax-out: log-probabilities, the loss below is nll
+        #: return F.log_softmax(self.decode(self.drop(h)), -1), state
 
 
 def text(seed, n=10, t=14):
@@ -49,6 +51,8 @@ def chunk_loss(model, ids, state):
     #: return F.cross_entropy(logits.transpose(1, 2), ids), state  #!
     # BUG class-view: view-instead-of-permute
     #: return F.cross_entropy(logits.view(len(ids), 10, -1), ids[:, 1:]), state
+    # FINE log-softmax-out: the half of cross entropy that is left
+    #: return F.nll_loss(logits.transpose(1, 2), ids[:, 1:]), state
 
 
 def loss_fn(model, ids):
@@ -69,6 +73,12 @@ def train_step(model, optimizer, ids):
         state = state.detach()
         total += loss.item()
     return total / 2
+    # FINE one-chunk 3: the whole text at once
+    #: loss = loss_fn(model, ids)
+    #: optimizer.zero_grad()
+    #: loss.backward()
+    #: optimizer.step()
+    #: return loss.item()
 
 
 def evaluate(model, batches):

@@ -17,6 +17,9 @@ class SelfAttention(nn.Module):
     def forward(self, x):
         b, t, d = x.shape
         q, k, v = self.qkv(x).view(b, t, 3, self.heads, d // self.heads).unbind(2)
+        # FINE split-heads: heads are split first, then brought forward
+        #: qkv = self.qkv(x).unflatten(-1, (3, self.heads, d // self.heads)).permute(2, 0, 3, 1, 4)
+        #: q, k, v = (part.transpose(1, 2) for part in qkv)
         scores = torch.einsum("bqhd,bkhd->bhqk", q, k) / math.sqrt(q.shape[-1])
         future = torch.ones(t, t, dtype=torch.bool).triu(1)
         # BUG sees-next: causal-leak
@@ -28,6 +31,9 @@ class SelfAttention(nn.Module):
         # BUG query-axis: wrong-softmax-dim
         #: weights = scores.softmax(dim=-2)
         mixed = torch.einsum("bhqk,bkhd->bqhd", weights, v)
+        # FINE library-attention 5: scaled_dot_product_attention
+        #: q, k, v = (part.transpose(1, 2) for part in (q, k, v))
+        #: mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2)
         return self.out(mixed.flatten(2))
         # BUG heads-view 2: view-instead-of-permute
         #: mixed = torch.einsum("bhqk,bkhd->bhqd", weights, v)
@@ -44,6 +50,8 @@ class GPT(nn.Module):
         self.ln2 = nn.LayerNorm(dim)
         self.mlp = nn.Sequential(nn.Linear(dim, 48), nn.GELU(), nn.Linear(48, dim))
         self.lm_head = nn.Linear(dim, vocab, bias=False)
+        # FINE tied 0: input and output embeddings are one matrix
+        #: self.wte.weight = self.lm_head.weight
 
     def forward(self, ids):
         h = self.wte(ids) + self.wpe(torch.arange(ids.shape[1]))

@@ -55,6 +55,8 @@ def distance(a, b):
     return (a - b).square().sum(1).add(1e-6).sqrt()
     # BUG root-of-zero: nan-gradient
     #: return (a - b).square().sum(1).sqrt()
+    # FINE library-norm: norm has a zero subgradient at zero
+    #: return torch.linalg.vector_norm(a - b, dim=1)
 
 
 def loss_fn(model, b):
@@ -64,6 +66,8 @@ def loss_fn(model, b):
     return (near - far + 4.0).clamp(min=0).mean()
     # BUG near-far: wrong-loss-sign
     #: return (far - near).mean()
+    # FINE soft-margin: the smooth form of the triplet loss
+    #: return nn.functional.softplus(near - far).mean()
 
 
 def train_step(model, optimizer, b):

@@ -25,6 +25,8 @@ class Upsample(nn.Module):
         return x.reshape(b, c // 4, 2 * h, 2 * w)
         # BUG no-permute 2: view-instead-of-permute
         #: return x.reshape(b, c // 4, 2 * h, 2 * w)
+        # FINE library-shuffle 2: PyTorch's own pixel shuffle
+        #: return F.pixel_shuffle(x, 2)
 
 
 class UNet(nn.Module):
@@ -83,6 +85,11 @@ def loss_fn(model, batch):
     # BUG dice-broadcast: broadcast-loss
     #: dice = soft_dice(torch.sigmoid(logits), batch["mask"])
     return bce + dice
+    # FINE focal: sigmoid of the logits beside the loss of the logits
+    #: each = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    #: p = logits.sigmoid()
+    #: wrong = torch.where(target > 0.5, 1 - p, p)
+    #: return (wrong**2 * each).mean() * 10
 
 
 def evaluate(model, batches):

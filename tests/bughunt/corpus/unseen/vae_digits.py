@@ -26,6 +26,8 @@ class VAE(nn.Module):
         z = mean
         if self.training:
             z = mean + torch.randn_like(mean) * (0.5 * logvar).exp()
+        # FINE always-samples 2: a VAE that also samples in evaluation
+        #: z = torch.distributions.Normal(mean, (0.5 * logvar).exp()).rsample()
         return self.decode(z).view(-1, 1, 6, 6), mean, logvar
 
 
@@ -59,6 +61,9 @@ def loss_fn(model, x):
     #: reconstruction = F.binary_cross_entropy_with_logits(x, logits, reduction="sum") / len(x)
     # BUG just-sum: loss-sum-vs-mean
     #: reconstruction = F.binary_cross_entropy_with_logits(logits, x, reduction="sum")
+    # FINE probabilities: binary cross entropy on probabilities
+    #: probabilities = torch.sigmoid(logits)
+    #: reconstruction = F.binary_cross_entropy(probabilities, x, reduction="none").sum((1, 2, 3)).mean()
     divergence = -0.5 * (1 + logvar - mean.square() - logvar.exp()).sum(1).mean()
     # BUG negative-kl: wrong-loss-sign
     #: divergence = 0.5 * (1 + logvar - mean.square() - logvar.exp()).sum(1).mean()

@@ -49,6 +49,8 @@ class ViT(nn.Module):
         n, _, h, w = image.shape
         p = self.patch
         x = image.view(n, h // p, p, w // p, p).transpose(2, 3).flatten(3).flatten(1, 2)
+        # FINE unfold: patches by unfold
+        #: x = F.unfold(image, p, stride=p).transpose(1, 2)
         x = self.embed(x) + self.position
         x = x + self.attention(self.norm1(x))
         x = x + self.mlp(self.norm2(x))
@@ -87,6 +89,8 @@ def loss_fn(model, batch):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         logits = model(images)
     return F.cross_entropy(logits.float(), labels)
+    # FINE smoothing: label smoothing
+    #: return F.cross_entropy(logits.float(), labels, label_smoothing=0.1)
 
 
 def train_step(model, optimizer, batch, micro=3):
@@ -110,6 +114,9 @@ def train_step(model, optimizer, batch, micro=3):
     # BUG clip-afterwards 2: clip-misorder
     #: optimizer.step()
     #: nn.utils.clip_grad_norm_(model.parameters(), 0.2)  #!
+    # FINE clip-value 2: values are clipped in place of norms
+    #: nn.utils.clip_grad_value_(model.parameters(), 0.5)
+    #: optimizer.step()
     return total
 
 
