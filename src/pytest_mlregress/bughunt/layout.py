@@ -16,7 +16,7 @@ from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding, Severity
 from pytest_mlregress.bughunt.nests import Nest
-from pytest_mlregress.bughunt.provenance import SHAPE, inputs
+from pytest_mlregress.bughunt.provenance import inputs
 from pytest_mlregress.bughunt.recorder import Call
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.regrouping import (
@@ -24,7 +24,6 @@ from pytest_mlregress.bughunt.regrouping import (
     Reordered,
     Shape,
     moved_axes,
-    regroups,
     reordered_axes,
     swapped_axes,
 )
@@ -37,13 +36,8 @@ from pytest_mlregress.bughunt.replays import (
     resized,
     shared,
 )
+from pytest_mlregress.bughunt.skewing import RESHAPES, is_skew
 from pytest_mlregress.bughunt.tiles import Tiled, tilings
-
-RESHAPES = frozenset(
-    ("view", "reshape", "view_as", "reshape_as", "flatten", "unflatten", "_unsafe_view")
-)
-_SLICES = frozenset(("__getitem__", "narrow", "index_select", "pad", "contiguous", "clone"))
-
 
 _JOINS = frozenset(("cat", "concat", "concatenate"))
 _REORDERING = _JOINS | {
@@ -85,7 +79,7 @@ def view_instead_of_permute(case: Case) -> Iterator[Finding]:
     """
     reported: dict[str | None, Finding] = {}
     for run, severity, suspects in _suspicions(case):
-        found = [s for s in suspects if not _is_skew(run, s.call)]
+        found = [s for s in suspects if not is_skew(run, s.call)]
         for location in dict.fromkeys(s.call.location for s in found):
             here = [s for s in found if s.call.location == location]
             if location in reported and reported[location].severity == "error":
@@ -230,44 +224,6 @@ def _leading(shape: Shape, product: int) -> Shape | None:
         if math.prod(shape[:count]) == product:
             return shape[:count]
     return None
-
-
-def _is_skew(run: Replay, call: Call) -> bool:
-    """Whether a regrouping is one half of a relative shift: padded before, or undone after."""
-    regrouped = run.provenance.source(inputs(call)[0], call, _SLICES)
-    if regrouped is not None and regrouped.name in RESHAPES and _regroups(regrouped):
-        return True
-    source = run.provenance.source(inputs(call)[0], call, SHAPE - {"cat", "concat"})
-    if source is not None and source.name in ("pad", "constant_pad_nd"):
-        return True
-    if source is not None and source.name in ("cat", "concat"):
-        return any(id(part) not in run.from_data for part in inputs(source))
-    return _undone(run, call.output, call, 0)
-
-
-def _undone(run: Replay, tensor: torch.Tensor, after: Call, depth: int) -> bool:
-    """Whether all that becomes of a tensor is slicing and then a second regrouping."""
-    readers = [c for c in run.provenance.readers(tensor) if c.order > after.order and _uses(c)]
-    if not readers or depth > 4:
-        return False
-    return all(_undoes(run, reader, depth) for reader in readers)
-
-
-def _undoes(run: Replay, reader: Call, depth: int) -> bool:
-    if not isinstance(reader.output, torch.Tensor):
-        return False
-    if reader.name in RESHAPES:
-        return _regroups(reader)
-    return reader.name in _SLICES and _undone(run, reader.output, reader, depth + 1)
-
-
-def _regroups(call: Call) -> bool:
-    given = inputs(call)[0]
-    return given.numel() > 0 and regroups(tuple(given.shape), tuple(call.output.shape))
-
-
-def _uses(call: Call) -> bool:
-    return bool(nests.tensors(call.output))
 
 
 def _matters(
