@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from benchmarks.calibration import (
     collapses,
     drift,
+    identity,
     levels,
     planning,
     powers,
@@ -30,6 +31,7 @@ class Scale:
     drift: int
     planning: int
     bands: int
+    identity: int
     repeats: int
 
 
@@ -42,6 +44,7 @@ QUICK = Scale(
     drift=100,
     planning=500,
     bands=5,
+    identity=300,
     repeats=20,
 )
 FULL = Scale(
@@ -53,6 +56,7 @@ FULL = Scale(
     drift=1000,
     planning=6000,
     bands=100,
+    identity=10_000,
     repeats=200,
 )
 
@@ -64,5 +68,6 @@ SECTIONS: dict[str, Callable[[Scale], list[Section]]] = {
     "drift": lambda scale: drift.run(scale.drift),
     "planning": lambda scale: planning.run(scale.planning),
     "collapses": lambda scale: collapses.run(scale.bands, seeds_per_band=200),
+    "identity": lambda scale: identity.run(scale.identity),
     "speed": lambda scale: speed.run(scale.repeats),
 }

@@ -1,7 +1,7 @@
 """The verdict holds what it promises; `python -m benchmarks.calibration` prints the tables."""
 
 import pytest
-from benchmarks.calibration import levels, measures, planning, powers, suites
+from benchmarks.calibration import identity, levels, measures, planning, powers, suites
 from benchmarks.calibration.distributions import DISTRIBUTIONS, DIVERGED_10, NORMAL, SKEWED
 from benchmarks.calibration.suite import FULL, SECTIONS
 
@@ -46,6 +46,14 @@ def test_half_of_the_seeds_lost_is_red():
 def test_the_planner_agrees_with_simulation_on_one_setting():
     (section,) = planning.run(3000, (9,))
     assert missed([section]) == []
+
+
+def test_ties_by_chance_are_not_identical():
+    (section,) = identity.run(300, ((20, 0.9), (100, 0.98)))
+    assert missed([section]) == []
+    assert section.columns[4] == "k = 2, independent"
+    # Two seeds alone would be no proof.
+    assert all(row[4].value > 0.01 for _, row in section.rows)
 
 
 def test_a_figure_beyond_its_limit_is_named():

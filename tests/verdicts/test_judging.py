@@ -131,6 +131,68 @@ def test_bit_equal_seeds_are_identical_after_two() -> None:
     assert (verdict.kind, verdict.decided_after) == (VerdictKind.IDENTICAL, 2)
 
 
+def coarse(seeds: int) -> dict[int, float]:
+    """A baseline whose seeds are tied so often that identity takes 4 of them."""
+    levels = [0.90, 0.92, 0.94, 0.96, 0.98, 0.90, 0.92, 0.94, 0.96, 0.98, 0.91, 0.93, 0.95]
+    return {seed: levels[seed % len(levels)] for seed in range(seeds)}
+
+
+def test_two_equal_seeds_of_a_coarse_metric_are_no_proof() -> None:
+    baseline = baseline_of({seed: 0.9 + 0.02 * (seed % 3) for seed in range(20)})
+    same = {seed: 0.9 + 0.02 * (seed % 3) for seed in range(2)}
+    assert judge(group_of(same, n=11), baseline, RULES) is None
+    same[2] = 0.94
+    verdict = judge(group_of(same, n=11), baseline, RULES)
+    assert verdict is not None
+    assert (verdict.kind, verdict.decided_after) == (VerdictKind.PASS, 3)
+
+
+def test_all_seeds_run_are_all_compared() -> None:
+    rules = replace(RULES, early=False)
+    same = {seed: BASELINE[seed] for seed in range(5)}
+    verdict = judge(group_of(same), baseline_of(BASELINE), rules)
+    assert verdict is not None
+    assert (verdict.kind, verdict.decided_after) == (VerdictKind.IDENTICAL, 5)
+    moved = same | {4: same[4] + 1e-6}
+    verdict = judge(group_of(moved), baseline_of(BASELINE), rules)
+    assert verdict is not None
+    assert verdict.kind is not VerdictKind.IDENTICAL
+
+
+def unlucky() -> dict[int, float]:
+    """A coarse baseline whose first seeds happen to be its worst."""
+    return {seed: 0.5 + 0.01 * (seed % 2) if seed < 5 else 0.9 + 0.01 * (seed % 3)
+            for seed in range(20)}  # fmt: skip
+
+
+def test_bit_equal_seeds_of_an_unlucky_start_are_no_regression() -> None:
+    baseline, rules = baseline_of(unlucky()), replace(RULES, alpha=0.2)
+    first = {seed: unlucky()[seed] for seed in range(3)}
+    assert judge(group_of(first, n=11), baseline, rules) is None
+    moved = first | {3: 0.52}
+    verdict = judge(group_of(moved, n=11), baseline, rules)
+    assert verdict is not None
+    assert (verdict.kind, verdict.decided_after) == (VerdictKind.REGRESSION, 3)
+    whole = {seed: unlucky()[seed] for seed in range(8)}
+    verdict = judge(group_of(whole, n=11), baseline, rules)
+    assert verdict is not None
+    assert verdict.kind is VerdictKind.IDENTICAL
+
+
+@pytest.mark.parametrize("values", [unlucky(), coarse(20)], ids=["unlucky", "coarse"])
+def test_identity_does_not_depend_on_the_order_of_arrival(values: dict[int, float]) -> None:
+    rules, found = replace(RULES, alpha=0.2), set()
+    for order in ([0, 1, 2, 3, 4, 5, 6, 7], [7, 6, 5, 4, 3, 2, 1, 0], [1, 0, 4, 3, 2, 7, 5, 6]):
+        case = group(8)
+        verdict = None
+        for seed in order:
+            case.results[seed] = passed(seed, metric(values[seed]))
+            verdict = verdict or judge(case, baseline_of(values), rules)
+        assert verdict is not None
+        found.add((verdict.kind, verdict.decided_after))
+    assert len(found) == 1
+
+
 def test_expect_identical_turns_one_moved_bit_red() -> None:
     moved = {0: BASELINE[0], 1: math.nextafter(BASELINE[1], 1.0)}
     rules = replace(RULES, expect="identical")

@@ -33,7 +33,7 @@ _METRIC_DID: Final[Mapping[VerdictKind, str]] = {
 }
 
 _TEST_IS: Final[Mapping[VerdictKind, str]] = {
-    VerdictKind.IDENTICAL: "identical to the baseline",
+    VerdictKind.IDENTICAL: "identical",
     VerdictKind.PASS: "passed",
     VerdictKind.IMPROVEMENT: "improved",
     VerdictKind.MINOR: "a loss smaller than the margin",
@@ -83,6 +83,8 @@ def _clauses(verdict: Verdict) -> Sequence[str]:
         what = "failed" if raised.issuperset(seed for seed, _ in troubled) else "diverged"
         first = f"{len(troubled)} of {count} seeds {what}:"
         return (first, *(f"; seed {seed}: {what}" for seed, what in troubled))
+    if verdict.kind is VerdictKind.IDENTICAL:
+        return (f"identical in {verdict.decided_after} seeds",)
     if not alike or (alike[0].comparison is None and verdict.reasons):
         return _with_reason(_TEST_IS[verdict.kind], verdict.reasons)
     others = [metric.name for metric in alike[1:]]
@@ -91,6 +93,8 @@ def _clauses(verdict: Verdict) -> Sequence[str]:
 
 def _metric_clauses(metric: MetricVerdict) -> Sequence[str]:
     subject = f"{metric.name} {_METRIC_DID[metric.kind]}"
+    if metric.kind is VerdictKind.IDENTICAL:
+        return (f"{subject} in {len(metric.candidate)} seeds",)
     if metric.comparison is None:
         return _with_reason(subject, metric.reasons)
     comparison = metric.comparison

@@ -11,7 +11,7 @@ from pytest_mlregress.statistics.early_stop import (
 )
 from pytest_mlregress.statistics.effects import EffectSizes, effect_sizes
 from pytest_mlregress.statistics.failures import FailureTestResult, failure_test
-from pytest_mlregress.statistics.identity import identical
+from pytest_mlregress.statistics.identity import identical, seeds_to_match
 from pytest_mlregress.statistics.multiplicity import comparison_alpha, q_values
 from pytest_mlregress.statistics.pairing import (
     EarlierRun,
@@ -63,6 +63,7 @@ __all__ = [
     "q_values",
     "rank_test",
     "seed_linked",
+    "seeds_to_match",
     "sequential_design",
     "spread_of",
     "spread_of_accuracy",

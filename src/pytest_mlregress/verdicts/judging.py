@@ -36,7 +36,7 @@ def _decided(case: Case) -> Verdict | None:
         return None  # nothing is saved, and so nothing is decided before the last seed
     finding = judge_sameness(
         ready, planned, baseline, rules, same_environment=not case.differences
-    ) or judge_metrics(ready, planned, baseline, rules)
+    ).or_looked(judge_metrics(ready, planned, baseline, rules))
     return _verdict(case, finding) if finding is not None else None
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.running.result import SeedResult
@@ -12,7 +12,31 @@ from pytest_mlregress.verdicts.rules import Rules
 from pytest_mlregress.verdicts.samples import metric_names
 from pytest_mlregress.verdicts.verdict import VerdictKind
 
-SEEDS_NEEDED = 2
+
+@dataclass(frozen=True, slots=True)
+class Sameness:
+    """What bit-equality says of the seeds so far.
+
+    ``finding`` is `identical`, or the failure of a test that declares ``expect="identical"``, or
+    None. ``open`` tells that no bit has moved yet and that a few more such seeds would prove it.
+    """
+
+    finding: Finding | None = None
+    open: bool = False
+
+    def or_looked(self, looked: Finding | None) -> Finding | None:
+        """Which of this and of what the looks found decides the test; None for neither yet.
+
+        The one that needs fewer seeds, so that the verdict does not depend on the order in which
+        they arrive. A pass of bit-equal seeds stands; anything graver waits for the proof that
+        nothing has changed: luck of the first seeds is not a loss.
+        """
+        if looked is None or (looked.kind is not VerdictKind.PASS and self.open):
+            return self.finding
+        if self.finding is None:
+            return looked
+        passed_before = looked.kind is VerdictKind.PASS and looked.seeds < self.finding.seeds
+        return looked if passed_before else self.finding
 
 
 def judge_sameness(
@@ -22,25 +46,32 @@ def judge_sameness(
     rules: Rules,
     *,
     same_environment: bool,
-) -> Finding | None:
-    """`identical`, or the failure of a test that declares ``expect="identical"``, or None.
+) -> Sameness:
+    """Ask whether any bit has moved.
 
-    A different environment computes different bits, so there is nothing to expect then.
+    A different environment computes different bits, so there is nothing to expect then. Where
+    every seed is run whatever they show, identity needs every seed.
     """
-    from pytest_mlregress.statistics.identity import identical
+    from pytest_mlregress.statistics.identity import identical, seeds_to_match
 
     of_baseline = _by_seed(baseline)
     of_candidate = {seed.seed: {m.name: m.value for m in seed.metrics} for seed in ready}
-    first = dict(list(of_candidate.items())[:SEEDS_NEEDED])
     if rules.expect == "identical":
         moved = _first_moved(of_baseline, of_candidate)
         if moved is not None:
-            return _finding(ready, baseline, rules, VerdictKind.REGRESSION, moved)
-    if same_environment and len(first) == SEEDS_NEEDED and identical(of_baseline, first):
-        return _finding(ready[:SEEDS_NEEDED], baseline, rules, VerdictKind.IDENTICAL, "")
+            return Sameness(_finding(ready, baseline, rules, VerdictKind.REGRESSION, moved))
+    if same_environment:
+        needed = len(planned)
+        if rules.early:
+            needed = seeds_to_match(of_baseline, planned=len(planned))
+        first = dict(list(of_candidate.items())[:needed])
+        if identical(of_baseline, first, seeds=needed):
+            return Sameness(_finding(ready[:needed], baseline, rules, VerdictKind.IDENTICAL, ""))
+        if len(ready) < needed and _first_moved(of_baseline, of_candidate) is None:
+            return Sameness(open=True)
     if rules.expect == "identical" and len(ready) == len(planned):
-        return _finding(ready, baseline, rules, VerdictKind.IDENTICAL, "")
-    return None
+        return Sameness(_finding(ready, baseline, rules, VerdictKind.IDENTICAL, ""))
+    return Sameness()
 
 
 def _by_seed(baseline: Artifact) -> dict[int, dict[str, float]]:
@@ -58,14 +89,16 @@ def _by_seed(baseline: Artifact) -> dict[int, dict[str, float]]:
 def _first_moved(
     baseline: dict[int, dict[str, float]], candidate: dict[int, dict[str, float]]
 ) -> str | None:
+    from pytest_mlregress.statistics.identity import bits
+
     for seed, metrics in candidate.items():
-        if seed not in baseline:
+        before = baseline.get(seed, {})
+        if before.keys() != metrics.keys():
             return f"seed {seed} has no baseline value, and expect='identical' needs one"
         for name, value in metrics.items():
-            before = baseline[seed][name]
-            if struct.pack("<d", before) != struct.pack("<d", value):
+            if bits({name: before[name]}) != bits({name: value}):
                 return (
-                    f"expect='identical', but {name} of seed {seed} moved from {before!r} "
+                    f"expect='identical', but {name} of seed {seed} moved from {before[name]!r} "
                     f"to {value!r}"
                 )
     return None
