@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pytest_mlregress.statistics.acceptance import Safety, safety_of
 from pytest_mlregress.statistics.evidence import (
     CERTAIN_HARM,
     ComparisonTest,
@@ -15,6 +16,7 @@ from pytest_mlregress.statistics.evidence import (
     gather_evidence,
     gather_evidence_by_order,
     smallest_p,
+    with_margin,
 )
 from pytest_mlregress.statistics.failures import FailureTestResult, OnNonfinite, failure_test
 from pytest_mlregress.statistics.margins import (
@@ -60,6 +62,8 @@ class Comparison:
     reasons: tuple[str, ...]
     p_harm: float
     p_safe: float
+    #: `p_safe` beside Welch's p-value on the same values, and the raw losses: what acceptance asks.
+    safety: Safety
     p_better: float
     #: Fisher's exact test on the numbers of failed seeds.
     p_failures: float
@@ -120,8 +124,9 @@ def compare(
     An automatic margin is never below the `resolution`, the smallest step of the metric.
 
     `regression`: harm, not safe. `minor`: harm, but safe. `pass`: safe; `improvement`: safe and
-    better at `alpha`. `inconclusive`: neither. `diverged`: see `failure_test`. Two samples that
-    are one and the same constant pass.
+    better at `alpha`. `inconclusive`: neither. Safe is a candidate whose `safety` excludes the
+    margin: by the test, by Welch's test on the same values, and in the raw mean and median.
+    `diverged`: see `failure_test`. Two samples that are one and the same constant pass.
 
     Non-finite values (a seed that raised is one: give NaN) are never dropped; each is as bad as
     can be, +inf too. A sample with such values has an order but no scale, so every `test` is then
@@ -216,14 +221,19 @@ def _answer(question: _Question, sides: _Sides) -> Comparison:
     )
     margin = question.margin.resolve(sides.baseline, detectable, question.resolution)
     evidence = _evidence(question, sides, test, margin)
+    safety = _safety(question, sides, test, margin, evidence)
+    safe = safety.excludes(margin, question.beta)
     attainable = smallest_p(baseline.size, candidate.size, test)
     kind = test if test in ("student", "paired") else "welch"
     difference = mean_difference(baseline, candidate, kind)
     return Comparison(
-        verdict=_verdict(question, sides.failures, evidence),
+        verdict=_verdict(
+            question, sides.failures, evidence, safety.excludes(margin, question.beta)
+        ),
         reasons=_reasons(sides, attainable, question.alpha),
         p_harm=evidence.harm,
         p_safe=evidence.safe,
+        safety=safety,
         p_better=evidence.better,
         p_failures=sides.failures.pvalue,
         difference=difference.value,
@@ -259,12 +269,27 @@ def _evidence(question: _Question, sides: _Sides, test: ComparisonTest, margin: 
     return gather_evidence(baseline, candidate, margin, test)
 
 
+def _safety(
+    question: _Question, sides: _Sides, test: ComparisonTest, margin: float, evidence: Evidence
+) -> Safety:
+    baseline, candidate = (
+        worst_end(question.sign * side) for side in (sides.baseline, sides.candidate)
+    )
+    by_values = test in ("robust-t", "rank")
+    return safety_of(
+        baseline,
+        candidate,
+        evidence.safe,
+        granted=with_margin(baseline, candidate, margin) if by_values else None,
+        failures_enter_the_test=question.on_nonfinite == "test",
+    )
+
+
 def _verdict(
-    question: _Question, failures: FailureTestResult, evidence: Evidence
+    question: _Question, failures: FailureTestResult, evidence: Evidence, safe: bool
 ) -> ComparisonVerdict:
     if failures.diverged:
         return "diverged"
-    safe = evidence.safe <= question.beta
     if evidence.harm <= question.alpha:
         return "minor" if safe else "regression"
     if not safe:

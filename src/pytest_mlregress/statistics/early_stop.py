@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri
 
+from pytest_mlregress.statistics.acceptance import excluded_loss, safety_levels
+from pytest_mlregress.statistics.collapsed_seeds import CollapsedSeeds, collapsed_seeds
 from pytest_mlregress.statistics.comparison import Comparison, compare
 from pytest_mlregress.statistics.evidence import ComparisonTest
 from pytest_mlregress.statistics.failures import OnNonfinite
@@ -28,7 +30,8 @@ from pytest_mlregress.statistics.power import (
 from pytest_mlregress.statistics.samples import as_sample, sd, winsorise, winsorised_pair
 from pytest_mlregress.statistics.sequential import SequentialDesign
 
-#: What a look decides. `inconclusive` is possible at the last look only.
+#: What a look decides: harm, acceptance by evidence, or neither. `inconclusive` is possible at the
+#: last look only.
 Action: TypeAlias = Literal["continue", "reject", "accept", "inconclusive"]
 
 #: The tests whose p-values the boundaries hold for, because they are exact for any few seeds.
@@ -42,8 +45,10 @@ class LookDecision:
     `z` is Phi^-1(1 - p of harm), infinite where p is 0 or 1; `reject` and `accept` are the
     look's boundaries. `harm_shown` tells whether this look or an earlier one crossed the first;
     `better_shown` whether an accepted candidate is better than its baseline by the same boundary.
-    `estimated_loss` is in metric units, positive when the candidate is worse, and infinite where a
-    value is non-finite.
+    `safety_level` is what the evidence of safety is held to. `estimated_loss` is in metric units,
+    positive when the candidate is worse, and infinite where a value is non-finite. `collapsed`
+    are the seeds far below all others. `excluded_loss` is the smallest loss that the data of an
+    inconclusive last look exclude, infinite where they exclude none; NaN at other looks.
     """
 
     n_seeds: int
@@ -53,7 +58,10 @@ class LookDecision:
     accept: float
     harm_shown: bool
     better_shown: bool
+    safety_level: float
     estimated_loss: float
+    collapsed: CollapsedSeeds
+    excluded_loss: float
     comparison: Comparison
 
 
@@ -62,12 +70,13 @@ class SequentialCheck:
     """One metric's check as it was fixed before its first seed.
 
     `margin` is absolute, in metric units; `fixed_margin` tells that the user gave it, or the
-    metric's resolution.
+    metric's resolution. `safety_levels` holds the level of the evidence of safety per look.
     """
 
     design: SequentialDesign
     margin: float
     fixed_margin: bool
+    safety_levels: tuple[float, ...]
     higher_is_better: bool
     alpha: float
     beta: float
@@ -137,6 +146,7 @@ def plan_check(
         design=design,
         margin=absolute,
         fixed_margin=fixed,
+        safety_levels=safety_levels(design.looks, base.size),
         higher_is_better=higher_is_better,
         alpha=alpha,
         beta=1.0 - DETECTION_POWER,
@@ -155,12 +165,15 @@ def decide_at_look(
 ) -> LookDecision:
     """Decide the look of that index from the first `check.design.looks[look]` candidate values.
 
-    Harm is shown when z reaches the rejection boundary, now or at an earlier look (`harm_shown`).
-    With an automatic margin that ends the check. With a fixed one it does so before the last look
-    only if the estimated loss is at least the margin; otherwise the loss may still turn out to be
-    real but smaller than what matters, and the check goes on. Acceptance always ends it. At the
-    last look harm means rejection, unless a loss of the margin is excluded at level beta; no harm
-    means acceptance, unless a fixed margin is not excluded.
+    Harm is shown when z reaches the rejection boundary, now or at an earlier look (`harm_shown`),
+    and at the last look also by Fisher's test on collapsed seeds. With an automatic margin that
+    ends the check. With a fixed one it does so before the last look only if the estimated loss is
+    at least the margin; otherwise the loss may still turn out to be real but smaller than what
+    matters, and the check goes on.
+
+    Acceptance asks that z does not exceed the acceptance boundary, and that the data exclude a loss
+    of the margin at the look's safety level (see `acceptance`). The last look asks for the latter
+    alone: harm without it is rejection, neither is inconclusive.
 
     A divergence (see `failure_test`) rejects at once. Raises ValueError where the number of
     candidate values is not that of the look.
@@ -182,7 +195,11 @@ def decide_at_look(
         on_nonfinite=check.on_nonfinite,
     )
     z = -float(ndtri(comparison.p_harm))
-    shown = harm_shown or z >= design.reject[look]
+    sign = 1.0 if check.higher_is_better else -1.0
+    collapsed = collapsed_seeds(sign * base, sign * values, check.margin)
+    shown = harm_shown or z >= _rejection(look, collapsed, check)
+    if look == len(design.looks) - 1:
+        shown = shown or collapsed.shown(check.alpha)
     loss = _estimated_loss(base, values, check.higher_is_better)
     action = _action(look, z, shown, loss, comparison, check)
     better = comparison.p_better <= float(ndtr(-design.reject[look]))
@@ -194,9 +211,22 @@ def decide_at_look(
         accept=design.accept[look],
         harm_shown=shown,
         better_shown=action == "accept" and better,
+        safety_level=check.safety_levels[look],
         estimated_loss=loss,
+        collapsed=collapsed,
+        excluded_loss=_excluded_loss(base, values, comparison, check)
+        if action == "inconclusive"
+        else math.nan,
         comparison=comparison,
     )
+
+
+def _rejection(look: int, collapsed: CollapsedSeeds, check: SequentialCheck) -> float:
+    """The rejection boundary of a look; the last one leaves Fisher's test what it takes."""
+    boundary = check.design.reject[look]
+    if look < len(check.design.looks) - 1 or not collapsed.affordable(check.alpha):
+        return boundary
+    return float(-ndtri(collapsed.left_of(float(ndtr(-boundary)), check.alpha)))
 
 
 def _action(
@@ -208,16 +238,40 @@ def _action(
         return "reject"
     if shown and not check.fixed_margin:
         return "reject"
-    if shown and last:
-        return "accept" if comparison.p_safe <= check.beta else "reject"
+    safe = comparison.safety.excludes(check.margin, check.safety_levels[look])
+    if last:
+        return "accept" if safe else "reject" if shown else "inconclusive"
     if shown and loss >= check.margin:
         return "reject"
-    if last and check.fixed_margin and comparison.p_safe > check.beta:
-        return "inconclusive"
     # Harm shown now cannot be acceptance now, even where the two boundaries meet.
-    if (z <= design.accept[look] and z < design.reject[look]) or last:
+    if safe and z <= design.accept[look] and z < design.reject[look]:
         return "accept"
     return "continue"
+
+
+def _excluded_loss(
+    baseline: np.ndarray, candidate: np.ndarray, comparison: Comparison, check: SequentialCheck
+) -> float:
+    """The smallest loss, in metric units, that acceptance would find excluded; maybe infinite."""
+
+    def excluded(loss: float) -> bool:
+        shifted = compare(
+            baseline,
+            candidate,
+            higher_is_better=check.higher_is_better,
+            margin=loss,
+            alpha=check.alpha,
+            beta=check.safety_levels[-1],
+            test=check.test,
+            on_nonfinite=check.on_nonfinite,
+        )
+        return shifted.safety.excludes(loss, check.safety_levels[-1])
+
+    least = max(check.margin, comparison.safety.mean_loss, comparison.safety.median_loss)
+    finite = np.concatenate((baseline, candidate))
+    finite = finite[np.isfinite(finite)]
+    reach = float(np.ptp(finite)) if finite.size else math.inf
+    return excluded_loss(excluded, least=least, most=least + 2.0 * reach)
 
 
 def _estimated_loss(baseline: np.ndarray, candidate: np.ndarray, higher_is_better: bool) -> float:

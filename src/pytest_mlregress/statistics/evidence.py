@@ -10,7 +10,7 @@ import numpy as np
 
 from pytest_mlregress.statistics.permutation import smallest_attainable_p, welch_permutation_test
 from pytest_mlregress.statistics.rank import doubtful_rank_pvalues, rank_pvalues
-from pytest_mlregress.statistics.samples import FloatArray, winsorised_pair
+from pytest_mlregress.statistics.samples import FloatArray, one_constant, winsorised_pair
 from pytest_mlregress.statistics.t_tests import mean_difference
 from pytest_mlregress.statistics.tails import Tails
 
@@ -45,9 +45,9 @@ def gather_evidence(
     Safety is the test for a higher candidate after adding the margin to it. An infinite margin
     excludes nothing. Two samples that are one constant show no harm and are safe at any margin.
     """
-    if _one_constant(baseline, candidate):
+    if one_constant(baseline, candidate):
         return NO_DIFFERENCE
-    granted = _granted(baseline, candidate, margin)
+    granted = with_margin(baseline, candidate, margin)
     harm, safety = _tails(baseline, [candidate, granted], test)
     return _evidence(harm, safety, margin)
 
@@ -56,10 +56,10 @@ def gather_evidence_by_order(
     baseline: FloatArray, candidate: FloatArray, margin: float
 ) -> Evidence:
     """The same from the order alone, ties given to the null: for values at the worst end, -inf."""
-    if _one_constant(baseline, candidate):
+    if one_constant(baseline, candidate):
         return NO_DIFFERENCE
     harm = doubtful_rank_pvalues(baseline, candidate)
-    safety = doubtful_rank_pvalues(baseline, _granted(baseline, candidate, margin))
+    safety = doubtful_rank_pvalues(baseline, with_margin(baseline, candidate, margin))
     return _evidence(harm, safety, margin)
 
 
@@ -74,7 +74,7 @@ def smallest_p(n_baseline: int, n_candidate: int, test: ComparisonTest) -> float
     return 1.0 if min(n_baseline, n_candidate) < 2 else 0.0
 
 
-def _granted(baseline: FloatArray, candidate: FloatArray, margin: float) -> FloatArray:
+def with_margin(baseline: FloatArray, candidate: FloatArray, margin: float) -> FloatArray:
     """The candidate with the margin added to it; as it is where the margin is not finite.
 
     A sum that differs from a baseline value by rounding alone, as 0.1 + 0.2 does from 0.3, becomes
@@ -85,10 +85,6 @@ def _granted(baseline: FloatArray, candidate: FloatArray, margin: float) -> Floa
     granted = candidate + margin
     same = np.isclose(granted[:, None], baseline[None, :], rtol=SAME_VALUE, atol=0.0)
     return np.where(same.any(axis=1), baseline[same.argmax(axis=1)], granted)
-
-
-def _one_constant(baseline: FloatArray, candidate: FloatArray) -> bool:
-    return bool(baseline.min() == baseline.max() == candidate.min() == candidate.max())
 
 
 def _evidence(harm: Tails, safety: Tails, margin: float) -> Evidence:

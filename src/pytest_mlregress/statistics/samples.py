@@ -51,6 +51,11 @@ def worst_end(oriented: FloatArray) -> FloatArray:
     return np.where(np.isfinite(oriented), oriented, -np.inf)
 
 
+def one_constant(baseline: FloatArray, candidate: FloatArray) -> bool:
+    """True where every value of both samples is the same number."""
+    return bool(baseline.min() == baseline.max() == candidate.min() == candidate.max())
+
+
 def exponent_of(*samples: FloatArray) -> int:
     """A power of two that scales all values to at most 1: exact, and safe to square after."""
     return max(int(np.frexp(np.abs(values).max())[1]) for values in samples)
