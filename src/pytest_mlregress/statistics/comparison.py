@@ -227,9 +227,7 @@ def _answer(question: _Question, sides: _Sides) -> Comparison:
     kind = test if test in ("student", "paired") else "welch"
     difference = mean_difference(baseline, candidate, kind)
     return Comparison(
-        verdict=_verdict(
-            question, sides.failures, evidence, safety.excludes(margin, question.beta)
-        ),
+        verdict=_verdict(question, sides.failures, evidence, safe),
         reasons=_reasons(sides, attainable, question.alpha),
         p_harm=evidence.harm,
         p_safe=evidence.safe,
