@@ -30,10 +30,6 @@ CHANGES = {
         with_metric('"accuracy", accuracy, higher_is_better=True, resolution=0.001'),
         "metric 'accuracy' now has resolution=0.001, the baseline None",
     ),
-    "margin": (
-        with_metric('"accuracy", accuracy, higher_is_better=True, margin=0.05'),
-        "metric 'accuracy' now has margin=0.05 (0.05), the baseline was recorded with auto",
-    ),
     "missing": (
         with_metric('"precision", accuracy, higher_is_better=True'),
         "metric 'accuracy' is missing: the baseline has it, no seed recorded it",
@@ -63,7 +59,7 @@ def test_another_metric_is_not_compared(recorded: Suite, change: str) -> None:
     assert files_of(recorded) == before
 
 
-@pytest.mark.parametrize("change", ["version", "direction", "new", "margin"])
+@pytest.mark.parametrize("change", ["version", "direction", "new"])
 def test_the_command_that_is_offered_records_the_changed_metric(
     recorded: Suite, change: str
 ) -> None:
@@ -95,6 +91,50 @@ def test_a_margin_written_another_way_is_the_same_margin(suite: Suite) -> None:
     suite.record()
     suite.write(with_metric('"accuracy", accuracy, higher_is_better=True, margin=5e-2'))
     assert suite.run().ret == 0
+    assert suite.tests[TEST]["notes"] == []
+
+
+class TestMarginOfTheCode:
+    def test_takes_effect_at_once(self, suite: Suite, workers: str) -> None:
+        suite.write(with_metric('"accuracy", accuracy, higher_is_better=True, margin=0.02'))
+        suite.record()
+        assert suite.run(workers, LOSS="0.04").ret == 1
+        assert suite.verdicts == {TEST: "regression"}
+        suite.write(with_metric('"accuracy", accuracy, higher_is_better=True, margin="10%"'))
+        result = suite.run(workers, LOSS="0.04")
+        assert (result.ret, suite.verdicts) == (0, {TEST: "minor"})
+        (metric,) = suite.tests[TEST]["metrics"]
+        mean = metric["baseline"]["mean"]
+        assert metric["declared_margin"] == "10%"
+        assert metric["recorded_margin"] == 0.02
+        assert metric["margin"] == pytest.approx(0.1 * mean)
+        (note,) = suite.tests[TEST]["notes"]
+        assert note == (
+            f"the margin of 'accuracy' is 10% = {0.1 * mean:.6g}, the baseline was recorded with "
+            "0.02; the check goes by the former"
+        )
+        result.stdout.fnmatch_lines([f"*MLRegressWarning: *, margin 10% = {0.1 * mean:.3g}, *"])
+
+    def test_needs_no_new_baseline_and_an_update_keeps_it(self, recorded: Suite) -> None:
+        recorded.write(with_metric('"accuracy", accuracy, higher_is_better=True, margin=0.05'))
+        assert recorded.run().ret == 0
+        assert recorded.verdicts == {TEST: "identical"}
+        recorded.record()
+        assert document(recorded)["metrics"]["accuracy"]["margin"] == 0.05
+        assert recorded.run().ret == 0
+        assert recorded.tests[TEST]["notes"] == []
+
+    def test_is_not_known_to_a_plan_which_says_so(self, suite: Suite) -> None:
+        suite.write(with_metric('"accuracy", accuracy, higher_is_better=True, margin=0.05'))
+        suite.record()
+        suite.write(with_metric('"accuracy", accuracy, higher_is_better=True, margin=0.06'))
+        result = suite.run("--mlregress-plan")
+        result.stdout.fnmatch_lines(
+            [
+                "*accuracy: margin 0.05, found with power *",
+                "fixed margins are those that the baselines were recorded with: *",
+            ]
+        )
 
 
 class TestMissing:

@@ -17,7 +17,7 @@ from pytest_mlregress.verdicts.verdict import VerdictKind
 LOSSES = (0.001, 0.0011, 0.0012, 0.0013, 0.0014)
 
 REGRESSION = """\
-accuracy regressed: 0.9318 -> 0.8874 (-0.0444 [-0.0472, -0.0416]), margin 0.01
+accuracy regressed: 0.9318 -> 0.8874 (-0.0444 [-0.0472, -0.0416])
 
 accuracy: regression (higher is better)
   baseline    mean 0.9318, SD 0.0027, 10 seeds

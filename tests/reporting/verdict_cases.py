@@ -42,6 +42,7 @@ def judged(
         kind=fields.pop("kind", VerdictKind(comparison.verdict)),
         higher_is_better=higher_is_better,
         declared=margin,
+        recorded_margin=margin,
         alpha=alpha,
         baseline=baseline,
         candidate=candidate,

@@ -244,10 +244,6 @@ def test_part_of_the_seeds_is_never_a_pass() -> None:
             {"higher_is_better": False},
             "metric 'accuracy' now has higher_is_better=False, the baseline True",
         ),
-        (
-            {"margin": 0.01},
-            "metric 'accuracy' now has margin=0.01 (0.01), the baseline was recorded with auto",
-        ),
     ],
 )
 def test_a_changed_metric_is_never_compared(change: dict[str, object], reason: str) -> None:
@@ -256,6 +252,31 @@ def test_a_changed_metric_is_never_compared(change: dict[str, object], reason: s
     assert verdict is not None
     assert (verdict.kind, verdict.colour) == (VerdictKind.INCOMPARABLE, Colour.RED)
     assert verdict.reasons == (reason,)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "declared", "note"),
+    [
+        (None, 0.03, "0.03, the baseline was recorded with auto"),
+        (0.03, "auto", "auto, the baseline was recorded with 0.03"),
+        (0.03, "5%", "5% = 0.045, the baseline was recorded with 0.03"),
+        (0.03, " 4sd ", "4sd = 0.04, the baseline was recorded with 0.03"),
+    ],
+)
+def test_the_margin_of_the_code_decides(
+    recorded: float | None, declared: float | str, note: str
+) -> None:
+    baseline = baseline_of(BASELINE, margin=recorded)
+    verdict = judge(group_of(shifted(0.0001), margin=declared), baseline, FIXED)
+    assert verdict is not None
+    assert verdict.kind is VerdictKind.PASS
+    assert verdict.notes == (f"the margin of 'accuracy' is {note}; the check goes by the former",)
+    (accuracy,) = verdict.metrics
+    assert (accuracy.declared, accuracy.recorded_margin) == (declared, recorded or "auto")
+    assert accuracy.comparison is not None
+    if declared != "auto":
+        in_words = note.partition(",")[0].rpartition("= ")[2]
+        assert accuracy.comparison.margin == pytest.approx(float(in_words))
 
 
 def test_a_missing_and_a_new_metric_are_incomparable() -> None:

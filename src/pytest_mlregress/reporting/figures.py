@@ -55,8 +55,13 @@ def p_text(metric: MetricVerdict) -> str:
 
 
 def margin_text(metric: MetricVerdict) -> str:
-    """The margin in metric units: what a green verdict would have missed."""
+    """The margin in metric units, what a green verdict would have missed, and as it was declared
+    where that is in another unit: ``1% = 0.0093``."""
     if metric.comparison is None:
         return ""
     margin = metric.comparison.margin
-    return number(margin) if math.isfinite(margin) else "none"
+    if not math.isfinite(margin):
+        return "none"
+    if isinstance(metric.declared, str) and metric.declared.strip() != "auto":
+        return f"{metric.declared.strip()} = {number(margin)}"
+    return number(margin)

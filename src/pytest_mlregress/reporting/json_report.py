@@ -88,6 +88,7 @@ def _metric(report: RunReport, verdict: Verdict, metric: MetricVerdict) -> dict[
         "verdict": metric.kind,
         "higher_is_better": metric.higher_is_better,
         "declared_margin": metric.declared,
+        "recorded_margin": metric.recorded_margin,
         "version": recorded.version if recorded else None,
         "resolution": recorded.resolution if recorded else None,
         "alpha": metric.alpha,

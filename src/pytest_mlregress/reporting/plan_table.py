@@ -73,4 +73,14 @@ def _totals(plan: SuitePlan) -> list[str]:
         f"at most {most} seeds, about {expected:.0f} expected when nothing changed",
         f"an unchanged suite passes with a chance of at least {plan.pass_at_least:.3f} "
         f"({plan.pass_if_independent:.3f} if the tests are independent)",
+        *_where_margins_come_from(plan),
+    ]
+
+
+def _where_margins_come_from(plan: SuitePlan) -> list[str]:
+    if not any(metric.margin_recorded for test in plan.tests for metric in test.metrics):
+        return []
+    return [
+        "fixed margins are those that the baselines were recorded with: nothing ran that could "
+        "tell another one; a check goes by the margin in the code"
     ]

@@ -14,6 +14,7 @@ from pytest_mlregress.verdicts.looking import Finding, judge_metrics
 from pytest_mlregress.verdicts.preconditions import PRECONDITIONS, skipped_seeds
 from pytest_mlregress.verdicts.rules import Rules
 from pytest_mlregress.verdicts.sameness import judge_sameness
+from pytest_mlregress.verdicts.samples import margin_changes
 from pytest_mlregress.verdicts.verdict import Verdict, VerdictKind
 
 
@@ -37,7 +38,7 @@ def _decided(case: Case) -> Verdict | None:
     finding = judge_sameness(
         ready, planned, baseline, rules, same_environment=not case.differences
     ).or_looked(judge_metrics(ready, planned, baseline, rules))
-    return _verdict(case, finding) if finding is not None else None
+    return _verdict(case, baseline, finding) if finding is not None else None
 
 
 def incomplete(group: SeedGroup, rules: Rules, reason: str) -> Verdict:
@@ -52,12 +53,12 @@ def incomplete(group: SeedGroup, rules: Rules, reason: str) -> Verdict:
     )
 
 
-def _verdict(case: Case, finding: Finding) -> Verdict:
+def _verdict(case: Case, baseline: Artifact, finding: Finding) -> Verdict:
     return case.verdict(
         finding.kind,
         metrics=finding.metrics,
         reasons=finding.reasons,
-        notes=finding.notes,
+        notes=(*margin_changes(case.ready, baseline), *finding.notes),
         decided_after=finding.seeds,
         next_steps=_advice(case, finding.kind),
     )

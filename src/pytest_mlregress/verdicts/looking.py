@@ -101,14 +101,15 @@ def metric_verdict(
     kind: VerdictKind,
 ) -> MetricVerdict:
     """A verdict on one metric with both samples and no comparison yet."""
-    recorded = declared(ready, name)
+    recorded, stored = declared(ready, name), baseline.metrics[name]
     return MetricVerdict(
         name=name,
         kind=kind,
         higher_is_better=recorded.higher_is_better,
         declared=recorded.margin,
+        recorded_margin="auto" if stored.margin is None else stored.margin,
         alpha=rules.alpha,
-        baseline=baseline.metrics[name].values,
+        baseline=stored.values,
         candidate=values_of(ready, name),
     )
 

@@ -17,11 +17,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PlannedMetric:
-    """The plan of one metric, or why there is none."""
+    """The plan of one metric, or why there is none.
+
+    ``margin_recorded`` tells that its margin is the one that the baseline was recorded with: what
+    the code declares by now is known to a check alone, once its first seed has recorded.
+    """
 
     name: str
     plan: MetricPlan | None = None
     problem: str = ""
+    margin_recorded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +77,14 @@ def plan_test(
         return PlannedTest(test, tier, n_seeds, problem=problem)
     looks = look_numbers(n_seeds, rules)
     metrics = tuple(
-        _plan_metric(name, metric, looks, rules, margin or metric.margin or None)
+        _plan_metric(name, metric, looks, rules, margin)
         for name, metric in baseline.metrics.items()
     )
     return PlannedTest(test, tier, n_seeds, metrics)
 
 
 def _plan_metric(
-    name: str, metric: MetricBaseline, looks: Sequence[int], rules: Rules, margin: float | None
+    name: str, metric: MetricBaseline, looks: Sequence[int], rules: Rules, given: float | None
 ) -> PlannedMetric:
     from pytest_mlregress.statistics.planner import plan_metric
     from pytest_mlregress.statistics.spread import spread_of
@@ -90,12 +95,12 @@ def _plan_metric(
             looks,
             n_baseline=len(metric.values),
             alpha=rules.alpha,
-            margin=margin,
+            margin=given or metric.margin or None,
             resolution=metric.resolution,
         )
     except ValueError as error:
         return PlannedMetric(name, problem=str(error))
-    return PlannedMetric(name, plan)
+    return PlannedMetric(name, plan, margin_recorded=not given and bool(metric.margin))
 
 
 def plan_before_any_run(

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline
-from pytest_mlregress.running.result import RecordedMetric, SeedResult
+from pytest_mlregress.running.result import Margin, RecordedMetric, SeedResult
 
 
 def metric_names(results: Sequence[SeedResult]) -> tuple[str, ...]:
@@ -92,13 +92,33 @@ def _setting_changed(recorded: RecordedMetric, stored: MetricBaseline) -> str | 
     ):
         if now != then:
             return f"now has {setting}={now!r}, the baseline {then!r}"
-    margin = absolute_margin(recorded, stored.values)
-    if not _same(margin, stored.margin):
-        return (
-            f"now has margin={recorded.margin!r} ({_shown(margin)}), "
-            f"the baseline was recorded with {_shown(stored.margin)}"
-        )
     return None
+
+
+def margin_changes(results: Sequence[SeedResult], baseline: Artifact) -> tuple[str, ...]:
+    """Which margins differ from those that the baseline was recorded with, in a sentence each.
+
+    A margin belongs to the check: that of the code decides, and needs no new baseline.
+    """
+    return tuple(
+        f"the margin of {name!r} is {margin_in_words(recorded.margin, now)}, the baseline was "
+        f"recorded with {margin_in_words('auto', stored.margin)}; the check goes by the former"
+        for name, stored in baseline.metrics.items()
+        if name in metric_names(results)
+        and not _same(
+            now := absolute_margin(recorded := declared(results, name), stored.values),
+            stored.margin,
+        )
+    )
+
+
+def margin_in_words(written: Margin, absolute: float | None) -> str:
+    """``0.01``, ``1% = 0.00931`` or ``auto``: as the user wrote it, and in metric units."""
+    if absolute is None:
+        return "auto"
+    if isinstance(written, str) and written != "auto":
+        return f"{written.strip()} = {absolute:.6g}"
+    return f"{absolute:.6g}"
 
 
 def absolute_margin(metric: RecordedMetric, values: Mapping[int, float]) -> float | None:
@@ -116,7 +136,3 @@ def _same(left: float | None, right: float | None) -> bool:
     if left is None or right is None:
         return left is right
     return math.isclose(left, right, rel_tol=1e-9) or (math.isnan(left) and math.isnan(right))
-
-
-def _shown(margin: float | None) -> str:
-    return "auto" if margin is None else f"{margin:.6g}"

@@ -72,6 +72,8 @@ class MetricVerdict:
     is the margin as the test wrote it, ``alpha`` the level of this one comparison (the suite's
     divided by its number of comparisons), ``level`` the part of it that the deciding look may
     spend, None where there was one look only.  ``comparison`` is None where nothing was compared.
+    ``recorded_margin`` is the margin that the baseline was recorded with, in metric units or
+    ``"auto"``, None without a baseline; it decides nothing.
     """
 
     name: str
@@ -83,6 +85,7 @@ class MetricVerdict:
     candidate: Mapping[int, float] = field(default_factory=dict)
     comparison: Comparison | None = None
     level: float | None = None
+    recorded_margin: Margin | None = None
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
