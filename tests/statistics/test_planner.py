@@ -1,6 +1,7 @@
 """What seeds can detect, what it takes to detect more, and what is refused."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -27,8 +28,9 @@ from pytest_mlregress.statistics.power import (
     fixed_power,
     sequential_power,
     spendable_alpha,
+    with_evidence_of_safety,
 )
-from pytest_mlregress.statistics.rehearsal import play, rehearse
+from pytest_mlregress.statistics.rehearsal import play, rehearse, safety_of_samples
 from pytest_mlregress.statistics.sequential import (
     default_looks,
     operating_characteristics,
@@ -47,13 +49,16 @@ def samples(shape, checks, loss, seed):
     return baseline, generator.normal(-loss, 1.0, size=(checks, n_candidate))
 
 
-def played(design, shape, checks, loss, seed, most=20_000):
-    """(rejected, seeds) of simulated checks under a design."""
+def played(design, shape, checks, loss, seed, most=20_000, margin=None):
+    """Simulated checks under a design, by default with the margin that it detects."""
     baseline, candidate = samples(shape, checks, loss, seed)
+    if margin is None:
+        margin = detectable_loss(design, n_baseline=shape[0], power=0.9)
     return play(
         design,
         checks,
         lambda n, which: harm_pvalues(baseline[which], candidate[which, :n], max_relabellings=most),
+        safety_of_samples(baseline, candidate, np.full(checks, margin), design, most=most),
     )
 
 
@@ -82,9 +87,11 @@ def test_batched_p_values_are_those_of_compare(shape, kind):
 def test_a_rehearsed_check_takes_the_decisions_of_a_real_one():
     baseline, candidate = samples((20, 5), 60, 1.5, seed=4)
     plan = plan_check(baseline[0], (2, 5), higher_is_better=True, alpha=0.05)
-    rejected, seeds = played(plan.design, (20, 5), 60, 1.5, seed=4, most=200_000)
+    checks = played(plan.design, (20, 5), 60, 1.5, seed=4, most=200_000, margin=plan.margin)
+    rejected, seeds = checks.rejected, checks.seeds
     final = [plan.follow(b, c)[-1] for b, c in zip(baseline, candidate, strict=True)]
     assert [bool(r) for r in rejected] == [d.action == "reject" for d in final]
+    assert [bool(a) for a in checks.accepted] == [d.action == "accept" for d in final]
     assert list(seeds) == [d.n_seeds for d in final]
     assert 0 < rejected.sum() < 60
     assert 0 < (seeds == 2).sum() < 60
@@ -104,9 +111,10 @@ def test_the_power_of_all_seeds_at_once_is_that_of_the_design_contract():
     [((2, 5), 10, 0.05, 1.744, 4000), ((5,), 5, 0.05, 2.0, 4000), ((3, 5), 10, 0.05, 1.5, 3000)],
 )
 def test_formulas_agree_with_simulation(looks, n_baseline, alpha, loss, n):
-    design, _ = design_for_power(looks, n_baseline=n_baseline, alpha=alpha)
-    rehearsed = rehearse(design, loss, n_baseline=n_baseline, checks=n)
-    power, seeds = sequential_power(design, loss, n_baseline=n_baseline)
+    design, margin = design_for_power(looks, n_baseline=n_baseline, alpha=alpha)
+    rehearsed = rehearse(design, loss, n_baseline=n_baseline, margin_sd=margin, checks=n)
+    safe = with_evidence_of_safety(design, margin, n_baseline=n_baseline)
+    power, seeds = sequential_power(safe, loss, n_baseline=n_baseline)
     assert power == pytest.approx(rehearsed.power, abs=0.04)
     assert seeds == pytest.approx(rehearsed.expected_seeds, rel=0.06)
 
@@ -133,15 +141,17 @@ def test_the_plan_agrees_with_simulation(looks, n_baseline, alpha):
     plan = plan_metric(UNIT, looks, n_baseline=n_baseline, alpha=alpha, rehearsed=True)
     design, margin_sd = design_for_power(looks, n_baseline=n_baseline, alpha=alpha)
     shape = (n_baseline, looks[-1])
-    rejected, seeds = played(design, shape, 6000, margin_sd, seed=77)
+    lost = played(design, shape, 6000, margin_sd, seed=77)
+    rejected, seeds = lost.rejected, lost.seeds
     assert plan.power == pytest.approx(rejected.mean(), abs=0.03)
     assert plan.expected_seeds_at_margin == pytest.approx(seeds.mean(), rel=0.03)
-    _, idle = played(design, shape, 6000, 0.0, seed=78)
+    idle = played(design, shape, 6000, 0.0, seed=78).seeds
     noise = 2 * idle.std() / math.sqrt(idle.size)  # of the simulation itself
     assert plan.expected_seeds_unchanged == pytest.approx(
         idle.mean(), abs=0.03 * idle.mean() + noise
     )
-    power, expected = sequential_power(design, margin_sd, n_baseline=n_baseline)
+    safe = with_evidence_of_safety(design, margin_sd, n_baseline=n_baseline)
+    power, expected = sequential_power(safe, margin_sd, n_baseline=n_baseline)
     assert power == pytest.approx(rejected.mean(), abs=0.04)
     assert expected == pytest.approx(seeds.mean(), rel=0.06)
 
@@ -181,12 +191,13 @@ def test_a_single_look_spends_all_of_alpha_and_several_spend_less():
 
 def test_one_interim_look_costs_little_power():
     """The same simulated seeds, judged after 3 and 5 of them, and all at once."""
-    design, _ = design_for_power((3, 5), n_baseline=20, alpha=0.01)
+    design, margin = design_for_power((3, 5), n_baseline=20, alpha=0.01)
     at_once = sequential_design((5,), n_baseline=20, alpha=0.01, beta=0.1, margin_sd=2.0)
-    stopped = rehearse(design, 2.0, n_baseline=20, checks=3000)
-    assert stopped.power > rehearse(at_once, 2.0, n_baseline=20, checks=3000).power - 0.03
+    rehearsed = partial(rehearse, n_baseline=20, margin_sd=margin, checks=3000)
+    stopped = rehearsed(design, 2.0)
+    assert stopped.power > rehearsed(at_once, 2.0).power - 0.03
     assert stopped.expected_seeds < 4.3
-    assert rehearse(design, 0.0, n_baseline=20, checks=3000).expected_seeds < 3.3
+    assert rehearsed(design, 0.0).expected_seeds < 3.7
 
 
 def test_80_percent_is_detected_at_a_smaller_loss_than_90():

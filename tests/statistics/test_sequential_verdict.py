@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from pytest_mlregress.statistics.early_stop import decide_at_look, plan_check
+from pytest_mlregress.statistics.power import design_for_power
+from pytest_mlregress.statistics.spread import spread_of
 
 BASELINE = np.random.default_rng(0).normal(0.9, 0.01, 20)
 # A typical baseline-like candidate: the middle of the baseline, in seed order.
@@ -98,9 +100,10 @@ def test_a_fixed_margin_that_the_seeds_cannot_exclude_is_inconclusive_at_the_las
     assert actions(decisions) == ["continue", "inconclusive"]
 
 
-def test_a_margin_equal_to_the_automatic_one_gives_the_automatic_design():
+def test_a_margin_that_is_just_detected_gives_the_automatic_design():
     automatic = check()
-    fixed = check(margin=automatic.margin)
+    _, detectable = design_for_power((3, 6, 11), n_baseline=20, alpha=0.01)
+    fixed = check(margin=detectable * spread_of(BASELINE).sd)
     assert fixed.fixed_margin
     assert not automatic.fixed_margin
     assert fixed.design.reject == pytest.approx(automatic.design.reject, abs=1e-6)

@@ -26,6 +26,7 @@ __all__ = [
     "PAIRED_RUNS_KEPT",
     "append_pairing",
     "booked_loss",
+    "earlier_samples",
     "first_artifact",
     "pair_with_baseline",
     "paired_history",
@@ -166,6 +167,25 @@ def paired_history(
         for run in artifact.pairing
         if metric in run.metrics
     )
+
+
+def earlier_samples(artifact: Artifact, metric: str) -> tuple[tuple[float, ...], ...]:
+    """The samples of a metric's earlier revisions that the artifact still has, each once.
+
+    They are the anchor, and the baseline's side of the remembered runs.
+    """
+    current = artifact.metrics[metric].values if metric in artifact.metrics else {}
+    samples = [tuple(b for _, b, _ in run.metrics.get(metric, ())) for run in artifact.pairing]
+    if metric in artifact.anchor:
+        samples.append(tuple(artifact.anchor[metric].values.values()))
+    known = {frozenset(current.values())}
+    found = []
+    for sample in samples:
+        # Values in another order, or the part of them that was paired, are no other sample.
+        if len(sample) > 1 and not any(known_one >= frozenset(sample) for known_one in known):
+            known.add(frozenset(sample))
+            found.append(sample)
+    return tuple(found)
 
 
 def recent_candidate_means(artifact: Artifact, metric: str) -> tuple[float, ...]:

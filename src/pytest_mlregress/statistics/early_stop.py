@@ -27,8 +27,10 @@ from pytest_mlregress.statistics.power import (
     design_for_margin,
     design_for_power,
 )
-from pytest_mlregress.statistics.samples import as_sample, sd, winsorise, winsorised_pair
+from pytest_mlregress.statistics.promised_margin import drift_at_detectable, margin_factor
+from pytest_mlregress.statistics.samples import as_sample, winsorised_pair
 from pytest_mlregress.statistics.sequential import SequentialDesign
+from pytest_mlregress.statistics.spread import Spread, spread_of
 
 #: What a look decides: harm, acceptance by evidence, or neither. `inconclusive` is possible at the
 #: last look only.
@@ -36,6 +38,8 @@ Action: TypeAlias = Literal["continue", "reject", "accept", "inconclusive"]
 
 #: The tests whose p-values the boundaries hold for, because they are exact for any few seeds.
 SEQUENTIAL_TESTS: Final[tuple[ComparisonTest, ...]] = ("robust-t", "rank")
+
+_UNKNOWN_SPREAD: Final = Spread(math.inf, math.inf, lower_bound=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +117,14 @@ def plan_check(
     test: ComparisonTest = "robust-t",
     on_nonfinite: OnNonfinite = "fail",
     resolution: float | None = None,
+    earlier: Sequence[ArrayLike] = (),
 ) -> SequentialCheck:
     """Fix the design of a check from its baseline, shape (n_b,), and the looks.
 
     With `margin="auto"` the margin is the loss that the design detects with 90 % power, in the
-    baseline's winsorised standard deviations. Where that is less than `resolution`, the smallest
+    baseline's winsorised standard deviations, enlarged for what such an estimate may be off
+    (`margin_factor`). `earlier` are the samples of earlier revisions of the baseline: their spread
+    is pooled with its own, for margins alone. Where that is less than `resolution`, the smallest
     step of the metric, the margin is one step and as good as fixed. A fixed margin is turned into
     standard deviations. A baseline without spread has no such unit: it gets the automatic design,
     and a margin of 0 if neither a margin nor a resolution is known. Raises ValueError for a bad
@@ -129,10 +136,12 @@ def plan_check(
             f"test={test!r} cannot stop early: its p-values are not exact for few seeds; allowed "
             f"are {' and '.join(SEQUENTIAL_TESTS)}, or a single look at all seeds"
         )
-    finite = base[np.isfinite(base)]
-    spread = sd(winsorise(finite)) if finite.size > 1 else math.inf
+    estimated = spread_of(base, earlier) if np.isfinite(base).sum() > 1 else _UNKNOWN_SPREAD
+    spread = estimated.sd
     automatic, detectable = design_for_power(looks, n_baseline=base.size, alpha=alpha)
-    detected = detectable * spread if spread > 0.0 else 0.0
+    drift = drift_at_detectable(automatic)
+    factor = margin_factor(estimated.df, drift)
+    detected = factor * detectable * spread if spread > 0.0 else 0.0
     declared = parse_margin(margin)
     absolute = declared.resolve(base, detected, resolution)
     given = declared.kind != "auto" or absolute > detected

@@ -12,7 +12,12 @@ import numpy as np
 from scipy import special
 
 from pytest_mlregress.statistics.evidence import ComparisonTest, smallest_p
-from pytest_mlregress.statistics.power import DETECTION_POWER, attainable_level, effective_df
+from pytest_mlregress.statistics.power import (
+    DETECTION_POWER,
+    attainable_level,
+    effective_df,
+    welch_df,
+)
 from pytest_mlregress.statistics.samples import LARGEST, FloatArray, mean, sd, winsorise
 from pytest_mlregress.statistics.t_tests import mean_difference
 
@@ -145,16 +150,9 @@ def detectable_in_sd(
     if test == "student":
         df = float(student_df)
     elif test == "welch":
-        df = _welch_df(n_baseline, n_candidate)
+        df = welch_df(n_baseline, n_candidate)
     else:
         level = attainable_level(alpha, n_baseline, n_candidate)
         df = effective_df(n_baseline, n_candidate, level)
     noncentrality = detectable_noncentrality(df, level, power)
     return noncentrality * math.sqrt(1 / n_baseline + 1 / n_candidate)
-
-
-def _welch_df(n_baseline: int, n_candidate: int) -> float:
-    """Welch's degrees of freedom for equal variances."""
-    baseline, candidate = 1 / n_baseline, 1 / n_candidate
-    parts = baseline**2 / (n_baseline - 1) + candidate**2 / (n_candidate - 1)
-    return (baseline + candidate) ** 2 / parts

@@ -21,8 +21,10 @@ from pytest_mlregress.statistics.power import (
     detectable_loss,
     fixed_power,
     sequential_power,
+    with_evidence_of_safety,
     within_reach,
 )
+from pytest_mlregress.statistics.promised_margin import drift_at_detectable, margin_factor
 from pytest_mlregress.statistics.rehearsal import rehearse
 from pytest_mlregress.statistics.sequential import SequentialDesign
 from pytest_mlregress.statistics.spread import Spread
@@ -83,13 +85,15 @@ def plan_metric(
     if margin is not None and not 0.0 < margin < math.inf:
         raise ValueError(f"margin is {margin!r}; allowed is a finite number above 0, or None")
     require_attainable(looks, n_baseline=n_baseline, alpha=alpha)
-    design, margin_sd = design_for_power(looks, n_baseline=n_baseline, alpha=alpha)
+    design, detectable_sd = design_for_power(looks, n_baseline=n_baseline, alpha=alpha)
+    drift = drift_at_detectable(design)
+    margin_sd = margin_factor(spread.df, drift) * detectable_sd
     if margin is None and resolution is not None and resolution > margin_sd * spread.sd:
         margin = resolution
     if margin is not None:
         margin_sd = within_reach(margin / spread.sd)
         design = design_for_margin(looks, n_baseline=n_baseline, alpha=alpha, margin_sd=margin_sd)
-    course = _Course(design, n_baseline, rehearsed)
+    course = _Course(design, n_baseline, margin_sd, rehearsed)
     power, seeds_at_margin = course.at(margin_sd)
     return MetricPlan(
         looks=design.looks,
@@ -129,14 +133,21 @@ class _Course:
 
     design: SequentialDesign
     n_baseline: int
+    margin_sd: float
     rehearsed: bool
 
     def at(self, loss_sd: float) -> tuple[float, float]:
         """(power, expected seeds)."""
         if self.rehearsed:
-            played = rehearse(self.design, loss_sd, n_baseline=self.n_baseline)
+            played = rehearse(
+                self.design, loss_sd, n_baseline=self.n_baseline, margin_sd=self.margin_sd
+            )
             return played.power, played.expected_seeds
-        return sequential_power(self.design, loss_sd, n_baseline=self.n_baseline)
+        return sequential_power(
+            with_evidence_of_safety(self.design, self.margin_sd, n_baseline=self.n_baseline),
+            loss_sd,
+            n_baseline=self.n_baseline,
+        )
 
     def detectable(self, power: float) -> float:
         """The loss, in standard deviations, that is shown with `power`."""

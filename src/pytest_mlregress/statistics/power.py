@@ -19,6 +19,7 @@ from typing import Final
 from scipy.optimize import brentq
 from scipy.special import nctdtr, ndtr, ndtri, stdtrit
 
+from pytest_mlregress.statistics.acceptance import safety_levels
 from pytest_mlregress.statistics.permutation import smallest_attainable_p
 from pytest_mlregress.statistics.sequential import (
     SequentialDesign,
@@ -69,12 +70,16 @@ def effective_df(n_baseline: int, n_candidate: int, level: float) -> float:
     student_df = float(max(n_baseline + n_candidate - 2, 1))
     if min(n_baseline, n_candidate) < 2:
         return student_df
-    parts = 1.0 / n_baseline, 1.0 / n_candidate
-    welch_df = sum(parts) ** 2 / (
-        parts[0] ** 2 / (n_baseline - 1) + parts[1] ** 2 / (n_candidate - 1)
-    )
+    of_welch = welch_df(n_baseline, n_candidate)
     gain = 0.5 + 1.4 * max(0.0, -math.log(level) - 1.8)
-    return welch_df + gain * (1.0 - welch_df / student_df)
+    return of_welch + gain * (1.0 - of_welch / student_df)
+
+
+def welch_df(n_baseline: int, n_candidate: int) -> float:
+    """Welch's degrees of freedom for equal variances."""
+    parts = 1.0 / n_baseline, 1.0 / n_candidate
+    shares = parts[0] ** 2 / (n_baseline - 1) + parts[1] ** 2 / (n_candidate - 1)
+    return sum(parts) ** 2 / shares
 
 
 def attainable_level(p: float, n_baseline: int, n_candidate: int) -> float:
@@ -128,6 +133,26 @@ def sequential_power(
     return operating_characteristics(moved, loss_sd)
 
 
+def with_evidence_of_safety(
+    design: SequentialDesign, margin_sd: float, *, n_baseline: int
+) -> SequentialDesign:
+    """The design with its acceptance boundaries where the evidence of safety lets them be.
+
+    On the scale of z a loss of the margin is excluded below margin sqrt(I) less the quantile of the
+    safety level, here that of Welch's t with its few degrees of freedom. For expected seeds: what
+    accepts later goes on longer.
+    """
+    accept = list(design.accept)
+    levels = safety_levels(design.looks, n_baseline)
+    for k, (n, level) in enumerate(zip(design.looks[:-1], levels[:-1], strict=True)):
+        if min(n, n_baseline) < 2:
+            continue
+        needed = -float(stdtrit(welch_df(n_baseline, n), level))
+        excluded = min(margin_sd, _LARGEST_LOSS_SD) * math.sqrt(design.information[k]) - needed
+        accept[k] = min(accept[k], excluded)
+    return replace(design, accept=tuple(accept))
+
+
 def design_for_power(
     looks: Sequence[int], *, n_baseline: int, alpha: float, power: float = DETECTION_POWER
 ) -> tuple[SequentialDesign, float]:
@@ -158,7 +183,9 @@ def design_for_margin(
 
     A large margin accepts early, at a look of so few seeds that none of their p-values may be
     small enough not to be accepted. Where that takes the power, the automatic design, which goes
-    on longer, serves instead.
+    on longer, serves instead. Its rejection boundaries hold for large margins in any case: those
+    of the large margin would count on acceptances that the data need not allow, and a loss so
+    large is seen with either.
     """
     automatic, detectable = design_for_power(looks, n_baseline=n_baseline, alpha=alpha, power=power)
     if not (math.isfinite(margin_sd) and math.isfinite(detectable)):
@@ -167,6 +194,8 @@ def design_for_margin(
     margin_sd = within_reach(margin_sd)
     design = plan.design(margin_sd * plan.detected() / detectable)
     if margin_sd > detectable:
+        strictest = map(max, design.reject, automatic.reject)
+        design = replace(design, reject=tuple(strictest))
         found, _ = sequential_power(design, margin_sd, n_baseline=n_baseline)
         if found < LEAST_POWER:
             return automatic

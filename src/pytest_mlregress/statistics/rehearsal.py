@@ -17,11 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from pytest_mlregress.statistics.batched import harm_pvalues
+from pytest_mlregress.statistics.acceptance import safety_levels
+from pytest_mlregress.statistics.batched import excludes_margin, harm_pvalues
 from pytest_mlregress.statistics.samples import FloatArray
 from pytest_mlregress.statistics.sequential import SequentialDesign
 
 Indices: TypeAlias = NDArray[np.intp]
+
+#: Tells of the first n seeds of the checks with some indices whether they exclude the margin.
+Safe: TypeAlias = Callable[[int, Indices], NDArray[np.bool_]]
 
 #: Checks per rehearsal: powers are then within 0.01, expected seeds within 2 %.
 REHEARSED_CHECKS: Final = 6_000
@@ -47,11 +51,13 @@ def rehearse(
     loss_sd: float,
     *,
     n_baseline: int,
+    margin_sd: float,
     checks: int = REHEARSED_CHECKS,
     seed: int = 0,
 ) -> Rehearsal:
     """Play `checks` checks of a candidate that lost `loss_sd` standard deviations.
 
+    `margin_sd` is the margin that acceptance has to exclude, in true standard deviations.
     Baseline and candidate seeds are normal with equal spread. The same `seed` draws the same
     noise, so that rehearsals of different losses are comparable.
     """
@@ -59,12 +65,36 @@ def rehearse(
     baseline = generator.normal(size=(checks, n_baseline))
     candidate = generator.normal(-loss_sd, 1.0, size=(checks, design.looks[-1]))
     most = _relabellings(design, n_baseline)
-    rejected, seeds = play(
+    played = play(
         design,
         checks,
         lambda n, which: harm_pvalues(baseline[which], candidate[which, :n], max_relabellings=most),
+        safety_of_samples(baseline, candidate, np.full(checks, margin_sd), design, most=most),
     )
-    return Rehearsal(float(rejected.mean()), float(seeds.mean()), checks)
+    return Rehearsal(float(played.rejected.mean()), float(played.seeds.mean()), checks)
+
+
+def safety_of_samples(
+    baseline: FloatArray,
+    candidate: FloatArray,
+    margin: FloatArray,
+    design: SequentialDesign,
+    *,
+    most: int,
+) -> Safe:
+    """Whether the first n seeds of some checks exclude their margins, as `play` asks it.
+
+    `baseline` has shape (checks, n_b), `candidate` (checks, n_c), `margin` (checks,); `most` is
+    the number of relabellings.
+    """
+    levels = dict(zip(design.looks, safety_levels(design.looks, baseline.shape[1]), strict=True))
+
+    def safe(n: int, which: Indices) -> NDArray[np.bool_]:
+        return excludes_margin(
+            baseline[which], candidate[which, :n], margin[which], levels[n], max_relabellings=most
+        )
+
+    return safe
 
 
 def _relabellings(design: SequentialDesign, n_baseline: int) -> int:
@@ -78,23 +108,40 @@ def _relabellings(design: SequentialDesign, n_baseline: int) -> int:
     return max(_LEAST_RELABELLINGS, math.ceil(_PER_SMALLEST_LEVEL / smallest))
 
 
+@dataclass(frozen=True, slots=True)
+class PlayedChecks:
+    """Of each check, shape (checks,): 1 where rejected, 1 where accepted, and the seeds used.
+
+    One that is neither ended inconclusive.
+    """
+
+    rejected: FloatArray
+    accepted: FloatArray
+    seeds: FloatArray
+
+
 def play(
-    design: SequentialDesign, checks: int, pvalues: Callable[[int, Indices], FloatArray]
-) -> tuple[FloatArray, FloatArray]:
-    """(1 where rejected, seeds used) of many checks with an automatic margin, shape (checks,).
+    design: SequentialDesign, checks: int, pvalues: Callable[[int, Indices], FloatArray], safe: Safe
+) -> PlayedChecks:
+    """Many checks with an automatic margin at once.
 
     `pvalues(n, which)` gives the harm p-values of the first n candidate seeds of the checks with
-    those indices. The decisions are those of `SequentialCheck.follow`.
+    those indices, `safe(n, which)` whether they exclude the margin. The decisions are those of
+    `SequentialCheck.follow` for samples without a collapsed seed.
     """
-    rejected = np.zeros(checks)
-    seeds = np.zeros(checks)
+    rejected, accepted, seeds = (np.zeros(checks) for _ in range(3))
     going_on = np.arange(checks)
     for n, reject, accept in zip(design.looks, design.reject, design.accept, strict=True):
         p = pvalues(n, going_on)
         seeds[going_on] = n
         red = p <= float(ndtr(-reject))
         rejected[going_on[red]] = 1.0
-        going_on = going_on[~red & (p < float(ndtr(-accept)))]
+        last = n == design.looks[-1]
+        candidates = ~red & (last | (p >= float(ndtr(-accept))))
+        green = candidates.copy()
+        green[candidates] = safe(n, going_on[candidates])
+        accepted[going_on[green]] = 1.0
+        going_on = going_on[~red & ~green]
         if going_on.size == 0:
             break
-    return rejected, seeds
+    return PlayedChecks(rejected, accepted, seeds)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_mlregress.baselines.artifact import Artifact
+from pytest_mlregress.baselines.drift import earlier_samples
 from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.verdicts.linking import Link, compare_linked, link_of, linkable
+from pytest_mlregress.verdicts.look_words import look_notes, look_reasons
 from pytest_mlregress.verdicts.rules import Rules
 from pytest_mlregress.verdicts.samples import declared, metric_names, values_of
 from pytest_mlregress.verdicts.spreading import with_spread
@@ -135,7 +137,7 @@ def _follow(
     resolution = baseline.metrics[name].resolution
     if link is not None and linkable(metric):
         return _linked_step(metric, link, looks, rules, resolution)
-    check = _plan(metric, looks, rules, resolution)
+    check = _plan(metric, looks, rules, resolution, earlier_samples(baseline, name))
     decisions = check.follow(_baseline_values(metric, rules), tuple(metric.candidate.values()))
     return tuple(
         _Step(decision.n_seeds, _decided(metric, decision, check), decision.action != "continue")
@@ -187,7 +189,11 @@ def _unmatched(ready: Sequence[SeedResult], baseline: Artifact) -> str:
 
 
 def _plan(
-    metric: MetricVerdict, looks: Sequence[int], rules: Rules, resolution: float | None
+    metric: MetricVerdict,
+    looks: Sequence[int],
+    rules: Rules,
+    resolution: float | None,
+    earlier: Sequence[tuple[float, ...]],
 ) -> SequentialCheck:
     from pytest_mlregress.statistics.early_stop import plan_check
 
@@ -200,6 +206,7 @@ def _plan(
         test=rules.test,
         on_nonfinite=rules.on_nonfinite,
         resolution=resolution,
+        earlier=earlier,
     )
 
 
@@ -233,19 +240,9 @@ def _decided(
         candidate=dict(list(metric.candidate.items())[: decision.n_seeds]),
         comparison=comparison,
         level=float(ndtr(-decision.reject)) if len(check.design.looks) > 1 else None,
-        reasons=comparison.reasons,
-        notes=tuple(_notes(decision, check)),
+        reasons=(*comparison.reasons, *look_reasons(decision, check)),
+        notes=tuple(look_notes(decision, check, metric)),
     )
-
-
-def _notes(decision: LookDecision, check: SequentialCheck) -> Iterator[str]:
-    if decision.action == "continue":
-        yield "undecided when another metric's verdict ended the test"
-    elif decision.n_seeds < check.design.looks[-1]:
-        yield (
-            f"stopped after {decision.n_seeds} of at most {check.design.looks[-1]} seeds: the "
-            "verdict keeps its error rates, the estimates overstate what made it stop"
-        )
 
 
 def _not_looked_at(
