@@ -12,7 +12,10 @@ import pytest_mlregress
 PACKAGE = Path(pytest_mlregress.__file__).parent
 
 X = "metric 'x'"
-MARGIN = 'it is a number >= 0 in metric units, "1%", "1sd" or "auto"'
+MARGIN = (
+    'allowed is an absolute loss in metric units (0.01), a share of the baseline mean ("1%"), a '
+    'number of baseline standard deviations ("1sd"), or "auto"; none of them negative'
+)
 
 VALUES = {
     "'abc'": f"{X}, seed 0: 'abc' is text; pass the number itself",
@@ -24,10 +27,12 @@ VALUES = {
     "example "
     "with .mean()",
     "None": f"{X}, seed 0: None (NoneType) is no number",
-    "1, margin=-0.1": f"{X}: margin=-0.1 is negative or not finite; {MARGIN}",
-    "1, margin='-1%'": f"{X}: margin='-1%' is negative or not finite; {MARGIN}",
+    "1, margin=-0.1": f"{X}: margin=-0.1 is not a margin; {MARGIN}",
+    "1, margin='-1%'": f"{X}: margin='-1%' is not a margin; {MARGIN}",
     "1, margin='some'": f"{X}: margin='some' is not a margin; {MARGIN}",
-    "1, margin=float('nan')": f"{X}: margin=nan is negative or not finite; {MARGIN}",
+    "1, margin=float('nan')": f"{X}: margin=nan is not a margin; {MARGIN}",
+    "1, margin='1e309sd'": f"{X}: margin='1e309sd' is not a margin; {MARGIN}",
+    "numpy.ma.masked": f"{X}, seed 0: masked is masked: it holds no value",
     "1, version=0": f"{X}: version=0 must be a whole number >= 1",
     "1, resolution=0": f"{X}: resolution=0 must be a finite number > 0, the smallest step that the "
     "metric can take",

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, Literal, TypeAlias, get_args
 
+from pytest_mlregress.margins import MarginLike
 from pytest_mlregress.running.scalars import to_plain
-
-Margin: TypeAlias = float | str
-"""The smallest loss that matters: absolute ``0.01``, ``"1%"``, ``"1sd"`` or ``"auto"``."""
 
 SeedOutcome: TypeAlias = Literal["passed", "failed", "skipped", "stopped", "xfailed", "crashed"]
 """``stopped``: not run, since the verdict was certain; ``crashed``: its worker process died."""
@@ -24,7 +22,7 @@ class RecordedMetric:
     name: str
     value: float
     higher_is_better: bool
-    margin: Margin = "auto"
+    margin: MarginLike = "auto"
     version: int = 1
     resolution: float | None = None
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
+from pytest_mlregress.margins import MarginLike, read_margin
 from pytest_mlregress.running.fingerprints import fingerprint
-from pytest_mlregress.running.result import Margin, RecordedMetric, SeedOutcome, SeedResult
+from pytest_mlregress.running.result import RecordedMetric, SeedOutcome, SeedResult
 from pytest_mlregress.running.scalars import NotANumberError, is_torchmetric, to_number, to_plain
 
 
@@ -71,7 +73,7 @@ class Run:
         value: object,
         *,
         higher_is_better: bool | _Unset = UNSET,
-        margin: Margin = "auto",
+        margin: MarginLike = "auto",
         version: int = 1,
         resolution: float | None = None,
     ) -> None:
@@ -79,8 +81,9 @@ class Run:
 
         Args:
             name: the metric's name, once per seed.
-            value: anything with one number in it; a torchmetrics ``Metric`` is computed, and its
-                own ``higher_is_better`` then serves.  NaN and infinities are kept and judged.
+            value: anything with one number in it; the metrics of torchmetrics, flax and Keras are
+                computed, and a torchmetrics ``Metric``'s own ``higher_is_better`` then serves.
+                NaN and infinities are kept and judged.
             higher_is_better: the direction.  It has no default, since a wrong guess would pass
                 silently.
             margin: the smallest loss that matters: absolute ``0.01``, relative ``"1%"``, in
@@ -111,30 +114,29 @@ class Run:
             resolution=self._resolution(name, resolution),
         )
 
-    def log(self, step: int, **values: object) -> None:
+    def log(self, step: int, mapping: Mapping[str, object] | None = None, **values: object) -> None:
         """Add a point to one or more learning curves: ``log(step, loss=..., accuracy=...)``.
 
-        ``step`` is a whole number that grows from call to call of the same curve.
+        Names that are no Python names go into a mapping: ``log(step, {"val/loss": 0.3})``.
+
+        ``step`` is a whole number that never goes back within a curve.  A step that is logged again
+        replaces its point, and with an equal value changes nothing: loggers and callbacks of
+        several sources may tell the same.
 
         Raises:
-            RecordError: a value that is no number, or a step that is no whole number or does
-                not grow.
+            RecordError: a value that is no number, a name that is given twice, or a step that is no
+                whole number or goes back.
         """
         __tracebackhide__ = True
         at = self._step(step)
         points = {}
-        for name, value in values.items():  # a comprehension would show as a frame of its own
+        for name, value in self._named(step, mapping, values):  # a comprehension is a frame more
             points[name] = self._number(name, value)
-        for name, number in points.items():
-            curve = self._curves.setdefault(name, [])
-            if curve and at <= curve[-1][0]:
-                raise RecordError(
-                    f"{self.test}: log({step!r}, {name}=...) in seed {self.seed}: the steps of a "
-                    f"curve must grow; the last one was {curve[-1][0]}"
-                )
-            curve.append((at, number))
-        if self._on_log is not None:
-            self._on_log(at, points)
+        for name in points:
+            self._refuse_earlier_step(step, at, name)
+        new = {name: value for name, value in points.items() if self._add(name, at, value)}
+        if new and self._on_log is not None:
+            self._on_log(at, new)
 
     def log_params(self, mapping: Mapping[str, object]) -> None:
         """Keep hyper-parameters with the baseline; values that are not plain are kept as text."""
@@ -176,8 +178,49 @@ class Run:
         )
 
     def watch_log(self, callback: Callable[[int, Mapping[str, float]], None]) -> None:
-        """Call ``callback(step, values)`` after each `log`."""
+        """Call ``callback(step, values)`` after each `log`, with the values that are new."""
         self._on_log = callback
+
+    def _named(
+        self, step: int, mapping: object, values: Mapping[str, object]
+    ) -> list[tuple[str, object]]:
+        """The points of one `log`, each under the plain text of its name."""
+        __tracebackhide__ = True
+        if mapping is None:
+            mapping = {}
+        if not isinstance(mapping, Mapping):
+            raise RecordError(
+                f"{self.test}: log({step!r}, ...) in seed {self.seed}: the values are named, "
+                f"log(step, loss=0.3) or log(step, {{'val/loss': 0.3}}), not {mapping!r}"
+            )
+        named = [(str(to_plain(name)), value) for name, value in mapping.items()]
+        twice = {name for name, _ in named} & values.keys()
+        if twice:
+            raise RecordError(
+                f"{self.test}: log({step!r}, ...) in seed {self.seed}: {min(twice)!r} is given "
+                "in the mapping and as a keyword"
+            )
+        return [*named, *values.items()]
+
+    def _refuse_earlier_step(self, step: object, at: int, name: str) -> None:
+        __tracebackhide__ = True
+        curve = self._curves.get(name)
+        if curve and at < curve[-1][0]:
+            raise RecordError(
+                f"{self.test}: log({step!r}, {name}=...) in seed {self.seed}: the steps of a "
+                f"curve do not go back; the last one was {curve[-1][0]}. Count steps through the "
+                "whole training, not within an epoch, and give a second training another name"
+            )
+
+    def _add(self, name: str, at: int, value: float) -> bool:
+        """Put a point at the end of its curve; False where it is there already."""
+        curve = self._curves.setdefault(name, [])
+        if curve and curve[-1][0] == at:
+            before = curve.pop()[1]
+            curve.append((at, value))
+            return before != value and not (math.isnan(before) and math.isnan(value))
+        curve.append((at, value))
+        return True
 
     def _step(self, step: object) -> int:
         __tracebackhide__ = True
@@ -213,12 +256,17 @@ class Run:
             )
         return higher_is_better
 
-    def _margin(self, name: str, margin: object) -> Margin:
+    def _margin(self, name: str, margin: object) -> MarginLike:
         __tracebackhide__ = True
-        problem = margin_problem(margin)
-        if problem is not None:
-            raise RecordError(f"{self.test}: metric {name!r}: margin={margin!r} {problem}")
-        return margin if isinstance(margin, str) else to_number(margin)
+        plain = str(margin) if isinstance(margin, str) else margin
+        if not isinstance(margin, (str, bool)):
+            with suppress(NotANumberError):  # read_margin says what a margin may be
+                plain = to_number(margin)
+        try:
+            read_margin(plain)
+        except ValueError as error:
+            raise RecordError(f"{self.test}: metric {name!r}: {error}") from None
+        return plain  # type: ignore[return-value]  # what read_margin takes
 
     def _version(self, name: str, version: object) -> int:
         __tracebackhide__ = True
@@ -239,27 +287,3 @@ class Run:
                 "number > 0, the smallest step that the metric can take"
             )
         return number
-
-
-def margin_problem(margin: object) -> str | None:
-    """Why a margin cannot be used, or None."""
-    allowed = 'it is a number >= 0 in metric units, "1%", "1sd" or "auto"'
-    if isinstance(margin, str):
-        text = margin.strip()
-        if text == "auto":
-            return None
-        for suffix in ("sd", "%"):
-            if text.endswith(suffix):
-                try:
-                    number = float(text.removesuffix(suffix))
-                except ValueError:
-                    break
-                return None if 0.0 <= number < math.inf else f"is negative or not finite; {allowed}"
-        return f"is not a margin; {allowed}"
-    if isinstance(margin, bool):
-        return f"is not a margin; {allowed}"
-    try:
-        number = to_number(margin)
-    except NotANumberError:
-        return f"is not a margin; {allowed}"
-    return None if 0.0 <= number < math.inf else f"is negative or not finite; {allowed}"

@@ -1,16 +1,22 @@
 """One number out of whatever a training loop calls a metric.
 
-Nothing is imported for it: tensors, arrays and torchmetrics objects are known by what they offer.
+Nothing is imported for it: tensors, arrays and the metrics of torchmetrics, Keras and flax are
+known by what they offer.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from numbers import Integral, Real
+from datetime import timedelta
+from decimal import Decimal
+from numbers import Complex, Integral, Real
 from typing import Any, Final
 
 _SHOWN: Final = 60
+_WRAPPERS: Final = 4
+"""A metric that computes a tensor that holds an array of one object is three deep; what is deeper
+unwraps for ever."""
 
 
 class NotANumberError(TypeError):
@@ -25,33 +31,23 @@ def is_torchmetric(value: object) -> bool:
 def to_number(value: object) -> float:
     """The one number in ``value``, NaN and infinities included.
 
-    Accepts Python numbers, numpy scalars, arrays and tensors of one element (on any device) and
-    torchmetrics metrics, whose ``compute()`` is called.
+    Accepts Python numbers (``Decimal`` and ``Fraction`` among them; a bool is 0 or 1), numpy
+    scalars, arrays and tensors of one element (on any device), and metric objects, whose
+    ``compute()`` (torchmetrics, flax) or ``result()`` (Keras) is called.
 
     Raises:
-        NotANumberError: text, complex numbers, many numbers, or anything else.
+        NotANumberError: text, complex numbers, durations, masked or missing values, numbers too
+            large for a float, many numbers, or anything else.
     """
-    if is_torchmetric(value):
-        value = value.compute()  # type: ignore[attr-defined]
-    if isinstance(value, (str, bytes)):
-        raise NotANumberError(f"{_shown(value)} is text; pass the number itself")
-    if isinstance(value, Real):
-        return float(value)
-    if isinstance(value, complex):
-        raise NotANumberError(f"{_shown(value)} is complex; record its .real or abs() of it")
-    elements = _number_of_elements(value)
-    item: Callable[[], Any] | None = getattr(value, "item", None)
-    if elements == 1 and callable(item):
-        return to_number(item())
-    if elements is not None:
-        raise NotANumberError(
-            f"a {type(value).__name__} of {elements} numbers; "
-            "reduce it to one first, for example with .mean()"
-        )
-    try:
-        return float(value)  # type: ignore[arg-type]  # Decimal and other number-like types
-    except (TypeError, ValueError):
-        raise NotANumberError(f"{_shown(value)} ({type(value).__name__}) is no number") from None
+    for _ in range(_WRAPPERS):
+        if isinstance(value, (Real, Decimal)) and not _is_duration(value):
+            return _as_float(value)
+        _refuse(value)
+        unwrap = _way_in(value)
+        if unwrap is None:
+            return _as_float(value)
+        value = _called(unwrap, value)
+    raise NotANumberError(f"{_shown(value)} ({type(value).__name__}) is no number")
 
 
 def to_plain(value: object) -> bool | int | float | str | None:
@@ -73,16 +69,94 @@ def to_plain(value: object) -> bool | int | float | str | None:
             return to_plain(repr(value))
 
 
+def _refuse(value: object) -> None:
+    """Refuse what could pass for a number and is none, each with what to pass instead."""
+    if isinstance(value, (str, bytes)):
+        raise NotANumberError(f"{_shown(value)} is text; pass the number itself")
+    if isinstance(value, type):
+        raise NotANumberError(f"{value.__name__} is a class; pass the number")
+    if isinstance(value, Complex) and not isinstance(value, Real):
+        raise NotANumberError(f"{_shown(value)} is complex; record its .real or abs() of it")
+    if _is_duration(value):
+        raise NotANumberError(
+            f"{_shown(value)} is a duration or a date; record a number of seconds"
+        )
+    if _is_masked(value):
+        raise NotANumberError(f"{_shown(value)} is masked: it holds no value")
+    elements = _number_of_elements(value)
+    if elements is not None and (elements != 1 or isinstance(value, (list, tuple, set, dict))):
+        plural = "" if elements == 1 else "s"
+        raise NotANumberError(
+            f"a {type(value).__name__} of {elements} number{plural}; "
+            "reduce it to one first, for example with .mean()"
+        )
+
+
+def _is_duration(value: object) -> bool:
+    """Durations and dates; numpy's call themselves integers and would count in any unit."""
+    kind = getattr(getattr(value, "dtype", None), "kind", None)
+    return isinstance(value, timedelta) or kind in ("m", "M")
+
+
+def _is_masked(value: object) -> bool:
+    """A masked array's number is whatever lies under the mask."""
+    mask = getattr(value, "mask", None)
+    return hasattr(value, "filled") and getattr(mask, "size", 0) == 1 and bool(mask)
+
+
 def _number_of_elements(value: object) -> int | None:
-    shape = getattr(value, "shape", None)
-    if shape is None:
-        try:
+    """None for what has no size, or one that is not known before it runs."""
+    try:
+        shape = getattr(value, "shape", None)
+        if shape is None:
             return len(value)  # type: ignore[arg-type]
-        except TypeError:
-            return None
-    return math.prod(int(size) for size in shape)
+        return math.prod(int(size) for size in shape)
+    except Exception:  # a shape of another library's may raise anything
+        return None
+
+
+def _way_in(value: object) -> Callable[[], Any] | None:
+    """What gives the value inside a metric, an array or a tensor of one element, if anything."""
+    metric = callable(getattr(value, "update_state", None))  # a future has a result too
+    names = ("compute", "result") if metric else ("compute",)
+    for name in (*names, "item", "numpy", "toarray", "to_numpy"):
+        method = getattr(value, name, None)
+        if callable(method):
+            return method  # type: ignore[no-any-return]
+    return None
+
+
+def _called(unwrap: Callable[[], Any], value: object) -> object:
+    try:
+        return unwrap()
+    except Exception as error:  # code of any library: a tensor without data, a metric without any
+        name = getattr(unwrap, "__name__", "item")
+        lines = str(error).strip().splitlines() or [""]
+        raise NotANumberError(
+            f"a {type(value).__name__} whose {name}() failed with {type(error).__name__}: "
+            f"{lines[0]}"
+        ) from error
+
+
+def _as_float(value: Any) -> float:
+    try:
+        number = float(value)
+        faithful = not math.isinf(number) or bool(value == number)
+    except OverflowError:
+        faithful = False
+    except Exception:  # a `__float__` of another library's may raise anything
+        raise NotANumberError(f"{_shown(value)} ({type(value).__name__}) is no number") from None
+    if not faithful:
+        raise NotANumberError(
+            f"{_shown(value)} ({type(value).__name__}) is too large for a float; "
+            "record its logarithm"
+        )
+    return number
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # an integer of more digits than Python prints
+        return "a number of thousands of digits"
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."

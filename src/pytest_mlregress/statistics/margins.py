@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Literal, TypeAlias
+from typing import Literal
 
 import numpy as np
 from scipy import special
 
+from pytest_mlregress.margins import MarginKind, read_margin
+from pytest_mlregress.margins import MarginLike as MarginLike
 from pytest_mlregress.statistics.evidence import ComparisonTest, smallest_p
 from pytest_mlregress.statistics.power import (
     DETECTION_POWER,
@@ -18,25 +19,15 @@ from pytest_mlregress.statistics.power import (
     effective_df,
     welch_df,
 )
-from pytest_mlregress.statistics.samples import LARGEST, FloatArray, mean, sd, winsorise
+from pytest_mlregress.statistics.samples import FloatArray, mean, sd, winsorise
 from pytest_mlregress.statistics.t_tests import mean_difference
-
-#: As a user writes it: 0.01, "1%", "1sd" or "auto".
-MarginLike: TypeAlias = float | str
-
-_NUMBER_AND_UNIT: Final = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(%|sd)\s*", re.IGNORECASE)
-
-_ALLOWED: Final = (
-    'an absolute loss in metric units (0.01), a share of the baseline mean ("1%"), '
-    'a number of baseline standard deviations ("1sd"), or "auto"; none of them negative'
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Margin:
     """A parsed margin; `amount` is in metric units, a fraction, or standard deviations."""
 
-    kind: Literal["absolute", "relative", "sd", "auto"]
+    kind: MarginKind
     amount: float = 0.0
 
     def resolve(
@@ -65,30 +56,8 @@ class Margin:
 
 
 def parse_margin(margin: MarginLike) -> Margin:
-    """Read a margin as a user writes it.
-
-    Raises ValueError, naming the value and what is allowed, for anything else: a negative or
-    non-finite number, a boolean, an unknown unit.
-    """
-    if isinstance(margin, str) and margin.strip().lower() == "auto":
-        return Margin("auto")
-    if isinstance(margin, str) and (match := _NUMBER_AND_UNIT.fullmatch(margin)):
-        amount = float(match[1])
-        parsed = Margin("relative", amount / 100) if match[2] == "%" else Margin("sd", amount)
-    elif isinstance(margin, int | float | np.integer | np.floating):
-        parsed = Margin("absolute", _as_float(margin))
-    else:
-        parsed = None
-    if parsed is None or isinstance(margin, bool) or not 0 <= parsed.amount <= LARGEST:
-        raise ValueError(f"margin={margin!r} is not a margin; allowed is {_ALLOWED}")
-    return parsed
-
-
-def _as_float(number: float | np.integer | np.floating) -> float:
-    try:
-        return float(number)
-    except OverflowError:
-        return math.inf
+    """Read a margin as a user writes it; raises ValueError as `read_margin` does."""
+    return Margin(*read_margin(margin))
 
 
 @lru_cache(maxsize=1024)

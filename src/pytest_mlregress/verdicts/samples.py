@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline
-from pytest_mlregress.running.result import Margin, RecordedMetric, SeedResult
+from pytest_mlregress.margins import MarginLike
+from pytest_mlregress.running.result import RecordedMetric, SeedResult
 
 
 def metric_names(results: Sequence[SeedResult]) -> tuple[str, ...]:
@@ -112,7 +113,7 @@ def margin_changes(results: Sequence[SeedResult], baseline: Artifact) -> tuple[s
     )
 
 
-def margin_in_words(written: Margin, absolute: float | None) -> str:
+def margin_in_words(written: MarginLike, absolute: float | None) -> str:
     """``0.01``, ``1% = 0.00931`` or ``auto``: as the user wrote it, and in metric units."""
     if absolute is None:
         return "auto"

@@ -8,7 +8,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from pytest_mlregress.running.result import Margin, SeedResult
+    from pytest_mlregress.margins import MarginLike
+    from pytest_mlregress.running.result import SeedResult
     from pytest_mlregress.statistics import Comparison
 
 
@@ -79,13 +80,13 @@ class MetricVerdict:
     name: str
     kind: VerdictKind
     higher_is_better: bool
-    declared: Margin
+    declared: MarginLike
     alpha: float
     baseline: Mapping[int, float] = field(default_factory=dict)
     candidate: Mapping[int, float] = field(default_factory=dict)
     comparison: Comparison | None = None
     level: float | None = None
-    recorded_margin: Margin | None = None
+    recorded_margin: MarginLike | None = None
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 

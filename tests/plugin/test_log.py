@@ -1,0 +1,160 @@
+"""`mlregress.log`: a curve has one value per step, whoever tells it, and never goes back."""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from abc import ABC, abstractmethod
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from test_values import new_run
+from training_suite import Suite
+
+from pytest_mlregress.running.run import RecordError, Run
+
+HOWTO = Path(__file__).parents[2] / "docs" / "howto.md"
+HERE = "test_a.py::test_it: log("
+
+
+def curves(run: Run) -> dict[str, tuple[tuple[int, float], ...]]:
+    return dict(run.result("passed", 0.0, "").curves)
+
+
+def test_a_mapping_names_what_python_cannot() -> None:
+    run = new_run()
+    run.log(1, {"val/loss": 0.5, "lr": 0.1}, loss=2)
+    run.log(np.int64(2), {"val/loss": np.float32(0.25)})
+    run.log(3)
+    assert curves(run) == {
+        "val/loss": ((1, 0.5), (2, 0.25)),
+        "lr": ((1, 0.1),),
+        "loss": ((1, 2.0),),
+    }
+
+
+def test_a_repeated_step_counts_once_and_the_last_value_wins() -> None:
+    run = new_run()
+    told: list[tuple[int, dict[str, float]]] = []
+    run.watch_log(lambda step, values: told.append((step, dict(values))))
+    run.log(1, loss=0.5, other=math.nan)
+    run.log(1, loss=0.5, other=math.nan)
+    run.log(1, loss=0.4, other=math.nan)
+    assert curves(run)["loss"] == ((1, 0.4),)
+    assert [(step, [*values]) for step, values in told] == [(1, ["loss", "other"]), (1, ["loss"])]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ((4, {"loss": 1}), "4, loss=...) in seed 3: the steps of a curve do not go back; the last "
+         "one was 5. Count steps through the whole training, not within an epoch, and give a "
+         "second training another name"),
+        ((6, [1]), "6, ...) in seed 3: the values are named, log(step, loss=0.3) or "
+         "log(step, {'val/loss': 0.3}), not [1]"),
+        ((6.5, {"loss": 1}), "6.5, ...) in seed 3: a step is a whole number, such as the number of "
+         "the epoch or batch"),
+    ],
+)  # fmt: skip
+def test_what_is_no_point_is_refused(arguments: tuple[Any, ...], problem: str) -> None:
+    run = new_run()
+    run.log(5, loss=1)
+    with pytest.raises(RecordError) as raised:
+        run.log(*arguments, other=2)
+    assert str(raised.value) == HERE + problem
+    assert curves(run) == {"loss": ((5, 1.0),)}, "nothing of a refused call is kept"
+
+
+def test_a_name_in_both_places_is_refused() -> None:
+    with pytest.raises(RecordError) as raised:
+        new_run().log(1, {"loss": 1}, loss=2)
+    assert str(raised.value) == (
+        HERE + "1, ...) in seed 3: 'loss' is given in the mapping and as a keyword"
+    )
+
+
+def recipe(heading: str) -> str:
+    """The Python block under a heading of the how-to."""
+    text = HOWTO.read_text("utf-8").partition(f"## {heading}\n")[2]
+    blocks = re.findall(r"```python\n(.*?)```", text.partition("\n## ")[0], re.DOTALL)
+    return "\n".join(blocks)
+
+
+class LightningLogger(ABC):
+    """What `lightning.pytorch.loggers.Logger` asks of a logger, as of lightning 2."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str: ...
+
+    @property
+    @abstractmethod
+    def version(self) -> int: ...
+
+    @abstractmethod
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None: ...
+
+    @abstractmethod
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None: ...
+
+
+def test_the_recipe_for_lightning(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, contents in {
+        "lightning": {},
+        "lightning.pytorch": {},
+        "lightning.pytorch.loggers": {"Logger": LightningLogger},
+    }.items():
+        module = ModuleType(name)
+        vars(module).update(contents)
+        monkeypatch.setitem(sys.modules, name, module)
+    scope: dict[str, Any] = {}
+    exec(recipe("Log curves from Lightning"), scope)
+    run = new_run()
+    logger = scope["CurveLogger"](run)
+    logger.log_hyperparams({"lr": 0.1})
+    logger.log_metrics({"train/loss": 0.5, "epoch": 0}, step=0)
+    logger.log_metrics({"val/loss": 0.75, "epoch": 0}, step=0)
+    assert (logger.name, logger.version) == ("mlregress", 0)
+    assert run.result("passed", 0.0, "").params == {"lr": 0.1}
+    assert curves(run) == {
+        "train/loss": ((0, 0.5),), "epoch": ((0, 0.0),), "val/loss": ((0, 0.75),),
+    }  # fmt: skip
+
+
+def test_the_recipe_for_hugging_face(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("transformers")
+    vars(module)["TrainerCallback"] = object
+    monkeypatch.setitem(sys.modules, "transformers", module)
+    scope: dict[str, Any] = {}
+    exec(recipe("Log curves from the Hugging Face Trainer"), scope)
+    run = new_run()
+    callback = scope["CurveCallback"](run)
+    state = SimpleNamespace(global_step=10)
+    callback.on_log(None, state, None, logs={"loss": 0.5, "epoch": 1.0}, model=None)
+    callback.on_log(None, state, None, logs={"eval_loss": 0.75, "epoch": 1.0}, model=None)
+    assert curves(run) == {
+        "loss": ((10, 0.5),), "epoch": ((10, 1.0),), "eval_loss": ((10, 0.75),),
+    }  # fmt: skip
+
+
+def test_a_step_that_is_told_twice_is_in_the_baseline_once(suite: Suite) -> None:
+    suite.write(
+        """
+        import pytest
+
+        @pytest.mark.seeds(5)
+        def test_it(mlregress):
+            for step in range(3):
+                for _ in "ab":
+                    mlregress.log(step, {"val/loss": 1 - step / 4})
+            mlregress.record("a", 0.5 + mlregress.seed / 100, higher_is_better=True)
+        """
+    )
+    suite.record()
+    assert suite.run().ret == 0
+    (artifact,) = suite.path.glob("__baselines__/*/*.json")
+    assert '"0": [[0, 1.0], [1, 0.75], [2, 0.5]]' in artifact.read_text("utf-8")
