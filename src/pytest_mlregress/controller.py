@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -24,6 +24,7 @@ from pytest_mlregress.reporting.headline import headline
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.running.flags import StopFlags
 from pytest_mlregress.settings import Settings
+from pytest_mlregress.verdicts.afterwards import late_notes, with_late_seed
 from pytest_mlregress.verdicts.clean_tree import clean_tree
 from pytest_mlregress.verdicts.collection import desk_of, plan_items
 from pytest_mlregress.verdicts.confirming import Confirmation, confirm, needs_confirmation
@@ -43,7 +44,14 @@ from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
 class Verdicts:
     """Collects the seeds' reports, judges each test, and reports its verdict to pytest."""
 
-    def __init__(self, session: pytest.Session, settings: Settings, flags: StopFlags) -> None:
+    def __init__(
+        self,
+        session: pytest.Session,
+        settings: Settings,
+        flags: StopFlags,
+        under_way: Set[str] = frozenset(),
+    ) -> None:
+        """``under_way`` are the node ids that have started and not ended, kept up to date."""
         self._session = session
         self._settings = settings
         self._flags = flags
@@ -55,8 +63,11 @@ class Verdicts:
             else None
         )
         self._roster = Roster(session.config.invocation_params.dir, settings)
+        self._under_way = under_way
         self._judged: dict[str, Verdict] = {}
         self._unconfirmed: list[str] = []
+        self._held: dict[str, None] = {}
+        self._published: set[str] = set()
         self._suite_plan: SuitePlan | None = None
 
     def report(self, report: pytest.TestReport) -> None:
@@ -65,16 +76,30 @@ class Verdicts:
             self.finish(report.nodeid)
 
     def lost(self, nodeid: str, report: pytest.TestReport, scheduler: object) -> None:
-        """A worker died in a seed: let another one run it again, once."""
-        self._roster.lost(nodeid, report, scheduler)
+        """A worker died in a seed: let another one run it again, once, if it is still needed."""
+        owner = self._roster.owner(nodeid)
+        if owner is None or owner[0] not in self._judged:
+            self._roster.lost(nodeid, report, scheduler)
 
     def finish(self, nodeid: str) -> None:
         """A seed is over: judge its test, if that is possible already."""
-        group = self._roster.finish(nodeid)
-        if group is not None and group.plan.test not in self._judged:
-            verdict = self._judge(group)
-            if verdict is not None:
-                self._conclude(group, verdict)
+        group, owner = self._roster.finish(nodeid), self._roster.owner(nodeid)
+        if group is None or owner is None:
+            return
+        if group.plan.test in self._judged:
+            self._finish_late(group, owner[1])
+        elif (verdict := self._judge(group)) is not None:
+            self._conclude(group, verdict)
+
+    def _finish_late(self, group: SeedGroup, seed: int) -> None:
+        """A seed that its verdict did not wait for is over."""
+        test = group.plan.test
+        before = self._judged[test]
+        verdict = self._judged[test] = with_late_seed(before, group, seed)
+        if verdict.colour is not before.colour and test in self._published:
+            self._publish(group)  # the green report is out, and a run must not end green with it
+        elif test in self._held:
+            self._announce(group)
 
     def close(self) -> None:
         """No more seeds will come: judge what is left."""
@@ -82,15 +107,32 @@ class Verdicts:
             group.finish_all()
             if test not in self._judged:
                 self._conclude(group, self._judge(group) or self._incomplete(group))
+        self._publish_held()
         for test in self._unconfirmed:
             self._confirm(self._roster.groups[test])
+        self._note_odd_values()
         self._list_for_rerun()
+
+    def _publish_held(self) -> None:
+        for test in tuple(self._held):
+            del self._held[test]
+            self._publish(self._roster.groups[test])
+
+    def _note_odd_values(self) -> None:
+        """Name what is odd in values that no verdict rests on."""
+        for test, verdict in self._judged.items():
+            group = self._roster.groups[test]
+            notes = late_notes(verdict, group)
+            self._judged[test] = replace(verdict, notes=(*verdict.notes, *notes))
+            for note in notes:
+                warn(self._session, group.plan, note)
 
     def interrupt(self) -> None:
         """The run was cut: what has no verdict is incomplete, without another failure."""
         for test, group in self._roster.groups.items():
             if test not in self._judged:
                 self._judged[test] = self._incomplete(group)
+        self._publish_held()
         self._list_for_rerun()
 
     def _incomplete(self, group: SeedGroup) -> Verdict:
@@ -140,14 +182,27 @@ class Verdicts:
         self._judged[group.plan.test] = verdict
         if self._settings.stop == "early":
             self._flags.raise_for(group.plan.test)
+        self._announce(group)
+
+    def _announce(self, group: SeedGroup) -> None:
+        """Report the verdict to pytest, unless something else has to come first."""
+        test = group.plan.test
+        verdict = self._judged[test]
         if verdict.kind is VerdictKind.SKIPPED:
             return
         if any(seed.outcome == "failed" for seed in verdict.seeds):
+            self._held.pop(test, None)
             return  # the seed's own failure is reported already, with its traceback
         if self._settings.confirm and needs_confirmation(verdict):
-            self._unconfirmed.append(group.plan.test)
-            return
-        self._publish(group, verdict)
+            self._unconfirmed.append(test)
+        elif verdict.colour is not Colour.RED and self._any_under_way(group):
+            self._held[test] = None  # one of them may still raise
+        else:
+            self._held.pop(test, None)
+            self._publish(group)
+
+    def _any_under_way(self, group: SeedGroup) -> bool:
+        return not self._under_way.isdisjoint(self._roster.node_ids(group.plan.test).values())
 
     def _confirm(self, group: SeedGroup) -> None:
         """Test a red on fresh seeds, in processes of their own, and report what they leave."""
@@ -159,10 +214,14 @@ class Verdicts:
             update_command=group.plan.update_command,
         )
         first = self._judged[group.plan.test]
-        verdict = self._judged[group.plan.test] = confirm(first, self._rules(group.plan), setting)
-        self._publish(group, verdict)
+        if not any(seed.outcome in ("failed", "crashed") for seed in first.seeds):
+            confirmed = confirm(first, self._rules(group.plan), setting)
+            self._judged[group.plan.test] = confirmed
+        self._publish(group)
 
-    def _publish(self, group: SeedGroup, verdict: Verdict) -> None:
+    def _publish(self, group: SeedGroup) -> None:
+        verdict = self._judged[group.plan.test]
+        self._published.add(group.plan.test)
         text = failure_text(verdict)
         publish(self._session, group.plan, verdict, text)
         if verdict.colour is Colour.YELLOW or verdict.kind is VerdictKind.MINOR:

@@ -220,6 +220,7 @@ class ControllerHooks:
         self._settings = settings
         self._session: pytest.Session | None = None
         self._verdicts: Verdicts | None = None
+        self._under_way: set[str] = set()
         self._places_checked = False
 
     @pytest.hookimpl(tryfirst=True)
@@ -274,14 +275,19 @@ class ControllerHooks:
     def pytest_handlecrashitem(
         self, crashitem: str, report: pytest.TestReport, sched: object
     ) -> None:
+        self._under_way.discard(crashitem)
         if self._verdicts is not None:
             self._verdicts.lost(crashitem, report, sched)
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self._under_way.add(nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if self._verdicts is not None or hasattr(report, "mlregress"):
             self._judge().report(report)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        self._under_way.discard(nodeid)
         if self._verdicts is not None:
             self._verdicts.finish(nodeid)
 
@@ -298,7 +304,12 @@ class ControllerHooks:
             from pytest_mlregress.controller import Verdicts
 
             assert self._session is not None
-            self._verdicts = Verdicts(self._session, self._settings, flags.stop_flags(self._config))
+            self._verdicts = Verdicts(
+                self._session,
+                self._settings,
+                flags.stop_flags(self._config),
+                under_way=self._under_way,
+            )
         return self._verdicts
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ElementTree
+
 import pytest
 from training_suite import TRAINING, Suite
 
@@ -71,6 +73,80 @@ def test_other_tests_keep_their_verdicts(recorded: Suite) -> None:
     recorded.write(dying("True"))
     recorded.run("-n2")
     assert recorded.verdicts["test_other.py::test_training"] == "identical"
+
+
+def late(*lines: str) -> str:
+    """The training, with a seed 2 that does so long after the first two have decided."""
+    body = "".join(f"\n            {line}" for line in ("import time; time.sleep(2)", *lines))
+    return TRAINING.replace("accuracy = ", f"if mlregress.seed == 2:{body}\n        accuracy = ")
+
+
+def test_a_worker_that_dies_after_the_verdict_turns_it(recorded: Suite) -> None:
+    recorded.write(late("os._exit(3)"))
+    result = recorded.run("-n2", "--junitxml=out.xml")
+    assert recorded.verdicts == {TEST: "diverged"}
+    (reason,) = recorded.tests[TEST]["reasons"]
+    assert reason.startswith("seed 2 lost its process after the verdict: worker 'gw")
+    assert reason.endswith("; without it the verdict was identical after 2 seeds")
+    result.stdout.fnmatch_lines([f"FAILED {TEST} - 1 of 3 seeds failed:*"])
+    assert result.ret == 1
+    assert "rerun" not in result.stdout.lines[-1]
+    assert "passed" not in result.stdout.lines[-1]
+    cases = list(ElementTree.parse(recorded.path / "out.xml").iter("testcase"))
+    (own,) = [case for case in cases if case.get("name") == "test_training"]
+    assert own.find("failure") is not None
+
+
+def test_a_seed_that_raises_after_the_verdict_turns_it(recorded: Suite) -> None:
+    recorded.write(late("raise OSError('disk')"))
+    result = recorded.run("-n2")
+    assert recorded.verdicts == {TEST: "diverged"}
+    result.stdout.fnmatch_lines([f"FAILED {TEST}[[]seed2] - OSError: disk"])
+    assert result.ret == 1
+    assert "passed" not in result.stdout.lines[-1]
+    recorded.run("--lf")
+    assert recorded.tests[TEST]["selected"] == [0, 1, 2, 3, 4]
+
+
+def test_a_fixture_that_fails_after_the_verdict_withdraws_it(recorded: Suite) -> None:
+    recorded.write(
+        TRAINING.replace(
+            "    @pytest.mark.seeds",
+            "    @pytest.fixture(scope='module', autouse=True)\n    def shared():\n"
+            "        yield\n        raise RuntimeError('not closed')\n\n    @pytest.mark.seeds",
+        )
+    )
+    result = recorded.run()
+    assert recorded.verdicts == {TEST: "diverged"}
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        [
+            f"FAILED {TEST} - 1 of 3 seeds failed:*",
+            f"ERROR {TEST}[[]seed4] - RuntimeError: not closed",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "note"),
+    [
+        (("mlregress.record('accuracy', float('nan'), higher_is_better=True); return",),
+         "accuracy = nan"),
+        (("mlregress.record('accuracy', 0.9, higher_is_better=False); return",),
+         "accuracy was recorded with higher_is_better=False, by the others with True"),
+        (("return",), "accuracy was not recorded"),
+    ],
+)  # fmt: skip
+def test_odd_values_after_the_verdict_are_named(
+    recorded: Suite, lines: tuple[str, ...], note: str
+) -> None:
+    recorded.write(late(*lines))
+    result = recorded.run("-n2")
+    assert recorded.verdicts == {TEST: "identical"}
+    note = f"seed 2, on which the verdict does not rest: {note}"
+    assert recorded.tests[TEST]["notes"] == [note]
+    result.stdout.fnmatch_lines([f"*MLRegressWarning: {note}", f"  {note}"])
+    assert result.ret == 0
 
 
 HANGING = TRAINING.replace(

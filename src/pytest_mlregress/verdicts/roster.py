@@ -58,6 +58,10 @@ class Roster:
         self.groups[test].running.setdefault(seed, SeedReports()).add(report, payload)
         return report.when not in PHASES
 
+    def owner(self, nodeid: str) -> tuple[str, int] | None:
+        """The test and the seed that a node id stands for, None for that of no known seed."""
+        return self._seeds.get(nodeid)
+
     def finish(self, nodeid: str) -> SeedGroup | None:
         """The test of a seed that is over, None where there is no seed or it is run again."""
         if nodeid not in self._seeds:
@@ -89,7 +93,7 @@ class Roster:
         return {other: _node_id(nodeid, seed, other) for other in self.groups[test].plan.selected}
 
     def _register(self, nodeid: str, payload: Mapping[str, Any]) -> None:
-        if nodeid in self._seeds:
+        if payload["test"] in self.groups:
             return
         plan = GroupPlan.from_builtins(payload)
         plan = replace(
@@ -98,13 +102,13 @@ class Roster:
             tier_option=self._settings.tier if plan.tier != DEFAULT_TIER else None,
             source=self._settings.baseline_shown,
         )
-        group = self.groups.setdefault(plan.test, SeedGroup(plan))
-        self._seeds[nodeid] = (plan.test, payload["seed"])
-        # A seed whose worker died in its set-up never said what it belongs to; its test does.
+        group = self.groups[plan.test] = SeedGroup(plan)
+        # A seed whose worker dies in its set-up never says what it belongs to; its test does.
         for seed in plan.selected:
-            lost = self._lost.pop(_node_id(nodeid, payload["seed"], seed), None)
+            other = _node_id(nodeid, payload["seed"], seed)
+            self._seeds[other] = (plan.test, seed)
+            lost = self._lost.pop(other, None)
             if lost is not None:
-                self._seeds[lost.nodeid] = (plan.test, seed)
                 group.running.setdefault(seed, SeedReports()).add(lost, None)
                 group.finish(seed)
 

@@ -1,0 +1,98 @@
+"""What the seeds that a verdict did not wait for say against it.
+
+When a verdict falls, other workers are still training seeds of its test.  One that dies or raises
+was run, and so it counts; odd values are named, since whether such a seed had started at all is a
+matter of timing, and a verdict on values is not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+from pytest_mlregress.running.result import SeedResult
+from pytest_mlregress.verdicts.case import run_command, seeds_in_words
+from pytest_mlregress.verdicts.group import SeedGroup
+from pytest_mlregress.verdicts.samples import declared, metric_names
+from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
+
+
+def with_late_seed(verdict: Verdict, group: SeedGroup, seed: int) -> Verdict:
+    """The verdict once a seed that it did not wait for has ended: ``diverged`` if that failed.
+
+    A verdict that is red already stays what it is, with one more reason.  Unchanged where the seed
+    did not fail.
+    """
+    result = group.results.get(seed)
+    if result is None or result.outcome not in ("failed", "crashed"):
+        return verdict
+    line = f"seed {seed} {_what_happened(result)}"
+    if verdict.colour is Colour.RED:
+        return replace(verdict, seeds=group.reported, reasons=(*verdict.reasons, line))
+    until_then = f"{verdict.kind} after {_count(verdict.decided_after)}"
+    return replace(
+        verdict,
+        kind=VerdictKind.DIVERGED,
+        colour=Colour.RED,
+        seeds=group.reported,
+        decided_after=verdict.decided_after + 1,
+        reasons=(f"{line}; without it the verdict was {until_then}",),
+        next_steps=(_look_at(result, group), run_command(group)),
+    )
+
+
+def late_notes(verdict: Verdict, group: SeedGroup) -> tuple[str, ...]:
+    """What is odd in the values of the seeds that a comparison does not rest on."""
+    used = {seed for metric in verdict.metrics for seed in metric.candidate}
+    if not used:
+        return ()
+    seen = [seed for seed in group.reported if seed.seed in used and seed.outcome == "passed"]
+    unused = [seed for seed in group.reported if seed.seed not in used]
+    odd = [
+        (what, seed.seed)
+        for seed in unused
+        if seed.outcome == "passed"
+        for what in _oddities(seed, seen)
+    ]
+    return tuple(
+        f"{seeds_in_words([seed for other, seed in odd if other == what])}, on which the verdict "
+        f"does not rest: {what}"
+        for what in dict.fromkeys(what for what, _ in odd)
+    )
+
+
+def _oddities(seed: SeedResult, seen: list[SeedResult]) -> Iterator[str]:
+    for metric in seed.metrics:
+        if not math.isfinite(metric.value):
+            yield f"{metric.name} = {metric.value}"
+    for name in metric_names(seen):
+        metric_now, first = seed.metric(name), declared(seen, name)
+        if metric_now is None:
+            yield f"{name} was not recorded"
+        elif metric_now.settings != first.settings:
+            changed = next(
+                setting
+                for setting, value in metric_now.settings.items()
+                if value != first.settings[setting]
+            )
+            yield (
+                f"{name} was recorded with {changed}={metric_now.settings[changed]!r}, by the "
+                f"others with {first.settings[changed]!r}"
+            )
+
+
+def _what_happened(result: SeedResult) -> str:
+    first = result.message.strip().partition("\n")[0] or "no reason given"
+    what = "lost its process" if result.outcome == "crashed" else "failed"
+    return f"{what} after the verdict: {first}"
+
+
+def _look_at(result: SeedResult, group: SeedGroup) -> str:
+    if result.outcome == "crashed":
+        return "look for a killed process (out of memory, a time-out, a crash in native code)"
+    return f"{group.plan.command} --lf"
+
+
+def _count(number: int) -> str:
+    return f"{number} seed{'s' if number != 1 else ''}"
