@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from baseline_examples import example
@@ -176,7 +177,7 @@ def test_an_unknown_field_is_refused_because_it_may_be_a_misspelt_one() -> None:
         (
             TEXT.replace('  "tier"', '<<<<<<< HEAD\n  "tier"'),
             "it holds a merge conflict",
-            "Resolve it: keep one side, or both sides' entries",
+            "Take one side whole (git checkout --ours or --theirs, then git add)",
         ),
     ],
     ids=range(14),
@@ -281,3 +282,15 @@ def test_any_json_value_in_any_place_is_an_artifact_or_an_artifact_error(
         loads(json.dumps(document), source="a.json")
     except ArtifactError as error:
         assert error.source == "a.json"  # noqa: PT017 - either way is right
+
+
+def test_an_integer_beyond_pythons_limit_on_digits_is_refused() -> None:
+    artifact = replace(example(), params={"depth": 10**5000})
+
+    with pytest.raises(ArtifactError) as refused:
+        dumps(artifact)
+
+    assert str(refused.value) == (
+        "baseline of test_digits.py::test_digits: at $.params.depth: an integer has at most 2000 "
+        "bits, this one 16610. Log it as a string or a float"
+    )

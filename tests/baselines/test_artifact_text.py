@@ -75,7 +75,7 @@ def test_the_revision_is_that_of_the_content() -> None:
     assert len(first.revision) == 16
 
 
-def test_a_file_edited_by_hand_is_used_and_known_as_edited() -> None:
+def test_a_file_edited_by_hand_is_known_as_edited() -> None:
     text = dumps(example((0.971, 0.968)))
 
     merged = loads(text.replace("0.968", "0.969"), source="x.json")

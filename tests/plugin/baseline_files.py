@@ -10,6 +10,8 @@ from typing import Any
 
 from training_suite import Suite
 
+from pytest_mlregress.baselines.encoding import dumps, loads
+
 TEST = "test_training.py::test_training"
 FILE = "__baselines__/test_training/test_training.default.json"
 
@@ -30,10 +32,11 @@ def document(suite: Suite, file: str = FILE) -> dict[str, Any]:
 
 
 def doctor(suite: Suite, change: Callable[[dict[str, Any]], object], file: str = FILE) -> None:
-    """Change one baseline file by hand, and commit it."""
+    """Change one baseline file as if it had been recorded so, and commit it."""
     content = document(suite, file)
     change(content)
-    (suite.path / file).write_text(json.dumps(content), encoding="utf-8")
+    path = suite.path / file
+    path.write_text(dumps(loads(json.dumps(content), source=file)), encoding="utf-8")
     suite.commit()
 
 

@@ -13,6 +13,8 @@ import pytest
 from baseline_files import FILE, TEST, document, files_of
 from training_suite import TRAINING, Suite
 
+from pytest_mlregress.baselines import encoding, files
+
 OPTIONS = ["--mlregress-stop=early", "--mlregress-update", "--mlregress-update-new-only"]
 
 
@@ -145,6 +147,46 @@ def test_a_link_out_of_the_folder_is_not_followed(recorded: Suite) -> None:
     assert recorded.run("--mlregress-update").ret == 1
     assert recorded.verdicts == {TEST: "refused"}
     assert elsewhere.read_bytes() == before
+
+
+@pytest.mark.parametrize(("kind", "name"), [("link", "a symbolic link"), ("fifo", "a named pipe")])
+@pytest.mark.parametrize("option", OPTIONS)
+def test_what_is_no_plain_file_is_neither_followed_nor_waited_for(
+    recorded: Suite, kind: str, name: str, option: str
+) -> None:
+    path = recorded.path / FILE
+    aside = path.with_name("aside.txt")
+    path.rename(aside)
+    if kind == "link":
+        path.symlink_to(aside.name)
+    else:
+        os.mkfifo(path)
+    before = aside.read_bytes()
+    assert recorded.run(option, "--mlregress-allow-dirty").ret == 1
+    assert recorded.verdicts == {TEST: "refused" if "update" in option else "incomparable"}
+    assert recorded.tests[TEST]["reasons"] == [
+        f"{path}: it is {name}, a baseline is a plain file. Remove it and restore the file from "
+        "version control, or record the baseline again with --mlregress-update"
+    ]
+    assert aside.read_bytes() == before
+    assert not path.is_file() or path.is_symlink()
+
+
+def test_an_update_writes_nothing_that_a_check_refuses(
+    recorded: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = files_of(recorded)
+    limit = 2**20
+    monkeypatch.setattr(encoding, "MAX_BYTES", limit)
+    monkeypatch.setattr(files, "MAX_BYTES", limit)
+    recorded.write(TRAINING + "        mlregress.log_params({'text': 'y' * 2**20})\n")
+    assert recorded.run("--mlregress-update").ret == 1
+    assert recorded.verdicts == {TEST: "refused"}
+    assert recorded.tests[TEST]["reasons"] == [
+        f"{recorded.path / FILE}: at $: it would have 1 MiB, a baseline has at most 1 MiB. Log "
+        "fewer curves or parameters, then record it again"
+    ]
+    assert files_of(recorded) == before
 
 
 @pytest.mark.parametrize("option", ["--mlregress-update", "--mlregress-update-new-only"])

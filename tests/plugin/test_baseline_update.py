@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from subprocess import CalledProcessError
 
 import pytest
@@ -21,6 +23,10 @@ TIERS = """
         accuracy = random.gauss(mlregress.params["mean"], 0.01)
         mlregress.record("accuracy", accuracy, higher_is_better=True)
 """
+EDITED = (
+    "the baseline file was edited by hand, or two updates were merged into it: its revision is "
+    "not that of its content"
+)
 OTHER = TRAINING.replace("LOSS", "OTHER_LOSS").replace("0.9,", "0.7,")
 
 
@@ -190,6 +196,100 @@ def test_updates_of_one_test_on_two_branches_conflict_and_the_check_says_so(
     assert recorded.run().ret == 1
     assert recorded.verdicts == {TEST: "incomparable"}
     assert recorded.tests[TEST]["reasons"] == [
-        f"{recorded.path / FILE}: at $: it holds a merge conflict. "
-        "Resolve it: keep one side, or both sides' entries"
+        f"{recorded.path / FILE}: at $: it holds a merge conflict. Take one side whole (git "
+        "checkout --ours or --theirs, then git add), since neither was measured on the merged "
+        "code, and record it again with --mlregress-update"
     ]
+
+
+def test_a_conflict_resolved_by_hand_is_no_baseline_but_either_side_is(recorded: Suite) -> None:
+    git(recorded.path, "switch", "--quiet", "--create=left")
+    recorded.record(LOSS="-0.05")
+    left = (recorded.path / FILE).read_bytes()
+    git(recorded.path, "switch", "--quiet", "--create=right", "main")
+    recorded.record(LOSS="-0.06")
+    # Every value of one side under the revision of the other: what two hunks taken apart leave.
+    theirs = document(recorded)["revision"].encode()
+    mixed = left.replace(json.loads(left)["revision"].encode(), theirs)
+    (recorded.path / FILE).write_bytes(mixed)
+    recorded.commit()
+    assert recorded.run(LOSS="-0.05").ret == 1
+    assert recorded.verdicts == {TEST: "incomparable"}
+    assert recorded.tests[TEST]["reasons"] == [EDITED]
+    git(recorded.path, "checkout", "--quiet", "left", "--", FILE)
+    recorded.commit()
+    assert recorded.run(LOSS="-0.05").ret == 0
+    recorded.record(LOSS="-0.05")
+
+
+def test_a_baseline_lowered_by_hand_makes_no_loss_a_gain(recorded: Suite, workers: str) -> None:
+    lower_by_hand(recorded)
+    edited = files_of(recorded)
+    result = recorded.run(workers, LOSS="0.3")
+    assert result.ret == 1
+    assert recorded.verdicts == {TEST: "incomparable"}
+    assert recorded.tests[TEST]["reasons"] == [EDITED]
+    assert recorded.tests[TEST]["next_steps"] == [
+        "restore one side of it whole from version control (git checkout REF -- FILE), and where "
+        f"that was not measured on this code, record it again: pytest '{TEST}' --mlregress-update",
+        "or start anew from this code, with a new anchor and the reason: "
+        f"pytest '{TEST}' --mlregress-update --mlregress-rebase-anchor='why'",
+    ]
+    for option in ("--mlregress-update", "--mlregress-update-new-only"):
+        assert recorded.run(workers, option, LOSS="0.3").ret == 1
+        assert recorded.verdicts == {TEST: "refused"}
+        assert recorded.tests[TEST]["reasons"] == [
+            f"{EDITED}; nothing tells whether the new values lost against it"
+        ]
+        assert files_of(recorded) == edited
+
+
+def test_a_reason_records_an_edited_baseline_anew(recorded: Suite) -> None:
+    lower_by_hand(recorded)
+    recorded.record("--mlregress-rebase-anchor=the file was edited", LOSS="0.3")
+    content = document(recorded)
+    assert content["ledger"][-1]["reason"] == "the file was edited"
+    assert content["ledger"][-1]["effects"] == {}
+    assert content["anchor"]["accuracy"]["values"] == content["metrics"]["accuracy"]["values"]
+    assert recorded.run(LOSS="0.3").ret == 0
+
+
+def lower_by_hand(suite: Suite) -> None:
+    """Lower every value of the baseline by 0.3, as an editor would, and commit it."""
+    path = suite.path / FILE
+    path.write_text(re.sub(r'("\d+": )0\.', r"\g<1>-0.3", path.read_text()))
+    suite.commit()
+
+
+class TestNotFinite:
+    def test_a_metric_without_values_is_refused(self, suite: Suite, workers: str) -> None:
+        suite.write(TRAINING.replace("accuracy, higher", "float('nan'), higher"))
+        result = suite.run(workers, "--mlregress-update", "--mlregress-baseline-seeds=5")
+        assert result.ret == 1
+        assert suite.verdicts == {TEST: "refused"}
+        assert suite.tests[TEST]["reasons"] == [
+            "accuracy is not finite (nan) in 5 of 5 seeds: no candidate could ever be compared "
+            "with such a baseline"
+        ]
+        assert suite.tests[TEST]["next_steps"] == [
+            f"find the cause, then record again: pytest '{TEST}' --mlregress-update"
+        ]
+        assert files_of(suite) == {}
+
+    def test_single_seeds_are_named_with_what_they_cost(self, suite: Suite) -> None:
+        suite.write(SINGLE_NAN)
+        result = suite.run("--mlregress-update", "--mlregress-baseline-seeds=20")
+        assert result.ret == 0
+        assert suite.verdicts == {TEST: "recorded"}
+        assert suite.tests[TEST]["notes"] == [
+            "accuracy: seeds 3, 7 gave nan, inf; checks against such a baseline are judged by "
+            "ranks, so that the loss which 5 seeds ought to find is found in 73 % of checks "
+            "instead of 90 %, and a non-finite seed of their own is no failure by itself any "
+            "more: find the cause, then record again"
+        ]
+        result.stdout.fnmatch_lines(["  accuracy: seeds 3, 7 gave nan, inf; checks against *"])
+
+
+SINGLE_NAN = TRAINING.replace(
+    "accuracy, higher", "{3: float('nan'), 7: float('inf')}.get(mlregress.seed, accuracy), higher"
+)

@@ -217,7 +217,8 @@ class Artifact:
         ledger: the accepted updates, oldest first.
         pairing: earlier green runs, oldest first, bounded by `append_pairing`.
         edited: whether the file's revision did not match its content when it was read: it was
-            edited or merged by hand.  Never written, never compared.
+            edited by hand, or two updates were merged into it.  Never written; such values were
+            measured by nobody, so that no candidate is compared with them.
     """
 
     test: str

@@ -25,6 +25,10 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 """The largest baseline file that is read; larger ones are refused before they are read."""
 
 _REVISION_LENGTH: Final = 16
+_ONE_SIDE: Final = (
+    "Take one side whole (git checkout --ours or --theirs, then git add), since neither was "
+    "measured on the merged code, and record it again with --mlregress-update"
+)
 
 
 def dumps(artifact: Artifact) -> str:
@@ -54,9 +58,9 @@ def loads(text: str | bytes, *, source: str) -> Artifact:
         ArtifactError: anything in the text is not as this package writes it.
     """
     decoded = _decoded(text, source)
-    document = migrate(_parsed(decoded, source), source=source)
-    artifact = artifact_from(document, source=source)
-    if _is_as_written(decoded, artifact.revision):
+    parsed = _parsed(decoded, source)
+    artifact = artifact_from(migrate(parsed, source=source), source=source)
+    if _is_as_written(decoded, artifact.revision) or _has_revision(parsed, artifact.revision):
         return artifact
     revision = _revision(document_of(artifact))
     return replace(artifact, revision=revision, edited=artifact.revision != revision)
@@ -86,6 +90,12 @@ def _is_as_written(text: str, revision: str) -> bool:
     """Whether a text has the recorded revision, which saves rendering its content again."""
     content = text.removesuffix("\n").replace(f'\n  "revision": {_plain(revision)},', "", 1)
     return _hash(content) == revision
+
+
+def _has_revision(document: object, revision: str) -> bool:
+    """Whether a document has the recorded revision, in whatever layout; that of an older schema
+    is that of its content before it was migrated."""
+    return isinstance(document, Mapping) and _revision(document) == revision
 
 
 def _rendered(value: object, indent: str = "") -> str:
@@ -134,7 +144,7 @@ def _parsed(text: str, source: str) -> object:
 
     try:
         if text.startswith("<<<<<<< ") or "\n<<<<<<< " in text:
-            refuse("it holds a merge conflict", "Resolve it: keep one side, or both sides' entries")
+            refuse("it holds a merge conflict", _ONE_SIDE)
         return json.loads(
             text, object_pairs_hook=unique, parse_constant=no_constant, parse_float=finite
         )

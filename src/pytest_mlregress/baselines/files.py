@@ -1,11 +1,11 @@
 """What every store does with the bytes of a baseline file, wherever they came from."""
 
 from pytest_mlregress.baselines.artifact import Artifact
-from pytest_mlregress.baselines.encoding import MAX_BYTES, loads
+from pytest_mlregress.baselines.encoding import MAX_BYTES, dumps, loads
 from pytest_mlregress.baselines.errors import ArtifactError
 from pytest_mlregress.baselines.paths import BaselineKey, artifact_path
 
-__all__ = ["artifact_in", "refuse_large"]
+__all__ = ["artifact_in", "bytes_of", "refuse_large"]
 
 
 def refuse_large(size: int, *, source: str) -> None:
@@ -41,7 +41,31 @@ def artifact_in(text: bytes, key: BaselineKey, *, source: str) -> Artifact:
             source,
             "$.test",
             f"it is the baseline of {artifact.test!r}, tier {artifact.tier!r}",
-            f"Move the file to {expected}, or, if the test was renamed, correct the fields "
-            "`test` and `tier`",
+            f"Move the file to {expected}, or, if the test was renamed, record its baseline anew "
+            "with --mlregress-update and remove this one",
         )
     return artifact
+
+
+def bytes_of(artifact: Artifact, key: BaselineKey, *, source: str) -> bytes:
+    """The bytes of an artifact's file, after every check that reading them makes.
+
+    Args:
+        artifact: the baseline to keep.
+        key: the test and tier whose baseline it is to be.
+        source: the file, as a message should print it.
+
+    Raises:
+        ArtifactError: a check would refuse the file.
+    """
+    text = dumps(artifact).encode()
+    if len(text) > MAX_BYTES:
+        raise ArtifactError(
+            source,
+            "$",
+            f"it would have {len(text) / 2**20:.0f} MiB, a baseline has at most "
+            f"{MAX_BYTES // 2**20} MiB",
+            "Log fewer curves or parameters, then record it again",
+        )
+    artifact_in(text, key, source=source)
+    return text

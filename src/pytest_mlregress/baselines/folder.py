@@ -2,16 +2,16 @@
 
 import errno
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import Final, Literal
+from typing import BinaryIO, Final, Literal
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.atomic import check_replaceable, remove_abandoned, replace_file
-from pytest_mlregress.baselines.encoding import dumps
 from pytest_mlregress.baselines.errors import StoreError
-from pytest_mlregress.baselines.files import artifact_in, refuse_large
+from pytest_mlregress.baselines.files import artifact_in, bytes_of, refuse_large
 from pytest_mlregress.baselines.paths import FOLDER, SUFFIX, BaselineKey
 
 __all__ = ["FolderStore"]
@@ -55,25 +55,25 @@ class FolderStore:
             StoreError: the file cannot be read.
         """
         path = self._path(key)
-        source = str(path)
         try:
-            refuse_large(path.stat().st_size, source=source)
-            text = path.read_bytes()
+            with _regular_file(path) as file:
+                refuse_large(os.fstat(file.fileno()).st_size, source=str(path))
+                text = file.read()
         except FileNotFoundError:
             return None
         except OSError as error:
             raise _unusable(path, "read", error) from error
-        return artifact_in(text, key, source=source)
+        return artifact_in(text, key, source=str(path))
 
     def write(self, key: BaselineKey, artifact: Artifact) -> None:
         """Replace the baseline: whatever happens, the whole old or the whole new file is there.
 
         Raises:
-            ArtifactError: the artifact holds something that could not be read back.
+            ArtifactError: a check would refuse the file.
             StoreError: the file cannot be written; the old one is untouched.
         """
-        text = dumps(artifact).encode()
         path = self._path(key)
+        text = bytes_of(artifact, key, source=str(path))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             remove_abandoned(path.parent)
@@ -185,6 +185,37 @@ class FolderStore:
             or Path(folder, name, "pyvenv.cfg").exists()
             or Path(folder, name, ".git").exists()  # another project: a clone or a submodule
         )
+
+
+def _regular_file(path: Path) -> BinaryIO:
+    """Open a file for reading without following a link or waiting for the other end of a pipe.
+
+    Raises:
+        OSError: it cannot be opened.
+        StoreError: it is a link, a pipe, a socket or a device.
+    """
+    mode = path.lstat().st_mode
+    kind = next((name for is_kind, name in _KINDS if is_kind(mode)), None)
+    if kind is not None:
+        raise StoreError(
+            str(path),
+            f"it is {kind}, a baseline is a plain file",
+            "Remove it and restore the file from version control, or record the baseline again "
+            "with --mlregress-update",
+        )
+    # Should something else take its place in between, it is neither followed nor waited for.
+    careful = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | careful
+    return os.fdopen(os.open(path, flags), "rb")
+
+
+_KINDS: Final = (
+    (stat.S_ISLNK, "a symbolic link"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 
 
 def _directory_of(inside: PurePosixPath, *, beside_tests: bool) -> PurePosixPath | None:

@@ -8,9 +8,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from pytest_mlregress.baselines.artifact import Artifact
-from pytest_mlregress.baselines.encoding import dumps
 from pytest_mlregress.baselines.errors import StoreError
-from pytest_mlregress.baselines.files import artifact_in, refuse_large
+from pytest_mlregress.baselines.files import artifact_in, bytes_of, refuse_large
 from pytest_mlregress.baselines.paths import SUFFIX, BaselineKey
 from pytest_mlregress.baselines.urls import without_credentials
 
@@ -85,10 +84,10 @@ class RemoteStore:
         """Replace the baseline.
 
         Raises:
-            ArtifactError: the artifact holds something that could not be read back.
+            ArtifactError: a check would refuse the file.
             StoreError: the URL cannot be written.
         """
-        text = dumps(artifact).encode()
+        text = bytes_of(artifact, key, source=self.describe(key))
         path = self._path(key)
         try:
             self._replace(path, text)

@@ -22,6 +22,8 @@ _NON_FINITE: Final = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _SEED: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+")
 _LONGEST_SHOWN: Final = 60
+_MOST_BITS: Final = 2000
+"""Of an integer: every setting of Python's own limit on digits reads and writes so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ class Node:
         """An integer from 0; true and false are none."""
         if type(self.value) is not int or self.value < 0:
             self.fail("a whole number from 0")
+        self._fail_if_huge(self.value)
         return self.value
 
     def number(self) -> float:
@@ -140,7 +143,18 @@ class Node:
             self.fail("a string, a number, true, false or null")
         if isinstance(self.value, float) and not math.isfinite(self.value):
             self.fail("a finite number")
+        if isinstance(self.value, int):
+            self._fail_if_huge(self.value)
         return self.value
+
+    def _fail_if_huge(self, whole: int) -> None:
+        if whole.bit_length() > _MOST_BITS:
+            raise ArtifactError(
+                self.source,
+                self.path,
+                f"an integer has at most {_MOST_BITS} bits, this one {whole.bit_length()}",
+                "Log it as a string or a float",
+            )
 
 
 def _step(key: str) -> str:

@@ -145,6 +145,7 @@ class Execution:
             "seed": record.seed,
             "planned": list(record.declaration.seeds),
             "selected": list(record.selected),
+            "check_seeds": len(record.declaration.check_seeds),
             "tier": record.declaration.tier,
             "settings": record.declaration.settings.of_test,
             "stopped": running.stopped,

@@ -68,7 +68,7 @@ def refuse_pointless(metafunc: pytest.Metafunc, declared: Declaration) -> None:
 def deselect_recorded(config: pytest.Config, settings: Settings, items: list[pytest.Item]) -> None:
     """Leave out the tests that have a baseline: an update of new ones only need not run them.
 
-    A test whose baseline cannot be read stays: its verdict will tell.
+    A test whose baseline cannot be read, or was edited by hand, stays: its verdict will tell.
     """
     desk = desk_of(config, settings)
     recorded: dict[str, bool] = {}
@@ -79,7 +79,7 @@ def deselect_recorded(config: pytest.Config, settings: Settings, items: list[pyt
         if record is not None and record.test not in recorded:
             try:
                 baseline = desk.find(record.file, record.test, record.declaration.tier)
-                recorded[record.test] = baseline is not None
+                recorded[record.test] = baseline is not None and not baseline.edited
             except BaselineError:
                 recorded[record.test] = False
         (gone if record is not None and recorded[record.test] else left).append(item)

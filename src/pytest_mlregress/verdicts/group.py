@@ -31,6 +31,8 @@ class GroupPlan:
     tier: str
     settings: Mapping[str, str | None]
     xfail: Xfail | None = None
+    check_seeds: int = 5
+    """How many seeds a check runs at most; an update runs more."""
     argument: str = ""
     """The test as a command line names it: relative to where pytest was started."""
     tier_option: str | None = None
@@ -75,6 +77,7 @@ class GroupPlan:
             tier=payload["tier"],
             settings=payload["settings"],
             xfail=Xfail(**xfail) if xfail is not None else None,
+            check_seeds=payload["check_seeds"],
         )
 
     @property

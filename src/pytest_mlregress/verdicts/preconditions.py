@@ -141,6 +141,40 @@ def _no_baseline(case: Case) -> Verdict | Open | None:
     )
 
 
+def _edited_baseline(case: Case) -> Verdict | None:
+    """Values that nobody measured: a baseline lowered by hand would make any loss a gain."""
+    if case.baseline is None or not case.baseline.edited or not case.ready:
+        return None
+    return case.verdict(VerdictKind.INCOMPARABLE, reasons=(_EDITED,), next_steps=_after_edit(case))
+
+
+def edited_update(case: Case) -> Verdict | None:
+    """An update is judged by the baseline that it replaces; asked where no reason sets it aside."""
+    if case.baseline is None or not case.baseline.edited:
+        return None
+    return case.verdict(
+        VerdictKind.REFUSED,
+        reasons=(f"{_EDITED}; nothing tells whether the new values lost against it",),
+        next_steps=_after_edit(case),
+    )
+
+
+_EDITED: Final = (
+    "the baseline file was edited by hand, or two updates were merged into it: its revision is "
+    "not that of its content"
+)
+
+
+def _after_edit(case: Case) -> tuple[str, ...]:
+    update = case.group.plan.update_command
+    return (
+        "restore one side of it whole from version control (git checkout REF -- FILE), and where "
+        f"that was not measured on this code, record it again: {update}",
+        "or start anew from this code, with a new anchor and the reason: "
+        f"{update} --mlregress-rebase-anchor='why'",
+    )
+
+
 def _other_environment(case: Case) -> Verdict | None:
     if not case.differences or case.rules.env_mismatch != "fail" or not case.ready:
         return None
@@ -207,6 +241,7 @@ PRECONDITIONS: Final[tuple[Callable[[Case], Verdict | Open | None], ...]] = (
     _no_metric,
     _contradiction,
     _no_baseline,
+    _edited_baseline,
     _other_environment,
     _changed_metric,
 )

@@ -24,9 +24,10 @@ from pytest_mlregress.baselines.drift import (
 from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.verdicts.case import Case, Open, open_case
 from pytest_mlregress.verdicts.desk import test_id
+from pytest_mlregress.verdicts.finiteness import costs_of_failures, without_values
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.looking import compared
-from pytest_mlregress.verdicts.preconditions import UPDATE_PRECONDITIONS
+from pytest_mlregress.verdicts.preconditions import UPDATE_PRECONDITIONS, edited_update
 from pytest_mlregress.verdicts.rules import Rules
 from pytest_mlregress.verdicts.samples import (
     absolute_margin,
@@ -73,6 +74,8 @@ def judge_update(
     ``rebase_reason`` accepts a loss all the same and moves the anchor.
     """
     case = open_case(group, previous, rules)
+    if rebase_reason is None and (refused := edited_update(case)) is not None:
+        return Update(refused)
     for rule in UPDATE_PRECONDITIONS:
         answer = rule(case)
         if isinstance(answer, Open):
@@ -83,6 +86,8 @@ def judge_update(
         return Update(
             case.verdict(VerdictKind.PASS, notes=("no metric recorded: no baseline needed",))
         )
+    if lacking := without_values(case.ready):
+        return Update(case.verdict(VerdictKind.REFUSED, reasons=lacking, next_steps=_mend(case)))
     metrics = _sample(case.ready)
     if previous is None:
         artifact = first_artifact(test_id(group.plan), group.plan.tier, metrics, provenance,
@@ -137,7 +142,7 @@ def _revision(
     provenance: Provenance,
     rebase_reason: str | None,
 ) -> Update:
-    changed = incomparable(case.ready, previous)
+    changed = _incomparable(case, previous)
     shared = () if "" in changed else tuple(name for name in metrics if name not in changed)
     judged = tuple(_against_latest(case, previous, name) for name in shared)
     refusals = [
@@ -162,6 +167,17 @@ def _revision(
     if shared and paired.metrics:
         artifact = append_pairing(artifact, paired)
     return Update(_recorded(case, metrics, judged, reason), artifact)
+
+
+def _incomparable(case: Case, previous: Artifact) -> dict[str, str]:
+    """As `incomparable`; with a file that was edited by hand nothing can be compared."""
+    if previous.edited:
+        return {"": "of the baseline before were edited by hand"}
+    return incomparable(case.ready, previous)
+
+
+def _mend(case: Case) -> tuple[str, ...]:
+    return (f"find the cause, then record again: {case.group.plan.update_command}",)
 
 
 def _against_latest(case: Case, previous: Artifact, name: str) -> MetricVerdict:
@@ -240,7 +256,10 @@ def _recorded(
         )
         for name, metric in metrics.items()
     )
-    return case.verdict(VerdictKind.RECORDED, metrics=rows, reasons=(reason,))
+    costs = costs_of_failures(
+        case.ready, n_check=case.group.plan.check_seeds, alpha=case.rules.alpha
+    )
+    return case.verdict(VerdictKind.RECORDED, metrics=rows, reasons=(reason,), notes=costs)
 
 
 def _refused(case: Case, judged: Sequence[MetricVerdict], reasons: Sequence[str]) -> Verdict:
