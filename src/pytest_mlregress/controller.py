@@ -18,6 +18,7 @@ import pytest
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.errors import BaselineError
 from pytest_mlregress.baselines.provenance import collect_provenance, working_tree
+from pytest_mlregress.invocation import invocation
 from pytest_mlregress.reporting.assembling import run_report
 from pytest_mlregress.reporting.failure_text import failure_text
 from pytest_mlregress.reporting.headline import headline
@@ -164,6 +165,7 @@ class Verdicts:
             self._session.config.rootpath,
             seeds=group.plan.planned,
             environment=group.environment or {},
+            command=invocation(self._session.config),
             tree=self._tree,
         )
         update = judge_update(
@@ -276,6 +278,7 @@ class Verdicts:
             notes=self._notes(),
             comparisons=0 if self._settings.updating else self._comparisons,
             started=self._started,
+            command=invocation(self._session.config),
             environments=[
                 group.environment
                 for group in self._roster.groups.values()

@@ -26,7 +26,7 @@ __all__ = [
     "Scalar",
 ]
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """The version of the file format that this package writes."""
 
 Scalar = str | int | float | bool | None
@@ -157,7 +157,7 @@ class Provenance:
         commit, branch: of the working tree; None outside git or where there is none.
         dirty: whether the tree held changes that are in no commit.
         diff_hash: hash of those changes, None for a clean tree.
-        command: the command line.
+        command: `pytest`, the tests that were named, `-k`, `-m` and the plugin's own options.
         seeds: the seeds that ran.
         environment: what can move numbers, as `describe_environment` found it where they trained.
     """

@@ -51,8 +51,10 @@ def loads(text: str | bytes, *, source: str) -> Artifact:
         source: the file, as a message should print it.
 
     Returns:
-        The artifact, with the revision of its content.  Where the file records another one it was
-        edited or merged by hand, and `Artifact.edited` is true.
+        The artifact, with the revision of the file.  Where the file's content has another one it
+        was edited or merged by hand, and `Artifact.edited` is true.  A file of an older schema
+        keeps the revision that it was written with, so that the `parent` of its successor names
+        one that a file had.
 
     Raises:
         ArtifactError: anything in the text is not as this package writes it.
@@ -83,7 +85,7 @@ def _revision(document: Mapping[str, object]) -> str:
 
 
 def _hash(content: str) -> str:
-    return hashlib.sha256(content.encode()).hexdigest()[:_REVISION_LENGTH]
+    return hashlib.sha256(content.encode(errors="surrogatepass")).hexdigest()[:_REVISION_LENGTH]
 
 
 def _is_as_written(text: str, revision: str) -> bool:

@@ -9,15 +9,46 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from pytest_mlregress.baselines.artifact import SCHEMA
+from pytest_mlregress.baselines.command_line import recorded_command
 from pytest_mlregress.baselines.errors import ArtifactError
+from pytest_mlregress.baselines.urls import shareable, shareable_values
 
 __all__ = ["STEPS", "Step", "migrate"]
 
 Step = Callable[[dict[str, object]], dict[str, object]]
 """From a document of one schema to the same document in the next."""
 
-STEPS: Final[Mapping[int, Step]] = {}
-"""The steps by the schema that they start from; schema 1 is the first, so there are none yet."""
+
+def cleaned(document: dict[str, object]) -> dict[str, object]:
+    """From 1 to 2: no whole command line, no credentials of a URL, no absolute path.
+
+    A part that is not of the format's shape is left for the reader to refuse.
+    """
+    clean = dict(document)
+    provenance, params, ledger = (document.get(n) for n in ("provenance", "params", "ledger"))
+    if isinstance(provenance, dict):
+        clean["provenance"] = provenance | _clean_command(provenance.get("command"))
+    if isinstance(params, dict):
+        clean["params"] = shareable_values(params)
+    if isinstance(ledger, list):
+        clean["ledger"] = [_clean_entry(entry) for entry in ledger]
+    return clean
+
+
+def _clean_command(command: object) -> dict[str, object]:
+    if isinstance(command, list) and all(isinstance(word, str) for word in command):
+        return {"command": list(recorded_command(command))}
+    return {}
+
+
+def _clean_entry(entry: object) -> object:
+    if isinstance(entry, dict) and isinstance(entry.get("reason"), str):
+        return entry | {"reason": shareable(entry["reason"])}
+    return entry
+
+
+STEPS: Final[Mapping[int, Step]] = {1: cleaned}
+"""The steps by the schema that they start from."""
 
 
 def migrate(

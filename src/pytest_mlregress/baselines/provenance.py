@@ -6,7 +6,6 @@ stop a training run.
 
 import hashlib
 import os
-import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from pytest_mlregress import __version__
 from pytest_mlregress.baselines.artifact import Environment, Provenance
 from pytest_mlregress.baselines.git_command import GitError, git
 from pytest_mlregress.baselines.paths import FOLDER
-from pytest_mlregress.baselines.urls import without_credentials
 
 __all__ = ["WorkingTree", "collect_provenance", "utc_now", "working_tree"]
 
@@ -80,7 +78,7 @@ def collect_provenance(
     *,
     seeds: Iterable[int],
     environment: Environment,
-    command: Sequence[str] | None = None,
+    command: Sequence[str],
     tree: WorkingTree | None = None,
     time: str | None = None,
 ) -> Provenance:
@@ -90,12 +88,11 @@ def collect_provenance(
         rootdir: pytest's rootdir.
         seeds: the seeds that ran.
         environment: from `describe_environment` in the process that trained.
-        command: the command line; None for that of this process.
+        command: what may be kept of the command line: no secret, no absolute path.
         tree: the state of the code if it was looked up already, as when a session starts.
         time: when, in UTC (ISO 8601); None for now.
     """
     tree = tree or working_tree(rootdir)
-    words = sys.orig_argv if command is None else command
     return Provenance(
         plugin=__version__,
         time=time or utc_now(),
@@ -103,7 +100,7 @@ def collect_provenance(
         branch=tree.branch,
         dirty=tree.dirty,
         diff_hash=tree.diff_hash,
-        command=tuple(_text(word) for word in words),
+        command=tuple(command),
         seeds=tuple(seeds),
         environment=environment,
     )
@@ -158,8 +155,3 @@ def _line(output: bytes) -> str:
 
 def _readable(path: bytes) -> str:
     return path.decode(errors="backslashreplace")
-
-
-def _text(word: str) -> str:
-    """The word as valid Unicode, which a command line may not be, and without a password."""
-    return without_credentials(word.encode(errors="backslashreplace").decode())

@@ -1,13 +1,70 @@
-"""What of a URL may be shown."""
+"""What of a text may be shown to everyone who can read a repository or a report.
+
+Credentials of URLs and the paths of one machine may not: the first are secret, the second name
+people and change with every checkout.
+"""
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from pathlib import PurePath, PurePosixPath, PureWindowsPath
+from typing import Final, TypeVar
 
-__all__ = ["without_credentials"]
+__all__ = ["shareable", "shareable_values", "without_credentials"]
 
-_CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s]*@")
+_T = TypeVar("_T")
+# A password may hold any of /?#@ unescaped, so the last @ of the word ends it, wherever that is.
+_USERINFO: Final = re.compile(r"(?<=://)\S*@")
+_QUERY: Final = re.compile(r"(://[^\s?#]*)[?#]\S*")
+_FILE_URL: Final = re.compile(r"\bfile://(?=/)", re.IGNORECASE)
+# At least two parts, so that "and/or" and "1/2" are none; nor is what follows the // of a URL.
+_ABSOLUTE: Final = re.compile(
+    r"""(?<![\w.~:/\\*+-])(?:[A-Za-z]:[\\/]|\\\\|/(?=[^\s/'"]+/))[^\s'"<>|;,=()]+"""
+)
+_ELSEWHERE: Final = "..."
 
 
 def without_credentials(text: str) -> str:
-    """The text with ``user:password@`` left out of every URL in it."""
-    return _CREDENTIALS.sub("", text)
+    """The text with user, password, query and fragment left out of every URL in it.
+
+    Everything between ``://`` and the last ``@`` of the word goes, since an unescaped password
+    may look like a host or a path: a path that holds an ``@`` loses what stands before it.
+    """
+    return _QUERY.sub(r"\1", _USERINFO.sub("", text))
+
+
+def shareable(text: str, root: PurePath | None = None) -> str:
+    """The text without credentials, and with no absolute path in it.
+
+    Args:
+        text: any text.
+        root: the folder that paths are told relative to; None where it is not known.
+
+    Returns:
+        The text, in which a path below the root is relative to it, and of any other absolute path
+        only the last part is left: ``.../model.pt``.
+    """
+    clean = _FILE_URL.sub("", without_credentials(text))
+    if _is_absolute(clean):
+        return _without_root(clean, root)
+    return _ABSOLUTE.sub(lambda found: _without_root(found[0], root), clean)
+
+
+def shareable_values(values: Mapping[str, _T]) -> dict[str, _T | str]:
+    """The mapping with every text among its values made `shareable`."""
+    return {
+        name: shareable(value) if isinstance(value, str) else value
+        for name, value in values.items()
+    }
+
+
+def _is_absolute(text: str) -> bool:
+    return "\n" not in text and (
+        PurePosixPath(text).is_absolute() or PureWindowsPath(text).is_absolute()
+    )
+
+
+def _without_root(text: str, root: PurePath | None) -> str:
+    path = PurePosixPath(text) if text.startswith("/") else PureWindowsPath(text)
+    if root is not None and PurePath(text).is_relative_to(root):
+        return PurePath(text).relative_to(root).as_posix()
+    return f"{_ELSEWHERE}/{path.name}" if path.name else _ELSEWHERE

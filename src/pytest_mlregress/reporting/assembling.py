@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -11,7 +10,7 @@ from datetime import UTC, datetime
 
 from pytest_mlregress import __version__
 from pytest_mlregress.baselines.artifact import Environment
-from pytest_mlregress.baselines.urls import without_credentials
+from pytest_mlregress.baselines.urls import shareable, shareable_values
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.verdict import Verdict
@@ -24,25 +23,31 @@ def run_report(
     notes: Iterable[str],
     comparisons: int,
     started: float,
+    command: Iterable[str],
     environments: Iterable[Environment] = (),
 ) -> RunReport:
     """The run that began at ``started``, in seconds since the epoch, and ends now.
 
-    ``environments`` are those that its tests trained in.
+    ``command`` may be shown to everyone; ``environments`` are those that its tests trained in.
     """
     return RunReport(
         verdicts=tuple(verdicts),
-        settings={**asdict(settings), "baseline": settings.baseline_shown},
+        settings=_shareable_settings(settings),
         notes=tuple(notes),
         comparisons=comparisons,
         alpha=settings.alpha,
         duration=time.time() - started,
         started=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
-        command=without_credentials(shlex.join(sys.orig_argv)),
+        command=shlex.join(command),
         version=__version__,
         environment=_environment(environments),
         q_values=_q_values(verdicts),
     )
+
+
+def _shareable_settings(settings: Settings) -> dict[str, object]:
+    values = shareable_values(asdict(settings))
+    return {**values, "report": tuple(shareable(path) for path in settings.report)}
 
 
 def _environment(environments: Iterable[Environment]) -> dict[str, str]:

@@ -21,6 +21,7 @@ from pytest_mlregress.baselines.drift import (
     pair_with_baseline,
     revise,
 )
+from pytest_mlregress.baselines.urls import shareable, shareable_values
 from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.verdicts.case import Case, Open, open_case
 from pytest_mlregress.verdicts.desk import test_id
@@ -123,7 +124,9 @@ def _context(ready: Sequence[SeedResult]) -> _Context:
     for seed in ready:
         for name, points in seed.curves.items():
             curves.setdefault(name, {})[seed.seed] = thinned(points)
-    return _Context(curves=curves, params=dict(ready[0].params), data=dict(ready[0].data))
+    return _Context(
+        curves=curves, params=shareable_values(ready[0].params), data=dict(ready[0].data)
+    )
 
 
 def thinned(points: Sequence[tuple[int, float]]) -> Curve:
@@ -152,7 +155,7 @@ def _revision(
     if refusals and rebase_reason is None:
         return Update(_refused(case, judged, refusals))
     effects = {metric.name: _effect(metric) for metric in judged}
-    reason = rebase_reason or _summary(judged, changed)
+    reason = shareable(rebase_reason or _summary(judged, changed))
     artifact = revise(
         previous,
         metrics,
