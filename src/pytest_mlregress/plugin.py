@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_mlregress import options
+from pytest_mlregress import hookspecs, options
 from pytest_mlregress.bughunt import fixtures
 from pytest_mlregress.bughunt.fixtures import (  # noqa: F401 - pytest finds fixtures by name
     bughunt,
@@ -40,6 +40,10 @@ SETTINGS: Final = pytest.StashKey[Settings]()
 TRAINS: Final = pytest.StashKey[bool]()
 """Whether this session has any seed to run."""
 VARIABLES: Final = pytest.StashKey[Mapping[str, str | None]]()
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    pluginmanager.add_hookspecs(hookspecs)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

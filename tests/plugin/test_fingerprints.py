@@ -88,8 +88,9 @@ def test_data_without_stable_bytes_are_refused_by_name(suite: Suite) -> None:
     suite.run("--mlregress-seeds=1").stdout.fnmatch_lines(
         [
             "E       *.RecordError: test_training.py::test_object: fingerprint 'train' in seed 0: "
-            "cannot fingerprint a object: pass an array, a tensor, bytes, text, a path, an open "
-            "file, or a list or mapping of these",
+            "cannot fingerprint a object: pass an array, a tensor, a table of pandas, polars, "
+            "Arrow or Hugging Face, bytes, text, a path, an open file, or a list or mapping of "
+            "these",
             "test_training.py:5: RecordError",
             "E       *.RecordError: test_training.py::test_missing: fingerprint 'train' in seed 0: "
             "[[]Errno 2[]] No such file or directory: 'missing.csv'",

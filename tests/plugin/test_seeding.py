@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -205,6 +206,92 @@ def test_a_seeder_that_fails_is_named(suite: Suite) -> None:
     "seed 0: "
          "OSError: no device"]
     )  # fmt: skip
+
+
+FAKES = {
+    "tensorflow.py": "calls = []\nclass random: set_seed = calls.append\n",
+    "keras.py": "calls = []\nclass utils: set_random_seed = calls.append\n",
+}
+
+
+@pytest.mark.parametrize("where", ["module", "test"])
+def test_tensorflow_and_keras_start_from_the_seed(suite: Suite, where: str) -> None:
+    for name, source in FAKES.items():
+        suite.write(source, name)
+    imports = "import tensorflow, keras"
+    early, late = (imports, "") if where == "module" else ("", imports)
+    suite.write(
+        f"""
+        import pytest
+        {early}
+        @pytest.mark.seeds([5, 6])
+        def test_it(mlregress):
+            {late}
+            assert tensorflow.calls[-1] == keras.calls[-1] == mlregress.seed
+        """
+    )
+    stop = "--mlregress-stop=never"
+    result = suite.run(stop, "-k", "seed5" if late else "", apart=True)  # once imported, early
+    assert " failed" not in result.stdout.lines[-1], result.stdout.str()
+    assert result.ret == 0
+
+
+def test_a_library_that_pytest_randomly_seeds_is_seeded(suite: Suite, workers: str) -> None:
+    suite.write("calls = []\ndef seed(number): calls.append(number)\n", "otherlib.py")
+    folder = suite.path / "otherlib-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: otherlib\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text(
+        "[pytest_randomly.random_seeder]\nother = otherlib:seed\n"
+    )
+    suite.write(
+        """
+        import otherlib
+        import pytest
+        @pytest.mark.seeds([5, 6])
+        def test_it(mlregress): assert otherlib.calls[-1] == mlregress.seed
+        """
+    )
+    path = os.pathsep.join([str(suite.path), os.environ.get("PYTHONPATH", "")])
+    result = suite.run(workers, apart=True, PYTHONPATH=path)
+    assert " 1 passed, 2 seeds in " in result.stdout.lines[-1]
+
+
+def test_a_conftest_seeds_what_nobody_knows(suite: Suite, workers: str) -> None:
+    suite.write(
+        """
+        calls = []
+        def pytest_mlregress_seed(seed): calls.append(seed)
+        """,
+        "conftest.py",
+    )
+    suite.write(
+        """
+        import random
+        import pytest
+
+        @pytest.fixture
+        def calls(pytestconfig):
+            (plugin,) = [p for p in pytestconfig.pluginmanager.get_plugins()
+                         if getattr(p, "__file__", "").endswith("conftest.py")]
+            assert plugin.calls, "seeded before the fixtures"
+            plugin.calls.clear()
+            return plugin.calls
+
+        @pytest.mark.seeds([5, 6])
+        def test_it(calls, mlregress):
+            assert calls == [mlregress.seed]
+            assert random.random() == random.Random(mlregress.seed).random()
+        """
+    )
+    result = suite.run(workers)
+    assert " 1 passed, 2 seeds in " in result.stdout.lines[-1]
+
+
+def test_a_hook_of_a_conftest_that_fails_shows_its_line(suite: Suite) -> None:
+    suite.write("def pytest_mlregress_seed(seed): raise OSError('no device')\n", "conftest.py")
+    suite.write("import pytest\n@pytest.mark.seeds(1)\ndef test_it(mlregress): pass\n")
+    suite.run().stdout.fnmatch_lines(["conftest.py:1: OSError"])
 
 
 def test_property_tests_with_torch_stay_reproducible(suite: Suite) -> None:

@@ -91,7 +91,7 @@ class Execution:
         if self._ends_collapsed_runs(record):
             load = partial(self._curves_of, record)
             running.run.watch_log(CurveWatch(record.test, record.seed, load))
-        seed_everything(record.seed)
+        _seed(item, record.seed)
 
     def _ends_collapsed_runs(self, record: SeedItem) -> bool:
         declared = record.declaration.settings
@@ -109,12 +109,12 @@ class Execution:
         """
         if definition.scope != "function":
             with preserved_generators():
-                seed_everything(SHARED_FIXTURE_SEED)
+                _seed(item, SHARED_FIXTURE_SEED)
                 yield
             return
         running = item.stash.get(RUNNING, None)
         if running is not None and running.in_setup and not running.seeded:
-            seed_everything(running.run.seed)
+            _seed(item, running.run.seed)
             running.seeded = True
         yield
 
@@ -124,10 +124,11 @@ class Execution:
         running = item.stash[RUNNING]
         running.in_setup = False
         register_torch_with_hypothesis()
-        seed_everything(running.run.seed)
+        seed = partial(_seed, item, running.run.seed)
+        seed()
         record = item.stash[SEED_ITEM]
         with (
-            seeding_late_imports(record.seed),
+            seeding_late_imports(seed),
             guarded(item, record.test, record.seed, record.declaration.settings),
         ):
             yield
@@ -157,6 +158,12 @@ class Execution:
             payload["result"] = running.run.result("passed", 0.0, "").to_builtins()
             payload["environment"] = describe_environment(_imports_of(item))
         setattr(report, REPORT_ATTRIBUTE, payload)
+
+
+def _seed(item: pytest.Item, seed: int) -> None:
+    """Seed every generator: those that are known, then those of the conftests above the item."""
+    seed_everything(seed)
+    item.ihook.pytest_mlregress_seed(seed=seed)
 
 
 def run_of(request: pytest.FixtureRequest) -> Run:

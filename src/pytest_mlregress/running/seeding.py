@@ -1,15 +1,17 @@
 """Every random number generator of a process, seeded with one number.
 
-Python's, numpy's and torch's (CPU and every GPU) are seeded when their module is imported; what
-is not imported has no state to seed.  Other libraries register a callable that takes the seed in
-the entry-point group ``pytest_mlregress.seeders``.
+Python's, numpy's, torch's (CPU and every GPU), tensorflow's and Keras's are seeded when their
+module is imported; what is not imported has no state to seed.  Other libraries register a callable
+that takes the seed in the entry-point group ``pytest_mlregress.seeders``, or have done so for
+pytest-randomly; a conftest implements the hook ``pytest_mlregress_seed``.  jax and xgboost have no
+global state: they take the seed as an argument.
 """
 
 from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import entry_points
@@ -17,7 +19,7 @@ from typing import Any, Final, Protocol
 
 from pytest_mlregress.running.late_imports import after_import_of
 
-ENTRY_POINT_GROUP: Final = "pytest_mlregress.seeders"
+ENTRY_POINT_GROUPS: Final = ("pytest_mlregress.seeders", "pytest_randomly.random_seeder")
 _NUMPY_RANGE: Final = 2**32
 
 
@@ -25,6 +27,9 @@ class Seeder(Protocol):
     """Seeds the generators of one library."""
 
     def __call__(self, seed: int, /) -> object: ...
+
+
+_SEEDED_LATE: Final = ("numpy.random", "torch", "tensorflow", "keras")
 
 
 class SeederError(RuntimeError):
@@ -37,33 +42,45 @@ def seed_everything(seed: int) -> None:
     Raises:
         SeederError: a seeder from the entry-point group failed to load or to run.
     """
+    for module, way in (("tensorflow", "random.set_seed"), ("keras", "utils.set_random_seed")):
+        if (seeder := _reached(sys.modules.get(module), way)) is not None:
+            seeder(seed % _NUMPY_RANGE)
     random.seed(seed)
     if (numpy_random := sys.modules.get("numpy.random")) is not None:
         numpy_random.seed(seed % _NUMPY_RANGE)
     if (torch := sys.modules.get("torch")) is not None and hasattr(torch, "manual_seed"):
         torch.manual_seed(seed)  # also every CUDA, MPS and XPU generator, lazily where unused
-    for name, seeder in _registered():
+    for entry, registered in _registered():
         try:
-            seeder(seed)
+            registered(seed)
         except Exception as error:
             raise SeederError(
-                f"entry point {name!r} of group {ENTRY_POINT_GROUP!r} failed with seed {seed}: "
-                f"{type(error).__name__}: {error}"
+                f"{entry} failed with seed {seed}: {type(error).__name__}: {error}"
             ) from error
+
+
+def _reached(module: object, way: str) -> Seeder | None:
+    """The function at the end of the dotted way; None in a module that is still being imported."""
+    found = module
+    for name in way.split("."):
+        found = getattr(found, name, None)
+    return found if callable(found) else None
 
 
 @cache
 def _registered() -> tuple[tuple[str, Seeder], ...]:
+    """The seeders of other libraries, each with its entry point in words."""
     seeders: list[tuple[str, Seeder]] = []
-    for entry in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.name):
-        try:
-            loaded: Any = entry.load()
-        except Exception as error:
-            raise SeederError(
-                f"entry point {entry.name!r} ({entry.value}) of group {ENTRY_POINT_GROUP!r} "
-                f"cannot be loaded: {type(error).__name__}: {error}"
-            ) from error
-        seeders.append((entry.name, loaded))
+    for group in ENTRY_POINT_GROUPS:
+        for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
+            words = f"entry point {entry.name!r} of group {group!r}"
+            try:
+                loaded: Any = entry.load()
+            except Exception as error:
+                raise SeederError(
+                    f"{words} ({entry.value}) cannot be loaded: {type(error).__name__}: {error}"
+                ) from error
+            seeders.append((words, loaded))
     return tuple(seeders)
 
 
@@ -94,13 +111,13 @@ def preserved_generators() -> Iterator[None]:
 
 
 @contextmanager
-def seeding_late_imports(seed: int) -> Iterator[None]:
-    """Seed numpy and torch also where the test itself is the first to import them.
+def seeding_late_imports(seed: Callable[[], object]) -> Iterator[None]:
+    """Call ``seed`` again where the test itself is the first to import a library with generators.
 
     Otherwise torch would start every seed from the same built-in state, and numpy from the
     operating system's entropy.
     """
-    with after_import_of("numpy.random", "torch", action=lambda: seed_everything(seed)):
+    with after_import_of(*_SEEDED_LATE, action=seed):
         yield
 
 
