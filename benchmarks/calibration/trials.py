@@ -11,15 +11,10 @@ from benchmarks.calibration.distributions import Distribution
 from numpy.typing import NDArray
 
 from pytest_mlregress.statistics.batched import harm_pvalues
-from pytest_mlregress.statistics.power import (
-    DETECTION_POWER,
-    design_for_power,
-    detectable_loss,
-)
-from pytest_mlregress.statistics.promised_margin import drift_at_detectable, margin_factor
+from pytest_mlregress.statistics.power import design_for_power
 from pytest_mlregress.statistics.rehearsal import Indices, play, safety_of_samples
+from pytest_mlregress.statistics.resampled_checks import automatic_margins
 from pytest_mlregress.statistics.sequential import SequentialDesign, default_looks
-from pytest_mlregress.statistics.spread import spread_of
 
 Floats = NDArray[np.float64]
 
@@ -103,11 +98,3 @@ def sequential_outcome(trials: Trials, design: SequentialDesign) -> tuple[Floats
         ),
     )
     return played.rejected, played.seeds
-
-
-def automatic_margins(baseline: Floats, design: SequentialDesign) -> Floats:
-    """The automatic margin of each baseline, shape (s,), as `plan_check` sets it."""
-    detectable = detectable_loss(design, n_baseline=baseline.shape[1], power=DETECTION_POWER)
-    drift = drift_at_detectable(design)
-    factor = margin_factor(baseline.shape[1] - 1.0, drift)
-    return factor * detectable * np.array([spread_of(values).sd for values in baseline])

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import math
 import textwrap
+from typing import TYPE_CHECKING
 
 from pytest_mlregress.reporting.numbers import number
 from pytest_mlregress.reporting.totals import count_of
-from pytest_mlregress.verdicts.planning import PlannedMetric, PlannedTest, SuitePlan
+from pytest_mlregress.verdicts.planning import (
+    WORTH_SAYING,
+    PlannedMetric,
+    PlannedTest,
+    SuitePlan,
+)
+
+if TYPE_CHECKING:
+    from pytest_mlregress.statistics.planner import MetricPlan
 
 
 def plan_table(plan: SuitePlan, *, width: int) -> str:
@@ -53,6 +62,17 @@ def _metric_lines(metric: PlannedMetric) -> list[str]:
         "loss of the margin",
         f"  level {plan.alpha:.3g}, smallest attainable p {plan.smallest_p:.3g}; "
         f"for power 0.90 at the margin: {plan.needed}",
+        *_undecided(metric, plan),
+    ]
+
+
+def _undecided(metric: PlannedMetric, plan: MetricPlan) -> list[str]:
+    """A long bad tail hides a loss of the automatic margin: how often, and what helps."""
+    if metric.inconclusive < WORTH_SAYING:
+        return []
+    return [
+        f"  about {metric.inconclusive:.0%} of unchanged checks end inconclusive: the seeds have a "
+        f"long bad tail; declare a margin above {number(plan.margin)}, or run more seeds"
     ]
 
 

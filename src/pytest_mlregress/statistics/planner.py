@@ -40,6 +40,7 @@ class MetricPlan:
     it is neither red nor inconclusive.
     """
 
+    design: SequentialDesign
     looks: tuple[int, ...]
     n_baseline: int
     alpha: float
@@ -96,6 +97,7 @@ def plan_metric(
     course = _Course(design, n_baseline, margin_sd, rehearsed)
     power, seeds_at_margin = course.at(margin_sd)
     return MetricPlan(
+        design=design,
         looks=design.looks,
         n_baseline=n_baseline,
         alpha=alpha,

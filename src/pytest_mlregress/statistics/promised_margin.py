@@ -22,8 +22,9 @@ from pytest_mlregress.statistics.sequential import SequentialDesign
 #: The power that the tenth of baselines with the smallest spread keep, on average.
 POWER_OF_WORST_TENTH: Final = 0.8
 
-# What the detectable loss, which counts on acceptance by the boundary alone, is detected with where
-# acceptance asks for evidence: simulated, .92 to .95 of 20 against 5 and 11 seeds, alpha .05 to .001.
+# The power at the detectable loss, which counts on acceptance by the boundary alone, where
+# acceptance asks for evidence: simulated, .92 to .95 of 20 against 5 and 11 seeds, alpha .05 to
+# .001.
 _POWER_WITH_EVIDENCE: Final = 0.925
 
 _QUANTILES: Final = 400

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline
+from pytest_mlregress.baselines.drift import earlier_samples
 from pytest_mlregress.verdicts.linking import link_of
 from pytest_mlregress.verdicts.looking import look_numbers
 from pytest_mlregress.verdicts.rules import Rules
@@ -15,18 +16,24 @@ if TYPE_CHECKING:
     from pytest_mlregress.statistics.planner import MetricPlan
 
 
+WORTH_SAYING: Final = 0.05
+"""A share of inconclusive checks from which on a plan names it, with what would help."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlannedMetric:
     """The plan of one metric, or why there is none.
 
     ``margin_recorded`` tells that its margin is the one that the baseline was recorded with: what
     the code declares by now is known to a check alone, once its first seed has recorded.
+    ``inconclusive`` is the share of unchanged checks that would end undecided.
     """
 
     name: str
     plan: MetricPlan | None = None
     problem: str = ""
     margin_recorded: bool = False
+    inconclusive: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +84,26 @@ def plan_test(
         return PlannedTest(test, tier, n_seeds, problem=problem)
     looks = look_numbers(n_seeds, rules)
     metrics = tuple(
-        _plan_metric(name, metric, looks, rules, margin)
+        _plan_metric(name, metric, looks, rules, margin, earlier_samples(baseline, name))
         for name, metric in baseline.metrics.items()
     )
     return PlannedTest(test, tier, n_seeds, metrics)
 
 
 def _plan_metric(
-    name: str, metric: MetricBaseline, looks: Sequence[int], rules: Rules, given: float | None
+    name: str,
+    metric: MetricBaseline,
+    looks: Sequence[int],
+    rules: Rules,
+    given: float | None,
+    earlier: Sequence[tuple[float, ...]],
 ) -> PlannedMetric:
     from pytest_mlregress.statistics.planner import plan_metric
     from pytest_mlregress.statistics.spread import spread_of
 
     try:
         plan = plan_metric(
-            spread_of(tuple(metric.values.values())),
+            spread_of(tuple(metric.values.values()), earlier),
             looks,
             n_baseline=len(metric.values),
             alpha=rules.alpha,
@@ -100,7 +112,28 @@ def _plan_metric(
         )
     except ValueError as error:
         return PlannedMetric(name, problem=str(error))
-    return PlannedMetric(name, plan, margin_recorded=not given and bool(metric.margin))
+    fixed = given or metric.margin or None
+    undecided = _inconclusive_share(metric, plan, fixed)
+    passing = min(plan.pass_probability, 1.0 - plan.alpha - undecided)
+    return PlannedMetric(
+        name,
+        replace(plan, pass_probability=max(passing, 0.0)),
+        margin_recorded=not given and bool(metric.margin),
+        inconclusive=undecided,
+    )
+
+
+def _inconclusive_share(metric: MetricBaseline, plan: MetricPlan, margin: float | None) -> float:
+    """The share of unchanged checks that would end undecided, if seeds are as those recorded."""
+    from pytest_mlregress.statistics.resampled_checks import unchanged_checks
+
+    played = unchanged_checks(
+        tuple(metric.values.values()),
+        plan.design,
+        higher_is_better=metric.higher_is_better,
+        margin=margin,
+    )
+    return 1.0 - float(played.rejected.mean()) - float(played.accepted.mean())
 
 
 def plan_before_any_run(
