@@ -17,6 +17,7 @@ from pytest_mlregress.reporting.markdown import to_markdown
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.reporting.summary import summary_table
 from pytest_mlregress.running.result import SEED_OUTCOMES, RecordedMetric, SeedResult
+from pytest_mlregress.statistics.acceptance import Safety
 from pytest_mlregress.statistics.comparison import Comparison
 from pytest_mlregress.statistics.t_tests import TTestResult
 from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, VerdictKind
@@ -39,6 +40,7 @@ comparisons = st.builds(
         "reasons": text_tuples,
         "interval": st.tuples(numbers, numbers),
         "test": st.sampled_from(["robust-t", "rank"]),
+        "safety": st.builds(Safety, numbers, numbers, numbers, numbers),
         "welch": st.builds(
             TTestResult, numbers, numbers, numbers, st.just("welch"), st.just("two-sided")
         ),

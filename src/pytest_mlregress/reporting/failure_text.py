@@ -157,15 +157,17 @@ def _effects(metric: MetricVerdict) -> Iterator[tuple[str, str]]:
 def _tests(metric: MetricVerdict, comparison: Comparison) -> Iterator[tuple[str, str]]:
     level = metric.level or metric.alpha
     harm, alpha = numbers((comparison.p_harm, level), digits=2, aligned=False)
-    safe, beta = numbers((comparison.p_safe, comparison.beta), digits=2, aligned=False)
+    safe, beta = numbers((comparison.safety.p, comparison.beta), digits=2, aligned=False)
     shown = "shown" if comparison.p_harm <= level else "not shown"
     if shown == "not shown" and metric.kind is VerdictKind.MINOR:
         shown = "shown at an earlier look"
-    excluded = "excluded" if comparison.p_safe <= comparison.beta else "not excluded"
+    safety = comparison.safety.excludes(comparison.margin, comparison.beta)
+    excluded = "excluded" if safety else "not excluded"
+    if not safety and comparison.safety.p <= comparison.beta:
+        excluded += ": the raw mean or median lost as much"
     which = "level of this look" if metric.level is not None else "level"
     yield f"{comparison.test}", f"harm: p = {harm}, {which} {alpha}: a loss is {shown}"
-    if metric.declared != "auto":  # an automatic margin is where harm begins to be shown
-        yield "", f"safety: p = {safe}, level {beta}: a loss of the margin is {excluded}"
+    yield "", f"safety: p = {safe}, level {beta}: a loss of the margin is {excluded}"
     welch = comparison.welch
     yield (
         "Welch's t",

@@ -117,10 +117,12 @@ _COMPARED: Final = (
 def _comparison(comparison: Comparison | None) -> dict[str, Any]:
     """All null where nothing was compared."""
     if comparison is None:
-        return dict.fromkeys((*_COMPARED, "welch"))
+        return dict.fromkeys((*_COMPARED, "p_safe_welch", "safety_level", "welch"))
     welch = comparison.welch
     return {name: getattr(comparison, name) for name in _COMPARED} | {
-        "welch": {"statistic": welch.statistic, "df": welch.df, "pvalue": welch.pvalue}
+        "p_safe_welch": comparison.safety.p_welch,
+        "safety_level": comparison.beta,
+        "welch": {"statistic": welch.statistic, "df": welch.df, "pvalue": welch.pvalue},
     }
 
 

@@ -231,7 +231,7 @@ def _decided(
     """The verdict of one look, with the margin and the power of the whole design."""
     from scipy.special import ndtr
 
-    comparison = replace(decision.comparison, margin=check.margin)
+    comparison = replace(decision.comparison, margin=check.margin, beta=decision.safety_level)
     if not check.fixed_margin:
         comparison = replace(comparison, detectable=check.margin)
     return replace(
