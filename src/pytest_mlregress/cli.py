@@ -19,6 +19,7 @@ from pytest_mlregress.baselines.environment import environment_differences
 from pytest_mlregress.baselines.errors import BaselineError
 from pytest_mlregress.baselines.paths import BaselineKey
 from pytest_mlregress.baselines.stores import Store, open_store
+from pytest_mlregress.baselines.visible import visible
 
 _F = TypeVar("_F", bound=Callable[..., None])
 
@@ -52,7 +53,7 @@ def _clear_errors(command: _F) -> _F:
         try:
             command(*arguments, **options)
         except (BaselineError, ValueError) as error:
-            raise click.ClickException(str(error)) from None
+            raise click.ClickException(visible(str(error))) from None
 
     return guarded  # type: ignore[return-value]
 
@@ -77,11 +78,11 @@ def list_baselines(source: str | None, rootdir: Path, as_json: bool) -> None:
         return
     for file, artifact in found:
         brief = _brief(artifact)
-        click.echo(
+        _say(
             f"{artifact.test} ({artifact.tier}): {', '.join(artifact.metrics)}; "
             f"{brief['seeds']} seeds, commit {(brief['commit'] or 'none')[:10]}, {brief['time']}"
         )
-        click.echo(f"  {file}")
+        _say(f"  {file}")
 
 
 @main.command()
@@ -140,15 +141,15 @@ def diff(test: str, ref: str, source: str | None, rootdir: Path, as_json: bool) 
     for row in rows:
         title = f"{row['test']} ({row['tier']}) {row['metric']}"
         if "before" not in row:
-            click.echo(f"{title}: not at {ref}")
+            _say(f"{title}: not at {ref}")
             continue
         low, high = row["interval"]
-        click.echo(
+        _say(
             f"{title}: {row['before']:.6g} -> {row['now']:.6g} "
             f"({row['difference']:+.3g} [{low:+.3g}, {high:+.3g}]), p(harm) = {row['p_harm']:.3g}"
         )
         for line in row["environment"]:
-            click.echo(f"  {line}")
+            _say(f"  {line}")
 
 
 @main.command()
@@ -220,7 +221,7 @@ def _refuse_without_test_size(*names: str) -> None:
 
 def _say_that_there_are_none(source: str | None, rootdir: Path) -> None:
     where = source or f"the __baselines__ folders below {rootdir.resolve()}"
-    click.echo(f"no baselines in {where}; record them: pytest --mlregress-update", err=True)
+    _say(f"no baselines in {where}; record them: pytest --mlregress-update", err=True)
 
 
 def _artifacts(store: Store) -> Iterator[tuple[BaselineKey, Artifact]]:
@@ -261,21 +262,26 @@ def _show(file: str, artifact: Artifact) -> None:
     from statistics import fmean, stdev
 
     provenance = artifact.provenance
-    click.echo(f"{artifact.test} ({artifact.tier})")
-    click.echo(f"  file       {file}{' (edited by hand)' if artifact.edited else ''}")
-    click.echo(f"  recorded   {provenance.time} at commit {provenance.commit or 'none'}")
+    _say(f"{artifact.test} ({artifact.tier})")
+    _say(f"  file       {file}{' (edited by hand)' if artifact.edited else ''}")
+    _say(f"  recorded   {provenance.time} at commit {provenance.commit or 'none'}")
     for name, metric in artifact.metrics.items():
         values = list(metric.values.values())
         spread = f", SD {stdev(values):.4g}" if len(values) > 1 else ""
         direction = "higher" if metric.higher_is_better else "lower"
         margin = "auto" if metric.margin is None else f"{metric.margin:.6g}"
-        click.echo(
+        _say(
             f"  {name:<10} mean {fmean(values):.6g}{spread}, {len(values)} seeds, {direction} is "
             f"better, margin {margin}, version {metric.version}"
         )
     for entry in artifact.ledger:
         moved = f" (anchor of {', '.join(entry.anchored)})" if entry.anchored else ""
-        click.echo(f"  accepted   {entry.time}{moved}: {entry.reason}")
+        _say(f"  accepted   {entry.time}{moved}: {entry.reason}")
+
+
+def _say(line: str, *, err: bool = False) -> None:
+    """Print a line, in which names and messages of a file may hold anything."""
+    click.echo(visible(line).replace("\n", "\\n"), err=err)
 
 
 def _print_json(value: Any) -> None:

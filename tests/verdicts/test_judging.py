@@ -47,6 +47,28 @@ def test_a_large_loss_is_red_and_says_what_was_compared() -> None:
     assert accuracy.baseline == BASELINE
 
 
+@pytest.mark.parametrize(
+    ("commit", "logs"),
+    [
+        ("0123456789abcdef", ("git log --oneline 0123456789..HEAD",)),
+        ("$(rm -rf ~)", ()),
+        ("--output=x", ()),
+        (None, ()),
+    ],
+)
+def test_only_a_hexadecimal_commit_stands_in_a_command(
+    commit: str | None, logs: tuple[str, ...]
+) -> None:
+    baseline = baseline_of(BASELINE)
+    baseline = replace(baseline, provenance=replace(baseline.provenance, commit=commit))
+
+    verdict = judge(group_of(shifted(-0.05)), baseline, RULES)
+
+    assert verdict is not None
+    assert tuple(s.split(": ")[1] for s in verdict.next_steps if "git log" in s) == logs
+    assert verdict.baseline_commit == (commit if logs else None)
+
+
 def test_a_large_gain_is_an_improvement_and_suggests_an_update() -> None:
     verdict = judge(group_of(shifted(+0.05)), baseline_of(BASELINE), FIXED)
     assert verdict is not None

@@ -7,6 +7,7 @@ equal.
 """
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -25,6 +26,8 @@ __all__ = [
     "Provenance",
     "Scalar",
 ]
+
+_COMMIT: Final = re.compile(r"[0-9a-f]{7,64}")
 
 SCHEMA: Final = 2
 """The version of the file format that this package writes."""
@@ -176,6 +179,15 @@ class Provenance:
         object.__setattr__(self, "command", tuple(self.command))
         object.__setattr__(self, "seeds", tuple(int(seed) for seed in self.seeds))
         object.__setattr__(self, "environment", _plain_environment(self.environment))
+
+    @property
+    def named_commit(self) -> str | None:
+        """The commit, None unless it is 7 to 64 hexadecimal digits.
+
+        Only then may it stand in a command: a file can hold any text in its place, such as one
+        that a shell runs when the command is pasted.
+        """
+        return self.commit if self.commit and _COMMIT.fullmatch(self.commit) else None
 
 
 def _plain_environment(environment: Environment) -> Environment:

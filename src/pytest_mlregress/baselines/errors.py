@@ -1,10 +1,18 @@
 """What can go wrong with baselines, as named errors whose text tells the user what to do next."""
 
+from pytest_mlregress.baselines.visible import visible
+
 __all__ = ["ArtifactError", "BaselineError", "StoreError"]
 
 
 class BaselineError(Exception):
-    """Anything wrong with a baseline or with the place where baselines are kept."""
+    """Anything wrong with a baseline or with the place where baselines are kept.
+
+    Its text can be printed as it is, whatever the file or the place holds.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(visible(message))
 
 
 class ArtifactError(BaselineError):

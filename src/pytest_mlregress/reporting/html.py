@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_mlregress.baselines.visible import visible
 from pytest_mlregress.reporting import strip_plot
 from pytest_mlregress.reporting.failure_text import failure_text
 from pytest_mlregress.reporting.figures import (
@@ -49,10 +50,16 @@ def _environment() -> jinja2.Environment:
     return jinja2.Environment(
         loader=jinja2.PackageLoader("pytest_mlregress.reporting"),
         autoescape=True,
+        finalize=_visible,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+
+
+def _visible(value: object) -> object:
+    """Every text that the template prints; markup has been through here already."""
+    return visible(value) if type(value) is str else value
 
 
 def _test(report: RunReport, verdict: Verdict, index: int) -> Mapping[str, Any]:

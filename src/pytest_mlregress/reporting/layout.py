@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import Final
+
+from pytest_mlregress.baselines.visible import visible
 
 _SHELL_WORD: Final = re.compile(r"""(?:'[^']*'|"[^"]*"|[^\s'"]|['"])+""")
 
 
 def one_line(text: str) -> str:
     """The text on one line, with control characters and lone surrogates made visible."""
-    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return " ".join("".join(map(_printable, text)).split())
+    return " ".join(visible(text).split())
 
 
 def encodable(text: str, encoding: str) -> str:
@@ -98,21 +98,6 @@ def pad(text: str, width: int, *, right: bool = False) -> str:
     """The text filled with blanks to ``width`` cells; ``right`` moves it to the right edge."""
     blanks = " " * max(0, width - width_of(text))
     return blanks + text if right else text + blanks
-
-
-_INVISIBLE: Final = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
-"""Unicode categories that a terminal obeys or drops instead of printing."""
-
-
-def _printable(character: str) -> str:
-    if character.isspace():
-        return " "
-    if "\ufe00" <= character <= "\ufe0f":
-        # A variation selector: it would change the width of what stands before it.
-        return ""
-    if unicodedata.category(character) in _INVISIBLE:
-        return character.encode("unicode_escape").decode("ascii")
-    return character
 
 
 def _head(text: str, width: int) -> str:

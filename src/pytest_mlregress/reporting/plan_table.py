@@ -6,6 +6,7 @@ import math
 import textwrap
 from typing import TYPE_CHECKING
 
+from pytest_mlregress.baselines.visible import visible
 from pytest_mlregress.reporting.numbers import number
 from pytest_mlregress.reporting.totals import count_of
 from pytest_mlregress.verdicts.planning import (
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def plan_table(plan: SuitePlan, *, width: int) -> str:
     """What the planned seeds can detect, a test and its metrics at a time."""
     lines = [line for test in plan.tests for line in _lines(test)] + _totals(plan)
-    return "".join(_wrapped(line, width) + "\n" for line in lines)
+    return "".join(_wrapped(visible(line), width) + "\n" for line in lines)
 
 
 def _wrapped(line: str, width: int) -> str:

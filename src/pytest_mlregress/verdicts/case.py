@@ -61,7 +61,7 @@ class Case:
             planned=plan.planned,
             selected=plan.selected,
             environment=self.differences,
-            baseline_commit=provenance.commit if provenance is not None else None,
+            baseline_commit=provenance.named_commit if provenance is not None else None,
             decided_after=more.pop("decided_after", len(self.ready)),
             **more,
         )

@@ -66,12 +66,12 @@ def _verdict(case: Case, baseline: Artifact, finding: Finding) -> Verdict:
 
 def _advice(case: Case, kind: VerdictKind) -> tuple[str, ...]:
     command, update = case.group.plan.command, case.group.plan.update_command
-    commit = case.baseline.provenance.commit if case.baseline is not None else None
-    since = f"git log --oneline {commit[:10]}..HEAD" if commit else "git log --oneline"
+    commit = case.baseline.provenance.named_commit if case.baseline is not None else None
+    log = f"git log --oneline {commit[:10]}..HEAD" if commit else None
     match kind:
         case VerdictKind.REGRESSION | VerdictKind.DIVERGED:
             return (
-                f"what changed since the baseline: {since}",
+                *([f"what changed since the baseline: {log}"] if log else []),
                 f"run it again: {command}",
                 "if the loss is accepted, record it with its reason: "
                 f"{update} --mlregress-rebase-anchor='why'",
