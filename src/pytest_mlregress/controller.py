@@ -182,7 +182,7 @@ class Verdicts:
             note = f"guards: {', '.join(group.heard)}"
             verdict = replace(verdict, notes=(*verdict.notes, note))
         self._judged[group.plan.test] = verdict
-        if self._settings.stop == "early":
+        if self._settings.stop == "early" or self._settings.updating:
             self._flags.raise_for(group.plan.test)
         self._announce(group)
 

@@ -143,7 +143,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         from pytest_mlregress.verdicts.collection import deselect_recorded
 
         deselect_recorded(config, settings, items)
-    if not settings.updating and not config.getoption("stepwise", False):
+    if not config.getoption("stepwise", False):
         items[:] = collecting.in_seed_major_order(items)
 
 

@@ -293,3 +293,35 @@ class TestNotFinite:
 SINGLE_NAN = TRAINING.replace(
     "accuracy, higher", "{3: float('nan'), 7: float('inf')}.get(mlregress.seed, accuracy), higher"
 )
+
+
+class TestGrowing:
+    """Without a number of seeds, an update runs as many as it needs."""
+
+    def test_quick_first_baselines_have_40_seeds(self, suite: Suite, workers: str) -> None:
+        suite.configure(baseline_seeds=None)
+        suite.write(TRAINING)
+        result = suite.run(workers, "--mlregress-update")
+        assert result.ret == 0
+        content = document(suite)
+        assert content["provenance"]["seeds"] == list(range(40))
+        assert len(content["metrics"]["accuracy"]["values"]) == 40
+        result.stdout.fnmatch_lines(["recorded * 40/60 seeds"])
+
+    def test_an_unchanged_update_takes_20(self, suite: Suite, workers: str) -> None:
+        suite.configure(baseline_seeds=None)
+        suite.write(TRAINING)
+        suite.record()
+        result = suite.run(workers, "--mlregress-update")
+        assert result.ret == 0
+        assert document(suite)["provenance"]["seeds"] == list(range(20))
+        result.stdout.fnmatch_lines(["recorded * 20/60 seeds"])
+
+    def test_a_loss_near_the_budget_takes_60_and_is_refused(self, suite: Suite) -> None:
+        suite.configure(baseline_seeds=None)
+        suite.write(TRAINING)
+        suite.record()
+        result = suite.run("--mlregress-update", LOSS="0.0065")
+        assert result.ret == 1
+        assert suite.verdicts == {TEST: "refused"}
+        result.stdout.fnmatch_lines(["refused * 60/60 seeds"])

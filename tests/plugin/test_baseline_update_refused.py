@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from baseline_files import FILE, TEST, document, files_of, git
 from training_suite import TRAINING, Suite
@@ -110,11 +112,14 @@ def test_a_loss_is_no_baseline(recorded: Suite, workers: str) -> None:
     result = recorded.run(workers, "--mlregress-update", LOSS="0.05")
     assert result.ret == 1
     assert recorded.verdicts == {TEST: "refused"}
-    assert files_of(recorded) == before
+    content = document(recorded)
+    assert content["anchor"]["accuracy"].pop("refused") == 1
+    assert content == {**json.loads(before[FILE]), "revision": content["revision"]}
     result.stdout.fnmatch_lines(
         [
             "why           accuracy is worse than the baseline that it would replace",
-            "              the baseline stays as it was",
+            "              accuracy: refused try 1 against this anchor, as the file of the",
+            "              the values of the baseline stay as they were",
             "next          find the cause of the loss; where there may be none, more seeds",
             "              can tell:",
             "              or accept it and keep the reason:",
@@ -161,3 +166,13 @@ def test_a_reason_needs_an_update(recorded: Suite) -> None:
     result = recorded.run("--mlregress-rebase-anchor=because")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: --mlregress-rebase-anchor needs --mlregress-update"])
+
+
+def test_refused_tries_are_counted_until_a_reason_moves_the_anchor(recorded: Suite) -> None:
+    for tries in (1, 2):
+        assert recorded.run("--mlregress-update", LOSS="0.05").ret == 1
+        assert document(recorded)["anchor"]["accuracy"]["refused"] == tries
+    assert recorded.run().ret == 0  # the file is no edited one
+    recorded.commit()
+    recorded.record("--mlregress-rebase-anchor=accepted", LOSS="0.05")
+    assert "refused" not in document(recorded)["anchor"]["accuracy"]

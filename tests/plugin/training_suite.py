@@ -53,8 +53,14 @@ class Suite:
         pytester.makefile("", **{".gitignore": "*.json\n!__baselines__/**\n.pytest_cache\n"})
         self._git("init", "--quiet", "--initial-branch=main")
 
-    def configure(self, *plugins: str, ini: str = "") -> None:
-        """Write ``pytest.ini`` with those of the other plugins, and with further lines."""
+    def configure(self, *plugins: str, ini: str = "", baseline_seeds: int | None = 20) -> None:
+        """Write ``pytest.ini`` with those of the other plugins, and with further lines.
+
+        Updates take ``baseline_seeds`` seeds, so that no test trains more than it is about; with
+        None, as many as a user's would.
+        """
+        if baseline_seeds is not None:
+            ini += f"\nmlregress_baseline_seeds = {baseline_seeds}"
         left_out = " ".join(f"-p no:{name}" for name in OTHER_PLUGINS if name not in plugins)
         if "asyncio" in plugins:
             ini += "\nasyncio_default_fixture_loop_scope = function"

@@ -34,7 +34,7 @@ def metric(
     return RecordedMetric(name, value, higher_is_better=True, margin=margin, resolution=resolution)
 
 
-def plan(n: int, *, selected: Sequence[int] | None = None) -> GroupPlan:
+def plan(n: int, *, selected: Sequence[int] | None = None, looks: Sequence[int] = ()) -> GroupPlan:
     seeds = tuple(range(n))
     return GroupPlan(
         test=TEST,
@@ -44,6 +44,7 @@ def plan(n: int, *, selected: Sequence[int] | None = None) -> GroupPlan:
         selected=seeds if selected is None else tuple(selected),
         tier="default",
         settings=SETTINGS,
+        looks=tuple(looks),
     )
 
 

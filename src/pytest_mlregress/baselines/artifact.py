@@ -91,11 +91,13 @@ class Anchor:
         values: the metric by seed, as first accepted.
         commit: the commit they were measured at, None outside git.
         time: when, in UTC (ISO 8601).
+        refused: how many updates were refused since, because they may have drifted from it.
     """
 
     values: Mapping[int, float]
     commit: str | None
     time: str
+    refused: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", _by_seed(self.values))

@@ -160,17 +160,20 @@ def _is_plain_curve(value: object) -> TypeGuard[list[tuple[int, float]]]:
 
 
 def _from_anchor(anchor: Anchor) -> Document:
+    tries = {"refused": anchor.refused} if anchor.refused else {}
     return {
         "commit": anchor.commit,
+        **tries,
         "time": anchor.time,
         "values": _from_values(anchor.values),
     }
 
 
 def _to_anchor(node: Node) -> Anchor:
-    fields = node.fields("commit", "time", "values")
+    fields = node.fields("commit", "time", "values", optional=("refused",))
     return Anchor(
         commit=fields["commit"].optional_text(),
+        refused=fields["refused"].whole() if "refused" in fields else 0,
         time=fields["time"].text(),
         values=_to_values(fields["values"]),
     )

@@ -5,7 +5,7 @@ is to the anchor, is decided elsewhere; here an accepted one is booked.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -32,6 +32,7 @@ __all__ = [
     "paired_history",
     "recent_candidate_means",
     "revise",
+    "with_refused_try",
 ]
 
 PAIRED_RUNS_KEPT: Final = 20
@@ -127,6 +128,15 @@ def revise(
             pairing=previous.pairing,
         )
     )
+
+
+def with_refused_try(artifact: Artifact, metrics: Collection[str]) -> Artifact:
+    """The artifact that remembers one more refused update against the anchors of these metrics."""
+    anchors = {
+        name: replace(anchor, refused=anchor.refused + 1) if name in metrics else anchor
+        for name, anchor in artifact.anchor.items()
+    }
+    return seal(replace(artifact, anchor=anchors))
 
 
 def booked_loss(artifact: Artifact, metric: str) -> float:

@@ -47,15 +47,15 @@ class Node:
             shown = shown[: _LONGEST_SHOWN - 3] + "..."
         raise ArtifactError(self.source, self.path, f"expected {expected}, got {shown}", remedy)
 
-    def fields(self, *names: str) -> dict[str, "Node"]:
-        """The object that has exactly these fields."""
+    def fields(self, *names: str, optional: tuple[str, ...] = ()) -> dict[str, "Node"]:
+        """The object that has exactly these fields, and maybe the optional ones."""
         entries = dict(self.entries())
         missing = [name for name in names if name not in entries]
         if missing:
             raise ArtifactError(
                 self.source, self.path, f"the field {missing[0]!r} is missing", RESTORE
             )
-        unknown = sorted(entries.keys() - set(names))
+        unknown = sorted(entries.keys() - {*names, *optional})
         if unknown:
             entries[unknown[0]].fail("no such field here", "Remove it")
         return entries

@@ -165,12 +165,15 @@ def _without_seed(item: pytest.Item, seed: int) -> str:
 def in_seed_major_order(items: Iterable[pytest.Item]) -> list[pytest.Item]:
     """All first seeds first, so that every test's first look comes before any second one.
 
+    In an update, the seeds of a look stay together, and those of later looks come last: most of
+    them are not needed when their turn comes.
+
     Other items keep their place among the first seeds.
     """
 
     def position(item: pytest.Item) -> int:
         record = item.stash.get(SEED_ITEM, None)
-        return record.declaration.seeds.index(record.seed) if record is not None else 0
+        return record.declaration.turn(record.seed) if record is not None else 0
 
     return sorted(items, key=position)
 

@@ -147,6 +147,7 @@ class Execution:
             "planned": list(record.declaration.seeds),
             "selected": list(record.selected),
             "check_seeds": len(record.declaration.check_seeds),
+            "looks": list(record.declaration.looks),
             "tier": record.declaration.tier,
             "settings": record.declaration.settings.of_test,
             "stopped": running.stopped,

@@ -13,6 +13,8 @@ from pytest_mlregress.settings import Settings, override
 
 DEFAULT_TIER: Final = "default"
 LEAST_BASELINE_SEEDS: Final = 20
+MOST_LOOKS: Final = 3
+"""An update that is undecided after its n seeds goes on to 2 n, and once more to 3 n."""
 LARGEST_SEED: Final = 2**32 - 1
 """numpy's legacy generator takes no larger seed."""
 
@@ -34,13 +36,23 @@ class MarkerError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """What a test declares: its settings, the seeds of this run, and its tier."""
+    """What a test declares: its settings, the seeds of this run, and its tier.
+
+    ``looks`` are the numbers of seeds after which an update is judged; empty for a check.
+    """
 
     settings: Settings
     seeds: tuple[int, ...]
     check_seeds: tuple[int, ...]
     tier: str
     params: Mapping[str, Any]
+    looks: tuple[int, ...] = ()
+
+    def turn(self, seed: int) -> int:
+        """When a seed's turn comes among those of other tests: a check's as it is counted, an
+        update's with the look that needs it."""
+        place = self.seeds.index(seed)
+        return sum(place >= n for n in self.looks) if self.looks else place
 
 
 def declare(node: pytest.Item, settings: Settings) -> Declaration:
@@ -55,10 +67,12 @@ def declare(node: pytest.Item, settings: Settings) -> Declaration:
         raise MarkerError(str(error)) from None
     check = check_seeds(node, own)
     tier, params = _tier(node, own)
+    looks = baseline_looks(check, own) if own.updating else ()
     return Declaration(
         settings=own,
-        seeds=baseline_seeds(check, own) if own.updating else check,
+        seeds=_extend(check, looks[-1])[: looks[-1]] if looks else check,
         check_seeds=check,
+        looks=looks,
         tier=tier,
         params=params,
     )
@@ -136,10 +150,15 @@ def _call(mark: pytest.Mark) -> str:
     return f"({', '.join(arguments)})"
 
 
-def baseline_seeds(check: tuple[int, ...], settings: Settings) -> tuple[int, ...]:
-    """The seeds of an update: the check's, so that runs can be paired, and then more of them."""
-    number = settings.baseline_seeds or max(LEAST_BASELINE_SEEDS, 4 * len(check))
-    return _extend(check, number)[:number]
+def baseline_looks(check: tuple[int, ...], settings: Settings) -> tuple[int, ...]:
+    """After how many seeds an update is judged: once where the number was given.
+
+    Its seeds are the check's, so that runs can be paired, and then more of them.
+    """
+    if settings.baseline_seeds is not None:
+        return (settings.baseline_seeds,)
+    number = max(LEAST_BASELINE_SEEDS, 4 * len(check))
+    return tuple(number * look for look in range(1, MOST_LOOKS + 1))
 
 
 def _extend(seeds: tuple[int, ...], number: int) -> tuple[int, ...]:

@@ -33,6 +33,8 @@ class GroupPlan:
     xfail: Xfail | None = None
     check_seeds: int = 5
     """How many seeds a check runs at most; an update runs more."""
+    looks: tuple[int, ...] = ()
+    """After how many seeds an update is judged; none for a check."""
     argument: str = ""
     """The test as a command line names it: relative to where pytest was started."""
     tier_option: str | None = None
@@ -78,6 +80,7 @@ class GroupPlan:
             settings=payload["settings"],
             xfail=Xfail(**xfail) if xfail is not None else None,
             check_seeds=payload["check_seeds"],
+            looks=tuple(payload["looks"]),
         )
 
     @property

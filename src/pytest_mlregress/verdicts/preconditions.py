@@ -262,17 +262,14 @@ def _partial_update(case: Case) -> Verdict | None:
     )
 
 
-def _unfinished_update(case: Case) -> Open | None:
-    return None if case.group.complete else OPEN
-
-
-UPDATE_PRECONDITIONS: Final[tuple[Callable[[Case], Verdict | Open | None], ...]] = (
+UPDATE_PRECONDITIONS: Final[tuple[Callable[[Case], Verdict | None], ...]] = (
     _failed_seed,
     _lost_seed,
     _skipped_test,
     skipped_seeds,
     _partial_update,
-    _unfinished_update,
-    _contradiction,
 )
 """Of an update, in the order in which they are asked."""
+
+LOOK_PRECONDITIONS: Final[tuple[Callable[[Case], Verdict | None], ...]] = (_contradiction,)
+"""Of each look of an update, asked with the seeds of that look."""
