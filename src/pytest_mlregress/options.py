@@ -149,7 +149,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("missing", "a test without baseline: fail (default) or warn", _choice("fail", "warn")),
     Option("seeds", "seeds of a check, a number or 3,7,11 (default: the marker's, or 5)",
            _seeds, "N"),
-    Option("baseline_seeds", "seeds of an update (default: max(20, 4 x the check's))",
+    Option("baseline_seeds", "seeds of an update, exactly (default: as many as needed, see docs)",
            _count(2), "N"),
     Option("alpha", "chance that an unchanged run of the whole suite shows any false red (0.05)",
            _alpha, "A"),
