@@ -51,14 +51,6 @@ def marks_of_parameters(metafunc: pytest.Metafunc) -> set[str]:
     return {mark.name for call in metafunc._calls for mark in call.marks}
 
 
-def ids_so_far(metafunc: pytest.Metafunc) -> tuple[str, ...]:
-    """The ids of the calls generated so far, ``("",)`` for an unparametrized function.
-
-    ``Metafunc._calls`` and ``CallSpec2.id``, pytest 8.0 to 9.2.
-    """
-    return tuple(call.id for call in metafunc._calls) or ("",)
-
-
 def resolves_to(metafunc: pytest.Metafunc, name: str, module: str) -> bool:
     """True where the fixture ``name``, as this test sees it, is defined in ``module``.
 

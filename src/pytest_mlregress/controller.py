@@ -37,6 +37,7 @@ from pytest_mlregress.verdicts.planning import SuitePlan
 from pytest_mlregress.verdicts.publishing import publish, run_again, warn
 from pytest_mlregress.verdicts.roster import Roster
 from pytest_mlregress.verdicts.rules import Rules, rules_for
+from pytest_mlregress.verdicts.unaffordable import note_on_next_check
 from pytest_mlregress.verdicts.unusable import unusable_baseline
 from pytest_mlregress.verdicts.updating import judge_update
 from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
@@ -112,6 +113,8 @@ class Verdicts:
         for test in self._unconfirmed:
             self._confirm(self._roster.groups[test])
         self._note_odd_values()
+        if self._settings.updating:
+            self._warn_of_unaffordable_margins()
         self._list_for_rerun()
 
     def _publish_held(self) -> None:
@@ -174,7 +177,7 @@ class Verdicts:
         if update is None:
             return None
         if update.artifact is not None:
-            self._desk.store.write(self._desk.key(group.plan), update.artifact)
+            self._desk.write(group.plan, update.artifact)
         return update.verdict
 
     def _conclude(self, group: SeedGroup, verdict: Verdict) -> None:
@@ -220,6 +223,21 @@ class Verdicts:
             confirmed = confirm(first, self._rules(group.plan), setting)
             self._judged[group.plan.test] = confirmed
         self._publish(group)
+
+    def _warn_of_unaffordable_margins(self) -> None:
+        """Say what the next check will: only now is it known how many comparisons share alpha."""
+        recorded = [t for t, v in self._judged.items() if v.kind is VerdictKind.RECORDED]
+        if not recorded:
+            return
+        comparisons = self._desk.count()
+        for test in recorded:
+            group, verdict = self._roster.groups[test], self._judged[test]
+            baseline = self._desk.read(group.plan)
+            rules = rules_for(self._settings, group.plan.settings, comparisons=comparisons)
+            note = note_on_next_check(group, baseline, rules) if baseline is not None else None
+            if note is not None:
+                self._judged[test] = replace(verdict, notes=(*verdict.notes, note))
+                warn(self._session, group.plan, note)
 
     def _publish(self, group: SeedGroup) -> None:
         verdict = self._judged[group.plan.test]

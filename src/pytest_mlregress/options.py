@@ -153,7 +153,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
            _count(2), "N"),
     Option("alpha", "chance that an unchanged run of the whole suite shows any false red (0.05)",
            _alpha, "A"),
-    Option("strict", "inconclusive and minor verdicts fail too", None),
+    Option("strict", "inconclusive, unaffordable and minor verdicts fail too", None),
     Option("stop", "stop a test's seeds once its verdict is certain: early (default) or never",
            _choice("early", "never")),
     Option("env_mismatch", "baseline from another environment: fail, warn (default) or ignore",

@@ -122,10 +122,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     declaration = collecting.declare_seeds(metafunc, settings)
     if collecting.hunts_once(metafunc, fixtures.NAMES):
         return
-    if not (settings.updating or settings.plan):
-        from pytest_mlregress.verdicts.collection import refuse_pointless
-
-        refuse_pointless(metafunc, declaration)
     collecting.parametrize_seeds(metafunc, declaration.seeds)
 
 

@@ -1,4 +1,4 @@
-"""What the baselines say before and beyond a comparison: plans, refusals, strictness, pairing."""
+"""What the baselines say before and beyond a comparison: plans, strictness, pairing."""
 
 from __future__ import annotations
 
@@ -50,35 +50,6 @@ class TestPlan:
         result.stderr.fnmatch_lines(
             ["ERROR: --mlregress-plan runs nothing and so cannot record baselines"]
         )
-
-
-class TestCollectionRefuses:
-    def test_a_margin_that_the_seeds_cannot_pay_for(self, suite: Suite, workers: str) -> None:
-        suite.write(MARGIN.format(margin=0.001))
-        suite.record()
-        result = suite.run(workers)
-        assert result.ret != 0
-        assert suite.verdicts == {}
-        result.stdout.fnmatch_lines([f"*{TEST}: metric 'accuracy' with margin 0.001: *seeds*"])
-
-    def test_a_level_that_no_outcome_can_reach(self, suite: Suite) -> None:
-        suite.write(TRAINING)
-        suite.record("--mlregress-baseline-seeds=3")
-        result = suite.run("--mlregress-seeds=3", "--mlregress-alpha=0.01")
-        assert result.ret != 0
-        assert suite.verdicts == {}
-        result.stdout.fnmatch_lines([f"*{TEST}: metric 'accuracy': *"])
-
-    def test_neither_stands_in_the_way_of_an_update_or_a_plan(self, suite: Suite) -> None:
-        suite.write(MARGIN.format(margin=0.001))
-        suite.record()
-        assert suite.run("--mlregress-update").ret == 0
-        assert suite.run("--mlregress-plan").ret == 0
-
-    def test_a_margin_that_they_can_pay_for_is_checked(self, suite: Suite) -> None:
-        suite.write(MARGIN.format(margin=0.05))
-        suite.record()
-        assert suite.run().ret == 0
 
 
 class TestStrict:

@@ -28,6 +28,14 @@ incomparable  tests/test_digits.py::test_incomparable                  5/5 seeds
   accuracy is incomparable: its version is 2 here and 1 in the baseline
 no-baseline   tests/test_digits.py::test_no_baseline                   5/5 seeds
   accuracy  0.9314
+unaffordable  tests/test_digits.py::test_unaffordable                  1/5 seeds
+  unaffordable: metric 'accuracy' with margin 0.001: a loss of the margin, 0.37
+  standard deviations of the baseline, is detected by 5
+  more seeds: pytest tests/test_digits.py::test_digits --mlregress-seeds=24
+  more baseline seeds: pytest tests/test_digits.py::test_digits
+  --mlregress-update --mlregress-baseline-seeds=60
+  a wider margin in the code: these seeds detect a loss of 0.006
+  a higher level: pytest tests/test_digits.py::test_digits --mlregress-alpha=0.2
 inconclusive  tests/test_digits.py::test_inconclusive                  5/5 seeds
   accuracy  0.9318 -> 0.9280  -0.004 [-0.017, +0.009]     0.22     0.005
   more seeds: pytest --mlregress-seeds=12
@@ -43,10 +51,10 @@ identical     tests/test_digits.py::test_identical                     2/5 seeds
 skipped       tests/test_digits.py::test_skipped                       0/5 seeds
   no GPU here
 
-13 tests: 1 diverged, 1 regression, 1 incomplete, 1 refused, 1 incomparable, 1
-  no-baseline, 1 inconclusive, 1 minor, 1 improvement, 1 recorded, 1 pass, 1
-  identical, 1 skipped; 53 seeds run, 4 saved; 1 min 18 s of training in 41 s;
-  alpha 0.05 over 5 comparisons
+14 tests: 1 diverged, 1 regression, 1 incomplete, 1 refused, 1 incomparable, 1
+  no-baseline, 1 unaffordable, 1 inconclusive, 1 minor, 1 improvement, 1
+  recorded, 1 pass, 1 identical, 1 skipped; 54 seeds run, 8 saved; 1 min 20 s of
+  training in 41 s; alpha 0.05 over 5 comparisons
 note: unused baseline: tests/__baselines__/old.default.json
 note: environment differs from 1 baseline: threads 4 -> 1
 note: environment differs from 1 baseline: torch 2.12.0 -> 2.13.0"""

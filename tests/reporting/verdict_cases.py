@@ -104,6 +104,7 @@ COLOURS = {
     VerdictKind.SKIPPED: Colour.GREEN,
     VerdictKind.MINOR: Colour.YELLOW,
     VerdictKind.INCONCLUSIVE: Colour.YELLOW,
+    VerdictKind.UNAFFORDABLE: Colour.YELLOW,
     VerdictKind.NO_BASELINE: Colour.RED,
     VerdictKind.INCOMPARABLE: Colour.RED,
     VerdictKind.REFUSED: Colour.RED,
@@ -149,6 +150,29 @@ def inconclusive(**fields: Any) -> Verdict:
     noisy = {0: 0.93, 1: 0.915, 2: 0.94, 3: 0.92, 4: 0.935}
     fields = {"next_steps": ("more seeds: pytest --mlregress-seeds=12",)} | fields
     return verdict(VerdictKind.INCONCLUSIVE, judged(candidate=noisy, margin=0.005), **fields)
+
+
+def unaffordable(**fields: Any) -> Verdict:
+    """The seeds cannot pay for the margin."""
+    problem = "a loss of the margin, 0.37 standard deviations of the baseline, is detected by 5"
+    metric = unjudged(
+        VerdictKind.UNAFFORDABLE, baseline=BASELINE, candidate={0: 0.931}, reasons=(problem,)
+    )
+    command = "pytest tests/test_digits.py::test_digits"
+    fields = {
+        "seeds": seed_results(
+            [metric], **{f"seed{s}": SeedResult(s, "stopped") for s in range(1, 5)}
+        ),
+        "decided_after": 1,
+        "reasons": (f"metric 'accuracy' with margin 0.001: {problem}",),
+        "next_steps": (
+            f"more seeds: {command} --mlregress-seeds=24",
+            f"more baseline seeds: {command} --mlregress-update --mlregress-baseline-seeds=60",
+            "a wider margin in the code: these seeds detect a loss of 0.006",
+            f"a higher level: {command} --mlregress-alpha=0.2",
+        ),
+    } | fields
+    return verdict(VerdictKind.UNAFFORDABLE, metric, **fields)
 
 
 def minor(**fields: Any) -> Verdict:
@@ -235,6 +259,7 @@ ONE_OF_EACH = (
     regression,
     diverged,
     inconclusive,
+    unaffordable,
     minor,
     passed,
     improvement,

@@ -198,7 +198,9 @@ def _verdict_lines(
     if verdict.colour is not Colour.RED:
         # A red one has its failure text; of the others, this is all that is printed.
         skipped = verdict.reasons[:1] if verdict.kind is VerdictKind.SKIPPED else ()
-        for text in (*skipped, *verdict.notes, *verdict.next_steps[:1]):
+        # A choice between ways out is one with all of them in view.
+        steps = verdict.next_steps[: None if verdict.kind is VerdictKind.UNAFFORDABLE else 1]
+        for text in (*skipped, *verdict.notes, *steps):
             yield from _paragraph(text, width, "dim")
 
 

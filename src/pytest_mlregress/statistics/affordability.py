@@ -83,6 +83,22 @@ def seeds_needed(
     return SeedsNeeded(None, larger - n_baseline, then)
 
 
+@lru_cache(maxsize=4096)
+def detectable_sd(looks: tuple[int, ...], *, n_baseline: int, alpha: float) -> float:
+    """The loss, in standard deviations, that a check finds with 90 % power.
+
+    Infinite where `require_attainable` refuses the check. A margin of at least so much is
+    affordable.
+    """
+    design, detectable = design_for_power(looks, n_baseline=n_baseline, alpha=alpha)
+    smallest = smallest_attainable_p(n_baseline, looks[-1])
+    return detectable if _reaches(smallest, float(ndtr(-design.reject[-1]))) else math.inf
+
+
+def _reaches(smallest_p: float, level: float) -> bool:
+    return smallest_p <= level * (1.0 + 1e-9)
+
+
 def require_attainable(looks: Sequence[int], *, n_baseline: int, alpha: float) -> None:
     """Raise UnaffordableError unless some result of the looks can be shown at `alpha`.
 
@@ -94,7 +110,7 @@ def require_attainable(looks: Sequence[int], *, n_baseline: int, alpha: float) -
     level = float(ndtr(-design.reject[-1]))
     n_candidate = design.looks[-1]
     smallest = smallest_attainable_p(n_baseline, n_candidate)
-    if smallest <= level * (1.0 + 1e-9):
+    if _reaches(smallest, level):
         if math.isinf(detectable):
             raise _accepts_everything(looks, n_baseline=n_baseline, alpha=alpha)
         return

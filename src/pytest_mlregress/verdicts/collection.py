@@ -8,14 +8,12 @@ from typing import Final
 
 import pytest
 
-from pytest_mlregress import _compat
 from pytest_mlregress.baselines.errors import BaselineError
 from pytest_mlregress.running.collecting import SEED_ITEM, SeedItem
-from pytest_mlregress.running.markers import Declaration
 from pytest_mlregress.running.watching import BaselineCurves
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.desk import BaselineDesk
-from pytest_mlregress.verdicts.planning import SuitePlan, plan_suite, plan_test, refusal
+from pytest_mlregress.verdicts.planning import SuitePlan, plan_suite, plan_test
 from pytest_mlregress.verdicts.rules import rules_for
 
 _DESK: Final = pytest.StashKey[BaselineDesk]()
@@ -39,30 +37,6 @@ def check_places(config: pytest.Config, settings: Settings, files: Iterable[Path
     except BaselineError as error:
         source = "" if settings.baseline is None else "--mlregress-baseline: "
         raise pytest.UsageError(f"{source}{error}") from None
-
-
-def refuse_pointless(metafunc: pytest.Metafunc, declared: Declaration) -> None:
-    """Refuse a test whose seeds cannot show what it asks for.
-
-    Raises:
-        pytest.Collector.CollectError: with the planner's number of what would do.
-    """
-    definition = metafunc.definition
-    desk = desk_of(metafunc.config, declared.settings)
-    for identifier in _compat.ids_so_far(metafunc):
-        test = f"{definition.nodeid}[{identifier}]" if identifier else definition.nodeid
-        try:
-            baseline = desk.find(definition.path, test, declared.tier)
-            if baseline is None:
-                continue
-            rules = rules_for(
-                declared.settings, declared.settings.of_test, comparisons=desk.comparisons
-            )
-        except BaselineError:
-            continue  # its verdict will tell
-        problem = refusal(len(declared.seeds), baseline, rules)
-        if problem is not None:
-            raise pytest.Collector.CollectError(f"{test}: {problem}")
 
 
 def deselect_recorded(config: pytest.Config, settings: Settings, items: list[pytest.Item]) -> None:

@@ -80,8 +80,13 @@ class BaselineDesk:
 
     @cached_property
     def comparisons(self) -> int:
-        """M, the metrics in the baselines of the whole suite: each test counts once, with the
-        tier that has most, since a run uses one tier.
+        """M, as `count` found it when it was first asked for: no verdict depends on what else
+        is recorded in the same run."""
+        return self.count()
+
+    def count(self) -> int:
+        """The metrics in the baselines of the whole suite: each test counts once, with the tier
+        that has most, since a run uses one tier.
 
         It depends neither on `-k` nor on what else runs, and so no verdict does.  Baselines that
         cannot be read are left out; the test they belong to says so itself.
@@ -99,6 +104,16 @@ class BaselineDesk:
                 test = (key.directory, artifact.test)
                 most[test] = max(most.get(test, 0), len(artifact.metrics))
         return max(1, sum(most.values()))
+
+    def write(self, plan: GroupPlan, artifact: Artifact) -> None:
+        """Keep the new baseline of a test; `comparisons` stays what it was when the run began.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        key = self.key(plan)
+        self.store.write(key, artifact)
+        self._artifacts[key] = artifact
 
     def _read(self, key: BaselineKey) -> Artifact | None:
         """Each file is read once in a run: counted first, compared with later."""

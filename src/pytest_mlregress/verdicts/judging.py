@@ -10,11 +10,16 @@ from __future__ import annotations
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.verdicts.case import OPEN, Case, open_case, run_command, seeds_in_words
 from pytest_mlregress.verdicts.group import SeedGroup
-from pytest_mlregress.verdicts.looking import Finding, judge_metrics
+from pytest_mlregress.verdicts.looking import RED, Finding, judge_metrics
 from pytest_mlregress.verdicts.preconditions import PRECONDITIONS, skipped_seeds
 from pytest_mlregress.verdicts.rules import Rules
 from pytest_mlregress.verdicts.sameness import judge_sameness
 from pytest_mlregress.verdicts.samples import margin_changes
+from pytest_mlregress.verdicts.unaffordable import (
+    looks_harmless,
+    unaffordable,
+    unaffordable_verdict,
+)
 from pytest_mlregress.verdicts.verdict import Verdict, VerdictKind
 
 
@@ -35,10 +40,17 @@ def _decided(case: Case) -> Verdict | None:
     assert baseline is not None  # the preconditions end where there is none
     if not rules.early and len(ready) < len(planned):
         return None  # nothing is saved, and so nothing is decided before the last seed
+    short = unaffordable(case, baseline)
+    if short and rules.early and looks_harmless(ready[0], baseline):
+        return unaffordable_verdict(case, baseline, short, seeds=1)
     finding = judge_sameness(
         ready, planned, baseline, rules, same_environment=not case.differences
     ).or_looked(judge_metrics(ready, planned, baseline, rules))
-    return _verdict(case, baseline, finding) if finding is not None else None
+    if finding is None:
+        return None
+    if short and finding.kind not in RED:
+        return unaffordable_verdict(case, baseline, short, seeds=finding.seeds)
+    return _verdict(case, baseline, finding)
 
 
 def incomplete(group: SeedGroup, rules: Rules, reason: str) -> Verdict:

@@ -47,7 +47,7 @@ def judge_metrics(
     for n in (n for n in looks if n <= len(ready)):
         reached = [_reached(steps, n) for steps in followed]
         decided = [step for step in reached if step is not None and step.decided]
-        red = any(step.metric.kind in _RED for step in decided)
+        red = any(step.metric.kind in RED for step in decided)
         if red or len(decided) == len(reached):
             metrics = tuple(
                 with_spread(step.metric, rules)
@@ -74,7 +74,7 @@ def _reached(steps: Sequence[_Step], n: int) -> _Step | None:
     return next((step for step in until if step.decided), until[-1] if until else None)
 
 
-_RED = (VerdictKind.REGRESSION, VerdictKind.DIVERGED)
+RED = (VerdictKind.REGRESSION, VerdictKind.DIVERGED)
 
 
 def look_numbers(n: int, rules: Rules) -> tuple[int, ...]:

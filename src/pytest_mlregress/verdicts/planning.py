@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline
 from pytest_mlregress.baselines.drift import earlier_samples
-from pytest_mlregress.verdicts.linking import link_of
 from pytest_mlregress.verdicts.looking import look_numbers
 from pytest_mlregress.verdicts.rules import Rules
 
@@ -171,38 +170,3 @@ def plan_suite(tests: Sequence[PlannedTest], *, alpha: float, comparisons: int) 
     plans = [metric.plan for test in tests for metric in test.metrics if metric.plan is not None]
     at_least, independent = suite_pass_probability(plans)
     return SuitePlan(tuple(tests), alpha, comparisons, at_least, independent)
-
-
-def refusal(n_seeds: int, baseline: Artifact, rules: Rules) -> str | None:
-    """Why a check of so many seeds is pointless, with the planner's number, or None.
-
-    Refused are a design whose smallest attainable p-value cannot reach alpha, and a fixed margin
-    that the seeds cannot pay for.
-    """
-    from pytest_mlregress.statistics.affordability import (
-        UnaffordableError,
-        require_affordable,
-        require_attainable,
-    )
-    from pytest_mlregress.statistics.early_stop import SEQUENTIAL_TESTS
-    from pytest_mlregress.statistics.spread import spread_of
-
-    if rules.test not in SEQUENTIAL_TESTS or rules.expect is not None:
-        return None  # a classical test has no smallest p-value, and its power is another
-    looks = look_numbers(n_seeds, rules)
-    for name, metric in baseline.metrics.items():
-        n_baseline = len(metric.values)
-        try:
-            require_attainable(looks, n_baseline=n_baseline, alpha=rules.alpha)
-            if metric.margin and link_of(name, baseline, rules) is None:
-                spread = spread_of(tuple(metric.values.values())).sd
-                if spread > 0.0:
-                    require_affordable(
-                        metric.margin / spread, looks, n_baseline=n_baseline, alpha=rules.alpha
-                    )
-        except UnaffordableError as error:
-            margin = f" with margin {metric.margin:.6g}" if metric.margin else ""
-            return f"metric {name!r}{margin}: {error}"
-        except ValueError:
-            continue  # too few finite values for a spread: the check itself will say so
-    return None

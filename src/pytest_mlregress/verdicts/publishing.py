@@ -129,13 +129,21 @@ def _seed_status(report: pytest.TestReport) -> Status | None:
     return None
 
 
+_UNDECIDED: Final = (
+    VerdictKind.INCONCLUSIVE,
+    VerdictKind.UNAFFORDABLE,
+    VerdictKind.INCOMPLETE,
+    VerdictKind.NO_BASELINE,
+)
+
+
 def _verdict_status(report: pytest.TestReport, kind: str) -> Status | None:
     if report.when != "call":
         return "", "", ""
     word = kind.upper()
     if report.failed:
         return "failed", "F", "FAILED"
-    if kind in (VerdictKind.INCONCLUSIVE, VerdictKind.INCOMPLETE, VerdictKind.NO_BASELINE):
+    if kind in _UNDECIDED:
         return kind, "?", (word, {"yellow": True})
     if kind == VerdictKind.MINOR:
         return "passed", "m", (word, {"yellow": True})

@@ -42,7 +42,7 @@ class Rules:
             return Colour.RED
         if kind is VerdictKind.NO_BASELINE:
             return Colour.RED if self.missing == "fail" else Colour.YELLOW
-        return Colour.YELLOW if kind is VerdictKind.INCONCLUSIVE else Colour.GREEN
+        return Colour.YELLOW if kind in _YELLOW else Colour.GREEN
 
 
 _RED: Final = frozenset(
@@ -54,7 +54,8 @@ _RED: Final = frozenset(
         VerdictKind.REFUSED,
     }
 )
-_STRICT: Final = frozenset({VerdictKind.INCONCLUSIVE, VerdictKind.MINOR})
+_YELLOW: Final = frozenset({VerdictKind.INCONCLUSIVE, VerdictKind.UNAFFORDABLE})
+_STRICT: Final = _YELLOW | {VerdictKind.MINOR}
 
 
 def rules_for(settings: Settings, of_test: Mapping[str, str | None], *, comparisons: int) -> Rules:

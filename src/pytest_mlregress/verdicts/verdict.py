@@ -22,6 +22,7 @@ class VerdictKind(StrEnum):
     MINOR = "minor"
     REGRESSION = "regression"
     INCONCLUSIVE = "inconclusive"
+    UNAFFORDABLE = "unaffordable"
     DIVERGED = "diverged"
     INCOMPARABLE = "incomparable"
     NO_BASELINE = "no-baseline"
@@ -42,6 +43,7 @@ SEVERITY: Final[tuple[VerdictKind, ...]] = (
     VerdictKind.IMPROVEMENT,
     VerdictKind.MINOR,
     VerdictKind.INCONCLUSIVE,
+    VerdictKind.UNAFFORDABLE,
     VerdictKind.NO_BASELINE,
     VerdictKind.INCOMPARABLE,
     VerdictKind.REFUSED,

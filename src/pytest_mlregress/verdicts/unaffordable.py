@@ -1,0 +1,94 @@
+"""A margin that the seeds cannot pay for is a verdict on its own test, and on no other.
+
+Such a check would train every seed to say `inconclusive`.  It is told so after one seed: the margin
+stands in the code, and the first seed that records is the first to know it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline
+from pytest_mlregress.running.result import SeedResult
+from pytest_mlregress.verdicts.case import Case
+from pytest_mlregress.verdicts.group import SeedGroup
+from pytest_mlregress.verdicts.looking import metric_verdict
+from pytest_mlregress.verdicts.rules import Rules
+from pytest_mlregress.verdicts.samples import margin_changes
+from pytest_mlregress.verdicts.shortfalls import Shortfall, shortfalls
+from pytest_mlregress.verdicts.verdict import Verdict, VerdictKind
+from pytest_mlregress.verdicts.ways_out import WaysOut
+
+
+def unaffordable(case: Case, baseline: Artifact) -> tuple[Shortfall, ...]:
+    """The metrics of a test that its seeds cannot decide on, all at once; none before a seed."""
+    if not case.ready:
+        return ()
+    return shortfalls(len(case.group.plan.planned), case.ready[0], baseline, case.rules)
+
+
+def looks_harmless(first: SeedResult, baseline: Artifact) -> bool:
+    """False where the first seed is worse than every seed of the baseline in some metric.
+
+    Seeds that cannot decide on the margin still show a collapse.  So a first seed that may belong
+    to one (of an unchanged training one in 21 does) is followed by the others, and what they give
+    is red or `unaffordable`.
+    """
+    return not any(
+        _worse_than_all(metric.value, baseline.metrics[metric.name]) for metric in first.metrics
+    )
+
+
+def _worse_than_all(value: float, baseline: MetricBaseline) -> bool:
+    if not math.isfinite(value):
+        return True
+    sign = 1.0 if baseline.higher_is_better else -1.0
+    finite = [sign * other for other in baseline.values.values() if math.isfinite(other)]
+    return bool(finite) and sign * value < min(finite)
+
+
+def unaffordable_verdict(
+    case: Case, baseline: Artifact, found: Sequence[Shortfall], *, seeds: int
+) -> Verdict:
+    """The verdict after so many seeds, with the planner's numbers and the ways out."""
+    ready = case.ready[:seeds]
+    metrics = tuple(
+        replace(
+            metric_verdict(
+                shortfall.name, ready, baseline, case.rules, kind=VerdictKind.UNAFFORDABLE
+            ),
+            reasons=(shortfall.problem,),
+        )
+        for shortfall in found
+    )
+    plan = case.group.plan
+    return case.verdict(
+        VerdictKind.UNAFFORDABLE,
+        metrics=metrics,
+        reasons=(*(shortfall.sentence for shortfall in found), *_level_in_words(case.rules)),
+        notes=margin_changes(ready, baseline),
+        next_steps=tuple(WaysOut(plan, len(plan.planned), case.rules, found)),
+        decided_after=len(ready),
+    )
+
+
+def _level_in_words(rules: Rules) -> Iterator[str]:
+    if rules.comparisons > 1:
+        yield (
+            f"the {rules.comparisons} comparisons of the suite share its alpha: each is held to "
+            f"{rules.alpha:.3g}"
+        )
+
+
+def note_on_next_check(group: SeedGroup, recorded: Artifact, rules: Rules) -> str | None:
+    """What the next check will say to the baseline that was just recorded, or None."""
+    first = group.reported[:1]
+    found = shortfalls(group.plan.check_seeds, first[0], recorded, rules) if first else ()
+    if not found:
+        return None
+    steps = WaysOut(group.plan, group.plan.check_seeds, rules, found)
+    return "a check will be unaffordable: " + "; ".join(
+        (*(shortfall.sentence for shortfall in found), *_level_in_words(rules), *steps)
+    )

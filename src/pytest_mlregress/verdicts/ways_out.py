@@ -1,0 +1,127 @@
+"""What makes an unaffordable margin affordable: four ways, each as a command where it is one."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from pytest_mlregress.verdicts.group import GroupPlan
+from pytest_mlregress.verdicts.looking import look_numbers
+from pytest_mlregress.verdicts.rules import Rules
+from pytest_mlregress.verdicts.shortfalls import Shortfall
+
+MOST_SEEDS: Final = 1_000
+"""Plans look no further than this many seeds on a side."""
+
+_ALPHAS: Final = tuple(percent / 100 for percent in range(1, 21))
+"""The levels of a suite that are offered; a false red in every fifth run is the most."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaysOut:
+    """The ways out of one test's shortfalls; a way that does not suffice by itself is not offered.
+
+    ``n_seeds`` are the seeds of the check as it is.
+    """
+
+    plan: GroupPlan
+    n_seeds: int
+    rules: Rules
+    found: Sequence[Shortfall]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._more_seeds()
+        yield from self._more_baseline_seeds()
+        yield from self._wider_margin()
+        yield from self._higher_level()
+
+    def _suffices(self, *, seeds: int = 0, baseline: int = 0, alpha: float | None = None) -> bool:
+        """True where every margin is found with 90 % power, or any loss by an automatic one."""
+        from pytest_mlregress.statistics.affordability import detectable_sd
+
+        looks = look_numbers(seeds or self.n_seeds, self.rules)
+        return all(
+            _within(
+                one,
+                detectable_sd(
+                    looks, n_baseline=baseline or one.n_baseline, alpha=alpha or self.rules.alpha
+                ),
+            )
+            for one in self.found
+        )
+
+    def _more_seeds(self) -> Iterator[str]:
+        seeds = _fewest(lambda n: self._suffices(seeds=n))
+        if seeds is not None:
+            yield (
+                f"more seeds, which seeds({seeds}) declares for good: "
+                f"{self.plan.command} --mlregress-seeds={seeds}"
+            )
+
+    def _more_baseline_seeds(self) -> Iterator[str]:
+        """With the declared seeds; where these do not suffice then, twice as many and more with
+        the seeds that it takes beside them."""
+        update = f"{self.plan.update_command} --mlregress-baseline-seeds"
+        recorded = max(one.n_baseline for one in self.found)
+        baseline = _first(range(recorded + 1, MOST_SEEDS + 1), lambda n: self._suffices(baseline=n))
+        if baseline is not None:
+            yield f"more baseline seeds: {update}={baseline}"
+            return
+        baseline = _first(
+            range(2 * recorded, MOST_SEEDS + 1), lambda n: self._suffices(seeds=n, baseline=n)
+        )
+        if baseline is not None:
+            seeds = _fewest(lambda n: self._suffices(seeds=n, baseline=baseline))
+            yield f"more baseline seeds, and seeds({seeds}) after that: {update}={baseline}"
+
+    def _wider_margin(self) -> Iterator[str]:
+        wider = [
+            f"these seeds detect a loss of {(at_least := _rounded_up(one.detectable)):g} in "
+            f'{one.name!r}, so margin={at_least:g} or margin="auto"'
+            for one in self.found
+            if one.margin and math.isfinite(one.detectable)
+        ]
+        if wider and len(wider) == len(self.found):
+            yield f"a wider margin in the code: {'; '.join(wider)}"
+
+    def _higher_level(self) -> Iterator[str]:
+        m, suite = self.rules.comparisons, self.rules.alpha * self.rules.comparisons
+        higher = [alpha for alpha in _ALPHAS if alpha > suite]
+        enough = _first(higher, lambda alpha: self._suffices(alpha=alpha / m))
+        if enough is not None:
+            yield (
+                f"a higher level for the {m} comparisons of the suite: "
+                f"{self.plan.command} --mlregress-alpha={enough:g}"
+            )
+            return
+        fewer = _first(range(m - 1, 0, -1), lambda n: self._suffices(alpha=suite / n))
+        if fewer is not None:
+            yield f"fewer metrics in the suite: at most {fewer} comparisons in place of {m}"
+
+
+def _within(one: Shortfall, detected_sd: float) -> bool:
+    return detected_sd * one.spread <= one.margin if one.margin else math.isfinite(detected_sd)
+
+
+_Candidate = TypeVar("_Candidate")
+
+
+def _fewest(suffices: Callable[[int], bool]) -> int | None:
+    return _first(range(1, MOST_SEEDS + 1), suffices)
+
+
+def _first(
+    candidates: Sequence[_Candidate], suffices: Callable[[_Candidate], bool]
+) -> _Candidate | None:
+    """The first that suffices, given that all later ones do as well."""
+    position = bisect_left(candidates, True, key=suffices)
+    return candidates[position] if position < len(candidates) else None
+
+
+def _rounded_up(loss: float) -> float:
+    """To three digits, so that what is copied into the code is enough."""
+    step = 10.0 ** (math.floor(math.log10(loss)) - 2)
+    return math.ceil(loss / step) * step
