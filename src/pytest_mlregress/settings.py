@@ -7,6 +7,7 @@ marker, whose number it is there to replace for one run.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
@@ -53,6 +54,8 @@ class Settings:
     suppress: tuple[str, ...] = ()
     num_cpus: float | None = None
     num_gpus: float | None = None
+    memory: float | None = None
+    """Bytes that one seed needs."""
 
     @property
     def updating(self) -> bool:
@@ -173,7 +176,7 @@ MARKER_CHOICES: Final[dict[str, tuple[object, ...]]] = {
     "expect": ("identical",),
     "on_nonfinite": ("fail", "test"),
 }
-MARKER_ARGUMENTS: Final = (*MARKER_CHOICES, "suppress", "num_cpus", "num_gpus")
+MARKER_ARGUMENTS: Final = (*MARKER_CHOICES, "suppress", "num_cpus", "num_gpus", "memory")
 
 
 def override(settings: Settings, arguments: dict[str, Any]) -> Settings:
@@ -214,9 +217,25 @@ def _marker_value(name: str, value: Any) -> Any:
         if not all(isinstance(entry, str) for entry in value):
             raise SettingError(f"mlregress(suppress={value!r}): every entry must be a string")
         return tuple(value)
+    if name == "memory" and isinstance(value, str):
+        return _bytes(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
         raise SettingError(f"mlregress({name}={value!r}): a number >= 0 is due")
     return float(value)
+
+
+_UNITS: Final = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
+                 "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}  # fmt: skip
+
+
+def _bytes(text: str) -> float:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
+    if found is None or found[2] not in _UNITS:
+        raise SettingError(
+            f"mlregress(memory={text!r}): a number of bytes is due, or one with kB, MB, GB, TB, "
+            "KiB, MiB, GiB or TiB, such as '4GB'"
+        )
+    return float(found[1]) * _UNITS[found[2]]
 
 
 assert {option.field for option in OPTIONS} <= {entry.name for entry in fields(Settings)}

@@ -11,7 +11,7 @@ SEED = "is not a whole number between 0 and 4294967295"
 ONE = "takes one argument, a number of seeds (seeds(5)) or a list of them (seeds([3, 7, 11]))"
 SEVERAL = "is there more than once; a repeated seed is not another sample"
 NAMED = "takes named tiers, such as tiers(fast={'epochs': 1}, full={'epochs': 20})"
-KNOWN = "test, pairing, expect, on_nonfinite, suppress, num_cpus, num_gpus"
+KNOWN = "test, pairing, expect, on_nonfinite, suppress, num_cpus, num_gpus, memory"
 OWN_SEED = (
     "'seed' is parametrized by the test itself and by its marker; remove "
     "@pytest.mark.parametrize('seed', ...) and write @pytest.mark.seeds([...]) instead"
@@ -48,6 +48,9 @@ MARKERS = {
     "mlregress(suppress=[1])": "mlregress(suppress=[1]): every entry must be a string",
     "mlregress(num_gpus=-1)": "mlregress(num_gpus=-1): a number >= 0 is due",
     "mlregress(num_cpus='2')": "mlregress(num_cpus='2'): a number >= 0 is due",
+    "mlregress(memory=-1)": "mlregress(memory=-1): a number >= 0 is due",
+    "mlregress(memory='4 cows')": "mlregress(memory='4 cows'): a number of bytes is due, or one "
+    "with kB, MB, GB, TB, KiB, MiB, GiB or TiB, such as '4GB'",
     "tiers()": f"tiers(): {NAMED}",
     "tiers({'fast': {}})": f"tiers({{'fast': {{}}}}): {NAMED}",
     "tiers(fast=3)": "tiers(fast=3): a mapping of parameters is due",
