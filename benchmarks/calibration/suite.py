@@ -10,6 +10,7 @@ from benchmarks.calibration import (
     drift,
     identity,
     levels,
+    pairing,
     planning,
     powers,
     savings,
@@ -32,6 +33,7 @@ class Scale:
     planning: int
     bands: int
     identity: int
+    pairing: int
     repeats: int
 
 
@@ -45,6 +47,7 @@ QUICK = Scale(
     planning=500,
     bands=5,
     identity=300,
+    pairing=40,
     repeats=20,
 )
 FULL = Scale(
@@ -57,6 +60,7 @@ FULL = Scale(
     planning=6000,
     bands=100,
     identity=10_000,
+    pairing=1000,
     repeats=200,
 )
 
@@ -69,5 +73,6 @@ SECTIONS: dict[str, Callable[[Scale], list[Section]]] = {
     "planning": lambda scale: planning.run(scale.planning),
     "collapses": lambda scale: collapses.run(scale.bands, seeds_per_band=200),
     "identity": lambda scale: identity.run(scale.identity),
+    "pairing": lambda scale: pairing.run(scale.pairing),
     "speed": lambda scale: speed.run(scale.repeats),
 }

@@ -1,7 +1,7 @@
 """The verdict holds what it promises; `python -m benchmarks.calibration` prints the tables."""
 
 import pytest
-from benchmarks.calibration import identity, levels, measures, planning, powers, suites
+from benchmarks.calibration import identity, levels, measures, pairing, planning, powers, suites
 from benchmarks.calibration.distributions import DISTRIBUTIONS, DIVERGED_10, NORMAL, SKEWED
 from benchmarks.calibration.suite import FULL, SECTIONS
 
@@ -54,6 +54,14 @@ def test_ties_by_chance_are_not_identical():
     assert section.columns[4] == "k = 2, independent"
     # Two seeds alone would be no proof.
     assert all(row[4].value > 0.01 for _, row in section.rows)
+
+
+def test_linked_seeds_gain_and_cost_nothing_that_counts():
+    section = pairing.beside(60, ((5, 0.05, 1.0, 0.99),))
+    assert missed([section]) == []
+    ((_, (unpaired, gone, _, strong, *_)),) = section.rows
+    assert strong.value > unpaired.value + 0.15
+    assert gone.value > unpaired.value - 0.1
 
 
 def test_a_figure_beyond_its_limit_is_named():

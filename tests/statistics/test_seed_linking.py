@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.stats as stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from pytest_mlregress.statistics import (
     seed_linked,
     t_test,
 )
+from pytest_mlregress.statistics.skewness import skewness_z
 
 BASELINE = {0: 1.0, 1: 3.0, 2: 2.0, 3: 6.0}
 
@@ -122,7 +124,7 @@ def test_theta_stays_between_0_and_1():
 
 
 def test_enough_correlated_history_is_eligible():
-    estimate = estimate_theta([earlier("a", 5), earlier("b", 5, shift=9)])
+    estimate = estimate_theta([earlier("a", 10), earlier("b", 10, shift=9)])
     assert estimate.eligible
     assert estimate.reason == ""
     assert estimate.rho > 0.9
@@ -131,12 +133,12 @@ def test_enough_correlated_history_is_eligible():
 @pytest.mark.parametrize(
     ("history", "reason"),
     [
-        ([], "0 matched seeds in earlier runs, 10 needed"),
-        ([earlier("a", 4), earlier("b", 5)], "9 matched seeds in earlier runs, 10 needed"),
+        ([], "0 matched seeds in earlier runs, 20 needed"),
+        ([earlier("a", 9), earlier("b", 10)], "19 matched seeds in earlier runs, 20 needed"),
         ([earlier("a", 20)], "1 commit in earlier runs, 2 needed"),
         (
-            [earlier("a", 9, slope=0, seed=1), earlier("b", 9, slope=0, seed=2)],
-            "of matched seeds in earlier runs, 0.5 needed",
+            [earlier("a", 10, slope=0, seed=1), earlier("b", 10, slope=0, seed=2)],
+            "with 90 % confidence, 0.5 needed",
         ),
     ],
 )
@@ -144,6 +146,39 @@ def test_too_little_history_says_what_is_missing(history, reason):
     estimate = estimate_theta(history)
     assert not estimate.eligible
     assert reason in estimate.reason
+
+
+def test_a_bit_identical_run_is_no_evidence():
+    same = tuple((value, value) for value in np.random.default_rng(5).normal(size=20).tolist())
+    assert estimate_theta([EarlierRun("a", same), EarlierRun("b", same)]).n_pairs == 0
+    moved = [earlier("c", 20, slope=0.3, noise=1.0), earlier("d", 20, slope=0.3, noise=1.0)]
+    assert estimate_theta([EarlierRun("a", same), *moved]) == estimate_theta(moved)
+
+
+def test_the_bound_of_rho_is_fishers_by_hand():
+    estimate = estimate_theta([earlier("a", 12, noise=0.8), earlier("b", 12, noise=0.8, seed=4)])
+    expected = math.tanh(math.atanh(estimate.rho) - 1.2815515655 / math.sqrt(24 - 2 - 2))
+    assert estimate.rho_lower == pytest.approx(expected)
+    assert estimate.eligible == (expected >= 0.5)
+
+
+@pytest.mark.parametrize("n", [8, 20, 57])
+def test_skewness_is_that_of_scipy(n):
+    values = np.random.default_rng(n).lognormal(size=n)
+    assert skewness_z(values) == pytest.approx(stats.skewtest(values).statistic)
+    assert skewness_z(-values) == pytest.approx(-skewness_z(values))
+
+
+def test_a_tail_at_the_good_end_is_what_counts_as_skewed():
+    generator = np.random.default_rng(6)
+    runs = []
+    for commit in "ab":
+        baseline = generator.normal(size=20)
+        candidate = baseline + 0.3 * generator.lognormal(size=20)
+        runs.append(EarlierRun(commit, tuple(zip(baseline, candidate, strict=True))))
+    estimate = estimate_theta(runs)
+    assert estimate.skewed(higher_is_better=True)
+    assert not estimate.skewed(higher_is_better=False)
 
 
 def test_failed_and_single_pairs_teach_nothing():

@@ -1,5 +1,7 @@
 """Matched seeds: when they are linked, and what that changes."""
 
+import re
+
 import numpy as np
 import pytest
 from judge_cases import baseline_of, group_of, normal
@@ -7,8 +9,9 @@ from judge_cases import baseline_of, group_of, normal
 from pytest_mlregress.baselines.artifact import PairedRun
 from pytest_mlregress.verdicts.judging import judge
 from pytest_mlregress.verdicts.linking import link_of
+from pytest_mlregress.verdicts.planning import plan_test
 from pytest_mlregress.verdicts.rules import Rules
-from pytest_mlregress.verdicts.verdict import VerdictKind
+from pytest_mlregress.verdicts.verdict import Verdict, VerdictKind
 
 BASELINE = normal(20, seed=1)
 RULES = Rules(alpha=0.01)
@@ -31,7 +34,7 @@ def test_correlated_earlier_runs_of_two_commits_link_the_seeds() -> None:
     link = link_of("accuracy", baseline_of(BASELINE, pairing=earlier_runs(0.95)), RULES)
     assert link is not None
     assert link.theta == pytest.approx(0.95, abs=0.1)
-    assert link.gain(20, 5) > 2
+    assert str(link) == f"theta = {link.theta:.2f}, rho = {link.rho:.2f} in 2 earlier runs"
 
 
 @pytest.mark.parametrize(
@@ -49,16 +52,62 @@ def test_pairing_never_and_always_do_not_ask_for_history() -> None:
     assert always.theta == 1.0
 
 
-def test_a_loss_that_only_linked_seeds_can_show_is_minor() -> None:
-    """A third of a standard deviation, the same in every seed."""
-    candidate = {seed: BASELINE[seed] - 0.0033 + 0.00001 * (seed % 3) for seed in range(5)}
-    unlinked = judge(group_of(candidate), baseline_of(BASELINE), RULES)
-    assert unlinked is not None
-    assert unlinked.kind is VerdictKind.PASS
-    linked = judge(group_of(candidate), baseline_of(BASELINE, pairing=earlier_runs(0.999)), RULES)
-    assert linked is not None
-    assert linked.kind is VerdictKind.MINOR
-    (accuracy,) = linked.metrics
-    assert accuracy.notes[0].startswith("seeds linked with theta = ")
+def judged(loss: float, *, pairing: list[PairedRun] | None = None, rules: Rules = RULES) -> Verdict:
+    """The verdict on 5 seeds that all lose so much, to within a hundredth of a spread."""
+    candidate = {seed: BASELINE[seed] - loss + 0.0001 * (seed % 3) for seed in range(5)}
+    verdict = judge(group_of(candidate), baseline_of(BASELINE, pairing=pairing or ()), rules)
+    assert verdict is not None
+    return verdict
+
+
+def test_linked_seeds_add_evidence_of_harm() -> None:
+    """Nine tenths of a standard deviation: undecided without them."""
+    rules = Rules(alpha=0.01, early=False)
+    assert judged(0.009, rules=rules).kind is not VerdictKind.REGRESSION
+    verdict = judged(0.009, pairing=earlier_runs(0.999), rules=rules)
+    assert verdict.kind is VerdictKind.REGRESSION
+    (accuracy,) = verdict.metrics
     assert accuracy.comparison is not None
-    assert accuracy.comparison.mean_baseline == pytest.approx(0.9)
+    assert accuracy.level == pytest.approx(0.001)
+    assert accuracy.comparison.p_harm <= accuracy.level
+    (note,) = accuracy.notes
+    assert re.fullmatch(
+        r"seeds linked with theta = (1.00|0.99|0.98), rho = 1.00 in 2 earlier runs show a loss of "
+        r"0.0089\d*: p = [\de.-]+, level 0.001",
+        note,
+    )
+
+
+def test_the_unpaired_check_stops_early_as_ever() -> None:
+    better = {seed: BASELINE[seed] + 0.004 + 0.0001 * (seed % 3) for seed in range(3)}
+    for pairing in ([], earlier_runs(0.999)):
+        verdict = judge(group_of(better, n=5), baseline_of(BASELINE, pairing=pairing), RULES)
+        assert verdict is not None
+        assert (verdict.kind, verdict.decided_after) == (VerdictKind.PASS, 3)
+
+
+def test_a_loss_without_any_correlation_left_is_still_red() -> None:
+    candidate = {seed: value - 0.04 for seed, value in normal(5, seed=8).items()}
+    linked = baseline_of(BASELINE, pairing=earlier_runs(0.99))
+    verdict = judge(group_of(candidate), linked, RULES)
+    assert verdict is not None
+    assert verdict.kind is VerdictKind.REGRESSION
+
+
+def test_bit_identical_recordings_link_nothing() -> None:
+    same = tuple((seed, value, value) for seed, value in BASELINE.items())
+    runs = [PairedRun(commit=f"c{commit}", metrics={"accuracy": same}) for commit in range(3)]
+    assert link_of("accuracy", baseline_of(BASELINE, pairing=runs), RULES) is None
+
+
+def test_the_plan_names_the_link_and_what_it_detects() -> None:
+    baseline = baseline_of(BASELINE, pairing=earlier_runs(0.99))
+    (metric,) = plan_test("test_fit", "default", 11, baseline, RULES).metrics
+    assert metric.plan is not None
+    assert metric.linked is not None
+    assert metric.linked.detectable_90 is not None
+    assert metric.linked.detectable_90 < metric.plan.detectable_90
+    assert metric.plan.alpha == pytest.approx(0.009)
+    assert metric.linked.looks == (6, 11)
+    (alone,) = plan_test("test_fit", "default", 11, baseline_of(BASELINE), RULES).metrics
+    assert alone.linked is None

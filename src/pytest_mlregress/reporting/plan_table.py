@@ -18,6 +18,7 @@ from pytest_mlregress.verdicts.planning import (
 
 if TYPE_CHECKING:
     from pytest_mlregress.statistics.planner import MetricPlan
+    from pytest_mlregress.verdicts.linking import PlannedLink
 
 
 def plan_table(plan: SuitePlan, *, width: int) -> str:
@@ -63,8 +64,20 @@ def _metric_lines(metric: PlannedMetric) -> list[str]:
         "loss of the margin",
         f"  level {plan.alpha:.3g}, smallest attainable p {plan.smallest_p:.3g}; "
         f"for power 0.90 at the margin: {plan.needed}",
+        *_linked(metric.linked),
         *_undecided(metric, plan),
     ]
+
+
+def _linked(linked: PlannedLink | None) -> list[str]:
+    if linked is None:
+        return []
+    found = (
+        f": {number(linked.detectable_90)} detectable at power 0.90 with all of them"
+        if linked.detectable_90 is not None
+        else ""
+    )
+    return [f"  seeds linked at {', '.join(map(str, linked.looks))}, {linked.link}{found}"]
 
 
 def _undecided(metric: PlannedMetric, plan: MetricPlan) -> list[str]:

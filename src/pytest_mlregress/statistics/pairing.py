@@ -14,10 +14,19 @@ from typing import Final, Literal
 
 import numpy as np
 
+from pytest_mlregress.statistics.samples import FloatArray
+from pytest_mlregress.statistics.skewness import skewness_z
+
 #: When earlier runs are evidence enough to link seeds.
 LEAST_RHO: Final = 0.5
-LEAST_PAIRS: Final = 10
+LEAST_PAIRS: Final = 20
 LEAST_COMMITS: Final = 2
+
+#: One-sided confidence of the lower bound of rho, as a normal quantile: 90 %.
+_BOUND_Z: Final = 1.2815515655446004
+
+#: One-sided level, as a normal quantile, at which residuals count as skewed: 5 %.
+_SKEWED_Z: Final = 1.6448536269514722
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +62,7 @@ def seed_linked(
     _check_linkable(baseline_by_seed, candidate_by_seed, theta)
     matched = sorted(candidate_by_seed)
     others = sorted(baseline_by_seed.keys() - candidate_by_seed.keys())
-    weight = theta + (1 - theta) * len(matched) / len(baseline_by_seed)
-    if theta == 1 or len(others) < 2:
-        weight = 1.0
+    weight = link_weight(theta, len(baseline_by_seed), len(matched))
     linked = tuple(
         float(candidate_by_seed[seed] - weight * baseline_by_seed[seed]) for seed in matched
     )
@@ -63,6 +70,13 @@ def seed_linked(
         return LinkedSamples((0.0,) * len(matched), linked, "paired", theta, weight)
     rest = tuple(float((1 - weight) * baseline_by_seed[seed]) for seed in others)
     return LinkedSamples(rest, linked, "welch", theta, weight)
+
+
+def link_weight(theta: float, n_baseline: int, n_matched: int) -> float:
+    """The weight w of a matched baseline value; 1 for theta = 1, or fewer than 2 other seeds."""
+    if theta == 1 or n_baseline - n_matched < 2:
+        return 1.0
+    return theta + (1 - theta) * n_matched / n_baseline
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +89,29 @@ class EarlierRun:
 
 @dataclass(frozen=True, slots=True)
 class LinkEstimate:
-    """What earlier runs say about pairing; `reason` tells why they are not `eligible`."""
+    """What earlier runs say about pairing; `reason` tells why they are not `eligible`.
+
+    `rho_lower` is the lower 90 % confidence bound of `rho`. `skewness` is the skewness of the
+    residuals c - theta b as a standard normal deviate, positive for a long upper tail.
+    """
 
     rho: float
+    rho_lower: float
     theta: float
+    skewness: float
     n_pairs: int
+    n_runs: int
     n_commits: int
     eligible: bool
     reason: str
+
+    def skewed(self, *, higher_is_better: bool) -> bool:
+        """Whether the residuals have a long tail at the good end, at level 0.05.
+
+        That is the tail which makes a t-test for a loss reject too often; one at the bad end makes
+        it reject too rarely.
+        """
+        return (self.skewness if higher_is_better else -self.skewness) > _SKEWED_Z
 
 
 def estimate_theta(history: Sequence[EarlierRun]) -> LinkEstimate:
@@ -90,23 +119,41 @@ def estimate_theta(history: Sequence[EarlierRun]) -> LinkEstimate:
 
     Each run is centred on its own means, so that the changes themselves do not count as
     correlation; runs then pool their sums of squares. theta is the slope of candidate on baseline
-    values, clipped to [0, 1]. Pairs with a non-finite value and runs of a single pair teach
-    nothing and are left out. Pairing is eligible at a rho of at least 0.5 from at least 10 pairs
-    of at least 2 commits.
+    values, clipped to [0, 1]. The bound of rho is Fisher's, z = atanh(rho) with standard error
+    1 / sqrt(pairs - runs - 2). Pairs with a non-finite value, runs of a single pair and runs whose
+    pairs are all equal teach nothing and are left out: a run that moved no bit says how
+    deterministic the training is, not how a change correlates.
+
+    Pairing is eligible where the bound is at least 0.5, from at least 20 pairs of at least 2
+    commits.
     """
     runs = [(run.commit, _finite_pairs(run)) for run in history]
-    runs = [(commit, pairs) for commit, pairs in runs if len(pairs) > 1]
+    runs = [(commit, pairs) for commit, pairs in runs if len(pairs) > 1 and _moved(pairs)]
     n_pairs, n_commits = sum(len(pairs) for _, pairs in runs), len({commit for commit, _ in runs})
     rho, slope = _pooled_correlation([pairs for _, pairs in runs])
+    lower = _lower_bound(rho, n_pairs - len(runs))
+    theta = min(1.0, max(0.0, slope))
     reason = ""
     if n_pairs < LEAST_PAIRS:
         reason = f"{n_pairs} matched seeds in earlier runs, {LEAST_PAIRS} needed"
     elif n_commits < LEAST_COMMITS:
         reason = f"{n_commits} commit in earlier runs, {LEAST_COMMITS} needed"
-    elif rho < LEAST_RHO:
-        reason = f"correlation {rho:.2f} of matched seeds in earlier runs, {LEAST_RHO} needed"
-    theta = min(1.0, max(0.0, slope))
-    return LinkEstimate(rho, theta, n_pairs, n_commits, not reason, reason)
+    elif lower < LEAST_RHO:
+        reason = (
+            f"correlation {rho:.2f} of matched seeds in earlier runs, at least {lower:.2f} with "
+            f"90 % confidence, {LEAST_RHO} needed"
+        )
+    return LinkEstimate(
+        rho=rho,
+        rho_lower=lower,
+        theta=theta,
+        skewness=skewness_z(_residuals([pairs for _, pairs in runs], theta)),
+        n_pairs=n_pairs,
+        n_runs=len(runs),
+        n_commits=n_commits,
+        eligible=not reason,
+        reason=reason,
+    )
 
 
 def equivalent_seeds(n_baseline: int, n_candidate: int, *, theta: float, rho: float) -> float:
@@ -133,6 +180,32 @@ def _finite_pairs(run: EarlierRun) -> list[tuple[float, float]]:
     return [pair for pair in run.pairs if math.isfinite(pair[0]) and math.isfinite(pair[1])]
 
 
+def _moved(pairs: Sequence[tuple[float, float]]) -> bool:
+    return any(before != after for before, after in pairs)
+
+
+def _lower_bound(rho: float, centred_pairs: int) -> float:
+    """The lower confidence bound of a correlation; -1 where there are too few pairs for one."""
+    if centred_pairs < 3:
+        return -1.0
+    if abs(rho) >= 1.0:
+        return math.copysign(1.0, rho)
+    return math.tanh(math.atanh(rho) - _BOUND_Z / math.sqrt(centred_pairs - 2))
+
+
+def _residuals(runs: Sequence[Sequence[tuple[float, float]]], theta: float) -> FloatArray:
+    """c - theta b of all runs, each centred and scaled to unit spread, so that none prevails."""
+    scaled = []
+    for pairs in runs:
+        values = np.array(pairs, dtype=np.float64)
+        residuals = values[:, 1] - theta * values[:, 0]
+        residuals -= residuals.mean()
+        spread = float(residuals.std())
+        if spread > 0.0:
+            scaled.append(residuals / spread)
+    return np.concatenate(scaled) if scaled else np.zeros(0)
+
+
 def _pooled_correlation(runs: Sequence[Sequence[tuple[float, float]]]) -> tuple[float, float]:
     """Within-run correlation and slope; both 0 where a side does not vary."""
     moments = np.zeros((2, 2))
@@ -143,7 +216,8 @@ def _pooled_correlation(runs: Sequence[Sequence[tuple[float, float]]]) -> tuple[
     baseline, candidate, joint = moments[0, 0], moments[1, 1], moments[0, 1]
     if baseline <= 0 or candidate <= 0:
         return 0.0, 0.0
-    return float(joint / np.sqrt(baseline * candidate)), float(joint / baseline)
+    rho = float(joint / np.sqrt(baseline * candidate))
+    return min(1.0, max(-1.0, rho)), float(joint / baseline)
 
 
 def _check_linkable(

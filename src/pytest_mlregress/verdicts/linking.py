@@ -1,19 +1,20 @@
-"""Matched seeds: whether a metric's seeds are compared linked, and the linked comparison."""
+"""Matched seeds: whether a metric's seeds are linked, and what the linked ones add to a look."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.drift import paired_history
 from pytest_mlregress.verdicts.rules import Rules
-from pytest_mlregress.verdicts.verdict import MetricVerdict
+from pytest_mlregress.verdicts.verdict import MetricVerdict, VerdictKind
 
 if TYPE_CHECKING:
-    from pytest_mlregress.statistics import Comparison
+    from pytest_mlregress.statistics.early_stop import SequentialCheck
+    from pytest_mlregress.statistics.linked_check import LinkedCheck, LinkedEvidence
     from pytest_mlregress.statistics.pairing import LinkEstimate
 
 
@@ -21,21 +22,19 @@ if TYPE_CHECKING:
 class Link:
     """How the matched seeds of one metric are linked, fixed from earlier runs.
 
-    ``theta`` is the weight of a baseline seed's own value, ``rho`` the correlation that the weight
-    comes from, NaN where `pairing="always"` links without any history.
+    ``theta`` is the weight of a baseline seed's own value, ``rho`` the correlation in so many
+    ``runs``, NaN and 0 where `pairing="always"` links without any history.  ``skewed`` tells that
+    their residuals are.
     """
 
     theta: float
     rho: float
+    runs: int = 0
+    skewed: bool = False
 
-    def gain(self, n_baseline: int, n_candidate: int) -> float:
-        """How many unpaired seeds tell as much as one linked seed; NaN where rho is unknown."""
-        from pytest_mlregress.statistics.pairing import equivalent_seeds
-
-        if math.isnan(self.rho):
-            return math.nan
-        seeds = equivalent_seeds(n_baseline, n_candidate, theta=self.theta, rho=self.rho)
-        return seeds / n_candidate
+    def __str__(self) -> str:
+        history = "" if math.isnan(self.rho) else f", rho = {self.rho:.2f} in {_earlier(self.runs)}"
+        return f"theta = {self.theta:.2f}{history}"
 
 
 def link_of(name: str, baseline: Artifact, rules: Rules) -> Link | None:
@@ -44,7 +43,8 @@ def link_of(name: str, baseline: Artifact, rules: Rules) -> Link | None:
         return None
     estimate = _history(name, baseline)
     if estimate.eligible:
-        return Link(estimate.theta, estimate.rho)
+        skewed = estimate.skewed(higher_is_better=baseline.metrics[name].higher_is_better)
+        return Link(estimate.theta, estimate.rho, estimate.n_runs, skewed)
     return Link(1.0, math.nan) if rules.pairing == "always" else None
 
 
@@ -56,38 +56,101 @@ def _history(name: str, baseline: Artifact) -> LinkEstimate:
     )
 
 
-def linkable(metric: MetricVerdict) -> bool:
-    """True where every candidate seed has a baseline value, and all values are finite."""
-    return (
-        len(metric.candidate) > 1
-        and metric.candidate.keys() <= metric.baseline.keys()
-        and all(map(math.isfinite, (*metric.baseline.values(), *metric.candidate.values())))
-    )
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """The linked part of one metric's check."""
+
+    link: Link
+    check: LinkedCheck
+
+    def with_evidence(self, metric: MetricVerdict) -> MetricVerdict:
+        """The metric after one look, red where its linked seeds show a loss that matters.
+
+        ``metric`` is what the unpaired test said, with the candidate's values of that look.  A loss
+        of less than the linked margin is a note alone.
+        """
+        evidence = self.check.at(metric.baseline, metric.candidate)
+        if evidence is None or metric.kind in (VerdictKind.REGRESSION, VerdictKind.DIVERGED):
+            return metric
+        note = self._note(evidence)
+        if not evidence.red:
+            return replace(metric, notes=(*metric.notes, note))
+        return replace(
+            metric,
+            kind=VerdictKind.REGRESSION,
+            comparison=evidence.comparison,
+            level=evidence.level,
+            reasons=(),
+            notes=(note,),
+        )
+
+    def _note(self, evidence: LinkedEvidence) -> str:
+        found = "show no loss"
+        if evidence.shown:
+            found = f"show a loss of {evidence.loss:.4g}"
+            found += "" if evidence.red else f", less than their margin {self.check.margin:.4g}"
+        figures = f"p = {evidence.comparison.p_harm:.2g}, level {evidence.level:.2g}"
+        return f"seeds linked with {self.link} {found}: {figures}"
 
 
-def compare_linked(
-    metric: MetricVerdict, link: Link, rules: Rules, resolution: float | None = None
-) -> Comparison:
-    """Compare the linked samples.
+def plan_link(
+    baseline: Mapping[int, float],
+    link: Link,
+    check: SequentialCheck,
+    rules: Rules,
+    resolution: float | None,
+) -> Linked | None:
+    """Fix the linked part of a check; None where its seeds cannot use it."""
+    from pytest_mlregress.statistics.linked_check import LINKED_SHARE, plan_linked_check
 
-    The automatic margin stays that of the unpaired comparison: a loss that only pairing can see is
-    real, but `minor`, and does not hold up a change.
-    """
-    from pytest_mlregress.statistics import compare
-    from pytest_mlregress.statistics.pairing import seed_linked
-
-    baseline, candidate = tuple(metric.baseline.values()), tuple(metric.candidate.values())
-    how = partial(
-        compare,
+    planned = plan_linked_check(
         baseline,
-        candidate,
-        higher_is_better=metric.higher_is_better,
-        alpha=rules.alpha,
-        beta=rules.beta,
+        check,
+        alpha=LINKED_SHARE * rules.alpha,
+        theta=link.theta,
+        rho=link.rho,
+        skewed=link.skewed,
         resolution=resolution,
     )
-    margin = how(margin=metric.declared).margin
-    return how(
-        margin=margin if math.isfinite(margin) else "auto",
-        linked=seed_linked(metric.baseline, metric.candidate, link.theta),
+    return Linked(link, planned) if planned is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedLink:
+    """What linked seeds add to a plan.
+
+    ``detectable_90`` is the loss, in metric units, that they find in 90 % of the checks that run
+    all seeds, with a correlation today like that of the earlier runs, ``rho``.  Both are None
+    where `pairing="always"` links without such runs.
+    """
+
+    link: str
+    rho: float | None
+    looks: tuple[int, ...]
+    detectable_90: float | None
+
+
+def planned_link(
+    link: Link, looks: Sequence[int], n_baseline: int, sd: float, rules: Rules
+) -> PlannedLink | None:
+    """What a link adds to a check with those looks; None where no look can use it."""
+    from pytest_mlregress.statistics.linked_check import (
+        LINKED_SHARE,
+        detectable_linked,
+        linked_looks,
     )
+
+    asked = linked_looks(
+        looks, n_baseline=n_baseline, alpha=LINKED_SHARE * rules.alpha, skewed=link.skewed
+    )
+    if not asked:
+        return None
+    numbers = tuple(look.n_seeds for look in asked)
+    if math.isnan(link.rho):
+        return PlannedLink(str(link), None, numbers, None)
+    in_sd = detectable_linked(asked[-1], n_baseline=n_baseline, theta=link.theta, rho=link.rho)
+    return PlannedLink(str(link), link.rho, numbers, in_sd * sd)
+
+
+def _earlier(runs: int) -> str:
+    return f"{runs} earlier run{'s' if runs != 1 else ''}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.drift import earlier_samples
 from pytest_mlregress.running.result import SeedResult
-from pytest_mlregress.verdicts.linking import Link, compare_linked, link_of, linkable
+from pytest_mlregress.verdicts.linking import Linked, link_of, plan_link
 from pytest_mlregress.verdicts.look_words import look_notes, look_reasons
 from pytest_mlregress.verdicts.rules import Rules
 from pytest_mlregress.verdicts.samples import declared, metric_names, values_of
@@ -133,41 +132,36 @@ def _follow(
 ) -> tuple[_Step, ...]:
     """The looks at one metric that the ready seeds allow, until one decides."""
     metric = metric_verdict(name, ready, baseline, rules, kind=VerdictKind.INCONCLUSIVE)
-    link = link_of(name, baseline, rules)
-    resolution = baseline.metrics[name].resolution
-    if link is not None and linkable(metric):
-        return _linked_step(metric, link, looks, rules, resolution)
-    check = _plan(metric, looks, rules, resolution, earlier_samples(baseline, name))
+    check, linked = _plan_both(metric, looks, baseline, rules)
     decisions = check.follow(_baseline_values(metric, rules), tuple(metric.candidate.values()))
-    return tuple(
-        _Step(decision.n_seeds, _decided(metric, decision, check), decision.action != "continue")
-        for decision in decisions
-    )
+    steps: list[_Step] = []
+    for decision in decisions:
+        found = _decided(metric, decision, check)
+        if linked is not None:
+            found = linked.with_evidence(found)
+        decided = decision.action != "continue" or found.kind is VerdictKind.REGRESSION
+        steps.append(_Step(decision.n_seeds, found, decided))
+        if decided:
+            break
+    return tuple(steps)
 
 
-def _linked_step(
-    metric: MetricVerdict,
-    link: Link,
-    looks: Sequence[int],
-    rules: Rules,
-    resolution: float | None,
-) -> tuple[_Step, ...]:
-    """One look, at all seeds: a classical t-test's p-values do not belong into a sequence."""
-    if len(metric.candidate) < looks[-1]:
-        return ()
-    comparison = compare_linked(metric, link, rules, resolution)
-    gain = link.gain(len(metric.baseline), len(metric.candidate))
-    note = f"seeds linked with theta = {link.theta:.2f}"
-    if math.isfinite(gain):
-        note += f" (rho = {link.rho:.2f} in earlier runs): each counts as {gain:.2g} unpaired seeds"
-    linked = replace(
-        metric,
-        kind=VerdictKind(comparison.verdict),
-        comparison=comparison,
-        reasons=comparison.reasons,
-        notes=(note,),
-    )
-    return (_Step(looks[-1], linked, decided=True),)
+def _plan_both(
+    metric: MetricVerdict, looks: Sequence[int], baseline: Artifact, rules: Rules
+) -> tuple[SequentialCheck, Linked | None]:
+    """The unpaired check, and the linked part where there is one, which takes a share of alpha."""
+    resolution = baseline.metrics[metric.name].resolution
+    earlier = earlier_samples(baseline, metric.name)
+    link = link_of(metric.name, baseline, rules)
+    if link is not None:
+        from pytest_mlregress.statistics.linked_check import LINKED_SHARE
+
+        shared = replace(rules, alpha=(1.0 - LINKED_SHARE) * rules.alpha)
+        check = _plan(metric, looks, shared, resolution, earlier)
+        linked = plan_link(metric.baseline, link, check, rules, resolution)
+        if linked is not None:
+            return check, linked
+    return _plan(metric, looks, rules, resolution, earlier), None
 
 
 def _baseline_values(metric: MetricVerdict, rules: Rules) -> tuple[float, ...]:

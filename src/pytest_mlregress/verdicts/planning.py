@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline
 from pytest_mlregress.baselines.drift import earlier_samples
+from pytest_mlregress.verdicts.linking import Link, PlannedLink, link_of, planned_link
 from pytest_mlregress.verdicts.looking import look_numbers
 from pytest_mlregress.verdicts.rules import Rules
 
@@ -33,6 +34,7 @@ class PlannedMetric:
     problem: str = ""
     margin_recorded: bool = False
     inconclusive: float = 0.0
+    linked: PlannedLink | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,15 @@ def plan_test(
         return PlannedTest(test, tier, n_seeds, problem=problem)
     looks = look_numbers(n_seeds, rules)
     metrics = tuple(
-        _plan_metric(name, metric, looks, rules, margin, earlier_samples(baseline, name))
+        _plan_metric(
+            name,
+            metric,
+            looks,
+            rules,
+            margin,
+            earlier_samples(baseline, name),
+            link_of(name, baseline, rules),
+        )
         for name, metric in baseline.metrics.items()
     )
     return PlannedTest(test, tier, n_seeds, metrics)
@@ -96,16 +106,20 @@ def _plan_metric(
     rules: Rules,
     given: float | None,
     earlier: Sequence[tuple[float, ...]],
+    link: Link | None,
 ) -> PlannedMetric:
+    from pytest_mlregress.statistics.linked_check import LINKED_SHARE
     from pytest_mlregress.statistics.planner import plan_metric
     from pytest_mlregress.statistics.spread import spread_of
 
     try:
+        spread = spread_of(tuple(metric.values.values()), earlier)
+        linked = planned_link(link, looks, len(metric.values), spread.sd, rules) if link else None
         plan = plan_metric(
-            spread_of(tuple(metric.values.values()), earlier),
+            spread,
             looks,
             n_baseline=len(metric.values),
-            alpha=rules.alpha,
+            alpha=rules.alpha * ((1.0 - LINKED_SHARE) if linked else 1.0),
             margin=given or metric.margin or None,
             resolution=metric.resolution,
         )
@@ -119,6 +133,7 @@ def _plan_metric(
         replace(plan, pass_probability=max(passing, 0.0)),
         margin_recorded=not given and bool(metric.margin),
         inconclusive=undecided,
+        linked=linked,
     )
 
 

@@ -1,0 +1,242 @@
+"""What matched seeds add to a check: evidence of harm that the unpaired test cannot see.
+
+The unpaired sequential test decides as ever, at 0.9 of alpha. At the looks where it pays, the
+seed-linked test may show harm too, at levels that sum to the remaining 0.1: by the union bound the
+level of the two together is alpha at any correlation, and however their looks depend on each other.
+Matched seeds never accept anything: a correlation that has dropped since the earlier runs costs
+little power then, and a check that stops early does so as without them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Final, Literal
+
+import numpy as np
+from scipy import special
+
+from pytest_mlregress.statistics.comparison import Comparison, compare
+from pytest_mlregress.statistics.early_stop import SequentialCheck
+from pytest_mlregress.statistics.margins import detectable_noncentrality
+from pytest_mlregress.statistics.pairing import LinkedSamples, link_weight, seed_linked
+from pytest_mlregress.statistics.samples import FloatArray, sd, winsorise
+from pytest_mlregress.statistics.sign_flip import sign_flip_test, smallest_flip_p
+from pytest_mlregress.statistics.t_tests import mean_difference
+
+#: The share of alpha that the linked test spends; 0.5 would cost 7 to 10 points of power where the
+#: correlation has dropped to 0, this costs 1.
+LINKED_SHARE: Final = 0.1
+
+#: A t-test of fewer differences than this does not keep its level where they are skewed.
+LEAST_SEEDS: Final = 5
+
+#: From so many pairs on the sign-flip test is used where its p-values are small enough.
+SIGN_FLIP_FROM: Final = 11
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedLook:
+    """One look of the linked test: after so many seeds, at that level, by one of two tests."""
+
+    n_seeds: int
+    level: float
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedEvidence:
+    """What the matched seeds of one look say.
+
+    `shown` tells that they show harm at the look's level, `red` that the harm is one of the margin.
+    `loss` is the linked estimate in metric units, positive when the candidate is worse.
+    """
+
+    level: float
+    shown: bool
+    red: bool
+    loss: float
+    comparison: Comparison
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkedCheck:
+    """The linked part of a check, as it was fixed before its first seed.
+
+    `margin` is absolute, in metric units: the user's own, else the loss that the linked test
+    detects with 90 % power at the correlation of the earlier runs, where that is less than what
+    the unpaired one detects. It is never below the standard error of the baseline's own mean: a
+    loss that the baseline itself does not know matters to nobody who did not say so.
+    `fixed_margin` tells that it is the user's, or the resolution.
+    """
+
+    looks: tuple[LinkedLook, ...]
+    theta: float
+    margin: float
+    fixed_margin: bool
+    higher_is_better: bool
+    beta: float
+
+    def at(
+        self, baseline_by_seed: Mapping[int, float], candidate_by_seed: Mapping[int, float]
+    ) -> LinkedEvidence | None:
+        """The evidence of the first candidate seeds by number, as many as one look takes.
+
+        None where there is no linked look after so many seeds, where a seed has no baseline value,
+        and where a value is not finite. Harm is red at an earlier look of a fixed margin if the
+        estimated loss is at least the margin, and else unless the data exclude a loss of the margin
+        at level `beta`: a real loss that matters to nobody is none.
+        """
+        look = next((at for at in self.looks if at.n_seeds == len(candidate_by_seed)), None)
+        if look is None or not linkable(baseline_by_seed, candidate_by_seed):
+            return None
+        theta = 1.0 if look.exact else self.theta
+        samples = seed_linked(baseline_by_seed, candidate_by_seed, theta)
+        comparison = self._compared(baseline_by_seed, candidate_by_seed, samples, look)
+        loss = self._sign * float(np.mean(samples.baseline) - np.mean(samples.candidate))
+        shown = comparison.p_harm <= look.level
+        early = look is not self.looks[-1]
+        matters = (
+            loss >= self.margin if early and self.fixed_margin else comparison.p_safe > self.beta
+        )
+        return LinkedEvidence(look.level, shown, shown and matters, loss, comparison)
+
+    @property
+    def _sign(self) -> float:
+        return 1.0 if self.higher_is_better else -1.0
+
+    def _compared(
+        self,
+        baseline_by_seed: Mapping[int, float],
+        candidate_by_seed: Mapping[int, float],
+        samples: LinkedSamples,
+        look: LinkedLook,
+    ) -> Comparison:
+        """The comparison that a report shows, with the p-values of the look's own test."""
+        comparison = compare(
+            tuple(baseline_by_seed.values()),
+            tuple(candidate_by_seed.values()),
+            higher_is_better=self.higher_is_better,
+            margin=self.margin,
+            alpha=look.level,
+            beta=self.beta,
+            linked=samples,
+        )
+        before = self._sign * np.array(samples.baseline)
+        after = self._sign * np.array(samples.candidate)
+        kind = "flip" if look.exact else samples.test
+        harm, better = _tails(before, after, kind)
+        _, safe = _tails(before, after + self.margin, kind)
+        return replace(
+            comparison, p_harm=harm, p_better=better, p_safe=safe, detectable=self.margin
+        )
+
+
+def linkable(baseline_by_seed: Mapping[int, float], candidate_by_seed: Mapping[int, float]) -> bool:
+    """True where every candidate seed has a baseline value, and all values are finite."""
+    return (
+        len(candidate_by_seed) > 1
+        and candidate_by_seed.keys() <= baseline_by_seed.keys()
+        and all(map(math.isfinite, (*baseline_by_seed.values(), *candidate_by_seed.values())))
+    )
+
+
+def linked_looks(
+    looks: Sequence[int], *, n_baseline: int, alpha: float, skewed: bool
+) -> tuple[LinkedLook, ...]:
+    """The looks at which the linked test is asked, with levels that sum to `alpha`.
+
+    Those of at least 5 seeds, and the last one of at least 3. With information times t of the
+    unpaired design the first k of them spend alpha t_k^1.5 together. A look has the sign-flip test
+    from 11 seeds on where that can reach the look's level, else the t-test, or none where the
+    recorded pairs are `skewed`.
+    """
+    asked = [n for n in looks if n >= LEAST_SEEDS or (n == looks[-1] and n >= 3)]
+    if skewed:
+        asked = [n for n in asked if n >= SIGN_FLIP_FROM and smallest_flip_p(n) <= alpha]
+    if not asked:
+        return ()
+    information = [1.0 / (1.0 / n + 1.0 / n_baseline) for n in asked]
+    spent = [0.0, *(alpha * (i / information[-1]) ** 1.5 for i in information)]
+    levels = [after - before for before, after in pairwise(spent)]
+    found = [
+        LinkedLook(n, level, n >= SIGN_FLIP_FROM and smallest_flip_p(n) <= level)
+        for n, level in zip(asked, levels, strict=True)
+    ]
+    return tuple(look for look in found if look.exact or not skewed)
+
+
+def plan_linked_check(
+    baseline_by_seed: Mapping[int, float],
+    check: SequentialCheck,
+    *,
+    alpha: float,
+    theta: float,
+    rho: float,
+    skewed: bool = False,
+    resolution: float | None = None,
+) -> LinkedCheck | None:
+    """Fix the linked part of a `check`, at `alpha`, from what earlier runs say of its seeds.
+
+    `theta` and `rho` are those of `estimate_theta`; a NaN rho, without earlier runs, leaves the
+    margin that of the check. None where no look can use matched seeds: too few, skewed, a baseline
+    with non-finite values or without spread.
+    """
+    values = np.array(tuple(baseline_by_seed.values()), dtype=np.float64)
+    looks = linked_looks(check.design.looks, n_baseline=values.size, alpha=alpha, skewed=skewed)
+    if not looks or not np.isfinite(values).all() or not np.ptp(values) > 0.0:
+        return None
+    margin, fixed = check.margin, check.fixed_margin
+    if not (fixed or math.isnan(rho)):
+        in_sd = detectable_linked(looks[-1], n_baseline=values.size, theta=theta, rho=rho)
+        least = in_sd * sd(winsorise(values))
+        fixed = resolution is not None and least < resolution
+        margin = min(check.margin, max(least, resolution or 0.0))
+    if not math.isfinite(margin):
+        return None
+    return LinkedCheck(
+        looks=looks,
+        theta=theta,
+        margin=margin,
+        fixed_margin=fixed,
+        higher_is_better=check.higher_is_better,
+        beta=check.beta,
+    )
+
+
+def detectable_linked(look: LinkedLook, *, n_baseline: int, theta: float, rho: float) -> float:
+    """The loss that a linked look finds with 90 % power, in the baseline's standard deviations.
+
+    Both sides have one spread and the correlation `rho`. Never below the standard error of the
+    baseline's mean.
+    """
+    n = look.n_seeds
+    weight = 1.0 if look.exact else link_weight(theta, n_baseline, n)
+    variance = (1.0 - 2.0 * rho * weight + weight**2) / n
+    if weight < 1.0:
+        variance += (1.0 - weight) ** 2 / (n_baseline - n)
+    found = detectable_noncentrality(n - 1.0, look.level) * math.sqrt(max(variance, 0.0))
+    return max(found, 1.0 / math.sqrt(n_baseline))
+
+
+def _tails(
+    baseline: FloatArray, candidate: FloatArray, kind: Literal["flip", "paired", "welch"]
+) -> tuple[float, float]:
+    """p-values for a lower and for a higher candidate.
+
+    Welch's own degrees of freedom are estimated, and with 5 differences against 15 values that
+    test rejects up to 3 times too often at small levels; n - 1 of the smaller side keeps the level
+    (Mickey and Brown 1966, Ann. Math. Stat. 37, 639) and costs little, because most of the variance
+    is on that side. Without any spread, and for `flip`, the signs of the differences are flipped.
+    """
+    difference = None if kind == "flip" else mean_difference(baseline, candidate, kind)
+    if difference is None or not difference.standard_error > 0.0:
+        tails = sign_flip_test(candidate - baseline.mean())
+        return tails.less, tails.greater
+    df = min(baseline.size, candidate.size) - 1.0
+    return (
+        float(special.stdtr(df, difference.statistic)),
+        float(special.stdtr(df, -difference.statistic)),
+    )
