@@ -58,6 +58,8 @@ def _normal(generator: np.random.Generator, shape: tuple[int, ...]) -> Floats:
 NORMAL = Distribution("normal", _normal, 1.0)
 BETA = _measured("beta", _accuracy)
 SKEWED = _measured("logit-normal skewed", lambda g, shape: expit(3.0 + g.normal(0, 1.0, shape)))
+LOGNORMAL = _measured("lognormal loss", lambda g, shape: -g.lognormal(0, 0.6, shape))
+T3 = _measured("t3", lambda g, shape: g.standard_t(3, shape))
 DIVERGED_2 = Distribution("2 % diverged", _diverging(_accuracy, CHANCE, 0.02), BETA.sd)
 DIVERGED_10 = Distribution("10 % diverged", _diverging(_accuracy, CHANCE, 0.10), BETA.sd)
 
@@ -70,8 +72,8 @@ DISTRIBUTIONS: tuple[Distribution, ...] = (
     BETA,
     _measured("logit-normal mild", lambda g, shape: expit(2.0 + g.normal(0, 0.2, shape))),
     SKEWED,
-    _measured("lognormal loss", lambda g, shape: -g.lognormal(0, 0.6, shape)),
-    _measured("t3", lambda g, shape: g.standard_t(3, shape)),
+    LOGNORMAL,
+    T3,
     _measured("bimodal", _bimodal),
     _measured("binomial", lambda g, shape: g.binomial(500, 0.95, shape) / 500),
     _measured("5 integer levels", _levels),

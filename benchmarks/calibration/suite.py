@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks.calibration import (
+    acceptance,
     collapses,
     drift,
     identity,
@@ -35,6 +36,7 @@ class Scale:
     identity: int
     pairing: int
     repeats: int
+    acceptance: acceptance.Checks
 
 
 QUICK = Scale(
@@ -49,6 +51,7 @@ QUICK = Scale(
     identity=300,
     pairing=40,
     repeats=20,
+    acceptance=acceptance.Checks(normal=2, others=1, collapsed=1),
 )
 FULL = Scale(
     levels=5000,
@@ -62,6 +65,7 @@ FULL = Scale(
     identity=10_000,
     pairing=1000,
     repeats=200,
+    acceptance=acceptance.Checks(normal=60, others=12, collapsed=4),
 )
 
 SECTIONS: dict[str, Callable[[Scale], list[Section]]] = {
@@ -74,5 +78,6 @@ SECTIONS: dict[str, Callable[[Scale], list[Section]]] = {
     "collapses": lambda scale: collapses.run(scale.bands, seeds_per_band=200),
     "identity": lambda scale: identity.run(scale.identity),
     "pairing": lambda scale: pairing.run(scale.pairing),
+    "acceptance": lambda scale: acceptance.run(scale.acceptance),
     "speed": lambda scale: speed.run(scale.repeats),
 }
