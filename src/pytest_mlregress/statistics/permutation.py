@@ -1,4 +1,4 @@
-"""The permutation distribution of Welch's t: exact where it is small, sampled where it is not."""
+"""The permutation distribution of Welch's t: enumerated, drawn, or of so many seeds its limit."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_mlregress.statistics.large_samples import LEAST_SIDE, has_limit, welch_limit
 from pytest_mlregress.statistics.samples import FloatArray, exponent_of
 from pytest_mlregress.statistics.tails import Tails
 
@@ -28,6 +29,11 @@ VARIANCE_FLOOR: Final = 1e-14
 
 DRAW_SEED: Final = 20_240_229
 DRAW_BLOCKS: Final = 20
+#: Smaller ones, which stay in a processor's cache, for their sums.
+SUM_BLOCKS: Final = 200
+
+#: Up to so many seeds in all draws are kept as indicators of all; beyond, as positions of the few.
+MOST_INDICATED: Final = 60
 
 
 def smallest_attainable_p(n_baseline: int, n_candidate: int) -> float:
@@ -43,12 +49,19 @@ def welch_permutation_test(
 
     All C(n_b + n_c, n_c) relabellings are enumerated when they are at most 200,000; otherwise
     200,000 seeded draws are taken and the observed labelling is counted with them (the add-one
-    rule: Phipson & Smyth 2010, Stat. Appl. Genet. Mol. Biol. 9, 39). The studentised statistic
-    keeps the level asymptotically under unequal variances too (Janssen 1997, Stat. Probab. Lett.
-    36, 9-21). Pairs are taken together because the enumeration is shared. The values are finite.
+    rule: Phipson & Smyth 2010, Stat. Appl. Genet. Mol. Biol. 9, 39). With 50 seeds and more on
+    each side the limit of the distribution serves, unless few seeds of very skewed values stand
+    against many (`has_limit`); its smallest p-value is that of draws.
+
+    The studentised statistic keeps the level asymptotically under unequal variances too (Janssen
+    1997, Stat. Probab. Lett. 36, 9-21). Pairs are taken together because the enumeration is shared.
+    The values are finite.
     """
     n_candidate = samples[0][1].size
     scaled = [_scaled(np.concatenate((candidate, baseline))) for baseline, candidate in samples]
+    if all(has_limit(values, n_candidate) for values in scaled):
+        least = smallest_attainable_p(samples[0][0].size, n_candidate)
+        return [welch_limit(values, n_candidate, least) for values in scaled]
     sums = relabelled_sums(np.array(scaled + [values**2 for values in scaled]), n_candidate)
     return [
         tail_probabilities(ordered_as_t(values, total, squares, n_candidate))
@@ -121,7 +134,10 @@ def _of_size(n: int, size: int) -> slice:
 
 def _drawn_sums(columns: FloatArray, chosen: int) -> FloatArray:
     """The observed labelling and 200,000 random ones, a block at a time to bound the memory."""
-    blocks = np.array_split(_drawn_relabellings(columns.shape[1], chosen), DRAW_BLOCKS, axis=1)
+    n = columns.shape[1]
+    if n > MOST_INDICATED:
+        return _drawn_sums_of_few(columns, chosen)
+    blocks = np.array_split(_drawn_relabellings(n, chosen), SUM_BLOCKS, axis=1)
     return np.concatenate([columns @ block.astype(np.float64) for block in blocks], axis=1)
 
 
@@ -135,6 +151,43 @@ def _drawn_relabellings(n: int, chosen: int) -> NDArray[np.bool_]:
         order = np.argpartition(generator.random((draws.size, n)), chosen - 1, axis=1)
         indicators[order[:, :chosen], draws[:, None]] = True
     return indicators
+
+
+def _drawn_sums_of_few(columns: FloatArray, chosen: int) -> FloatArray:
+    """The same at a cost that goes by the smaller side, however many seeds the other one has."""
+    n = columns.shape[1]
+    few = min(chosen, n - chosen)
+    positions_of = _kept_positions if few < LEAST_SIDE else _drawn_positions
+    sums = np.empty((columns.shape[0], MAX_RELABELLINGS + 1))
+    sums[:, 0] = (columns[:, :few] if few == chosen else columns[:, chosen:]).sum(axis=1)
+    blocks = np.array_split(sums[:, 1:], SUM_BLOCKS, axis=1)
+    for number, block in enumerate(blocks):
+        positions = positions_of(n, few, number)
+        for column, of_block in zip(columns, block, strict=True):
+            np.take(column, positions).sum(axis=0, out=of_block)
+    return sums if few == chosen else columns.sum(axis=1, keepdims=True) - sums
+
+
+def _drawn_positions(n: int, few: int, block: int) -> NDArray[np.unsignedinteger]:
+    """One block of random subsets of `few` of n positions: shape (few, 1,000).
+
+    Each position is drawn from one more than the one before, and where it was drawn already the
+    new one is taken instead, which makes all subsets equally likely (Floyd, in Bentley 1987,
+    Commun. ACM 30, 754).
+    """
+    generator = np.random.default_rng([DRAW_SEED, n, few, block])
+    shape = few, MAX_RELABELLINGS // SUM_BLOCKS
+    positions = np.empty(shape, dtype=np.uint16 if n <= 2**16 else np.uint32)
+    draws = np.arange(shape[1])
+    taken = np.zeros((n, shape[1]), dtype=np.bool_)
+    for row, newest in enumerate(range(n - few, n)):
+        drawn = generator.integers(newest + 1, size=shape[1], dtype=positions.dtype)
+        positions[row] = np.where(taken[drawn, draws], newest, drawn)
+        taken[positions[row], draws] = True
+    return positions
+
+
+_kept_positions = lru_cache(maxsize=2 * SUM_BLOCKS)(_drawn_positions)
 
 
 def _scaled(values: FloatArray) -> FloatArray:
