@@ -101,7 +101,8 @@ def test_the_tutorial_goes_from_a_baseline_to_a_red_verdict(tmp_path: Path) -> N
     pytest_run = ["-m", "pytest", "-m", "mlregress", "-n", "2", f"--mlregress-report={report}"]
     file.write_text(tutorial_code(), encoding="utf-8")
 
-    status, printed = run(tmp_path, [*pytest_run, "--mlregress-update", "--mlregress-baseline-seeds=20"])
+    update = ["--mlregress-update", "--mlregress-baseline-seeds=20"]
+    status, printed = run(tmp_path, [*pytest_run, *update])
     assert (status, verdicts(report)) == (0, {"test_digits": "recorded"}), printed
 
     status, printed = run(tmp_path, pytest_run)

@@ -22,8 +22,8 @@ MARKERS: Final = ("mlregress", "seeds", "tiers")
 
 MARKER_HELP: Final = (
     "mlregress(test=None, pairing=None, expect=None, on_nonfinite=None, suppress=(), "
-    "num_cpus=None, num_gpus=None, memory=None): a training-based regression test, run across seeds and "
-    "judged against its baseline",
+    "num_cpus=None, num_gpus=None, memory=None): a training-based regression test, run across "
+    "seeds and judged against its baseline",
     "seeds(n_or_list): the seeds of a check: at most n (0 ... n-1), or exactly those listed; "
     "implies mlregress",
     "tiers(**name={...}): named sizes of the same training; --mlregress-tier picks one",

@@ -1,7 +1,7 @@
-"""The content of tables and sparse arrays, in an order of its own that no library's layout changes.
+"""The content of tables and sparse arrays, in an order that no library's layout changes.
 
-Nothing is imported for it: pandas, polars, Arrow, Hugging Face data sets, dask and scipy are known by
-what they offer.
+Nothing is imported for it: pandas, polars, Arrow, Hugging Face data sets, dask and scipy are known
+by what they offer.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _BATCH: Final = 10_000
 _NUMERIC: Final = "biufcmM"
 
 
-class Streamed(TypeError):
+class StreamedTableError(TypeError):
     """Rows that are not there yet; its text says how to have them."""
 
 
@@ -24,7 +24,7 @@ def table_parts(data: Any) -> Iterator[object] | None:
     what a sparse array stores do not matter; names, types and the rows' labels do.
 
     Raises:
-        Streamed: a table whose rows are not there before it is run.
+        StreamedTableError: a table whose rows are not there before it is run.
     """
     kind = next((parts for holds, parts in _KINDS if holds(data)), None)
     return kind(data) if kind is not None else None
@@ -69,7 +69,7 @@ def _hugging_face(data: Any) -> Iterator[object]:
 
 
 def _stream(data: Any) -> Iterator[object]:
-    raise Streamed(
+    raise StreamedTableError(
         f"the rows of a {type(data).__name__} are not there before it runs: pass what it reads "
         "(files, a list of its first rows), or collect it first"
     )
