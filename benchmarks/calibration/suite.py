@@ -65,7 +65,7 @@ FULL = Scale(
     identity=10_000,
     pairing=1000,
     repeats=200,
-    acceptance=acceptance.Checks(normal=40, others=8, collapsed=3),
+    acceptance=acceptance.Checks(normal=16, others=3, collapsed=3),
 )
 
 SECTIONS: dict[str, Callable[[Scale], list[Section]]] = {
