@@ -5,7 +5,10 @@ Each function says which part, and in which versions it was seen to work.
 
 from __future__ import annotations
 
+import inspect
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -58,6 +61,19 @@ def resolves_to(metafunc: pytest.Metafunc, name: str, module: str) -> bool:
     """
     definitions = metafunc._arg2fixturedefs.get(name)
     return definitions is not None and definitions[-1].func.__module__ == module
+
+
+def place_of(metafunc: pytest.Metafunc, name: str) -> str | None:
+    """``conftest.py:12`` of the fixture ``name``, as this test sees it, None where there is none.
+
+    ``Metafunc._arg2fixturedefs``, pytest 8.0 to 9.2.
+    """
+    definitions = metafunc._arg2fixturedefs.get(name)
+    if definitions is None:
+        return None
+    code = inspect.unwrap(definitions[-1].func).__code__
+    file = os.path.relpath(code.co_filename, metafunc.config.rootpath)
+    return f"{Path(file).as_posix()}:{code.co_firstlineno}"
 
 
 @dataclass(frozen=True, slots=True)

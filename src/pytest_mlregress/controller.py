@@ -17,14 +17,16 @@ import pytest
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.errors import BaselineError
-from pytest_mlregress.baselines.provenance import collect_provenance, working_tree
+from pytest_mlregress.baselines.provenance import collect_provenance
 from pytest_mlregress.invocation import invocation
 from pytest_mlregress.reporting.assembling import run_report
 from pytest_mlregress.reporting.failure_text import failure_text
 from pytest_mlregress.reporting.headline import headline
 from pytest_mlregress.reporting.report import RunReport
+from pytest_mlregress.revisions.history import History
 from pytest_mlregress.running.flags import StopFlags
 from pytest_mlregress.settings import Settings
+from pytest_mlregress.verdicts.advice import nothing_recorded
 from pytest_mlregress.verdicts.afterwards import late_notes, with_late_seed
 from pytest_mlregress.verdicts.clean_tree import clean_tree
 from pytest_mlregress.verdicts.collection import desk_of, plan_items
@@ -64,7 +66,10 @@ class Verdicts:
             if settings.updating
             else None
         )
-        self._roster = Roster(session.config.invocation_params.dir, settings)
+        self._history = History(session.config.rootpath)
+        self._roster = Roster(
+            session.config.invocation_params.dir, settings, parallel=_workers(session.config) > 0
+        )
         self._under_way = under_way
         self._judged: dict[str, Verdict] = {}
         self._unconfirmed: list[str] = []
@@ -159,7 +164,7 @@ class Verdicts:
             rules = self._rules(group.plan)
             if self._settings.updating:
                 return self._update(group, baseline, rules)
-            return judge(group, baseline, rules)
+            return judge(group, baseline, rules, self._history)
         except BaselineError as error:
             return unusable_baseline(group, error, updating=self._settings.updating)
 
@@ -214,7 +219,7 @@ class Verdicts:
         config = self._session.config
         setting = Confirmation(
             rootdir=config.rootpath,
-            workers=len(getattr(config.option, "tx", None) or ()),
+            workers=_workers(config),
             threads=str(self._settings.threads),
             update_command=group.plan.update_command,
         )
@@ -246,6 +251,8 @@ class Verdicts:
         publish(self._session, group.plan, verdict, text)
         if verdict.colour is Colour.YELLOW or verdict.kind is VerdictKind.MINOR:
             warn(self._session, group.plan, headline(verdict))
+        elif (problem := nothing_recorded(verdict, group.plan)) is not None:
+            warn(self._session, group.plan, problem)
 
     def plan(self, items: list[pytest.Item]) -> None:
         """Plan the collected tests instead of running them.
@@ -324,7 +331,7 @@ class Verdicts:
     @cached_property
     def _health(self) -> tuple[str, ...]:
         config = self._session.config
-        commit = working_tree(config.rootpath).commit
+        commit = self._history.tree.commit
         if commit is None or self._settings.updating:
             return ()
         recent = RecentRuns(getattr(config, "cache", None))
@@ -343,6 +350,11 @@ class Verdicts:
             self._unused.prune()
         except BaselineError as error:
             _fail_run(session, error)
+
+
+def _workers(config: pytest.Config) -> int:
+    """How many processes of pytest-xdist run seeds; 0 where this one does."""
+    return len(getattr(config.option, "tx", None) or ())
 
 
 def _fail_run(session: pytest.Session, error: Exception) -> None:

@@ -9,6 +9,7 @@ reached: in the only process, or in xdist's controller.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Generator, Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -122,6 +123,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     declaration = collecting.declare_seeds(metafunc, settings)
     if collecting.hunts_once(metafunc, fixtures.NAMES):
         return
+    overridden = collecting.overridden_seed(metafunc, plugin=__name__)
+    if overridden is not None:
+        from pytest_mlregress.verdicts.publishing import MLRegressWarning
+
+        _, line, _ = metafunc.definition.location
+        warnings.warn_explicit(
+            MLRegressWarning(overridden),
+            category=None,
+            filename=str(metafunc.definition.path),
+            lineno=(line or 0) + 1,
+        )
     collecting.parametrize_seeds(metafunc, declaration.seeds)
 
 

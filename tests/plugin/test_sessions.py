@@ -121,8 +121,8 @@ def test_commands_in_messages_can_be_pasted_where_pytest_was_started(
     monkeypatch.chdir(suite.path / "tests")
     report = suite.path / "report.json"
     suite.run(f"--mlregress-report={report}", LOSS="0.05")
-    steps = suite.tests["tests/test_training.py::test_training"]["next_steps"]
-    assert "run it again: pytest 'test_training.py::test_training'" in steps
+    *_, accept = suite.tests["tests/test_training.py::test_training"]["next_steps"]
+    assert ": pytest 'test_training.py::test_training' --mlregress-update" in accept
 
 
 @pytest.mark.parametrize("mode", ["prepend", "append", "importlib"])

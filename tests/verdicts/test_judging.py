@@ -4,6 +4,7 @@ import math
 import re
 from dataclasses import replace
 from itertools import permutations
+from pathlib import Path
 
 import pytest
 from judge_cases import (
@@ -16,6 +17,8 @@ from judge_cases import (
     passed,
 )
 
+from pytest_mlregress.baselines.provenance import WorkingTree
+from pytest_mlregress.revisions.history import History
 from pytest_mlregress.verdicts.judging import judge
 from pytest_mlregress.verdicts.planning import plan_test
 from pytest_mlregress.verdicts.rules import Rules
@@ -47,6 +50,13 @@ def test_a_large_loss_is_red_and_says_what_was_compared() -> None:
     assert accuracy.baseline == BASELINE
 
 
+class KnowsEveryCommit(History):
+    tree = WorkingTree(commit="f" * 40)
+
+    def knows(self, commit: str | None) -> bool:
+        return commit is not None
+
+
 @pytest.mark.parametrize(
     ("commit", "logs"),
     [
@@ -62,7 +72,7 @@ def test_only_a_hexadecimal_commit_stands_in_a_command(
     baseline = baseline_of(BASELINE)
     baseline = replace(baseline, provenance=replace(baseline.provenance, commit=commit))
 
-    verdict = judge(group_of(shifted(-0.05)), baseline, RULES)
+    verdict = judge(group_of(shifted(-0.05)), baseline, RULES, KnowsEveryCommit(Path()))
 
     assert verdict is not None
     assert tuple(s.split(": ")[1] for s in verdict.next_steps if "git log" in s) == logs

@@ -18,7 +18,7 @@ from pytest_mlregress.baselines.artifact import Environment, Provenance
 from pytest_mlregress.baselines.git_command import GitError, git
 from pytest_mlregress.baselines.paths import FOLDER
 
-__all__ = ["WorkingTree", "collect_provenance", "utc_now", "working_tree"]
+__all__ = ["WorkingTree", "collect_provenance", "unchanged_since", "utc_now", "working_tree"]
 
 # An update writes baselines, and running Python writes bytecode: neither is a change of the code.
 _CODE: Final = (
@@ -104,6 +104,15 @@ def collect_provenance(
         seeds=tuple(seeds),
         environment=environment,
     )
+
+
+def unchanged_since(directory: Path, commit: str) -> bool:
+    """True where the tracked code is that of the commit; False where git cannot tell."""
+    try:
+        git(directory, "diff", "--quiet", "--no-ext-diff", commit, "--", *_CODE)
+    except GitError:  # a difference is reported as a failure, too
+        return False
+    return True
 
 
 def utc_now() -> str:

@@ -114,6 +114,20 @@ def is_regression_test(metafunc: pytest.Metafunc, plugin: str) -> bool:
     )
 
 
+def overridden_seed(metafunc: pytest.Metafunc, plugin: str) -> str | None:
+    """What to say about a project's own fixture ``seed``, which the seeds override, or None.
+
+    Asked before `parametrize_seeds`; ``plugin`` as in `is_regression_test`.
+    """
+    place = _compat.place_of(metafunc, SEED) if SEED in metafunc.fixturenames else None
+    if place is None or _compat.resolves_to(metafunc, SEED, plugin):
+        return None
+    return (
+        f"{metafunc.definition.nodeid}: the fixture 'seed' of {place} is not used, since "
+        "in a regression test 'seed' is the seed of the run; give the fixture another name"
+    )
+
+
 def hunts_once(metafunc: pytest.Metafunc, fixtures: Iterable[str]) -> bool:
     """True for a bug hunt that asks for no seeds: it is marked only to suppress findings.
 

@@ -17,7 +17,7 @@ import pytest
 
 from pytest_mlregress import _compat
 from pytest_mlregress.baselines.environment import describe_environment
-from pytest_mlregress.running.collecting import SEED_ITEM, SeedItem
+from pytest_mlregress.running.collecting import FIXTURE, SEED_ITEM, SeedItem
 from pytest_mlregress.running.flags import StopFlags, stop_flags
 from pytest_mlregress.running.guarding import HEARD, guarded
 from pytest_mlregress.running.run import Run
@@ -153,6 +153,7 @@ class Execution:
             "stopped": running.stopped,
             "xfailed": running.xfailed,
             "xfail": asdict(xfail) if xfail is not None else None,
+            "takes_run": FIXTURE in getattr(item, "fixturenames", ()),
             "guards": item.stash.get(HEARD, []),
         }
         if report.when == "teardown":

@@ -43,6 +43,11 @@ def needs_confirmation(verdict: Verdict) -> bool:
     )
 
 
+def fresh_seeds(planned: int) -> int:
+    """How many seeds of each side confirm a check of that many."""
+    return max(LEAST_FRESH_SEEDS, 2 * planned)
+
+
 def confirm(verdict: Verdict, rules: Rules, setting: Confirmation) -> Verdict:
     """The verdict as it stands after fresh seeds of both sides.
 
@@ -51,8 +56,7 @@ def confirm(verdict: Verdict, rules: Rules, setting: Confirmation) -> Verdict:
     """
     taken = {seed for metric in verdict.metrics for seed in metric.baseline} | set(verdict.planned)
     first = max(taken) + 1
-    number = max(LEAST_FRESH_SEEDS, 2 * len(verdict.planned))
-    seeds = range(first, first + number)
+    seeds = range(first, first + fresh_seeds(len(verdict.planned)))
     run = FreshRun(verdict.test, verdict.tier, seeds, setting.workers, setting.threads)
     if verdict.baseline_commit is None:
         return _unconfirmed(verdict, "the baseline does not say which commit it was recorded at")

@@ -41,6 +41,10 @@ class GroupPlan:
     """The tier, where this run was asked for one that the test has."""
     source: str | None = None
     """Where this run was told to find the baselines."""
+    parallel: bool = False
+    """Whether seeds run at the same time, in workers of pytest-xdist."""
+    takes_run: bool = False
+    """Whether the test asks for the fixture ``mlregress``."""
 
     @property
     def command(self) -> str:
@@ -81,6 +85,7 @@ class GroupPlan:
             xfail=Xfail(**xfail) if xfail is not None else None,
             check_seeds=payload["check_seeds"],
             looks=tuple(payload["looks"]),
+            takes_run=payload["takes_run"],
         )
 
     @property

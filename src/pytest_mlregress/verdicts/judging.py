@@ -8,6 +8,8 @@ the same for any number of workers.
 from __future__ import annotations
 
 from pytest_mlregress.baselines.artifact import Artifact
+from pytest_mlregress.revisions.history import History
+from pytest_mlregress.verdicts.advice import advice, remarks
 from pytest_mlregress.verdicts.case import OPEN, Case, open_case, run_command, seeds_in_words
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.looking import RED, Finding, judge_metrics
@@ -23,13 +25,18 @@ from pytest_mlregress.verdicts.unaffordable import (
 from pytest_mlregress.verdicts.verdict import Verdict, VerdictKind
 
 
-def judge(group: SeedGroup, baseline: Artifact | None, rules: Rules) -> Verdict | None:
-    """The verdict on a test, or None while more of its seeds have to run."""
+def judge(
+    group: SeedGroup, baseline: Artifact | None, rules: Rules, history: History | None = None
+) -> Verdict | None:
+    """The verdict on a test, or None while more of its seeds have to run.
+
+    ``history`` says what git knows, for the words of the verdict alone; None for nothing.
+    """
     case = open_case(group, baseline, rules)
-    return _decided(case) or skipped_seeds(case)
+    return _decided(case, history) or skipped_seeds(case)
 
 
-def _decided(case: Case) -> Verdict | None:
+def _decided(case: Case, history: History | None) -> Verdict | None:
     for rule in PRECONDITIONS:
         answer = rule(case)
         if answer is OPEN:
@@ -50,7 +57,7 @@ def _decided(case: Case) -> Verdict | None:
         return None
     if short and finding.kind not in RED:
         return unaffordable_verdict(case, baseline, short, seeds=finding.seeds)
-    return _verdict(case, baseline, finding)
+    return _verdict(case, baseline, finding, history)
 
 
 def incomplete(group: SeedGroup, rules: Rules, reason: str) -> Verdict:
@@ -65,36 +72,16 @@ def incomplete(group: SeedGroup, rules: Rules, reason: str) -> Verdict:
     )
 
 
-def _verdict(case: Case, baseline: Artifact, finding: Finding) -> Verdict:
+def _verdict(case: Case, baseline: Artifact, finding: Finding, history: History | None) -> Verdict:
     return case.verdict(
         finding.kind,
         metrics=finding.metrics,
         reasons=finding.reasons,
-        notes=(*margin_changes(case.ready, baseline), *finding.notes),
+        notes=(
+            *margin_changes(case.ready, baseline),
+            *finding.notes,
+            *remarks(case, finding, history),
+        ),
         decided_after=finding.seeds,
-        next_steps=_advice(case, finding.kind),
+        next_steps=advice(case, finding, history),
     )
-
-
-def _advice(case: Case, kind: VerdictKind) -> tuple[str, ...]:
-    command, update = case.group.plan.command, case.group.plan.update_command
-    commit = case.baseline.provenance.named_commit if case.baseline is not None else None
-    log = f"git log --oneline {commit[:10]}..HEAD" if commit else None
-    match kind:
-        case VerdictKind.REGRESSION | VerdictKind.DIVERGED:
-            return (
-                *([f"what changed since the baseline: {log}"] if log else []),
-                f"run it again: {command}",
-                "if the loss is accepted, record it with its reason: "
-                f"{update} --mlregress-rebase-anchor='why'",
-            )
-        case VerdictKind.INCONCLUSIVE:
-            more = 2 * len(case.group.plan.planned)
-            return (
-                f"how many seeds it takes: {command} --mlregress-plan",
-                f"more of them: {command} --mlregress-seeds={more}",
-            )
-        case VerdictKind.IMPROVEMENT:
-            return (f"keep the gain: {update}",)
-        case _:
-            return ()

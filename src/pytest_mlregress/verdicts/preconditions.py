@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from pytest_mlregress.running.result import SeedResult
+from pytest_mlregress.verdicts.advice import fixed_path
 from pytest_mlregress.verdicts.case import OPEN, Case, Open, run_command, seeds_in_words
 from pytest_mlregress.verdicts.samples import (
     contradictions,
@@ -31,7 +32,7 @@ def _failed_seed(case: Case) -> Verdict | None:
     return case.verdict(
         VerdictKind.DIVERGED,
         reasons=tuple(reasons),
-        next_steps=(f"{case.group.plan.command} --lf",),
+        next_steps=(*fixed_path(case.group.plan, failed), f"{case.group.plan.command} --lf"),
     )
 
 

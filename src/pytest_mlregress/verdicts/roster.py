@@ -27,11 +27,12 @@ class Roster:
     trace but in ``reruns``, the number of attempts of the former kind.
     """
 
-    def __init__(self, started_in: Path, settings: Settings) -> None:
+    def __init__(self, started_in: Path, settings: Settings, *, parallel: bool = False) -> None:
         self.groups: dict[str, SeedGroup] = {}
         self.reruns = 0
         self._started_in = started_in
         self._settings = settings
+        self._parallel = parallel
         self._seeds: dict[str, tuple[str, int]] = {}
         self._lost: dict[str, pytest.TestReport] = {}
         self._retried: set[str] = set()
@@ -101,6 +102,7 @@ class Roster:
             argument=self._argument(plan),
             tier_option=self._settings.tier if plan.tier != DEFAULT_TIER else None,
             source=self._settings.baseline_shown,
+            parallel=self._parallel,
         )
         group = self.groups[plan.test] = SeedGroup(plan)
         # A seed whose worker dies in its set-up never says what it belongs to; its test does.

@@ -35,6 +35,8 @@ class Rules:
     env_mismatch: Literal["fail", "warn", "ignore"] = "warn"
     dispersion: Literal["off", "warn", "fail"] = "off"
     beta: float = BETA
+    confirm: bool = False
+    """Whether a red will be tested on fresh seeds anyway: then no text advises it."""
 
     def colour(self, kind: VerdictKind) -> Colour:
         """What the verdict does to the run."""
@@ -69,5 +71,6 @@ def rules_for(settings: Settings, of_test: Mapping[str, str | None], *, comparis
         missing=settings.missing,
         env_mismatch=settings.env_mismatch,
         dispersion=settings.dispersion,
+        confirm=settings.confirm,
         **declared,
     )

@@ -1,0 +1,45 @@
+"""What git can say about the code of earlier commits, asked when a text needs it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from pytest_mlregress.baselines.git_command import GitError, git
+from pytest_mlregress.baselines.provenance import WorkingTree, unchanged_since, working_tree
+
+
+class History:
+    """The commits that the repository around a folder knows; outside git there are none."""
+
+    def __init__(self, rootdir: Path) -> None:
+        self._rootdir = rootdir
+        self._knows: dict[str, bool] = {}
+        self._unchanged: dict[str, bool] = {}
+
+    @cached_property
+    def tree(self) -> WorkingTree:
+        """The state of the code when it was first asked for."""
+        return working_tree(self._rootdir)
+
+    def knows(self, commit: str | None) -> bool:
+        """True where ``git log <commit>..HEAD`` works: not outside git, nor in a shallow clone
+        that has cut the commit off."""
+        if commit is None or self.tree.commit is None:
+            return False
+        if commit not in self._knows:
+            try:
+                git(self._rootdir, "cat-file", "-e", f"{commit}^{{commit}}")
+                self._knows[commit] = True
+            except GitError:
+                self._knows[commit] = False
+        return self._knows[commit]
+
+    def same_code(self, commit: str | None) -> bool:
+        """True where the working tree holds the code of that commit, whatever the baselines say;
+        False where git cannot tell."""
+        if commit is None or not self.knows(commit) or self.tree.dirty:
+            return False
+        if commit not in self._unchanged:
+            self._unchanged[commit] = unchanged_since(self._rootdir, commit)
+        return self._unchanged[commit]

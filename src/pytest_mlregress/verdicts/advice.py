@@ -1,0 +1,203 @@
+"""What a verdict that rests on numbers advises: the next commands, and remarks on the metrics.
+
+Every command works as it stands in the state that the working tree is in.  A seed gives the same
+numbers again, so that no text sends anybody to run the same seeds once more.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+from typing import Final
+
+from pytest_mlregress.revisions.history import History
+from pytest_mlregress.running.result import SeedResult
+from pytest_mlregress.verdicts.case import Case
+from pytest_mlregress.verdicts.confirming import fresh_seeds
+from pytest_mlregress.verdicts.group import GroupPlan
+from pytest_mlregress.verdicts.looking import Finding
+from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
+
+NEAR: Final = 10.0
+"""A p-value within this factor of its limit is near enough for the luck of a baseline to matter."""
+
+IMPROBABLE_GAIN: Final = 3.0
+"""A gain of more margins than this is more often another test set than a better model."""
+
+
+def advice(case: Case, finding: Finding, history: History | None) -> tuple[str, ...]:
+    """The next steps after a finding; ``history`` is None where nothing is known of git."""
+    match finding.kind:
+        case VerdictKind.REGRESSION:
+            return (
+                *_what_changed(case, history),
+                *_confirmation(case, finding, history),
+                f"if the loss is accepted, {_committed(history)}record it with its reason: "
+                f"{case.group.plan.update_command} --mlregress-rebase-anchor='why'",
+            )
+        case VerdictKind.DIVERGED:
+            return (*_what_changed(case, history), *_one_seed(case, finding))
+        case VerdictKind.INCONCLUSIVE:
+            command, more = case.group.plan.command, 2 * len(case.group.plan.planned)
+            return (
+                f"how many seeds it takes: {command} --mlregress-plan",
+                f"more of them: {command} --mlregress-seeds={more}",
+            )
+        case VerdictKind.IMPROVEMENT:
+            return (f"{_committed(history)}keep the gain: {case.group.plan.update_command}",)
+        case _:
+            return ()
+
+
+def remarks(case: Case, finding: Finding, history: History | None) -> tuple[str, ...]:
+    """What the numbers of a finding say besides its verdict."""
+    return (
+        *(text for metric in finding.metrics for text in _on_metric(case, metric)),
+        *_not_deterministic(case, finding, history),
+    )
+
+
+def fixed_path(plan: GroupPlan, failed: Sequence[SeedResult]) -> tuple[str, ...]:
+    """What to do about seeds that got in each other's way in a place that they share."""
+    if not plan.parallel or not any(_COLLISION.search(seed.message) for seed in failed):
+        return ()
+    return (
+        "seeds run at the same time: where a path is the same in all of them, put it below "
+        "mlregress.tmp_path, a folder of each seed's own",
+    )
+
+
+_COLLISION: Final = re.compile(
+    r"(FileExists|FileNotFound|Permission|BlockingIO|NotADirectory|IsADirectory)Error\b"
+    r"|database is locked|unable to lock file|Directory not empty"
+    r"|Resource temporarily unavailable|being used by another process",
+    re.IGNORECASE,
+)
+
+
+def nothing_recorded(verdict: Verdict, plan: GroupPlan) -> str | None:
+    """Why a test that passed checks nothing, though it asked for the place to record, or None."""
+    passed = verdict.kind is VerdictKind.PASS and not verdict.metrics
+    if not passed or not plan.takes_run:
+        return None
+    return (
+        "no metric recorded, so that nothing is compared with a baseline: call "
+        "mlregress.record(name, value, higher_is_better=...), or take the fixture seed in place of "
+        "mlregress"
+    )
+
+
+def _what_changed(case: Case, history: History | None) -> Iterator[str]:
+    commit = case.baseline.provenance.named_commit if case.baseline is not None else None
+    if commit is not None and history is not None and history.knows(commit):
+        yield f"what changed since the baseline: git log --oneline {commit[:10]}..HEAD"
+
+
+def _committed(history: History | None) -> str:
+    """An update refuses changes that are in no commit."""
+    return "commit the change and " if history is not None and history.tree.dirty else ""
+
+
+def _confirmation(case: Case, finding: Finding, history: History | None) -> Iterator[str]:
+    """Fresh seeds of both sides tell a loss from the luck of one baseline."""
+    provenance = case.baseline.provenance if case.baseline is not None else None
+    possible = (
+        not case.rules.confirm
+        and provenance is not None
+        and not provenance.dirty
+        and history is not None
+        and history.knows(provenance.named_commit)
+    )
+    if not possible or not any(_near_its_limit(metric) for metric in finding.metrics):
+        return
+    trainings = 2 * fresh_seeds(len(case.group.plan.planned))
+    seconds = trainings * fmean(seed.duration for seed in case.ready)
+    yield (
+        f"p is near its limit; test it on fresh seeds of both commits ({trainings} trainings, "
+        f"{_minutes(seconds)}): {case.group.plan.command} --mlregress-confirm"
+    )
+
+
+def _near_its_limit(metric: MetricVerdict) -> bool:
+    if metric.kind is not VerdictKind.REGRESSION or metric.comparison is None:
+        return False
+    limit = metric.level or metric.alpha
+    return limit / NEAR <= metric.comparison.p_harm <= limit
+
+
+def _minutes(seconds: float) -> str:
+    minutes = round(seconds / 60.0)
+    if minutes < 1:
+        return "less than a minute"
+    return "about a minute" if minutes == 1 else f"about {minutes} minutes"
+
+
+def _one_seed(case: Case, finding: Finding) -> Iterator[str]:
+    for metric in finding.metrics:
+        for seed, value in metric.candidate.items():
+            if not math.isfinite(value):
+                yield f"look at one seed alone: {case.group.plan.command} -k seed{seed}"
+                return
+
+
+def _on_metric(case: Case, metric: MetricVerdict) -> Iterator[str]:
+    if metric.comparison is None or case.baseline is None:
+        return
+    margin, change = metric.comparison.margin, metric.comparison.difference
+    gain = change if metric.higher_is_better else -change
+    if metric.kind is VerdictKind.IMPROVEMENT and 0.0 < IMPROBABLE_GAIN * margin < gain:
+        yield (
+            f"{metric.name} gained {gain:.3g}, {gain / margin:.2g} margins: does it still measure "
+            f"the same data? {_fingerprints(case)}"
+        )
+    values = set(metric.baseline.values())
+    constant = len(metric.baseline) > 1 and len(values) == 1 and math.isfinite(min(values))
+    if constant and change != 0.0 and case.baseline.metrics[metric.name].resolution is None:
+        yield (
+            f"all {len(metric.baseline)} seeds of the baseline gave {metric.name} = "
+            f"{min(values):.6g}, so that any change counts: record(..., resolution=) says the "
+            "smallest step that the metric can take"
+        )
+
+
+def _fingerprints(case: Case) -> str:
+    named = sorted(case.baseline.data) if case.baseline is not None else []
+    if named:
+        return f"only what mlregress.fingerprint has hashed is known to be: {', '.join(named)}"
+    return "mlregress.fingerprint(name, data) in the test would tell"
+
+
+def _not_deterministic(case: Case, finding: Finding, history: History | None) -> Iterator[str]:
+    """The same code in the same environment gave other bits for the same seed."""
+    if case.baseline is None or history is None or not _same_environment(case):
+        return
+    provenance = case.baseline.provenance
+    moved = next(
+        (
+            (metric.name, seed)
+            for metric in finding.metrics
+            for seed, value in metric.candidate.items()
+            if seed in metric.baseline and _bits(value) != _bits(metric.baseline[seed])
+        ),
+        None,
+    )
+    if moved is None or provenance.dirty or not history.same_code(provenance.named_commit):
+        return
+    name, seed = moved
+    yield (
+        f"not deterministic: the code and the environment are the baseline's, and {name} of seed "
+        f"{seed} has other bits; such a test is never identical (docs/howto.md: Require "
+        "bit-equality)"
+    )
+
+
+def _same_environment(case: Case) -> bool:
+    compared = case.group.environment is not None and case.rules.env_mismatch != "ignore"
+    return compared and not case.differences
+
+
+def _bits(value: float) -> bytes:
+    return struct.pack("<d", value)
