@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -125,6 +128,43 @@ def unsettle_stepwise_and_last_failed(
     stepwise = config.pluginmanager.getplugin("stepwiseplugin")
     if stepwise is not None and seeds:
         stepwise.pytest_runtest_logreport(seeds[0])
+
+
+def called_by_pytest_or(package: str) -> bool:
+    """True where the hook that is running was called by pytest itself, or from the package.
+
+    The caller is the next frame but those of pluggy, 1.3 to 1.7; its module tells whose it is.
+    """
+    frame = sys._getframe(3)  # beyond this function, its caller and the hook
+    while frame.f_back is not None and _package_of(frame) == "pluggy":
+        frame = frame.f_back
+    return _package_of(frame) in ("_pytest", package)
+
+
+def _package_of(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
+def deselect_as_asked(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let ``-k``, ``-m`` and ``--deselect`` have their turn now; a second one changes nothing.
+
+    The hooks of ``_pytest.mark`` and ``_pytest.main``, pytest 8.0 to 9.2.
+    """
+    from _pytest import main, mark
+
+    mark.pytest_collection_modifyitems(items, config)
+    main.pytest_collection_modifyitems(items, config)
+
+
+def take_back_deselection(config: pytest.Config, items: Collection[pytest.Item]) -> None:
+    """Do not count items as deselected that run after all.
+
+    ``TerminalReporter.stats``, pytest 8.0 to 9.2, which the line of the collection counts from.
+    """
+    terminal = config.pluginmanager.getplugin("terminalreporter")
+    if terminal is not None and items and "deselected" in terminal.stats:
+        left = [item for item in terminal.stats["deselected"] if item not in items]
+        terminal.stats["deselected"] = left
 
 
 def reschedule(scheduler: Any, nodeid: str) -> bool:

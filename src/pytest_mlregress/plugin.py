@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_mlregress import hookspecs, options
+from pytest_mlregress import _compat, hookspecs, options
 from pytest_mlregress.bughunt import fixtures
 from pytest_mlregress.bughunt.fixtures import (  # noqa: F401 - pytest finds fixtures by name
     bughunt,
@@ -26,7 +26,7 @@ from pytest_mlregress.bughunt.fixtures import (  # noqa: F401 - pytest finds fix
     overfit_single_batch,
 )
 from pytest_mlregress.options import SettingError
-from pytest_mlregress.running import collecting, crossing, flags, selection, threads
+from pytest_mlregress.running import collecting, crossing, flags, selection, splitting, threads
 from pytest_mlregress.running.collecting import SEED_ITEM
 from pytest_mlregress.running.markers import MARKER_HELP
 from pytest_mlregress.settings import Settings, resolve
@@ -73,6 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[SETTINGS] = settings = resolve(config)
     except SettingError as error:
         raise pytest.UsageError(str(error)) from None
+    config.pluginmanager.register(CollectionHooks(), "mlregress-collection")
     if hasattr(config, "workerinput"):
         threads.pin_device(config.workerinput["workerid"])
         return
@@ -151,12 +152,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         from pytest_mlregress.verdicts.collection import deselect_recorded
 
         deselect_recorded(config, settings, items)
-    if not config.getoption("stepwise", False):
+    if _is_seed_major(config) and not splitting.is_split(config):
         items[:] = collecting.in_seed_major_order(items)
 
 
+def _is_seed_major(config: pytest.Config) -> bool:
+    return not config.getoption("stepwise", False)
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    if items:
+        splitting.note_deselected(items[0].config, items)
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
-    session.config.stash[TRAINS] = collecting.note_selected_seeds(session.items)
+    items = session.items
+    torn = splitting.removals_of(session.config).by_others(items)
+    session.config.stash[TRAINS] = collecting.note_selected_seeds(items, torn)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -222,6 +234,22 @@ def pytest_report_teststatus(report: pytest.TestReport) -> Status | None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     threads.restore_variables(config.stash.get(VARIABLES, {}))
     flags.remove_stop_flags(config)
+
+
+class CollectionHooks:
+    """Around every other plugin's view of the items."""
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> Generator[None, object, object]:
+        splitting.note_collected(config, items)
+        if splitting.is_split(config):  # of what the user selected, not of the rest
+            _compat.deselect_as_asked(config, items)
+        result = yield
+        if splitting.is_split(config):
+            splitting.reunite_seeds(config, items, seed_major=_is_seed_major(config))
+        return result
 
 
 class ControllerHooks:

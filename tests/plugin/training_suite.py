@@ -34,9 +34,12 @@ OTHER_PLUGINS = (
     "html_fixtures",
     "hypothesispytest",
     "metadata",
+    "pytest-shard",
+    "pytest-split",
     "randomly",
     "reportlog",
     "rerunfailures",
+    "test-groups",
     "timeout",
 )
 """Left out of the runs, whose workers would take seconds to import them, unless asked for."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -25,7 +25,8 @@ class SeedItem:
     """What an item knows about the test it is a seed of.
 
     ``test`` is the node id without the seed; ``selected`` the seeds of the test that this session
-    runs, in planned order, once the collection is complete.
+    runs, in planned order, once the collection is complete; ``torn`` that another plugin or a
+    ``conftest.py`` removed some of them.
     """
 
     test: str
@@ -33,6 +34,7 @@ class SeedItem:
     seed: int
     declaration: Declaration
     selected: tuple[int, ...] = ()
+    torn: bool = False
 
 
 SEED_ITEM: Final = pytest.StashKey[SeedItem]()
@@ -192,22 +194,23 @@ def in_seed_major_order(items: Iterable[pytest.Item]) -> list[pytest.Item]:
     return sorted(items, key=position)
 
 
-def note_selected_seeds(items: Iterable[pytest.Item]) -> bool:
+def note_selected_seeds(items: Iterable[pytest.Item], torn: Container[str] = ()) -> bool:
     """Tell every seed which seeds of its test are left after all deselection.
 
-    Answers whether there is any.
+    ``torn`` are the tests of which something else than the user removed some.  Answers whether
+    there is any.
     """
     groups: dict[str, list[pytest.Item]] = {}
     for item in items:
         record = item.stash.get(SEED_ITEM, None)
         if record is not None:
             groups.setdefault(record.test, []).append(item)
-    for members in groups.values():
+    for test, members in groups.items():
         left = {member.stash[SEED_ITEM].seed for member in members}
         for member in members:
             record = member.stash[SEED_ITEM]
             selected = tuple(seed for seed in record.declaration.seeds if seed in left)
-            member.stash[SEED_ITEM] = replace(record, selected=selected)
+            member.stash[SEED_ITEM] = replace(record, selected=selected, torn=test in torn)
     return bool(groups)
 
 

@@ -35,6 +35,8 @@ class GroupPlan:
     """How many seeds a check runs at most; an update runs more."""
     looks: tuple[int, ...] = ()
     """After how many seeds an update is judged; none for a check."""
+    torn: bool = False
+    """Whether something else than the user removed some of the seeds."""
     argument: str = ""
     """The test as a command line names it: relative to where pytest was started."""
     tier_option: str | None = None
@@ -80,6 +82,7 @@ class GroupPlan:
             location=(path, line, _name_of(payload["test"]) or domain),
             planned=tuple(payload["planned"]),
             selected=tuple(payload["selected"]),
+            torn=payload["torn"],
             tier=payload["tier"],
             settings=payload["settings"],
             xfail=Xfail(**xfail) if xfail is not None else None,
@@ -90,7 +93,7 @@ class GroupPlan:
 
     @property
     def partial(self) -> bool:
-        """True where the user deselected some of the seeds."""
+        """True where some of the seeds were deselected or removed."""
         return self.selected != self.planned
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from pytest_mlregress.baselines.errors import BaselineError
 from pytest_mlregress.baselines.paths import BaselineKey
+from pytest_mlregress.running.splitting import is_split
 from pytest_mlregress.verdicts.desk import BaselineDesk, test_id
 from pytest_mlregress.verdicts.group import GroupPlan
 
@@ -97,6 +98,7 @@ def _whole_folders(config: pytest.Config) -> tuple[PurePosixPath, ...] | None:
         option.collectonly,
         option.mlregress_plan,
         option.mlregress_update_new_only,  # it leaves out the tests that have a baseline
+        is_split(config),
         getattr(option, "ignore", None),
         getattr(option, "ignore_glob", None),
         getattr(option, "lf", False),

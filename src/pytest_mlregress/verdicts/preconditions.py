@@ -83,15 +83,18 @@ def _partial_selection(case: Case) -> Verdict | Open | None:
         return None
     if not case.group.complete:
         return OPEN
+    left = f"{len(plan.selected)} of {len(plan.planned)} seeds were"
+    if plan.torn:
+        reason = f"{left} left by a plugin or a conftest.py; a verdict needs all of them"
+        advice: tuple[str, ...] = ("remove or keep the items of a test together",)
+    else:
+        reason, advice = f"{left} selected; a verdict needs all of them", ()
     return case.verdict(
         VerdictKind.INCOMPLETE,
-        colour=Colour.YELLOW,
+        colour=Colour.RED if plan.torn else Colour.YELLOW,
         decided_after=sum(seed.outcome == "passed" for seed in case.results),
-        reasons=(
-            f"{len(plan.selected)} of {len(plan.planned)} seeds were selected; "
-            "a verdict needs all of them",
-        ),
-        next_steps=(run_command(case.group),),
+        reasons=(reason,),
+        next_steps=(run_command(case.group), *advice),
     )
 
 
