@@ -69,7 +69,15 @@ SHAPES: dict[str, Curves] = {
     "with deep dips": _dipping,
 }
 
-COLUMNS = ("evaluations", "false stops", "stuck: share of run", "falls at 0.5: share of run")
+DELAYS = (0.1, 0.3, 0.5)
+
+COLUMNS = (
+    "evaluations",
+    "false stops",
+    "delayed, same end: stops",
+    "stuck: share of run",
+    "falls at 0.5: share of run",
+)
 
 
 def run(
@@ -88,7 +96,8 @@ def run(
             tuple(rows),
             "at most 1 healthy seed in 1,000 stopped",
             (
-                f"{bands * seeds_per_band} healthy seeds a row. 'stuck' never leaves its start; "
+                f"{bands * seeds_per_band} healthy seeds a row. 'delayed' starts later by 10, 30 "
+                "or 50 % of the run and ends the same; 'stuck' never leaves its start; "
                 "'falls' drops back to it in the middle; the share of the run after which the stop "
                 "comes, 1 where it does not.",
             ),
@@ -98,7 +107,7 @@ def run(
 
 def _measured(curves: Curves, time: Floats, bands: int, seeds: int) -> tuple[Measure, ...]:
     generator = np.random.default_rng([23, time.size])
-    stops, stuck, falls = 0, [], []
+    stops, late, stuck, falls = 0, 0, [], []
     for _ in range(bands):
         band = curve_band(
             [list(zip(time, c, strict=True)) for c in curves(generator, N_BASELINE, time)],
@@ -107,6 +116,10 @@ def _measured(curves: Curves, time: Floats, bands: int, seeds: int) -> tuple[Mea
         assert band is not None
         healthy = curves(generator, seeds, time)
         stops += sum(stopped_after(band, time, curve) < 1.0 for curve in healthy)
+        late += sum(
+            stopped_after(band, time, delayed(time, curve, DELAYS[k % len(DELAYS)])) < 1.0
+            for k, curve in enumerate(healthy)
+        )
         start = healthy[0, 0] + healthy[0] - np.median(healthy, axis=0)
         stuck.append(stopped_after(band, time, start))
         falls.append(stopped_after(band, time, np.where(time < 0.5, healthy[0], start)))
@@ -115,9 +128,15 @@ def _measured(curves: Curves, time: Floats, bands: int, seeds: int) -> tuple[Mea
     return (
         Measure(time.size, style=".0f"),
         Measure(stops / total, FALSE_STOPS, error=error, style=".5f"),
+        Measure(late / total, FALSE_STOPS, error=error, style=".5f"),
         Measure(float(np.mean(stuck)), style=".2f"),
         Measure(float(np.mean(falls)), style=".2f"),
     )
+
+
+def delayed(time: Floats, curve: Floats, delay: float) -> Floats:
+    """The curve held at its start for a share of the run, then catching up to the same end."""
+    return np.interp(np.clip((time - delay) / (1.0 - delay), 0.0, 1.0), time, curve)
 
 
 def stopped_after(band: CurveBand, time: Floats, curve: Floats) -> float:

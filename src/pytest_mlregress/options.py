@@ -156,6 +156,8 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("strict", "inconclusive, unaffordable and minor verdicts fail too", None),
     Option("stop", "stop a test's seeds once its verdict is certain: early (default) or never",
            _choice("early", "never")),
+    Option("curves", "end a run whose learning curve has collapsed: end (default) or off",
+           _choice("end", "off")),
     Option("env_mismatch", "baseline from another environment: fail, warn (default) or ignore",
            _choice("fail", "warn", "ignore")),
     Option("allow_dirty", "update from a working tree with uncommitted changes", None),

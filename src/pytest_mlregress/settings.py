@@ -37,6 +37,7 @@ class Settings:
     alpha: float = 0.05
     strict: bool = False
     stop: Literal["early", "never"] = "early"
+    curves: Literal["end", "off"] = "end"
     env_mismatch: Literal["fail", "warn", "ignore"] = "warn"
     allow_dirty: bool = False
     threads: Threads = 1

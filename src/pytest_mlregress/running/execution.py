@@ -90,7 +90,7 @@ class Execution:
             pytest.skip(STOPPED_MESSAGE)
         if self._ends_collapsed_runs(record):
             load = partial(self._curves_of, record)
-            running.run.watch_log(CurveWatch(record.test, record.seed, load))
+            running.run.watch_log(CurveWatch(load))
         _seed(item, record.seed)
 
     def _ends_collapsed_runs(self, record: SeedItem) -> bool:
@@ -98,6 +98,7 @@ class Execution:
         return (
             not self._settings.updating
             and self._settings.stop == "early"
+            and self._settings.curves == "end"
             and declared.on_nonfinite == "fail"
         )
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 if TYPE_CHECKING:
     from pytest_mlregress.statistics.collapse import CurveBand
+
+COLLAPSED: Final = "collapsed early"
+"""How the message of a seed begins that its learning curve has ended."""
 
 Points = Sequence[tuple[int, float]]
 
@@ -30,12 +33,12 @@ class BaselineCurves:
 class CurveWatch:
     """Compares the points that one seed logs with the baseline's curves of the same name.
 
+    A curve with the name of a recorded metric has its direction and is held against limits; any
+    other one ends the seed only where it is not finite and the baseline's always were.
     Only steps that the baseline kept are compared: its curves are thinned, and a limit for the best
     of a few points is none for the best of a few others.
     """
 
-    test: str
-    seed: int
     load: Callable[[], BaselineCurves | None]
     _seen: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
 
@@ -46,12 +49,14 @@ class CurveWatch:
             if band is None or step not in steps:
                 continue
             seen = self._seen.setdefault(name, [])
+            if seen and seen[-1][0] == step:  # a step that is logged again: the last value counts
+                seen.pop()
             seen.append((step, value))
             collapse = band.judge(seen)
             if collapse.collapsed:
                 pytest.fail(
-                    f"{self.test}: seed {self.seed} diverged, {name}: {collapse.reason}; the run "
-                    "was ended early, --mlregress-stop=never lets it finish",
+                    f"{COLLAPSED}: {name}: {collapse.reason}; the run was ended, "
+                    "--mlregress-curves=off lets it finish",
                     pytrace=False,
                 )
 

@@ -4,8 +4,11 @@ Meant for the obvious only, because a stop is a red verdict: the aim is at most 
 1,000 stopped by mistake, for curves of any shape. What is compared is the best of the latest tenth
 of all evaluations, so that no spike and no dip counts. It has to be worse than the baseline's by
 all of these: the prediction limit of a robust location and scale; twice the deviation of the worst
-baseline seed; a quarter of what the baseline has learned by then. A run that is merely slow is
-given one and a half times the baseline's steps.
+baseline seed; a quarter of what the baseline has learned by then.
+
+A run that is merely slow (warm-up, a smaller learning rate) may be half a training behind: it is
+held against the easiest limit of that time, and so nothing is judged in the first half. Only curves
+whose direction is known are held against limits; any may turn non-finite.
 """
 
 from __future__ import annotations
@@ -33,9 +36,8 @@ _LIMIT_TAIL: Final = 1e-4
 # normal values, and the variance of a median is pi / 2 times that of a mean.
 _MAD_EFFICIENCY: Final = 0.37
 
-#: A run may need so many times the baseline's steps to get as far.
-_PATIENCE: Final = 1.5
-_FIRST_SHARE: Final = 0.25
+#: A run may be behind the baseline by this share of the training; twice its time is within it.
+_DELAY: Final = 0.5
 _RUN_SHARE: Final = 0.1
 _LEAST_RUN: Final = 3
 _WORST_SEEDS: Final = 2.0
@@ -55,8 +57,8 @@ class Collapse:
 class CurveBand:
     """The limits that healthy runs keep: `limits` at `steps`, shape (m,), higher being better.
 
-    The best of `run_length` evaluations is held against them, oriented by `sign`.
-    `may_be_nonfinite` tells that a baseline run had such values, which then are no evidence.
+    The best of `run_length` evaluations is held against them, oriented by `sign`. Without steps
+    only non-finite values are judged.
     """
 
     steps: FloatArray
@@ -64,6 +66,7 @@ class CurveBand:
     sign: float
     run_length: int
     may_be_nonfinite: bool
+    """A baseline run had such values, which then are no evidence."""
 
     def judge(self, curve: CurvePoints) -> Collapse:
         """Judge a running curve by all its evaluations so far, in order of their steps."""
@@ -74,7 +77,11 @@ class CurveBand:
         if not self.may_be_nonfinite and not np.isfinite(values).all():
             return Collapse(True, last, f"the curve is not finite at step {last:g} or before")
         latest = values[-self.run_length :]
-        judged = latest.size == self.run_length and self.steps[0] <= last <= self.steps[-1]
+        judged = (
+            latest.size == self.run_length
+            and self.steps.size > 0
+            and self.steps[0] <= last <= self.steps[-1]
+        )
         if not (judged and np.isfinite(latest).all()):
             return Collapse(False, last, "")
         limit = self.sign * float(np.interp(last, self.steps, self.limits))
@@ -95,8 +102,8 @@ def curve_band(
     """The band of a baseline's learning curves, one per seed; None where they make none.
 
     Curves are interpolated to the steps of the longest one and need not share their own. Without
-    `higher_is_better` the direction is the one in which the baseline learned. There is no band for
-    fewer than five curves, fewer than four common evaluations, or curves without a direction.
+    `higher_is_better` a band has no limits and judges non-finite values alone. There is no band for
+    fewer than five curves or fewer than four common evaluations.
     """
     if len(curves) < LEAST_CURVES or any(len(curve) < 2 for curve in curves):
         return None
@@ -109,18 +116,21 @@ def curve_band(
         steps, values = steps[usable], values[:, usable]
     if steps.size < _LEAST_RUN + 1:
         return None
-    sign = _direction(values) if higher_is_better is None else (1.0 if higher_is_better else -1.0)
-    if sign == 0.0:
-        return None
+    may_be_nonfinite = not all(np.isfinite(np.asarray(curve)[:, 1]).all() for curve in curves)
+    if higher_is_better is None:
+        return CurveBand(np.array([]), np.array([]), 1.0, 1, may_be_nonfinite)
+    sign = 1.0 if higher_is_better else -1.0
     run_length = max(_LEAST_RUN, math.ceil(_RUN_SHARE * steps.size))
-    limits = _patient(steps[run_length - 1 :], _limits(sign * values, run_length))
-    seen = steps[run_length - 1 :] >= steps[0] + _FIRST_SHARE * (steps[-1] - steps[0])
+    ends = steps[run_length - 1 :]
+    limits = _limits(sign * values, run_length)
+    latest = ends - _DELAY * (steps[-1] - steps[0])
+    seen = latest >= ends[0]
     return CurveBand(
-        steps=steps[run_length - 1 :][seen],
-        limits=limits[seen],
+        steps=ends[seen],
+        limits=_easiest_since(latest, ends, limits)[seen],
         sign=sign,
         run_length=run_length,
-        may_be_nonfinite=not all(np.isfinite(np.asarray(curve)[:, 1]).all() for curve in curves),
+        may_be_nonfinite=may_be_nonfinite,
     )
 
 
@@ -132,14 +142,6 @@ def _aligned(curves: Sequence[CurvePoints]) -> tuple[FloatArray, FloatArray]:
     longest = max(arrays, key=len)[:, 0]
     steps = longest[(longest >= begin) & (longest <= end)]
     return steps, np.array([np.interp(steps, array[:, 0], array[:, 1]) for array in arrays])
-
-
-def _direction(values: FloatArray) -> float:
-    """+1 where nearly all curves end above their beginning, -1 where below, 0 otherwise."""
-    rises = values[:, -1] - values[:, 0]
-    finite = rises[np.isfinite(rises)]
-    share = float((finite > 0).mean()) if finite.size else 0.5
-    return 1.0 if share >= 0.9 else -1.0 if share <= 0.1 else 0.0
 
 
 def _limits(values: FloatArray, run_length: int) -> FloatArray:
@@ -163,7 +165,8 @@ def _limits(values: FloatArray, run_length: int) -> FloatArray:
     return np.asarray(middle - allowed)
 
 
-def _patient(steps: FloatArray, limits: FloatArray) -> FloatArray:
-    """At each step the easiest limit since 1 / patience of the way."""
-    first = np.searchsorted(steps, steps / _PATIENCE)
+def _easiest_since(latest: FloatArray, steps: FloatArray, limits: FloatArray) -> FloatArray:
+    """At each step the easiest limit since the step that `latest` gives for it, or the one before
+    it: all of shape (m,)."""
+    first = np.maximum(np.searchsorted(steps, latest, side="right") - 1, 0)
     return np.array([limits[i : k + 1].min() for k, i in enumerate(first)])

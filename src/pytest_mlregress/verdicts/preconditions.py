@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from pytest_mlregress.running.result import SeedResult
+from pytest_mlregress.running.watching import COLLAPSED
 from pytest_mlregress.verdicts.advice import fixed_path
 from pytest_mlregress.verdicts.case import OPEN, Case, Open, run_command, seeds_in_words
 from pytest_mlregress.verdicts.samples import (
@@ -28,12 +29,18 @@ def _failed_seed(case: Case) -> Verdict | None:
     failed = [seed for seed in case.results if seed.outcome in ("failed", "xfailed")]
     if not failed:
         return None
-    reasons = [f"seed {seed.seed} failed: {_first_line(seed.message)}" for seed in failed]
+    reasons = [f"seed {seed.seed} {_what_failed(seed.message)}" for seed in failed]
     return case.verdict(
         VerdictKind.DIVERGED,
         reasons=tuple(reasons),
         next_steps=(*fixed_path(case.group.plan, failed), f"{case.group.plan.command} --lf"),
     )
+
+
+def _what_failed(message: str) -> str:
+    line = _first_line(message)
+    own = line.removeprefix("Failed: ")  # pytest's name for what `pytest.fail` raises
+    return own if own.startswith(COLLAPSED) else f"failed: {line}"
 
 
 def _lost_seed(case: Case) -> Verdict | None:
