@@ -158,6 +158,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
            _choice("early", "never")),
     Option("curves", "end a run whose learning curve has collapsed: end (default) or off",
            _choice("end", "off")),
+    Option("deterministic", "trainings ignore the seed on purpose: one seed, bit for bit", None),
     Option("env_mismatch", "baseline from another environment: fail, warn (default) or ignore",
            _choice("fail", "warn", "ignore")),
     Option("allow_dirty", "update from a working tree with uncommitted changes", None),

@@ -51,6 +51,7 @@ class Settings:
     test: Literal["robust-t", "welch", "student", "paired", "rank"] = "robust-t"
     pairing: Literal["auto", "always", "never"] = "auto"
     expect: Literal["identical"] | None = None
+    deterministic: bool = False
     on_nonfinite: Literal["fail", "test"] = "fail"
     suppress: tuple[str, ...] = ()
     num_cpus: float | None = None
@@ -73,12 +74,13 @@ class Settings:
         return without_credentials(self.baseline)
 
     @property
-    def of_test(self) -> dict[str, str | None]:
+    def of_test(self) -> dict[str, str | bool | None]:
         """The settings that a test declares and its verdict is reached with."""
         return {
             "test": self.test,
             "pairing": self.pairing,
             "expect": self.expect,
+            "deterministic": self.deterministic,
             "on_nonfinite": self.on_nonfinite,
         }
 
@@ -103,6 +105,8 @@ class Settings:
             parts.append("strict")
         if self.confirm:
             parts.append("confirm")
+        if self.deterministic:
+            parts.append("deterministic")
         return "mlregress: " + ", ".join(parts)
 
 
@@ -175,6 +179,7 @@ MARKER_CHOICES: Final[dict[str, tuple[object, ...]]] = {
     "test": ("robust-t", "welch", "student", "paired", "rank"),
     "pairing": ("auto", "always", "never"),
     "expect": ("identical",),
+    "deterministic": (True, False),
     "on_nonfinite": ("fail", "test"),
 }
 MARKER_ARGUMENTS: Final = (*MARKER_CHOICES, "suppress", "num_cpus", "num_gpus", "memory")

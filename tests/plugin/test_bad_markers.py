@@ -11,7 +11,7 @@ SEED = "is not a whole number between 0 and 4294967295"
 ONE = "takes one argument, a number of seeds (seeds(5)) or a list of them (seeds([3, 7, 11]))"
 SEVERAL = "is there more than once; a repeated seed is not another sample"
 NAMED = "takes named tiers, such as tiers(fast={'epochs': 1}, full={'epochs': 20})"
-KNOWN = "test, pairing, expect, on_nonfinite, suppress, num_cpus, num_gpus, memory"
+KNOWN = "test, pairing, expect, deterministic, on_nonfinite, suppress, num_cpus, num_gpus, memory"
 OWN_SEED = (
     "'seed' is parametrized by the test itself and by its marker; remove "
     "@pytest.mark.parametrize('seed', ...) and write @pytest.mark.seeds([...]) instead"
@@ -43,6 +43,7 @@ MARKERS = {
     "'paired', 'rank'",
     "mlregress(pairing=True)": "mlregress(pairing=True): not one of 'auto', 'always', 'never'",
     "mlregress(expect='equal')": "mlregress(expect='equal'): not one of 'identical'",
+    "mlregress(deterministic='x')": "mlregress(deterministic='x'): not one of True, False",
     "mlregress(suppress='x')": "mlregress(suppress='x'): a list of check names is due, such as "
     "['batch-leak']",
     "mlregress(suppress=[1])": "mlregress(suppress=[1]): every entry must be a string",

@@ -21,9 +21,9 @@ LARGEST_SEED: Final = 2**32 - 1
 MARKERS: Final = ("mlregress", "seeds", "tiers")
 
 MARKER_HELP: Final = (
-    "mlregress(test=None, pairing=None, expect=None, on_nonfinite=None, suppress=(), "
-    "num_cpus=None, num_gpus=None, memory=None): a training-based regression test, run across "
-    "seeds and judged against its baseline",
+    "mlregress(test=None, pairing=None, expect=None, deterministic=None, on_nonfinite=None, "
+    "suppress=(), num_cpus=None, num_gpus=None, memory=None): a training-based regression "
+    "test, run across seeds and judged against its baseline",
     "seeds(n_or_list): the seeds of a check: at most n (0 ... n-1), or exactly those listed; "
     "implies mlregress",
     "tiers(**name={...}): named sizes of the same training; --mlregress-tier picks one",
@@ -65,7 +65,7 @@ def declare(node: pytest.Item, settings: Settings) -> Declaration:
         own = override(settings, _mlregress_arguments(node))
     except SettingError as error:
         raise MarkerError(str(error)) from None
-    check = check_seeds(node, own)
+    check = check_seeds(node, own)[: 1 if own.deterministic else None]
     tier, params = _tier(node, own)
     looks = baseline_looks(check, own) if own.updating else ()
     return Declaration(
@@ -151,10 +151,12 @@ def _call(mark: pytest.Mark) -> str:
 
 
 def baseline_looks(check: tuple[int, ...], settings: Settings) -> tuple[int, ...]:
-    """After how many seeds an update is judged: once where the number was given.
+    """After how many seeds an update is judged: once where the number was given, or is one.
 
     Its seeds are the check's, so that runs can be paired, and then more of them.
     """
+    if settings.deterministic:
+        return (1,)
     if settings.baseline_seeds is not None:
         return (settings.baseline_seeds,)
     number = max(LEAST_BASELINE_SEEDS, 4 * len(check))

@@ -20,7 +20,7 @@ class GroupPlan:
     """What the reports of a test's seeds say about the test: the same in each of them.
 
     ``settings`` are those of the test that judging needs (``test``, ``pairing``, ``expect``,
-    ``on_nonfinite``); ``location`` is pytest's.
+    ``deterministic``, ``on_nonfinite``); ``location`` is pytest's.
     """
 
     test: str
@@ -29,7 +29,7 @@ class GroupPlan:
     planned: tuple[int, ...]
     selected: tuple[int, ...]
     tier: str
-    settings: Mapping[str, str | None]
+    settings: Mapping[str, str | bool | None]
     xfail: Xfail | None = None
     check_seeds: int = 5
     """How many seeds a check runs at most; an update runs more."""

@@ -11,12 +11,14 @@ from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.revisions.history import History
 from pytest_mlregress.verdicts.advice import advice, remarks
 from pytest_mlregress.verdicts.case import OPEN, Case, open_case, run_command, seeds_in_words
+from pytest_mlregress.verdicts.deterministic import judge_bits
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.looking import RED, Finding, judge_metrics
 from pytest_mlregress.verdicts.preconditions import PRECONDITIONS, skipped_seeds
 from pytest_mlregress.verdicts.rules import Rules
 from pytest_mlregress.verdicts.sameness import judge_sameness
 from pytest_mlregress.verdicts.samples import margin_changes
+from pytest_mlregress.verdicts.seed_blind import seed_blind_notes
 from pytest_mlregress.verdicts.unaffordable import (
     looks_harmless,
     unaffordable,
@@ -45,6 +47,8 @@ def _decided(case: Case, history: History | None) -> Verdict | None:
             return answer
     ready, planned, baseline, rules = case.ready, case.group.plan.planned, case.baseline, case.rules
     assert baseline is not None  # the preconditions end where there is none
+    if rules.deterministic:
+        return judge_bits(case, baseline)
     if not rules.early and len(ready) < len(planned):
         return None  # nothing is saved, and so nothing is decided before the last seed
     short = unaffordable(case, baseline)
@@ -79,6 +83,7 @@ def _verdict(case: Case, baseline: Artifact, finding: Finding, history: History 
         reasons=finding.reasons,
         notes=(
             *margin_changes(case.ready, baseline),
+            *seed_blind_notes(case.ready[: finding.seeds]),
             *finding.notes,
             *remarks(case, finding, history),
         ),

@@ -83,6 +83,9 @@ def plan_test(
             "size of the test set: mlregress plan --test-size N --accuracy P"
         )
         return PlannedTest(test, tier, n_seeds, problem=problem)
+    if rules.deterministic:
+        problem = "deterministic: one seed is compared bit for bit, and any change is found"
+        return PlannedTest(test, tier, n_seeds, problem=problem)
     looks = look_numbers(n_seeds, rules)
     metrics = tuple(
         _plan_metric(

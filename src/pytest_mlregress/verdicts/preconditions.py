@@ -13,6 +13,7 @@ from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.running.watching import COLLAPSED
 from pytest_mlregress.verdicts.advice import fixed_path
 from pytest_mlregress.verdicts.case import OPEN, Case, Open, run_command, seeds_in_words
+from pytest_mlregress.verdicts.deterministic import recorded_otherwise
 from pytest_mlregress.verdicts.samples import (
     contradictions,
     declared,
@@ -255,6 +256,7 @@ PRECONDITIONS: Final[tuple[Callable[[Case], Verdict | Open | None], ...]] = (
     _edited_baseline,
     _other_environment,
     _changed_metric,
+    recorded_otherwise,
 )
 """Of a check, in the order in which they are asked."""
 

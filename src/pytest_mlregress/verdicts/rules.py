@@ -28,6 +28,7 @@ class Rules:
     test: Test = "robust-t"
     pairing: Literal["auto", "always", "never"] = "auto"
     expect: Literal["identical"] | None = None
+    deterministic: bool = False
     on_nonfinite: Literal["fail", "test"] = "fail"
     early: bool = True
     strict: bool = False
@@ -60,7 +61,9 @@ _YELLOW: Final = frozenset({VerdictKind.INCONCLUSIVE, VerdictKind.UNAFFORDABLE})
 _STRICT: Final = _YELLOW | {VerdictKind.MINOR}
 
 
-def rules_for(settings: Settings, of_test: Mapping[str, str | None], *, comparisons: int) -> Rules:
+def rules_for(
+    settings: Settings, of_test: Mapping[str, str | bool | None], *, comparisons: int
+) -> Rules:
     """The rules of one test: the run's settings with those that the test declared in place."""
     declared = cast("dict[str, Any]", dict(of_test))
     return Rules(

@@ -26,6 +26,7 @@ from pytest_mlregress.baselines.urls import shareable, shareable_values
 from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.verdicts.case import Case, open_case
 from pytest_mlregress.verdicts.desk import test_id
+from pytest_mlregress.verdicts.deterministic import of_one_seed, revised_values, value_changes
 from pytest_mlregress.verdicts.drift_gate import Refusal, drifts, losses, tries_noted
 from pytest_mlregress.verdicts.finiteness import costs_of_failures, without_values
 from pytest_mlregress.verdicts.group import SeedGroup
@@ -43,6 +44,7 @@ from pytest_mlregress.verdicts.samples import (
     metric_names,
     values_of,
 )
+from pytest_mlregress.verdicts.seed_blind import seed_blind_update
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
 
 MOST_CURVE_POINTS: Final = 50
@@ -114,6 +116,8 @@ def _at_look(
         )
     if lacking := without_values(case.ready):
         return Update(case.verdict(VerdictKind.REFUSED, reasons=lacking, next_steps=_mend(case)))
+    if (blind := seed_blind_update(case)) is not None:
+        return Update(blind)
     metrics = _sample(case.ready)
     changed = {} if previous is None else _incomparable(case, previous)
     anew = rebase_reason is not None or any(name in changed for name in ("", *metrics))
@@ -124,7 +128,33 @@ def _at_look(
         artifact = first_artifact(test_id(case.group.plan), case.group.plan.tier, metrics,
                                   provenance, **_context(case.ready))  # fmt: skip
         return Update(_recorded(case, looks, metrics, (), "first baseline"), artifact)
+    if case.rules.deterministic:
+        return _one_value(case, looks, previous, metrics, changed, provenance, rebase_reason)
     return _revision(case, looks, previous, metrics, changed, provenance, rebase_reason)
+
+
+def _one_value(
+    case: Case,
+    looks: Sequence[int],
+    previous: Artifact,
+    metrics: Mapping[str, MetricBaseline],
+    changed: Mapping[str, str],
+    provenance: Provenance,
+    rebase_reason: str | None,
+) -> Update:
+    """The revision of a deterministic training: one value has no loss or drift to be tested."""
+    parts = [rebase_reason, revised_values(previous, metrics), _summary((), changed)]
+    reason = shareable("; ".join(part for part in parts if part))
+    artifact = revise(
+        previous,
+        metrics,
+        provenance,
+        effects=value_changes(previous, metrics),
+        reason=reason,
+        rebased=rebase_reason is not None,
+        **_context(case.ready),
+    )
+    return Update(_recorded(case, looks, metrics, (), reason), artifact)
 
 
 def _wants_more(case: Case, looks: Sequence[int]) -> bool:
@@ -206,7 +236,7 @@ def _revision(
         provenance,
         effects=effects,
         reason=reason,
-        rebased=rebase_reason is not None,
+        rebased=rebase_reason is not None or of_one_seed(previous),
         **_context(case.ready),
     )
     values = {name: metric.values for name, metric in metrics.items()}
@@ -220,6 +250,8 @@ def _incomparable(case: Case, previous: Artifact) -> dict[str, str]:
     """As `incomparable`; with a file that was edited by hand nothing can be compared."""
     if previous.edited:
         return {"": "of the baseline before were edited by hand"}
+    if of_one_seed(previous) and not case.rules.deterministic:
+        return {"": "of the baseline before are those of one seed, recorded as deterministic"}
     return incomparable(case.ready, previous)
 
 
