@@ -275,6 +275,9 @@ class Verdicts:
             from pytest_mlregress.reporting.terminal import print_summary
 
             print_summary(terminal, self.run_report)
+        else:
+            for note in self._unused.notes():  # of a suite that has lost its last regression test
+                terminal.write_line(f"mlregress: {note}")
         for path in self._settings.report:
             terminal.write_line(f"report: {path}")
 
@@ -290,6 +293,11 @@ class Verdicts:
                 write_report(path, self.run_report)
             except ReportError as error:
                 _fail_run(session, error)
+
+    @property
+    def seed_node_ids(self) -> frozenset[str]:
+        """The node ids of all seeds that have reported."""
+        return self._roster.seed_node_ids
 
     @cached_property
     def run_report(self) -> RunReport:
@@ -344,7 +352,7 @@ class Verdicts:
 
     def _prune(self, session: pytest.Session) -> None:
         """Delete unused baselines, but only after a complete, green, unfiltered run."""
-        if session.exitstatus != pytest.ExitCode.OK or not self._judged:
+        if session.exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             return
         try:
             self._unused.prune()

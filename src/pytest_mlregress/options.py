@@ -169,6 +169,8 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("plan", "run nothing: print what the planned seeds can detect", None),
     Option("report", "write a report; the suffix (.html, .json, .md) says which; repeatable",
            _report, "FILE", repeat=True),
+    Option("junit", "JUnit XML with all (default), or verdicts: without the seeds that passed",
+           _choice("all", "verdicts")),
     Option("confirm", "before a red is reported, test it on fresh seeds of both sides", None),
     Option("dispersion", "a wider spread of the seeds alone: off (default), warn or fail",
            _choice("off", "warn", "fail")),

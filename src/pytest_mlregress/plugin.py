@@ -323,6 +323,9 @@ class ControllerHooks:
         self._under_way.add(nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        option = self._config.option
+        if option.setuponly or option.setupplan:  # no test runs, so that there is none to judge
+            return
         if self._verdicts is not None or hasattr(report, "mlregress"):
             self._judge().report(report)
 
@@ -335,9 +338,16 @@ class ControllerHooks:
         if self._verdicts is not None:
             self._verdicts.print_summary(terminalreporter)
 
+    @pytest.hookimpl(tryfirst=True)  # before the JUnit XML is written
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if self._verdicts is not None or self._settings.report:
+        option = self._config.option
+        # A run that looks for regression tests may have found the last one gone.
+        looked_for = self._settings.prune or option.markexpr == "mlregress"
+        nothing_runs = option.collectonly or option.setuponly or option.setupplan
+        if self._verdicts is not None or self._settings.report or (looked_for and not nothing_runs):
             self._judge().write_reports(session)
+        if self._settings.junit == "verdicts" and self._verdicts is not None:
+            _compat.leave_out_of_junit(session.config, self._verdicts.seed_node_ids)
 
     def _judge(self) -> Verdicts:
         if self._verdicts is None:

@@ -45,6 +45,7 @@ class Settings:
     guards: Literal["fail", "warn", "off"] = "warn"
     plan: bool = False
     report: tuple[str, ...] = ()
+    junit: Literal["all", "verdicts"] = "all"
     confirm: bool = False
     dispersion: Literal["off", "warn", "fail"] = "off"
     rebase_anchor: str | None = None

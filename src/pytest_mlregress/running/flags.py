@@ -6,9 +6,11 @@ message to a busy worker.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
 import tempfile
+import uuid
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,11 @@ WORKER_INPUT = "mlregress_flags"
 
 
 class StopFlags:
-    """The flags of one session, shared by its processes through a folder."""
+    """The flags of one session, shared by its processes through a folder.
+
+    They save time and decide nothing: where the folder cannot be made or is deleted in mid-run,
+    seeds run that were not needed, and the verdicts are the same.
+    """
 
     def __init__(self, folder: Path, *, owner: bool) -> None:
         self.folder = folder
@@ -26,7 +32,9 @@ class StopFlags:
 
     def raise_for(self, test: str) -> None:
         """Let the seeds of ``test`` that have not started be skipped."""
-        self._file(test).touch()
+        with contextlib.suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._file(test).touch()
 
     def is_raised(self, test: str) -> bool:
         """True where the seeds of ``test`` need not run."""
@@ -45,9 +53,16 @@ def stop_flags(config: pytest.Config) -> StopFlags:
     """The session's flags, made when first asked for; a worker gets its controller's."""
     if _FLAGS not in config.stash:
         given = getattr(config, "workerinput", {}).get(WORKER_INPUT)
-        folder = Path(given or tempfile.mkdtemp(prefix="pytest-mlregress-"))
-        config.stash[_FLAGS] = StopFlags(folder, owner=given is None)
+        config.stash[_FLAGS] = StopFlags(Path(given or _new_folder()), owner=given is None)
     return config.stash[_FLAGS]
+
+
+def _new_folder() -> str:
+    """A folder of this session's own; a name that does not exist where none can be made."""
+    try:
+        return tempfile.mkdtemp(prefix="pytest-mlregress-")
+    except OSError:
+        return str(Path.cwd() / f".pytest-mlregress-{uuid.uuid4().hex}" / "flags")
 
 
 def remove_stop_flags(config: pytest.Config) -> None:

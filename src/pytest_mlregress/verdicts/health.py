@@ -84,10 +84,11 @@ class RecentRuns:
 
     def of(self, verdict: Verdict, metric: MetricVerdict) -> tuple[GreenRun, ...]:
         """The runs against today's baseline, oldest first."""
-        entry = self._entries.get(_name(verdict, metric), {})
-        if entry.get("baseline") != _digest(metric.baseline):
-            return ()
-        return tuple(GreenRun(*run) for run in entry["runs"])
+        match self._entries.get(_name(verdict, metric)):
+            case {"baseline": str(baseline), "runs": list(runs)}:
+                if baseline == _digest(metric.baseline):
+                    return tuple(run for entry in runs if (run := _green_run(entry)) is not None)
+        return ()
 
     def remember(self, verdict: Verdict, commit: str) -> None:
         """Keep the metrics of a green verdict, one run per commit."""
@@ -107,6 +108,14 @@ class RecentRuns:
         """Write the cache; without a cache provider there is nowhere to write to."""
         if self._cache is not None and self._entries:
             self._cache.set(CACHE_KEY, self._entries)
+
+
+def _green_run(entry: object) -> GreenRun | None:
+    """A run as the cache holds it, None for anything else: the cache is a file like any other."""
+    match entry:
+        case [str(commit), float(mean), int(n_seeds)] if n_seeds > 0:
+            return GreenRun(commit, mean, n_seeds)
+    return None
 
 
 def _name(verdict: Verdict, metric: MetricVerdict) -> str:

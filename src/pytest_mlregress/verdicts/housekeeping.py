@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -62,7 +62,8 @@ def unused_baselines(
 
     Empty where the run was filtered or cut short, since a test that did not get its turn is not
     gone.  In use are also the baseline of another tier of a test that ran, those of a file that
-    was skipped or could not be imported, and one that cannot be read: nobody knows whose it is.
+    was skipped, could not be imported, or is there and gave no regression test (`collect_ignore`,
+    `norecursedirs` and other plugins hide files), and one that cannot be read: its test is unknown.
 
     Raises:
         StoreError: the baselines cannot be listed.
@@ -71,7 +72,9 @@ def unused_baselines(
     uncollected = _uncollected(session.config)
     if folders is None or uncollected is None or _cut_short(session):
         return ()
+    plans = tuple(plans)
     ran = {(desk.key(plan).directory, test_id(plan)) for plan in plans}
+    collected = {plan.file for plan in plans}
     return tuple(
         key
         for key in desk.store.list()
@@ -79,13 +82,23 @@ def unused_baselines(
         and (owner := _owner(desk, key)) is not None
         and (key.directory, owner) not in ran
         and not any(_file(key, owner).is_relative_to(path) for path in uncollected)
+        and not _hidden(session.config.rootpath / _file(key, owner), collected)
     )
+
+
+def _hidden(file: Path, collected: Collection[Path]) -> bool:
+    """True for a test file that exists and that no regression test was collected from."""
+    return file.exists() and file not in collected
 
 
 def _cut_short(session: pytest.Session) -> bool:
     """True for a run that did not come to its last test."""
-    ended = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
-    return not ended or bool(session.shouldfail or session.shouldstop)
+    ended = (
+        pytest.ExitCode.OK,
+        pytest.ExitCode.TESTS_FAILED,
+        pytest.ExitCode.NO_TESTS_COLLECTED,
+    )
+    return session.exitstatus not in ended or bool(session.shouldfail or session.shouldstop)
 
 
 def _whole_folders(config: pytest.Config) -> tuple[PurePosixPath, ...] | None:

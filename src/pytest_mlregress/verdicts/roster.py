@@ -86,6 +86,11 @@ class Roster:
             self.groups[test].running.pop(seed, None)
             report.outcome = "rerun"  # type: ignore[assignment]  # as xdist documents it
 
+    @property
+    def seed_node_ids(self) -> frozenset[str]:
+        """The node ids of all seeds that have reported."""
+        return frozenset(self._seeds)
+
     def node_ids(self, test: str) -> dict[int, str]:
         """The node ids of a test's selected seeds, by seed."""
         nodeid, seed = next(
