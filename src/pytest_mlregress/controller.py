@@ -339,11 +339,15 @@ class Verdicts:
     @cached_property
     def _health(self) -> tuple[str, ...]:
         config = self._session.config
-        commit = self._history.tree.commit
-        if commit is None or self._settings.updating:
+        if self._settings.updating:
+            return ()
+        tree = self._history.tree
+        if tree.unknown is not None:
+            return (f"git cannot tell which code this is: {tree.unknown}",)
+        if tree.commit is None:
             return ()
         recent = RecentRuns(getattr(config, "cache", None))
-        return health_notes(self._judged.values(), recent, commit)
+        return health_notes(self._judged.values(), recent, tree.commit)
 
     @cached_property
     def _unused(self) -> UnusedBaselines:

@@ -170,10 +170,67 @@ def test_outside_a_repository(tmp_path: Path, git: Git) -> None:
     assert working_tree(tmp_path / "nowhere") == WorkingTree()
 
 
-def test_without_git(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "")
+@pytest.mark.parametrize("name", ["GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_WORK_TREE"])
+def test_no_variable_of_a_hook_is_passed_on(
+    repository: Path, git: Git, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    commit = git("rev-parse", "HEAD")
+    monkeypatch.setenv(name, "/nowhere")
 
-    assert working_tree(repository) == WorkingTree()
+    assert working_tree(repository) == WorkingTree(commit=commit, branch="main")
+
+
+def test_without_git_a_repository_is_unknown(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    (repository / "sub").mkdir()
+
+    for place in (repository, repository / "sub"):
+        tree = working_tree(place)
+        assert (tree.commit, tree.dirty) == (None, True)
+        assert tree.unknown is not None
+        assert tree.unknown.startswith("git cannot be run: ")
+    assert working_tree(tmp_path) == WorkingTree()
+
+
+def test_another_owner_leaves_it_unknown_with_the_remedy_of_git(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+
+    tree = working_tree(repository)
+
+    assert tree.dirty
+    assert tree.unknown is not None
+    assert "dubious ownership" in tree.unknown
+    assert f"git config --global --add safe.directory {repository}" in tree.unknown
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "words"),
+    [
+        ("HEAD", "junk", "not a git repository"),
+        ("HEAD", None, "not a git repository"),
+        ("HEAD", "1" * 40, "bad object HEAD"),
+        ("refs/heads/main", "junk", "HEAD names neither a branch nor a commit"),
+        ("index", "junk", "index"),
+    ],
+)
+def test_a_broken_repository_leaves_it_unknown(
+    repository: Path, file: str, content: str | None, words: str
+) -> None:
+    place = repository / ".git" / file
+    place.unlink()
+    if content is not None:
+        place.write_text(content + "\n")
+
+    tree = working_tree(repository)
+
+    assert tree.dirty
+    assert tree.unknown is not None
+    assert words in tree.unknown
+    assert "\n" not in tree.unknown
 
 
 FAKE_GIT = """#!/bin/sh
@@ -201,4 +258,8 @@ def test_a_git_that_hangs_or_fails_leaves_the_tree_dirty(
     monkeypatch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
     monkeypatch.setattr(git_command, "TIMEOUT_S", 0.5)
 
-    assert working_tree(repository) == WorkingTree(commit=commit, branch="main", dirty=True)
+    tree = working_tree(repository)
+
+    assert (tree.commit, tree.branch, tree.dirty) == (commit, "main", True)
+    assert tree.unknown is not None
+    assert tree.unknown.startswith("git status ")

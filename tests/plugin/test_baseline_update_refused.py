@@ -40,6 +40,40 @@ def test_a_changed_file_is_dirt_too(recorded: Suite, option: str) -> None:
     result.stderr.fnmatch_lines(["*uncommitted changes (test_training.py)*"])
 
 
+def test_a_tree_that_git_will_not_look_at_is_refused_with_its_remedy(
+    recorded: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = files_of(recorded)
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+
+    result = recorded.run("--mlregress-update")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        [
+            "ERROR: --mlregress-update: git cannot tell which code these baselines belong to: "
+            f"fatal: detected dubious ownership in repository at '{recorded.path}' To add an "
+            "exception for this directory, call: git config --global --add safe.directory "
+            f"{recorded.path}; mend that first, or pass --mlregress-allow-dirty"
+        ]
+    )
+    assert files_of(recorded) == before
+    assert recorded.run("--mlregress-update", "--mlregress-allow-dirty").ret == 0
+    provenance = document(recorded)["provenance"]
+    assert (provenance["commit"], provenance["dirty"]) == (None, True)
+
+
+def test_a_check_that_git_will_not_look_at_goes_on_with_a_note(
+    recorded: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+
+    result = recorded.run()
+
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["note: git cannot tell which code this is: fatal: detected*"])
+
+
 def test_a_check_does_not_mind_dirt(recorded: Suite) -> None:
     (recorded.path / "one.py").touch()
     assert recorded.run().ret == 0

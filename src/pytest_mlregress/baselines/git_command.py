@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-__all__ = ["TIMEOUT_S", "GitError", "git"]
+__all__ = ["TIMEOUT_S", "GitError", "git", "outside_hooks"]
 
 TIMEOUT_S = 20.0
 """How long one question to git may take."""
@@ -14,11 +14,22 @@ TIMEOUT_S = 20.0
 # A question to git must neither wait for a person, nor take the lock that the person's own git
 # needs, nor speak the person's language; and a hook's GIT_DIR would point it elsewhere.
 _SETTINGS: Final = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
-_MISLEADING: Final = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})
+_MISLEADING: Final = frozenset(
+    {
+        *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR"),
+        *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH"),
+        *("GIT_IMPLICIT_WORK_TREE", "GIT_INTERNAL_SUPER_PREFIX", "GIT_NAMESPACE"),
+    }
+)
 
 
 class GitError(Exception):
     """git is missing, timed out, or refused; the text is git's own."""
+
+
+def outside_hooks() -> dict[str, str]:
+    """The environment of this process without what git sets for a hook."""
+    return {name: value for name, value in os.environ.items() if name not in _MISLEADING}
 
 
 def git(directory: Path, *arguments: str) -> bytes:
@@ -27,7 +38,7 @@ def git(directory: Path, *arguments: str) -> bytes:
     Raises:
         GitError: git is not installed, takes longer than `TIMEOUT_S`, or fails.
     """
-    environment = {k: v for k, v in os.environ.items() if k not in _MISLEADING} | _SETTINGS
+    environment = outside_hooks() | _SETTINGS
     # Into files and not pipes: a helper of git's that outlives it would keep a pipe open.
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         try:

@@ -17,6 +17,7 @@ from pytest_mlregress import __version__
 from pytest_mlregress.baselines.artifact import Environment, Provenance
 from pytest_mlregress.baselines.git_command import GitError, git
 from pytest_mlregress.baselines.paths import FOLDER
+from pytest_mlregress.baselines.visible import visible
 
 __all__ = ["WorkingTree", "collect_provenance", "unchanged_since", "utc_now", "working_tree"]
 
@@ -42,6 +43,8 @@ class WorkingTree:
             git ignores them, baselines and bytecode never do.
         diff_hash: hash of those changes, None for a clean tree.
         changed: the files that are dirty, sorted, relative to the repository.
+        unknown: why git could not tell, in its own words; None where it could.  A tree that it
+            could not look through is dirty.
     """
 
     commit: str | None = None
@@ -49,21 +52,30 @@ class WorkingTree:
     dirty: bool = False
     diff_hash: str | None = None
     changed: tuple[str, ...] = ()
+    unknown: str | None = None
 
 
 def working_tree(directory: Path) -> WorkingTree:
-    """The state of the repository that contains a directory; the empty state outside one."""
+    """The state of the repository that contains a directory; the empty state outside one.
+
+    Whatever keeps git from telling, be it another owner of the folder, a broken `HEAD`, a timeout
+    or that git is not installed, leaves the state unknown and hence dirty: it must not pass for a
+    commit.
+    """
     try:
         top = Path(_line(git(directory, "rev-parse", "--show-toplevel")))
-    except GitError:
-        return WorkingTree()
+    except GitError as error:
+        if not _has_repository_above(directory):
+            return WorkingTree()
+        return WorkingTree(dirty=True, unknown=_said(error))
     commit = _optional(top, "rev-parse", "--verify", "--quiet", "HEAD")
     branch = _optional(top, "symbolic-ref", "--short", "--quiet", "HEAD")
     try:
         entries = _status(top)
-    except GitError:
-        # Unknown is not clean: a tree that git could not look through must not pass for a commit.
-        return WorkingTree(commit=commit, branch=branch, dirty=True)
+        if commit is None:
+            _check_unborn(top, branch)
+    except GitError as error:
+        return WorkingTree(commit=commit, branch=branch, dirty=True, unknown=_said(error))
     return WorkingTree(
         commit=commit,
         branch=branch,
@@ -120,6 +132,29 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+def _has_repository_above(directory: Path) -> bool:
+    """Whether a repository is there that git should have found; it says that there is none also of
+    one with a broken `HEAD`."""
+    return any((folder / ".git").exists() for folder in (directory, *directory.absolute().parents))
+
+
+def _check_unborn(top: Path, branch: str | None) -> None:
+    """Tell a branch before its first commit from one whose commit git cannot read.
+
+    Raises:
+        GitError: it is the second.
+    """
+    if branch is None:
+        raise GitError("HEAD names neither a branch nor a commit; look at it with: git fsck")
+    place = top / _line(git(top, "rev-parse", "--git-path", f"refs/heads/{branch}"))
+    if place.exists():
+        raise GitError(f"the branch {branch} names no commit; look at it with: git fsck")
+
+
+def _said(error: GitError) -> str:
+    return " ".join(visible(str(error)).split())
+
+
 def _status(top: Path) -> list[tuple[bytes, bytes]]:
     """The dirty files as (state, path)."""
     listing = git(
@@ -163,4 +198,4 @@ def _line(output: bytes) -> str:
 
 
 def _readable(path: bytes) -> str:
-    return path.decode(errors="backslashreplace")
+    return visible(path.decode(errors="backslashreplace"))

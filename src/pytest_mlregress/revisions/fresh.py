@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest_mlregress
+from pytest_mlregress.baselines.git_command import outside_hooks
 from pytest_mlregress.revisions.origin import VARIABLE
 
 _SHOWN_LINES: Final = 15
@@ -88,7 +89,7 @@ def _command(run: FreshRun, report: Path, baselines: Path, *, guarded: bool) -> 
 
 def _environment(rootdir: Path, instead_of: Path | None) -> dict[str, str]:
     environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")
+        name: value for name, value in outside_hooks().items() if not name.startswith("PYTEST_")
     }
     if instead_of is None:
         return environment

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from pytest_mlregress.baselines.git_command import outside_hooks
+
 _TIMEOUT_S: Final = 300.0
 
 
@@ -50,6 +52,7 @@ def _git(directory: Path, *arguments: str) -> str:
             ["git", "-C", str(directory), *arguments],
             capture_output=True,
             text=True,
+            env=outside_hooks(),
             timeout=_TIMEOUT_S,
             check=True,
         )
