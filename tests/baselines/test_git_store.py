@@ -67,7 +67,8 @@ def test_a_ref_that_is_none_is_named(repository: Path, ref: str) -> None:
     with pytest.raises(StoreError) as refused:
         GitStore(repository, ref)
 
-    assert str(refused.value).startswith(f"git:{ref}: {repository} has no such commit: ")
+    shown = ref.replace("\0", r"\x00")
+    assert str(refused.value).startswith(f"git:{shown}: {repository} has no such commit: ")
     assert "Name a branch, tag or commit of this repository" in refused.value.remedy
 
 
