@@ -59,13 +59,16 @@ def fifty(suites: int) -> Section:
                 (
                     share(red, SUITE_ALPHA),
                     share(lost, 0.9, "at least"),
-                    Measure(float(np.mean(seeds)), 4.5, style=".2f"),
+                    Measure(float(np.mean(seeds)), 5.2, style=".2f"),
                     Measure(float(used.mean()), style=".2f"),
                 ),
             ),
         ),
-        "false reds at most 0.05 + 3 SE; power at least 0.90; at most 4.5 seeds on average",
-        (f"{suites} simulated suites, their comparisons of all 13 distributions in turn.",),
+        "false reds at most 0.05 + 3 SE; power at least 0.90; at most 5.2 seeds on average",
+        (
+            f"{suites} simulated suites, their comparisons of all 13 distributions in turn.",
+            "Evidence of safety takes more seeds of metrics with wild values: 3.4 seeds without it.",
+        ),
     )
 
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from pytest_mlregress.statistics.batched import harm_pvalues
 from pytest_mlregress.statistics.power import design_for_power
+from pytest_mlregress.statistics.promised_margin import automatic_margins
 from pytest_mlregress.statistics.rehearsal import Indices, play, safety_of_samples
-from pytest_mlregress.statistics.resampled_checks import automatic_margins
 from pytest_mlregress.statistics.sequential import SequentialDesign, default_looks
 
 Floats = NDArray[np.float64]

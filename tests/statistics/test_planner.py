@@ -30,6 +30,7 @@ from pytest_mlregress.statistics.power import (
     spendable_alpha,
     with_evidence_of_safety,
 )
+from pytest_mlregress.statistics.promised_margin import automatic_margins
 from pytest_mlregress.statistics.rehearsal import play, rehearse, safety_of_samples
 from pytest_mlregress.statistics.sequential import (
     default_looks,
@@ -50,15 +51,14 @@ def samples(shape, checks, loss, seed):
 
 
 def played(design, shape, checks, loss, seed, most=20_000, margin=None):
-    """Simulated checks under a design, by default with the margin that it detects."""
+    """Simulated checks under a design, by default with each baseline's automatic margin."""
     baseline, candidate = samples(shape, checks, loss, seed)
-    if margin is None:
-        margin = detectable_loss(design, n_baseline=shape[0], power=0.9)
+    margins = automatic_margins(baseline, design) if margin is None else np.full(checks, margin)
     return play(
         design,
         checks,
         lambda n, which: harm_pvalues(baseline[which], candidate[which, :n], max_relabellings=most),
-        safety_of_samples(baseline, candidate, np.full(checks, margin), design, most=most),
+        safety_of_samples(baseline, candidate, margins, design, most=most),
     )
 
 

@@ -94,7 +94,7 @@ def plan_metric(
     if margin is not None:
         margin_sd = within_reach(margin / spread.sd)
         design = design_for_margin(looks, n_baseline=n_baseline, alpha=alpha, margin_sd=margin_sd)
-    course = _Course(design, n_baseline, margin_sd, rehearsed)
+    course = _Course(design, n_baseline, margin_sd, margin is None, rehearsed)
     power, seeds_at_margin = course.at(margin_sd)
     return MetricPlan(
         design=design,
@@ -136,14 +136,14 @@ class _Course:
     design: SequentialDesign
     n_baseline: int
     margin_sd: float
+    automatic: bool
     rehearsed: bool
 
     def at(self, loss_sd: float) -> tuple[float, float]:
         """(power, expected seeds)."""
         if self.rehearsed:
-            played = rehearse(
-                self.design, loss_sd, n_baseline=self.n_baseline, margin_sd=self.margin_sd
-            )
+            margin_sd = None if self.automatic else self.margin_sd
+            played = rehearse(self.design, loss_sd, n_baseline=self.n_baseline, margin_sd=margin_sd)
             return played.power, played.expected_seeds
         return sequential_power(
             with_evidence_of_safety(self.design, self.margin_sd, n_baseline=self.n_baseline),

@@ -16,8 +16,10 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import chdtri, ndtr, ndtri
 
-from pytest_mlregress.statistics.power import DETECTION_POWER
+from pytest_mlregress.statistics.power import DETECTION_POWER, detectable_loss
+from pytest_mlregress.statistics.samples import FloatArray
 from pytest_mlregress.statistics.sequential import SequentialDesign
+from pytest_mlregress.statistics.spread import spread_of
 
 #: The power that the tenth of baselines with the smallest spread keep, on average.
 POWER_OF_WORST_TENTH: Final = 0.8
@@ -73,3 +75,10 @@ def margin_factor(df: float, drift: float) -> float:
     while short(largest) < 0.0:
         largest *= 2.0
     return float(brentq(short, 1.0, largest, xtol=1e-4))
+
+
+def automatic_margins(baseline: FloatArray, design: SequentialDesign) -> FloatArray:
+    """The automatic margin of many baselines, shape (s, n_b), as `plan_check` sets it: (s,)."""
+    detectable = detectable_loss(design, n_baseline=baseline.shape[1], power=DETECTION_POWER)
+    factor = margin_factor(baseline.shape[1] - 1.0, drift_at_detectable(design))
+    return factor * detectable * np.array([spread_of(values).sd for values in baseline])

@@ -19,6 +19,7 @@ from scipy.special import ndtr
 
 from pytest_mlregress.statistics.acceptance import safety_levels
 from pytest_mlregress.statistics.batched import excludes_margin, harm_pvalues
+from pytest_mlregress.statistics.promised_margin import automatic_margins
 from pytest_mlregress.statistics.samples import FloatArray
 from pytest_mlregress.statistics.sequential import SequentialDesign
 
@@ -51,13 +52,14 @@ def rehearse(
     loss_sd: float,
     *,
     n_baseline: int,
-    margin_sd: float,
+    margin_sd: float | None,
     checks: int = REHEARSED_CHECKS,
     seed: int = 0,
 ) -> Rehearsal:
     """Play `checks` checks of a candidate that lost `loss_sd` standard deviations.
 
-    `margin_sd` is the margin that acceptance has to exclude, in true standard deviations.
+    `margin_sd` is the margin that acceptance has to exclude, in true standard deviations; None for
+    the automatic one of each baseline.
     Baseline and candidate seeds are normal with equal spread. The same `seed` draws the same
     noise, so that rehearsals of different losses are comparable.
     """
@@ -65,11 +67,16 @@ def rehearse(
     baseline = generator.normal(size=(checks, n_baseline))
     candidate = generator.normal(-loss_sd, 1.0, size=(checks, design.looks[-1]))
     most = _relabellings(design, n_baseline)
+    margins = (
+        automatic_margins(baseline, design)
+        if margin_sd is None
+        else np.full(checks, float(margin_sd))
+    )
     played = play(
         design,
         checks,
         lambda n, which: harm_pvalues(baseline[which], candidate[which, :n], max_relabellings=most),
-        safety_of_samples(baseline, candidate, np.full(checks, margin_sd), design, most=most),
+        safety_of_samples(baseline, candidate, margins, design, most=most),
     )
     return Rehearsal(float(played.rejected.mean()), float(played.seeds.mean()), checks)
 

@@ -12,25 +12,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pytest_mlregress.statistics.batched import harm_pvalues
-from pytest_mlregress.statistics.power import DETECTION_POWER, detectable_loss
-from pytest_mlregress.statistics.promised_margin import drift_at_detectable, margin_factor
+from pytest_mlregress.statistics.promised_margin import automatic_margins
 from pytest_mlregress.statistics.rehearsal import PlayedChecks, play, safety_of_samples
-from pytest_mlregress.statistics.samples import FloatArray, as_sample
+from pytest_mlregress.statistics.samples import as_sample
 from pytest_mlregress.statistics.sequential import SequentialDesign
-from pytest_mlregress.statistics.spread import spread_of
 
 #: Checks that are played: a share of 10 % is then known within 4 points, in a third of a second.
 RESAMPLED_CHECKS: Final = 300
 
 # Relabellings drawn per check: acceptance asks for levels of .03 and more.
 _RELABELLINGS: Final = 2_000
-
-
-def automatic_margins(baseline: FloatArray, design: SequentialDesign) -> FloatArray:
-    """The automatic margin of many baselines, shape (s, n_b), as `plan_check` sets it: (s,)."""
-    detectable = detectable_loss(design, n_baseline=baseline.shape[1], power=DETECTION_POWER)
-    factor = margin_factor(baseline.shape[1] - 1.0, drift_at_detectable(design))
-    return factor * detectable * np.array([spread_of(values).sd for values in baseline])
 
 
 def unchanged_checks(
