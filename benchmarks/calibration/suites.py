@@ -67,7 +67,7 @@ def fifty(suites: int) -> Section:
         "false reds at most 0.05 + 3 SE; power at least 0.90; at most 5.2 seeds on average",
         (
             f"{suites} simulated suites, their comparisons of all 13 distributions in turn.",
-            "Evidence of safety takes more seeds of metrics with wild values: 3.4 seeds without it.",
+            "Evidence of safety takes more seeds of wild metrics: without it 3.4 seeds.",
         ),
     )
 
