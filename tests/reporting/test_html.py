@@ -40,7 +40,7 @@ class Page(HTMLParser):
 
 def test_the_page_is_well_formed_and_tells_what_happened():
     page = Page(to_html(cases.a_run()))
-    assert "6 of 13 tests failed" in page.texts
+    assert "6 of 14 tests failed" in page.texts
     assert "2 of 4 seeds diverged: seed 1: accuracy = nan; seed 3: RuntimeError: boom" in page.texts
     assert "0.9318 → 0.8874" in page.texts
     assert "-0.044 [-0.047, -0.042]" in page.texts

@@ -18,7 +18,7 @@ from pytest_mlregress.reporting.report import ReportError
     ("name", "start"),
     [
         ("run.json", '{\n  "schema": 1,\n'),
-        ("run.md", "## 🔴 mlregress: 6 of 13 tests failed\n"),
+        ("run.md", "## 🔴 mlregress: 6 of 14 tests failed\n"),
         ("run.html", "<!doctype html>\n"),
     ],
 )
