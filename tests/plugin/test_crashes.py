@@ -155,15 +155,16 @@ HANGING = TRAINING.replace(
 
 
 def test_a_seed_that_times_out_is_a_failed_seed(recorded: Suite, workers: str) -> None:
+    # Long enough for the first verdict to import scipy on a loaded machine.
     recorded.configure("timeout")
     recorded.write(HANGING)
     result = recorded.run(
-        workers, "--timeout=2", "--timeout-method=signal", "--maxprocesses=1", LOSS="0.0001",
+        workers, "--timeout=8", "--timeout-method=signal", "--maxprocesses=1", LOSS="0.0001",
         apart=True,
     )  # fmt: skip
     assert recorded.verdicts == {TEST: "diverged"}
     result.stdout.fnmatch_lines(
-        [f"FAILED {TEST}[[]seed1] - Failed: Timeout (>2.0s) from pytest-timeout."]
+        [f"FAILED {TEST}[[]seed1] - Failed: Timeout (>8.0s) from pytest-timeout."]
     )
     assert result.ret == 1
 
