@@ -113,7 +113,8 @@ def test_a_huge_gain_names_the_data_that_are_known_to_be_the_same(suite: Suite) 
 
 
 def test_a_loss_from_a_constant_metric_names_its_resolution(suite: Suite) -> None:
-    suite.write(TRAINING.replace("random.gauss(0.9, 0.01)", "0.9"))
+    logged = "        mlregress.log(0, noise=random.random())\n"
+    suite.write(TRAINING.replace("random.gauss(0.9, 0.01)", "0.9") + logged)
     suite.record()
     assert suite.run(LOSS="0.001").ret == 1
     assert notes(suite)[0] == (
