@@ -62,19 +62,40 @@ def test_the_margin_of_the_code_counts_and_not_the_recorded_one() -> None:
     )
 
 
-def test_all_such_metrics_are_named_at_once_and_no_other() -> None:
+def three_metrics(loss_of_b: float, n: int = 5) -> Verdict | None:
+    """A test with one margin that its seeds can decide on, b's, between two that they cannot."""
     stored = MetricBaseline(higher_is_better=True, values=BASELINE)
     baseline = replace(baseline_of(BASELINE), metrics={"a": stored, "b": stored, "c": stored})
-    seed = passed(
-        0,
-        metric(0.9, name="a", margin=0.004),
-        metric(0.9, name="b", margin=0.5),
-        metric(0.9, name="c", margin=0.001),
+    seeds = (
+        passed(
+            seed,
+            metric(BASELINE[seed], name="a", margin=0.004),
+            metric(BASELINE[(seed + 7) % 20] - loss_of_b, name="b", margin=0.05),
+            metric(BASELINE[seed], name="c", margin=0.001),
+        )
+        for seed in range(n)
     )
-    verdict = judge(group(5, seed), baseline, SUITE)
+    return judge(group(5, *seeds), baseline, SUITE)
+
+
+def test_all_such_metrics_are_named_at_once_and_the_others_keep_their_verdict() -> None:
+    assert three_metrics(0.0, n=1) is None
+    verdict = three_metrics(0.0)
     assert verdict is not None
-    assert [metric.name for metric in verdict.metrics] == ["a", "c"]
+    assert verdict.kind is VerdictKind.UNAFFORDABLE
+    kinds = {metric.name: metric.kind for metric in verdict.metrics}
+    assert kinds == {
+        "a": VerdictKind.UNAFFORDABLE,
+        "b": VerdictKind.PASS,
+        "c": VerdictKind.UNAFFORDABLE,
+    }
     assert [reason[:10] for reason in verdict.reasons[:2]] == ["metric 'a'", "metric 'c'"]
+
+
+def test_no_margin_hides_the_loss_of_another_metric() -> None:
+    verdict = three_metrics(0.2)
+    assert verdict is not None
+    assert (verdict.kind, verdict.colour) == (VerdictKind.REGRESSION, Colour.RED)
 
 
 def test_a_level_that_no_result_reaches_needs_no_margin() -> None:

@@ -58,11 +58,12 @@ def stop_flags(config: pytest.Config) -> StopFlags:
 
 
 def _new_folder() -> str:
-    """A folder of this session's own; a name that does not exist where none can be made."""
+    """A folder of this session's own; without a place for temporary files, a name where pytest was
+    started, at which the first flag makes one."""
     try:
         return tempfile.mkdtemp(prefix="pytest-mlregress-")
     except OSError:
-        return str(Path.cwd() / f".pytest-mlregress-{uuid.uuid4().hex}" / "flags")
+        return str(Path.cwd() / f".pytest-mlregress-{uuid.uuid4().hex}")
 
 
 def remove_stop_flags(config: pytest.Config) -> None:

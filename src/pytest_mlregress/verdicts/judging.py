@@ -52,15 +52,16 @@ def _decided(case: Case, history: History | None) -> Verdict | None:
     if not rules.early and len(ready) < len(planned):
         return None  # nothing is saved, and so nothing is decided before the last seed
     short = unaffordable(case, baseline)
-    if short and rules.early and looks_harmless(ready[0], baseline):
-        return unaffordable_verdict(case, baseline, short, seeds=1)
+    nothing_to_decide = len(short) == len(ready[0].metrics) if ready else False
+    if nothing_to_decide and rules.early and looks_harmless(ready[0], baseline):
+        return unaffordable_verdict(case, baseline, short)
     finding = judge_sameness(
         ready, planned, baseline, rules, same_environment=not case.differences
     ).or_looked(judge_metrics(ready, planned, baseline, rules))
     if finding is None:
         return None
     if short and finding.kind not in RED:
-        return unaffordable_verdict(case, baseline, short, seeds=finding.seeds)
+        return unaffordable_verdict(case, baseline, short, finding)
     return _verdict(case, baseline, finding, history)
 
 

@@ -1,7 +1,8 @@
 """A margin that the seeds cannot pay for is a verdict on its own test, and on no other.
 
 Such a check would train every seed to say `inconclusive`.  It is told so after one seed: the margin
-stands in the code, and the first seed that records is the first to know it.
+stands in the code, and the first seed that records is the first to know it.  Where the test has
+other metrics, which its seeds can decide on, all of them run: no margin hides another one's loss.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline
 from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.verdicts.case import Case
 from pytest_mlregress.verdicts.group import SeedGroup
-from pytest_mlregress.verdicts.looking import metric_verdict
+from pytest_mlregress.verdicts.looking import Finding, metric_verdict
 from pytest_mlregress.verdicts.rules import Rules
 from pytest_mlregress.verdicts.samples import margin_changes
 from pytest_mlregress.verdicts.shortfalls import Shortfall, shortfalls
@@ -50,26 +51,27 @@ def _worse_than_all(value: float, baseline: MetricBaseline) -> bool:
 
 
 def unaffordable_verdict(
-    case: Case, baseline: Artifact, found: Sequence[Shortfall], *, seeds: int
+    case: Case, baseline: Artifact, short: Sequence[Shortfall], finding: Finding | None = None
 ) -> Verdict:
-    """The verdict after so many seeds, with the planner's numbers and the ways out."""
-    ready = case.ready[:seeds]
-    metrics = tuple(
-        replace(
-            metric_verdict(
-                shortfall.name, ready, baseline, case.rules, kind=VerdictKind.UNAFFORDABLE
-            ),
-            reasons=(shortfall.problem,),
+    """The verdict with the planner's numbers and the ways out.
+
+    ``finding`` is what the values say, None after the first seed: metrics that the seeds can decide
+    on keep their own verdict.
+    """
+    ready = case.ready[: 1 if finding is None else finding.seeds]
+    judged = {metric.name: metric for metric in finding.metrics} if finding is not None else {}
+    for shortfall in short:
+        metric = metric_verdict(
+            shortfall.name, ready, baseline, case.rules, kind=VerdictKind.UNAFFORDABLE
         )
-        for shortfall in found
-    )
+        judged[shortfall.name] = replace(metric, reasons=(shortfall.problem,))
     plan = case.group.plan
     return case.verdict(
         VerdictKind.UNAFFORDABLE,
-        metrics=metrics,
-        reasons=(*(shortfall.sentence for shortfall in found), *_level_in_words(case.rules)),
+        metrics=tuple(judged.values()),
+        reasons=(*(shortfall.sentence for shortfall in short), *_level_in_words(case.rules)),
         notes=margin_changes(ready, baseline),
-        next_steps=tuple(WaysOut(plan, len(plan.planned), case.rules, found)),
+        next_steps=tuple(WaysOut(plan, len(plan.planned), case.rules, short)),
         decided_after=len(ready),
     )
 
