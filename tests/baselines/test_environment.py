@@ -216,7 +216,8 @@ def test_packages_of_the_test_modules_are_listed_and_tools_are_not() -> None:
     ("origin", "listed"),
     [
         ('{"url": "file:///home/me/mine", "dir_info": {"editable": true}}', False),
-        ('{"url": "file:///wheels/mine.whl", "archive_info": {}}', True),
+        ('{"url": "file:///wheels/mine.whl", "archive_info": {}}', False),
+        ('{"url": "https://git.example/mine", "vcs_info": {"vcs": "git"}}', False),
         ("no json", False),
         (None, True),
     ],
@@ -239,6 +240,42 @@ def test_the_package_under_test_is_identified_by_its_commit_instead(
 
     assert package_versions([name]).get(name) == ("1.2" if listed else None)
     packages._all_distributions.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("origin", "listed"),
+    [
+        ('{"url": "https://download.example/nightly.whl", "archive_info": {}}', True),
+        ('{"url": "file:///home/me/xgboost", "dir_info": {}}', False),
+        (None, True),
+    ],
+)
+def test_a_known_library_is_found_under_its_other_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, origin: str | None, listed: bool
+) -> None:
+    """xgboost-cpu gives the module xgboost; so do nightly builds from a URL."""
+    from pytest_mlregress.baselines import packages
+
+    name = f"xgboost-cpu{len(origin or '')}"  # versions are looked up once per name
+    about = tmp_path / f"{name.replace('-', '_')}-3.1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 3.1\n")
+    (about / "top_level.txt").write_text("xgboost")
+    if origin is not None:
+        (about / "direct_url.json").write_text(origin)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(sys.modules, "xgboost", ModuleType("xgboost"))
+    caches = (
+        packages._all_distributions,
+        packages._distributions_of,
+        packages._distributions_of_known,
+    )
+    for cached in caches:
+        cached.cache_clear()
+
+    assert package_versions().get(name) == ("3.1" if listed else None)
+    for cached in caches:
+        cached.cache_clear()
 
 
 OLD = {

@@ -119,7 +119,8 @@ def test_a_loss_from_a_constant_metric_names_its_resolution(suite: Suite) -> Non
     assert suite.run(LOSS="0.001").ret == 1
     assert notes(suite)[0] == (
         "all 20 seeds of the baseline gave accuracy = 0.9, so that any change counts: "
-        "record(..., resolution=) says the smallest step that the metric can take"
+        "record(..., resolution=) says the smallest step that the metric can take, "
+        "@pytest.mark.mlregress(deterministic=True) that the training ignores its seed on purpose"
     )
 
 

@@ -68,16 +68,32 @@ def package_versions(modules: Iterable[str] = ()) -> dict[str, str]:
 
     Args:
         modules: further top-level module names to look at, besides the packages that are known to
-            move numbers.  Standard library, test tools, modules that are not imported, and
-            packages installed from a local directory are left out: those are the code under
-            test, which the commit identifies, and whose version may change with every commit.
+            move numbers.  Standard library, test tools and modules that are not imported are
+            left out, and the code under test, which the commit identifies and whose version may
+            change with every commit: what was installed from a directory, a wheel or a repository
+            (PEP 610), as editable installs, tox, nox and CI jobs do.  A library that is known to
+            move numbers, such as a nightly build of torch, is left out only from a directory.
     """
     asked = {name.partition(".")[0] for name in modules} - _TOOLS - sys.stdlib_module_names
     versions: dict[str, str] = {}
     for module in sorted((asked | _KNOWN.keys()) & sys.modules.keys()):
-        names = (_KNOWN[module],) if module in _KNOWN else _distributions_of(module)
-        versions |= {name: version for name in names if (version := _version(name)) is not None}
+        known = module in _KNOWN
+        names = _distributions_of_known(module) if known else _distributions_of(module)
+        for name in names:
+            version = _version(name, known=known)
+            if version is not None:
+                versions[name] = version
     return versions
+
+
+@cache
+def _distributions_of_known(module: str) -> Sequence[str]:
+    """The usual one; another where that is not installed, such as tensorflow-cpu."""
+    try:
+        metadata.distribution(_KNOWN[module])
+    except metadata.PackageNotFoundError:
+        return _distributions_of(module)
+    return (_KNOWN[module],)
 
 
 @cache
@@ -91,12 +107,12 @@ def _all_distributions() -> dict[str, list[str]]:
 
 
 @cache
-def _version(distribution: str) -> str | None:
-    """The version; None for one that is not installed or is installed from a directory."""
+def _version(distribution: str, *, known: bool) -> str | None:
+    """The version; None for one that is not installed, or is the code under test."""
     try:
         found = metadata.distribution(distribution)
         origin = found.read_text("direct_url.json")
-        if origin and "dir_info" in json.loads(origin):
+        if origin and ("dir_info" in json.loads(origin) or not known):
             return None
         return found.version
     except (metadata.PackageNotFoundError, OSError, ValueError, KeyError):

@@ -159,7 +159,8 @@ def _on_metric(case: Case, metric: MetricVerdict) -> Iterator[str]:
         yield (
             f"all {len(metric.baseline)} seeds of the baseline gave {metric.name} = "
             f"{min(values):.6g}, so that any change counts: record(..., resolution=) says the "
-            "smallest step that the metric can take"
+            "smallest step that the metric can take, @pytest.mark.mlregress(deterministic=True) "
+            "that the training ignores its seed on purpose"
         )
 
 
