@@ -226,3 +226,26 @@ def test_an_own_fixture_seed_that_is_overridden_is_said(suite: Suite, workers: s
     )
     assert result.ret == 0
     assert result.stdout.str().count("MLRegressWarning") == 1  # workers' ones are the same
+
+
+def test_an_undecided_test_names_its_collapsed_seeds_where_it_is_read(suite: Suite) -> None:
+    """A yellow verdict has no failure text: the summary is all that is printed."""
+    broken = TRAINING.replace(
+        "        accuracy =",
+        '        if mlregress.seed in (1, 4) and os.environ.get("BROKEN"):\n'
+        "            random.gauss = lambda mean, sd: 0.55 + mlregress.seed / 100\n"
+        "        accuracy =",
+    ).replace("    @pytest.mark.seeds", "    GAUSS = random.gauss\n\n    @pytest.mark.seeds")
+    suite.write(broken.replace("(mlregress):", "(mlregress):\n        random.gauss = GAUSS"))
+    suite.record()
+    result = suite.run("-n0", BROKEN="1")
+    assert result.ret == 0
+    assert suite.verdicts == {"test_training.py::test_training": "inconclusive"}
+    result.stdout.fnmatch_lines(
+        [
+            "inconclusive  test_training.py::test_training * 5/5 seeds",
+            "  seeds 1, 4 collapsed: 0.56, 0.59; the baseline's worst is 0.*",
+            "  seeds(20) would tell a part of collapsed seeds from chance, and costs the same*",
+            "  no loss is shown, and none of the margin, *, is excluded: the data exclude a loss*",
+        ]
+    )

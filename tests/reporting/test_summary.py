@@ -43,7 +43,7 @@ minor         tests/test_digits.py::test_minor                         5/5 seeds
   accuracy  0.9318 -> 0.9256  -0.0062 [-0.0082, -0.0042]  0.00033  0.02
 improvement   tests/test_digits.py::test_improvement                   5/5 seeds
   accuracy  0.9318 -> 0.9504  +0.019 [+0.016, +0.021]     1        0.01
-recorded      tests/test_digits.py::test_recorded                      5/5 seeds
+recorded      tests/test_digits.py::test_recorded                        5 seeds
   accuracy  0.9314
 pass          tests/test_digits.py::test_passed                        5/5 seeds
   accuracy  0.9318 -> 0.9314  -0.0004 [-0.0032, +0.0024]  0.38     0.01

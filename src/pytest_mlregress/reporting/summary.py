@@ -200,14 +200,23 @@ def _verdict_lines(
         skipped = verdict.reasons[:1] if verdict.kind is VerdictKind.SKIPPED else ()
         # A choice between ways out is one with all of them in view.
         steps = verdict.next_steps[: None if verdict.kind is VerdictKind.UNAFFORDABLE else 1]
-        for text in (*skipped, *verdict.notes, *steps):
+        for text in (*skipped, *_undecided(verdict), *verdict.notes, *steps):
             yield from _paragraph(text, width, "dim")
+
+
+def _undecided(verdict: Verdict) -> Iterator[str]:
+    """Why metrics are undecided, and which of their seeds collapsed."""
+    undecided = [m for m in verdict.metrics if m.kind is VerdictKind.INCONCLUSIVE]
+    for metric in undecided:
+        name = f"{metric.name}: " if len(verdict.metrics) > 1 else ""
+        yield from (name + text for text in (*metric.notes, *metric.reasons))
 
 
 def _title(verdict: Verdict, width: int, encoding: str) -> _Line:
     """``regression    tests/test_digits.py::test_digits              5/5 seeds``"""
     kind = pad(verdict.kind, 14)
-    seeds = f" {verdict.decided_after}/{len(verdict.planned)} seeds" if verdict.planned else ""
+    planned = "" if verdict.kind is VerdictKind.RECORDED else f"/{len(verdict.planned)}"
+    seeds = f" {verdict.decided_after}{planned} seeds" if verdict.planned else ""
     tier = f" ({verdict.tier})" if verdict.tier not in ("", "default") else ""
     ellipsis = "…" if encodable("…", encoding) == "…" else "..."
     room = width - width_of(kind) - len(seeds)
