@@ -78,6 +78,15 @@ def test_linked_seeds_add_evidence_of_harm() -> None:
     )
 
 
+def test_a_loss_below_the_linked_margin_is_minor_where_the_check_would_pass() -> None:
+    rules = Rules(alpha=0.01, early=False)
+    assert judged(0.001, rules=rules).kind is VerdictKind.PASS
+    verdict = judged(0.001, pairing=earlier_runs(0.999), rules=rules)
+    assert verdict.kind is VerdictKind.MINOR
+    (note,) = verdict.metrics[0].notes
+    assert ", less than their margin 0.00" in note
+
+
 def test_the_unpaired_check_stops_early_as_ever() -> None:
     better = {seed: BASELINE[seed] + 0.004 + 0.0001 * (seed % 3) for seed in range(3)}
     for pairing in ([], earlier_runs(0.999)):

@@ -130,7 +130,12 @@ class LinkedCheck:
         harm, better = _tails(before, after, kind)
         _, safe = _tails(before, after + self.margin, kind)
         return replace(
-            comparison, p_harm=harm, p_better=better, p_safe=safe, detectable=self.margin
+            comparison,
+            p_harm=harm,
+            p_better=better,
+            p_safe=safe,
+            safety=replace(comparison.safety, p_test=safe, p_welch=safe),
+            detectable=self.margin,
         )
 
 

@@ -66,15 +66,17 @@ class Linked:
     def with_evidence(self, metric: MetricVerdict) -> MetricVerdict:
         """The metric after one look, red where its linked seeds show a loss that matters.
 
-        ``metric`` is what the unpaired test said, with the candidate's values of that look.  A loss
-        of less than the linked margin is a note alone.
+        ``metric`` is what the unpaired test said, with the candidate's values of that look.  One
+        that would pass is `minor` where they show a loss of less than the linked margin.
         """
         evidence = self.check.at(metric.baseline, metric.candidate)
         if evidence is None or metric.kind in (VerdictKind.REGRESSION, VerdictKind.DIVERGED):
             return metric
         note = self._note(evidence)
         if not evidence.red:
-            return replace(metric, notes=(*metric.notes, note))
+            small = evidence.shown and metric.kind is VerdictKind.PASS
+            kind = VerdictKind.MINOR if small else metric.kind
+            return replace(metric, kind=kind, notes=(*metric.notes, note))
         return replace(
             metric,
             kind=VerdictKind.REGRESSION,
