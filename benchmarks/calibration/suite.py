@@ -63,7 +63,7 @@ FULL = Scale(
     planning=6000,
     bands=100,
     identity=10_000,
-    pairing=1000,
+    pairing=400,
     repeats=200,
     acceptance=acceptance.Checks(normal=16, others=3, collapsed=3),
 )
