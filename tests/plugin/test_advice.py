@@ -230,13 +230,9 @@ def test_an_own_fixture_seed_that_is_overridden_is_said(suite: Suite, workers: s
 
 def test_an_undecided_test_names_its_collapsed_seeds_where_it_is_read(suite: Suite) -> None:
     """A yellow verdict has no failure text: the summary is all that is printed."""
-    broken = TRAINING.replace(
-        "        accuracy =",
-        '        if mlregress.seed in (1, 4) and os.environ.get("BROKEN"):\n'
-        "            random.gauss = lambda mean, sd: 0.55 + mlregress.seed / 100\n"
-        "        accuracy =",
-    ).replace("    @pytest.mark.seeds", "    GAUSS = random.gauss\n\n    @pytest.mark.seeds")
-    suite.write(broken.replace("(mlregress):", "(mlregress):\n        random.gauss = GAUSS"))
+    collapses = 'mlregress.seed in (1, 4) and os.environ.get("BROKEN")'
+    value = f"(0.55 + mlregress.seed / 100 if {collapses} else random.gauss(0.9, 0.01))"
+    suite.write(TRAINING.replace("random.gauss(0.9, 0.01)", value))
     suite.record()
     result = suite.run("-n0", BROKEN="1")
     assert result.ret == 0
