@@ -84,10 +84,13 @@ class TestPairing:
     def test_always_sees_a_loss_that_is_hidden_in_the_spread(self, suite: Suite) -> None:
         suite.write(LINKED.format(pairing="always"))
         suite.record()
-        suite.run("--mlregress-stop=never", LOSS="0.003")
+        result = suite.run("--mlregress-stop=never", LOSS="0.003")
         # Real, and far below the automatic margin: without earlier runs there is no smaller one.
-        assert suite.verdicts[TEST] in ("pass", "inconclusive")
         (metric,) = suite.tests[TEST]["metrics"]
+        assert suite.verdicts[TEST] == "minor"
+        # The unpaired difference of these seeds is a gain.
+        assert metric["difference"] == pytest.approx(-0.003, abs=0.0005)
+        result.stdout.fnmatch_lines(["*: accuracy lost a little: * (-0.003* vs 20 seeds"])
         (note,) = metric["notes"]
         assert note.startswith("seeds linked with theta = 1.00 show a loss of 0.003")
         assert ", less than their margin " in note

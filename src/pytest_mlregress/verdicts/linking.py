@@ -67,16 +67,23 @@ class Linked:
         """The metric after one look, red where its linked seeds show a loss that matters.
 
         ``metric`` is what the unpaired test said, with the candidate's values of that look.  One
-        that would pass is `minor` where they show a loss of less than the linked margin.
+        that would pass is `minor` where they show a loss of less than the linked margin.  Either
+        carries the linked comparison: the unpaired one may have seen a gain.
         """
         evidence = self.check.at(metric.baseline, metric.candidate)
         if evidence is None or metric.kind in (VerdictKind.REGRESSION, VerdictKind.DIVERGED):
             return metric
         note = self._note(evidence)
         if not evidence.red:
-            small = evidence.shown and metric.kind is VerdictKind.PASS
-            kind = VerdictKind.MINOR if small else metric.kind
-            return replace(metric, kind=kind, notes=(*metric.notes, note))
+            noted = replace(metric, notes=(*metric.notes, note))
+            if not (evidence.shown and metric.kind is VerdictKind.PASS):
+                return noted
+            return replace(
+                noted,
+                kind=VerdictKind.MINOR,
+                comparison=evidence.comparison,
+                level=evidence.level,
+            )
         return replace(
             metric,
             kind=VerdictKind.REGRESSION,
