@@ -12,6 +12,7 @@ from pytest_mlregress.statistics.early_stop import plan_check
 from pytest_mlregress.statistics.linked_check import (
     detectable_linked,
     linked_looks,
+    linked_margin_sd,
     plan_linked_check,
 )
 from pytest_mlregress.statistics.sign_flip import sign_flip_test, smallest_flip_p
@@ -104,7 +105,8 @@ def test_the_margin_is_that_of_the_earlier_correlation():
 
 def test_no_margin_is_below_what_the_baseline_knows_of_its_mean():
     (_, look) = linked_looks((6, 20), n_baseline=20, alpha=0.005, skewed=False)
-    assert detectable_linked(look, n_baseline=20, theta=1.0, rho=1.0) == 1 / math.sqrt(20)
+    assert detectable_linked(look, n_baseline=20, theta=1.0, rho=1.0) == 0.0
+    assert linked_margin_sd(look, n_baseline=20, theta=1.0, rho=1.0) == 1 / math.sqrt(20)
 
 
 def test_a_constant_or_broken_baseline_is_not_linked():

@@ -103,6 +103,28 @@ def test_a_loss_without_any_correlation_left_is_still_red() -> None:
     assert verdict.kind is VerdictKind.REGRESSION
 
 
+@pytest.mark.parametrize(
+    ("rho", "margin", "affordable"),
+    [(0.99, 0.006, True), (0.99, 0.002, False), (0.75, 0.006, False)],
+    ids=["found by linked seeds", "too small for them too", "weak link"],
+)
+def test_a_margin_is_affordable_where_linked_seeds_find_it(
+    rho: float, margin: float, affordable: bool
+) -> None:
+    baseline = baseline_of(BASELINE, pairing=earlier_runs(rho, commits=4))
+    verdict = judge(group_of({0: 0.9}, n=5, margin=margin), baseline, RULES)
+    assert (verdict is None) == affordable
+    if verdict is not None:
+        assert verdict.kind is VerdictKind.UNAFFORDABLE
+        assert re.search(r"\. Linked seeds detect [\d.]+ with power 0\.8$", verdict.reasons[0])
+
+
+def test_always_linked_seeds_are_not_held_to_a_margin_before_they_run() -> None:
+    rules = Rules(alpha=0.01, pairing="always")
+    case = group_of({0: 0.9}, n=5, margin=0.002)
+    assert judge(case, baseline_of(BASELINE), rules) is None
+
+
 def test_bit_identical_recordings_link_nothing() -> None:
     same = tuple((seed, value, value) for seed, value in BASELINE.items())
     runs = [PairedRun(commit=f"c{commit}", metrics={"accuracy": same}) for commit in range(3)]

@@ -22,6 +22,7 @@ from pytest_mlregress.statistics.comparison import Comparison, compare
 from pytest_mlregress.statistics.early_stop import SequentialCheck
 from pytest_mlregress.statistics.margins import detectable_noncentrality
 from pytest_mlregress.statistics.pairing import LinkedSamples, link_weight, seed_linked
+from pytest_mlregress.statistics.power import DETECTION_POWER
 from pytest_mlregress.statistics.samples import FloatArray, sd, winsorise
 from pytest_mlregress.statistics.sign_flip import sign_flip_test, smallest_flip_p
 from pytest_mlregress.statistics.t_tests import mean_difference
@@ -195,7 +196,7 @@ def plan_linked_check(
         return None
     margin, fixed = check.margin, check.fixed_margin
     if not (fixed or math.isnan(rho)):
-        in_sd = detectable_linked(looks[-1], n_baseline=values.size, theta=theta, rho=rho)
+        in_sd = linked_margin_sd(looks[-1], n_baseline=values.size, theta=theta, rho=rho)
         least = in_sd * sd(winsorise(values))
         fixed = resolution is not None and least < resolution
         margin = min(check.margin, max(least, resolution or 0.0))
@@ -211,19 +212,34 @@ def plan_linked_check(
     )
 
 
-def detectable_linked(look: LinkedLook, *, n_baseline: int, theta: float, rho: float) -> float:
-    """The loss that a linked look finds with 90 % power, in the baseline's standard deviations.
+def linked_margin_sd(look: LinkedLook, *, n_baseline: int, theta: float, rho: float) -> float:
+    """The automatic margin of linked seeds, in the baseline's standard deviations.
 
-    Both sides have one spread and the correlation `rho`. Never below the standard error of the
-    baseline's mean.
+    What the look detects with 90 % power, and never below the standard error of the baseline's
+    mean.
+    """
+    detected = detectable_linked(look, n_baseline=n_baseline, theta=theta, rho=rho)
+    return max(detected, 1.0 / math.sqrt(n_baseline))
+
+
+def detectable_linked(
+    look: LinkedLook,
+    *,
+    n_baseline: int,
+    theta: float,
+    rho: float,
+    power: float = DETECTION_POWER,
+) -> float:
+    """The loss that a linked look finds with a given power, in the baseline's standard deviations.
+
+    Both sides have one spread and the correlation `rho`.
     """
     n = look.n_seeds
     weight = 1.0 if look.exact else link_weight(theta, n_baseline, n)
     variance = (1.0 - 2.0 * rho * weight + weight**2) / n
     if weight < 1.0:
         variance += (1.0 - weight) ** 2 / (n_baseline - n)
-    found = detectable_noncentrality(n - 1.0, look.level) * math.sqrt(max(variance, 0.0))
-    return max(found, 1.0 / math.sqrt(n_baseline))
+    return detectable_noncentrality(n - 1.0, look.level, power) * math.sqrt(max(variance, 0.0))
 
 
 def _tails(

@@ -129,14 +129,17 @@ class PlannedLink:
     """What linked seeds add to a plan.
 
     ``detectable_90`` is the loss, in metric units, that they find in 90 % of the checks that run
-    all seeds, with a correlation today like that of the earlier runs, ``rho``.  Both are None
-    where `pairing="always"` links without such runs.
+    all seeds, with a correlation today like that of the earlier runs, ``rho``; with an automatic
+    margin none is red below the standard error of the baseline's mean.  ``least_margin`` is the
+    declared one that they find in 80 %.  All are None where `pairing="always"` links without such
+    runs.
     """
 
     link: str
     rho: float | None
     looks: tuple[int, ...]
     detectable_90: float | None
+    least_margin: float | None = None
 
 
 def planned_link(
@@ -147,7 +150,9 @@ def planned_link(
         LINKED_SHARE,
         detectable_linked,
         linked_looks,
+        linked_margin_sd,
     )
+    from pytest_mlregress.statistics.power import LEAST_POWER
 
     asked = linked_looks(
         looks, n_baseline=n_baseline, alpha=LINKED_SHARE * rules.alpha, skewed=link.skewed
@@ -157,8 +162,11 @@ def planned_link(
     numbers = tuple(look.n_seeds for look in asked)
     if math.isnan(link.rho):
         return PlannedLink(str(link), None, numbers, None)
-    in_sd = detectable_linked(asked[-1], n_baseline=n_baseline, theta=link.theta, rho=link.rho)
-    return PlannedLink(str(link), link.rho, numbers, in_sd * sd)
+    margin = linked_margin_sd(asked[-1], n_baseline=n_baseline, theta=link.theta, rho=link.rho)
+    least = detectable_linked(
+        asked[-1], n_baseline=n_baseline, theta=link.theta, rho=link.rho, power=LEAST_POWER
+    )
+    return PlannedLink(str(link), link.rho, numbers, margin * sd, least_margin=least * sd)
 
 
 def _earlier(runs: int) -> str:

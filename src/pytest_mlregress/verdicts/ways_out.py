@@ -43,11 +43,12 @@ class WaysOut:
         from pytest_mlregress.statistics.affordability import detectable_sd
 
         looks = look_numbers(seeds or self.n_seeds, self.rules)
+        level = alpha or self.rules.alpha
         return all(
             _within(
                 one,
                 detectable_sd(
-                    looks, n_baseline=baseline or one.n_baseline, alpha=alpha or self.rules.alpha
+                    looks, n_baseline=baseline or one.n_baseline, alpha=one.share * level
                 ),
             )
             for one in self.found
