@@ -8,7 +8,7 @@ seeds by number: which seed arrived first changes nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -87,24 +87,45 @@ class SequentialCheck:
     test: ComparisonTest
     on_nonfinite: OnNonfinite
 
-    def follow(self, baseline: ArrayLike, candidate: ArrayLike) -> tuple[LookDecision, ...]:
+    def follow(
+        self,
+        baseline: ArrayLike,
+        candidate: ArrayLike,
+        *,
+        joint_levels: Mapping[int, float] | None = None,
+    ) -> tuple[LookDecision, ...]:
         """The decisions of all looks that `candidate` reaches, until one ends the check.
 
         `candidate` holds the values of the first seeds by number, without a gap, shape (m,) with
         any m >= 1; seeds beyond the deciding look are not looked at. Empty before the first look.
+        `joint_levels`, by number of seeds, take the place of the levels of their looks: see
+        `min_p_levels`.
         """
+        joint = joint_levels or {}
         base, values = as_sample(baseline, "baseline"), as_sample(candidate, "candidate")
         decisions: list[LookDecision] = []
         harm_shown = False
         for look, n in enumerate(self.design.looks):
             if n > values.size:
                 break
-            decision = decide_at_look(look, base, values[:n], check=self, harm_shown=harm_shown)
+            decision = decide_at_look(
+                look, base, values[:n], check=self, harm_shown=harm_shown, level=joint.get(n)
+            )
             decisions.append(decision)
             harm_shown = decision.harm_shown
             if decision.action != "continue":
                 break
         return tuple(decisions)
+
+    def level_at(self, baseline: ArrayLike, candidate: ArrayLike) -> float:
+        """The level of the t-test's harm at the look of so many candidate seeds.
+
+        The values matter through the pooled sample alone, by the part that Fisher's test takes at
+        the last look. Raises ValueError where there is no look at so many.
+        """
+        base, values = as_sample(baseline, "baseline"), as_sample(candidate, "candidate")
+        look = self.design.looks.index(values.size)
+        return float(ndtr(-_rejection(look, _collapsed(base, values, self), self)))
 
 
 def plan_check(
@@ -171,6 +192,7 @@ def decide_at_look(
     *,
     check: SequentialCheck,
     harm_shown: bool = False,
+    level: float | None = None,
 ) -> LookDecision:
     """Decide the look of that index from the first `check.design.looks[look]` candidate values.
 
@@ -184,6 +206,7 @@ def decide_at_look(
     of the margin at the look's safety level (see `acceptance`). The last look asks for the latter
     alone: harm without it is rejection, neither is inconclusive.
 
+    A `level` takes the place of the rejection boundary: the joint one of several metrics.
     A divergence (see `failure_test`) rejects at once. Raises ValueError where the number of
     candidate values is not that of the look.
     """
@@ -204,13 +227,13 @@ def decide_at_look(
         on_nonfinite=check.on_nonfinite,
     )
     z = -float(ndtri(comparison.p_harm))
-    sign = 1.0 if check.higher_is_better else -1.0
-    collapsed = collapsed_seeds(sign * base, sign * values, check.margin)
-    shown = harm_shown or z >= _rejection(look, collapsed, check)
+    collapsed = _collapsed(base, values, check)
+    boundary = _rejection(look, collapsed, check) if level is None else -float(ndtri(level))
+    shown = harm_shown or z >= boundary
     if look == len(design.looks) - 1:
         shown = shown or collapsed.shown(check.alpha)
     loss = _estimated_loss(base, values, check.higher_is_better)
-    action = _action(look, z, shown, loss, comparison, check)
+    action = _action(look, z, boundary, shown, loss, comparison, check)
     better = comparison.p_better <= float(ndtr(-design.reject[look]))
     return LookDecision(
         n_seeds=values.size,
@@ -230,6 +253,13 @@ def decide_at_look(
     )
 
 
+def _collapsed(
+    baseline: np.ndarray, candidate: np.ndarray, check: SequentialCheck
+) -> CollapsedSeeds:
+    sign = 1.0 if check.higher_is_better else -1.0
+    return collapsed_seeds(sign * baseline, sign * candidate, check.margin)
+
+
 def _rejection(look: int, collapsed: CollapsedSeeds, check: SequentialCheck) -> float:
     """The rejection boundary of a look; the last one leaves Fisher's test what it takes."""
     boundary = check.design.reject[look]
@@ -239,7 +269,13 @@ def _rejection(look: int, collapsed: CollapsedSeeds, check: SequentialCheck) -> 
 
 
 def _action(
-    look: int, z: float, shown: bool, loss: float, comparison: Comparison, check: SequentialCheck
+    look: int,
+    z: float,
+    boundary: float,
+    shown: bool,
+    loss: float,
+    comparison: Comparison,
+    check: SequentialCheck,
 ) -> Action:
     design = check.design
     last = look == len(design.looks) - 1
@@ -253,7 +289,7 @@ def _action(
     if shown and loss >= check.margin:
         return "reject"
     # Harm shown now cannot be acceptance now, even where the two boundaries meet.
-    if safe and z <= design.accept[look] and z < design.reject[look]:
+    if safe and z <= design.accept[look] and z < boundary:
         return "accept"
     return "continue"
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pytest_mlregress.statistics.samples import as_sample
+from pytest_mlregress.statistics.large_samples import LEAST_SIDE
+from pytest_mlregress.statistics.permutation import relabelled_pvalues
+from pytest_mlregress.statistics.samples import FloatArray, as_sample, winsorised_pair
+
+# Two ratios of p-value and level that differ by less are one, computed in another order.
+_ROUNDING: Final = 1e-9
 
 
 def comparison_alpha(alpha: float, n_comparisons: int) -> float:
@@ -20,6 +28,57 @@ def comparison_alpha(alpha: float, n_comparisons: int) -> float:
     if n_comparisons < 1:
         raise ValueError(f"n_comparisons={n_comparisons!r}; allowed is at least 1")
     return alpha / n_comparisons
+
+
+def min_p_levels(
+    baselines: FloatArray, candidates: FloatArray, levels: Sequence[float]
+) -> tuple[float, ...]:
+    """What the robust t-tests of m metrics of one training may be held to together: m levels.
+
+    `baselines` has shape (m, n_b), `candidates` (m, n_c): finite, higher being better, a column
+    the metrics of one seed. `levels`, above 0, are those of Bonferroni, under which the m tests
+    show a harm that is none with probability sum(levels) at most, but less where metrics go
+    together. The answer is `levels` times the largest factor f >= 1 that keeps the sum: one
+    relabelling of the seeds serves all metrics, and the smallest p-value, in units of its level,
+    is at most f in a share sum(levels) of the relabellings (the step-down min-p procedure's first
+    step: Westfall and Young 1993, Resampling-Based Multiple Testing, 2.3-2.6). No level becomes
+    larger than the sum.
+
+    That holds exactly where no metric changed. Where some did, the others alone could have the same
+    sum with a factor no less, since their smallest p-value is never below that of all metrics, and
+    what relabelling does to some metrics does not depend on the rest (subset pivotality).
+
+    With `LEAST_SIDE` seeds on both sides, where no relabelling is drawn, the levels stay as they
+    are. Raises ValueError for shapes that do not fit together.
+    """
+    shares = np.asarray(levels, dtype=np.float64)
+    if baselines.shape[0] != shares.size or candidates.shape[0] != shares.size:
+        raise ValueError(
+            f"{shares.size} levels for {baselines.shape[0]} baselines and "
+            f"{candidates.shape[0]} candidates; allowed is one row of each per level"
+        )
+    if min(baselines.shape[1], candidates.shape[1]) >= LEAST_SIDE:
+        return tuple(shares.tolist())
+    most = float(shares.sum()) * (1.0 + _ROUNDING)
+    smallest: FloatArray = np.array(np.inf)
+    for baseline, candidate, level in zip(baselines, candidates, shares, strict=True):
+        pvalues = relabelled_pvalues(*winsorised_pair(baseline, candidate))
+        smallest = np.minimum(smallest, np.where(pvalues <= most, pvalues / level, np.inf))
+    return tuple(np.minimum(_largest_kept(smallest, most) * shares, most).tolist())
+
+
+def _largest_kept(ratios: FloatArray, share: float) -> float:
+    """The largest of the ratios, shape (R,), that at most that share of them reach; at least 1."""
+    ascending = np.sort(ratios)
+    kept = int(share * ratios.size)
+    if kept >= ratios.size:
+        return max(float(ascending[-1]), 1.0)
+    # Ratios that tie with the first one beyond the share would exceed it together.
+    below = int(np.searchsorted(ascending, ascending[kept] * (1.0 - _ROUNDING)))
+    if below == 0:
+        return 1.0
+    # A p-value that is attained stays at or below the level, however it was rounded.
+    return max(float(ascending[below - 1]) * (1.0 + _ROUNDING), 1.0)
 
 
 def q_values(pvalues: ArrayLike) -> tuple[float, ...]:

@@ -83,6 +83,23 @@ def tail_probabilities(statistics: FloatArray) -> Tails:
     )
 
 
+def relabelled_pvalues(baseline: FloatArray, candidate: FloatArray) -> FloatArray:
+    """The p-value for a lower candidate that each relabelling would have had: shape (R,).
+
+    The first is the observed one, that of `welch_permutation_test` where it enumerates or draws.
+    The relabellings are the same, in the same order, for all samples of the same sizes.
+    """
+    values = _scaled(np.concatenate((candidate, baseline)))
+    sums, squares = relabelled_sums(np.array([values, values**2]), candidate.size)
+    statistics = ordered_as_t(values, sums, squares, candidate.size)
+    order = np.argsort(statistics)
+    ascending = statistics[order]
+    tolerance = TIE_TOLERANCE * np.maximum(1.0, np.abs(ascending))
+    pvalues = np.empty(statistics.size)
+    pvalues[order] = np.searchsorted(ascending, ascending + tolerance, side="right")
+    return pvalues / statistics.size
+
+
 def relabelled_sums(columns: FloatArray, chosen: int) -> FloatArray:
     """Sums of `columns`, shape (m, n), over relabellings of `chosen` of the n positions.
 
