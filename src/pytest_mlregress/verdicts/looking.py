@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.drift import earlier_samples
 from pytest_mlregress.running.result import SeedResult
+from pytest_mlregress.verdicts.joint_levels import JointLevel, LookedAt, joint_levels
 from pytest_mlregress.verdicts.linking import Linked, link_of, plan_link
 from pytest_mlregress.verdicts.look_words import look_notes, look_reasons
 from pytest_mlregress.verdicts.rules import Rules
@@ -44,7 +45,8 @@ def judge_metrics(
     looks = look_numbers(len(planned), rules)
     followed = [_follow(name, ready, looks, baseline, rules) for name in metric_names(ready)]
     for n in (n for n in looks if n <= len(ready)):
-        reached = [_reached(steps, n) for steps in followed]
+        followed = _held_together(followed, n, rules)
+        reached = [_reached(course.steps, n) for course in followed]
         decided = [step for step in reached if step is not None and step.decided]
         red = any(step.metric.kind in RED for step in decided)
         if red or len(decided) == len(reached):
@@ -119,7 +121,7 @@ def compared(
     name: str, ready: Sequence[SeedResult], baseline: Artifact, rules: Rules
 ) -> MetricVerdict:
     """Compare one metric once, with all the seeds that are ready."""
-    (step,) = _follow(name, ready, (len(ready),), baseline, rules)
+    (step,) = _follow(name, ready, (len(ready),), baseline, rules).steps
     return step.metric
 
 
@@ -129,21 +131,62 @@ def _follow(
     looks: Sequence[int],
     baseline: Artifact,
     rules: Rules,
-) -> tuple[_Step, ...]:
-    """The looks at one metric that the ready seeds allow, until one decides."""
+) -> _Course:
+    """One metric's check, with the looks at it that the ready seeds allow."""
     metric = metric_verdict(name, ready, baseline, rules, kind=VerdictKind.INCONCLUSIVE)
     check, linked = _plan_both(metric, looks, baseline, rules)
-    decisions = check.follow(_baseline_values(metric, rules), tuple(metric.candidate.values()))
-    steps: list[_Step] = []
-    for decision in decisions:
-        found = _decided(metric, decision, check)
-        if linked is not None:
-            found = linked.with_evidence(found)
-        decided = decision.action != "continue" or found.kind is VerdictKind.REGRESSION
-        steps.append(_Step(decision.n_seeds, found, decided))
-        if decided:
-            break
-    return tuple(steps)
+    return _Course(metric, check, linked, _baseline_values(metric, rules)).followed()
+
+
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """One metric with all of its values, its check, and the steps until one decides.
+
+    ``joint`` holds, by number of seeds, levels that take the place of the check's own.
+    """
+
+    metric: MetricVerdict
+    check: SequentialCheck
+    linked: Linked | None
+    baseline: tuple[float, ...]
+    joint: Mapping[int, JointLevel] = field(default_factory=dict)
+    steps: tuple[_Step, ...] = ()
+
+    def followed(self) -> _Course:
+        decisions = self.check.follow(
+            self.baseline,
+            tuple(self.metric.candidate.values()),
+            joint_levels={n: joint.level for n, joint in self.joint.items()},
+        )
+        steps: list[_Step] = []
+        for decision in decisions:
+            found = _decided(self.metric, decision, self.check, self.joint)
+            if self.linked is not None:
+                found = self.linked.with_evidence(found)
+            decided = decision.action != "continue" or found.kind is VerdictKind.REGRESSION
+            steps.append(_Step(decision.n_seeds, found, decided))
+            if decided:
+                break
+        return replace(self, steps=tuple(steps))
+
+    def looked_at(self, n: int) -> LookedAt:
+        """The look after n seeds, whether or not the metric was decided before."""
+        step = next((step for step in self.steps if step.n_seeds == n), None)
+        return LookedAt(self.check, self.metric, n, step.metric if step is not None else None)
+
+
+def _held_together(courses: Sequence[_Course], n: int, rules: Rules) -> list[_Course]:
+    """The courses after one relabelling served all metrics of the look at n seeds, where it does.
+
+    It is asked only where no metric is red without it.
+    """
+    seen = [course.looked_at(n) for course in courses]
+    if any(look.found is not None and look.found.kind in RED for look in seen):
+        return list(courses)
+    return [
+        course if joint is None else replace(course, joint={**course.joint, n: joint}).followed()
+        for course, joint in zip(courses, joint_levels(seen, rules), strict=True)
+    ]
 
 
 def _plan_both(
@@ -220,7 +263,10 @@ def kind_of(decision: LookDecision) -> VerdictKind:
 
 
 def _decided(
-    metric: MetricVerdict, decision: LookDecision, check: SequentialCheck
+    metric: MetricVerdict,
+    decision: LookDecision,
+    check: SequentialCheck,
+    joint: Mapping[int, JointLevel],
 ) -> MetricVerdict:
     """The verdict of one look, with the margin and the power of the whole design."""
     from scipy.special import ndtr
@@ -228,14 +274,20 @@ def _decided(
     comparison = replace(decision.comparison, margin=check.margin, beta=decision.safety_level)
     if not check.fixed_margin:
         comparison = replace(comparison, detectable=check.margin)
+    level = float(ndtr(-decision.reject)) if len(check.design.looks) > 1 else None
+    if decision.n_seeds in joint:
+        level = joint[decision.n_seeds].level
     return replace(
         metric,
         kind=kind_of(decision),
         candidate=dict(list(metric.candidate.items())[: decision.n_seeds]),
         comparison=comparison,
-        level=float(ndtr(-decision.reject)) if len(check.design.looks) > 1 else None,
+        level=level,
         reasons=(*comparison.reasons, *look_reasons(decision, check)),
-        notes=tuple(look_notes(decision, check, metric)),
+        notes=(
+            *look_notes(decision, check, metric),
+            *(str(level) for n, level in joint.items() if n <= decision.n_seeds),
+        ),
     )
 
 

@@ -1,0 +1,115 @@
+"""One relabelling for all metrics of a test: what they are held to together at a look."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_mlregress.verdicts.rules import Rules
+from pytest_mlregress.verdicts.verdict import MetricVerdict
+
+if TYPE_CHECKING:
+    from pytest_mlregress.statistics.early_stop import SequentialCheck
+    from pytest_mlregress.statistics.samples import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class JointLevel:
+    """The level of one metric at the look after so many seeds, and what it was alone."""
+
+    n_seeds: int
+    level: float
+    alone: float
+    metrics: int
+
+    def __str__(self) -> str:
+        return (
+            f"level {self.level:.2g} instead of {self.alone:.2g} after {self.n_seeds} seeds: one "
+            f"relabelling for {self.metrics} metrics of the test (Westfall-Young)"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LookedAt:
+    """One metric at the look after ``n`` seeds.
+
+    ``metric`` has all of its values, ``found`` is what the look alone says of it, None where the
+    metric was decided before.
+    """
+
+    check: SequentialCheck
+    metric: MetricVerdict
+    n: int
+    found: MetricVerdict | None
+
+    def samples(self) -> tuple[FloatArray, FloatArray]:
+        """Baseline and candidate of this look, each in the order of `seeds`."""
+        import numpy as np
+
+        baseline = [self.metric.baseline[seed] for seed in sorted(self.metric.baseline)]
+        return np.array(baseline), np.array(list(self.metric.candidate.values())[: self.n])
+
+    @property
+    def seeds(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Those of both sides: metrics that have them in common can share a relabelling."""
+        return tuple(sorted(self.metric.baseline)), tuple(self.metric.candidate)[: self.n]
+
+    @property
+    def finite(self) -> bool:
+        """Whether all values have a size, which the t-test needs."""
+        return all(math.isfinite(value) for sample in self.samples() for value in sample)
+
+
+def joint_levels(looks: Sequence[LookedAt], rules: Rules) -> tuple[JointLevel | None, ...]:
+    """The levels that turn what a look says of some metrics; None for those that stay as they are.
+
+    One relabelling serves the metrics that the robust t-test judges on the same seeds, also those
+    that an earlier look has decided: their designs have a level at this look too.
+    """
+    found: list[JointLevel | None] = [None] * len(looks)
+    if rules.test != "robust-t" or rules.on_nonfinite == "test" or rules.expect is not None:
+        return tuple(found)
+    finite = [k for k, look in enumerate(looks) if look.finite]
+    for seeds in dict.fromkeys(looks[k].seeds for k in finite):
+        members = [k for k in finite if looks[k].seeds == seeds]
+        for k, joint in zip(members, _of_group([looks[k] for k in members]), strict=True):
+            found[k] = joint
+    return tuple(found)
+
+
+def _of_group(looks: Sequence[LookedAt]) -> list[JointLevel | None]:
+    """The relabelling costs as much as a test, and is drawn only where it may matter.
+
+    That is where a p-value lies above its own level and not above the sum of all: the joint one is
+    between them.
+    """
+    from pytest_mlregress.statistics.multiplicity import min_p_levels
+
+    alone = [look.check.level_at(*look.samples()) for look in looks]
+    most = sum(alone)
+    if 0.0 in alone or not any(
+        _between(look, level, most) for look, level in zip(looks, alone, strict=True)
+    ):
+        return [None] * len(looks)
+    together = min_p_levels(*_oriented(looks), alone)
+    return [
+        JointLevel(look.n, level, own, len(looks)) if _between(look, own, level) else None
+        for look, own, level in zip(looks, alone, together, strict=True)
+    ]
+
+
+def _between(look: LookedAt, above: float, most: float) -> bool:
+    """Whether the metric is still open and its p-value of harm lies between two levels."""
+    found = look.found.comparison if look.found is not None else None
+    return found is not None and above < found.p_harm <= most
+
+
+def _oriented(looks: Sequence[LookedAt]) -> tuple[FloatArray, FloatArray]:
+    """Both sides, a row per metric, higher being better."""
+    import numpy as np
+
+    sign = np.array([[1.0 if look.metric.higher_is_better else -1.0] for look in looks])
+    baselines, candidates = zip(*(look.samples() for look in looks), strict=True)
+    return sign * np.stack(baselines), sign * np.stack(candidates)
