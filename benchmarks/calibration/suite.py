@@ -15,6 +15,7 @@ from benchmarks.calibration import (
     planning,
     powers,
     savings,
+    several,
     speed,
     suites,
 )
@@ -35,6 +36,7 @@ class Scale:
     bands: int
     identity: int
     pairing: int
+    several: several.Checks
     repeats: int
     acceptance: acceptance.Checks
 
@@ -50,6 +52,7 @@ QUICK = Scale(
     bands=5,
     identity=300,
     pairing=40,
+    several=several.Checks(powers=50, levels=200),
     repeats=20,
     acceptance=acceptance.Checks(normal=2, others=1, collapsed=1),
 )
@@ -64,6 +67,7 @@ FULL = Scale(
     bands=100,
     identity=10_000,
     pairing=400,
+    several=several.Checks(powers=250, levels=300),
     repeats=200,
     acceptance=acceptance.Checks(normal=16, others=3, collapsed=3),
 )
@@ -78,6 +82,7 @@ SECTIONS: dict[str, Callable[[Scale], list[Section]]] = {
     "collapses": lambda scale: collapses.run(scale.bands, seeds_per_band=200),
     "identity": lambda scale: identity.run(scale.identity),
     "pairing": lambda scale: pairing.run(scale.pairing),
+    "several": lambda scale: several.run(scale.several),
     "acceptance": lambda scale: acceptance.run(scale.acceptance),
     "speed": lambda scale: speed.run(scale.repeats),
 }

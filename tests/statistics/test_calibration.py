@@ -1,7 +1,16 @@
 """The verdict holds what it promises; `python -m benchmarks.calibration` prints the tables."""
 
 import pytest
-from benchmarks.calibration import identity, levels, measures, pairing, planning, powers, suites
+from benchmarks.calibration import (
+    identity,
+    levels,
+    measures,
+    pairing,
+    planning,
+    powers,
+    several,
+    suites,
+)
 from benchmarks.calibration.distributions import DISTRIBUTIONS, DIVERGED_10, NORMAL, SKEWED
 from benchmarks.calibration.suite import FULL, SECTIONS
 
@@ -62,6 +71,14 @@ def test_linked_seeds_gain_and_cost_nothing_that_counts():
     ((_, (unpaired, gone, _, strong, *_)),) = section.rows
     assert strong.value > unpaired.value + 0.15
     assert gone.value > unpaired.value - 0.1
+
+
+def test_metrics_that_go_together_gain_power_and_keep_their_level():
+    section = several.power(60, {(0.05, 5): 1.2})
+    ((_, measures),) = section.rows
+    gained = [measure.value for measure in measures[1::2]]
+    assert gained[0] <= 0.05 <= gained[2]  # rho 0 and 0.9
+    assert missed([several.level(120, (SKEWED,))]) == []
 
 
 def test_a_figure_beyond_its_limit_is_named():
