@@ -113,12 +113,13 @@ def test_an_unreachable_url_is_named_with_the_remedy(
     store: RemoteStore, monkeypatch: pytest.MonkeyPatch, what: str, method: str
 ) -> None:
     def unreachable(*_: object, **__: object) -> None:
-        raise PermissionError("access denied")
+        raise PermissionError("access denied: https://al:secret@host/a?token=secret")
 
     monkeypatch.setattr(type(memory), method, unreachable)
 
-    with pytest.raises(StoreError, match=r"memory://models/a.*access denied.*Check the URL"):
+    with pytest.raises(StoreError, match=r"memory://models/a.*access denied.*Check the URL") as met:
         getattr(store, what)(*([] if what == "list" else [KEY]))
+    assert "secret" not in str(met.value)
 
 
 def test_a_damaged_file_names_itself(store: RemoteStore) -> None:

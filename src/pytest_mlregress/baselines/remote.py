@@ -47,7 +47,9 @@ class RemoteStore:
         try:
             files, root = url_to_fs(url)
         except ImportError as error:  # fsspec names the package, such as s3fs
-            raise StoreError(place, str(error), "Install that package") from error
+            raise StoreError(
+                place, without_credentials(str(error)), "Install that package"
+            ) from error
         except Exception as error:  # each protocol has its own, from ValueError to network errors
             _, named, unknown = str(error).partition("Protocol not known: ")
             if named:
@@ -195,4 +197,5 @@ def _unknown_protocol(place: str, unknown: str, known: Sequence[str]) -> StoreEr
 
 
 def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+    """The error in a line, without the URL of a request: such a one may hold a token."""
+    return without_credentials(f"{type(error).__name__}: {error}")
