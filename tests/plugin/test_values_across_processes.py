@@ -58,6 +58,24 @@ def test_numbers_of_any_kind_cross_processes(suite: Suite, workers: str) -> None
     }  # fmt: skip
 
 
+def test_integers_of_thousands_of_digits_end_no_run(suite: Suite, workers: str) -> None:
+    """Python refuses to print them in decimal."""
+    suite.write(
+        """
+        import pytest
+        @pytest.mark.seeds(1)
+        def test_it(mlregress):
+            mlregress.record("a", 0.5, higher_is_better=True)
+            mlregress.log_params({"one": 16**5000, "several": [10**5000]})
+        """
+    )
+    suite.run(workers, "--mlregress-missing=warn")
+    assert suite.verdicts == {TEST: "no-baseline"}
+    (seed,) = suite.tests[TEST]["seeds"]
+    assert seed["params"]["one"] == "0x1" + 5000 * "0"
+    assert seed["params"]["several"].startswith("<list: no repr (")
+
+
 def test_numbers_that_are_none_cross_processes(suite: Suite, workers: str) -> None:
     suite.write(
         """

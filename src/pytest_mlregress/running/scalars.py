@@ -14,6 +14,7 @@ from numbers import Complex, Integral, Real
 from typing import Any, Final
 
 _SHOWN: Final = 60
+_MOST_BITS: Final = 1024
 _WRAPPERS: Final = 4
 """A metric that computes a tensor that holds an array of one object is three deep; what is deeper
 unwraps for ever."""
@@ -54,19 +55,29 @@ def to_plain(value: object) -> bool | int | float | str | None:
     """The value as an exact builtin; what is neither a number nor text becomes its ``repr``.
 
     Subclasses count as what they derive from: a ``numpy.float64`` is a float, a member of a
-    ``StrEnum`` is text.  Lone surrogates, which no UTF-8 has, are escaped.
+    ``StrEnum`` is text.  Lone surrogates, which no UTF-8 has, are escaped.  An integer beyond the
+    range of a float becomes hexadecimal text: Python writes no more than 4,300 decimal digits.
     """
     match value:
         case None | bool():
             return value
         case Integral():
-            return int(value)
+            number = int(value)
+            return number if number.bit_length() <= _MOST_BITS else hex(number)
         case Real():
             return float(value)
         case str():
             return value.encode("utf-8", "backslashreplace").decode("utf-8")
         case _:
-            return to_plain(repr(value))
+            return to_plain(_represented(value))
+
+
+def _represented(value: object) -> str:
+    """The ``repr``, or what is known of a value that has none, such as a list of huge integers."""
+    try:
+        return repr(value)
+    except Exception as error:
+        return f"<{type(value).__name__}: no repr ({error})>"
 
 
 def _refuse(value: object) -> None:
