@@ -75,6 +75,7 @@ class Verdicts:
         self._unconfirmed: list[str] = []
         self._held: dict[str, None] = {}
         self._published: set[str] = set()
+        self._unwritten: dict[str, Artifact] = {}
         self._suite_plan: SuitePlan | None = None
 
     def report(self, report: pytest.TestReport) -> None:
@@ -182,8 +183,19 @@ class Verdicts:
         if update is None:
             return None
         if update.artifact is not None:
-            self._desk.write(group.plan, update.artifact)
+            self._unwritten[group.plan.test] = update.artifact
         return update.verdict
+
+    def _write_baseline(self, group: SeedGroup) -> None:
+        """Keep the artifact of an update that no late seed has turned red."""
+        test = group.plan.test
+        artifact = self._unwritten.pop(test, None)
+        if artifact is None or self._judged[test].kind is VerdictKind.DIVERGED:
+            return
+        try:
+            self._desk.write(group.plan, artifact)
+        except BaselineError as error:
+            self._judged[test] = unusable_baseline(group, error, updating=True)
 
     def _conclude(self, group: SeedGroup, verdict: Verdict) -> None:
         if group.heard:
@@ -202,17 +214,26 @@ class Verdicts:
             return
         if any(seed.outcome == "failed" for seed in verdict.seeds):
             self._held.pop(test, None)
+            self._write_baseline(group)
             return  # the seed's own failure is reported already, with its traceback
         if self._settings.confirm and needs_confirmation(verdict):
             self._unconfirmed.append(test)
-        elif verdict.colour is not Colour.RED and self._any_under_way(group):
-            self._held[test] = None  # one of them may still raise
+        elif verdict.colour is not Colour.RED and self._may_still_fail(group):
+            self._held[test] = None
         else:
             self._held.pop(test, None)
             self._publish(group)
 
-    def _any_under_way(self, group: SeedGroup) -> bool:
-        return not self._under_way.isdisjoint(self._roster.node_ids(group.plan.test).values())
+    def _may_still_fail(self, group: SeedGroup) -> bool:
+        """Whether a seed that the verdict did not wait for may raise or die.
+
+        What has started is known a moment late. A baseline is written once, and so waits until the
+        test's last seed has ended or was stopped.
+        """
+        test = group.plan.test
+        if test in self._unwritten:
+            return not group.complete
+        return not self._under_way.isdisjoint(self._roster.node_ids(test).values())
 
     def _confirm(self, group: SeedGroup) -> None:
         """Test a red on fresh seeds, in processes of their own, and report what they leave."""
@@ -245,6 +266,7 @@ class Verdicts:
                 warn(self._session, group.plan, note)
 
     def _publish(self, group: SeedGroup) -> None:
+        self._write_baseline(group)
         verdict = self._judged[group.plan.test]
         self._published.add(group.plan.test)
         text = failure_text(verdict)

@@ -108,6 +108,31 @@ def test_a_seed_that_raises_after_the_verdict_turns_it(recorded: Suite) -> None:
     assert recorded.tests[TEST]["selected"] == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("end", ["os._exit(3)", "raise OSError('disk')"])
+def test_a_seed_that_fails_after_an_update_was_accepted_leaves_the_old_baseline(
+    recorded: Suite, end: str
+) -> None:
+    (baseline,) = recorded.path.glob("__baselines__/*/*.json")
+    before = baseline.read_bytes()
+    recorded.configure(baseline_seeds=None)  # 60 are planned, and an unchanged one needs 20
+    # The last of those lets the next one start first.
+    wait = "if mlregress.seed == 19: import time; time.sleep(1)\n        "
+    recorded.write(
+        TRAINING.replace(
+            "accuracy = ",
+            f"{wait}if mlregress.seed == 20:\n            import time; time.sleep(3); {end}\n"
+            "        accuracy = ",
+        )
+    )
+    result = recorded.run("-n2", "--mlregress-update")
+    assert recorded.verdicts == {TEST: "diverged"}
+    assert (
+        "; without it the verdict was recorded after 20 seeds" in recorded.tests[TEST]["reasons"][0]
+    )
+    assert result.ret == 1
+    assert baseline.read_bytes() == before
+
+
 def test_a_fixture_that_fails_after_the_verdict_withdraws_it(recorded: Suite) -> None:
     recorded.write(
         TRAINING.replace(
