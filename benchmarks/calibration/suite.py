@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmarks.calibration import (
     acceptance,
@@ -70,6 +70,19 @@ FULL = Scale(
     several=several.Checks(powers=250, levels=300),
     repeats=200,
     acceptance=acceptance.Checks(normal=16, others=3, collapsed=3),
+)
+
+# What the slow tests simulate, for every figure: a target allows for three standard errors of its
+# own number of checks.
+IN_TESTS = replace(
+    FULL,
+    levels=2000,
+    powers=2000,
+    suites=800,
+    planning=3000,
+    bands=40,
+    pairing=160,
+    acceptance=acceptance.Checks(normal=6, others=2, collapsed=2),
 )
 
 SECTIONS: dict[str, Callable[[Scale], list[Section]]] = {
