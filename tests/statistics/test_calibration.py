@@ -78,7 +78,7 @@ def test_metrics_that_go_together_gain_power_and_keep_their_level():
     ((_, measures),) = section.rows
     gained = [measure.value for measure in measures[1::2]]
     assert gained[0] <= 0.05 <= gained[2]  # rho 0 and 0.9
-    assert missed([several.level(120, (SKEWED,))]) == []
+    assert missed([several.level(120, ((SKEWED, (12, 5)),))]) == []
 
 
 def test_a_figure_beyond_its_limit_is_named():

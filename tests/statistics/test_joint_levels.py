@@ -111,9 +111,11 @@ def test_equal_metrics_share_the_whole_sum(metrics: int, n_candidate: int) -> No
 def test_the_observed_relabelling_has_the_p_value_of_the_test(n_candidate: int) -> None:
     values = np.random.default_rng(n_candidate).normal(size=20 + n_candidate).round(1)
     sides = winsorised_pair(values[n_candidate:], values[:n_candidate])
-    pvalues = relabelled_pvalues(*sides)
+    pvalues = relabelled_pvalues(*sides, 1.0)
     assert pvalues[0] == welch_permutation_test([sides])[0].less
     assert pvalues.max() == 1.0
+    few = relabelled_pvalues(*sides, 0.05)
+    np.testing.assert_array_equal(few, np.where(pvalues <= 0.05, pvalues, np.inf))
     # Of p-values, at most a share p is at or below p.
     for p in (0.01, 0.05, 0.5):
         assert np.mean(pvalues <= p) <= p

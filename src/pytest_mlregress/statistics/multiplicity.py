@@ -62,8 +62,8 @@ def min_p_levels(
     most = float(shares.sum()) * (1.0 + _ROUNDING)
     smallest: FloatArray = np.array(np.inf)
     for baseline, candidate, level in zip(baselines, candidates, shares, strict=True):
-        pvalues = relabelled_pvalues(*winsorised_pair(baseline, candidate))
-        smallest = np.minimum(smallest, np.where(pvalues <= most, pvalues / level, np.inf))
+        pvalues = relabelled_pvalues(*winsorised_pair(baseline, candidate), most)
+        smallest = np.minimum(smallest, pvalues / level)
     return tuple(np.minimum(_largest_kept(smallest, most) * shares, most).tolist())
 
 

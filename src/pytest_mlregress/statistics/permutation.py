@@ -76,28 +76,36 @@ def tail_probabilities(statistics: FloatArray) -> Tails:
     summation nor on the platform.
     """
     observed = float(statistics[0])
-    tolerance = TIE_TOLERANCE * max(1.0, abs(observed))
+    tolerance = float(_tolerance(observed))
     return Tails(
         less=int(np.count_nonzero(statistics <= observed + tolerance)) / statistics.size,
         greater=int(np.count_nonzero(statistics >= observed - tolerance)) / statistics.size,
     )
 
 
-def relabelled_pvalues(baseline: FloatArray, candidate: FloatArray) -> FloatArray:
+def relabelled_pvalues(baseline: FloatArray, candidate: FloatArray, most: float) -> FloatArray:
     """The p-value for a lower candidate that each relabelling would have had: shape (R,).
 
-    The first is the observed one, that of `welch_permutation_test` where it enumerates or draws.
-    The relabellings are the same, in the same order, for all samples of the same sizes.
+    Those above `most` are infinite, for only the others have to be sorted. The first is the
+    observed one, that of `welch_permutation_test` where it enumerates or draws. The relabellings
+    are the same, in the same order, for all samples of the same sizes.
     """
     values = _scaled(np.concatenate((candidate, baseline)))
     sums, squares = relabelled_sums(np.array([values, values**2]), candidate.size)
     statistics = ordered_as_t(values, sums, squares, candidate.size)
-    order = np.argsort(statistics)
-    ascending = statistics[order]
-    tolerance = TIE_TOLERANCE * np.maximum(1.0, np.abs(ascending))
-    pvalues = np.empty(statistics.size)
-    pvalues[order] = np.searchsorted(ascending, ascending + tolerance, side="right")
-    return pvalues / statistics.size
+    beyond = min(int(most * statistics.size), statistics.size - 1)
+    limit = float(np.partition(statistics, beyond)[beyond])
+    low = np.flatnonzero(statistics <= limit + _tolerance(limit))
+    ascending = np.sort(statistics[low])
+    reached = statistics[low] + _tolerance(statistics[low])
+    shares = np.searchsorted(ascending, reached, side="right") / statistics.size
+    pvalues = np.full(statistics.size, np.inf)
+    pvalues[low] = np.where(shares <= most, shares, np.inf)
+    return pvalues
+
+
+def _tolerance(statistics: FloatArray | float) -> FloatArray:
+    return np.asarray(TIE_TOLERANCE * np.maximum(1.0, np.abs(statistics)))
 
 
 def relabelled_sums(columns: FloatArray, chosen: int) -> FloatArray:

@@ -74,7 +74,8 @@ class MetricVerdict:
     ``baseline`` and ``candidate`` hold the values by seed that the verdict rests on.  ``declared``
     is the margin as the test wrote it, ``alpha`` the level of this one comparison (the suite's
     divided by its number of comparisons), ``level`` the part of it that the deciding look may
-    spend, None where there was one look only.  ``comparison`` is None where nothing was compared.
+    spend, None where there was one look only, or what one relabelling for all metrics of the test
+    allowed this one.  ``comparison`` is None where nothing was compared.
     ``recorded_margin`` is the margin that the baseline was recorded with, in metric units or
     ``"auto"``, None without a baseline; it decides nothing.
     """
