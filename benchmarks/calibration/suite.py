@@ -11,6 +11,7 @@ from benchmarks.calibration import (
     drift,
     identity,
     levels,
+    nonfinite,
     pairing,
     planning,
     powers,
@@ -37,6 +38,7 @@ class Scale:
     identity: int
     pairing: int
     several: several.Checks
+    nonfinite: int
     repeats: int
     acceptance: acceptance.Checks
 
@@ -53,6 +55,7 @@ QUICK = Scale(
     identity=300,
     pairing=40,
     several=several.Checks(powers=50, levels=200),
+    nonfinite=30,
     repeats=20,
     acceptance=acceptance.Checks(normal=2, others=1, collapsed=1),
 )
@@ -68,6 +71,7 @@ FULL = Scale(
     identity=10_000,
     pairing=400,
     several=several.Checks(powers=250, levels=300),
+    nonfinite=150,
     repeats=200,
     acceptance=acceptance.Checks(normal=16, others=3, collapsed=3),
 )
@@ -82,6 +86,7 @@ IN_TESTS = replace(
     planning=3000,
     bands=40,
     pairing=160,
+    nonfinite=60,
     acceptance=acceptance.Checks(normal=6, others=2, collapsed=2),
 )
 
@@ -96,6 +101,7 @@ SECTIONS: dict[str, Callable[[Scale], list[Section]]] = {
     "identity": lambda scale: identity.run(scale.identity),
     "pairing": lambda scale: pairing.run(scale.pairing),
     "several": lambda scale: several.run(scale.several),
+    "nonfinite": lambda scale: nonfinite.run(scale.nonfinite),
     "acceptance": lambda scale: acceptance.run(scale.acceptance),
     "speed": lambda scale: speed.run(scale.repeats),
 }

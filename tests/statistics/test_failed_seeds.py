@@ -1,6 +1,7 @@
 """Failed and non-finite seeds: the rules on their number, and that no path drops a value."""
 
 import math
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -113,7 +114,7 @@ def test_nonfinite_values_sit_at_the_bad_end():
         assert ours.test == "rank"
         assert finite.test == "robust-t"
         assert ours.reasons[0] == (
-            "non-finite values have a rank but no size: judged by the exact rank test"
+            "non-finite values have a rank but no size: judged by the rank test"
         )
 
 
@@ -136,6 +137,62 @@ def test_half_of_the_seeds_nan_is_red_even_where_the_baseline_lost_one():
     baseline = [*np.linspace(0.9, 0.91, 19), math.nan]
     result = compare(baseline, [0.9, math.nan, math.nan, math.nan], higher_is_better=True)
     assert result.verdict == "diverged"
+
+
+#: Few levels, so that ties are many, as those of an accuracy on a few examples.
+coarse = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])
+
+
+@settings(max_examples=300)
+@given(
+    baseline=st.lists(st.one_of(coarse, st.just(math.nan)), min_size=2, max_size=20),
+    candidate=st.lists(coarse, min_size=1, max_size=6),
+    worse=st.sampled_from([0.0, 0.125, 0.25, 0.5, 0.625, math.nan, -math.inf]),
+    index=st.integers(0, 5),
+    margin=st.sampled_from([0.25, 0.3, 1.0]),
+    alpha=st.sampled_from([0.01, 0.05, 0.2]),
+)
+def test_a_worse_value_never_lowers_the_evidence_of_harm_where_order_judges(
+    baseline, candidate, worse, index, margin, alpha
+):
+    index %= len(candidate)
+    changed = [*candidate[:index], worse, *candidate[index + 1 :]]
+    if worse > candidate[index]:
+        candidate, changed = changed, candidate
+    before, after = (
+        compare(
+            baseline,
+            values,
+            higher_is_better=True,
+            margin=margin,
+            alpha=alpha,
+            beta=0.1,
+            on_nonfinite="test",
+        )
+        for values in (candidate, changed)
+    )
+    assert after.p_harm <= before.p_harm + 1e-12
+    assert after.p_better >= before.p_better - 1e-12
+    if len({*baseline, *changed}) > 1:  # two samples of one constant are safe by decree
+        assert after.p_safe >= before.p_safe - 1e-12
+        assert GREENNESS[after.verdict] <= GREENNESS[before.verdict]
+    if before.verdict in ("regression", "diverged"):
+        assert after.verdict in ("regression", "diverged")
+
+
+def test_finite_ties_beside_a_failed_seed_are_shared():
+    baseline = [0.9] * 10 + [0.88] * 6 + [0.86] * 3 + [math.nan]
+    candidate = [0.88, 0.86, 0.86, 0.84, 0.84]
+    result = compare(baseline, candidate, higher_is_better=True, margin=0.02)
+    # The five win against the failed seed, 0.88 against 0.86 three times; 6 + 3 + 3 pairs are tied.
+    wins, ties = 5 + 3, 6 + 3 + 3
+    assert result.statistic == wins + ties / 2
+    # Against harm: half of one more than the ties of a seed, which are 6, 3, 3, 0 and 0.
+    assert wins + ties / 2 + (7 + 4 + 4) / 5 / 2 == 15.5
+    smallest = sum(range(1, 6))
+    sums = [sum(ranks) for ranks in combinations(range(1, 26), 5)]
+    below = [np.mean([total <= smallest + u for total in sums]) for u in (15, 16)]
+    assert result.p_harm == pytest.approx(np.mean(below))
 
 
 with_failures = st.lists(

@@ -31,7 +31,7 @@ from pytest_mlregress.statistics.permutation import (
 from pytest_mlregress.statistics.rank import (
     _rank_sum_distribution,
     _untied,
-    doubtful_rank_pvalues,
+    failed_rank_pvalues,
     shift_interval_index,
 )
 from pytest_mlregress.statistics.samples import winsorise, winsorised_pair
@@ -145,13 +145,13 @@ def test_tied_ranks_of_many_seeds_agree_with_scipy(rng):
     assert found.pvalue == pytest.approx(expected.pvalue, rel=0.02)
 
 
-def test_doubt_about_ties_stays_on_the_safe_side_of_many_seeds(rng):
+def test_failed_seeds_stay_on_the_safe_side_of_many_seeds(rng):
     baseline, candidate = rng.normal(size=90), rng.normal(-0.2, 1, size=80)
-    whole = doubtful_rank_pvalues(baseline, candidate)
+    whole = failed_rank_pvalues(baseline, candidate)
     candidate[:3] = baseline[0] = -np.inf
-    doubtful = doubtful_rank_pvalues(baseline, candidate)
-    assert doubtful.greater >= whole.greater
-    assert 0 < doubtful.less <= 1
+    failed = failed_rank_pvalues(baseline, candidate)
+    assert failed.greater >= whole.greater
+    assert 0 < failed.less <= 1
 
 
 def test_the_shift_interval_index_is_continuous_at_the_switch():

@@ -6,11 +6,12 @@ from itertools import combinations
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from sample_strategies import samples
 from scipy import stats
 
 from pytest_mlregress.statistics import rank_test
-from pytest_mlregress.statistics.rank import doubtful_rank_pvalues, rank_pvalues
+from pytest_mlregress.statistics.rank import failed_rank_pvalues, rank_pvalues
 
 
 @pytest.mark.parametrize("alternative", ["two-sided", "less", "greater"])
@@ -60,24 +61,50 @@ def test_infinities_rank_and_nan_is_nan():
 
 
 @settings(max_examples=80)
-@given(samples(), samples())
-def test_doubtful_ties_never_help_either_alternative(baseline, candidate):
-    baseline, candidate = np.array(baseline), np.array(candidate)
-    doubtful = doubtful_rank_pvalues(baseline, candidate)
-    tie_breaks = np.random.default_rng(2).permutation(baseline.size + candidate.size) * 1e-6
-    broken = rank_pvalues(
-        baseline + tie_breaks[: baseline.size], candidate + tie_breaks[baseline.size :]
+@given(st.integers(0, 6), st.integers(0, 5), st.integers(1, 3), st.integers(1, 3))
+def test_ties_of_failed_seeds_never_help_either_alternative(
+    n_baseline, n_candidate, failed_baseline, failed_candidate
+):
+    # Finite values that all differ: the failed seeds alone are tied.
+    baseline, candidate = np.arange(n_baseline) + 0.5, 2.0 * np.arange(n_candidate)
+    tie_breaks = np.random.default_rng(2).permutation(failed_baseline + failed_candidate)
+    order = -10.0 - tie_breaks
+    failed = failed_rank_pvalues(
+        np.append(baseline, [-np.inf] * failed_baseline),
+        np.append(candidate, [-np.inf] * failed_candidate),
     )
-    assert doubtful.less >= broken.less - 1e-12
-    assert doubtful.greater >= broken.greater - 1e-12
+    broken = rank_pvalues(
+        np.append(baseline, order[:failed_baseline]),
+        np.append(candidate, order[failed_baseline:]),
+    )
+    assert failed.less >= broken.less - 1e-12
+    assert failed.greater >= broken.greater - 1e-12
 
 
-def test_doubtful_ranks_are_the_rank_test_without_ties(rng):
+@settings(max_examples=40)
+@given(
+    st.lists(st.sampled_from([-np.inf, 0.0, 1.0, 2.0, 3.0, 4.0]), min_size=6, max_size=12),
+    st.integers(2, 4),
+)
+def test_no_ties_raise_the_level(pooled, n_candidate):
+    """Of all relabellings of any tied sample at most a share of a has a p-value of at most a."""
+    values = np.array(pooled)
+    tails = []
+    for chosen in combinations(range(values.size), n_candidate):
+        candidate = np.zeros(values.size, dtype=bool)
+        candidate[list(chosen)] = True
+        tails.append(failed_rank_pvalues(values[~candidate], values[candidate]))
+    for level in (0.1, 0.05, 0.01, 0.005):
+        assert np.mean([tail.less <= level for tail in tails]) <= level
+        assert np.mean([tail.greater <= level for tail in tails]) <= level
+
+
+def test_failed_ranks_are_the_rank_test_without_ties(rng):
     baseline, candidate = rng.normal(size=9), rng.normal(size=4)
-    doubtful = doubtful_rank_pvalues(baseline, candidate)
+    failed = failed_rank_pvalues(baseline, candidate)
     ranks = rank_pvalues(baseline, candidate)
-    assert doubtful.less == pytest.approx(ranks.less, abs=1e-12)
-    assert doubtful.greater == pytest.approx(ranks.greater, abs=1e-12)
+    assert failed.less == pytest.approx(ranks.less, abs=1e-12)
+    assert failed.greater == pytest.approx(ranks.greater, abs=1e-12)
 
 
 def test_bad_alternative_is_named():

@@ -130,10 +130,11 @@ def compare(
 
     Non-finite values (a seed that raised is one: give NaN) are never dropped; each is as bad as
     can be, +inf too. A sample with such values has an order but no scale, so every `test` is then
-    the exact rank test with ties given to the null hypothesis (`doubtful_rank_pvalues`). With
+    the rank test in which ties of failed seeds never help (`failed_rank_pvalues`). With
     `on_nonfinite="test"`, where one may turn up at any time, that test judges from the start.
     Hence replacing a finite candidate value by NaN never raises `p_harm`, lowers `p_safe` or
-    `p_better`, or makes a verdict greener.
+    `p_better`, or makes a verdict greener. A worse finite value moves these p-values the same way
+    where ranks judge and the margin does not depend on it.
 
     `linked` samples (`seed_linked`) are tested in place of the raw ones, in metric units and with
     their own classical t-test, while all values are finite.
@@ -300,7 +301,7 @@ def _reasons(sides: _Sides, attainable: float, alpha: float) -> tuple[str, ...]:
     if sides.failures.diverged:
         reasons.append(sides.failures.reason)
     elif sides.failures.failed_baseline or sides.failures.failed_candidate:
-        reasons.append("non-finite values have a rank but no size: judged by the exact rank test")
+        reasons.append("non-finite values have a rank but no size: judged by the rank test")
     if attainable > alpha:
         reasons.append(
             f"the smallest p-value that so few seeds can give is {attainable:.3g}, "

@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 
 from pytest_mlregress.statistics.permutation import smallest_attainable_p, welch_permutation_test
-from pytest_mlregress.statistics.rank import doubtful_rank_pvalues, rank_pvalues
+from pytest_mlregress.statistics.rank import failed_rank_pvalues, rank_pvalues
 from pytest_mlregress.statistics.samples import FloatArray, one_constant, winsorised_pair
 from pytest_mlregress.statistics.t_tests import mean_difference
 from pytest_mlregress.statistics.tails import Tails
@@ -55,11 +55,12 @@ def gather_evidence(
 def gather_evidence_by_order(
     baseline: FloatArray, candidate: FloatArray, margin: float
 ) -> Evidence:
-    """The same from the order alone, ties given to the null: for values at the worst end, -inf."""
+    """The same from the order alone: for samples with failed seeds, which are -inf."""
+    harm = failed_rank_pvalues(baseline, candidate)
     if one_constant(baseline, candidate):
-        return NO_DIFFERENCE
-    harm = doubtful_rank_pvalues(baseline, candidate)
-    safety = doubtful_rank_pvalues(baseline, with_margin(baseline, candidate, margin))
+        # p-values of ranks, so that a value beside the constant does not move them the wrong way.
+        return Evidence(harm.less, NO_DIFFERENCE.safe, harm.greater)
+    safety = failed_rank_pvalues(baseline, with_margin(baseline, candidate, margin))
     return _evidence(harm, safety, margin)
 
 

@@ -1,4 +1,4 @@
-"""The Wilcoxon-Mann-Whitney rank-sum test, exact for ties, and its form for incomparable ties."""
+"""The Wilcoxon-Mann-Whitney rank-sum test, exact for ties, and its form for failed seeds."""
 
 from __future__ import annotations
 
@@ -66,27 +66,57 @@ def rank_pvalues(baseline: FloatArray, candidate: FloatArray) -> Tails:
     return tails if candidate_is_smaller else Tails(less=tails.greater, greater=tails.less)
 
 
-def doubtful_rank_pvalues(baseline: FloatArray, candidate: FloatArray) -> Tails:
-    """One-sided rank p-values that give every tie to the null hypothesis.
+def failed_rank_pvalues(baseline: FloatArray, candidate: FloatArray) -> Tails:
+    """One-sided rank p-values of samples in which failed seeds are -inf; no failure is rewarded.
 
-    For samples with failed seeds, which are equally bad only for want of knowing better. A tie
-    between the sides counts against whichever alternative is tested, and the distribution is the
-    one without ties, so both p-values are at least as large as those of the test that breaks ties
-    by lot: the level holds. Because that distribution depends on the sizes alone, moving any
-    candidate value to the bad end can lower `less` and raise `greater` only, never the
-    reverse; neither midranks nor a t statistic have this property.
+    Finite ties count one half in U. Failed seeds are equally bad only for want of knowing better: a
+    tie of two of them counts against whichever alternative is tested.
+
+    The distribution is the one without ties, which depends on the sizes alone. So making any
+    candidate value worse, or failed, can lower `less` and raise `greater` only, never the reverse:
+    neither the exact distribution of midranks, whose steps change with every tie that is split, nor
+    a t statistic has this property. For the coarser steps of tied values U is moved against the
+    alternative, as by a continuity correction, by half of one and the number of baseline values
+    that a candidate value is tied with, on average over the candidate (`_half_step`).
     """
     wins = int(np.count_nonzero(candidate[:, None] > baseline[None, :]))
     losses = int(np.count_nonzero(candidate[:, None] < baseline[None, :]))
-    n_pairs = baseline.size * candidate.size
-    size = min(baseline.size, candidate.size)
-    ranks = _untied(baseline.size + candidate.size)
-    smallest = size * (size + 1)
-    # Without ties U is symmetric, so that either side's rank sum serves for both tails.
+    tied = _finite_ties(baseline, candidate)
+    ties, correction = int(tied.sum()), _half_step(tied)
+    highest = baseline.size * candidate.size - losses
+    # All that ties can do is to be won, or lost.
+    for_harm = min(highest - ties / 2 + correction, highest)
+    for_gain = max(wins + ties / 2 - correction, wins)
     return Tails(
-        less=_rank_sum_tails(ranks, size, smallest + 2 * (n_pairs - losses)).less,
-        greater=_rank_sum_tails(ranks, size, smallest + 2 * wins).greater,
+        less=_untied_below(baseline.size, candidate.size, for_harm),
+        # Without ties U is symmetric.
+        greater=_untied_below(
+            baseline.size, candidate.size, baseline.size * candidate.size - for_gain
+        ),
     )
+
+
+def _finite_ties(baseline: FloatArray, candidate: FloatArray) -> NDArray[np.int64]:
+    """The number of baseline values that each candidate value is tied with; 0 where it failed."""
+    same = (candidate[:, None] == baseline[None, :]) & np.isfinite(candidate)[:, None]
+    return np.asarray(same.sum(axis=1), dtype=np.int64)
+
+
+def _half_step(tied: NDArray[np.int64]) -> float:
+    """Half of what U changes by when one candidate value leaves its tie, on average."""
+    return float(np.where(tied > 0, tied + 1, 0).mean()) / 2
+
+
+def _untied_below(n_baseline: int, n_candidate: int, u: float) -> float:
+    """P(U <= u) without ties, linear in u between two integers."""
+    size = min(n_baseline, n_candidate)
+    ranks, smallest = _untied(n_baseline + n_candidate), size * (size + 1)
+    below = int(u)
+    share = u - below
+    p = _rank_sum_tails(ranks, size, smallest + 2 * below).less
+    if share > 0.0:
+        p += share * (_rank_sum_tails(ranks, size, smallest + 2 * (below + 1)).less - p)
+    return p
 
 
 def shift_interval_index(n_baseline: int, n_candidate: int, tail: float) -> int | None:
