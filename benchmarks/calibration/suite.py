@@ -9,6 +9,7 @@ from benchmarks.calibration import (
     acceptance,
     collapses,
     drift,
+    health,
     identity,
     levels,
     nonfinite,
@@ -39,6 +40,7 @@ class Scale:
     pairing: int
     several: several.Checks
     nonfinite: int
+    health: int
     repeats: int
     acceptance: acceptance.Checks
 
@@ -56,6 +58,7 @@ QUICK = Scale(
     pairing=40,
     several=several.Checks(powers=50, levels=200),
     nonfinite=30,
+    health=40,
     repeats=20,
     acceptance=acceptance.Checks(normal=2, others=1, collapsed=1),
 )
@@ -72,6 +75,7 @@ FULL = Scale(
     pairing=400,
     several=several.Checks(powers=250, levels=300),
     nonfinite=150,
+    health=200,
     repeats=200,
     acceptance=acceptance.Checks(normal=16, others=3, collapsed=3),
 )
@@ -87,6 +91,7 @@ IN_TESTS = replace(
     bands=40,
     pairing=160,
     nonfinite=60,
+    health=80,
     acceptance=acceptance.Checks(normal=6, others=2, collapsed=2),
 )
 
@@ -102,6 +107,7 @@ SECTIONS: dict[str, Callable[[Scale], list[Section]]] = {
     "pairing": lambda scale: pairing.run(scale.pairing),
     "several": lambda scale: several.run(scale.several),
     "nonfinite": lambda scale: nonfinite.run(scale.nonfinite),
+    "health": lambda scale: health.run(scale.health),
     "acceptance": lambda scale: acceptance.run(scale.acceptance),
     "speed": lambda scale: speed.run(scale.repeats),
 }

@@ -31,8 +31,9 @@ from pytest_mlregress.verdicts.afterwards import late_notes, with_late_seed
 from pytest_mlregress.verdicts.clean_tree import clean_tree
 from pytest_mlregress.verdicts.collection import desk_of, plan_items
 from pytest_mlregress.verdicts.confirming import Confirmation, confirm, needs_confirmation
+from pytest_mlregress.verdicts.green_runs import GreenRuns
 from pytest_mlregress.verdicts.group import GroupPlan, SeedGroup
-from pytest_mlregress.verdicts.health import RecentRuns, health_notes
+from pytest_mlregress.verdicts.health import health_notes
 from pytest_mlregress.verdicts.housekeeping import UnusedBaselines
 from pytest_mlregress.verdicts.judging import incomplete, judge
 from pytest_mlregress.verdicts.planning import SuitePlan
@@ -368,7 +369,7 @@ class Verdicts:
             return (f"git cannot tell which code this is: {tree.unknown}",)
         if tree.commit is None:
             return ()
-        recent = RecentRuns(getattr(config, "cache", None))
+        recent = GreenRuns(getattr(config, "cache", None))
         return health_notes(self._judged.values(), recent, tree.commit)
 
     @cached_property

@@ -14,7 +14,6 @@ from pytest_mlregress.baselines.drift import (
     booked_loss,
     pair_with_baseline,
     paired_history,
-    recent_candidate_means,
     revise,
 )
 from pytest_mlregress.baselines.encoding import dumps, loads
@@ -170,15 +169,3 @@ def test_remembering_a_run_keeps_the_artifact_whole() -> None:
     assert remembered.revision != artifact.revision
     assert not loads(dumps(remembered), source="a.json").edited
     assert remembered.parent == artifact.parent
-
-
-def test_recent_means_are_of_runs_against_todays_baseline() -> None:
-    first = example((0.9, 0.8))
-    early = pair_with_baseline(first, {"accuracy": {0: 0.1, 1: 0.1}}, commit="a")
-    second = append_pairing(updated(first, 0.7, math.nan), early)
-    for number in (0.5, 0.6):
-        run = pair_with_baseline(second, {"accuracy": {0: number, 1: number}}, commit="b")
-        second = append_pairing(second, run)
-
-    assert recent_candidate_means(second, "accuracy") == (0.5, 0.6)
-    assert recent_candidate_means(second, "f1") == ()

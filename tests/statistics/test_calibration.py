@@ -2,6 +2,7 @@
 
 import pytest
 from benchmarks.calibration import (
+    health,
     identity,
     levels,
     measures,
@@ -79,6 +80,22 @@ def test_metrics_that_go_together_gain_power_and_keep_their_level():
     gained = [measure.value for measure in measures[1::2]]
     assert gained[0] <= 0.05 <= gained[2]  # rho 0 and 0.9
     assert missed([several.level(120, ((SKEWED, (12, 5)),))]) == []
+
+
+@pytest.mark.slow
+def test_green_runs_speak_against_baselines_that_are_off():
+    section = health.doubted(100, health.SETTINGS[0])
+    assert missed([section]) == []
+    _, (_, (right, *_, lucky, unlucky)) = section.rows
+    assert right.value < 0.05
+    assert min(lucky.value, unlucky.value) > 0.3
+
+
+@pytest.mark.slow
+def test_green_runs_of_linked_seeds_say_nothing():
+    section = health.doubted(60, health.SETTINGS[2])
+    assert missed([section]) == []
+    assert max(measure.value for _, row in section.rows for measure in row) < 0.2
 
 
 def test_a_figure_beyond_its_limit_is_named():

@@ -30,7 +30,6 @@ __all__ = [
     "first_artifact",
     "pair_with_baseline",
     "paired_history",
-    "recent_candidate_means",
     "revise",
     "with_refused_try",
 ]
@@ -198,28 +197,9 @@ def earlier_samples(artifact: Artifact, metric: str) -> tuple[tuple[float, ...],
     return tuple(found)
 
 
-def recent_candidate_means(artifact: Artifact, metric: str) -> tuple[float, ...]:
-    """The candidates' means in the remembered runs against today's baseline, oldest first.
-
-    A baseline that lies apart from all of them was lucky, or is stale.  Runs that were compared
-    with an earlier baseline, recognised by its values, say nothing about this one.
-    """
-    values = artifact.metrics[metric].values if metric in artifact.metrics else {}
-    means: list[float] = []
-    for run in artifact.pairing:
-        pairs = run.metrics.get(metric, ())
-        if pairs and all(_same(values.get(seed), baseline) for seed, baseline, _ in pairs):
-            means.append(math.fsum(c for _, _, c in pairs) / len(pairs))
-    return tuple(means)
-
-
 def _anchor(metric: MetricBaseline, provenance: Provenance) -> Anchor:
     return Anchor(values=metric.values, commit=provenance.commit, time=provenance.time)
 
 
 def _same_metric(old: MetricBaseline, new: MetricBaseline) -> bool:
     return (old.higher_is_better, old.version) == (new.higher_is_better, new.version)
-
-
-def _same(left: float | None, right: float) -> bool:
-    return left is not None and (left == right or (math.isnan(left) and math.isnan(right)))

@@ -1,0 +1,176 @@
+"""Values by seed and run, and what part of their scatter belongs to which.
+
+The model is y = mean + seed + run + rest with random effects. Not every seed is in every run: a
+check that stops early has the first ones alone. Sums of squares are those of least squares, each
+effect after the other one; variances come from equating them with their expectations (Henderson's
+method III: Searle, Casella and McCulloch 1992, Variance Components, ch. 5.5).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import fdtrc, stdtrit
+
+from pytest_mlregress.statistics.samples import FloatArray
+
+RunValues = Mapping[int, float]
+"""The values of one run by seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeanSquare:
+    """A mean square and its degrees of freedom; NaN where there are none.
+
+    Its expectation is the variance of the rest plus `weight` times that of its own effect.
+    """
+
+    value: float
+    df: int
+    weight: float = 0.0
+
+    def variance(self, rest: MeanSquare) -> float:
+        """The variance of its effect, at least 0."""
+        if not (self.df > 0 and rest.df > 0 and self.weight > 0.0):
+            return 0.0
+        return max(0.0, (self.value - rest.value) / self.weight)
+
+
+@dataclass(frozen=True, slots=True)
+class SeedRunLayout:
+    """The mean of all values, the mean squares, and how unevenly the values are spread.
+
+    `seed_share` is the sum over seeds of the squared share of all values that a seed has,
+    `run_share` that over runs: the mean of all values has the variance seed_share * V(seed) +
+    run_share * V(run) + V(rest) / n_values.
+    """
+
+    mean: float
+    n_values: int
+    n_seeds: int
+    n_runs: int
+    seed: MeanSquare
+    run: MeanSquare
+    rest: MeanSquare
+    seed_share: float
+    run_share: float
+
+    @property
+    def p_seed(self) -> float:
+        """The p-value of the F test for an effect of the seeds that all runs share."""
+        return self._p(self.seed)
+
+    @property
+    def p_run(self) -> float:
+        """The p-value of the F test for an effect of a run as a whole.
+
+        Both are exact for normal values, whatever the other effect is; 1 where nothing tells.
+        """
+        return self._p(self.run)
+
+    def _p(self, effect: MeanSquare) -> float:
+        if effect.df < 1 or self.rest.df < 1 or not effect.value > 0.0:
+            return 1.0
+        if self.rest.value <= 0.0:
+            return 0.0
+        return float(fdtrc(effect.df, self.rest.df, effect.value / self.rest.value))
+
+    def reach(self, confidence: float, *, count_from: float) -> float:
+        """How far the mean of all values may be off by chance, one-sided, with that confidence.
+
+        Student's quantile times the standard error, with Satterthwaite's degrees of freedom for a
+        combination of mean squares (1946, Biometrics Bull. 2, 110). An effect of the seeds or of
+        the runs counts where its p-value is at most `count_from`. Infinite where nothing tells.
+        """
+        if self.rest.df < 1:
+            return math.inf
+        parts = [
+            (share / square.weight, square)
+            for share, square in ((self.seed_share, self.seed), (self.run_share, self.run))
+            if square.variance(self.rest) > 0.0 and self._p(square) <= count_from
+        ]
+        parts.append((1.0 / self.n_values - math.fsum(factor for factor, _ in parts), self.rest))
+        variance = math.fsum(factor * square.value for factor, square in parts)
+        if variance <= 0.0:
+            return 0.0
+        squares = math.fsum((factor * square.value) ** 2 / square.df for factor, square in parts)
+        df = max(1.0, variance**2 / squares)
+        return float(stdtrit(df, confidence)) * math.sqrt(variance)
+
+
+def seed_run_layout(runs: Sequence[RunValues]) -> SeedRunLayout:
+    """The layout of at least one run with at least one finite value; others are left out.
+
+    Raises ValueError where there is none.
+    """
+    cells = [
+        (seed, number, value)
+        for number, run in enumerate(runs)
+        for seed, value in run.items()
+        if np.isfinite(value)
+    ]
+    if not cells:
+        raise ValueError("no run has a finite value; a layout needs at least one")
+    values = np.array([value for _, _, value in cells])
+    mean = float(values.mean())
+    values = values - mean
+    by_seed, by_run = _indicators([s for s, _, _ in cells]), _indicators([r for _, r, _ in cells])
+    seeds, runs_used, n = by_seed.shape[1], by_run.shape[1], values.size
+    both, rank = _residual_squares(values, np.hstack((by_seed, by_run)))
+    without_run, _ = _residual_squares(values, by_seed)
+    without_seed, _ = _residual_squares(values, by_run)
+    return SeedRunLayout(
+        mean=mean,
+        n_values=n,
+        n_seeds=seeds,
+        n_runs=runs_used,
+        seed=_mean_square(without_seed - both, rank - runs_used, n - runs_used),
+        run=_mean_square(without_run - both, rank - seeds, n - seeds),
+        rest=_mean_square(both, n - rank, 0),
+        seed_share=float(((by_seed.sum(axis=0) / n) ** 2).sum()),
+        run_share=float(((by_run.sum(axis=0) / n) ** 2).sum()),
+    )
+
+
+def distinct_runs(runs: Iterable[RunValues]) -> list[RunValues]:
+    """The runs without those that are bit-identical to another one, of which the longest stays.
+
+    Identical are runs that give equal values for all the seeds that they share: one of them is no
+    evidence beside the other. The order stays that of the first of each.
+    """
+    kept: list[RunValues] = []
+    for run in runs:
+        same = next((at for at, other in enumerate(kept) if same_values(run, other)), None)
+        if same is None:
+            kept.append(run)
+        elif len(run) > len(kept[same]):
+            kept[same] = run
+    return kept
+
+
+def same_values(one: RunValues, other: RunValues) -> bool:
+    """Whether two runs share seeds, and give equal values for all of them."""
+    shared = one.keys() & other.keys()
+    return bool(shared) and all(one[seed] == other[seed] for seed in shared)
+
+
+def _indicators(labels: Sequence[int]) -> FloatArray:
+    """One column per label: 1 where a value has it. Shape (n, labels)."""
+    names, position = np.unique(np.array(labels), return_inverse=True)
+    return np.asarray(np.eye(names.size)[position])
+
+
+def _residual_squares(values: FloatArray, columns: FloatArray) -> tuple[float, int]:
+    """What least squares on the columns leaves, and the rank of the columns."""
+    solution, _, rank, _ = np.linalg.lstsq(columns, values, rcond=None)
+    return float(((values - columns @ solution) ** 2).sum()), int(rank)
+
+
+def _mean_square(squares: float, df: int, coefficient: float) -> MeanSquare:
+    """`coefficient` is that of the effect's variance in the expected sum of squares."""
+    if df < 1:
+        return MeanSquare(math.nan, 0)
+    return MeanSquare(max(0.0, squares) / df, df, coefficient / df)
