@@ -89,7 +89,9 @@ def power(checks: int, losses: Mapping[tuple[float, int], float] = LOSSES) -> Se
         for rho, least in GAINS.items():
             found = reds(draw(NORMAL, SHAPE, rho, checks, loss_sd=loss, lost=lost), alpha)
             gain = float((found.joint & ~found.alone).mean())
-            error = math.sqrt(gain * (1.0 - gain) / checks)
+            # Not that of a gain which few tests have missed altogether.
+            assumed = max(gain, least)
+            error = math.sqrt(assumed * (1.0 - assumed) / checks)
             measures += (share(found.alone), Measure(gain, least, "at least", error))
         words = "1 metric" if lost == 1 else f"{lost} metrics"
         rows.append((f"{words} {loss:g} SD worse, alpha {alpha}", tuple(measures)))
