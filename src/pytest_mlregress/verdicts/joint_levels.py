@@ -35,14 +35,14 @@ class JointLevel:
 class LookedAt:
     """One metric at the look after ``n`` seeds.
 
-    ``metric`` has all of its values, ``found`` is what the look alone says of it, None where the
-    metric was decided before.
+    ``metric`` has all of its values, ``p_harm`` is that of this look, None where the metric was
+    decided before.
     """
 
     check: SequentialCheck
     metric: MetricVerdict
     n: int
-    found: MetricVerdict | None
+    p_harm: float | None
 
     def samples(self) -> tuple[FloatArray, FloatArray]:
         """Baseline and candidate of this look, each in the order of `seeds`."""
@@ -102,8 +102,7 @@ def _of_group(looks: Sequence[LookedAt]) -> list[JointLevel | None]:
 
 def _between(look: LookedAt, above: float, most: float) -> bool:
     """Whether the metric is still open and its p-value of harm lies between two levels."""
-    found = look.found.comparison if look.found is not None else None
-    return found is not None and above < found.p_harm <= most
+    return look.p_harm is not None and above < look.p_harm <= most
 
 
 def _oriented(looks: Sequence[LookedAt]) -> tuple[FloatArray, FloatArray]:

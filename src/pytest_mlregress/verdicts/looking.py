@@ -62,11 +62,15 @@ def judge_metrics(
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """What one look says about one metric, and whether it decides it."""
+    """What one look says about one metric, and whether it decides it.
+
+    ``p_harm`` is that of the unpaired test, also where linked seeds say more.
+    """
 
     n_seeds: int
     metric: MetricVerdict
     decided: bool
+    p_harm: float
 
 
 def _reached(steps: Sequence[_Step], n: int) -> _Step | None:
@@ -164,15 +168,14 @@ class _Course:
             if self.linked is not None:
                 found = self.linked.with_evidence(found)
             decided = decision.action != "continue" or found.kind is VerdictKind.REGRESSION
-            steps.append(_Step(decision.n_seeds, found, decided))
+            steps.append(_Step(decision.n_seeds, found, decided, decision.comparison.p_harm))
             if decided:
                 break
         return replace(self, steps=tuple(steps))
 
-    def looked_at(self, n: int) -> LookedAt:
-        """The look after n seeds, whether or not the metric was decided before."""
-        step = next((step for step in self.steps if step.n_seeds == n), None)
-        return LookedAt(self.check, self.metric, n, step.metric if step is not None else None)
+    def at(self, n: int) -> _Step | None:
+        """The look after n seeds, None where the metric was decided before."""
+        return next((step for step in self.steps if step.n_seeds == n), None)
 
 
 def _held_together(courses: Sequence[_Course], n: int, rules: Rules) -> list[_Course]:
@@ -180,12 +183,16 @@ def _held_together(courses: Sequence[_Course], n: int, rules: Rules) -> list[_Co
 
     It is asked only where no metric is red without it.
     """
-    seen = [course.looked_at(n) for course in courses]
-    if any(look.found is not None and look.found.kind in RED for look in seen):
+    steps = [course.at(n) for course in courses]
+    if any(step is not None and step.metric.kind in RED for step in steps):
         return list(courses)
+    looks = [
+        LookedAt(course.check, course.metric, n, step.p_harm if step is not None else None)
+        for course, step in zip(courses, steps, strict=True)
+    ]
     return [
         course if joint is None else replace(course, joint={**course.joint, n: joint}).followed()
-        for course, joint in zip(courses, joint_levels(seen, rules), strict=True)
+        for course, joint in zip(courses, joint_levels(looks, rules), strict=True)
     ]
 
 
