@@ -6,14 +6,18 @@ from collections.abc import Callable
 
 import numpy as np
 from benchmarks.calibration.distributions import Floats
-from benchmarks.calibration.measures import Measure, Section
+from benchmarks.calibration.measures import Measure, Section, share
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.signal import lfilter
 
-from pytest_mlregress.statistics.collapse import CurveBand, curve_band
+from pytest_mlregress.statistics.collapse import CURVE_SHARE, CurveBand, curve_band
 
 N_BASELINE = 20
-FALSE_STOPS = 0.001
+N_SEEDS = 5
+ALPHA = 0.05
+#: What a check of `N_SEEDS` healthy seeds may spend on one curve, and one of its seeds.
+LEVEL = CURVE_SHARE * ALPHA
+FALSE_STOPS = LEVEL / N_SEEDS
 
 Curves = Callable[[np.random.Generator, int, Floats], Floats]
 
@@ -75,51 +79,104 @@ COLUMNS = (
     "evaluations",
     "false stops",
     "delayed, same end: stops",
+    "warm-up, same end: stops",
+    "smaller rate, same end: stops",
     "stuck: share of run",
     "falls at 0.5: share of run",
 )
 
+#: The share of a run in which a warm-up raises the learning rate to its full size.
+WARM_UP = 0.4
+#: How much slower a run with a smaller rate is: with a cosine schedule it ends where others do.
+SLOWER = 0.5
 
-def run(
+
+def run(bands: int, seeds_per_band: int) -> list[Section]:
+    """Single seeds of many shapes, and whole tests with several curves and many steps."""
+    return [single_seeds(bands, seeds_per_band), whole_tests(max(bands // 2, 3))]
+
+
+def single_seeds(
     bands: int, seeds_per_band: int, evaluations: tuple[int, ...] = (10, 40, 200)
-) -> list[Section]:
+) -> Section:
     """Many baselines of 20 curves, and many healthy seeds judged by each."""
     rows = []
     for name, curves in SHAPES.items():
         for count in evaluations:
             time = np.linspace(0.0, 1.0, count)
             rows.append((f"{name}, {count}", _measured(curves, time, bands, seeds_per_band)))
-    return [
-        Section(
-            "Early sight of a collapse, 20 baseline curves",
-            COLUMNS,
-            tuple(rows),
-            "at most 1 healthy seed in 1,000 stopped",
-            (
-                f"{bands * seeds_per_band} healthy seeds a row. 'delayed' starts later by 10, 30 "
-                "or 50 % of the run and ends the same; 'stuck' never leaves its start; "
-                "'falls' drops back to it in the middle; the share of the run after which the stop "
-                "comes, 1 where it does not.",
-            ),
-        )
-    ]
+    return Section(
+        "Early sight of a collapse, 20 baseline curves, checks of 5 seeds, alpha 0.05",
+        COLUMNS,
+        tuple(rows),
+        f"at most a share of {FALSE_STOPS:g} of the healthy seeds stopped",
+        (
+            f"{bands * seeds_per_band} healthy seeds a row. 'delayed' starts later by 10, 30 "
+            f"or 50 % of the run, 'warm-up' raises its rate over the first {WARM_UP:g} of it, "
+            f"'smaller rate' has learned at half of the run what others have at {SLOWER / 2:g}; "
+            "all end the same. 'stuck' never leaves its start; "
+            "'falls' drops back to it in the middle; the share of the run after which the stop "
+            "comes, 1 where it does not.",
+        ),
+    )
+
+
+def whole_tests(
+    tests: int, *, steps: tuple[int, ...] = (200, 1000), curves: tuple[int, ...] = (1, 3)
+) -> Section:
+    """Unchanged tests that log several curves at many steps: any stop of any seed."""
+    rows = []
+    for name, shape in SHAPES.items():
+        for count in steps:
+            time = np.linspace(0.0, 1.0, count)
+            generator = np.random.default_rng([29, count])
+            shares = [share(_stopped(generator, shape, time, tests, n), n * LEVEL) for n in curves]
+            rows.append((f"{name}, {count} steps", tuple(shares)))
+    return Section(
+        "Unchanged tests of 5 seeds, any of them stopped, alpha 0.05",
+        tuple(f"{n} curve{'s' if n > 1 else ''}" for n in curves),
+        tuple(rows),
+        f"at most {LEVEL:g} for each curve",
+        (f"{tests} tests a cell, each with a baseline of its own of 20 seeds.",),
+    )
+
+
+def _stopped(
+    generator: np.random.Generator, shape: Curves, time: Floats, tests: int, curves: int
+) -> list[bool]:
+    """Of each test, whether any of its seeds is stopped because of any of its curves."""
+    stops = [_any_stop(generator, shape, time) for _ in range(tests * curves)]
+    return [bool(test) for test in np.reshape(stops, (tests, curves)).any(axis=1)]
+
+
+def _any_stop(generator: np.random.Generator, shape: Curves, time: Floats) -> bool:
+    drawn = shape(generator, N_BASELINE + N_SEEDS, time)
+    band = _band(time, drawn[:N_BASELINE])
+    return any(stopped_after(band, time, curve) < 1.0 for curve in drawn[N_BASELINE:])
+
+
+def _band(time: Floats, curves: Floats) -> CurveBand:
+    band = curve_band(
+        [list(zip(time, curve, strict=True)) for curve in curves],
+        higher_is_better=True,
+        level=LEVEL,
+        seeds=N_SEEDS,
+    )
+    assert band is not None
+    return band
 
 
 def _measured(curves: Curves, time: Floats, bands: int, seeds: int) -> tuple[Measure, ...]:
     generator = np.random.default_rng([23, time.size])
-    stops, late, stuck, falls = 0, 0, [], []
+    stops, late, warm, slow, stuck, falls = 0, 0, 0, 0, [], []
     for _ in range(bands):
-        band = curve_band(
-            [list(zip(time, c, strict=True)) for c in curves(generator, N_BASELINE, time)],
-            higher_is_better=True,
-        )
-        assert band is not None
+        band = _band(time, curves(generator, N_BASELINE, time))
         healthy = curves(generator, seeds, time)
-        stops += sum(stopped_after(band, time, curve) < 1.0 for curve in healthy)
-        late += sum(
-            stopped_after(band, time, delayed(time, curve, DELAYS[k % len(DELAYS)])) < 1.0
-            for k, curve in enumerate(healthy)
-        )
+        for k, curve in enumerate(healthy):
+            stops += stopped_after(band, time, curve) < 1.0
+            late += stopped_after(band, time, delayed(time, curve, DELAYS[k % len(DELAYS)])) < 1.0
+            warm += stopped_after(band, time, warmed_up(time, curve)) < 1.0
+            slow += stopped_after(band, time, slowed(time, curve)) < 1.0
         start = healthy[0, 0] + healthy[0] - np.median(healthy, axis=0)
         stuck.append(stopped_after(band, time, start))
         falls.append(stopped_after(band, time, np.where(time < 0.5, healthy[0], start)))
@@ -127,8 +184,10 @@ def _measured(curves: Curves, time: Floats, bands: int, seeds: int) -> tuple[Mea
     error = float(np.sqrt(FALSE_STOPS * (1.0 - FALSE_STOPS) / total))
     return (
         Measure(time.size, style=".0f"),
-        Measure(stops / total, FALSE_STOPS, error=error, style=".5f"),
-        Measure(late / total, FALSE_STOPS, error=error, style=".5f"),
+        *(
+            Measure(count / total, FALSE_STOPS, error=error, style=".5f")
+            for count in (stops, late, warm, slow)
+        ),
         Measure(float(np.mean(stuck)), style=".2f"),
         Measure(float(np.mean(falls)), style=".2f"),
     )
@@ -137,6 +196,20 @@ def _measured(curves: Curves, time: Floats, bands: int, seeds: int) -> tuple[Mea
 def delayed(time: Floats, curve: Floats, delay: float) -> Floats:
     """The curve held at its start for a share of the run, then catching up to the same end."""
     return np.interp(np.clip((time - delay) / (1.0 - delay), 0.0, 1.0), time, curve)
+
+
+def warmed_up(time: Floats, curve: Floats) -> Floats:
+    """The curve of a run whose learning rate rises linearly to its full size, of the same sum."""
+    progress = np.where(time < WARM_UP, time**2 / (2.0 * WARM_UP), time - WARM_UP / 2.0)
+    return np.interp(progress / progress[-1], time, curve)
+
+
+def slowed(time: Floats, curve: Floats) -> Floats:
+    """The curve of a run that is at half of its time where others are at a quarter of theirs."""
+    middle = SLOWER / 2.0
+    later = middle + 2.0 * (1.0 - middle) * (time - 0.5)
+    progress = np.where(time < 0.5, 2.0 * middle * time, later)
+    return np.interp(progress, time, curve)
 
 
 def stopped_after(band: CurveBand, time: Floats, curve: Floats) -> float:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+import re
+
 import pytest
 from training_suite import Suite
 
@@ -23,6 +26,24 @@ TRAINING = """
 """
 
 
+TWO_METRICS = """
+    import os
+    import random
+
+    import pytest
+
+    @pytest.mark.seeds(5)
+    def test_both(mlregress):
+        end = 0.4 + random.gauss(0, 0.02)
+        for step in range(0, 400, 10):
+            learned = 0.0 if os.environ.get("STUCK") else 1 - 0.8 ** (step / 10)
+            loss = 4.1 if os.environ.get("STUCK") else end + 3.7 * (1 - learned)
+            mlregress.log(step, loss=loss, accuracy=0.11 + 0.8 * learned, rate=0.1)
+        mlregress.record("loss", end, higher_is_better=False)
+        mlregress.record("accuracy", 0.91 + random.gauss(0, 0.01), higher_is_better=True)
+"""
+
+
 @pytest.fixture
 def curves(suite: Suite) -> Suite:
     suite.write(TRAINING)
@@ -31,13 +52,84 @@ def curves(suite: Suite) -> Suite:
 
 def test_a_collapsed_curve_ends_its_seed_by_that_word(curves: Suite) -> None:
     curves.record()
-    assert curves.run(STUCK="1").ret == 1
-    reasons = curves.tests[TEST]["reasons"]
-    assert reasons[0].startswith(
-        "seed 0 collapsed early: accuracy: at step 23 the best of the 4 latest evaluations is 0.1; "
-        "the baseline's curves allow "
+    result = curves.run(STUCK="1")
+    assert result.ret == 1
+    test = curves.tests[TEST]
+    what = "accuracy 0.1 at step 23, the baseline's seeds end there within 0.8863 .. 0.907"
+    assert test["verdict"] == "diverged"
+    assert test["headline"] == f"test_it collapsed early: {what}"
+    assert test["reasons"] == [f"seed 0 collapsed early: {what}"]
+    assert test["next_steps"] == [
+        f"to let such a run finish: pytest '{TEST}' --mlregress-curves=off",
+        f"pytest '{TEST}' --lf",
+    ]
+    result.stdout.fnmatch_lines([f"  test_it collapsed early: {what}"])
+
+
+def test_every_report_has_the_same_sentence_with_the_metrics_so_far(suite: Suite) -> None:
+    suite.write(TWO_METRICS)
+    suite.record()
+    result = suite.run(
+        "--mlregress-report=report.md",
+        "--mlregress-report=report.html",
+        "--junit-xml=junit.xml",
+        STUCK="1",
     )
-    assert reasons[0].endswith("; the run was ended, --mlregress-curves=off lets it finish")
+    (test,) = suite.tests.values()
+    what, ranges, so_far = re.fullmatch(
+        r"test_both collapsed early: (loss 4\.1 at step \d+), "
+        r"the baseline's seeds end there within (0\.\d+ \.\. 0\.\d+); (accuracy so far 0\.11)",
+        test["headline"],
+    ).groups()
+    assert test["verdict"] == "diverged"
+    # The terminal wraps it.
+    assert f"  {test['headline']}\n" in result.stdout.str().replace("so\n  far", "so far")
+    plain = f"collapsed early: {what}, the baseline's seeds end there within {ranges}; {so_far}"
+    for name in ("report.md", "report.html", "junit.xml"):
+        text = html.unescape((suite.path / name).read_text("utf-8"))
+        assert plain in text, name
+
+
+@pytest.mark.parametrize("workers", ["-n0", "-n2"])
+def test_a_curve_that_turns_nan_is_said_to(suite: Suite, workers: str) -> None:
+    suite.write(
+        """
+        import os
+        import random
+
+        import pytest
+
+        @pytest.mark.seeds(5)
+        def test_it(mlregress):
+            end = random.gauss(0.9, 0.01)
+            for step in range(10):
+                mlregress.log(step, loss=float(os.environ.get("LOSS", "0.3")), accuracy=end)
+            mlregress.record("accuracy", end, higher_is_better=True)
+        """
+    )
+    suite.record()
+    suite.run(workers, LOSS="nan", apart=True)
+    headline = suite.tests[TEST]["headline"]
+    assert re.fullmatch(
+        r"test_it collapsed early: loss nan at step 0, the baseline's seeds are finite throughout; "
+        r"accuracy so far 0\.\d+(; and so did seeds? \d(, \d)*)?",
+        headline,
+    )
+
+
+def test_judged_curves_take_their_share_of_alpha(curves: Suite) -> None:
+    curves.record()
+    levels = {}
+    for option in ("end", "off"):
+        test = curves.check(f"--mlregress-curves={option}")[TEST]
+        (levels[option],) = (metric["alpha"] for metric in test["metrics"])
+    assert levels == {"end": pytest.approx(0.95 * 0.05), "off": pytest.approx(0.05)}
+
+
+def test_curves_without_a_direction_take_nothing(curves: Suite) -> None:
+    curves.record(NAME="loss")
+    (metric,) = curves.check(NAME="loss")[TEST]["metrics"]
+    assert metric["alpha"] == pytest.approx(0.05)
 
 
 def test_curves_are_not_judged_where_that_is_off(curves: Suite) -> None:

@@ -4,7 +4,13 @@ import math
 
 import numpy as np
 import pytest
-from benchmarks.calibration.collapses import SHAPES, delayed, run, stopped_after
+from benchmarks.calibration.collapses import (
+    SHAPES,
+    delayed,
+    single_seeds,
+    stopped_after,
+    whole_tests,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,9 +56,13 @@ def test_a_run_that_never_learns_is_stopped_before_three_quarters(band):
     n, seen = first_stop(band, points(np.full(STEPS.size, 0.1)))
     assert n <= 0.75 * STEPS.size
     assert seen.step == STEPS[n - 1]
-    assert seen.reason.startswith(
-        f"at step {seen.step:g} the best of the 4 latest evaluations is 0.1; the baseline's curves"
+    # The best of 4 latest evaluations of each baseline seed, at that step.
+    best = [max(values[n - 4 : n]) for values in accuracy(np.random.default_rng(2), 20)]
+    assert seen.reason == (
+        f"0.1 at step {seen.step:g}, the baseline's seeds end there within "
+        f"{min(best):.4g} .. {max(best):.4g}"
     )
+    assert 0.1 < seen.limit < min(best)
 
 
 def test_a_run_that_falls_back_is_stopped_after_a_few_evaluations(band, generator):
@@ -83,7 +93,8 @@ def test_a_non_finite_value_stops_at_once(band, generator, bad):
     curve[1] = bad
     n, seen = first_stop(band, points(curve))
     assert n == 2
-    assert seen == Collapse(True, 25.0, "the curve is not finite at step 25 or before")
+    reason = f"{bad:g} at step 25, the baseline's seeds are finite throughout"
+    assert seen == Collapse(True, 25.0, reason)
 
 
 def test_non_finite_values_are_no_evidence_where_the_baseline_has_them(curves, generator):
@@ -108,7 +119,8 @@ def test_without_a_direction_only_non_finite_values_stop(curves):
     for value in (-100.0, 100.0):
         assert first_stop(band, points(np.full(STEPS.size, value))) == (None, None)
     n, seen = first_stop(band, [(0.0, 0.5), (25.0, math.nan)])
-    assert (n, seen.reason) == (2, "the curve is not finite at step 25 or before")
+    assert n == 2
+    assert seen.reason == "nan at step 25, the baseline's seeds are finite throughout"
 
 
 @pytest.mark.parametrize("delay", [0.1, 0.2, 0.3, 0.4, 0.5])
@@ -161,7 +173,25 @@ def test_one_healthy_run_is_not_stopped(seed, shape):
 
 
 def test_healthy_runs_of_every_shape_are_not_stopped():
-    (section,) = run(3, 100, evaluations=(40,))
+    section = single_seeds(3, 100, evaluations=(40,))
     assert section.missed() == []
-    seen = {label: row[3].value for label, row in section.rows}
+    stuck = section.columns.index("stuck: share of run")
+    seen = {label: row[stuck].value for label, row in section.rows}
     assert seen["saturating, 40"] < 0.75
+
+
+def test_unchanged_tests_with_many_steps_and_curves_keep_their_share_of_the_level():
+    section = whole_tests(15, steps=(400,))
+    assert section.missed() == []
+
+
+def test_the_limits_are_wider_for_a_smaller_level_and_more_seeds(curves):
+    limits = [
+        curve_band(curves, higher_is_better=True, level=level, seeds=seeds).limits
+        for level, seeds in ((2.5e-3, 1), (2.5e-3, 5), (5e-4, 1), (5e-6, 1))
+    ]
+    # Where the worst seed or the progress made sets the limit, it is the same.
+    assert (limits[1] <= limits[0]).all()
+    assert limits[1] == pytest.approx(limits[2])
+    assert (limits[3] < limits[2]).any()
+    assert (limits[3] <= limits[2]).all()

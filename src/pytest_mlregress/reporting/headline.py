@@ -14,6 +14,7 @@ from pytest_mlregress.reporting.figures import (
 )
 from pytest_mlregress.reporting.layout import clip, one_line, width_of
 from pytest_mlregress.reporting.numbers import number
+from pytest_mlregress.running.result import COLLAPSED, SeedResult
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
 
 _METRIC_DID: Final[Mapping[VerdictKind, str]] = {
@@ -69,7 +70,9 @@ def troubles(verdict: Verdict) -> tuple[tuple[int, str], ...]:
     found: dict[int, list[str]] = {}
     for result in verdict.seeds:
         if result.outcome in ("failed", "crashed"):
-            found.setdefault(result.seed, []).append(_first_line(result.message) or result.outcome)
+            early = f"{COLLAPSED}: {result.collapse}" if result.collapse else ""
+            what = early or _first_line(result.message) or result.outcome
+            found.setdefault(result.seed, []).append(what)
     for metric in verdict.metrics:
         for seed, value in metric.candidate.items():
             if not math.isfinite(value):
@@ -79,9 +82,12 @@ def troubles(verdict: Verdict) -> tuple[tuple[int, str], ...]:
 
 def _clauses(verdict: Verdict) -> Sequence[str]:
     alike = [metric for metric in verdict.metrics if metric.kind is verdict.kind]
+    failed = [seed for seed in verdict.seeds if seed.outcome in ("failed", "crashed")]
+    if verdict.kind is VerdictKind.DIVERGED and failed and all(seed.collapse for seed in failed):
+        return _collapsed_early(verdict, failed)
     if verdict.kind is VerdictKind.DIVERGED and (troubled := troubles(verdict)):
         count = max(verdict.decided_after, len(troubled))
-        raised = {seed.seed for seed in verdict.seeds if seed.outcome in ("failed", "crashed")}
+        raised = {seed.seed for seed in failed}
         what = "failed" if raised.issuperset(seed for seed, _ in troubled) else "diverged"
         first = f"{len(troubled)} of {count} seeds {what}:"
         return (first, *(f"; seed {seed}: {what}" for seed, what in troubled))
@@ -91,6 +97,19 @@ def _clauses(verdict: Verdict) -> Sequence[str]:
         return _with_reason(_TEST_IS[verdict.kind], verdict.reasons)
     others = [metric.name for metric in alike[1:]]
     return (*_metric_clauses(alike[0]), *([f"; so did {', '.join(others)}"] if others else []))
+
+
+def _collapsed_early(verdict: Verdict, collapsed: Sequence[SeedResult]) -> Sequence[str]:
+    """What a learning curve had come to, and the metrics by then; the others by their number."""
+    name = verdict.test.rpartition("::")[2]
+    curve, *so_far = collapsed[0].collapse.split("; ")
+    others = [str(seed.seed) for seed in collapsed[1:]]
+    also = f"; and so did seed{'s' if len(others) > 1 else ''} {', '.join(others)}"
+    return (
+        f"{name} {COLLAPSED}: {curve}",
+        *(f"; {metric}" for metric in so_far),
+        *([also] if others else []),
+    )
 
 
 def _metric_clauses(metric: MetricVerdict) -> Sequence[str]:

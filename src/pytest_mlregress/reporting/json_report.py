@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable, Mapping, Set
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_mlregress.reporting.headline import headline
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.reporting.samples import summarise
 from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, VerdictKind
@@ -66,6 +67,7 @@ def _test(report: RunReport, verdict: Verdict) -> dict[str, Any]:
         "tier": verdict.tier,
         "verdict": verdict.kind,
         "colour": verdict.colour,
+        "headline": headline(verdict),
         "metrics": [_metric(report, verdict, metric) for metric in verdict.metrics],
         "seeds": [_seed(result) for result in verdict.seeds],
         "planned": verdict.planned,

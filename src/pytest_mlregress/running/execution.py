@@ -57,7 +57,8 @@ _EXECUTION: Final = pytest.StashKey["Execution"]()
 
 
 CurvesOf: TypeAlias = Callable[[SeedItem], BaselineCurves | None]
-"""Finds the recorded learning curves of a seed's test; asked when the seed first logs a point."""
+"""Finds the recorded learning curves of a seed's test, None where none is judged; asked when the
+seed first logs a point."""
 
 
 def execution_of(config: pytest.Config, settings: Settings, curves_of: CurvesOf) -> Execution:
@@ -88,19 +89,10 @@ class Execution:
         if self._flags.is_raised(record.test):
             running.stopped = True
             pytest.skip(STOPPED_MESSAGE)
-        if self._ends_collapsed_runs(record):
+        if not self._settings.updating:
             load = partial(self._curves_of, record)
             running.run.watch_log(CurveWatch(load))
         _seed(item, record.seed)
-
-    def _ends_collapsed_runs(self, record: SeedItem) -> bool:
-        declared = record.declaration.settings
-        return (
-            not self._settings.updating
-            and self._settings.stop == "early"
-            and self._settings.curves == "end"
-            and declared.on_nonfinite == "fail"
-        )
 
     @contextmanager
     def fixture(self, definition: pytest.FixtureDef[Any], item: pytest.Item) -> Iterator[None]:

@@ -12,6 +12,9 @@ from pytest_mlregress.running.scalars import to_plain
 SeedOutcome: TypeAlias = Literal["passed", "failed", "skipped", "stopped", "xfailed", "crashed"]
 """``stopped``: not run, since the verdict was certain; ``crashed``: its worker process died."""
 
+COLLAPSED: Final = "collapsed early"
+"""How the message of a seed begins that was ended because of its learning curve."""
+
 SEED_OUTCOMES: Final = frozenset(get_args(SeedOutcome))
 
 
@@ -88,6 +91,14 @@ class SeedResult:
             duration=record["duration"],
             message=record["message"],
         )
+
+    @property
+    def collapse(self) -> str:
+        """What the learning curve had come to that ended the seed; empty for any other end."""
+        own = self.message.removeprefix("Failed: ")  # pytest's name for what `pytest.fail` raises
+        line = own.strip().partition("\n")[0]
+        begins = f"{COLLAPSED}: "
+        return line.removeprefix(begins) if line.startswith(begins) else ""
 
     def metric(self, name: str) -> RecordedMetric | None:
         """The metric of that name, or None where this seed did not record it."""

@@ -8,25 +8,30 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_mlregress.running.result import COLLAPSED
+
 if TYPE_CHECKING:
     from pytest_mlregress.statistics.collapse import CurveBand
-
-COLLAPSED: Final = "collapsed early"
-"""How the message of a seed begins that its learning curve has ended."""
 
 Points = Sequence[tuple[int, float]]
 
 
 @dataclass(frozen=True, slots=True)
 class BaselineCurves:
-    """A test's recorded curves by name and seed, and the direction of those that are metrics."""
+    """A test's recorded curves by name and seed, and the direction of those that are metrics.
+
+    ``level`` is the chance that a check of so many healthy ``seeds`` may have of ending any of them
+    because of one curve.
+    """
 
     curves: Mapping[str, Mapping[int, Points]]
     higher_is_better: Mapping[str, bool]
+    level: float
+    seeds: int
 
 
 @dataclass
@@ -41,9 +46,11 @@ class CurveWatch:
 
     load: Callable[[], BaselineCurves | None]
     _seen: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    _latest: dict[str, float] = field(default_factory=dict)
 
     def __call__(self, step: int, values: Mapping[str, float]) -> None:
         """Take in one point of one or more curves; fails the seed where one has collapsed."""
+        self._latest.update(values)
         for name, value in values.items():
             steps, band = self._bands.get(name, (frozenset(), None))
             if band is None or step not in steps:
@@ -55,14 +62,26 @@ class CurveWatch:
             collapse = band.judge(seen)
             if collapse.collapsed:
                 pytest.fail(
-                    f"{COLLAPSED}: {name}: {collapse.reason}; the run was ended, "
-                    "--mlregress-curves=off lets it finish",
-                    pytrace=False,
+                    f"{COLLAPSED}: {name} {collapse.reason}{self._so_far(name)}", pytrace=False
                 )
+
+    def _so_far(self, collapsed: str) -> str:
+        """What the metrics had come to by then, those of them that are logged."""
+        metrics = self._baseline.higher_is_better if self._baseline is not None else {}
+        values = [
+            f"{name} so far {value:.4g}"
+            for name, value in self._latest.items()
+            if name in metrics and name != collapsed
+        ]
+        return "".join(f"; {value}" for value in values)
+
+    @cached_property
+    def _baseline(self) -> BaselineCurves | None:
+        return self.load()
 
     @cached_property
     def _bands(self) -> dict[str, tuple[frozenset[int], CurveBand | None]]:
-        baseline = self.load()
+        baseline = self._baseline
         if baseline is None or not baseline.curves:
             return {}
         from pytest_mlregress.statistics.collapse import curve_band
@@ -71,7 +90,10 @@ class CurveWatch:
             name: (
                 frozenset(step for points in seeds.values() for step, _ in points),
                 curve_band(
-                    list(seeds.values()), higher_is_better=baseline.higher_is_better.get(name)
+                    list(seeds.values()),
+                    higher_is_better=baseline.higher_is_better.get(name),
+                    level=baseline.level,
+                    seeds=baseline.seeds,
                 ),
             )
             for name, seeds in baseline.curves.items()

@@ -1,10 +1,12 @@
 """Early sight of a collapse: has a running training left its baseline's learning curves for good?
 
-Meant for the obvious only, because a stop is a red verdict: the aim is at most one healthy seed in
-1,000 stopped by mistake, for curves of any shape. What is compared is the best of the latest tenth
-of all evaluations, so that no spike and no dip counts. It has to be worse than the baseline's by
-all of these: the prediction limit of a robust location and scale; twice the deviation of the worst
-baseline seed; a quarter of what the baseline has learned by then.
+Meant for the obvious only, because a stop is a red verdict: all healthy seeds of a check together
+are stopped by mistake with a given chance at most, a share of the level of the metric whose name
+the curve has. What is compared is the best of the latest tenth of all evaluations, so that no spike
+and no dip counts. It has to be worse than the baseline's by all of these: the prediction limit of a
+robust location and scale, at that level divided by the seeds and the times that one is judged;
+twice the deviation of the worst baseline seed; a quarter of what the baseline has learned by then.
+The first keeps the level where seeds are normal, the others where they are not.
 
 A run that is merely slow (warm-up, a smaller learning rate) may be half a training behind: it is
 held against the easiest limit of that time, and so nothing is judged in the first half. Only curves
@@ -30,8 +32,9 @@ CurvePoints: TypeAlias = Sequence[tuple[float, float]]
 #: Fewer baseline curves than this make no band.
 LEAST_CURVES: Final = 5
 
-#: The tail of one evaluation beyond the prediction limit.
-_LIMIT_TAIL: Final = 1e-4
+#: The share of a comparison's level that is spent on the curve of its metric, where one is judged.
+CURVE_SHARE: Final = 0.05
+
 # The median absolute deviation is as precise as the standard deviation of 0.37 times as many
 # normal values, and the variance of a median is pi / 2 times that of a mean.
 _MAD_EFFICIENCY: Final = 0.37
@@ -46,23 +49,31 @@ _LEARNED_SHARE: Final = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Collapse:
-    """What was seen of a running curve at its last `step`; `reason` is empty where all is well."""
+    """What was seen of a running curve at its last `step`; `reason` is empty where all is well.
+
+    `limit` is what the best of the latest evaluations was held against; NaN where it was not.
+    """
 
     collapsed: bool
     step: float
     reason: str
+    limit: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
 class CurveBand:
     """The limits that healthy runs keep: `limits` at `steps`, shape (m,), higher being better.
 
-    The best of `run_length` evaluations is held against them, oriented by `sign`. Without steps
-    only non-finite values are judged.
+    The best of `run_length` evaluations is held against them, oriented by `sign`, whenever a run
+    reaches one of the steps that are `asked`; `worst` and `best`, of the shape of the limits, are
+    where the baseline's runs lie. Without steps only non-finite values are judged.
     """
 
     steps: FloatArray
+    asked: FloatArray
     limits: FloatArray
+    worst: FloatArray
+    best: FloatArray
     sign: float
     run_length: int
     may_be_nonfinite: bool
@@ -75,31 +86,47 @@ class CurveBand:
         values = np.array([value for _, value in curve], dtype=np.float64)
         last = float(curve[-1][0])
         if not self.may_be_nonfinite and not np.isfinite(values).all():
-            return Collapse(True, last, f"the curve is not finite at step {last:g} or before")
+            return Collapse(
+                True,
+                last,
+                f"{values[~np.isfinite(values)][-1]:g} at step {last:g}, the baseline's seeds are "
+                "finite throughout",
+            )
         latest = values[-self.run_length :]
-        judged = (
-            latest.size == self.run_length
-            and self.steps.size > 0
-            and self.steps[0] <= last <= self.steps[-1]
-        )
-        if not (judged and np.isfinite(latest).all()):
+        if latest.size < self.run_length or not self._asks(curve) or not np.isfinite(latest).all():
             return Collapse(False, last, "")
-        limit = self.sign * float(np.interp(last, self.steps, self.limits))
+        limit, worst, end = (
+            self.sign * float(np.interp(last, self.steps, of_steps))
+            for of_steps in (self.limits, self.worst, self.best)
+        )
         best = self.sign * float((self.sign * latest).max())
         if not self.sign * best < self.sign * limit:
-            return Collapse(False, last, "")
+            return Collapse(False, last, "", limit)
         return Collapse(
             True,
             last,
-            f"at step {last:g} the best of the {self.run_length} latest evaluations is {best:.4g}; "
-            f"the baseline's curves allow {limit:.4g}",
+            f"{best:.4g} at step {last:g}, the baseline's seeds end there within "
+            f"{min(worst, end):.4g} .. {max(worst, end):.4g}",
+            limit,
         )
+
+    def _asks(self, curve: CurvePoints) -> bool:
+        """Whether the last evaluation of a curve is the first at or after a step that is asked."""
+        before = float(curve[-2][0]) if len(curve) > 1 else -math.inf
+        reached = np.searchsorted(self.asked, (before, float(curve[-1][0])), side="right")
+        return bool(reached[1] > reached[0]) and float(curve[-1][0]) <= self.steps[-1]
 
 
 def curve_band(
-    curves: Sequence[CurvePoints], *, higher_is_better: bool | None = None
+    curves: Sequence[CurvePoints],
+    *,
+    higher_is_better: bool | None = None,
+    level: float = 1e-3,
+    seeds: int = 1,
 ) -> CurveBand | None:
     """The band of a baseline's learning curves, one per seed; None where they make none.
+
+    `level` is the chance that any of so many healthy `seeds` is stopped at any of its steps.
 
     Curves are interpolated to the steps of the longest one and need not share their own. Without
     `higher_is_better` a band has no limits and judges non-finite values alone. There is no band for
@@ -118,16 +145,24 @@ def curve_band(
         return None
     may_be_nonfinite = not all(np.isfinite(np.asarray(curve)[:, 1]).all() for curve in curves)
     if higher_is_better is None:
-        return CurveBand(np.array([]), np.array([]), 1.0, 1, may_be_nonfinite)
+        none = np.array([])
+        return CurveBand(none, none, none, none, none, 1.0, 1, may_be_nonfinite)
     sign = 1.0 if higher_is_better else -1.0
     run_length = max(_LEAST_RUN, math.ceil(_RUN_SHARE * steps.size))
     ends = steps[run_length - 1 :]
-    limits = _limits(sign * values, run_length)
     latest = ends - _DELAY * (steps[-1] - steps[0])
     seen = latest >= ends[0]
+    best = _best_of_runs(sign * values, run_length)
+    # Runs that overlap by more than half tell the same, and each judged one costs its share.
+    asked = ends[seen][:: max(run_length // 2, 1)]
+    tail = level / (seeds * max(asked.size, 1))
+    limits = _limits(sign * values, best, tail)
     return CurveBand(
         steps=ends[seen],
+        asked=asked,
         limits=_easiest_since(latest, ends, limits)[seen],
+        worst=np.nanmin(best, axis=0)[seen],
+        best=np.nanmax(best, axis=0)[seen],
         sign=sign,
         run_length=run_length,
         may_be_nonfinite=may_be_nonfinite,
@@ -144,21 +179,27 @@ def _aligned(curves: Sequence[CurvePoints]) -> tuple[FloatArray, FloatArray]:
     return steps, np.array([np.interp(steps, array[:, 0], array[:, 1]) for array in arrays])
 
 
-def _limits(values: FloatArray, run_length: int) -> FloatArray:
-    """The least best-of-run that is not beyond the baseline, from the first full run on.
-
-    `values` has shape (curves, m), higher being better; the limits have shape (m - run + 1,).
-    """
+def _best_of_runs(values: FloatArray, run_length: int) -> FloatArray:
+    """The best of each run of evaluations: shape (curves, m - run + 1) from (curves, m), higher
+    being better."""
     finite = np.where(np.isfinite(values), values, -np.inf)
     best = sliding_window_view(finite, run_length, axis=1).max(axis=2)
     # A baseline run without a finite value there says nothing about healthy ones.
-    best = np.where(np.isfinite(best), best, np.nan)
+    return np.where(np.isfinite(best), best, np.nan)
+
+
+def _limits(values: FloatArray, best: FloatArray, tail: float) -> FloatArray:
+    """The least best-of-run that is not beyond the baseline: shape (m - run + 1,).
+
+    `values` are the curves and `best` their best of runs, as `_best_of_runs` has them; `tail` is
+    the chance that one evaluation of a healthy run is beyond the prediction limit.
+    """
     middle = np.nanmedian(best, axis=0)
     scale = MAD_TO_SD * np.nanmedian(np.abs(best - middle), axis=0)
     # A step at which most runs happen to agree is no more precise than its neighbours.
     scale = np.maximum(scale, np.median(scale) / 2.0)
     effective = max(_MAD_EFFICIENCY * (len(values) - 1), 1.0)
-    reach = -float(stdtrit(effective, _LIMIT_TAIL)) * math.sqrt(1.0 + math.pi / 2.0 / len(values))
+    reach = -float(stdtrit(effective, tail)) * math.sqrt(1.0 + math.pi / 2.0 / len(values))
     worst = middle - np.nanmin(best, axis=0)
     learned = np.maximum.accumulate(np.abs(middle - np.nanmedian(values[:, 0])))
     allowed = np.maximum(reach * scale, np.maximum(_WORST_SEEDS * worst, _LEARNED_SHARE * learned))

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from pytest_mlregress.running.result import SeedResult
+from pytest_mlregress.running.result import COLLAPSED, SeedResult
 from pytest_mlregress.verdicts.case import run_command, seeds_in_words
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.samples import declared, metric_names
@@ -83,6 +83,8 @@ def _oddities(seed: SeedResult, seen: list[SeedResult]) -> Iterator[str]:
 
 
 def _what_happened(result: SeedResult) -> str:
+    if result.collapse:
+        return f"{COLLAPSED} after the verdict: {result.collapse}"
     first = result.message.strip().partition("\n")[0] or "no reason given"
     what = "lost its process" if result.outcome == "crashed" else "failed"
     return f"{what} after the verdict: {first}"

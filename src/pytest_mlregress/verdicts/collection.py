@@ -10,11 +10,13 @@ import pytest
 
 from pytest_mlregress.baselines.errors import BaselineError
 from pytest_mlregress.running.collecting import SEED_ITEM, SeedItem
+from pytest_mlregress.running.markers import Declaration
 from pytest_mlregress.running.watching import BaselineCurves
 from pytest_mlregress.settings import Settings
+from pytest_mlregress.verdicts.curves import curve_level
 from pytest_mlregress.verdicts.desk import BaselineDesk
 from pytest_mlregress.verdicts.planning import SuitePlan, plan_suite, plan_test
-from pytest_mlregress.verdicts.rules import rules_for
+from pytest_mlregress.verdicts.rules import Rules, rules_for
 
 _DESK: Final = pytest.StashKey[BaselineDesk]()
 
@@ -63,16 +65,22 @@ def deselect_recorded(config: pytest.Config, settings: Settings, items: list[pyt
 
 
 def curves_of(config: pytest.Config, record: SeedItem) -> BaselineCurves | None:
-    """The recorded learning curves of a test, None where it has no baseline to be read."""
+    """The recorded learning curves of a test, None where no curve of it is judged."""
     declared = record.declaration
+    desk = desk_of(config, declared.settings)
     try:
-        baseline = desk_of(config, declared.settings).find(record.file, record.test, declared.tier)
+        baseline = desk.find(record.file, record.test, declared.tier)
+        if baseline is None or not baseline.curves:
+            return None
+        rules = _rules_of(declared, desk)
     except BaselineError:
         return None  # its verdict will tell
-    if baseline is None:
+    if not rules.judges_curves:
         return None
     directions = {name: metric.higher_is_better for name, metric in baseline.metrics.items()}
-    return BaselineCurves(baseline.curves, directions)
+    return BaselineCurves(
+        baseline.curves, directions, level=curve_level(rules), seeds=len(declared.seeds)
+    )
 
 
 def plan_items(config: pytest.Config, settings: Settings, items: list[pytest.Item]) -> SuitePlan:
@@ -88,11 +96,13 @@ def plan_items(config: pytest.Config, settings: Settings, items: list[pytest.Ite
         if record is None or record.test in tests:
             continue
         declared = record.declaration
-        rules = rules_for(
-            declared.settings, declared.settings.of_test, comparisons=desk.comparisons
-        )
+        rules = _rules_of(declared, desk)
         baseline = desk.find(record.file, record.test, declared.tier)
         tests[record.test] = plan_test(
             record.test, declared.tier, len(declared.seeds), baseline, rules
         )
     return plan_suite(tuple(tests.values()), alpha=settings.alpha, comparisons=desk.comparisons)
+
+
+def _rules_of(declared: Declaration, desk: BaselineDesk) -> Rules:
+    return rules_for(declared.settings, declared.settings.of_test, comparisons=desk.comparisons)

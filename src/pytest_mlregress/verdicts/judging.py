@@ -11,6 +11,7 @@ from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.revisions.history import History
 from pytest_mlregress.verdicts.advice import advice, remarks
 from pytest_mlregress.verdicts.case import OPEN, Case, open_case, run_command, seeds_in_words
+from pytest_mlregress.verdicts.curves import beside_curves
 from pytest_mlregress.verdicts.deterministic import judge_bits
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.looking import RED, Finding, judge_metrics
@@ -34,7 +35,7 @@ def judge(
 
     ``history`` says what git knows, for the words of the verdict alone; None for nothing.
     """
-    case = open_case(group, baseline, rules)
+    case = open_case(group, baseline, beside_curves(rules, baseline))
     return _decided(case, history) or skipped_seeds(case)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline
 from pytest_mlregress.baselines.drift import earlier_samples
+from pytest_mlregress.verdicts.curves import beside_curves
 from pytest_mlregress.verdicts.linking import Link, PlannedLink, link_of, planned_link
 from pytest_mlregress.verdicts.looking import look_numbers
 from pytest_mlregress.verdicts.rules import Rules
@@ -86,6 +87,7 @@ def plan_test(
     if rules.deterministic:
         problem = "deterministic: one seed is compared bit for bit, and any change is found"
         return PlannedTest(test, tier, n_seeds, problem=problem)
+    rules = beside_curves(rules, baseline)
     looks = look_numbers(n_seeds, rules)
     metrics = tuple(
         _plan_metric(

@@ -6,11 +6,10 @@ seeds, or with None where the next rule is to be asked.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from pytest_mlregress.running.result import SeedResult
-from pytest_mlregress.running.watching import COLLAPSED
+from pytest_mlregress.running.result import COLLAPSED, SeedResult
 from pytest_mlregress.verdicts.advice import fixed_path
 from pytest_mlregress.verdicts.case import OPEN, Case, Open, run_command, seeds_in_words
 from pytest_mlregress.verdicts.deterministic import recorded_otherwise
@@ -30,18 +29,28 @@ def _failed_seed(case: Case) -> Verdict | None:
     failed = [seed for seed in case.results if seed.outcome in ("failed", "xfailed")]
     if not failed:
         return None
-    reasons = [f"seed {seed.seed} {_what_failed(seed.message)}" for seed in failed]
+    reasons = [f"seed {seed.seed} {_what_failed(seed)}" for seed in failed]
     return case.verdict(
         VerdictKind.DIVERGED,
         reasons=tuple(reasons),
-        next_steps=(*fixed_path(case.group.plan, failed), f"{case.group.plan.command} --lf"),
+        next_steps=(
+            *fixed_path(case.group.plan, failed),
+            *_let_it_finish(case, failed),
+            f"{case.group.plan.command} --lf",
+        ),
     )
 
 
-def _what_failed(message: str) -> str:
-    line = _first_line(message)
-    own = line.removeprefix("Failed: ")  # pytest's name for what `pytest.fail` raises
-    return own if own.startswith(COLLAPSED) else f"failed: {line}"
+def _what_failed(seed: SeedResult) -> str:
+    if seed.collapse:
+        return f"{COLLAPSED}: {seed.collapse}"
+    return f"failed: {_first_line(seed.message)}"
+
+
+def _let_it_finish(case: Case, failed: Sequence[SeedResult]) -> tuple[str, ...]:
+    if not any(seed.collapse for seed in failed):
+        return ()
+    return (f"to let such a run finish: {case.group.plan.command} --mlregress-curves=off",)
 
 
 def _lost_seed(case: Case) -> Verdict | None:

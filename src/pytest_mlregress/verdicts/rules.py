@@ -20,7 +20,8 @@ Test = Literal["robust-t", "welch", "student", "paired", "rank"]
 class Rules:
     """How the seeds of one test are judged.
 
-    ``alpha`` is the level of one comparison, the suite's divided by ``comparisons``.
+    ``alpha`` is the level of one comparison, the suite's divided by ``comparisons``, and the
+    ``tested_share`` of that where a test's learning curves are judged beside its metrics.
     """
 
     alpha: float
@@ -38,6 +39,13 @@ class Rules:
     beta: float = BETA
     confirm: bool = False
     """Whether a red will be tested on fresh seeds anyway: then no text advises it."""
+    curves: Literal["end", "off"] = "end"
+    tested_share: float = 1.0
+
+    @property
+    def judges_curves(self) -> bool:
+        """Whether a learning curve that has collapsed ends its seed, and so makes a verdict."""
+        return self.curves == "end" and self.early and self.on_nonfinite == "fail"
 
     def colour(self, kind: VerdictKind) -> Colour:
         """What the verdict does to the run."""
@@ -75,5 +83,6 @@ def rules_for(
         env_mismatch=settings.env_mismatch,
         dispersion=settings.dispersion,
         confirm=settings.confirm,
+        curves=settings.curves,
         **declared,
     )

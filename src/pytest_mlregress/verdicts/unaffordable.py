@@ -14,6 +14,7 @@ from dataclasses import replace
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline
 from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.verdicts.case import Case
+from pytest_mlregress.verdicts.curves import beside_curves
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.looking import Finding, metric_verdict
 from pytest_mlregress.verdicts.rules import Rules
@@ -87,6 +88,7 @@ def _level_in_words(rules: Rules) -> Iterator[str]:
 def note_on_next_check(group: SeedGroup, recorded: Artifact, rules: Rules) -> str | None:
     """What the next check will say to the baseline that was just recorded, or None."""
     first = group.reported[:1]
+    rules = beside_curves(rules, recorded)
     found = shortfalls(group.plan.check_seeds, first[0], recorded, rules) if first else ()
     if not found:
         return None

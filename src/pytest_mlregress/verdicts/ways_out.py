@@ -39,11 +39,14 @@ class WaysOut:
         yield from self._higher_level()
 
     def _suffices(self, *, seeds: int = 0, baseline: int = 0, alpha: float | None = None) -> bool:
-        """True where every margin is found with 90 % power, or any loss by an automatic one."""
+        """True where every margin is found with 90 % power, or any loss by an automatic one.
+
+        ``alpha`` is another level of one comparison.
+        """
         from pytest_mlregress.statistics.affordability import detectable_sd
 
         looks = look_numbers(seeds or self.n_seeds, self.rules)
-        level = alpha or self.rules.alpha
+        level = self.rules.alpha if alpha is None else self.rules.tested_share * alpha
         return all(
             _within(
                 one,
@@ -89,7 +92,8 @@ class WaysOut:
             yield f"a wider margin in the code: {'; '.join(wider)}"
 
     def _higher_level(self) -> Iterator[str]:
-        m, suite = self.rules.comparisons, self.rules.alpha * self.rules.comparisons
+        m = self.rules.comparisons
+        suite = self.rules.alpha / self.rules.tested_share * m
         higher = [alpha for alpha in _ALPHAS if alpha > suite]
         enough = _first(higher, lambda alpha: self._suffices(alpha=alpha / m))
         if enough is not None:
