@@ -18,7 +18,7 @@ import pytest_mlregress
 REPOSITORY = Path(__file__).parents[1]
 PACKAGE = Path(pytest_mlregress.__file__).parent
 CORE = ("statistics", "baselines", "bughunt")
-HEAVY = ("numpy", "scipy", "torch", "rich")
+HEAVY = ("numpy", "scipy", "torch", "rich", "allure_commons")
 
 
 def modules(folder: Path) -> list[Path]:
@@ -60,7 +60,16 @@ def test_the_core_imports_nothing_of_the_shell(room: str) -> None:
     assert strangers == set()
 
 
-FORWARD = ("options", "settings", "running", "verdicts", "reporting", "controller", "plugin")
+FORWARD = (
+    "options",
+    "settings",
+    "running",
+    "verdicts",
+    "reporting",
+    "integrations",
+    "controller",
+    "plugin",
+)
 """The shell in the order in which data flows through it; the entry point comes last."""
 
 

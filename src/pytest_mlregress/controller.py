@@ -44,6 +44,7 @@ from pytest_mlregress.verdicts.unaffordable import note_on_next_check
 from pytest_mlregress.verdicts.unusable import unusable_baseline
 from pytest_mlregress.verdicts.updating import judge_update
 from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
+from pytest_mlregress.verdicts.verdict_items import VerdictItems
 
 
 class Verdicts:
@@ -75,7 +76,8 @@ class Verdicts:
         self._judged: dict[str, Verdict] = {}
         self._unconfirmed: list[str] = []
         self._held: dict[str, None] = {}
-        self._published: set[str] = set()
+        self._items = VerdictItems(session)
+        self._published: dict[str, pytest.TestReport] = {}
         self._unwritten: dict[str, Artifact] = {}
         self._suite_plan: SuitePlan | None = None
 
@@ -268,10 +270,11 @@ class Verdicts:
 
     def _publish(self, group: SeedGroup) -> None:
         self._write_baseline(group)
-        verdict = self._judged[group.plan.test]
-        self._published.add(group.plan.test)
-        text = failure_text(verdict)
-        publish(self._session, group.plan, verdict, text)
+        test = group.plan.test
+        verdict = self._judged[test]
+        self._published[test] = publish(
+            self._session, group.plan, verdict, failure_text(verdict), self._items.of(group.plan)
+        )
         if verdict.colour is Colour.YELLOW or verdict.kind is VerdictKind.MINOR:
             warn(self._session, group.plan, headline(verdict))
         elif (problem := nothing_recorded(verdict, group.plan)) is not None:
@@ -315,6 +318,12 @@ class Verdicts:
             try:
                 write_report(path, self.run_report)
             except ReportError as error:
+                _fail_run(session, error)
+        allure = session.config.pluginmanager.getplugin("mlregress-allure")
+        if allure is not None:
+            try:
+                allure.write(self.run_report, self._published)
+            except OSError as error:
                 _fail_run(session, error)
 
     @property

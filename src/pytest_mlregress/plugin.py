@@ -30,6 +30,7 @@ from pytest_mlregress.running import collecting, crossing, flags, selection, spl
 from pytest_mlregress.running.collecting import SEED_ITEM
 from pytest_mlregress.running.markers import MARKER_HELP
 from pytest_mlregress.settings import Settings, resolve
+from pytest_mlregress.verdicts.verdict_items import VerdictItem, verdict_items
 
 if TYPE_CHECKING:
     from pytest_mlregress.controller import Verdicts
@@ -74,6 +75,10 @@ def pytest_configure(config: pytest.Config) -> None:
     except SettingError as error:
         raise pytest.UsageError(str(error)) from None
     config.pluginmanager.register(CollectionHooks(), "mlregress-collection")
+    if config.getoption("allure_report_dir", None):  # allure-pytest is there, and is to write
+        from pytest_mlregress.integrations.allure import PLUGIN, AllureVerdicts
+
+        config.pluginmanager.register(AllureVerdicts(config), PLUGIN)
     if hasattr(config, "workerinput"):
         threads.pin_device(config.workerinput["workerid"])
         return
@@ -301,6 +306,8 @@ class ControllerHooks:
         if self._settings.plan and not self._config.option.collectonly:
             self._judge().plan(session.items)
             session.items.clear()
+        if self._config.option.collectonly:  # what is listed has been printed; tools read on
+            session.items += verdict_items(session.items)
         try:
             result = yield
         except BaseException:
@@ -310,6 +317,13 @@ class ControllerHooks:
         if self._verdicts is not None:
             self._verdicts.close()
         return result
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+        if not isinstance(item, VerdictItem):
+            return None
+        item.report()
+        return True
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(

@@ -28,6 +28,7 @@ TRAINING = """
 """The values of seeds 0 to 4 are those of `random.gauss`, less what the variable LOSS says."""
 
 OTHER_PLUGINS = (
+    "allure_pytest",
     "anyio",
     "asyncio",
     "html",

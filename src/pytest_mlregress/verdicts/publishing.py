@@ -1,4 +1,4 @@
-"""Verdicts as pytest sees them: reports of a test that no item stands for.
+"""Verdicts as pytest sees them: the reports of a test, after those of its seeds.
 
 A verdict is reported through pytest's own hooks under the node id without the seed, so that the
 terminal, JUnit XML, pytest-html, report logs and ``--maxfail`` treat it as any other test.
@@ -6,6 +6,7 @@ terminal, JUnit XML, pytest-html, report logs and ``--maxfail`` treat it as any 
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, Literal
@@ -16,6 +17,7 @@ from pytest_mlregress import _compat
 from pytest_mlregress.running.execution import REPORT_ATTRIBUTE
 from pytest_mlregress.verdicts.group import GroupPlan
 from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
+from pytest_mlregress.verdicts.verdict_items import VerdictItem
 
 if TYPE_CHECKING:
     from _pytest._code.code import TerminalRepr
@@ -31,17 +33,35 @@ class MLRegressWarning(pytest.PytestWarning):
 Phase = Literal["setup", "call", "teardown"]
 
 
-def publish(session: pytest.Session, plan: GroupPlan, verdict: Verdict, text: str) -> None:
-    """Report a verdict as a test of its own: set-up, call and tear-down.
+def publish(
+    session: pytest.Session,
+    plan: GroupPlan,
+    verdict: Verdict,
+    text: str,
+    item: VerdictItem,
+) -> pytest.TestReport:
+    """Report a verdict as a test of its own: set-up, call and tear-down; answers the call's report.
 
     ``text`` is the failure text of a verdict that fails, and a captured section of one that does
-    not.  An ``xfail`` mark of the test is applied here.
+    not.  An ``xfail`` mark of the test is applied here.  ``item`` stands for the verdict.
     """
+    setup = _report(plan, verdict, text, "setup")
+    call = _report(plan, verdict, text, "call")
+    teardown = _report(plan, verdict, text, "teardown")
+
+    def send() -> None:
+        _send(session, plan, (setup, call, teardown))
+
+    if (error := item.run(send)) is not None:
+        warn(session, plan, f"{plan.test} is reported, but a plugin failed on it: {error!r}")
+    return call
+
+
+def _send(session: pytest.Session, plan: GroupPlan, reports: Iterable[pytest.TestReport]) -> None:
     hook = session.config.hook
     session.testscollected += 1
     hook.pytest_runtest_logstart(nodeid=plan.test, location=plan.location)
-    for phase in ("setup", "call", "teardown"):
-        report = _report(plan, verdict, text, phase)
+    for report in reports:
         hook.pytest_runtest_logreport(report=report)
         if report.failed:
             _compat.count_failure(session, report)
@@ -49,6 +69,7 @@ def publish(session: pytest.Session, plan: GroupPlan, verdict: Verdict, text: st
 
 
 def _report(plan: GroupPlan, verdict: Verdict, text: str, phase: Phase) -> pytest.TestReport:
+    now = time.time()
     report = pytest.TestReport(
         nodeid=plan.test,
         location=plan.location,
@@ -56,6 +77,8 @@ def _report(plan: GroupPlan, verdict: Verdict, text: str, phase: Phase) -> pytes
         outcome="passed",
         longrepr=None,
         when=phase,
+        start=now,
+        stop=now,
         user_properties=[("mlregress_verdict", str(verdict.kind))],
     )
     setattr(report, VERDICT_ATTRIBUTE, str(verdict.kind))

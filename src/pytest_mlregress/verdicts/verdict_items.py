@@ -1,0 +1,165 @@
+"""A test's verdict as an item, for tools that know only the results of items.
+
+Test explorers such as VS Code's list the items of ``pytest --collect-only`` and drop each result
+whose item they have not seen run; a report alone reaches them under an id that they do not know.
+A real last item in every run would change what pytest counts, prints, splits and reruns, and would
+hold a regression back until the last seed, where ``-x`` could no longer save the others.  So the
+item is there where it is looked for: in ``session.items`` once a ``--collect-only`` has been
+printed, and, the moment its verdict is reached, in `pytest_runtest_protocol`, during which its
+reports are sent.  Nothing is set up, called or torn down for it, no worker of xdist sees it, and
+in the controller, which has collected nothing, it hangs on the session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from pytest_mlregress import _compat
+from pytest_mlregress.running.collecting import SEED, SEED_ITEM, seed_id
+
+if TYPE_CHECKING:
+    from pytest_mlregress.verdicts.group import GroupPlan
+
+_SERVED_OTHERWISE: Final = ("allure_listener",)
+"""Plugins that get verdicts by an integration of their own, and would show them twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallSpec:
+    """What tools read of the parameters of an item: those of the test, without the seed."""
+
+    params: Mapping[str, object]
+    id: str
+
+
+class VerdictItem(pytest.Item):
+    """The verdict of a test: its id is the test's own, and its place is beside the seeds.
+
+    It is named as they are (``test_x[a-verdict]`` beside ``test_x[a-seed0]``) and looks as
+    parametrized, since tools would else take its id for that of the function above the seeds.
+    """
+
+    def __init__(
+        self,
+        *,
+        params: Mapping[str, object],
+        place: tuple[Path, int | None, str],
+        **attributes: Any,
+    ) -> None:
+        """``params`` are the test's own, ``place`` what `reportinfo` answers."""
+        super().__init__(path=place[0], **attributes)
+        self.originalname, _, rest = self.name.partition("[")
+        self.callspec = CallSpec(params, id=rest.removesuffix("]"))
+        self._place = place
+        self._report: Callable[[], None] | None = None
+        self._error: Exception | None = None
+
+    @classmethod
+    def beside(cls, seed: pytest.Item) -> VerdictItem:
+        """The item of the test that the item ``seed`` belongs to."""
+        assert seed.parent is not None
+        record = seed.stash[SEED_ITEM]
+        head, _, tail = seed.name.rpartition(seed_id(record.seed))
+        params = _compat.parameter_values(seed)
+        params.pop(SEED, None)
+        item: VerdictItem = cls.from_parent(
+            seed.parent,
+            name=f"{head}verdict{tail}",
+            nodeid=record.test,
+            params=params,
+            place=(seed.path, seed.location[1], _names(record.test)),
+        )
+        return item
+
+    @classmethod
+    def of(cls, session: pytest.Session, plan: GroupPlan) -> VerdictItem:
+        """The item of a test whose seeds are items of other processes."""
+        function, _, rest = _names(plan.test).partition("[")
+        params = f"{rest.removesuffix(']')}-" if rest else ""
+        item: VerdictItem = cls.from_parent(
+            session,
+            name=f"{function.rpartition('.')[2]}[{params}verdict]",
+            nodeid=plan.test,
+            params={},
+            place=(plan.file, plan.location[1], _names(plan.test)),
+        )
+        return item
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """The place of the test function."""
+        return self._place
+
+    def run(self, report: Callable[[], None]) -> Exception | None:
+        """Run in the eyes of all plugins; ``report``, which sends the reports, is called once.
+
+        Answers the error of a plugin that cannot cope with an item that is no function.  Errors of
+        ``report`` and `pytest.exit` are raised.
+        """
+        plugins = self.config.pluginmanager
+        apart = [plugin for name in _SERVED_OTHERWISE if (plugin := plugins.getplugin(name))]
+        protocol = plugins.subset_hook_caller("pytest_runtest_protocol", remove_plugins=apart)
+        self._report, failure = report, None
+        try:
+            protocol(item=self, nextitem=None)
+        except pytest.exit.Exception:
+            raise
+        except Exception as error:
+            if error is self._error:
+                raise
+            failure = error
+        self.report()  # unless that has happened
+        return failure
+
+    def report(self) -> None:
+        """Send the reports, if there are any to be sent."""
+        report, self._report = self._report, None
+        try:
+            if report is not None:
+                report()
+        except Exception as error:
+            self._error = error
+            raise
+
+    def runtest(self) -> None:
+        """Nothing: what this item has to say was found out by the seeds."""
+
+
+def _names(test: str) -> str:
+    """``TestClass.test_name[a]`` of a node id."""
+    return ".".join(test.split("::")[1:])
+
+
+def verdict_items(items: Iterable[pytest.Item]) -> list[VerdictItem]:
+    """One item for each test that has seeds among ``items``."""
+    seeds: dict[str, pytest.Item] = {}
+    for item in items:
+        record = item.stash.get(SEED_ITEM, None)
+        if record is not None:
+            seeds.setdefault(record.test, item)
+    return [VerdictItem.beside(seed) for seed in seeds.values()]
+
+
+class VerdictItems:
+    """The verdict items of a session, by test; they live as long as it does.
+
+    Tools remember items by their address in memory, which no other item may inherit.
+    """
+
+    def __init__(self, session: pytest.Session) -> None:
+        self._session = session
+
+    def of(self, plan: GroupPlan) -> VerdictItem:
+        """The item of a test."""
+        if plan.test not in self._by_test:
+            self._by_test[plan.test] = VerdictItem.of(self._session, plan)
+        return self._by_test[plan.test]
+
+    @cached_property
+    def _by_test(self) -> dict[str, VerdictItem]:
+        return {item.nodeid: item for item in verdict_items(self._session.items)}
