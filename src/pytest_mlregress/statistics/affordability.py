@@ -20,6 +20,7 @@ from pytest_mlregress.statistics.power import (
     sequential_power,
     within_reach,
 )
+from pytest_mlregress.statistics.run_noise import RunNoise
 from pytest_mlregress.statistics.sequential import default_looks
 
 #: Plans look no further than this many seeds on a side.
@@ -56,13 +57,19 @@ class SeedsNeeded:
 
 @lru_cache(maxsize=512)
 def seeds_needed(
-    loss_sd: float, *, n_baseline: int, alpha: float, power: float = DETECTION_POWER
+    loss_sd: float,
+    *,
+    n_baseline: int,
+    alpha: float,
+    power: float = DETECTION_POWER,
+    run_effect_sd: float = 0.0,
 ) -> SeedsNeeded:
     """The fewest seeds that detect a loss of so many standard deviations with `power`.
 
     A finite baseline bounds what any number of candidate seeds can learn: their information has
     the limit n_baseline. Where that is too little, the smallest larger baseline is sought for
-    which a check of at most as many seeds suffices.
+    which a check of at most as many seeds suffices. A run effect, in the same standard deviations,
+    leaves a part of the noise that no number of seeds removes.
     Raises ValueError unless the loss is positive.
     """
     if not loss_sd > 0.0:
@@ -70,8 +77,9 @@ def seeds_needed(
 
     def detects(n_candidate: int, baseline: int) -> bool:
         looks = default_looks(n_candidate)
-        _, detectable = design_for_power(looks, n_baseline=baseline, alpha=alpha, power=power)
-        return detectable <= loss_sd
+        design, detectable = design_for_power(looks, n_baseline=baseline, alpha=alpha, power=power)
+        noise = RunNoise(run_effect_sd, 1.0)
+        return detectable * noise.total_sd(design.information[-1]) <= loss_sd
 
     enough = _fewest(lambda n: detects(n, n_baseline))
     if enough is not None:

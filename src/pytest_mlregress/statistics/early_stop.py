@@ -28,6 +28,7 @@ from pytest_mlregress.statistics.power import (
     design_for_power,
 )
 from pytest_mlregress.statistics.promised_margin import drift_at_detectable, margin_factor
+from pytest_mlregress.statistics.run_noise import RunNoise
 from pytest_mlregress.statistics.samples import as_sample, winsorised_pair
 from pytest_mlregress.statistics.sequential import SequentialDesign
 from pytest_mlregress.statistics.spread import Spread, spread_of
@@ -40,6 +41,8 @@ Action: TypeAlias = Literal["continue", "reject", "accept", "inconclusive"]
 SEQUENTIAL_TESTS: Final[tuple[ComparisonTest, ...]] = ("robust-t", "rank")
 
 _UNKNOWN_SPREAD: Final = Spread(math.inf, math.inf, lower_bound=False)
+
+_SEEDS_ALONE: Final = RunNoise(0.0, math.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class SequentialCheck:
 
     `margin` is absolute, in metric units; `fixed_margin` tells that the user gave it, or the
     metric's resolution. `safety_levels` holds the level of the evidence of safety per look.
+    `noise` is what runs differ by beyond their seeds: it widens the evidence of each look.
     """
 
     design: SequentialDesign
@@ -86,6 +90,7 @@ class SequentialCheck:
     beta: float
     test: ComparisonTest
     on_nonfinite: OnNonfinite
+    noise: RunNoise = _SEEDS_ALONE
 
     def follow(
         self,
@@ -139,6 +144,7 @@ def plan_check(
     on_nonfinite: OnNonfinite = "fail",
     resolution: float | None = None,
     earlier: Sequence[ArrayLike] = (),
+    run_effect: float = 0.0,
 ) -> SequentialCheck:
     """Fix the design of a check from its baseline, shape (n_b,), and the looks.
 
@@ -148,8 +154,10 @@ def plan_check(
     is pooled with its own, for margins alone. Where that is less than `resolution`, the smallest
     step of the metric, the margin is one step and as good as fixed. A fixed margin is turned into
     standard deviations. A baseline without spread has no such unit: it gets the automatic design,
-    and a margin of 0 if neither a margin nor a resolution is known. Raises ValueError for a bad
-    value, and for several looks with a test whose p-values these boundaries do not hold for.
+    and a margin of 0 if neither a margin nor a resolution is known. A `run_effect`, the standard
+    deviation of what a run's values have in common, in metric units, makes margins as much larger
+    as it widens the evidence of the last look. Raises ValueError for a bad value, and for several
+    looks with a test whose p-values these boundaries do not hold for.
     """
     base = as_sample(baseline, "baseline")
     if len(looks) > 1 and test not in SEQUENTIAL_TESTS:
@@ -162,7 +170,9 @@ def plan_check(
     automatic, detectable = design_for_power(looks, n_baseline=base.size, alpha=alpha)
     drift = drift_at_detectable(automatic)
     factor = margin_factor(estimated.df, drift)
-    detected = factor * detectable * spread if spread > 0.0 else 0.0
+    noise = RunNoise(run_effect, spread)
+    unit = noise.total_sd(automatic.information[-1])
+    detected = factor * detectable * unit if unit > 0.0 else 0.0
     declared = parse_margin(margin)
     absolute = declared.resolve(base, detected, resolution)
     given = declared.kind != "auto" or absolute > detected
@@ -170,7 +180,7 @@ def plan_check(
     design = automatic
     if fixed and 0.0 < spread < math.inf:
         design = design_for_margin(
-            looks, n_baseline=base.size, alpha=alpha, margin_sd=absolute / spread
+            looks, n_baseline=base.size, alpha=alpha, margin_sd=absolute / unit
         )
     return SequentialCheck(
         design=design,
@@ -182,6 +192,7 @@ def plan_check(
         beta=1.0 - DETECTION_POWER,
         test=test,
         on_nonfinite=on_nonfinite,
+        noise=noise,
     )
 
 
@@ -226,6 +237,7 @@ def decide_at_look(
         test=check.test,
         on_nonfinite=check.on_nonfinite,
     )
+    comparison = check.noise.in_evidence(comparison, design.information[look])
     z = -float(ndtri(comparison.p_harm))
     collapsed = _collapsed(base, values, check)
     boundary = _rejection(look, collapsed, check) if level is None else -float(ndtri(level))
@@ -310,6 +322,7 @@ def _excluded_loss(
             test=check.test,
             on_nonfinite=check.on_nonfinite,
         )
+        shifted = check.noise.in_evidence(shifted, check.design.information[-1])
         return shifted.safety.excludes(loss, check.safety_levels[-1])
 
     least = max(check.margin, comparison.safety.mean_loss, comparison.safety.median_loss)

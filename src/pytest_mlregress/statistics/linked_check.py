@@ -23,6 +23,7 @@ from pytest_mlregress.statistics.early_stop import SequentialCheck
 from pytest_mlregress.statistics.margins import detectable_noncentrality
 from pytest_mlregress.statistics.pairing import LinkedSamples, link_weight, seed_linked
 from pytest_mlregress.statistics.power import DETECTION_POWER
+from pytest_mlregress.statistics.run_noise import RunNoise
 from pytest_mlregress.statistics.samples import FloatArray, sd, winsorise
 from pytest_mlregress.statistics.sign_flip import sign_flip_test, smallest_flip_p
 from pytest_mlregress.statistics.t_tests import mean_difference
@@ -70,7 +71,8 @@ class LinkedCheck:
     detects with 90 % power at the correlation of the earlier runs, where that is less than what
     the unpaired one detects. It is never below the standard error of the baseline's own mean: a
     loss that the baseline itself does not know matters to nobody who did not say so.
-    `fixed_margin` tells that it is the user's, or the resolution.
+    `fixed_margin` tells that it is the user's, or the resolution. `run_effect` is what runs differ
+    by beyond their seeds, which no linking removes.
     """
 
     looks: tuple[LinkedLook, ...]
@@ -79,6 +81,7 @@ class LinkedCheck:
     fixed_margin: bool
     higher_is_better: bool
     beta: float
+    run_effect: float = 0.0
 
     def at(
         self, baseline_by_seed: Mapping[int, float], candidate_by_seed: Mapping[int, float]
@@ -130,14 +133,17 @@ class LinkedCheck:
         kind = "flip" if look.exact else samples.test
         harm, better = _tails(before, after, kind)
         _, safe = _tails(before, after + self.margin, kind)
-        return replace(
+        own = replace(
             comparison,
             p_harm=harm,
             p_better=better,
             p_safe=safe,
             safety=replace(comparison.safety, p_test=safe, p_welch=safe),
-            detectable=self.margin,
         )
+        error = mean_difference(before, after, samples.test).standard_error
+        # In units of its own standard error the difference has the information 1.
+        own = RunNoise(self.run_effect, error).in_evidence(own, 1.0)
+        return replace(own, detectable=self.margin)
 
 
 def linkable(baseline_by_seed: Mapping[int, float], candidate_by_seed: Mapping[int, float]) -> bool:
@@ -196,8 +202,15 @@ def plan_linked_check(
         return None
     margin, fixed = check.margin, check.fixed_margin
     if not (fixed or math.isnan(rho)):
-        in_sd = linked_margin_sd(looks[-1], n_baseline=values.size, theta=theta, rho=rho)
-        least = in_sd * sd(winsorise(values))
+        unit = sd(winsorise(values))
+        in_sd = linked_margin_sd(
+            looks[-1],
+            n_baseline=values.size,
+            theta=theta,
+            rho=rho,
+            run_effect_sd=check.noise.tau / unit,
+        )
+        least = in_sd * unit
         fixed = resolution is not None and least < resolution
         margin = min(check.margin, max(least, resolution or 0.0))
     if not math.isfinite(margin):
@@ -209,16 +222,21 @@ def plan_linked_check(
         fixed_margin=fixed,
         higher_is_better=check.higher_is_better,
         beta=check.beta,
+        run_effect=check.noise.tau,
     )
 
 
-def linked_margin_sd(look: LinkedLook, *, n_baseline: int, theta: float, rho: float) -> float:
+def linked_margin_sd(
+    look: LinkedLook, *, n_baseline: int, theta: float, rho: float, run_effect_sd: float = 0.0
+) -> float:
     """The automatic margin of linked seeds, in the baseline's standard deviations.
 
     What the look detects with 90 % power, and never below the standard error of the baseline's
     mean.
     """
-    detected = detectable_linked(look, n_baseline=n_baseline, theta=theta, rho=rho)
+    detected = detectable_linked(
+        look, n_baseline=n_baseline, theta=theta, rho=rho, run_effect_sd=run_effect_sd
+    )
     return max(detected, 1.0 / math.sqrt(n_baseline))
 
 
@@ -229,16 +247,19 @@ def detectable_linked(
     theta: float,
     rho: float,
     power: float = DETECTION_POWER,
+    run_effect_sd: float = 0.0,
 ) -> float:
     """The loss that a linked look finds with a given power, in the baseline's standard deviations.
 
-    Both sides have one spread and the correlation `rho`.
+    Both sides have one spread and the correlation `rho`; a run effect, in the same unit, is noise
+    that their link does not remove.
     """
     n = look.n_seeds
     weight = 1.0 if look.exact else link_weight(theta, n_baseline, n)
     variance = (1.0 - 2.0 * rho * weight + weight**2) / n
     if weight < 1.0:
         variance += (1.0 - weight) ** 2 / (n_baseline - n)
+    variance += 2.0 * run_effect_sd**2
     return detectable_noncentrality(n - 1.0, look.level, power) * math.sqrt(max(variance, 0.0))
 
 

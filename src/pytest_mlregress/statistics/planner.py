@@ -26,6 +26,7 @@ from pytest_mlregress.statistics.power import (
 )
 from pytest_mlregress.statistics.promised_margin import drift_at_detectable, margin_factor
 from pytest_mlregress.statistics.rehearsal import rehearse
+from pytest_mlregress.statistics.run_noise import RunNoise
 from pytest_mlregress.statistics.sequential import SequentialDesign
 from pytest_mlregress.statistics.spread import Spread
 
@@ -37,7 +38,9 @@ class MetricPlan:
     `power` is the chance that the check, with early stop, shows a loss of `margin`;
     `power_upper_sd` the same, should the spread be as large as its upper bound; `power_all_seeds`
     that of all seeds at once. `pass_probability` is the chance that an unchanged candidate passes:
-    it is neither red nor inconclusive.
+    it is neither red nor inconclusive. `run_effect` is what runs differ by beyond their seeds, and
+    `least_detectable` the loss that is found with 90 % power by any number of seeds on both sides:
+    0 without such an effect.
     """
 
     design: SequentialDesign
@@ -56,6 +59,8 @@ class MetricPlan:
     pass_probability: float
     smallest_p: float
     needed: SeedsNeeded
+    run_effect: float = 0.0
+    least_detectable: float = 0.0
 
 
 def plan_metric(
@@ -67,6 +72,7 @@ def plan_metric(
     margin: float | None = None,
     resolution: float | None = None,
     rehearsed: bool = False,
+    run_effect: float = 0.0,
 ) -> MetricPlan:
     """Plan a check of one metric; `margin` is absolute, None means automatic.
 
@@ -74,6 +80,9 @@ def plan_metric(
 
     `rehearsed` simulates the test for the powers and the expected seeds: some seconds for a design
     that was not rehearsed before, within 0.02 and 2 %. Formulas give them within 0.03 and 5 %.
+
+    A `run_effect`, the standard deviation of what a run's values have in common in metric units,
+    counts as the noise that it is at the last look.
 
     Raises UnaffordableError where no result of these seeds could reach alpha, and ValueError for a
     bad value or for a spread of 0: seeds that are all equal show any change and need no plan.
@@ -89,10 +98,12 @@ def plan_metric(
     design, detectable_sd = design_for_power(looks, n_baseline=n_baseline, alpha=alpha)
     drift = drift_at_detectable(design)
     margin_sd = margin_factor(spread.df, drift) * detectable_sd
-    if margin is None and resolution is not None and resolution > margin_sd * spread.sd:
+    noise, information = RunNoise(run_effect, spread.sd), design.information[-1]
+    unit = noise.total_sd(information)
+    if margin is None and resolution is not None and resolution > margin_sd * unit:
         margin = resolution
     if margin is not None:
-        margin_sd = within_reach(margin / spread.sd)
+        margin_sd = within_reach(margin / unit)
         design = design_for_margin(looks, n_baseline=n_baseline, alpha=alpha, margin_sd=margin_sd)
     course = _Course(design, n_baseline, margin_sd, margin is None, rehearsed)
     power, seeds_at_margin = course.at(margin_sd)
@@ -102,19 +113,28 @@ def plan_metric(
         n_baseline=n_baseline,
         alpha=alpha,
         spread=spread,
-        margin=margin_sd * spread.sd if margin is None else margin,
+        margin=margin_sd * unit if margin is None else margin,
         power=power,
-        power_upper_sd=course.at(margin_sd * spread.sd / spread.upper)[0],
+        power_upper_sd=course.at(
+            margin_sd * unit / RunNoise(run_effect, spread.upper).total_sd(information)
+        )[0],
         power_all_seeds=fixed_power(
             margin_sd, n_baseline=n_baseline, n_candidate=design.looks[-1], alpha=alpha
         ),
-        detectable_80=course.detectable(0.8) * spread.sd,
-        detectable_90=course.detectable(0.9) * spread.sd,
+        detectable_80=course.detectable(0.8) * unit,
+        detectable_90=course.detectable(0.9) * unit,
         expected_seeds_unchanged=course.at(0.0)[1],
         expected_seeds_at_margin=seeds_at_margin,
         pass_probability=_pass_probability(design, margin_sd, n_baseline, alpha, margin is None),
         smallest_p=smallest_attainable_p(n_baseline, design.looks[-1]),
-        needed=seeds_needed(margin_sd, n_baseline=n_baseline, alpha=alpha),
+        needed=seeds_needed(
+            margin_sd * unit / spread.sd,
+            n_baseline=n_baseline,
+            alpha=alpha,
+            run_effect_sd=run_effect / spread.sd,
+        ),
+        run_effect=run_effect,
+        least_detectable=drift_at_detectable(design) * math.sqrt(2.0) * run_effect,
     )
 
 

@@ -114,14 +114,16 @@ def seed_run_layout(runs: Sequence[RunValues]) -> SeedRunLayout:
     ]
     if not cells:
         raise ValueError("no run has a finite value; a layout needs at least one")
-    values = np.array([value for _, _, value in cells])
-    mean = float(values.mean())
-    values = values - mean
+    raw = np.array([value for _, _, value in cells])
+    mean = float(raw.mean())
+    values = raw - mean
+    # What is left of values that fit exactly is rounding, and no variance.
+    rounding = 1e-24 * float(values @ values) + raw.size * (1e-15 * float(abs(raw).max())) ** 2
     by_seed, by_run = _indicators([s for s, _, _ in cells]), _indicators([r for _, r, _ in cells])
     seeds, runs_used, n = by_seed.shape[1], by_run.shape[1], values.size
-    both, rank = _residual_squares(values, np.hstack((by_seed, by_run)))
-    without_run, _ = _residual_squares(values, by_seed)
-    without_seed, _ = _residual_squares(values, by_run)
+    both, rank = _residual_squares(values, np.hstack((by_seed, by_run)), rounding)
+    without_run, _ = _residual_squares(values, by_seed, rounding)
+    without_seed, _ = _residual_squares(values, by_run, rounding)
     return SeedRunLayout(
         mean=mean,
         n_values=n,
@@ -163,10 +165,13 @@ def _indicators(labels: Sequence[int]) -> FloatArray:
     return np.asarray(np.eye(names.size)[position])
 
 
-def _residual_squares(values: FloatArray, columns: FloatArray) -> tuple[float, int]:
-    """What least squares on the columns leaves, and the rank of the columns."""
+def _residual_squares(
+    values: FloatArray, columns: FloatArray, rounding: float
+) -> tuple[float, int]:
+    """What least squares on the columns leaves, 0 up to `rounding`, and the columns' rank."""
     solution, _, rank, _ = np.linalg.lstsq(columns, values, rcond=None)
-    return float(((values - columns @ solution) ** 2).sum()), int(rank)
+    left = float(((values - columns @ solution) ** 2).sum())
+    return left if left > rounding else 0.0, int(rank)
 
 
 def _mean_square(squares: float, df: int, coefficient: float) -> MeanSquare:
