@@ -166,6 +166,9 @@ class Verdicts:
         try:
             baseline = self._desk.read(group.plan)
             rules = self._rules(group.plan)
+            if baseline is not None:
+                runs = self._green_runs.unchanged(group.plan.test, group.plan.tier, baseline)
+                rules = replace(rules, green_runs=runs)
             if self._settings.updating:
                 return self._update(group, baseline, rules)
             return judge(group, baseline, rules, self._history)
@@ -370,7 +373,6 @@ class Verdicts:
 
     @cached_property
     def _health(self) -> tuple[str, ...]:
-        config = self._session.config
         if self._settings.updating:
             return ()
         tree = self._history.tree
@@ -378,8 +380,11 @@ class Verdicts:
             return (f"git cannot tell which code this is: {tree.unknown}",)
         if tree.commit is None:
             return ()
-        recent = GreenRuns(getattr(config, "cache", None))
-        return health_notes(self._judged.values(), recent, tree.commit)
+        return health_notes(self._judged.values(), self._green_runs, tree.commit)
+
+    @cached_property
+    def _green_runs(self) -> GreenRuns:
+        return GreenRuns(getattr(self._session.config, "cache", None))
 
     @cached_property
     def _unused(self) -> UnusedBaselines:

@@ -7,6 +7,7 @@ is to the anchor, is decided elsewhere; here an accepted one is booked.
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from statistics import fmean, variance
 from typing import Final
 
 from pytest_mlregress.baselines.artifact import (
@@ -31,6 +32,7 @@ __all__ = [
     "pair_with_baseline",
     "paired_history",
     "revise",
+    "samples_of_same_code",
     "with_refused_try",
 ]
 
@@ -140,11 +142,17 @@ def with_refused_try(artifact: Artifact, metrics: Collection[str]) -> Artifact:
 
 def booked_loss(artifact: Artifact, metric: str) -> float:
     """The loss accepted since the metric's anchor was set, in metric units; a gain is negative."""
+    entries = _since_anchor(artifact, metric)
+    return -math.fsum(entry.effects.get(metric, 0.0) for entry in entries)
+
+
+def _since_anchor(artifact: Artifact, metric: str) -> tuple[LedgerEntry, ...]:
+    """The updates since the one that set the metric's anchor."""
     since = 0
     for position, entry in enumerate(artifact.ledger):
         if metric in entry.anchored:
             since = position + 1
-    return -math.fsum(entry.effects.get(metric, 0.0) for entry in artifact.ledger[since:])
+    return artifact.ledger[since:]
 
 
 def pair_with_baseline(
@@ -195,6 +203,40 @@ def earlier_samples(artifact: Artifact, metric: str) -> tuple[tuple[float, ...],
             known.add(frozenset(sample))
             found.append(sample)
     return tuple(found)
+
+
+def samples_of_same_code(artifact: Artifact, metric: str) -> tuple[Mapping[int, float], ...]:
+    """The samples by seed of the revisions that differ by no known change, today's last.
+
+    They begin with the anchor: an update that sets it anew, for a reason or for other data, begins
+    other code. So does one that gained more than two standard errors, since gains are what many
+    updates are made for. A sample may come twice, or with a part of its seeds.
+    """
+    if metric not in artifact.metrics:
+        return ()
+    commits = {entry.commit for entry in _since_anchor(artifact, metric)} - {None}
+    samples: list[Mapping[int, float]] = []
+    if metric in artifact.anchor:
+        samples.append(artifact.anchor[metric].values)
+    higher_is_better = artifact.metrics[metric].higher_is_better
+    for run in artifact.pairing:
+        pairs = run.metrics.get(metric, ())
+        if run.commit not in commits or not pairs:
+            continue
+        samples.append({seed: before for seed, before, _ in pairs})
+        if _gained(pairs, 1.0 if higher_is_better else -1.0):
+            samples.clear()
+        samples.append({seed: after for seed, _, after in pairs})
+    return (*samples, artifact.metrics[metric].values)
+
+
+def _gained(pairs: tuple[PairedValue, ...], sign: float) -> bool:
+    """Whether an update gained more than two standard errors, as if its seeds were not paired."""
+    before, after = ([pair[side] for pair in pairs] for side in (1, 2))
+    if len(pairs) < 2 or not all(map(math.isfinite, (*before, *after))):
+        return False
+    error = math.sqrt((variance(before) + variance(after)) / len(pairs))
+    return sign * (fmean(after) - fmean(before)) > 2.0 * error
 
 
 def _anchor(metric: MetricBaseline, provenance: Provenance) -> Anchor:

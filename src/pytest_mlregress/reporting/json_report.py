@@ -20,6 +20,7 @@ from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, Ve
 if TYPE_CHECKING:
     from pytest_mlregress.running.result import SeedResult
     from pytest_mlregress.statistics import Comparison
+    from pytest_mlregress.statistics.run_effect import RunEffect
 
 SCHEMA: Final = 1
 
@@ -96,11 +97,25 @@ def _metric(report: RunReport, verdict: Verdict, metric: MetricVerdict) -> dict[
         "alpha": metric.alpha,
         "level": metric.level,
         **_comparison(metric.comparison),
+        "run_effect": _run_effect(metric.run_effect),
         "q_value": report.q_value(verdict, metric),
         "baseline": _sample(metric.baseline),
         "candidate": _sample(metric.candidate),
         "reasons": metric.reasons,
         "notes": metric.notes,
+    }
+
+
+def _run_effect(effect: RunEffect | None) -> dict[str, Any] | None:
+    """Null where earlier runs tell nothing."""
+    if effect is None:
+        return None
+    return {
+        "tau": effect.tau,
+        "seed_sd": effect.sd,
+        "runs": effect.n_runs,
+        "pvalue": effect.pvalue,
+        "used": effect.shown,
     }
 
 

@@ -64,8 +64,18 @@ def _metric_lines(metric: PlannedMetric) -> list[str]:
         "loss of the margin",
         f"  level {plan.alpha:.3g}, smallest attainable p {plan.smallest_p:.3g}; "
         f"for power 0.90 at the margin: {plan.needed}",
+        *_run_effect(plan),
         *_linked(metric.linked),
         *_undecided(metric, plan),
+    ]
+
+
+def _run_effect(plan: MetricPlan) -> list[str]:
+    if not plan.run_effect > 0.0:
+        return []
+    return [
+        f"  run effect {number(plan.run_effect)} ({plan.run_effect / plan.spread.sd:.2f} seed SD): "
+        f"no number of seeds detects less than {number(plan.least_detectable)} at power 0.90"
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from pytest_mlregress.running.watching import BaselineCurves
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.curves import curve_level
 from pytest_mlregress.verdicts.desk import BaselineDesk
+from pytest_mlregress.verdicts.green_runs import GreenRuns
 from pytest_mlregress.verdicts.planning import SuitePlan, plan_suite, plan_test
 from pytest_mlregress.verdicts.rules import Rules, rules_for
 
@@ -89,7 +91,7 @@ def plan_items(config: pytest.Config, settings: Settings, items: list[pytest.Ite
     Raises:
         BaselineError: a baseline cannot be read.
     """
-    desk = desk_of(config, settings)
+    desk, green_runs = desk_of(config, settings), GreenRuns(getattr(config, "cache", None))
     tests = {}
     for item in items:
         record = item.stash.get(SEED_ITEM, None)
@@ -98,6 +100,10 @@ def plan_items(config: pytest.Config, settings: Settings, items: list[pytest.Ite
         declared = record.declaration
         rules = _rules_of(declared, desk)
         baseline = desk.find(record.file, record.test, declared.tier)
+        if baseline is not None:
+            rules = replace(
+                rules, green_runs=green_runs.unchanged(record.test, declared.tier, baseline)
+            )
         tests[record.test] = plan_test(
             record.test, declared.tier, len(declared.seeds), baseline, rules
         )

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import pytest
 
+from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, VerdictKind
 
 CACHE_KEY: Final = "mlregress/recent"
@@ -47,6 +48,19 @@ class GreenRuns:
             case {"baseline": str(digest), "runs": list(runs)} if digest == _digest(baseline):
                 return tuple(run for entry in runs if (run := _green_run(entry)) is not None)
         return ()
+
+    def unchanged(
+        self, test: str, tier: str, baseline: Artifact
+    ) -> dict[str, tuple[Mapping[int, float], ...]]:
+        """Per metric the runs that showed no change against a baseline, neither loss nor gain."""
+        return {
+            name: tuple(
+                run.values
+                for run in self.of(test, tier, name, metric.values)
+                if run.kind is VerdictKind.PASS
+            )
+            for name, metric in baseline.metrics.items()
+        }
 
     def remember(self, verdict: Verdict, commit: str) -> None:
         """Keep the metrics of a green verdict.

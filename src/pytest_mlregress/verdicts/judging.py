@@ -17,6 +17,7 @@ from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.looking import RED, Finding, judge_metrics
 from pytest_mlregress.verdicts.preconditions import PRECONDITIONS, skipped_seeds
 from pytest_mlregress.verdicts.rules import Rules
+from pytest_mlregress.verdicts.run_effects import run_effect_notes
 from pytest_mlregress.verdicts.sameness import judge_sameness
 from pytest_mlregress.verdicts.samples import margin_changes
 from pytest_mlregress.verdicts.seed_blind import seed_blind_notes
@@ -87,6 +88,7 @@ def _verdict(case: Case, baseline: Artifact, finding: Finding, history: History 
             *margin_changes(case.ready, baseline),
             *seed_blind_notes(case.ready[: finding.seeds]),
             *finding.notes,
+            *run_effect_notes(finding.metrics),
             *remarks(case, finding, history),
         ),
         decided_after=finding.seeds,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_mlregress.baselines.artifact import Artifact
@@ -143,9 +144,17 @@ class PlannedLink:
 
 
 def planned_link(
-    link: Link, looks: Sequence[int], n_baseline: int, sd: float, rules: Rules
+    link: Link,
+    looks: Sequence[int],
+    n_baseline: int,
+    sd: float,
+    rules: Rules,
+    run_effect: float = 0.0,
 ) -> PlannedLink | None:
-    """What a link adds to a check with those looks; None where no look can use it."""
+    """What a link adds to a check with those looks; None where no look can use it.
+
+    ``sd`` and ``run_effect``, what runs differ by beyond their seeds, are in metric units.
+    """
     from pytest_mlregress.statistics.linked_check import (
         LINKED_SHARE,
         detectable_linked,
@@ -162,9 +171,15 @@ def planned_link(
     numbers = tuple(look.n_seeds for look in asked)
     if math.isnan(link.rho):
         return PlannedLink(str(link), None, numbers, None)
-    margin = linked_margin_sd(asked[-1], n_baseline=n_baseline, theta=link.theta, rho=link.rho)
-    least = detectable_linked(
-        asked[-1], n_baseline=n_baseline, theta=link.theta, rho=link.rho, power=LEAST_POWER
+    margin, least = (
+        find(
+            asked[-1],
+            n_baseline=n_baseline,
+            theta=link.theta,
+            rho=link.rho,
+            run_effect_sd=run_effect / sd,
+        )
+        for find in (linked_margin_sd, partial(detectable_linked, power=LEAST_POWER))
     )
     return PlannedLink(str(link), link.rho, numbers, margin * sd, least_margin=least * sd)
 

@@ -13,6 +13,7 @@ from pytest_mlregress.verdicts.joint_levels import JointLevel, LookedAt, joint_l
 from pytest_mlregress.verdicts.linking import Linked, link_of, plan_link
 from pytest_mlregress.verdicts.look_words import look_notes, look_reasons
 from pytest_mlregress.verdicts.rules import Rules
+from pytest_mlregress.verdicts.run_effects import run_effect_of
 from pytest_mlregress.verdicts.samples import declared, metric_names, values_of
 from pytest_mlregress.verdicts.spreading import with_spread
 from pytest_mlregress.verdicts.verdict import MetricVerdict, VerdictKind, gravest
@@ -138,6 +139,7 @@ def _follow(
 ) -> _Course:
     """One metric's check, with the looks at it that the ready seeds allow."""
     metric = metric_verdict(name, ready, baseline, rules, kind=VerdictKind.INCONCLUSIVE)
+    metric = replace(metric, run_effect=run_effect_of(name, baseline, rules))
     check, linked = _plan_both(metric, looks, baseline, rules)
     return _Course(metric, check, linked, _baseline_values(metric, rules)).followed()
 
@@ -251,6 +253,7 @@ def _plan(
         on_nonfinite=rules.on_nonfinite,
         resolution=resolution,
         earlier=earlier,
+        run_effect=metric.run_effect.used if metric.run_effect is not None else 0.0,
     )
 
 

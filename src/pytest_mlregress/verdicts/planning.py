@@ -12,6 +12,7 @@ from pytest_mlregress.verdicts.curves import beside_curves
 from pytest_mlregress.verdicts.linking import Link, PlannedLink, link_of, planned_link
 from pytest_mlregress.verdicts.looking import look_numbers
 from pytest_mlregress.verdicts.rules import Rules
+from pytest_mlregress.verdicts.run_effects import run_effect_of
 
 if TYPE_CHECKING:
     from pytest_mlregress.statistics.planner import MetricPlan
@@ -89,6 +90,8 @@ def plan_test(
         return PlannedTest(test, tier, n_seeds, problem=problem)
     rules = beside_curves(rules, baseline)
     looks = look_numbers(n_seeds, rules)
+    found = {name: run_effect_of(name, baseline, rules) for name in baseline.metrics}
+    effects = {name: effect.used if effect is not None else 0.0 for name, effect in found.items()}
     metrics = tuple(
         _plan_metric(
             name,
@@ -98,6 +101,7 @@ def plan_test(
             margin,
             earlier_samples(baseline, name),
             link_of(name, baseline, rules),
+            effects[name],
         )
         for name, metric in baseline.metrics.items()
     )
@@ -112,6 +116,7 @@ def _plan_metric(
     given: float | None,
     earlier: Sequence[tuple[float, ...]],
     link: Link | None,
+    run_effect: float,
 ) -> PlannedMetric:
     from pytest_mlregress.statistics.linked_check import LINKED_SHARE
     from pytest_mlregress.statistics.planner import plan_metric
@@ -119,7 +124,11 @@ def _plan_metric(
 
     try:
         spread = spread_of(tuple(metric.values.values()), earlier)
-        linked = planned_link(link, looks, len(metric.values), spread.sd, rules) if link else None
+        linked = (
+            planned_link(link, looks, len(metric.values), spread.sd, rules, run_effect)
+            if link
+            else None
+        )
         plan = plan_metric(
             spread,
             looks,
@@ -127,6 +136,7 @@ def _plan_metric(
             alpha=rules.alpha * ((1.0 - LINKED_SHARE) if linked else 1.0),
             margin=given or metric.margin or None,
             resolution=metric.resolution,
+            run_effect=run_effect,
         )
     except ValueError as error:
         return PlannedMetric(name, problem=str(error))

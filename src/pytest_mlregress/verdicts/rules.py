@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, cast
 
 from pytest_mlregress.settings import Settings
@@ -39,6 +39,8 @@ class Rules:
     beta: float = BETA
     confirm: bool = False
     """Whether a red will be tested on fresh seeds anyway: then no text advises it."""
+    green_runs: Mapping[str, Sequence[Mapping[int, float]]] = field(default_factory=dict)
+    """Per metric what earlier runs without a change gave, by seed: they tell the run effect."""
     curves: Literal["end", "off"] = "end"
     tested_share: float = 1.0
 

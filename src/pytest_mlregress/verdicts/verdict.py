@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pytest_mlregress.margins import MarginLike
     from pytest_mlregress.running.result import SeedResult
     from pytest_mlregress.statistics import Comparison
+    from pytest_mlregress.statistics.run_effect import RunEffect
 
 
 class VerdictKind(StrEnum):
@@ -77,7 +78,8 @@ class MetricVerdict:
     spend, None where there was one look only, or what one relabelling for all metrics of the test
     allowed this one.  ``comparison`` is None where nothing was compared.
     ``recorded_margin`` is the margin that the baseline was recorded with, in metric units or
-    ``"auto"``, None without a baseline; it decides nothing.
+    ``"auto"``, None without a baseline; it decides nothing.  ``run_effect`` is what the runs before
+    differ by, None where they tell nothing.
     """
 
     name: str
@@ -90,6 +92,7 @@ class MetricVerdict:
     comparison: Comparison | None = None
     level: float | None = None
     recorded_margin: MarginLike | None = None
+    run_effect: RunEffect | None = None
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
