@@ -16,6 +16,7 @@ from benchmarks.calibration import (
     pairing,
     planning,
     powers,
+    run_effects,
     savings,
     several,
     speed,
@@ -41,6 +42,7 @@ class Scale:
     several: several.Checks
     nonfinite: int
     health: int
+    run_effects: int
     repeats: int
     acceptance: acceptance.Checks
 
@@ -59,6 +61,7 @@ QUICK = Scale(
     several=several.Checks(powers=50, levels=200),
     nonfinite=30,
     health=40,
+    run_effects=100,
     repeats=20,
     acceptance=acceptance.Checks(normal=2, others=1, collapsed=1),
 )
@@ -76,6 +79,7 @@ FULL = Scale(
     several=several.Checks(powers=250, levels=300),
     nonfinite=150,
     health=200,
+    run_effects=600,
     repeats=200,
     acceptance=acceptance.Checks(normal=16, others=3, collapsed=3),
 )
@@ -92,6 +96,7 @@ IN_TESTS = replace(
     pairing=160,
     nonfinite=60,
     health=80,
+    run_effects=200,
     acceptance=acceptance.Checks(normal=6, others=2, collapsed=2),
 )
 
@@ -108,6 +113,7 @@ SECTIONS: dict[str, Callable[[Scale], list[Section]]] = {
     "several": lambda scale: several.run(scale.several),
     "nonfinite": lambda scale: nonfinite.run(scale.nonfinite),
     "health": lambda scale: health.run(scale.health),
+    "run_effects": lambda scale: run_effects.run(scale.run_effects),
     "acceptance": lambda scale: acceptance.run(scale.acceptance),
     "speed": lambda scale: speed.run(scale.repeats),
 }

@@ -9,6 +9,7 @@ from benchmarks.calibration import (
     pairing,
     planning,
     powers,
+    run_effects,
     several,
     suites,
 )
@@ -96,6 +97,14 @@ def test_green_runs_of_linked_seeds_say_nothing():
     section = health.doubted(60, health.SETTINGS[2])
     assert missed([section]) == []
     assert max(measure.value for _, row in section.rows for measure in row) < 0.2
+
+
+@pytest.mark.slow
+def test_a_run_effect_that_is_shown_takes_its_false_reds_away():
+    section = run_effects.false_reds(200)
+    assert missed([section]) == []
+    before, after = section.rows[-1][1][3:5]  # 10 runs of 20 seeds, M = 10
+    assert after.value < before.value
 
 
 def test_a_figure_beyond_its_limit_is_named():
