@@ -20,6 +20,7 @@ TRAINING = """
         end = 0.9 + random.gauss(0, 0.005)
         for step in range(40):
             seen = max(step - int(os.environ.get("LATE", "0")), 0)
+            seen *= float(os.environ.get("SPEED", "1"))
             good = 0.1 if os.environ.get("STUCK") else end - 0.8 * 0.8**seen
             mlregress.log(step, {os.environ.get("NAME", "accuracy"): good})
         mlregress.record("accuracy", end, higher_is_better=True)
@@ -145,3 +146,8 @@ def test_a_curve_without_a_direction_ends_nothing(curves: Suite) -> None:
 def test_a_late_start_that_ends_the_same_is_not_ended(curves: Suite) -> None:
     curves.record()
     assert curves.run(LATE="18").ret == 0
+
+
+def test_a_run_at_half_the_speed_is_not_ended(curves: Suite) -> None:
+    curves.record()
+    assert curves.run(SPEED="0.5").ret == 0

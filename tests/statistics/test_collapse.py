@@ -13,6 +13,7 @@ from benchmarks.calibration.collapses import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import ndtr
 
 from pytest_mlregress.statistics.collapse import Collapse, curve_band
 
@@ -195,3 +196,16 @@ def test_the_limits_are_wider_for_a_smaller_level_and_more_seeds(curves):
     assert limits[1] == pytest.approx(limits[2])
     assert (limits[3] < limits[2]).any()
     assert (limits[3] <= limits[2]).all()
+
+
+@pytest.mark.parametrize("curves", [5, 20])
+@pytest.mark.parametrize("level", [0.1, 1e-3])
+def test_normal_seeds_pass_their_limits_as_rarely_as_the_level_says(generator, curves, level):
+    """Every evaluation of a flat curve is its seed's own level, so that the limits alone count."""
+    chances = []
+    for _ in range(200):
+        ends = generator.normal(size=(curves, 1)) + np.zeros(20)
+        flat = [points(end, np.arange(20)) for end in ends]
+        band = curve_band(flat, higher_is_better=True, level=level, seeds=5)
+        chances.append(5 * ndtr(band.limits[np.isin(band.steps, band.asked)]).sum())
+    assert 0.0 < np.mean(chances) <= level
