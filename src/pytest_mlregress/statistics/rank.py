@@ -76,12 +76,13 @@ def failed_rank_pvalues(baseline: FloatArray, candidate: FloatArray) -> Tails:
     candidate value worse, or failed, can lower `less` and raise `greater` only, never the reverse:
     neither the exact distribution of midranks, whose steps change with every tie that is split, nor
     a t statistic has this property. For the coarser steps of tied values U is moved against the
-    alternative, as by a continuity correction, by half of one and the number of baseline values
-    that a candidate value is tied with, on average over the candidate (`_half_step`).
+    alternative, as by a continuity correction, by half of one and the number of values that a value
+    of the smaller side is tied with on the other, on average (`_half_step`).
     """
     wins = int(np.count_nonzero(candidate[:, None] > baseline[None, :]))
     losses = int(np.count_nonzero(candidate[:, None] < baseline[None, :]))
-    tied = _finite_ties(baseline, candidate)
+    fewer, more = sorted((baseline, candidate), key=len)
+    tied = _finite_ties(fewer, more)
     ties, correction = int(tied.sum()), _half_step(tied)
     highest = baseline.size * candidate.size - losses
     # All that ties can do is to be won, or lost.
@@ -96,14 +97,14 @@ def failed_rank_pvalues(baseline: FloatArray, candidate: FloatArray) -> Tails:
     )
 
 
-def _finite_ties(baseline: FloatArray, candidate: FloatArray) -> NDArray[np.int64]:
-    """The number of baseline values that each candidate value is tied with; 0 where it failed."""
-    same = (candidate[:, None] == baseline[None, :]) & np.isfinite(candidate)[:, None]
+def _finite_ties(values: FloatArray, others: FloatArray) -> NDArray[np.int64]:
+    """How many of the others each of the values is tied with, shape of `values`; 0 if it failed."""
+    same = (values[:, None] == others[None, :]) & np.isfinite(values)[:, None]
     return np.asarray(same.sum(axis=1), dtype=np.int64)
 
 
 def _half_step(tied: NDArray[np.int64]) -> float:
-    """Half of what U changes by when one candidate value leaves its tie, on average."""
+    """Half of what U changes by when one value leaves its tie, on average."""
     return float(np.where(tied > 0, tied + 1, 0).mean()) / 2
 
 
