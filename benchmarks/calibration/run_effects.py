@@ -8,16 +8,12 @@ from typing import Final
 import numpy as np
 from benchmarks.calibration.distributions import Floats
 from benchmarks.calibration.measures import Measure, Section, share
-from benchmarks.calibration.trials import early_stop
-from scipy.special import ndtr, ndtri
+from benchmarks.calibration.trials import Trials, early_stop, sequential_outcome
+from numpy.typing import NDArray
 
-from pytest_mlregress.statistics.acceptance import safety_levels
-from pytest_mlregress.statistics.batched import excludes_margin, harm_pvalues
-from pytest_mlregress.statistics.promised_margin import automatic_margins
-from pytest_mlregress.statistics.rehearsal import Indices, play
+from pytest_mlregress.statistics.early_stop import plan_check
 from pytest_mlregress.statistics.run_effect import RunEffect, estimate_run_effect
-from pytest_mlregress.statistics.sequential import SequentialDesign
-from pytest_mlregress.statistics.spread import spread_of
+from pytest_mlregress.statistics.sequential import default_looks
 
 N_BASELINE: Final = 20
 N_CHECK: Final = 5
@@ -47,45 +43,34 @@ LOSS: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class _Checks:
-    """Checks of one comparison each, what the runs before say of run effects, and the spread."""
+    """Checks of one comparison each, and what the runs before say of run effects."""
 
     baseline: Floats
     candidate: Floats
     effects: list[RunEffect]
-    spread: Floats
 
-    def reds(self, alpha: float, *, used: bool) -> Floats:
-        """Which are red at that level, with the run effects or without."""
+    def reds(self, alpha: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which are red at that level: without the run effects, and with those that are used."""
         design, _ = early_stop((N_BASELINE, N_CHECK), alpha)
-        tau = np.array([effect.used if used else 0.0 for effect in self.effects])
-        squares = 2.0 * (tau / self.spread) ** 2
-        factors = {
-            n: np.sqrt(1.0 + squares * information)
-            for n, information in zip(design.looks, design.information, strict=True)
-        }
-        margins = automatic_margins(self.baseline, design) * factors[design.looks[-1]]
-        levels = dict(zip(design.looks, safety_levels(design.looks, N_BASELINE), strict=True))
+        trials = Trials(self.baseline, self.candidate, RELABELLINGS)
+        red, _ = sequential_outcome(trials, design)
+        before = red == 1.0
+        after = before.copy()
+        for k, effect in enumerate(self.effects):
+            if effect.shown:
+                after[k] = self._red(k, alpha, effect.used)
+        return before, after
 
-        def pvalues(n: int, which: Indices) -> Floats:
-            p = harm_pvalues(
-                self.baseline[which], self.candidate[which, :n], max_relabellings=RELABELLINGS
-            )
-            return np.asarray(ndtr(ndtri(p) / factors[n][which]))
-
-        def safe(n: int, which: Indices) -> np.ndarray:
-            return excludes_margin(
-                self.baseline[which],
-                self.candidate[which, :n],
-                margins[which],
-                ndtr(ndtri(levels[n]) * factors[n][which]),
-                max_relabellings=RELABELLINGS,
-            )
-
-        return _played(design, len(self.baseline), pvalues, safe)
-
-
-def _played(design: SequentialDesign, checks: int, pvalues, safe) -> Floats:  # type: ignore[no-untyped-def]
-    return play(design, checks, pvalues, safe).rejected
+    def _red(self, k: int, alpha: float, run_effect: float) -> bool:
+        """One check by the product's own decisions."""
+        check = plan_check(
+            self.baseline[k],
+            default_looks(N_CHECK),
+            higher_is_better=True,
+            alpha=alpha,
+            run_effect=run_effect,
+        )
+        return check.follow(self.baseline[k], self.candidate[k])[-1].action == "reject"
 
 
 def run(checks: int) -> list[Section]:
@@ -100,9 +85,9 @@ def false_reds(checks: int) -> Section:
         made = _checks(checks, EFFECTS[0], runs, full=full, loss=0.0)
         measures = [share([effect.shown for effect in made.effects])]
         for m in COMPARISONS:
-            before, after = (made.reds(SUITE_ALPHA / m, used=used) for used in (False, True))
+            before, after = made.reds(SUITE_ALPHA / m)
             limit = 1.25 * SUITE_ALPHA / m if full and runs >= 10 else None
-            measures += [share(before == 1.0), share(after == 1.0, limit)]
+            measures += [share(before), share(after, limit)]
         rows.append((name, tuple(measures)))
     columns = (f"{what}, M = {m}" for m in COMPARISONS for what in ("red before", "red after"))
     return Section(
@@ -122,9 +107,7 @@ def without_effect(checks: int) -> Section:
         used = share([effect.shown for effect in made.effects], WRONGLY_USED)
         measures = [used]
         for m in COMPARISONS:
-            before, after = (
-                float(made.reds(SUITE_ALPHA / m, used=used).mean()) for used in (False, True)
-            )
+            before, after = (float(red.mean()) for red in made.reds(SUITE_ALPHA / m))
             measures += [Measure(before), Measure(after, before - COST, "at least")]
         rows.append((name, tuple(measures)))
     columns = (f"power {what}, M = {m}" for m in COMPARISONS for what in ("before", "after"))
@@ -157,6 +140,4 @@ def _checks(checks: int, effect: float, runs: int, *, full: bool, loss: float) -
         )
         assert estimated is not None
         found.append(estimated)
-    return _Checks(
-        baseline, candidate, found, np.array([spread_of(values).sd for values in baseline])
-    )
+    return _Checks(baseline, candidate, found)

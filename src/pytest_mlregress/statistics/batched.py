@@ -12,7 +12,7 @@ from itertools import combinations
 from math import comb
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.special import stdtr
 
 from pytest_mlregress.statistics.permutation import TIE_TOLERANCE, ordered_as_t
@@ -51,13 +51,12 @@ def excludes_margin(
     baseline: FloatArray,
     candidate: FloatArray,
     margin: FloatArray,
-    level: ArrayLike,
+    level: float,
     *,
     max_relabellings: int,
     seed: int = 0,
 ) -> NDArray[np.bool_]:
-    """Whether each of s finite data sets excludes a loss of its margin, shape (s,), at `level`,
-    one for all or each its own.
+    """Whether each of s finite data sets excludes a loss of its margin, shape (s,), at `level`.
 
     As `Safety.excludes`. `baseline` has shape (s, n_b), `candidate` (s, n_c), `margin` (s,). The
     permutation test, which costs most, is asked only where nothing else speaks against it.
@@ -68,8 +67,7 @@ def excludes_margin(
     )
     granted = candidate + margin[:, None]
     excluded = (loss < margin) | (loss <= 0.0)
-    levels = np.broadcast_to(level, loss.shape)
-    excluded &= _welch_pvalues(baseline, granted) <= levels
+    excluded &= _welch_pvalues(baseline, granted) <= level
     open_ones = np.flatnonzero(excluded)
     if open_ones.size:
         # A higher candidate is a lower one of the mirrored values.
@@ -80,7 +78,7 @@ def excludes_margin(
                 max_relabellings=max_relabellings,
                 seed=seed,
             )
-            <= levels[open_ones]
+            <= level
         )
     return np.asarray(excluded, dtype=np.bool_)
 
