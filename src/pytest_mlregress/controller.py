@@ -378,9 +378,7 @@ class Verdicts:
         tree = self._history.tree
         if tree.unknown is not None:
             return (f"git cannot tell which code this is: {tree.unknown}",)
-        if tree.commit is None:
-            return ()
-        return health_notes(self._judged.values(), self._green_runs, tree.commit)
+        return health_notes(self._judged.values(), self._green_runs)
 
     @cached_property
     def _green_runs(self) -> GreenRuns:

@@ -109,6 +109,18 @@ def test_no_margin_is_below_what_the_baseline_knows_of_its_mean():
     assert linked_margin_sd(look, n_baseline=20, theta=1.0, rho=1.0) == 1 / math.sqrt(20)
 
 
+def test_a_run_effect_widens_the_exact_look_and_leaves_it_its_power():
+    check = plan_check(
+        tuple(BASELINE.values()), (6, 11), higher_is_better=True, alpha=0.0225, run_effect=0.3
+    )
+    found = plan_linked_check(BASELINE, check, alpha=0.005, theta=0.95, rho=0.95)
+    assert found.looks[-1].exact
+    small, large = (found.at(BASELINE, lost(loss, 11)) for loss in (0.4, 30.0))
+    assert not small.shown
+    assert large.red
+    assert large.comparison.p_harm == pytest.approx(smallest_flip_p(11))
+
+
 def test_a_constant_or_broken_baseline_is_not_linked():
     check = plan_check([1.0] * 20, (3, 5), higher_is_better=True, margin=0.1)
     how = {"alpha": 0.005, "theta": 1.0, "rho": 0.9}

@@ -162,6 +162,54 @@ def test_a_constant_baseline_is_held_to_the_run_effect_alone():
     assert beyond.action == "reject"
 
 
+def test_a_metric_without_spread_keeps_an_interval_and_a_detectable_loss():
+    check = plan_check([1.0] * 20, (5,), higher_is_better=True, margin=0.3, run_effect=0.05)
+    (decision,) = check.follow([1.0] * 20, [0.5] * 5)
+    assert decision.action == "reject"
+    low, high = decision.comparison.interval
+    assert low < decision.comparison.difference == -0.5 < high < -0.3
+    assert 0.0 < decision.comparison.detectable < 0.3
+
+
+def test_failed_seeds_that_enter_the_test_hide_no_collapse_and_bring_no_acceptance(rng):
+    baseline = rng.normal(size=20)
+    check = plan_check(
+        baseline, (5,), higher_is_better=True, margin=18.0, on_nonfinite="test", run_effect=4.0
+    )
+    (collapsed,) = check.follow(baseline, rng.normal(-60.0, 1.0, size=5))
+    assert collapsed.action == "reject"
+    # As far from the baseline as the margin: the smallest p-value of ranks does not tell.
+    (at_margin,) = check.follow(baseline, rng.normal(-18.0, 1.0, size=5))
+    assert at_margin.action != "accept"
+
+
+def test_a_run_beyond_the_limit_of_single_seeds_is_no_collapse_of_seeds(rng):
+    """Twelve standard deviations of seeds are 1.7 of the difference of two such runs."""
+    baseline, candidate = rng.normal(size=20), rng.normal(-12.0, 1.0, size=5)
+    alone, beside = (
+        plan_check(
+            baseline, (5,), higher_is_better=True, margin=6.0, alpha=0.005, run_effect=tau
+        ).follow(baseline, candidate)[-1]
+        for tau in (0.0, 5.0)
+    )
+    assert alone.action == "reject"
+    assert not beside.harm_shown
+    assert beside.collapsed.only_candidate
+
+
+def test_pairs_of_seeds_do_not_hide_what_runs_differ_by(rng):
+    seeds = rng.normal(size=5)
+    now = seeds - 0.3 + rng.normal(0.0, 0.05, size=5)
+    alone, beside = (
+        plan_check(
+            seeds, (5,), higher_is_better=True, margin=1.0, test="paired", run_effect=tau
+        ).follow(seeds, now)[-1]
+        for tau in (0.0, 0.3)
+    )
+    assert alone.comparison.p_harm < 0.001
+    assert beside.comparison.p_harm > 0.1
+
+
 def test_no_number_of_seeds_removes_a_run_effect():
     spread = Spread(1.0, 1.2, lower_bound=False, df=19.0)
     plan = plan_metric(spread, (3, 5), n_baseline=20, alpha=0.05, margin=2.0, run_effect=0.3)

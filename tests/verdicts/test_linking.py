@@ -1,6 +1,7 @@
 """Matched seeds: when they are linked, and what that changes."""
 
 import re
+from math import nan
 
 import numpy as np
 import pytest
@@ -123,6 +124,23 @@ def test_always_linked_seeds_are_not_held_to_a_margin_before_they_run() -> None:
     rules = Rules(alpha=0.01, pairing="always")
     case = group_of({0: 0.9}, n=5, margin=0.002)
     assert judge(case, baseline_of(BASELINE), rules) is None
+
+
+@pytest.mark.parametrize(
+    "baseline",
+    [dict.fromkeys(range(20), 1.0), BASELINE | {4: nan}],
+    ids=["constant", "a failed seed"],
+)
+def test_a_baseline_that_linked_seeds_cannot_use_is_planned_and_checked_without(
+    baseline: dict[int, float],
+) -> None:
+    stored = baseline_of(baseline, pairing=earlier_runs(0.99, commits=4))
+    case = group_of({0: 0.9}, n=5, margin=0.006)
+    found, without = (judge(case, either, RULES) for either in (stored, baseline_of(baseline)))
+    assert (found and found.reasons) == (without and without.reasons)
+    (planned,) = plan_test("test_fit", "default", 5, stored, RULES).metrics
+    assert planned.linked is None
+    assert planned.plan is None or planned.plan.alpha == RULES.alpha
 
 
 def test_bit_identical_recordings_link_nothing() -> None:

@@ -32,6 +32,7 @@ from pytest_mlregress.statistics.run_noise import RunNoise
 from pytest_mlregress.statistics.samples import as_sample, winsorised_pair
 from pytest_mlregress.statistics.sequential import SequentialDesign
 from pytest_mlregress.statistics.spread import Spread, spread_of
+from pytest_mlregress.statistics.t_tests import mean_difference
 
 #: What a look decides: harm, acceptance by evidence, or neither. `inconclusive` is possible at the
 #: last look only.
@@ -237,12 +238,12 @@ def decide_at_look(
         test=check.test,
         on_nonfinite=check.on_nonfinite,
     )
-    comparison = check.noise.in_evidence(comparison, design.information[look])
+    comparison = _with_noise(comparison, base, values, look, check)
     z = -float(ndtri(comparison.p_harm))
     collapsed = _collapsed(base, values, check)
     boundary = _rejection(look, collapsed, check) if level is None else -float(ndtri(level))
     shown = harm_shown or z >= boundary
-    if look == len(design.looks) - 1:
+    if look == len(design.looks) - 1 and not check.noise.matters:
         shown = shown or collapsed.shown(check.alpha)
     loss = _estimated_loss(base, values, check.higher_is_better)
     action = _action(look, z, boundary, shown, loss, comparison, check)
@@ -265,6 +266,21 @@ def decide_at_look(
     )
 
 
+def _with_noise(
+    comparison: Comparison,
+    baseline: np.ndarray,
+    candidate: np.ndarray,
+    look: int,
+    check: SequentialCheck,
+) -> Comparison:
+    """The comparison with the run effect in its evidence, which no pairing of seeds removes."""
+    if check.test != "paired" or not check.noise.matters:
+        return check.noise.in_evidence(comparison, check.design.information[look])
+    error = mean_difference(baseline, candidate, "paired").standard_error
+    # In units of its own standard error the difference has the information 1.
+    return RunNoise(check.noise.tau, error).in_evidence(comparison, 1.0)
+
+
 def _collapsed(
     baseline: np.ndarray, candidate: np.ndarray, check: SequentialCheck
 ) -> CollapsedSeeds:
@@ -273,9 +289,14 @@ def _collapsed(
 
 
 def _rejection(look: int, collapsed: CollapsedSeeds, check: SequentialCheck) -> float:
-    """The rejection boundary of a look; the last one leaves Fisher's test what it takes."""
+    """The rejection boundary of a look; the last one leaves Fisher's test what it takes.
+
+    With a run effect that test takes nothing: a whole run may lie beyond the limit of single seeds.
+    """
     boundary = check.design.reject[look]
-    if look < len(check.design.looks) - 1 or not collapsed.affordable(check.alpha):
+    if look < len(check.design.looks) - 1 or check.noise.matters:
+        return boundary
+    if not collapsed.affordable(check.alpha):
         return boundary
     return float(-ndtri(collapsed.left_of(float(ndtr(-boundary)), check.alpha)))
 

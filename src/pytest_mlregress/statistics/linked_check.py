@@ -24,8 +24,9 @@ from pytest_mlregress.statistics.margins import detectable_noncentrality
 from pytest_mlregress.statistics.pairing import LinkedSamples, link_weight, seed_linked
 from pytest_mlregress.statistics.power import DETECTION_POWER
 from pytest_mlregress.statistics.run_noise import RunNoise
-from pytest_mlregress.statistics.samples import FloatArray, sd, winsorise
+from pytest_mlregress.statistics.samples import FloatArray
 from pytest_mlregress.statistics.sign_flip import sign_flip_test, smallest_flip_p
+from pytest_mlregress.statistics.spread import spread_of
 from pytest_mlregress.statistics.t_tests import mean_difference
 
 #: The share of alpha that the linked test spends; 0.5 would cost 7 to 10 points of power where the
@@ -142,7 +143,12 @@ class LinkedCheck:
         )
         error = mean_difference(before, after, samples.test).standard_error
         # In units of its own standard error the difference has the information 1.
-        own = RunNoise(self.run_effect, error).in_evidence(own, 1.0)
+        own = RunNoise(self.run_effect, error).in_evidence(
+            own,
+            1.0,
+            loss=float(before.mean() - after.mean()),
+            smallest_p=smallest_flip_p(look.n_seeds) if look.exact else 0.0,
+        )
         return replace(own, detectable=self.margin)
 
 
@@ -198,11 +204,13 @@ def plan_linked_check(
     """
     values = np.array(tuple(baseline_by_seed.values()), dtype=np.float64)
     looks = linked_looks(check.design.looks, n_baseline=values.size, alpha=alpha, skewed=skewed)
-    if not looks or not np.isfinite(values).all() or not np.ptp(values) > 0.0:
+    if not looks or not np.isfinite(values).all():
+        return None
+    unit = spread_of(values).sd
+    if not unit > 0.0:
         return None
     margin, fixed = check.margin, check.fixed_margin
     if not (fixed or math.isnan(rho)):
-        unit = sd(winsorise(values))
         in_sd = linked_margin_sd(
             looks[-1],
             n_baseline=values.size,

@@ -2,8 +2,8 @@
 
 A check compares two runs, the baseline's and today's. Its p-values know the noise of seeds, and not
 that a run as a whole may lie higher or lower than another one of the same code: with a run effect
-of 0.3 standard deviations 20 against 5 seeds are red 5 to 10 times as often as they promise at
-small levels. Earlier runs of what counts as the same code tell how large it is.
+of 0.3 standard deviations 20 against 5 seeds are red about five times as often as they promise at
+small levels (docs/methods.md). Earlier runs of what counts as the same code tell how large it is.
 """
 
 from __future__ import annotations

@@ -4,17 +4,22 @@ Both runs of a comparison carry a run effect of standard deviation tau, so that 
 their means has the variance se^2 + 2 tau^2. On the scale of normal quantiles every p-value is
 divided by sqrt(1 + 2 tau^2 / se^2). Over the looks of a check the difference then has the
 covariances of a process with the information 1 / (se^2 + 2 tau^2), whose looks are more alike than
-those that the boundaries were computed for: they hold, a little on the safe side.
+those that the boundaries were computed for: they hold for a tau that is known. It is estimated,
+and where few runs tell and it is not small beside se, small levels are exceeded (docs/methods.md).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Final
 
 from scipy.special import ndtr, ndtri
 
 from pytest_mlregress.statistics.comparison import Comparison
+from pytest_mlregress.statistics.power import DETECTION_POWER
+
+_TWO_SIDED_95: Final = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,40 +55,55 @@ class RunNoise:
             return math.inf
         return self.total_sd(information) / self.spread
 
-    def in_evidence(self, comparison: Comparison, information: float) -> Comparison:
-        """The comparison of one look with its evidence widened: p-values, safety and interval."""
+    def in_evidence(
+        self,
+        comparison: Comparison,
+        information: float,
+        *,
+        loss: float | None = None,
+        smallest_p: float | None = None,
+    ) -> Comparison:
+        """The comparison of one look with its evidence widened: p-values, safety and interval.
+
+        `loss` is the estimated loss in metric units and `smallest_p` the least p-value of the test
+        that judged, where they are not those of the comparison.
+        """
         if not self.matters:
             return comparison
         factor = self.factor(information)
         error = self.total_sd(information) / math.sqrt(information)
-        loss = comparison.safety.mean_loss
+        safety = comparison.safety
+        least = comparison.smallest_p if smallest_p is None else smallest_p
+        loss = safety.mean_loss if loss is None else loss
+        # Where failed seeds enter the test there is no mean; the median tells a collapse.
+        harm = loss if math.isfinite(loss) else safety.median_loss
 
         def widened(p: float, loss: float) -> float:
-            return _widened(p, factor, loss / error if p <= _smallest(comparison) else -math.inf)
+            rescued = p <= least * (1.0 + 1e-9) and not math.isnan(loss)
+            return _widened(p, factor, loss / error if rescued else -math.inf)
 
-        safe = widened(comparison.p_safe, comparison.margin - loss)
+        gain = -loss if math.isfinite(loss) else -math.inf
+        safe = widened(comparison.p_safe, comparison.margin + gain)
         low, high = comparison.interval
         middle = comparison.difference
+        if math.isinf(factor):  # the seeds do not spread, and runs alone tell how far it reaches
+            reach = _TWO_SIDED_95 * error
+            interval = (middle - reach, middle + reach)
+            detectable = float(ndtri(1.0 - comparison.alpha) + ndtri(DETECTION_POWER)) * error
+        else:
+            interval = (_apart(middle, low, factor), _apart(middle, high, factor))
+            detectable = comparison.detectable * factor
         return replace(
             comparison,
-            p_harm=widened(comparison.p_harm, loss),
+            p_harm=widened(comparison.p_harm, harm),
             p_safe=safe,
-            p_better=widened(comparison.p_better, -loss),
+            p_better=widened(comparison.p_better, gain),
             safety=replace(
-                comparison.safety,
-                p_test=safe,
-                p_welch=_widened(comparison.safety.p_welch, factor, -math.inf),
+                safety, p_test=safe, p_welch=_widened(safety.p_welch, factor, -math.inf)
             ),
-            interval=(
-                _apart(middle, low, factor),
-                _apart(middle, high, factor),
-            ),
-            detectable=comparison.detectable * factor,
+            interval=interval,
+            detectable=detectable,
         )
-
-
-def _smallest(comparison: Comparison) -> float:
-    return comparison.smallest_p * (1.0 + 1e-9)
 
 
 def _widened(p: float, factor: float, z_of_means: float) -> float:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import fdtrc, stdtrit
 
 from pytest_mlregress.statistics.samples import FloatArray
@@ -119,11 +120,14 @@ def seed_run_layout(runs: Sequence[RunValues]) -> SeedRunLayout:
     values = raw - mean
     # What is left of values that fit exactly is rounding, and no variance.
     rounding = 1e-24 * float(values @ values) + raw.size * (1e-15 * float(abs(raw).max())) ** 2
-    by_seed, by_run = _indicators([s for s, _, _ in cells]), _indicators([r for _, r, _ in cells])
-    seeds, runs_used, n = by_seed.shape[1], by_run.shape[1], values.size
-    both, rank = _residual_squares(values, np.hstack((by_seed, by_run)), rounding)
-    without_run, _ = _residual_squares(values, by_seed, rounding)
-    without_seed, _ = _residual_squares(values, by_run, rounding)
+    seed, run = _numbered([s for s, _, _ in cells]), _numbered([r for _, r, _ in cells])
+    seeds, runs_used, n = int(seed.max()) + 1, int(run.max()) + 1, values.size
+    of_seeds = _centred(values, seed)
+    # Seeds are taken out first, since runs are few.
+    both, rank = _residual_squares(of_seeds, _centred(np.eye(runs_used)[run], seed))
+    rank += seeds
+    squares = (float(of_seeds @ of_seeds), float((_centred(values, run) ** 2).sum()), both)
+    without_run, without_seed, both = (left if left > rounding else 0.0 for left in squares)
     return SeedRunLayout(
         mean=mean,
         n_values=n,
@@ -132,8 +136,8 @@ def seed_run_layout(runs: Sequence[RunValues]) -> SeedRunLayout:
         seed=_mean_square(without_seed - both, rank - runs_used, n - runs_used),
         run=_mean_square(without_run - both, rank - seeds, n - seeds),
         rest=_mean_square(both, n - rank, 0),
-        seed_share=float(((by_seed.sum(axis=0) / n) ** 2).sum()),
-        run_share=float(((by_run.sum(axis=0) / n) ** 2).sum()),
+        seed_share=float(((np.bincount(seed) / n) ** 2).sum()),
+        run_share=float(((np.bincount(run) / n) ** 2).sum()),
     )
 
 
@@ -159,19 +163,23 @@ def same_values(one: RunValues, other: RunValues) -> bool:
     return bool(shared) and all(one[seed] == other[seed] for seed in shared)
 
 
-def _indicators(labels: Sequence[int]) -> FloatArray:
-    """One column per label: 1 where a value has it. Shape (n, labels)."""
-    names, position = np.unique(np.array(labels), return_inverse=True)
-    return np.asarray(np.eye(names.size)[position])
+def _numbered(labels: Sequence[int]) -> NDArray[np.intp]:
+    """The labels as numbers from 0 on, shape (n,)."""
+    return np.unique(np.array(labels), return_inverse=True)[1]
 
 
-def _residual_squares(
-    values: FloatArray, columns: FloatArray, rounding: float
-) -> tuple[float, int]:
-    """What least squares on the columns leaves, 0 up to `rounding`, and the columns' rank."""
+def _centred(columns: FloatArray, group: NDArray[np.intp]) -> FloatArray:
+    """The columns, shape (n,) or (n, m), less their means over each group."""
+    sums = np.zeros((int(group.max()) + 1, *columns.shape[1:]))
+    np.add.at(sums, group, columns)
+    sizes = np.bincount(group).reshape(-1, *[1] * (columns.ndim - 1))
+    return np.asarray(columns - (sums / sizes)[group])
+
+
+def _residual_squares(values: FloatArray, columns: FloatArray) -> tuple[float, int]:
+    """What least squares on the columns leaves, and the columns' rank."""
     solution, _, rank, _ = np.linalg.lstsq(columns, values, rcond=None)
-    left = float(((values - columns @ solution) ** 2).sum())
-    return left if left > rounding else 0.0, int(rank)
+    return float(((values - columns @ solution) ** 2).sum()), int(rank)
 
 
 def _mean_square(squares: float, df: int, coefficient: float) -> MeanSquare:

@@ -26,7 +26,6 @@ RUNS_KEPT: Final = 20
 class GreenRun:
     """The values of one metric in a green run, by seed, and the verdict on that metric."""
 
-    commit: str
     kind: VerdictKind
     values: Mapping[int, float]
 
@@ -62,7 +61,7 @@ class GreenRuns:
             for name, metric in baseline.metrics.items()
         }
 
-    def remember(self, verdict: Verdict, commit: str) -> None:
+    def remember(self, verdict: Verdict) -> None:
         """Keep the metrics of a green verdict.
 
         A run that moved no bit, against the baseline or an earlier run, is no evidence and takes no
@@ -71,7 +70,7 @@ class GreenRuns:
         if verdict.colour is not Colour.GREEN or verdict.kind is VerdictKind.RECORDED:
             return
         for metric in verdict.metrics:
-            run = GreenRun(commit, metric.kind, dict(metric.candidate))
+            run = GreenRun(metric.kind, dict(metric.candidate))
             if all(map(math.isfinite, run.values.values())) and run.values:
                 self._keep(verdict, metric, run)
 
@@ -97,13 +96,13 @@ class GreenRuns:
 
 
 def _entry(run: GreenRun) -> list[Any]:
-    return [run.commit, str(run.kind), [[seed, value] for seed, value in run.values.items()]]
+    return [str(run.kind), [[seed, value] for seed, value in run.values.items()]]
 
 
 def _green_run(entry: object) -> GreenRun | None:
     """A run as the cache holds it, None for anything else: the cache is a file like any other."""
     match entry:
-        case [str(commit), str(kind), list(pairs)] if kind in list(VerdictKind) and pairs:
+        case [str(kind), list(pairs)] if kind in list(VerdictKind) and pairs:
             values: dict[int, float] = {}
             for pair in pairs:
                 match pair:
@@ -111,7 +110,7 @@ def _green_run(entry: object) -> GreenRun | None:
                         values[seed] = value
                     case _:
                         return None
-            return GreenRun(commit, VerdictKind(kind), values)
+            return GreenRun(VerdictKind(kind), values)
     return None
 
 

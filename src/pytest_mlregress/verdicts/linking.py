@@ -42,6 +42,8 @@ def link_of(name: str, baseline: Artifact, rules: Rules) -> Link | None:
     """The link of a metric's seeds, or None where it is compared unpaired."""
     if rules.pairing == "never" or rules.on_nonfinite == "test" or rules.test != "robust-t":
         return None
+    if not all(map(math.isfinite, baseline.metrics[name].values.values())):
+        return None
     estimate = _history(name, baseline)
     if estimate.eligible:
         skewed = estimate.skewed(higher_is_better=baseline.metrics[name].higher_is_better)
@@ -166,7 +168,7 @@ def planned_link(
     asked = linked_looks(
         looks, n_baseline=n_baseline, alpha=LINKED_SHARE * rules.alpha, skewed=link.skewed
     )
-    if not asked:
+    if not asked or not sd > 0.0:
         return None
     numbers = tuple(look.n_seeds for look in asked)
     if math.isnan(link.rho):

@@ -119,6 +119,7 @@ def metric_verdict(
         alpha=rules.alpha,
         baseline=stored.values,
         candidate=values_of(ready, name),
+        run_effect=run_effect_of(name, baseline, rules),
     )
 
 
@@ -139,7 +140,6 @@ def _follow(
 ) -> _Course:
     """One metric's check, with the looks at it that the ready seeds allow."""
     metric = metric_verdict(name, ready, baseline, rules, kind=VerdictKind.INCONCLUSIVE)
-    metric = replace(metric, run_effect=run_effect_of(name, baseline, rules))
     check, linked = _plan_both(metric, looks, baseline, rules)
     return _Course(metric, check, linked, _baseline_values(metric, rules)).followed()
 
