@@ -233,11 +233,12 @@ class Verdicts:
     def _may_still_fail(self, group: SeedGroup) -> bool:
         """Whether a seed that the verdict did not wait for may raise or die.
 
-        What has started is known a moment late. A baseline is written once, and so waits until the
-        test's last seed has ended or was stopped.
+        What workers have started is known a moment late. A baseline is written once, and so waits
+        there until the test's last seed has ended or was stopped; without workers no seed that
+        could take it back runs, and a run that is killed later keeps it.
         """
         test = group.plan.test
-        if test in self._unwritten:
+        if group.plan.parallel and test in self._unwritten:
             return not group.complete
         return not self._under_way.isdisjoint(self._roster.node_ids(test).values())
 

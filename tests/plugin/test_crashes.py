@@ -133,6 +133,19 @@ def test_a_seed_that_fails_after_an_update_was_accepted_leaves_the_old_baseline(
     assert baseline.read_bytes() == before
 
 
+def test_an_accepted_update_outlives_a_run_that_is_killed(recorded: Suite) -> None:
+    (baseline,) = recorded.path.glob("__baselines__/*/*.json")
+    before = baseline.read_bytes()
+    recorded.configure(baseline_seeds=None)  # 60 are planned, and an unchanged one needs 20
+    killed = "if mlregress.seed == 21: os._exit(3)\n        accuracy = "
+    recorded.write(TRAINING.replace("accuracy = ", killed), "test_training_killed.py")
+    result = recorded.run(
+        "-n0", "--mlregress-update", "--mlregress-allow-dirty", LOSS="0.0001", apart=True
+    )
+    assert result.ret == 3
+    assert baseline.read_bytes() != before
+
+
 def test_a_fixture_that_fails_after_the_verdict_withdraws_it(recorded: Suite) -> None:
     recorded.write(
         TRAINING.replace(
