@@ -77,6 +77,7 @@ class Verdicts:
         self._unconfirmed: list[str] = []
         self._held: dict[str, None] = {}
         self._items = VerdictItems(session)
+        self._nextitem: pytest.Item | None = None
         self._published: dict[str, pytest.TestReport] = {}
         self._unwritten: dict[str, Artifact] = {}
         self._suite_plan: SuitePlan | None = None
@@ -92,8 +93,9 @@ class Verdicts:
         if owner is None or owner[0] not in self._judged:
             self._roster.lost(nodeid, report, scheduler)
 
-    def finish(self, nodeid: str) -> None:
-        """A seed is over: judge its test, if that is possible already."""
+    def finish(self, nodeid: str, nextitem: pytest.Item | None = None) -> None:
+        """A seed is over: judge its test, if that is possible already, before ``nextitem`` runs."""
+        self._nextitem = nextitem
         group, owner = self._roster.finish(nodeid), self._roster.owner(nodeid)
         if group is None or owner is None:
             return
@@ -114,6 +116,7 @@ class Verdicts:
 
     def close(self) -> None:
         """No more seeds will come: judge what is left."""
+        self._nextitem = None
         for test, group in self._roster.groups.items():
             group.finish_all()
             if test not in self._judged:
@@ -277,7 +280,12 @@ class Verdicts:
         test = group.plan.test
         verdict = self._judged[test]
         self._published[test] = publish(
-            self._session, group.plan, verdict, failure_text(verdict), self._items.of(group.plan)
+            self._session,
+            group.plan,
+            verdict,
+            failure_text(verdict),
+            self._items.of(group.plan),
+            self._nextitem,
         )
         if verdict.colour is Colour.YELLOW or verdict.kind is VerdictKind.MINOR:
             warn(self._session, group.plan, headline(verdict))

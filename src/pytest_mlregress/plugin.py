@@ -30,7 +30,7 @@ from pytest_mlregress.running import collecting, crossing, flags, selection, spl
 from pytest_mlregress.running.collecting import SEED_ITEM
 from pytest_mlregress.running.markers import MARKER_HELP
 from pytest_mlregress.settings import Settings, resolve
-from pytest_mlregress.verdicts.verdict_items import VerdictItem, verdict_items
+from pytest_mlregress.verdicts.verdict_items import EndsOfItems, VerdictItem, verdict_items
 
 if TYPE_CHECKING:
     from pytest_mlregress.controller import Verdicts
@@ -266,6 +266,7 @@ class ControllerHooks:
         self._session: pytest.Session | None = None
         self._verdicts: Verdicts | None = None
         self._under_way: set[str] = set()
+        self._ends = EndsOfItems(self._finish)
         self._places_checked = False
 
     @pytest.hookimpl(tryfirst=True)
@@ -308,9 +309,11 @@ class ControllerHooks:
             session.items.clear()
         if self._config.option.collectonly:  # what is listed has been printed; tools read on
             session.items += verdict_items(session.items)
+        self._config.pluginmanager.register(self._ends, "mlregress-ends-of-items")
         try:
             result = yield
         except BaseException:
+            self._ends.tell()
             if self._verdicts is not None:
                 self._verdicts.interrupt()
             raise
@@ -345,8 +348,11 @@ class ControllerHooks:
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         self._under_way.discard(nodeid)
+        self._ends.note(nodeid)
+
+    def _finish(self, nodeid: str, nextitem: pytest.Item | None) -> None:
         if self._verdicts is not None:
-            self._verdicts.finish(nodeid)
+            self._verdicts.finish(nodeid, nextitem)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self._verdicts is not None:

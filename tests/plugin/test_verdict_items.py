@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from training_suite import Suite
+from training_suite import TRAINING, Suite
 
 TESTS = """
     import os
@@ -198,4 +198,68 @@ def test_a_run_counts_no_items_beyond_its_seeds(recorded: Suite) -> None:
     assert "collected 5 items" in recorded.run().outlines
     assert (recorded.path / "items.txt").read_text() == " ".join(
         f"test_training[seed{seed}]" for seed in range(5)
+    )
+
+
+def test_a_verdict_runs_between_the_items_and_before_the_next_one(recorded: Suite) -> None:
+    """A plugin that keeps the current item does not lose it, and knows when the session ends."""
+    recorded.write(TRAINING, "test_other.py")
+    recorded.record("test_other.py")
+    recorded.write(
+        """
+        from pathlib import Path
+
+        import pytest
+
+        STACK = []
+
+        @pytest.hookimpl(wrapper=True, tryfirst=True)
+        def pytest_runtest_protocol(item, nextitem):
+            assert not STACK, "one item inside another"
+            STACK.append(item)
+            result = yield
+            assert STACK.pop() is item
+            if "seed" not in item.name:
+                with Path("next.txt").open("a") as file:
+                    print(item.nodeid, "before", nextitem and nextitem.nodeid, file=file)
+            return result
+        """,
+        "conftest.py",
+    )
+    result = recorded.run("-n0", "--mlregress-stop=never")
+    assert result.ret == 0
+    assert set(recorded.verdicts.values()) == {"identical"}
+    assert (recorded.path / "next.txt").read_text().splitlines() == [
+        "test_other.py::test_training before test_training.py::test_training[seed4]",
+        "test_training.py::test_training before None",
+    ]
+
+
+def test_a_red_verdict_still_stops_before_the_next_item(recorded: Suite) -> None:
+    recorded.write(TRAINING)
+    result = recorded.run("-n0", "-x", LOSS="0.2")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["=* 1 failed, 3 seeds in *"])
+
+
+@pytest.mark.parametrize("outcome", ["fail", "skip"])
+def test_a_plugin_that_fails_or_skips_a_verdict_does_not_end_the_session(
+    recorded: Suite, outcome: str
+) -> None:
+    recorded.write(
+        f"""
+        import pytest
+
+        @pytest.hookimpl(wrapper=True)
+        def pytest_runtest_protocol(item):
+            if "seed" not in item.name:
+                pytest.{outcome}("not mine")
+            return (yield)
+        """,
+        "conftest.py",
+    )
+    result = recorded.run("-n0", "--mlregress-stop=never", LOSS="0.2")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(
+        ["*is reported, but a plugin failed on it: *", "=* 1 failed, 1 warning, 5 seeds in *"]
     )

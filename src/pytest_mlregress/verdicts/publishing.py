@@ -39,11 +39,13 @@ def publish(
     verdict: Verdict,
     text: str,
     item: VerdictItem,
+    nextitem: pytest.Item | None,
 ) -> pytest.TestReport:
     """Report a verdict as a test of its own: set-up, call and tear-down; answers the call's report.
 
     ``text`` is the failure text of a verdict that fails, and a captured section of one that does
-    not.  An ``xfail`` mark of the test is applied here.  ``item`` stands for the verdict.
+    not.  An ``xfail`` mark of the test is applied here.  ``item`` stands for the verdict, before
+    ``nextitem``, None at the end of the session.
     """
     setup = _report(plan, verdict, text, "setup")
     call = _report(plan, verdict, text, "call")
@@ -52,7 +54,7 @@ def publish(
     def send() -> None:
         _send(session, plan, (setup, call, teardown))
 
-    if (error := item.run(send)) is not None:
+    if (error := item.run(send, nextitem)) is not None:
         warn(session, plan, f"{plan.test} is reported, but a plugin failed on it: {error!r}")
     return call
 

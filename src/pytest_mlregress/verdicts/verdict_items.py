@@ -5,14 +5,14 @@ whose item they have not seen run; a report alone reaches them under an id that 
 A real last item in every run would change what pytest counts, prints, splits and reruns, and would
 hold a regression back until the last seed, where ``-x`` could no longer save the others.  So the
 item is there where it is looked for: in ``session.items`` once a ``--collect-only`` has been
-printed, and, the moment its verdict is reached, in `pytest_runtest_protocol`, during which its
-reports are sent.  Nothing is set up, called or torn down for it, no worker of xdist sees it, and
-in the controller, which has collected nothing, it hangs on the session.
+printed, and, once every plugin is done with the seed that decides, in `pytest_runtest_protocol`,
+during which its reports are sent.  Nothing is set up, called or torn down for it, no worker of
+xdist sees it, and in the controller, which has collected nothing, it hangs on the session.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 _SERVED_OTHERWISE: Final = ("allure_listener",)
 """Plugins that get verdicts by an integration of their own, and would show them twice."""
+
+_ERRORS: Final = (Exception, pytest.fail.Exception, pytest.skip.Exception)
+"""What a plugin may raise: pytest's outcomes are no `Exception`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class VerdictItem(pytest.Item):
         self.callspec = CallSpec(params, id=rest.removesuffix("]"))
         self._place = place
         self._report: Callable[[], None] | None = None
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
 
     @classmethod
     def beside(cls, seed: pytest.Item) -> VerdictItem:
@@ -95,8 +98,12 @@ class VerdictItem(pytest.Item):
         """The place of the test function."""
         return self._place
 
-    def run(self, report: Callable[[], None]) -> Exception | None:
+    def run(
+        self, report: Callable[[], None], nextitem: pytest.Item | None = None
+    ) -> BaseException | None:
         """Run in the eyes of all plugins; ``report``, which sends the reports, is called once.
+
+        ``nextitem`` is the item that the session runs next, None at its end.
 
         Answers the error of a plugin that cannot cope with an item that is no function.  Errors of
         ``report`` and `pytest.exit` are raised.
@@ -106,10 +113,10 @@ class VerdictItem(pytest.Item):
         protocol = plugins.subset_hook_caller("pytest_runtest_protocol", remove_plugins=apart)
         self._report, failure = report, None
         try:
-            protocol(item=self, nextitem=None)
+            protocol(item=self, nextitem=nextitem)
         except pytest.exit.Exception:
             raise
-        except Exception as error:
+        except _ERRORS as error:
             if error is self._error:
                 raise
             failure = error
@@ -122,7 +129,7 @@ class VerdictItem(pytest.Item):
         try:
             if report is not None:
                 report()
-        except Exception as error:
+        except _ERRORS as error:
             self._error = error
             raise
 
@@ -143,6 +150,46 @@ def verdict_items(items: Iterable[pytest.Item]) -> list[VerdictItem]:
         if record is not None:
             seeds.setdefault(record.test, item)
     return [VerdictItem.beside(seed) for seed in seeds.values()]
+
+
+class EndsOfItems:
+    """Tells of each item that is over, once all plugins are done with it.
+
+    A verdict has a protocol of its own, and one inside another item's would confuse the plugins
+    that keep the current item in between, or would run under its time limit.  Registered last, so
+    that its wrapper is around those of all others.
+    """
+
+    def __init__(self, finish: Callable[[str, pytest.Item | None], None]) -> None:
+        """``finish`` is called with a node id and the next item, None for none or an unknown."""
+        self._finish = finish
+        self._inside = False
+        self._ended: list[str] = []
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> Generator[None, object, object]:
+        if isinstance(item, VerdictItem):
+            return (yield)
+        self._inside = True
+        try:
+            result = yield
+        finally:
+            self._inside = False
+        self.tell(nextitem)
+        return result
+
+    def note(self, nodeid: str) -> None:
+        """The item has ended, here or in a worker, which is never inside a protocol of here."""
+        self._ended.append(nodeid)
+        if not self._inside:
+            self.tell()
+
+    def tell(self, nextitem: pytest.Item | None = None) -> None:
+        """Tell of what has ended and was not told yet."""
+        while self._ended:
+            self._finish(self._ended.pop(0), nextitem)
 
 
 class VerdictItems:
