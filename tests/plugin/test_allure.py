@@ -6,9 +6,12 @@ import json
 import textwrap
 from typing import Any
 
+import attr
 import pytest
+from allure_commons.model2 import ExecutableItem, TestResult
 from training_suite import TRAINING, Suite
 
+from pytest_mlregress.integrations import allure
 from pytest_mlregress.integrations.allure import AllureTest
 
 NAMED = """
@@ -162,6 +165,69 @@ def test_an_expected_regression_is_skipped_as_allure_has_it(recorded: Suite) -> 
     unexpected = run(recorded)
     assert unexpected["status"] == "failed"
     assert unexpected["statusDetails"]["message"].startswith("[XPASS(strict)] too small\n\n")
+
+
+def test_the_reason_of_an_expected_failure_is_printable(recorded: Suite) -> None:
+    mark = r"@pytest.mark.xfail(reason='\x1b[31mtoo\nsmall')" + "\n"
+    recorded.write(textwrap.dedent(TRAINING).replace("@pytest", f"{mark}@pytest"))
+    recorded.configure("allure_pytest")
+    message = run(recorded, "-n0", LOSS="0.05")["statusDetails"]["message"]
+    assert message.startswith(r"XFAIL \x1b[31mtoo small" + "\n\naccuracy regressed")
+
+
+DYNAMIC = """
+    import random
+
+    import allure
+    import pytest
+
+
+    @pytest.fixture(autouse=True)
+    def shown(token, size):
+        allure.dynamic.title("Read from data")
+        allure.dynamic.parameter("token", token, mode=allure.parameter_mode.MASKED)
+        allure.dynamic.parameter("size", size, excluded=True)
+
+
+    @pytest.mark.parametrize(("token", "size"), [("secret", 1)], ids=["a"])
+    @pytest.mark.seeds(5)
+    def test_it(mlregress, token, size):
+        mlregress.record("accuracy", random.gauss(0.9, 0.01), higher_is_better=True)
+"""
+
+
+def test_what_seeds_said_stays_said_where_later_ones_are_stopped(
+    suite: Suite, workers: str
+) -> None:
+    suite.write(DYNAMIC)
+    suite.record()
+    suite.configure("allure_pytest")
+    verdict = run(suite, workers)
+    skipped = [result for result in results(suite) if result["status"] == "skipped"]
+    assert skipped or workers != "-n0"
+    token, size = verdict["parameters"][:2]
+    assert token == {"name": "token", "value": "'secret'", "mode": "masked"}
+    assert size == {"name": "size", "value": "1", "excluded": True}
+    suite.write(DYNAMIC.replace('("secret", 1)', '("secret", 2)'))
+    assert run(suite, workers)["historyId"] == verdict["historyId"]
+    suite.write(DYNAMIC.replace('("secret", 1)', '("other", 1)'))
+    assert run(suite, workers)["historyId"] != verdict["historyId"]
+
+
+def test_a_library_without_the_path_of_titles_gets_none(
+    reporting: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = [field for field in attr.fields(TestResult) if field.name != "titlePath"]
+    older = attr.make_class(
+        "TestResult",
+        {field.name: attr.ib(default=field.default) for field in own},
+        bases=(ExecutableItem,),
+    )
+    older.file_pattern = TestResult.file_pattern
+    monkeypatch.setattr(allure, "TestResult", older)
+    verdict = run(reporting, "-n0")
+    assert verdict["status"] == "passed"
+    assert "titlePath" not in verdict
 
 
 def test_a_seed_that_raised_fails_alone_as_for_pytest(reporting: Suite) -> None:

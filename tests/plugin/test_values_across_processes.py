@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from importlib.metadata import version
 from platform import python_implementation, python_version
 
 from training_suite import Suite
+
+from pytest_mlregress.running.scalars import to_plain
 
 TEST = "test_training.py::test_it"
 
@@ -74,6 +77,11 @@ def test_integers_of_thousands_of_digits_end_no_run(suite: Suite, workers: str) 
     (seed,) = suite.tests[TEST]["seeds"]
     assert seed["params"]["one"] == "0x1" + 5000 * "0"
     assert seed["params"]["several"].startswith("<list: no repr (")
+
+
+def test_a_fraction_beyond_the_range_of_floats_stays_readable() -> None:
+    assert to_plain(Fraction(10**400, 3)) == f"Fraction(1{400 * '0'}, 3)"
+    assert to_plain(Fraction(1, 2)) == 0.5
 
 
 def test_numbers_that_are_none_cross_processes(suite: Suite, workers: str) -> None:

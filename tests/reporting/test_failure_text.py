@@ -9,6 +9,7 @@ import verdict_cases as cases
 from pytest_mlregress.reporting.failure_text import failure_text
 from pytest_mlregress.reporting.headline import headline
 from pytest_mlregress.reporting.samples import summarise
+from pytest_mlregress.running.collecting import name_parts
 from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.statistics import compare
 from pytest_mlregress.statistics.pairing import seed_linked
@@ -251,3 +252,18 @@ def test_matched_seeds_are_shown_with_their_own_baseline(theta):
     lines = failure_text(cases.verdict(VerdictKind.MINOR, metric)).splitlines()
     assert lines[0].startswith("accuracy lost a little: 0.9338 -> 0.9326 (-0.0012 [")
     assert not [line for line in lines if line.startswith(("  shift", "  chance"))]
+
+
+def test_a_collapsed_test_is_named_with_all_of_its_parameters() -> None:
+    collapsed = SeedResult(0, "failed", message="collapsed early: loss is nan at step 3")
+    verdict = dataclasses.replace(
+        cases.diverged(), test="test_m.py::TestA::test_d[a::b]", seeds=(collapsed,)
+    )
+    assert headline(verdict) == "test_d[a::b] collapsed early: loss is nan at step 3"
+
+
+def test_the_parts_of_a_node_id_leave_parameters_whole() -> None:
+    assert name_parts("a/t.py::TestA::TestB::test_d[x[0]::y]") == (
+        "TestA", "TestB", "test_d[x[0]::y]",
+    )  # fmt: skip
+    assert name_parts("a/t.py::test_d") == ("test_d",)

@@ -25,7 +25,7 @@ from allure_commons.types import AttachmentType, LabelType
 from allure_commons.utils import host_tag, md5, platform_label, thread_tag, uuid4
 
 from pytest_mlregress import _compat
-from pytest_mlregress.running.collecting import SEED, SEED_ITEM
+from pytest_mlregress.running.collecting import SEED, SEED_ITEM, name_parts
 from pytest_mlregress.running.execution import REPORT_ATTRIBUTE
 from pytest_mlregress.running.markers import DEFAULT_TIER
 from pytest_mlregress.running.scalars import to_plain
@@ -53,14 +53,15 @@ _UNDECIDED: Final = frozenset(
 class AllureTest:
     """A test as Allure knows it, whatever the seed.
 
-    ``parameters`` and ``labels`` are pairs of name and value; ``links`` are type, URL and name.
+    ``parameters`` are what Allure's `Parameter` takes, ``labels`` pairs of name and value,
+    ``links`` type, URL and name.
     """
 
     name: str
     full_name: str
     title_path: Sequence[str]
     labels: Sequence[tuple[str, str]]
-    parameters: Sequence[tuple[str, str]] = ()
+    parameters: Sequence[Mapping[str, Any]] = ()
     links: Sequence[tuple[str, str, str]] = ()
     description: str | None = None
     description_html: str | None = None
@@ -72,8 +73,8 @@ class AllureTest:
         assert item.parent is not None
         name = test.removeprefix(f"{item.parent.nodeid}::")
         titled = result.name != item.name
-        values = {parameter.name: parameter.value for parameter in result.parameters}
-        own = [key for key in _compat.parameter_values(item) if key != SEED and key in values]
+        known = {parameter.name: parameter for parameter in result.parameters}
+        own = [key for key in _compat.parameter_values(item) if key != SEED and key in known]
         return cls(
             name=f"{_text(result.name)} (verdict)" if titled else name,
             full_name=_text(result.fullName),
@@ -83,7 +84,7 @@ class AllureTest:
                 for label in result.labels
                 if label.name != LabelType.THREAD
             ],
-            parameters=[(key, _text(values[key])) for key in own],
+            parameters=[_described(known[key]) for key in own],
             links=[(_text(link.type), _text(link.url), _text(link.name)) for link in result.links],
             description=result.description and _text(result.description),
             description_html=result.descriptionHtml and _text(result.descriptionHtml),
@@ -92,9 +93,9 @@ class AllureTest:
     @classmethod
     def of_node_id(cls, test: str) -> AllureTest:
         """From the test's node id alone: no seed has lived to say more."""
-        path, _, names = test.partition("::")
-        function, bracket, parameters = names.partition("[")
-        *classes, function = function.split("::")
+        path = test.partition("::")[0]
+        *classes, name = name_parts(test)
+        function = name.partition("[")[0]
         *folders, file = path.split("/")
         module = file.removesuffix(".py")
         package = ".".join([*folders, module])
@@ -108,7 +109,7 @@ class AllureTest:
             "package": package,
         }
         return cls(
-            name=function + bracket + parameters,
+            name=name,
             full_name=f"{'.'.join([package, *classes])}#{function}",
             title_path=[*folders, file, *classes],
             labels=[pair for pair in labels.items() if pair[1]],
@@ -138,9 +139,13 @@ class AllureVerdicts:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Where verdicts are reached."""
         described: Mapping[str, Any] | None = getattr(report, ATTRIBUTE, None)
-        if described is not None:
-            test = getattr(report, REPORT_ATTRIBUTE)["test"]
-            self._tests[test] = AllureTest(**described)
+        if described is None:
+            return
+        payload, test = getattr(report, REPORT_ATTRIBUTE), AllureTest(**described)
+        if payload["stopped"]:  # before its fixtures and body, which may say more of the test
+            self._tests.setdefault(payload["test"], test)
+        else:
+            self._tests[payload["test"]] = test
 
     def write(self, run: RunReport, published: Mapping[str, pytest.TestReport]) -> None:
         """Write the verdicts of a run that pytest has seen, each with its report of the call.
@@ -173,16 +178,16 @@ class AllureVerdicts:
 def _result(test: AllureTest, verdict: Verdict, report: pytest.TestReport) -> TestResult:
     from pytest_mlregress.reporting.failure_text import failure_text
 
-    parameters = [*test.parameters]
+    parameters = [Parameter(**parameter) for parameter in test.parameters]
     if verdict.tier != DEFAULT_TIER:
-        parameters.append(("tier", verdict.tier))
-    values = [value for _, value in sorted(parameters)]
+        parameters.append(Parameter(name="tier", value=verdict.tier))
+    told_apart = {entry.name: entry.value for entry in parameters if not entry.excluded}
+    values = [value for _, value in sorted(told_apart.items())]
     labels = [*test.labels, (LabelType.TAG, "verdict"), (LabelType.THREAD, thread_tag())]
-    return TestResult(
+    result = TestResult(
         uuid=uuid4(),
         name=test.name,
         fullName=test.full_name,
-        titlePath=[*test.title_path],
         testCaseId=md5(test.full_name),
         historyId=md5(test.full_name, "verdict", *values),
         description=test.description,
@@ -192,12 +197,24 @@ def _result(test: AllureTest, verdict: Verdict, report: pytest.TestReport) -> Te
             message=_message(verdict, report),
             trace=report.longreprtext or failure_text(verdict),
         ),
-        parameters=[Parameter(name=name, value=value) for name, value in parameters],
+        parameters=parameters,
         labels=[Label(name=name, value=value) for name, value in labels],
         links=[Link(kind, url, name) for kind, url, name in test.links],
         start=round(report.start * 1000),
         stop=round(report.stop * 1000),
     )
+    if hasattr(result, "titlePath"):  # Allure's libraries before 2.15 know none
+        result.titlePath = [*test.title_path]
+    return result
+
+
+def _described(parameter: Parameter) -> dict[str, Any]:
+    """The parameter as builtins, with how it is shown and whether it tells tests apart."""
+    described = {"name": parameter.name, "value": _text(parameter.value)}
+    for name in ("excluded", "mode"):
+        if (value := getattr(parameter, name, None)) is not None:
+            described[name] = to_plain(value)
+    return described
 
 
 def _circumstances(verdict: Verdict, run: RunReport) -> list[Parameter]:
@@ -220,13 +237,14 @@ def _status(verdict: Verdict, report: pytest.TestReport) -> str:
 
 def _message(verdict: Verdict, report: pytest.TestReport) -> str:
     from pytest_mlregress.reporting.headline import headline
+    from pytest_mlregress.reporting.layout import one_line
 
     reason = getattr(report, "wasxfail", None)
     if reason is not None:
         word = "XFAIL" if report.skipped else "XPASS"
-        return f"{word} {reason}".rstrip() + f"\n\n{headline(verdict)}"
+        return f"{word} {one_line(reason)}".rstrip() + f"\n\n{headline(verdict)}"
     if report.failed and verdict.colour is not Colour.RED:  # an unexpected pass, which is strict
-        return f"{report.longreprtext.strip()}\n\n{headline(verdict)}"
+        return f"{one_line(report.longreprtext)}\n\n{headline(verdict)}"
     return headline(verdict)
 
 

@@ -14,6 +14,7 @@ from pytest_mlregress.reporting.figures import (
 )
 from pytest_mlregress.reporting.layout import clip, one_line, width_of
 from pytest_mlregress.reporting.numbers import number
+from pytest_mlregress.running.collecting import name_parts
 from pytest_mlregress.running.result import COLLAPSED, SeedResult
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
 
@@ -101,7 +102,7 @@ def _clauses(verdict: Verdict) -> Sequence[str]:
 
 def _collapsed_early(verdict: Verdict, collapsed: Sequence[SeedResult]) -> Sequence[str]:
     """What a learning curve had come to, and the metrics by then; the others by their number."""
-    name = verdict.test.rpartition("::")[2]
+    name = name_parts(verdict.test)[-1]
     curve, *so_far = collapsed[0].collapse.split("; ")
     others = [str(seed.seed) for seed in collapsed[1:]]
     also = f"; and so did seed{'s' if len(others) > 1 else ''} {', '.join(others)}"

@@ -56,7 +56,8 @@ def to_plain(value: object) -> bool | int | float | str | None:
 
     Subclasses count as what they derive from: a ``numpy.float64`` is a float, a member of a
     ``StrEnum`` is text.  Lone surrogates, which no UTF-8 has, are escaped.  An integer beyond the
-    range of a float becomes hexadecimal text: Python writes no more than 4,300 decimal digits.
+    range of a float becomes hexadecimal text: Python writes no more than 4,300 decimal digits;
+    a fraction beyond it becomes its ``repr``.
     """
     match value:
         case None | bool():
@@ -64,12 +65,20 @@ def to_plain(value: object) -> bool | int | float | str | None:
         case Integral():
             number = int(value)
             return number if number.bit_length() <= _MOST_BITS else hex(number)
-        case Real():
-            return float(value)
+        case Real() if (rounded := _float_of(value)) is not None:
+            return rounded
         case str():
             return value.encode("utf-8", "backslashreplace").decode("utf-8")
         case _:
             return to_plain(_represented(value))
+
+
+def _float_of(value: Real) -> float | None:
+    """None for what no float can hold."""
+    try:
+        return float(value)
+    except OverflowError:
+        return None
 
 
 def _represented(value: object) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 
 from pytest_mlregress._compat import Xfail
+from pytest_mlregress.running.collecting import name_parts
 from pytest_mlregress.running.result import SeedOutcome, SeedResult
 from pytest_mlregress.running.scalars import to_plain
 
@@ -79,7 +80,7 @@ class GroupPlan:
         return cls(
             test=payload["test"],
             file=Path(payload["file"]),
-            location=(path, line, _name_of(payload["test"]) or domain),
+            location=(path, line, ".".join(name_parts(payload["test"])) or domain),
             planned=tuple(payload["planned"]),
             selected=tuple(payload["selected"]),
             torn=payload["torn"],
@@ -100,10 +101,6 @@ class GroupPlan:
 def quoted(word: str) -> str:
     """The word in single quotes, as a shell reads it."""
     return "'" + word.replace("'", "'\"'\"'") + "'"
-
-
-def _name_of(test: str) -> str:
-    return ".".join(test.split("::")[1:])
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_mlregress import _compat
-from pytest_mlregress.running.collecting import SEED, SEED_ITEM, seed_id
+from pytest_mlregress.running.collecting import SEED, SEED_ITEM, name_parts, seed_id
 
 if TYPE_CHECKING:
     from pytest_mlregress.verdicts.group import GroupPlan
@@ -139,7 +139,7 @@ class VerdictItem(pytest.Item):
 
 def _names(test: str) -> str:
     """``TestClass.test_name[a]`` of a node id."""
-    return ".".join(test.split("::")[1:])
+    return ".".join(name_parts(test))
 
 
 def verdict_items(items: Iterable[pytest.Item]) -> list[VerdictItem]:
