@@ -84,7 +84,7 @@ class Verdicts:
 
     def report(self, report: pytest.TestReport) -> None:
         """Take in a report of a seed; those of other items are left alone."""
-        if self._roster.take(report):
+        if self._roster.take(report) and self.ends(report.nodeid):
             self.finish(report.nodeid)
 
     def lost(self, nodeid: str, report: pytest.TestReport, scheduler: object) -> None:
@@ -93,12 +93,17 @@ class Verdicts:
         if owner is None or owner[0] not in self._judged:
             self._roster.lost(nodeid, report, scheduler)
 
+    def ends(self, nodeid: str) -> bool:
+        """An attempt has ended: whether it was a seed's, and the last one."""
+        return self._roster.finish(nodeid) is not None
+
     def finish(self, nodeid: str, nextitem: pytest.Item | None = None) -> None:
         """A seed is over: judge its test, if that is possible already, before ``nextitem`` runs."""
         self._nextitem = nextitem
-        group, owner = self._roster.finish(nodeid), self._roster.owner(nodeid)
-        if group is None or owner is None:
+        owner = self._roster.owner(nodeid)
+        if owner is None:
             return
+        group = self._roster.groups[owner[0]]
         if group.plan.test in self._judged:
             self._finish_late(group, owner[1])
         elif (verdict := self._judge(group)) is not None:

@@ -348,7 +348,8 @@ class ControllerHooks:
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         self._under_way.discard(nodeid)
-        self._ends.note(nodeid)
+        if self._verdicts is not None and self._verdicts.ends(nodeid):
+            self._ends.note(nodeid)
 
     def _finish(self, nodeid: str, nextitem: pytest.Item | None) -> None:
         if self._verdicts is not None:
