@@ -88,7 +88,6 @@ FULL = Scale(
 # own number of checks.
 IN_TESTS = replace(
     FULL,
-    levels=2000,
     powers=2000,
     suites=800,
     planning=3000,

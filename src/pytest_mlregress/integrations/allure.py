@@ -203,7 +203,7 @@ def _result(test: AllureTest, verdict: Verdict, report: pytest.TestReport) -> Te
         start=round(report.start * 1000),
         stop=round(report.stop * 1000),
     )
-    if hasattr(result, "titlePath"):  # Allure's libraries before 2.15 know none
+    if hasattr(result, "titlePath"):  # older versions know none
         result.titlePath = [*test.title_path]
     return result
 
