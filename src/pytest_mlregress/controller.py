@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -175,8 +175,7 @@ class Verdicts:
             baseline = self._desk.read(group.plan)
             rules = self._rules(group.plan)
             if baseline is not None:
-                runs = self._green_runs.unchanged(group.plan.test, group.plan.tier, baseline)
-                rules = replace(rules, green_runs=runs)
+                rules = replace(rules, green_runs=self._earlier_runs(group.plan, baseline))
             if self._settings.updating:
                 return self._update(group, baseline, rules)
             return judge(group, baseline, rules, self._history)
@@ -392,7 +391,13 @@ class Verdicts:
         tree = self._history.tree
         if tree.unknown is not None:
             return (f"git cannot tell which code this is: {tree.unknown}",)
-        return health_notes(self._judged.values(), self._green_runs)
+        return health_notes(self._judged.values(), self._green_runs, tree.commit or "")
+
+    def _earlier_runs(
+        self, plan: GroupPlan, baseline: Artifact
+    ) -> Mapping[str, tuple[Mapping[int, float], ...]]:
+        commit = self._history.tree.commit or ""
+        return self._green_runs.unchanged(plan.test, plan.tier, baseline, commit)
 
     @cached_property
     def _green_runs(self) -> GreenRuns:

@@ -9,7 +9,7 @@ import verdict_cases as cases
 from pytest_mlregress.reporting.failure_text import failure_text
 from pytest_mlregress.reporting.headline import headline
 from pytest_mlregress.reporting.samples import summarise
-from pytest_mlregress.running.collecting import name_parts
+from pytest_mlregress.running.node_ids import name_parts
 from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.statistics import compare
 from pytest_mlregress.statistics.pairing import seed_linked

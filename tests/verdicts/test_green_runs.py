@@ -49,8 +49,8 @@ def remembered(cache: Cache, baseline: dict[int, float] = BASELINE) -> list[dict
 
 def keep(cache: Cache, *verdicts: Verdict) -> None:
     runs = GreenRuns(cache)  # type: ignore[arg-type]
-    for one in verdicts:
-        runs.remember(one)
+    for number, one in enumerate(verdicts):
+        runs.remember(one, f"c{number}")
     runs.save()
 
 
@@ -117,6 +117,6 @@ def test_entries_of_another_form_are_passed_over(entry: Any) -> None:
 
 def test_without_a_cache_nothing_is_remembered() -> None:
     runs = GreenRuns(None)
-    runs.remember(verdict(normal(3, seed=3)))
+    runs.remember(verdict(normal(3, seed=3)), "c0")
     runs.save()
     assert GreenRuns(None).of(TEST, "default", "accuracy", BASELINE) == ()

@@ -24,7 +24,10 @@ def runs(mean: float, *, n: int = 12, seeds: int = 5, linked: float = 0.0) -> li
     shared = generator.normal(size=seeds)
     values = np.sqrt(linked) * shared + np.sqrt(1 - linked) * generator.normal(size=(n, seeds))
     values = mean + 0.01 * (values - values.mean())
-    return [GreenRun(VerdictKind.PASS, dict(enumerate(row.tolist()))) for row in values]
+    return [
+        GreenRun(f"c{number}", VerdictKind.PASS, dict(enumerate(row.tolist())))
+        for number, row in enumerate(values)
+    ]
 
 
 def test_a_baseline_above_the_later_runs_was_lucky_or_is_stale() -> None:
@@ -47,7 +50,7 @@ def test_a_baseline_below_the_later_runs_was_unlucky_or_is_stale() -> None:
         runs(0.898),
         runs(0.895, linked=0.9),
         [runs(0.895)[0]] * 12,
-        [GreenRun(VerdictKind.PASS, dict(METRIC.baseline))] * 12,
+        [GreenRun("c", VerdictKind.PASS, dict(METRIC.baseline))] * 12,
         [],
     ],
     ids=["too few", "within 1.5 SE", "linked seeds", "one run", "the baseline's bits", "none"],

@@ -14,7 +14,7 @@ from pytest_mlregress.reporting.figures import (
 )
 from pytest_mlregress.reporting.layout import clip, one_line, width_of
 from pytest_mlregress.reporting.numbers import number
-from pytest_mlregress.running.collecting import name_parts
+from pytest_mlregress.running.node_ids import name_parts
 from pytest_mlregress.running.result import COLLAPSED, SeedResult
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
 

@@ -89,13 +89,6 @@ def seed_id(seed: int) -> str:
     return f"seed{seed}"
 
 
-def name_parts(test: str) -> tuple[str, ...]:
-    """The classes and the function that a node id names, the latter with its parameters' id."""
-    names, bracket, parameters = test.partition("::")[2].partition("[")
-    *classes, function = names.split("::")
-    return (*classes, function + bracket + parameters)
-
-
 def _collect_error(name: str, problem: str) -> pytest.Collector.CollectError:
     return pytest.Collector.CollectError(f"{name}: {problem}")
 

@@ -10,6 +10,7 @@ from typing import Final
 import pytest
 
 from pytest_mlregress.baselines.errors import BaselineError
+from pytest_mlregress.revisions.history import History
 from pytest_mlregress.running.collecting import SEED_ITEM, SeedItem
 from pytest_mlregress.running.markers import Declaration
 from pytest_mlregress.running.watching import BaselineCurves
@@ -92,6 +93,7 @@ def plan_items(config: pytest.Config, settings: Settings, items: list[pytest.Ite
         BaselineError: a baseline cannot be read.
     """
     desk, green_runs = desk_of(config, settings), GreenRuns(getattr(config, "cache", None))
+    commit = History(config.rootpath).tree.commit or ""
     tests = {}
     for item in items:
         record = item.stash.get(SEED_ITEM, None)
@@ -102,7 +104,7 @@ def plan_items(config: pytest.Config, settings: Settings, items: list[pytest.Ite
         baseline = desk.find(record.file, record.test, declared.tier)
         if baseline is not None:
             rules = replace(
-                rules, green_runs=green_runs.unchanged(record.test, declared.tier, baseline)
+                rules, green_runs=green_runs.unchanged(record.test, declared.tier, baseline, commit)
             )
         tests[record.test] = plan_test(
             record.test, declared.tier, len(declared.seeds), baseline, rules

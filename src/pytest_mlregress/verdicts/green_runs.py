@@ -24,8 +24,12 @@ RUNS_KEPT: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class GreenRun:
-    """The values of one metric in a green run, by seed, and the verdict on that metric."""
+    """The values of one metric in a green run, by seed, and the verdict on that metric.
 
+    ``commit`` is empty outside git.
+    """
+
+    commit: str
     kind: VerdictKind
     values: Mapping[int, float]
 
@@ -49,19 +53,22 @@ class GreenRuns:
         return ()
 
     def unchanged(
-        self, test: str, tier: str, baseline: Artifact
+        self, test: str, tier: str, baseline: Artifact, commit: str
     ) -> dict[str, tuple[Mapping[int, float], ...]]:
-        """Per metric the runs that showed no change against a baseline, neither loss nor gain."""
+        """Per metric the runs that showed no change against a baseline, neither loss nor gain.
+
+        Those of today's ``commit`` are left out: a run of the same code again says the same.
+        """
         return {
             name: tuple(
                 run.values
                 for run in self.of(test, tier, name, metric.values)
-                if run.kind is VerdictKind.PASS
+                if run.kind is VerdictKind.PASS and run.commit != commit
             )
             for name, metric in baseline.metrics.items()
         }
 
-    def remember(self, verdict: Verdict) -> None:
+    def remember(self, verdict: Verdict, commit: str) -> None:
         """Keep the metrics of a green verdict.
 
         A run that moved no bit, against the baseline or an earlier run, is no evidence and takes no
@@ -70,7 +77,7 @@ class GreenRuns:
         if verdict.colour is not Colour.GREEN or verdict.kind is VerdictKind.RECORDED:
             return
         for metric in verdict.metrics:
-            run = GreenRun(metric.kind, dict(metric.candidate))
+            run = GreenRun(commit, metric.kind, dict(metric.candidate))
             if all(map(math.isfinite, run.values.values())) and run.values:
                 self._keep(verdict, metric, run)
 
@@ -96,13 +103,13 @@ class GreenRuns:
 
 
 def _entry(run: GreenRun) -> list[Any]:
-    return [str(run.kind), [[seed, value] for seed, value in run.values.items()]]
+    return [run.commit, str(run.kind), [[seed, value] for seed, value in run.values.items()]]
 
 
 def _green_run(entry: object) -> GreenRun | None:
     """A run as the cache holds it, None for anything else: the cache is a file like any other."""
     match entry:
-        case [str(kind), list(pairs)] if kind in list(VerdictKind) and pairs:
+        case [str(commit), str(kind), list(pairs)] if kind in list(VerdictKind) and pairs:
             values: dict[int, float] = {}
             for pair in pairs:
                 match pair:
@@ -110,7 +117,7 @@ def _green_run(entry: object) -> GreenRun | None:
                         values[seed] = value
                     case _:
                         return None
-            return GreenRun(VerdictKind(kind), values)
+            return GreenRun(commit, VerdictKind(kind), values)
     return None
 
 

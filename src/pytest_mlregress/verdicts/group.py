@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from pytest_mlregress._compat import Xfail
-from pytest_mlregress.running.collecting import name_parts
+from pytest_mlregress.running.node_ids import name_parts
 from pytest_mlregress.running.result import SeedOutcome, SeedResult
 from pytest_mlregress.running.scalars import to_plain
 

@@ -16,11 +16,11 @@ RUNS_NEEDED: Final = 10
 """Green runs before a baseline is doubted: the checks of 5 seeds hardly tell more than one."""
 
 
-def health_notes(verdicts: Iterable[Verdict], recent: GreenRuns) -> tuple[str, ...]:
-    """What earlier green runs say against the baselines; today's join them."""
+def health_notes(verdicts: Iterable[Verdict], recent: GreenRuns, commit: str) -> tuple[str, ...]:
+    """What earlier green runs say against the baselines; today's, at ``commit``, join them."""
     verdicts = tuple(verdicts)
     for verdict in verdicts:
-        recent.remember(verdict)
+        recent.remember(verdict, commit)
     recent.save()
     return tuple(
         f"{verdict.test}: {line}"
