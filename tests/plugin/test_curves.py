@@ -151,3 +151,26 @@ def test_a_late_start_that_ends_the_same_is_not_ended(curves: Suite) -> None:
 def test_a_run_at_half_the_speed_is_not_ended(curves: Suite) -> None:
     curves.record()
     assert curves.run(SPEED="0.5").ret == 0
+
+
+def test_judging_curves_leaves_the_random_numbers_of_a_training_alone(
+    suite: Suite, workers: str
+) -> None:
+    """The first point of a check is the first to need numpy; updates need none."""
+    suite.write(
+        """
+        import random
+        import pytest
+
+        @pytest.mark.seeds(3)
+        def test_it(mlregress):
+            for step in range(40):
+                mlregress.log(step, accuracy=0.5 + 0.01 * step + random.gauss(0, 0.001))
+            mlregress.record("accuracy", 0.9 + random.gauss(0, 0.01), higher_is_better=True)
+        """
+    )
+    updated = suite.run("--mlregress-update", "--mlregress-allow-dirty", apart=True)
+    assert updated.ret == 0
+    suite.commit()
+    suite.run(workers, apart=True)
+    assert list(suite.verdicts.values()) == ["identical"]

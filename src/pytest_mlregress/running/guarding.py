@@ -135,5 +135,5 @@ def _when_torch_is_imported(action: Callable[[], object]) -> Iterator[None]:
         action()
         yield
         return
-    with after_import_of("torch", action=action):
+    with after_import_of("torch", action=lambda _: action()):
         yield

@@ -6,6 +6,7 @@ import importlib.util
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -13,8 +14,8 @@ from typing import Any
 
 
 @contextmanager
-def after_import_of(*names: str, action: Callable[[], object]) -> Iterator[None]:
-    """Act right after each of the modules that the block is the first to import."""
+def after_import_of(*names: str, action: Callable[[str], object]) -> Iterator[None]:
+    """Act right after each of the modules that the block is the first to import, on its name."""
     finder = _ActingFinder(names, action)
     sys.meta_path.insert(0, finder)
     try:
@@ -26,7 +27,7 @@ def after_import_of(*names: str, action: Callable[[], object]) -> Iterator[None]
 class _ActingFinder(MetaPathFinder):
     """Finds nothing itself; lets a module's own loader act once more when it is done."""
 
-    def __init__(self, names: Sequence[str], action: Callable[[], object]) -> None:
+    def __init__(self, names: Sequence[str], action: Callable[[str], object]) -> None:
         self._names = names
         self._action = action
         self._busy = False
@@ -42,7 +43,7 @@ class _ActingFinder(MetaPathFinder):
         finally:
             self._busy = False
         if spec is not None and spec.loader is not None:
-            _act_after_execution(spec.loader, self._action)
+            _act_after_execution(spec.loader, partial(self._action, fullname))
         return spec
 
 

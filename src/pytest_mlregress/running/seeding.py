@@ -85,14 +85,14 @@ def _registered() -> tuple[tuple[str, Seeder], ...]:
 
 
 @contextmanager
-def preserved_generators() -> Iterator[None]:
-    """Leave python's, numpy's and torch's generators as they were.
+def preserved_generators(*, besides: str = "") -> Iterator[None]:
+    """Leave python's, numpy's and torch's generators as they were, ``besides`` that of a module.
 
     One that is imported only meanwhile has no earlier state, and one of another library no way to
     ask for it: they stay as they are.
     """
-    numpy_random = sys.modules.get("numpy.random")
-    torch = sys.modules.get("torch")
+    numpy_random = _imported("numpy.random", "get_state", besides)
+    torch = _imported("torch", "get_rng_state", besides)
     python_state = random.getstate()
     numpy_state = numpy_random.get_state() if numpy_random is not None else None
     torch_state = torch.get_rng_state() if torch is not None else None
@@ -110,14 +110,26 @@ def preserved_generators() -> Iterator[None]:
             cuda.set_rng_state_all(cuda_states)
 
 
+def _imported(name: str, state: str, besides: str) -> Any:
+    """The module, None where it is the excepted one or has no state yet: torch imports numpy."""
+    module = sys.modules.get(name)
+    return module if name != besides and hasattr(module, state) else None
+
+
 @contextmanager
 def seeding_late_imports(seed: Callable[[], object]) -> Iterator[None]:
     """Call ``seed`` again where the test itself is the first to import a library with generators.
 
     Otherwise torch would start every seed from the same built-in state, and numpy from the
-    operating system's entropy.
+    operating system's entropy.  The generators that were there before go on where they are: which
+    seed is the first to import, and whether this plugin did, must not change what they give.
     """
-    with after_import_of(*_SEEDED_LATE, action=seed):
+
+    def seed_newcomer(module: str) -> None:
+        with preserved_generators(besides=module):
+            seed()
+
+    with after_import_of(*_SEEDED_LATE, action=seed_newcomer):
         yield
 
 
