@@ -197,6 +197,22 @@ def test_a_budget_of_nothing_says_what_was_not_checked():
     assert "raise budget_s" in reasons["missing-zero-grad"]
 
 
+def test_a_first_step_that_imports_slowly_does_not_cost_the_long_checks(tmp_path, monkeypatch):
+    (tmp_path / "slow_to_import.py").write_text(
+        "import time\nstarted = time.thread_time()\n"
+        "while time.thread_time() - started < 1.5:\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def importing_step(model, optimizer, batch):
+        import slow_to_import  # noqa: F401
+
+        train_step(model, optimizer, batch)
+
+    findings = hunt(make_model, BATCH, **{**WHOLE, "train_step": importing_step})
+    assert [s.check for s in findings.skipped if "budget" in s.reason] == []
+
+
 def test_a_model_instead_of_a_function_is_named():
     with pytest.raises(BughuntError, match="make_model must be a function, not a Linear"):
         hunt(nn.Linear(2, 2), BATCH, loss_fn=loss_fn)

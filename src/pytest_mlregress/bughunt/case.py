@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
@@ -75,7 +76,7 @@ class StepTrace:
         log: gradients at every ``optimizer.step`` and graphs at every ``backward``.
         evaluation: the model's state before and after ``evaluate``; None without it.
         resumed: its state after the step that follows ``evaluate``; None without it.
-        seconds: of one step, the mean.
+        seconds: of the fastest step: the first one may pay for what torch imports late.
     """
 
     recorder: Recorder
@@ -264,18 +265,19 @@ def _record_steps(subject: Subject, seconds_to_spend: float) -> StepTrace:
     with World(subject, recorder=recorder) as world:
         log.name_parameters(world.model)
         states, random = [State.of(world)], [RandomState.now()]
-        stopwatch = Stopwatch()
+        stopwatch, seconds = Stopwatch(), math.inf
         for index, batch in enumerate(subject.training_batches(MOST_STEPS)):
             recorder.keep_tensors = index == 0
             world.phase(f"step {index}")
+            step_stopwatch = Stopwatch()
             world.step(batch)
+            seconds = min(seconds, step_stopwatch.seconds)
             states.append(State.of(world))
             random.append(RandomState.now())
             slow = stopwatch.seconds > seconds_to_spend
             enough = FEWEST_STEPS if slow else STEPS
             if index + 1 >= enough and (slow or len(log.applied) >= 2):
                 break
-        seconds = stopwatch.seconds / (len(states) - 1)
         log.close()
         evaluation = resumed = None
         if subject.evaluate is not None:
