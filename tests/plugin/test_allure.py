@@ -9,7 +9,7 @@ from typing import Any
 import attr
 import pytest
 from allure_commons.model2 import ExecutableItem, TestResult
-from training_suite import TRAINING, Suite
+from training_suite import TRAINING, Suite, late_training
 
 from pytest_mlregress.integrations import allure
 from pytest_mlregress.integrations.allure import AllureTest
@@ -240,8 +240,7 @@ def test_a_seed_that_raised_fails_alone_as_for_pytest(reporting: Suite) -> None:
 
 
 def test_a_verdict_that_a_late_seed_turns_is_one_result(reporting: Suite) -> None:
-    late = "if mlregress.seed == 2: import time; time.sleep(2); os._exit(3)\n        "
-    reporting.write(TRAINING.replace("accuracy = ", f"{late}accuracy = "))
+    reporting.write(late_training("os._exit(3)"))
     verdict = run(reporting, "-n2")
     assert verdict["status"] == "failed"
     assert verdict["statusDetails"]["message"].startswith("1 of 3 seeds failed: seed 2: worker")

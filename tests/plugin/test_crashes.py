@@ -5,7 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-from training_suite import TRAINING, Suite
+from training_suite import TRAINING, Suite, late_training
 
 TEST = "test_training.py::test_training"
 
@@ -75,14 +75,8 @@ def test_other_tests_keep_their_verdicts(recorded: Suite) -> None:
     assert recorded.verdicts["test_other.py::test_training"] == "identical"
 
 
-def late(*lines: str) -> str:
-    """The training, with a seed 2 that does so long after the first two have decided."""
-    body = "".join(f"\n            {line}" for line in ("import time; time.sleep(2)", *lines))
-    return TRAINING.replace("accuracy = ", f"if mlregress.seed == 2:{body}\n        accuracy = ")
-
-
 def test_a_worker_that_dies_after_the_verdict_turns_it(recorded: Suite) -> None:
-    recorded.write(late("os._exit(3)"))
+    recorded.write(late_training("os._exit(3)"))
     result = recorded.run("-n2", "--junitxml=out.xml")
     assert recorded.verdicts == {TEST: "diverged"}
     (reason,) = recorded.tests[TEST]["reasons"]
@@ -98,7 +92,7 @@ def test_a_worker_that_dies_after_the_verdict_turns_it(recorded: Suite) -> None:
 
 
 def test_a_seed_that_raises_after_the_verdict_turns_it(recorded: Suite) -> None:
-    recorded.write(late("raise OSError('disk')"))
+    recorded.write(late_training("raise OSError('disk')"))
     result = recorded.run("-n2")
     assert recorded.verdicts == {TEST: "diverged"}
     result.stdout.fnmatch_lines([f"FAILED {TEST}[[]seed2] - OSError: disk"])
@@ -115,15 +109,7 @@ def test_a_seed_that_fails_after_an_update_was_accepted_leaves_the_old_baseline(
     (baseline,) = recorded.path.glob("__baselines__/*/*.json")
     before = baseline.read_bytes()
     recorded.configure(baseline_seeds=None)  # 60 are planned, and an unchanged one needs 20
-    # The last of those lets the next one start first.
-    wait = "if mlregress.seed == 19: import time; time.sleep(1)\n        "
-    recorded.write(
-        TRAINING.replace(
-            "accuracy = ",
-            f"{wait}if mlregress.seed == 20:\n            import time; time.sleep(3); {end}\n"
-            "        accuracy = ",
-        )
-    )
+    recorded.write(late_training(end, after=20))
     result = recorded.run("-n2", "--mlregress-update")
     assert recorded.verdicts == {TEST: "diverged"}
     assert (
@@ -178,7 +164,7 @@ def test_a_fixture_that_fails_after_the_verdict_withdraws_it(recorded: Suite) ->
 def test_odd_values_after_the_verdict_are_named(
     recorded: Suite, lines: tuple[str, ...], note: str
 ) -> None:
-    recorded.write(late(*lines))
+    recorded.write(late_training(*lines))
     result = recorded.run("-n2")
     assert recorded.verdicts == {TEST: "identical"}
     note = f"seed 2, on which the verdict does not rest: {note}"

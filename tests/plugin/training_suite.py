@@ -27,6 +27,44 @@ TRAINING = """
 """
 """The values of seeds 0 to 4 are those of `random.gauss`, less what the variable LOSS says."""
 
+_IS_LATE = """
+    @pytest.fixture
+    def is_late(request, seed):
+        '''The first seed from number {after} on runs until the verdict on those before is known.'''
+        from time import sleep
+
+        from pytest_mlregress.running.flags import stop_flags
+
+        started = request.config.rootpath / "late-seed-started"
+        flags, test = stop_flags(request.config), request.node.nodeid.partition("[")[0]
+        waits = (0.01 for _ in range(6000))
+        while seed == {after} - 1 and not started.exists():
+            sleep(next(waits))
+        if seed < {after}:
+            return False
+        try:
+            started.touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        while not flags.is_raised(test):
+            sleep(next(waits))
+        return True
+
+
+"""
+
+
+def late_training(*lines: str, after: int = 2) -> str:
+    """The training for two workers, with a seed that does `lines` once `after` others decided."""
+    body = "".join(f"\n            {line}" for line in lines)
+    fixture = _IS_LATE.format(after=after)
+    source = TRAINING.replace(
+        "    @pytest.mark.seeds", f"{fixture.lstrip(chr(10))}    @pytest.mark.seeds"
+    )
+    source = source.replace("(mlregress)", "(mlregress, is_late)")
+    return source.replace("accuracy = ", f"if is_late:{body}\n        accuracy = ")
+
+
 OTHER_PLUGINS = (
     "allure_pytest",
     "anyio",
