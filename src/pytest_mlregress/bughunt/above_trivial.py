@@ -44,7 +44,7 @@ def not_above_trivial(case: Case) -> Iterator[Finding]:
         raise CannotTell("another check says why the model does not learn")
     if len(case.step_trace.optimizers) > 1:
         raise CannotTell("several optimizers: what loss_fn measures is not what all minimise")
-    seconds = max(case.step_trace.seconds, case.loss_trace.seconds)
+    seconds = case.step_trace.seconds
     case.afford((STEPS + 10) * seconds)
     batches = list(case.subject.training_batches(MOST_BATCHES))
     own = _train(case, batches, lambda world: world.step)

@@ -188,7 +188,7 @@ def _score(world: World, batches: list[Nest] | tuple[Nest, ...]) -> Score:
 
 
 def _step_seconds(case: Case) -> float:
-    return case.loss_trace.seconds if case.subject.train_step is None else case.step_trace.seconds
+    return case.training_trace.seconds
 
 
 def _at(batch: Nest, path: Path) -> torch.Tensor:

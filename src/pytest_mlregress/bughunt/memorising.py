@@ -34,11 +34,10 @@ def no_single_batch_overfit(case: Case) -> Iterator[Finding]:
     """
     if any(finding.check == "no-single-batch-overfit" for finding in case.findings):
         raise CannotTell("it is reported already that no batch can be memorised")
-    step_seconds = case.loss_trace.seconds
-    if case.subject.train_step is not None:
-        step_seconds = max(step_seconds, case.step_trace.seconds)
-        if len(case.step_trace.optimizers) > 1:
-            raise CannotTell("several optimizers: what loss_fn measures is not what all minimise")
+    own_step = case.subject.train_step is not None
+    if own_step and len(case.step_trace.optimizers) > 1:
+        raise CannotTell("several optimizers: what loss_fn measures is not what all minimise")
+    step_seconds = case.training_trace.seconds
     steps = min(STEPS, int(case.seconds_left / 4 / max(step_seconds, 1e-4)))
     if steps < 30:
         case.afford(120 * step_seconds)
@@ -50,7 +49,7 @@ def no_single_batch_overfit(case: Case) -> Iterator[Finding]:
         )
     if not best.learned:
         yield _finding(case, f"the model does not memorise one batch in {steps} steps", best)
-    elif case.subject.train_step is not None:
+    elif own_step:
         own = _with_own_step(case, steps)
         if own.stuck:
             yield _finding(case, "train_step does not memorise one batch, Adam does", own)
