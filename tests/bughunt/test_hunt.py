@@ -219,6 +219,22 @@ def test_a_first_step_that_imports_slowly_does_not_cost_the_long_checks(tmp_path
     assert [s.check for s in findings.skipped] == []
 
 
+def test_an_optimizer_that_needs_a_closure_costs_no_check_that_makes_its_own():
+    class Bounded(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = make_model()
+
+        def forward(self, x):
+            return 0.05 * self.net(x).tanh()
+
+    findings = hunt(
+        Bounded, BATCH, loss_fn=loss_fn, budget_s=60.0,
+        make_optimizer=lambda model: torch.optim.LBFGS(model.parameters()),
+    )  # fmt: skip
+    assert slugs(findings) == ["no-single-batch-overfit"]
+
+
 def test_a_model_instead_of_a_function_is_named():
     with pytest.raises(BughuntError, match="make_model must be a function, not a Linear"):
         hunt(nn.Linear(2, 2), BATCH, loss_fn=loss_fn)

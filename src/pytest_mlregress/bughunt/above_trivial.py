@@ -44,8 +44,7 @@ def not_above_trivial(case: Case) -> Iterator[Finding]:
         raise CannotTell("another check says why the model does not learn")
     if len(case.step_trace.optimizers) > 1:
         raise CannotTell("several optimizers: what loss_fn measures is not what all minimise")
-    seconds = case.step_trace.seconds
-    case.afford((STEPS + 10) * seconds)
+    case.afford((STEPS + 10) * case.step_seconds)
     batches = list(case.subject.training_batches(MOST_BATCHES))
     own = _train(case, batches, lambda world: world.step)
     if own.lost_in_evaluation:
@@ -56,7 +55,7 @@ def not_above_trivial(case: Case) -> Iterator[Finding]:
             "look at what differs between the modes: running statistics, dropout, self.training",
         )
     elif own.stuck and len(batches) > 1:
-        case.afford((STEPS + 10) * seconds)
+        case.afford((STEPS + 10) * case.step_seconds)
         other = _train(case, batches, _adam)
         if other.end.training.progress(own.start.training) < LEARNED:
             yield _finding(

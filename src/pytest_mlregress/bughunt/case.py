@@ -246,6 +246,15 @@ class Case:
                 world.step(batch)
             return SecondRun(recorder, first, world.parameters())
 
+    @property
+    def step_seconds(self) -> float:
+        """Of one step of training: the user's own, or without one ``loss_fn`` and its backward.
+
+        Not of the textbook step, which cannot be made with every optimizer.
+        """
+        trace = self.loss_trace if self.subject.train_step is None else self.step_trace
+        return trace.seconds
+
     def executed_lines(self) -> set[str]:
         """Every line of the user's code that a recording saw."""
         recorders = [

@@ -42,7 +42,7 @@ def learns_shuffled_labels(case: Case) -> Iterator[Finding]:
     validation = case.subject.validation_batches()
     if not isinstance(validation, list | tuple):
         raise CannotTell("val_batches is no list of batches")
-    case.afford((STEPS + 2) * _step_seconds(case))
+    case.afford((STEPS + 2) * case.step_seconds)
     with case.world() as world:
         start = _score(world, validation)
         if start.progress(start) < AT_CHANCE:
@@ -185,10 +185,6 @@ def _score(world: World, batches: list[Nest] | tuple[Nest, ...]) -> Score:
     if found is None or found.guess is None:
         raise CannotTell("no best constant is known for the validation batches")
     return found
-
-
-def _step_seconds(case: Case) -> float:
-    return case.training_trace.seconds
 
 
 def _at(batch: Nest, path: Path) -> torch.Tensor:

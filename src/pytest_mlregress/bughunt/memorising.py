@@ -37,10 +37,9 @@ def no_single_batch_overfit(case: Case) -> Iterator[Finding]:
     own_step = case.subject.train_step is not None
     if own_step and len(case.step_trace.optimizers) > 1:
         raise CannotTell("several optimizers: what loss_fn measures is not what all minimise")
-    step_seconds = case.training_trace.seconds
-    steps = min(STEPS, int(case.seconds_left / 4 / max(step_seconds, 1e-4)))
+    steps = min(STEPS, int(case.seconds_left / 4 / max(case.step_seconds, 1e-4)))
     if steps < 30:
-        case.afford(120 * step_seconds)
+        case.afford(120 * case.step_seconds)
     best = _best_with_adam(case, steps)
     if not best.learned and steps < STEPS:
         raise OverBudget(
