@@ -121,8 +121,9 @@ def seeding_late_imports(seed: Callable[[], object]) -> Iterator[None]:
     """Call ``seed`` again where the test itself is the first to import a library with generators.
 
     Otherwise torch would start every seed from the same built-in state, and numpy from the
-    operating system's entropy.  The generators that were there before go on where they are: which
-    seed is the first to import, and whether this plugin did, must not change what they give.
+    operating system's entropy.  Python's, numpy's and torch's generators that were there before go
+    on where they are: which seed is the first to import, and whether this plugin did, must not
+    change what they give.  Those of other libraries are seeded again, as none tells its state.
     """
 
     def seed_newcomer(module: str) -> None:
