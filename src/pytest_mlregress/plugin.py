@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_mlregress import _compat, hookspecs, options
-from pytest_mlregress.bughunt import fixtures
-from pytest_mlregress.bughunt.fixtures import (  # noqa: F401 - pytest finds fixtures by name
+from pytest_mlregress import _compat, fixtures, hookspecs, options
+from pytest_mlregress.fixtures import (  # noqa: F401 - pytest finds fixtures by name
     bughunt,
     check_logits,
     check_view_permute,
+    mlregress,
     overfit_single_batch,
+    seed,
 )
 from pytest_mlregress.options import SettingError
 from pytest_mlregress.running import collecting, crossing, flags, selection, splitting, threads
@@ -35,7 +36,6 @@ from pytest_mlregress.verdicts.verdict_items import EndsOfItems, VerdictItem, ve
 if TYPE_CHECKING:
     from pytest_mlregress.controller import Verdicts
     from pytest_mlregress.running.execution import Execution
-    from pytest_mlregress.running.run import Run
     from pytest_mlregress.verdicts.publishing import Status
 
 SETTINGS: Final = pytest.StashKey[Settings]()
@@ -127,7 +127,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if not collecting.is_regression_test(metafunc, plugin=__name__):
         return
     declaration = collecting.declare_seeds(metafunc, settings)
-    if collecting.hunts_once(metafunc, fixtures.NAMES):
+    if collecting.hunts_once(metafunc, fixtures.HUNTING):
         return
     overridden = collecting.overridden_seed(metafunc, plugin=__name__)
     if overridden is not None:
@@ -382,22 +382,6 @@ class ControllerHooks:
                 under_way=self._under_way,
             )
         return self._verdicts
-
-
-@pytest.fixture
-def mlregress(request: pytest.FixtureRequest) -> Run:
-    """One seed's run of a regression test: its seed, and where it records metrics."""
-    from pytest_mlregress.running.execution import run_of
-
-    return run_of(request)
-
-
-@pytest.fixture
-def seed(request: pytest.FixtureRequest) -> int:
-    """The seed of this run of a regression test, a plain integer."""
-    from pytest_mlregress.running.execution import run_of
-
-    return run_of(request).seed
 
 
 def _execution(config: pytest.Config) -> Execution:

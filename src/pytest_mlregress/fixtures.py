@@ -1,4 +1,4 @@
-"""The bug-hunting fixtures: `hunt` and single checks that fail the test or warn.
+"""Every fixture of the plugin: the run of a seed, and the bug checks as functions of a test.
 
 Imported at every start of pytest, so torch is imported only when a test asks for one of them.
 """
@@ -15,8 +15,26 @@ if TYPE_CHECKING:
     from torch import nn
 
     from pytest_mlregress.bughunt.findings import Finding, Findings
+    from pytest_mlregress.running.run import Run
 
-NAMES = ("bughunt", "overfit_single_batch", "check_view_permute", "check_logits")
+HUNTING = ("bughunt", "overfit_single_batch", "check_view_permute", "check_logits")
+"""The fixtures of `pytest_mlregress.bughunt`."""
+
+
+@pytest.fixture
+def mlregress(request: pytest.FixtureRequest) -> Run:
+    """One seed's run of a regression test: its seed, and where it records metrics."""
+    from pytest_mlregress.running.execution import run_of
+
+    return run_of(request)
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """The seed of this run of a regression test, a plain integer."""
+    from pytest_mlregress.running.execution import run_of
+
+    return run_of(request).seed
 
 
 class Checker:
