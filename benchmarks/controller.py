@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_mlregress.baselines.artifact import MetricBaseline, Provenance
-from pytest_mlregress.baselines.drift import first_artifact
+from pytest_mlregress.baselines.history import first_artifact
 from pytest_mlregress.running.result import RecordedMetric, SeedResult
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.desk import BaselineDesk, test_id

@@ -18,7 +18,7 @@ from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.environment import environment_differences
 from pytest_mlregress.baselines.errors import BaselineError
 from pytest_mlregress.baselines.paths import BaselineKey
-from pytest_mlregress.baselines.stores import Store, open_store
+from pytest_mlregress.baselines.store import Store, open_store
 from pytest_mlregress.baselines.visible import visible
 
 _F = TypeVar("_F", bound=Callable[..., None])
@@ -91,7 +91,7 @@ def list_baselines(source: str | None, rootdir: Path, as_json: bool) -> None:
 @_clear_errors
 def show(test: str, source: str | None, rootdir: Path, as_json: bool) -> None:
     """Show the baselines whose test or file contains TEST."""
-    from pytest_mlregress.baselines.document import document_of
+    from pytest_mlregress.baselines.json_document import document_of
 
     store = open_store(source, rootdir=rootdir.resolve())
     found = _matching(store, test)

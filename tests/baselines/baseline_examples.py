@@ -15,7 +15,7 @@ from pytest_mlregress.baselines.artifact import (
     PairedRun,
     Provenance,
 )
-from pytest_mlregress.baselines.drift import first_artifact
+from pytest_mlregress.baselines.history import first_artifact
 from pytest_mlregress.baselines.paths import BaselineKey, artifact_path
 
 TEST = "test_digits.py::test_digits"

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_mlregress.baselines.artifact import Artifact, LedgerEntry
-from pytest_mlregress.baselines.encoding import dumps, loads, seal
 from pytest_mlregress.baselines.errors import ArtifactError
+from pytest_mlregress.baselines.json_text import dumps, loads, seal
 from pytest_mlregress.baselines.migrations import STEPS, migrate
 
 

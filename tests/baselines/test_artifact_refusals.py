@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline
-from pytest_mlregress.baselines.drift import first_artifact
-from pytest_mlregress.baselines.encoding import dumps, loads
 from pytest_mlregress.baselines.errors import ArtifactError
+from pytest_mlregress.baselines.history import first_artifact
+from pytest_mlregress.baselines.json_text import dumps, loads
 
 TEXT = dumps(example())
 FROM_VERSION_CONTROL = (

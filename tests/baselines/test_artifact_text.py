@@ -7,8 +7,8 @@ from baseline_examples import artifacts, bits, example
 from hypothesis import given
 
 from pytest_mlregress.baselines.artifact import Artifact
-from pytest_mlregress.baselines.drift import first_artifact
-from pytest_mlregress.baselines.encoding import dumps, loads, seal
+from pytest_mlregress.baselines.history import first_artifact
+from pytest_mlregress.baselines.json_text import dumps, loads, seal
 
 
 @given(artifacts)

@@ -5,8 +5,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from pytest_mlregress.baselines.drift import booked_loss
-from pytest_mlregress.baselines.encoding import dumps, loads
+from pytest_mlregress.baselines.history import booked_loss
+from pytest_mlregress.baselines.json_text import dumps, loads
 from pytest_mlregress.baselines.paths import artifact_path
 
 PAGE = Path(__file__).parents[2] / "docs" / "baselines.md"

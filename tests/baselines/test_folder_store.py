@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 import pytest
 from baseline_examples import KEY, example
 
-from pytest_mlregress.baselines import encoding, folder
+from pytest_mlregress.baselines import folder_store, json_text
 from pytest_mlregress.baselines.errors import ArtifactError, StoreError
-from pytest_mlregress.baselines.folder import FolderStore
+from pytest_mlregress.baselines.folder_store import FolderStore
 from pytest_mlregress.baselines.paths import BaselineKey, artifact_path
 
 FILE = "test_digits/test_digits.full.json"
@@ -153,7 +153,7 @@ def test_a_full_disk_leaves_the_old_baseline(
         return really(path, flags, mode)
 
     with monkeypatch.context() as full_disk:
-        full_disk.setattr(folder.os, "open", on_a_full_disk)
+        full_disk.setattr(folder_store.os, "open", on_a_full_disk)
         with pytest.raises(StoreError) as refused:
             store.write(KEY, example((0.9,)))
 
@@ -173,7 +173,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from baseline_examples import KEY, example
 from pytest_mlregress.baselines.errors import StoreError
-from pytest_mlregress.baselines.folder import FolderStore
+from pytest_mlregress.baselines.folder_store import FolderStore
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 try:
     FolderStore(Path(sys.argv[1]), beside_tests=True).write(KEY, example(tuple([0.5] * 9999)))
@@ -204,7 +204,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from baseline_examples import KEY, example
 from pytest_mlregress.baselines.errors import StoreError
-from pytest_mlregress.baselines.folder import FolderStore
+from pytest_mlregress.baselines.folder_store import FolderStore
 if os.geteuid() == 0:
     os.setuid(65534)  # to root, everything is writable
 try:
@@ -331,7 +331,7 @@ def test_an_interrupted_write_cleans_up(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as context:
-        context.setattr(folder.os, "fsync", interrupted)
+        context.setattr(folder_store.os, "fsync", interrupted)
         with pytest.raises(KeyboardInterrupt):
             store.write(KEY, example((0.9,)))
 
@@ -353,7 +353,7 @@ def test_file_and_folder_reach_the_disk_before_a_write_returns(
         events.append("rename")
         return really_replace(path, target)
 
-    monkeypatch.setattr(folder.os, "fsync", fsync)
+    monkeypatch.setattr(folder_store.os, "fsync", fsync)
     monkeypatch.setattr(Path, "replace", replace)
     store.write(KEY, example())
 
@@ -376,7 +376,7 @@ def test_an_error_without_a_known_remedy_still_has_one(
     def broken(descriptor: int) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(folder.os, "fsync", broken)
+    monkeypatch.setattr(folder_store.os, "fsync", broken)
 
     with pytest.raises(StoreError, match="Check the path and its disk, then run again"):
         store.write(KEY, example())
@@ -388,7 +388,7 @@ def test_reading_the_baselines_of_a_large_suite_takes_a_moment(tmp_path: Path) -
         test = f"test_digits.py::test_digits[{number}]"
         path = tmp_path / "tests/__baselines__" / artifact_path(test, "full")
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(encoding.dumps(example(tuple([0.5] * 20), test=test)))
+        path.write_text(json_text.dumps(example(tuple([0.5] * 20), test=test)))
 
     start = time.perf_counter()
     keys = store.list()

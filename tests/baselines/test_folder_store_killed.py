@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from baseline_examples import KEY, example
 
-from pytest_mlregress.baselines.encoding import dumps
-from pytest_mlregress.baselines.folder import FolderStore
+from pytest_mlregress.baselines.folder_store import FolderStore
+from pytest_mlregress.baselines.json_text import dumps
 
 WRITE_FOR_EVER = """
 import sys

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from baseline_examples import KEY, example
 
-from pytest_mlregress.baselines import git as git_module
+from pytest_mlregress.baselines import git_store as git_module
 from pytest_mlregress.baselines.errors import ArtifactError, StoreError
-from pytest_mlregress.baselines.folder import FolderStore
-from pytest_mlregress.baselines.git import GitStore
+from pytest_mlregress.baselines.folder_store import FolderStore
+from pytest_mlregress.baselines.git_store import GitStore
 
 FILE = "tests/__baselines__/test_digits/test_digits.full.json"
 

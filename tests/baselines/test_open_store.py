@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from baseline_examples import KEY
 
-from pytest_mlregress.baselines.git import GitStore
-from pytest_mlregress.baselines.remote import RemoteStore
-from pytest_mlregress.baselines.stores import Store, open_store
+from pytest_mlregress.baselines.fsspec_store import RemoteStore
+from pytest_mlregress.baselines.git_store import GitStore
+from pytest_mlregress.baselines.store import Store, open_store
 
 FILE = "test_digits/test_digits.full.json"
 

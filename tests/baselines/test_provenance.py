@@ -7,9 +7,9 @@ import pytest
 from baseline_examples import example
 
 import pytest_mlregress
-from pytest_mlregress.baselines.drift import first_artifact
-from pytest_mlregress.baselines.encoding import dumps, loads
 from pytest_mlregress.baselines.environment import describe_environment
+from pytest_mlregress.baselines.history import first_artifact
+from pytest_mlregress.baselines.json_text import dumps, loads
 from pytest_mlregress.baselines.provenance import collect_provenance, utc_now, working_tree
 
 

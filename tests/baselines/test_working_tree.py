@@ -8,7 +8,7 @@ import pytest
 from baseline_examples import KEY, example
 
 from pytest_mlregress.baselines import git_command
-from pytest_mlregress.baselines.folder import FolderStore
+from pytest_mlregress.baselines.folder_store import FolderStore
 from pytest_mlregress.baselines.provenance import WorkingTree, working_tree
 
 Git = Callable[..., str]

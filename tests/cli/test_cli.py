@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_mlregress.baselines.artifact import MetricBaseline, Provenance
-from pytest_mlregress.baselines.drift import first_artifact, revise
-from pytest_mlregress.baselines.folder import FolderStore
+from pytest_mlregress.baselines.folder_store import FolderStore
+from pytest_mlregress.baselines.history import first_artifact, revise
 from pytest_mlregress.baselines.paths import BaselineKey, artifact_path
 from pytest_mlregress.cli import main
 

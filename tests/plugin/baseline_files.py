@@ -10,7 +10,7 @@ from typing import Any
 
 from training_suite import Suite
 
-from pytest_mlregress.baselines.encoding import dumps, loads
+from pytest_mlregress.baselines.json_text import dumps, loads
 
 TEST = "test_training.py::test_training"
 FILE = "__baselines__/test_training/test_training.default.json"

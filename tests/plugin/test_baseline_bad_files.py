@@ -13,7 +13,7 @@ import pytest
 from baseline_files import FILE, TEST, document, files_of
 from training_suite import TRAINING, Suite
 
-from pytest_mlregress.baselines import encoding, files
+from pytest_mlregress.baselines import checked_read, json_text
 
 OPTIONS = ["--mlregress-stop=early", "--mlregress-update", "--mlregress-update-new-only"]
 
@@ -73,15 +73,15 @@ def spoil(suite: Suite, harm: str, file: str = FILE) -> None:
 def test_a_bad_file_is_red_names_itself_and_stays(suite: Suite, workers: str, option: str) -> None:
     suite.write(MANY.format(n=len(HARM) + 1))
     suite.record("--mlregress-baseline-seeds=5")
-    files = [FILE.replace(".default", f"[{k}].default") for k in range(len(HARM))]
-    for file, harm in zip(files, HARM, strict=True):
+    checked_read = [FILE.replace(".default", f"[{k}].default") for k in range(len(HARM))]
+    for file, harm in zip(checked_read, HARM, strict=True):
         spoil(suite, harm, file)
     before = files_of(suite)
     result = suite.run(workers, option, "--mlregress-baseline-seeds=5")
     assert result.ret == 1
     result.stdout.no_fnmatch_line("*INTERNALERROR*")
     result.stdout.no_fnmatch_line("*unused baseline*")
-    for k, (file, (harm, (_, pattern))) in enumerate(zip(files, HARM.items(), strict=True)):
+    for k, (file, (harm, (_, pattern))) in enumerate(zip(checked_read, HARM.items(), strict=True)):
         test = suite.tests[f"{TEST}[{k}]"]
         assert test["verdict"] == ("refused" if "update" in option else "incomparable"), harm
         (reason,) = test["reasons"]
@@ -177,8 +177,8 @@ def test_an_update_writes_nothing_that_a_check_refuses(
 ) -> None:
     before = files_of(recorded)
     limit = 2**20
-    monkeypatch.setattr(encoding, "MAX_BYTES", limit)
-    monkeypatch.setattr(files, "MAX_BYTES", limit)
+    monkeypatch.setattr(json_text, "MAX_BYTES", limit)
+    monkeypatch.setattr(checked_read, "MAX_BYTES", limit)
     recorded.write(TRAINING + "        mlregress.log_params({'text': 'y' * 2**20})\n")
     assert recorded.run("--mlregress-update").ret == 1
     assert recorded.verdicts == {TEST: "refused"}

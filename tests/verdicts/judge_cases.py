@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline, PairedRun, Provenance
-from pytest_mlregress.baselines.drift import first_artifact
+from pytest_mlregress.baselines.history import first_artifact
 from pytest_mlregress.running.result import RecordedMetric, SeedOutcome, SeedResult
 from pytest_mlregress.verdicts.group import GroupPlan, SeedGroup
 

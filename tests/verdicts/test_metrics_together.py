@@ -10,7 +10,7 @@ import pytest
 from judge_cases import PROVENANCE, group, normal, passed
 
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline
-from pytest_mlregress.baselines.drift import first_artifact
+from pytest_mlregress.baselines.history import first_artifact
 from pytest_mlregress.running.result import RecordedMetric
 from pytest_mlregress.statistics import multiplicity
 from pytest_mlregress.verdicts.judging import judge

@@ -9,7 +9,7 @@ import numpy as np
 from judge_cases import PROVENANCE, TEST, baseline_of, group_of, normal
 
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline
-from pytest_mlregress.baselines.drift import (
+from pytest_mlregress.baselines.history import (
     append_pairing,
     pair_with_baseline,
     revise,

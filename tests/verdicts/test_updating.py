@@ -17,7 +17,7 @@ from judge_cases import (
 )
 
 from pytest_mlregress.baselines.artifact import Artifact
-from pytest_mlregress.baselines.drift import booked_loss, with_refused_try
+from pytest_mlregress.baselines.history import booked_loss, with_refused_try
 from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.rules import Rules

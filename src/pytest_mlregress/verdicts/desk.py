@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.errors import BaselineError, StoreError
 from pytest_mlregress.baselines.paths import BaselineKey, artifact_path
-from pytest_mlregress.baselines.stores import Store, open_store
+from pytest_mlregress.baselines.store import Store, open_store
 from pytest_mlregress.verdicts.group import GroupPlan
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_mlregress.baselines.artifact import Anchor, Artifact, MetricBaseline
-from pytest_mlregress.baselines.drift import booked_loss
+from pytest_mlregress.baselines.history import booked_loss
 from pytest_mlregress.verdicts.verdict import MetricVerdict, VerdictKind
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_mlregress.baselines.artifact import Artifact
-from pytest_mlregress.baselines.drift import paired_history
+from pytest_mlregress.baselines.history import paired_history
 from pytest_mlregress.verdicts.rules import Rules
 from pytest_mlregress.verdicts.verdict import MetricVerdict, VerdictKind
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pytest_mlregress.baselines.artifact import Artifact
-from pytest_mlregress.baselines.drift import earlier_samples
+from pytest_mlregress.baselines.history import earlier_samples
 from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.verdicts.joint_levels import JointLevel, LookedAt, joint_levels
 from pytest_mlregress.verdicts.linking import Linked, link_of, plan_link

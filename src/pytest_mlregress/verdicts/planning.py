@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline
-from pytest_mlregress.baselines.drift import earlier_samples
+from pytest_mlregress.baselines.history import earlier_samples
 from pytest_mlregress.verdicts.curves import beside_curves
 from pytest_mlregress.verdicts.linking import Link, PlannedLink, link_of, planned_link
 from pytest_mlregress.verdicts.looking import look_numbers

@@ -15,7 +15,7 @@ from pytest_mlregress.baselines.artifact import (
     Provenance,
     Scalar,
 )
-from pytest_mlregress.baselines.drift import (
+from pytest_mlregress.baselines.history import (
     append_pairing,
     first_artifact,
     pair_with_baseline,

@@ -14,10 +14,10 @@ from dataclasses import replace
 from typing import Final, NoReturn
 
 from pytest_mlregress.baselines.artifact import Artifact
-from pytest_mlregress.baselines.document import artifact_from, document_of
 from pytest_mlregress.baselines.errors import ArtifactError
+from pytest_mlregress.baselines.json_document import artifact_from, document_of
+from pytest_mlregress.baselines.json_reader import RESTORE
 from pytest_mlregress.baselines.migrations import migrate
-from pytest_mlregress.baselines.strict import RESTORE
 
 __all__ = ["MAX_BYTES", "dumps", "loads", "seal"]
 

@@ -21,7 +21,7 @@ from pytest_mlregress.baselines.artifact import (
     Provenance,
     Scalar,
 )
-from pytest_mlregress.baselines.encoding import seal
+from pytest_mlregress.baselines.json_text import seal
 
 __all__ = [
     "PAIRED_RUNS_KEPT",

@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from pytest_mlregress.baselines.artifact import Artifact
+from pytest_mlregress.baselines.checked_read import artifact_in, refuse_large
 from pytest_mlregress.baselines.errors import StoreError
-from pytest_mlregress.baselines.files import artifact_in, refuse_large
 from pytest_mlregress.baselines.git_command import GitError, git
 from pytest_mlregress.baselines.paths import FOLDER, SUFFIX, BaselineKey
 

@@ -7,10 +7,10 @@ from pathlib import PurePosixPath
 import pytest
 from baseline_examples import KEY, example
 
-from pytest_mlregress.baselines.encoding import dumps
 from pytest_mlregress.baselines.errors import ArtifactError, StoreError
+from pytest_mlregress.baselines.fsspec_store import RemoteStore
+from pytest_mlregress.baselines.json_text import dumps
 from pytest_mlregress.baselines.paths import BaselineKey
-from pytest_mlregress.baselines.remote import RemoteStore
 
 fsspec = pytest.importorskip("fsspec")
 memory = fsspec.filesystem("memory")

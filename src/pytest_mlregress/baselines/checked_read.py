@@ -1,8 +1,8 @@
 """What every store does with the bytes of a baseline file, wherever they came from."""
 
 from pytest_mlregress.baselines.artifact import Artifact
-from pytest_mlregress.baselines.encoding import MAX_BYTES, dumps, loads
 from pytest_mlregress.baselines.errors import ArtifactError
+from pytest_mlregress.baselines.json_text import MAX_BYTES, dumps, loads
 from pytest_mlregress.baselines.paths import BaselineKey, artifact_path
 
 __all__ = ["artifact_in", "bytes_of", "refuse_large"]

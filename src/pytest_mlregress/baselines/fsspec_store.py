@@ -8,8 +8,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from pytest_mlregress.baselines.artifact import Artifact
+from pytest_mlregress.baselines.checked_read import artifact_in, bytes_of, refuse_large
 from pytest_mlregress.baselines.errors import StoreError
-from pytest_mlregress.baselines.files import artifact_in, bytes_of, refuse_large
 from pytest_mlregress.baselines.paths import SUFFIX, BaselineKey
 from pytest_mlregress.baselines.urls import without_credentials
 

@@ -22,7 +22,7 @@ from pytest_mlregress.baselines.artifact import (
     Provenance,
     Scalar,
 )
-from pytest_mlregress.baselines.strict import Node
+from pytest_mlregress.baselines.json_reader import Node
 
 __all__ = ["artifact_from", "document_of"]
 

@@ -58,14 +58,14 @@ def open_store(source: str | None, *, rootdir: Path) -> Store:
     """
     # Each kind of store is imported when it is asked for: git and fsspec are not everyone's.
     if source is not None and source.startswith(_GIT):
-        from pytest_mlregress.baselines.git import GitStore
+        from pytest_mlregress.baselines.git_store import GitStore
 
         return GitStore(rootdir, source.removeprefix(_GIT))
     if source is not None and "://" in source and not source.startswith(_FILE_URL):
-        from pytest_mlregress.baselines.remote import RemoteStore
+        from pytest_mlregress.baselines.fsspec_store import RemoteStore
 
         return RemoteStore(source)
-    from pytest_mlregress.baselines.folder import FolderStore
+    from pytest_mlregress.baselines.folder_store import FolderStore
 
     if source is None:
         return FolderStore(rootdir, beside_tests=True)

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline, PairedRun
-from pytest_mlregress.baselines.drift import (
+from pytest_mlregress.baselines.history import (
     append_pairing,
     booked_loss,
     pair_with_baseline,
     paired_history,
     revise,
 )
-from pytest_mlregress.baselines.encoding import dumps, loads
+from pytest_mlregress.baselines.json_text import dumps, loads
 
 LATER = replace(PROVENANCE, commit="9b1d", time="2026-04-01T12:00:00Z")
 

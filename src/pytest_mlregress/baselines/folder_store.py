@@ -10,8 +10,8 @@ from typing import BinaryIO, Final, Literal
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.atomic import check_replaceable, remove_abandoned, replace_file
+from pytest_mlregress.baselines.checked_read import artifact_in, bytes_of, refuse_large
 from pytest_mlregress.baselines.errors import StoreError
-from pytest_mlregress.baselines.files import artifact_in, bytes_of, refuse_large
 from pytest_mlregress.baselines.paths import FOLDER, SUFFIX, BaselineKey
 
 __all__ = ["FolderStore"]
