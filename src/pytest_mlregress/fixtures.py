@@ -71,7 +71,7 @@ class Checker:
 def bughunt(request: pytest.FixtureRequest) -> Checker:
     """Hunt for training bugs: ``bughunt(make_model, batch, loss_fn=..., train_step=...)``."""
     pytest.importorskip("torch", reason="the fixture bughunt needs torch")
-    from pytest_mlregress.bughunt.hunting import hunt
+    from pytest_mlregress.bughunt.hunt_runner import hunt
 
     return Checker(hunt, request)
 
@@ -83,7 +83,7 @@ def overfit_single_batch(request: pytest.FixtureRequest) -> Checker:
     A ``DataLoader`` in place of the batch asks for a small data set to be memorised.
     """
     pytest.importorskip("torch", reason="the fixture overfit_single_batch needs torch")
-    from pytest_mlregress.bughunt.single import overfit_single_batch as function
+    from pytest_mlregress.bughunt.single_checks import overfit_single_batch as function
 
     def memorise(
         model: nn.Module, batch: Any, loss_fn: Any, *, suppress: Collection[str], **keywords: Any
@@ -102,7 +102,7 @@ def overfit_single_batch(request: pytest.FixtureRequest) -> Checker:
 def check_view_permute(request: pytest.FixtureRequest) -> Checker:
     """No view where a permute was meant: ``check_view_permute(model, batch, loss_fn)``."""
     pytest.importorskip("torch", reason="the fixture check_view_permute needs torch")
-    from pytest_mlregress.bughunt.single import check_view_permute as function
+    from pytest_mlregress.bughunt.single_checks import check_view_permute as function
 
     return Checker(function, request)
 
@@ -111,7 +111,7 @@ def check_view_permute(request: pytest.FixtureRequest) -> Checker:
 def check_logits(request: pytest.FixtureRequest) -> Checker:
     """Each loss is given what it expects: ``check_logits(model, batch, loss_fn)``."""
     pytest.importorskip("torch", reason="the fixture check_logits needs torch")
-    from pytest_mlregress.bughunt.single import check_logits as function
+    from pytest_mlregress.bughunt.single_checks import check_logits as function
 
     return Checker(function, request)
 

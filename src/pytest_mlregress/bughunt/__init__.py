@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from pytest_mlregress.bughunt.errors import BughuntError
     from pytest_mlregress.bughunt.findings import Finding, Findings, Skip
-    from pytest_mlregress.bughunt.hunting import hunt
-    from pytest_mlregress.bughunt.single import (
+    from pytest_mlregress.bughunt.hunt_runner import hunt
+    from pytest_mlregress.bughunt.single_checks import (
         check_logits,
         check_view_permute,
         overfit_single_batch,
@@ -38,10 +38,10 @@ _HOMES: Final = {
     "Finding": "findings",
     "Findings": "findings",
     "Skip": "findings",
-    "check_logits": "single",
-    "check_view_permute": "single",
-    "hunt": "hunting",
-    "overfit_single_batch": "single",
+    "check_logits": "single_checks",
+    "check_view_permute": "single_checks",
+    "hunt": "hunt_runner",
+    "overfit_single_batch": "single_checks",
 }
 
 

@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
 from pytest_mlregress.bughunt.findings import Finding, Findings
-from pytest_mlregress.bughunt.hunting import hunt
+from pytest_mlregress.bughunt.hunt_runner import hunt
 from pytest_mlregress.bughunt.memorising import LEARNED, score_of
 from pytest_mlregress.bughunt.subject import Subject
 from pytest_mlregress.bughunt.uneven_sum import uneven_sum
