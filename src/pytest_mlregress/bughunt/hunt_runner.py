@@ -9,15 +9,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from pytest_mlregress.bughunt import families, memory, registry, suppression
+from pytest_mlregress.bughunt import memory, registry, suppression
 from pytest_mlregress.bughunt.case import Case
+from pytest_mlregress.bughunt.checks import every_check
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell, OverBudget, UserCodeError
 from pytest_mlregress.bughunt.findings import Finding, Findings, Skip
 from pytest_mlregress.bughunt.locations import deepest_user_line
 from pytest_mlregress.bughunt.preserve import preserved
 from pytest_mlregress.bughunt.subject import Subject
 
-assert families.LOADED  # importing them is what fills the registry
+assert every_check.LOADED  # importing them is what fills the registry
 
 
 def hunt(

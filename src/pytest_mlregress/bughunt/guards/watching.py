@@ -12,13 +12,14 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from pytest_mlregress.bughunt import families, suppression
+from pytest_mlregress.bughunt import suppression
+from pytest_mlregress.bughunt.checks import every_check
+from pytest_mlregress.bughunt.checks.every_detector import DETECTORS
 from pytest_mlregress.bughunt.errors import BughuntWarning
 from pytest_mlregress.bughunt.findings import Finding, Findings
 from pytest_mlregress.bughunt.guards import _torch, senses
 from pytest_mlregress.bughunt.guards.attention import Attention
 from pytest_mlregress.bughunt.guards.detector import Detector, Heard, Progress
-from pytest_mlregress.bughunt.guards.detectors import DETECTORS
 from pytest_mlregress.bughunt.guards.digest import Digest
 from pytest_mlregress.bughunt.guards.quiet import QuietStretches
 from pytest_mlregress.bughunt.locations import caller
@@ -282,7 +283,7 @@ def watch(suppress: Collection[str] = ()) -> Iterator[Guard]:
     Raises:
         ValueError: `suppress` names a check that does not exist.
     """
-    assert families.LOADED  # importing them makes the slugs known
+    assert every_check.LOADED  # importing them makes the slugs known
     require_known(suppress, "suppress")
     guard = Guard(suppress)
     guard.start()

@@ -1,0 +1,1 @@
+"""The checks: one mistake a file, in chapters; its guard stands beside it as ``*_guard.py``."""

@@ -1,0 +1,43 @@
+"""Every hunt check; importing a module enters its checks into the registry."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+MODULES = (
+    "pytest_mlregress.bughunt.ablation",
+    "pytest_mlregress.bughunt.above_trivial",
+    "pytest_mlregress.bughunt.accumulation",
+    "pytest_mlregress.bughunt.biases",
+    "pytest_mlregress.bughunt.broadcasting",
+    "pytest_mlregress.bughunt.constant_output",
+    "pytest_mlregress.bughunt.data",
+    "pytest_mlregress.bughunt.determinism",
+    "pytest_mlregress.bughunt.evaluation",
+    "pytest_mlregress.bughunt.gradient_health",
+    "pytest_mlregress.bughunt.growth",
+    "pytest_mlregress.bughunt.influence",
+    "pytest_mlregress.bughunt.initialisation",
+    "pytest_mlregress.bughunt.label_shuffle",
+    "pytest_mlregress.bughunt.layout",
+    "pytest_mlregress.bughunt.leaks",
+    "pytest_mlregress.bughunt.learning",
+    "pytest_mlregress.bughunt.loss_inputs",
+    "pytest_mlregress.bughunt.loss_sign",
+    "pytest_mlregress.bughunt.memorising",
+    "pytest_mlregress.bughunt.mixed_reduction",
+    "pytest_mlregress.bughunt.modes",
+    "pytest_mlregress.bughunt.padding",
+    "pytest_mlregress.bughunt.pairing",
+    "pytest_mlregress.bughunt.parameters",
+    "pytest_mlregress.bughunt.residuals",
+    "pytest_mlregress.bughunt.sampled_cut",
+    "pytest_mlregress.bughunt.sequence_leaks",
+    "pytest_mlregress.bughunt.softmax_axis",
+    "pytest_mlregress.bughunt.splits",
+    "pytest_mlregress.bughunt.step_order",
+    "pytest_mlregress.bughunt.unbounded",
+    "pytest_mlregress.bughunt.zero_grad",
+)
+
+LOADED = tuple(import_module(name) for name in MODULES)
