@@ -19,8 +19,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from pytest_mlregress.bughunt import nests
 from pytest_mlregress.bughunt.preserve import RandomState
+from pytest_mlregress.bughunt.torch_api import pytrees
 
 RELATIVE, ABSOLUTE = 1e-4, 1e-5
 
@@ -94,12 +94,12 @@ def assert_deterministic(function: Callable[[Any], Any], batch: Any, *, seed: in
         results = []
         for _ in range(2):
             torch.manual_seed(seed)
-            results.append(function(nests.fresh(batch)))
+            results.append(function(pytrees.fresh(batch)))
         _assert_equal("the second call", results[1], results[0], exact=True)
 
 
 def _examples(batch: Any) -> int:
-    sizes = {t.shape[0] for t in nests.tensors(batch) if t.dim() > 0}
+    sizes = {t.shape[0] for t in pytrees.tensors(batch) if t.dim() > 0}
     if len(sizes) != 1:
         raise ValueError(
             f"the tensors of the batch must have one common first axis, theirs are {sorted(sizes)}"
@@ -108,7 +108,7 @@ def _examples(batch: Any) -> int:
 
 
 def _select(nest: Any, rows: torch.Tensor) -> Any:
-    return nests.map_tensors(lambda t: t[rows] if t.dim() else t, nest)
+    return pytrees.map_tensors(lambda t: t[rows] if t.dim() else t, nest)
 
 
 @contextlib.contextmanager
@@ -129,8 +129,8 @@ def _quiet(*functions: Any) -> Iterator[None]:
 
 
 def _assert_equal(what: str, given: Any, expected: Any, *, exact: bool = False) -> None:
-    pairs = list(zip(nests.leaves(given), nests.leaves(expected), strict=False))
-    if len(list(nests.leaves(given))) != len(list(nests.leaves(expected))):
+    pairs = list(zip(pytrees.leaves(given), pytrees.leaves(expected), strict=False))
+    if len(list(pytrees.leaves(given))) != len(list(pytrees.leaves(expected))):
         raise AssertionError(f"{what} gives another structure: {given!r} for {expected!r}")
     for (path, left), (_, right) in pairs:
         where = "".join(f"[{key!r}]" for key in path)

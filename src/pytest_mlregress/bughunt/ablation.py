@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from pytest_mlregress.bughunt import nests
 from pytest_mlregress.bughunt.case import Case, StepTrace
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.strays import changed
+from pytest_mlregress.bughunt.torch_api import pytrees
 
 Replacement = Callable[[torch.Tensor], torch.Tensor]
 
@@ -76,7 +76,7 @@ def _loss(
 
     def replaced(module: nn.Module, arguments: Any, output: Any) -> Any:
         ran.append(module)
-        return output if replacement is None else nests.map_tensors(_floats(replacement), output)
+        return output if replacement is None else pytrees.map_tensors(_floats(replacement), output)
 
     with case.world() as world:
         with torch.no_grad():

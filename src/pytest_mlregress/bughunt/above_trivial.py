@@ -10,16 +10,16 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from pytest_mlregress.bughunt import nests
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guessing import Score, pooled_score
 from pytest_mlregress.bughunt.locations import of_function
 from pytest_mlregress.bughunt.memorising import LEARNED
-from pytest_mlregress.bughunt.nests import Nest
 from pytest_mlregress.bughunt.recorder import Call, Recorder
 from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 from pytest_mlregress.bughunt.world import World
 
 STEPS = 100
@@ -124,7 +124,7 @@ def _train(
         queue = itertools.cycle(batches)
         for part in (STEPS // 5, STEPS * 3 // 10, STEPS // 2):
             for batch in itertools.islice(queue, part):
-                step(nests.fresh(batch))
+                step(pytrees.fresh(batch))
                 case.afford(0.0)
             moments.append(_modes(world, batches))
             buffers.append(_statistics(world.model))
@@ -158,7 +158,7 @@ def _score(world: World, batches: list[Nest], *, training: bool) -> Score:
             recorder = Recorder(phase="loss")
             with recorder.listening(world.model):
                 try:
-                    world.loss(nests.fresh(batch))
+                    world.loss(pytrees.fresh(batch))
                 except BughuntError as error:
                     raise CannotTell(f"loss_fn does not run in both modes: {error}") from error
             recorded.append(recorder.calls)

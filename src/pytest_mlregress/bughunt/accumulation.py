@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 
-from pytest_mlregress.bughunt import nests
 from pytest_mlregress.bughunt.case import Case, StepTrace
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.nests import Nest
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.step_log import Applied, Backward
+from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 
 
 @check("missing-zero-grad", "loss-sum-vs-mean", cost="replay", needs=("train_step",))
@@ -143,10 +143,10 @@ def _gradient(case: Case, batch_of: object) -> dict[str, torch.Tensor | None]:
 
 def _last_part(batch: Nest, count: int) -> Nest:
     """The last of `count` parts of the rows."""
-    sizes = {t.shape[0] for t in nests.tensors(batch) if t.dim() > 0}
+    sizes = {t.shape[0] for t in pytrees.tensors(batch) if t.dim() > 0}
     if len(sizes) != 1:
         raise CannotTell("the tensors of the batch have no common first axis")
-    return nests.map_tensors(lambda t: t.chunk(count)[-1] if t.dim() else t, batch)
+    return pytrees.map_tensors(lambda t: t.chunk(count)[-1] if t.dim() else t, batch)
 
 
 def _compare(applied: Applied, gradients: dict[str, torch.Tensor | None]) -> tuple[float, float]:

@@ -11,11 +11,10 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from pytest_mlregress.bughunt import nests, resizing
+from pytest_mlregress.bughunt import resizing
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.nests import Nest
 from pytest_mlregress.bughunt.provenance import Provenance, inputs
 from pytest_mlregress.bughunt.recorder import Call, Recorder
 from pytest_mlregress.bughunt.registry import check
@@ -29,6 +28,8 @@ from pytest_mlregress.bughunt.replays import (
     resized,
     until_update,
 )
+from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 from pytest_mlregress.bughunt.world import call as run
 
 _ARITHMETIC = "sub subtract rsub mul multiply div divide true_divide mse_loss l1_loss huber_loss"
@@ -90,7 +91,7 @@ def _same_when_dealt(case: Case, base: Replay, dealt: list[Crossing], count: int
     with contextlib.ExitStack() as outer:
         for mode in modes[1:]:
             outer.enter_context(mode)
-        other = replay(case, nests.fresh(base.batch), mode=modes[0])
+        other = replay(case, pytrees.fresh(base.batch), mode=modes[0])
     same = _equal(float(base.loss.detach()), float(other.loss.detach()))
     return same and all(mode.dealt for mode in modes)
 
@@ -113,7 +114,7 @@ def in_the_step(case: Case, known: Collection[str | None]) -> Iterator[Finding]:
             if crossing.call.location not in suspects:
                 continue
             mode = _Dealt(crossing, _number(base.calls, crossing), count)
-            other = until_update(case, nests.fresh(base.batch), mode=mode)
+            other = until_update(case, pytrees.fresh(base.batch), mode=mode)
             same = len(base.roots) == len(other.roots) > 0 and all(
                 map(_equal, base.roots, other.roots)
             )
@@ -141,7 +142,7 @@ def _base_step(case: Case) -> tuple[StepReplay, list[int]]:
         examples = resizing.examples_of(batch)
         for count in resizing.candidates(examples.count, other_sizes(case)):
             with contextlib.suppress(CannotTell):
-                return until_update(case, examples.resized(nests.fresh(batch), count)), [count]
+                return until_update(case, examples.resized(pytrees.fresh(batch), count)), [count]
     except CannotTell:
         pass
     return until_update(case, batch), _flat_sizes(batch)
@@ -164,16 +165,16 @@ def broadcast_metric(case: Case) -> Iterator[Finding]:
     Here the metric stays as it is when the targets of the call are dealt out anew.
     """
     batches, counts = _validation(case)
-    copies = nests.fresh(batches)
+    copies = pytrees.fresh(batches)
     value, calls, parameters = _evaluate(case, batches)  # the very tensors, to know them again
     from_model = reached(calls, parameters)
-    from_data = reached(calls, nests.tensors(batches))
+    from_data = reached(calls, pytrees.tensors(batches))
     provenance = Provenance(calls)
     for count in counts:
         found = crossings(calls, from_model, from_data, count, "metric")
         for crossing in {c.call.location: c for c in found}.values():
             mode = _Dealt(crossing, None, count)
-            other, _, _ = _evaluate(case, nests.fresh(copies), mode)
+            other, _, _ = _evaluate(case, pytrees.fresh(copies), mode)
             if mode.dealt and _equal(value, other):
                 yield _finding("broadcast-metric", crossing, provenance, "metric", value)
 
@@ -269,7 +270,7 @@ class _Dealt(TorchFunctionMode):
     def _deal(
         self, args: tuple[Any, ...], keywords: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        tensors = nests.tensors((args, keywords))[:2]
+        tensors = pytrees.tensors((args, keywords))[:2]
         shapes = [self.crossing.target.shape, self.crossing.prediction.shape]
         position = self.crossing.position
         if [t.shape for t in (tensors[position:] + tensors[:position])] != shapes:
@@ -277,7 +278,7 @@ class _Dealt(TorchFunctionMode):
         self.dealt += 1
         target = tensors[position]
         dealt = target.index_select(self.crossing.axis, self.order)
-        swapped = nests.map_tensors(lambda t: dealt if t is target else t, (args, keywords))
+        swapped = pytrees.map_tensors(lambda t: dealt if t is target else t, (args, keywords))
         return swapped[0], swapped[1]
 
 
@@ -291,7 +292,7 @@ def _validation(case: Case) -> tuple[list[Nest], list[int]]:
     given = case.subject.validation_batches()
     if not isinstance(given, list | tuple) or not given:
         raise CannotTell("val_batches is no list of batches")
-    batches = nests.fresh(list(given[:2]))
+    batches = pytrees.fresh(list(given[:2]))
     try:
         first = resizing.examples_of(batches[0])
         count = resizing.candidates(first.count, other_sizes(case))[0]
@@ -301,7 +302,7 @@ def _validation(case: Case) -> tuple[list[Nest], list[int]]:
 
 
 def _flat_sizes(batch: Nest) -> list[int]:
-    flat = [t.shape[0] for t in nests.tensors(batch) if t.dim() == 1 and len(t) > 2]
+    flat = [t.shape[0] for t in pytrees.tensors(batch) if t.dim() == 1 and len(t) > 2]
     return list(dict.fromkeys(flat))
 
 

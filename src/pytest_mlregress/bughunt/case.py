@@ -14,7 +14,6 @@ from torch.optim import Optimizer
 from pytest_mlregress.bughunt.activity import Activity
 from pytest_mlregress.bughunt.errors import CannotTell, OverBudget
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.hidden import held_nodes
 from pytest_mlregress.bughunt.preserve import RandomState
 from pytest_mlregress.bughunt.provenance import Provenance
 from pytest_mlregress.bughunt.recorder import Call, Recorder
@@ -22,6 +21,7 @@ from pytest_mlregress.bughunt.step_log import StepLog
 from pytest_mlregress.bughunt.stopwatch import Stopwatch
 from pytest_mlregress.bughunt.subject import Subject
 from pytest_mlregress.bughunt.textbook import with_textbook_step
+from pytest_mlregress.bughunt.torch_api.unregistered_tensors import held_nodes
 from pytest_mlregress.bughunt.world import World
 
 FEWEST_STEPS = 3

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import torch
 
-from pytest_mlregress.bughunt import nests
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.torch_api import pytrees
 
 
 @check("constant-output", cost="replay")
@@ -36,14 +36,14 @@ def constant_output(case: Case) -> Iterator[Finding]:
         if not _alike(base, world.outputs(subject.fresh_batch(), seed=1)):
             raise CannotTell("the model's output is random")
         tried = 0
-        for path, leaf in nests.leaves(subject.fresh_batch()):
+        for path, leaf in pytrees.leaves(subject.fresh_batch()):
             if not isinstance(leaf, torch.Tensor) or leaf.dim() == 0 or len(leaf) < 2:
                 continue
             rolled = leaf.detach().roll(1, 0)
             if torch.equal(rolled, leaf):
                 continue
             tried += 1
-            moved = nests.replace(subject.fresh_batch(), path, rolled)
+            moved = pytrees.replace(subject.fresh_batch(), path, rolled)
             if not _alike(base, world.outputs(moved, seed=0)):
                 return
     if not tried:

@@ -7,14 +7,14 @@ from typing import Any
 
 import torch
 
-from pytest_mlregress.bughunt import nests
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.locations import caller
-from pytest_mlregress.bughunt.nests import Nest
 from pytest_mlregress.bughunt.provenance import inputs
 from pytest_mlregress.bughunt.recorder import Call, Recorder
 from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 from pytest_mlregress.bughunt.world import World, call
 
 
@@ -52,7 +52,7 @@ def _twice(
     case: Case, name: str, batch: Nest, run: Callable[[World, Nest], object]
 ) -> Iterator[Finding]:
     recorder = Recorder(phase="run")
-    originals = nests.tensors(batch)
+    originals = pytrees.tensors(batch)
     before = _values(batch)
     with case.world(recorder=recorder) as world:
         run(world, batch)
@@ -85,17 +85,17 @@ def _watched(batch: Nest) -> Nest:
     return _WatchedDict(batch) if type(batch) is dict else batch
 
 
-def _values(batch: Nest) -> dict[nests.Path, torch.Tensor]:
+def _values(batch: Nest) -> dict[pytrees.Path, torch.Tensor]:
     return {
         path: leaf.detach().clone()
-        for path, leaf in nests.leaves(batch)
+        for path, leaf in pytrees.leaves(batch)
         if isinstance(leaf, torch.Tensor) and leaf.layout == torch.strided
     }
 
 
 def _differing(
-    one: dict[nests.Path, torch.Tensor], other: dict[nests.Path, torch.Tensor]
-) -> list[nests.Path]:
+    one: dict[pytrees.Path, torch.Tensor], other: dict[pytrees.Path, torch.Tensor]
+) -> list[pytrees.Path]:
     return [path for path in one if path in other and not _same(one[path], other[path])]
 
 
@@ -108,7 +108,7 @@ def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
 
 
 def _line(
-    batch: Nest, recorder: Recorder, originals: list[torch.Tensor], path: nests.Path
+    batch: Nest, recorder: Recorder, originals: list[torch.Tensor], path: pytrees.Path
 ) -> str | None:
     """Where an entry was replaced, or the first in-place call on memory of the batch."""
     holder = batch
@@ -130,7 +130,7 @@ def _writes(made: Call) -> bool:
 
 
 def _finding(
-    name: str, path: nests.Path, before: torch.Tensor, after: torch.Tensor, line: str | None
+    name: str, path: pytrees.Path, before: torch.Tensor, after: torch.Tensor, line: str | None
 ) -> Finding:
     entry = "".join(f"[{key!r}]" for key in path)
     detail = f"shape {tuple(before.shape)} became {tuple(after.shape)}"

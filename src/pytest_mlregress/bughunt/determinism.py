@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import torch
 
-from pytest_mlregress.bughunt import nests
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.provenance import inputs
 from pytest_mlregress.bughunt.recorder import Call, Recorder
 from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.torch_api import pytrees
 
 
 @check("nondeterministic", cost="replay")
@@ -55,8 +55,8 @@ def _first_difference(ours: list[Call], theirs: list[Call]) -> Call | None:
         if one.name != other.name or one.location != other.location:
             return one
         pairs = zip(
-            [*inputs(one), *nests.tensors(one.output)],
-            [*inputs(other), *nests.tensors(other.output)],
+            [*inputs(one), *pytrees.tensors(one.output)],
+            [*inputs(other), *pytrees.tensors(other.output)],
             strict=False,
         )
         if any(a.shape != b.shape or not _same(a, b) for a, b in pairs):

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from pytest_mlregress.bughunt import nests
 from pytest_mlregress.bughunt.case import Case, StepTrace
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.provenance import inputs
 from pytest_mlregress.bughunt.recorder import Call
 from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.torch_api import pytrees
 
 VANISHED_AT_START, VANISHED_AFTER = 1e-7, 1e-6
 EXPLODED = 1e4
@@ -86,7 +86,7 @@ def _first_not_finite(case: Case) -> Call | None:
     trace = case.loss_trace
     for call in trace.calls:
         given = [t for t in inputs(call) if t.is_floating_point()]
-        made = [t for t in nests.tensors(call.output) if t.is_floating_point()]
+        made = [t for t in pytrees.tensors(call.output) if t.is_floating_point()]
         if any(bool(t.isnan().any()) for t in made) and all(
             bool(t.isfinite().all()) for t in given
         ):
@@ -102,7 +102,9 @@ def _first_not_finite(case: Case) -> Call | None:
     overflow = [
         call
         for call in trace.calls
-        if any(t.is_floating_point() and bool(t.isinf().any()) for t in nests.tensors(call.output))
+        if any(
+            t.is_floating_point() and bool(t.isinf().any()) for t in pytrees.tensors(call.output)
+        )
     ]
     return overflow[0] if overflow else None
 

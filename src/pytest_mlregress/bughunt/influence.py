@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from pytest_mlregress.bughunt import nests
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
@@ -17,6 +16,7 @@ from pytest_mlregress.bughunt.provenance import inputs
 from pytest_mlregress.bughunt.recorder import Call, Recorder
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.step_log import Applied, Backward, StepLog
+from pytest_mlregress.bughunt.torch_api import pytrees
 
 # So many passes are looked at where there is no train_step.
 _SEEDS = 4
@@ -313,13 +313,13 @@ def _where_cut(case: Case, names: list[str]) -> str | None:
         given = [t for t in inputs(call) if id(t) in tainted]
         if not given:
             continue
-        outputs = [o for o in nests.tensors(call.output) if o.is_floating_point()]
+        outputs = [o for o in pytrees.tensors(call.output) if o.is_floating_point()]
         loses = bool(outputs) and not any(o.requires_grad for o in outputs)
         if call.name in _CUTS and any(t.requires_grad for t in given):
             found.append((begin < call.order < end, call.location))
         elif loses and any(t.requires_grad for t in given):
             found.append((begin < call.order < end, (block or call).location))
-        tainted.update(map(id, nests.tensors(call.output)))
+        tainted.update(map(id, pytrees.tensors(call.output)))
     inside = [line for within, line in found if within]
     return (inside or [line for _, line in found] or [None])[0]
 

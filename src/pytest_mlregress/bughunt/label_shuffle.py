@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from pytest_mlregress.bughunt import nests
 from pytest_mlregress.bughunt.above_trivial import in_mode
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guessing import Score, last_judgement, pooled_score
-from pytest_mlregress.bughunt.nests import Nest, Path
 from pytest_mlregress.bughunt.provenance import Provenance
 from pytest_mlregress.bughunt.recorder import Call, Recorder
 from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.pytrees import Nest, Path
 from pytest_mlregress.bughunt.world import World
 
 STEPS = 60
@@ -100,10 +100,10 @@ def _label_path(case: Case) -> Path:
     """Where in the batch the labels lie: one for each example, and not the only tensor."""
     call = _judging_call(case)
     trace = case.loss_trace
-    target = trace.provenance.origin(nests.tensors((call.arguments, call.keywords))[1], call)
+    target = trace.provenance.origin(pytrees.tensors((call.arguments, call.keywords))[1], call)
     leaves = [
         (path, leaf)
-        for path, leaf in nests.leaves(trace.world.batch)
+        for path, leaf in pytrees.leaves(trace.world.batch)
         if isinstance(leaf, torch.Tensor)
     ]
     for path, leaf in leaves:
@@ -145,12 +145,12 @@ def _train_on_shuffled_labels(case: Case, world: World, path: Path) -> None:
     batches = itertools.cycle(list(case.subject.training_batches(MOST_BATCHES)))
     step = _stepper(case, world)
     for given in itertools.islice(batches, STEPS):
-        step(_with_shuffled_labels(nests.fresh(given), path, generator))
+        step(_with_shuffled_labels(pytrees.fresh(given), path, generator))
         case.afford(0.0)
 
 
 def _with_shuffled_labels(batch: Nest, path: Path, generator: torch.Generator) -> Nest:
-    return nests.replace(batch, path, dealt_out(_at(batch, path), generator))
+    return pytrees.replace(batch, path, dealt_out(_at(batch, path), generator))
 
 
 def _stepper(case: Case, world: World) -> Callable[[Nest], object]:
@@ -179,7 +179,7 @@ def _score(world: World, batches: list[Nest] | tuple[Nest, ...]) -> Score:
             recorder.listening(world.model),
         ):
             torch.manual_seed(1)
-            world.loss(nests.fresh(batch))
+            world.loss(pytrees.fresh(batch))
         recorded.append(recorder.calls)
     found = pooled_score(recorded)
     if found is None or found.guess is None:
@@ -188,7 +188,7 @@ def _score(world: World, batches: list[Nest] | tuple[Nest, ...]) -> Score:
 
 
 def _at(batch: Nest, path: Path) -> torch.Tensor:
-    for where, leaf in nests.leaves(batch):
+    for where, leaf in pytrees.leaves(batch):
         if where == path and isinstance(leaf, torch.Tensor):
             return leaf
     raise CannotTell("the batches are not all built alike")
@@ -205,9 +205,9 @@ def _first_reader(case: Case, path: Path) -> str | None:
 
 
 def _prediction(call: Call) -> torch.Tensor:
-    return nests.tensors((call.arguments, call.keywords))[0]
+    return pytrees.tensors((call.arguments, call.keywords))[0]
 
 
 def _reads(provenance: Provenance, call: Call, labels: torch.Tensor) -> bool:
-    given = nests.tensors((call.arguments, call.keywords))
+    given = pytrees.tensors((call.arguments, call.keywords))
     return any(provenance.origin(tensor, call) is labels for tensor in given)

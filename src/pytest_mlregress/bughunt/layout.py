@@ -11,11 +11,10 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from pytest_mlregress.bughunt import nests, resizing
+from pytest_mlregress.bughunt import resizing
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding, Severity
-from pytest_mlregress.bughunt.nests import Nest
 from pytest_mlregress.bughunt.provenance import inputs
 from pytest_mlregress.bughunt.recorder import Call
 from pytest_mlregress.bughunt.registry import check
@@ -38,6 +37,8 @@ from pytest_mlregress.bughunt.replays import (
 )
 from pytest_mlregress.bughunt.skewing import RESHAPES, is_skew
 from pytest_mlregress.bughunt.tiles import Tiled, tilings
+from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 
 _JOINS = frozenset(("cat", "concat", "concatenate"))
 _REORDERING = _JOINS | {
@@ -127,7 +128,7 @@ def unmistakable(case: Case) -> tuple[Replay, Severity]:
         for new in resizing.lengths(size, other_sizes(case) | {examples.count}):
             with contextlib.suppress(CannotTell):
                 case.afford(pace(case))
-                run = replay(case, resizing.with_length(nests.fresh(batch), examples, size, new))
+                run = replay(case, resizing.with_length(pytrees.fresh(batch), examples, size, new))
                 batch = run.batch
                 break
     return run, "error"
@@ -161,7 +162,7 @@ def _suspects(run: Replay, known: set[int]) -> list[Suspect]:
 
 def _inner_lengths(run: Replay) -> Iterator[int]:
     """The lengths of the batch's tensors beside that of the examples: positions, channels."""
-    for tensor in nests.tensors(run.batch):
+    for tensor in pytrees.tensors(run.batch):
         yield from (size for size in tensor.shape[1:] if size > 1)
 
 
@@ -248,9 +249,9 @@ def _differ_in_double(case: Case, run: Replay, suspects: list[Suspect]) -> bool:
     """Whether the repair changes the loss in double precision: behind a scale that begins near
     zero, single precision does not show it. Not looked at where a replay takes much memory.
     """
-    if sum(t.nbytes for call in run.calls for t in nests.tensors(call.output)) > _MOST_BYTES:
+    if sum(t.nbytes for call in run.calls for t in pytrees.tensors(call.output)) > _MOST_BYTES:
         return False
-    batch = nests.map_tensors(lambda t: t.double() if t.is_floating_point() else t, run.batch)
+    batch = pytrees.map_tensors(lambda t: t.double() if t.is_floating_point() else t, run.batch)
     with contextlib.suppress(CannotTell):
         modes = None, _repairs(run, suspects)
         one, two = (_double_loss(case, batch, mode) for mode in modes)
@@ -259,7 +260,7 @@ def _differ_in_double(case: Case, run: Replay, suspects: list[Suspect]) -> bool:
 
 
 def _double_loss(case: Case, batch: Nest, mode: TorchFunctionMode | None) -> float:
-    loss = replay(case, nests.fresh(batch), mode=mode, double=True).loss
+    loss = replay(case, pytrees.fresh(batch), mode=mode, double=True).loss
     if loss.dtype != torch.float64:
         raise CannotTell("the program computes its loss in single precision")
     return float(loss.detach())
@@ -268,7 +269,7 @@ def _double_loss(case: Case, batch: Nest, mode: TorchFunctionMode | None) -> flo
 def _repaired_loss(case: Case, run: Replay, suspects: list[Suspect]) -> float | None:
     try:
         mode = _repairs(run, suspects)
-        return float(replay(case, nests.fresh(run.batch), mode=mode).loss.detach())
+        return float(replay(case, pytrees.fresh(run.batch), mode=mode).loss.detach())
     except CannotTell:
         return None
 

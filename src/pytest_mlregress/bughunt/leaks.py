@@ -6,16 +6,16 @@ from collections.abc import Iterator
 
 import torch
 
-from pytest_mlregress.bughunt import nests
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.nests import Nest
 from pytest_mlregress.bughunt.recorder import Call
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replays import Replay, replay, resized, shared
 from pytest_mlregress.bughunt.resizing import Examples
 from pytest_mlregress.bughunt.strays import first_stray, strays
+from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 
 EXAMPLE = 1
 # Functions that walk along an axis of time; a batch that is one long sequence has no examples.
@@ -67,7 +67,7 @@ def replaced(case: Case) -> Replay:
         rows = torch.arange(examples.count)
         rows[EXAMPLE] = source
         try:
-            other = replay(case, examples.select(nests.fresh(base.batch), rows))
+            other = replay(case, examples.select(pytrees.fresh(base.batch), rows))
         except CannotTell as failure:
             reason = failure
             continue

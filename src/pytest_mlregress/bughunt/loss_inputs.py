@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from pytest_mlregress.bughunt import distributions
 from pytest_mlregress.bughunt.attainable import attainable_range
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import CannotTell
@@ -16,6 +15,7 @@ from pytest_mlregress.bughunt.losses import EXPECTS, LossCall, loss_calls
 from pytest_mlregress.bughunt.provenance import SHAPE, Provenance, inputs
 from pytest_mlregress.bughunt.recorder import Call
 from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.torch_api import probabilities
 
 SOFTMAX = frozenset(("softmax", "_softmax", "gumbel_softmax"))
 LOG_SOFTMAX = frozenset(("log_softmax", "_log_softmax"))
@@ -41,7 +41,7 @@ def softmax_into_cross_entropy(case: Case) -> Iterator[Finding]:
             continue
         source = _source(loss)
         by_softmax = source is not None and source.name in SOFTMAX  # along whatever axis
-        if not by_softmax and not distributions.are_probabilities(loss.input, loss.class_axis):
+        if not by_softmax and not probabilities.are_probabilities(loss.input, loss.class_axis):
             continue
         sums = loss.input.detach().sum(loss.class_axis)
         yield Finding(
@@ -76,7 +76,7 @@ def double_softmax(case: Case) -> Iterator[Finding]:
             continue
         used = given.requires_grad or id(call.output) in targets
         unscaled = given.detach() / given.detach().sum(axis).mean()
-        if used and distributions.are_probabilities(unscaled, axis):
+        if used and probabilities.are_probabilities(unscaled, axis):
             yield Finding(
                 check="double-softmax",
                 severity="error",
@@ -144,9 +144,9 @@ def wrong_input_of_nll(case: Case) -> Iterator[Finding]:
         if loss.name == "kl_div" and _normalised_somewhere(loss.input):
             continue
         source = loss.provenance.source(loss.input, loss.call)
-        mass = distributions.log_mass(loss.input, axis)
+        mass = probabilities.log_mass(loss.input, axis)
         evidence = f"logsumexp along axis {axis} is {mass:.3f}, it must be 0"
-        if distributions.are_probabilities(loss.input, axis):
+        if probabilities.are_probabilities(loss.input, axis):
             yield Finding(
                 check="probabilities-into-nll",
                 severity="error",
@@ -255,20 +255,20 @@ def _surely_swapped(loss: LossCall) -> bool:
     if loss.name == "poisson_nll_loss":
         return True
     if loss.name == "kl_div":
-        return distributions.log_mass(loss.input, axis) > 0.05
+        return probabilities.log_mass(loss.input, axis) > 0.05
     if loss.name == "cross_entropy":
-        proper = distributions.are_probabilities(loss.target, axis)
-        return not proper or distributions.are_probabilities(loss.input, axis)
+        proper = probabilities.are_probabilities(loss.target, axis)
+        return not proper or probabilities.are_probabilities(loss.input, axis)
     if loss.name == "binary_cross_entropy":
         return bool(((loss.input == 0) | (loss.input == 1)).all())
     if loss.name == "binary_cross_entropy_with_logits":
         binary = bool(((loss.input == 0) | (loss.input == 1)).all())
-        return binary or not distributions.lie_within(loss.target, 0, 1)
+        return binary or not probabilities.lie_within(loss.target, 0, 1)
     return False
 
 
 def _cannot_leave_unit_interval(case: Case, loss: LossCall) -> bool:
-    if not distributions.lie_within(loss.input, 0, 1) or loss.call.phase != "loss":
+    if not probabilities.lie_within(loss.input, 0, 1) or loss.call.phase != "loss":
         return False
     try:
         low, high = attainable_range(case, loss)
@@ -320,7 +320,7 @@ def _acts_as_rectifier(call: Call) -> bool:
 def _normalised_somewhere(values: torch.Tensor) -> bool:
     """Whether some axis holds log-probabilities: kl_div does not say which are its classes."""
     return any(
-        size > 1 and abs(distributions.log_mass(values, axis)) <= 0.05
+        size > 1 and abs(probabilities.log_mass(values, axis)) <= 0.05
         for axis, size in enumerate(values.shape)
     )
 

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 
 import torch
 
-from pytest_mlregress.bughunt import distributions, nests
 from pytest_mlregress.bughunt.case import Case, LossTrace
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
@@ -17,6 +16,7 @@ from pytest_mlregress.bughunt.losses import EXPECTS
 from pytest_mlregress.bughunt.provenance import inputs
 from pytest_mlregress.bughunt.recorder import Call
 from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.torch_api import probabilities, pytrees
 
 _SQUARES = frozenset(("square", "pow", "__pow__", "abs"))
 
@@ -83,13 +83,13 @@ def _weighted_negatively(case: Case) -> bool:
     """Whether the loss is that of negative numbers of the batch, to which it is proportional."""
     batch = case.subject.fresh_batch()
     loss = float(case.loss_trace.loss.detach())
-    for path, leaf in nests.leaves(batch):
+    for path, leaf in pytrees.leaves(batch):
         if not isinstance(leaf, torch.Tensor) or not leaf.is_floating_point() or not leaf.numel():
             continue
         if bool((leaf > 0).any()) or not bool((leaf < 0).any()):
             continue
         with case.world() as world, contextlib.suppress(BughuntError), torch.no_grad():
-            negated = nests.replace(nests.fresh(batch), path, -leaf.detach())
+            negated = pytrees.replace(pytrees.fresh(batch), path, -leaf.detach())
             if abs(float(world.loss(negated)) + loss) <= 1e-4 * abs(loss):
                 return True
     return False
@@ -159,7 +159,7 @@ def _is_error(trace: LossTrace, call: Call) -> bool:
     if len(operands) != 2 or operands[0].requires_grad == operands[1].requires_grad:
         return False
     data = trace.provenance.origin(next(t for t in operands if not t.requires_grad), source)
-    batch = {t.untyped_storage().data_ptr() for t in nests.tensors(trace.world.batch)}
+    batch = {t.untyped_storage().data_ptr() for t in pytrees.tensors(trace.world.batch)}
     return data.untyped_storage().data_ptr() in batch
 
 
@@ -172,7 +172,7 @@ def _picks_log_probability(call: Call) -> bool:
         isinstance(axis, int)
         and values.requires_grad
         and values.shape[axis] > 1
-        and abs(distributions.log_mass(values, axis)) < 1e-3
+        and abs(probabilities.log_mass(values, axis)) < 1e-3
     )
 
 

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from pytest_mlregress.bughunt import nests
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.nests import Nest
 from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 from pytest_mlregress.bughunt.world import World
 
 _NOISE = {"randn": 0.0, "randn_like": 0.0, "normal": 0.0, "rand": 0.5, "rand_like": 0.5}
@@ -80,7 +80,7 @@ def _split(case: Case, dtype: torch.dtype) -> _Split:
     def cast(tensor: torch.Tensor) -> torch.Tensor:
         return tensor.to(dtype) if tensor.dtype == torch.float32 else tensor
 
-    one, other = (nests.map_tensors(cast, half) for half in _halves(case.subject.fresh_batch()))
+    one, other = (pytrees.map_tensors(cast, half) for half in _halves(case.subject.fresh_batch()))
     with case.world() as world:
         world.model.eval().to(dtype)
         first, second = _parts(world, one), _parts(world, other)
@@ -97,7 +97,7 @@ def _parts(world: World, batch: Nest) -> tuple[float, float]:
 
 def _loss(world: World, batch: Nest) -> float:
     with torch.no_grad(), _Quiet():
-        values = {float(world.loss(nests.fresh(batch))) for _ in range(2)}
+        values = {float(world.loss(pytrees.fresh(batch))) for _ in range(2)}
     if len(values) != 1:
         raise CannotTell("the loss is random")
     return values.pop()
@@ -119,22 +119,22 @@ class _Quiet(TorchFunctionMode):
 
 
 def _halves(batch: Nest) -> tuple[Nest, Nest]:
-    sizes = {t.shape[0] for t in nests.tensors(batch) if t.dim() > 0}
+    sizes = {t.shape[0] for t in pytrees.tensors(batch) if t.dim() > 0}
     if len(sizes) != 1 or min(sizes) < 4:
         raise CannotTell("the tensors of the batch have no common first axis of at least four")
     half = min(sizes) // 2
-    first = nests.map_tensors(lambda t: t[:half] if t.dim() else t, batch)
-    return first, nests.map_tensors(lambda t: t[half : 2 * half] if t.dim() else t, batch)
+    first = pytrees.map_tensors(lambda t: t[:half] if t.dim() else t, batch)
+    return first, pytrees.map_tensors(lambda t: t[half : 2 * half] if t.dim() else t, batch)
 
 
 def _join(one: Nest, other: Nest) -> Nest:
-    others = iter(nests.tensors(other))
+    others = iter(pytrees.tensors(other))
 
     def joined(tensor: torch.Tensor) -> torch.Tensor:
         following = next(others)
         return torch.cat([tensor, following]) if tensor.dim() else tensor
 
-    return nests.map_tensors(joined, one)
+    return pytrees.map_tensors(joined, one)
 
 
 def _last_reductions(case: Case) -> str | None:

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from pytest_mlregress.bughunt import nests
 from pytest_mlregress.bughunt.case import Case, StepTrace
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
@@ -17,6 +16,7 @@ from pytest_mlregress.bughunt.provenance import inputs
 from pytest_mlregress.bughunt.recorder import Call, Event, Recorder
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replays import reached
+from pytest_mlregress.bughunt.torch_api import pytrees
 
 BATCH_NORMS = nn.modules.batchnorm._BatchNorm
 DROPOUTS = nn.modules.dropout._DropoutNd
@@ -186,7 +186,7 @@ def _joins_examples(case: Case, call: Call) -> bool:
     """
     trace = case.loss_trace
     twins = [t for t in trace.calls if (t.name, t.location) == (call.name, call.location)]
-    data = reached(trace.calls, nests.tensors(trace.world.batch)) if twins else set()
+    data = reached(trace.calls, pytrees.tensors(trace.world.batch)) if twins else set()
     return not twins or any(
         isinstance(twin.argument(1, "running_mean"), torch.Tensor)
         or (id(given) in data and given.shape[0] > 1)

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 import torch
 
-from pytest_mlregress.bughunt import nests
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.meetings import meetings
-from pytest_mlregress.bughunt.nests import Nest, Path
 from pytest_mlregress.bughunt.provenance import SHAPE, inputs
 from pytest_mlregress.bughunt.recorder import Call
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replays import Replay, pace, replay, resized
 from pytest_mlregress.bughunt.resizing import Examples
 from pytest_mlregress.bughunt.strays import changed
+from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.pytrees import Nest, Path
 
 # So many positions a neighbourhood written by hand reaches to either side.
 _NEAR = 2
@@ -88,7 +88,7 @@ def _is_next_to_padding(base: Replay, other: Replay, padding: Padding, entry: Ca
     count, length = padding.valid.shape
     near = _beside(~padding.valid) & padding.valid
     seen = False
-    for one, two in zip(nests.tensors(entry.output), nests.tensors(twin.output), strict=False):
+    for one, two in zip(pytrees.tensors(entry.output), pytrees.tensors(twin.output), strict=False):
         if one.shape != two.shape or one.shape[:2] != (count, length):
             return False
         moved = changed(one, two).reshape(count, length, -1).any(-1) & padding.valid
@@ -167,13 +167,13 @@ def _ends(values: torch.Tensor, lengths: torch.Tensor) -> bool:
 
 def _overwritten(batch: Nest, padding: Padding, path: Path) -> Nest:
     """The batch with content of other places under the mask of one tensor."""
-    batch = nests.fresh(batch)
-    values = dict(nests.leaves(batch))[path]
+    batch = pytrees.fresh(batch)
+    values = dict(pytrees.leaves(batch))[path]
     content = values[padding.valid]
     index = (torch.arange(int((~padding.valid).sum())) * 7 + 3) % len(content)
     changed_values = values.clone()
     changed_values[~padding.valid] = content[index]
-    return nests.replace(batch, path, changed_values)
+    return pytrees.replace(batch, path, changed_values)
 
 
 def _leak(base: Replay, other: Replay, padding: Padding) -> tuple[str, Call | None] | None:
@@ -239,7 +239,7 @@ def _entry(base: Replay, other: Replay, padding: Padding) -> Call | None:
     for call, twin in zip(base.calls, other.calls, strict=False):
         if call.name in SHAPE:  # moves elements, and none of them to another position
             continue
-        pairs = zip(nests.tensors(call.output), nests.tensors(twin.output), strict=False)
+        pairs = zip(pytrees.tensors(call.output), pytrees.tensors(twin.output), strict=False)
         for one, two in pairs:
             if one.shape != two.shape or length in one.shape[:1]:
                 continue
@@ -255,7 +255,7 @@ def _entry(base: Replay, other: Replay, padding: Padding) -> Call | None:
 
 def _reads_mask_from(base: Replay, path: Path) -> bool:
     """Whether the program compares the content or a part of it, as in ``ids != 0``."""
-    content = dict(nests.leaves(base.batch))[path]
+    content = dict(pytrees.leaves(base.batch))[path]
     return any(
         call.name in _EQUALITIES and base.provenance.origin(inputs(call)[0], call) is content
         for call in base.calls
@@ -270,9 +270,9 @@ def _trimming_matters(case: Case, base: Replay, examples: Examples, padding: Pad
     if len(padded) < 1:
         return False
     length = padding.valid.shape[1]
-    batch = examples.select(nests.fresh(base.batch), padded)
+    batch = examples.select(pytrees.fresh(base.batch), padded)
     try:
-        whole = replay(case, nests.fresh(batch))
+        whole = replay(case, pytrees.fresh(batch))
         cut = replay(case, _cut(batch, length, first=column == 0))
     except CannotTell:
         return False
@@ -288,7 +288,7 @@ def _cut(batch: Nest, length: int, *, first: bool) -> Nest:
             return tensor
         return tensor[:, 1:] if first else tensor[:, :-1]
 
-    return nests.map_tensors(cut, batch)
+    return pytrees.map_tensors(cut, batch)
 
 
 def _finding(padding: Padding, path: Path, base: Replay, what: str, where: Call | None) -> Finding:

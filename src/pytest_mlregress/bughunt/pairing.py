@@ -7,13 +7,11 @@ from dataclasses import dataclass
 
 import torch
 
-from pytest_mlregress.bughunt import nests
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.leaks import EXAMPLE, replaced
 from pytest_mlregress.bughunt.meetings import Meeting, meetings
-from pytest_mlregress.bughunt.nests import Nest
 from pytest_mlregress.bughunt.provenance import Provenance
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replays import (
@@ -23,6 +21,8 @@ from pytest_mlregress.bughunt.replays import (
 )
 from pytest_mlregress.bughunt.resizing import Examples
 from pytest_mlregress.bughunt.strays import changed
+from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 
 _REORDERING = frozenset(("flip", "roll", "sort", "index_select", "__getitem__", "fliplr", "flipud"))
 
@@ -58,11 +58,11 @@ def shuffled_labels(case: Case) -> Iterator[Finding]:
 def _in_step(case: Case) -> Iterator[Finding]:
     """Two examples in turn: a shuffle may leave one of them where it is."""
     batch, examples = base_batch(case)
-    one = _step(case, nests.fresh(batch))
+    one = _step(case, pytrees.fresh(batch))
     for example in (EXAMPLE, EXAMPLE + 1):
         rows = torch.arange(examples.count)
         rows[example] = _unlike(batch, examples, example)
-        two = _step(case, examples.select(nests.fresh(batch), rows))
+        two = _step(case, examples.select(pytrees.fresh(batch), rows))
         found = list(_judge(one, two, examples, example))
         yield from found
         if found:
@@ -129,7 +129,7 @@ def _finding(run: Run, meeting: Meeting, evidence: str) -> Finding:
 
 def _reordered_at(run: Run, meeting: Meeting) -> str | None:
     """The line that last reordered the target, else the meeting's."""
-    operands = nests.tensors((meeting.call.arguments, meeting.call.keywords))
+    operands = pytrees.tensors((meeting.call.arguments, meeting.call.keywords))
     for operand in operands[:2]:
         if operand.data_ptr() != meeting.target.data_ptr():
             continue

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Iterator
 
 import torch
 
-from pytest_mlregress.bughunt import nests
 from pytest_mlregress.bughunt.recorder import Call
+from pytest_mlregress.bughunt.torch_api import pytrees
 
 # Calls that move, copy or cast elements and change none.
 _SHAPE = """
@@ -26,7 +26,7 @@ class Provenance:
         self._writers: dict[int, list[Call]] = {}
         self._readers: dict[int, list[Call]] = {}
         for call in calls:
-            for tensor in nests.tensors(call.output):
+            for tensor in pytrees.tensors(call.output):
                 self._writers.setdefault(id(tensor), []).append(call)
             for tensor in inputs(call):
                 self._readers.setdefault(id(tensor), []).append(call)
@@ -80,4 +80,4 @@ class Provenance:
 
 def inputs(call: Call) -> list[torch.Tensor]:
     """The tensors that a call was given, in order."""
-    return nests.tensors((call.arguments, call.keywords))
+    return pytrees.tensors((call.arguments, call.keywords))

@@ -17,8 +17,8 @@ from torch.optim.optimizer import (
 )
 from torch.overrides import TorchFunctionMode
 
-from pytest_mlregress.bughunt import _torch
 from pytest_mlregress.bughunt.locations import locate, outermost
+from pytest_mlregress.bughunt.torch_api import _private
 
 Kind = Literal[
     "forward",
@@ -132,7 +132,7 @@ class Recorder:
                 register_optimizer_step_post_hook(self._after_step),
             ):
                 exits.callback(handle.remove)
-            exits.enter_context(_torch.observed(self._observe))
+            exits.enter_context(_private.observed(self._observe))
             exits.enter_context(_Mode(self))
             yield self
 
@@ -146,7 +146,7 @@ class Recorder:
 
     def add_event(self, kind: Kind, subject: Any, detail: Any = None) -> None:
         """Record an event at the line where the user's code is now."""
-        if _torch.in_vmap():
+        if _private.in_vmap():
             return
         location, _ = locate(sys._getframe(1))
         if kind == "optimizer":
@@ -167,14 +167,14 @@ class Recorder:
         output: Any,
     ) -> None:
         """Record a torch call at the line where the user's code is now."""
-        if _torch.in_vmap():
+        if _private.in_vmap():
             return
         location, torch_names = locate(sys._getframe(1))
         if any(name.startswith("clip_grad.clip_grad_") for name in torch_names):
             if not (self.events and self.events[-1].kind == "clip"):
                 self.add_event("clip", None)
             return
-        if _torch.OPTIMIZER_STEP in torch_names:
+        if _private.OPTIMIZER_STEP in torch_names:
             return
         self._order += 1
         module = next((m for m in reversed(self._running) if id(m) in self._names), None)

@@ -17,15 +17,16 @@ from torch import nn
 from torch.distributions import Distribution
 from torch.overrides import TorchFunctionMode
 
-from pytest_mlregress.bughunt import _torch, nests, resizing
+from pytest_mlregress.bughunt import resizing
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
-from pytest_mlregress.bughunt.nests import Nest
 from pytest_mlregress.bughunt.provenance import Provenance, inputs
 from pytest_mlregress.bughunt.recorder import Call, Event, Recorder
 from pytest_mlregress.bughunt.resizing import Examples
 from pytest_mlregress.bughunt.step_log import StepLog
 from pytest_mlregress.bughunt.stopwatch import Stopwatch
+from pytest_mlregress.bughunt.torch_api import _private, pytrees
+from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 
 T = TypeVar("T")
 # Calls that read the size, type and device of their first argument and none of its elements.
@@ -93,7 +94,7 @@ class Replay:
     @cached_property
     def from_data(self) -> set[int]:
         """Ids of the tensors that depend on the batch."""
-        return reached(self.calls, nests.tensors(self.batch))
+        return reached(self.calls, pytrees.tensors(self.batch))
 
     @cached_property
     def from_model(self) -> set[int]:
@@ -155,7 +156,7 @@ class StepReplay:
     @cached_property
     def from_data(self) -> set[int]:
         """Ids of the tensors that depend on the batch."""
-        return reached(self.calls, nests.tensors(self.batch))
+        return reached(self.calls, pytrees.tensors(self.batch))
 
     @cached_property
     def from_model(self) -> set[int]:
@@ -233,7 +234,7 @@ def outer_outputs(model: nn.Module) -> Iterator[list[torch.Tensor]]:
     def leave(module: nn.Module, arguments: Any, output: Any) -> None:
         while running and running.pop() is not module:
             pass
-        if not running and not _torch.in_vmap():
+        if not running and not _private.in_vmap():
             found.extend(t for t in tensors_of(output) if t.is_floating_point() and t.dim())
 
     handles = []
@@ -250,7 +251,7 @@ def outer_outputs(model: nn.Module) -> Iterator[list[torch.Tensor]]:
 def tensors_of(output: Any) -> list[torch.Tensor]:
     """The tensors of a module's output, the parameters of distributions included."""
     found: list[torch.Tensor] = []
-    for _, leaf in nests.leaves(output):
+    for _, leaf in pytrees.leaves(output):
         if isinstance(leaf, torch.Tensor):
             found.append(leaf)
         elif isinstance(leaf, Distribution):
@@ -264,7 +265,7 @@ def drawn(calls: list[Call]) -> set[int]:
         tensor
         for call in calls
         if call.name.removesuffix("_like") in _NOISE or call.name == "normal_"
-        for tensor in nests.tensors(call.output)
+        for tensor in pytrees.tensors(call.output)
     ]
     return reached(calls, noise)
 
@@ -275,7 +276,7 @@ def reached(calls: list[Call], sources: Sequence[torch.Tensor]) -> set[int]:
     for call in calls:
         read = inputs(call)[1:] if call.name in _SIZE_ONLY else inputs(call)
         if any(id(tensor) in tainted for tensor in read):
-            tainted.update(id(tensor) for tensor in nests.tensors(call.output))
+            tainted.update(id(tensor) for tensor in pytrees.tensors(call.output))
             if call.name == "__setitem__":
                 tainted.add(id(call.arguments[0]))
     return tainted
@@ -299,7 +300,7 @@ def resized(case: Case) -> tuple[Replay, Examples]:
     case.afford(pace(case))
     for count in resizing.candidates(examples.count, other_sizes(case)):
         with contextlib.suppress(CannotTell):
-            made = replay(case, examples.resized(nests.fresh(batch), count))
+            made = replay(case, examples.resized(pytrees.fresh(batch), count))
             return made, Examples(count, examples.axes)
     raise CannotTell(f"the program runs with batches of {examples.count} examples only")
 
@@ -318,7 +319,7 @@ def other_sizes(case: Case) -> set[int]:
     sizes = {
         size
         for call in trace.calls
-        for tensor in (*inputs(call), *nests.tensors(call.output))
+        for tensor in (*inputs(call), *pytrees.tensors(call.output))
         for size in tensor.shape
     }
     sizes |= {size for p in trace.world.model.parameters() for size in p.shape}

@@ -10,17 +10,17 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from pytest_mlregress.bughunt import nests
 from pytest_mlregress.bughunt.attainable import bounds
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.losses import DIFFERENCES, EXPECTS, LossCall, made_by_parameters
-from pytest_mlregress.bughunt.nests import Nest
 from pytest_mlregress.bughunt.provenance import inputs
 from pytest_mlregress.bughunt.recorder import Call
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replays import reached, shared
+from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 
 _NEAR, _FAR = 1e2, 1e4
 _OUT_OF_REACH = 0.5
@@ -32,7 +32,7 @@ def residuals(case: Case) -> list[LossCall]:
     the loss: what follows them has no parameters, so that zero means a perfect prediction.
     """
     trace = case.loss_trace
-    data = reached(trace.calls, nests.tensors(trace.world.batch))
+    data = reached(trace.calls, pytrees.tensors(trace.world.batch))
     found: list[LossCall] = []
     seen: set[int] = set()
     queue: list[tuple[torch.Tensor, Call | None]] = [(trace.loss, None)]
@@ -116,8 +116,8 @@ def _fall(case: Case, orders: set[int], batch: Nest) -> tuple[float, float, floa
 def _data_decide(case: Case, orders: set[int]) -> bool:
     batch = case.subject.fresh_batch()
     return any(
-        _fall(case, orders, nests.replace(nests.fresh(batch), path, -leaf.detach())) is None
-        for path, leaf in nests.leaves(batch)
+        _fall(case, orders, pytrees.replace(pytrees.fresh(batch), path, -leaf.detach())) is None
+        for path, leaf in pytrees.leaves(batch)
         if isinstance(leaf, torch.Tensor) and leaf.is_floating_point()
     )
 
@@ -128,7 +128,7 @@ def _loss(case: Case, orders: set[int], scale: float, batch: Nest) -> float:
     chosen = {index for index, order in enumerate(alike) if order in orders}
     with case.world() as world, torch.no_grad(), _Scaled(chosen, scale):
         try:
-            return float(world.loss(nests.fresh(batch)))
+            return float(world.loss(pytrees.fresh(batch)))
         except BughuntError:
             return math.nan
 

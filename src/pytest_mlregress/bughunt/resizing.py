@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import torch
 
-from pytest_mlregress.bughunt import nests
 from pytest_mlregress.bughunt.errors import CannotTell
-from pytest_mlregress.bughunt.nests import Nest, Path
+from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.pytrees import Nest, Path
 
 _SHORT = 22
 _PRIMES = (3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83)
@@ -28,7 +28,7 @@ class Examples:
     def select(self, batch: Nest, rows: torch.Tensor) -> Nest:
         """The batch with the examples `rows` (int64), in that order; repeats are fine."""
         for path, tensor in _sized(batch):
-            batch = nests.replace(batch, path, tensor.index_select(self.axes[path], rows))
+            batch = pytrees.replace(batch, path, tensor.index_select(self.axes[path], rows))
         return batch
 
     def resized(self, batch: Nest, count: int) -> Nest:
@@ -81,7 +81,7 @@ def with_length(batch: Nest, examples: Examples, size: int, new: int) -> Nest:
         for axis, length in enumerate(tensor.shape):
             if length == size and axis != examples.axes[path]:
                 tensor = tensor.index_select(axis, index)
-        batch = nests.replace(batch, path, tensor)
+        batch = pytrees.replace(batch, path, tensor)
     return batch
 
 
@@ -118,7 +118,7 @@ def inner_sizes(batch: Nest, examples: Examples) -> list[int]:
 
 
 def _sized(batch: Nest) -> Iterator[tuple[Path, torch.Tensor]]:
-    for path, leaf in nests.leaves(batch):
+    for path, leaf in pytrees.leaves(batch):
         if isinstance(leaf, torch.Tensor) and leaf.dim() > 0 and leaf.layout == torch.strided:
             yield path, leaf
 

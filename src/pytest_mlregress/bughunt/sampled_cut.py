@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from pytest_mlregress.bughunt import nests
 from pytest_mlregress.bughunt.case import Case, LossTrace
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.provenance import SHAPE, inputs
 from pytest_mlregress.bughunt.recorder import Call
 from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.torch_api import pytrees
 
 _NOISE = frozenset(("randn", "randn_like", "normal", "_standard_normal", "normal_"))
 _SUMS = frozenset(("add", "__add__", "__radd__", "addcmul", "sub", "__sub__"))
@@ -39,7 +39,7 @@ def sample_cut(case: Case) -> Iterator[Finding]:
             "follows it does not train them",
             module=cut.module,
             location=cut.location,
-            evidence=f"{cut.name} of shape {tuple(nests.tensors(cut.output)[0].shape)} flows into "
+            evidence=f"{cut.name} of shape {tuple(pytrees.tensors(cut.output)[0].shape)} flows into "
             f"the loss and requires no gradient",
             fix="remove the detach(); with distributions, call rsample()",
         )
@@ -50,7 +50,7 @@ def _cuts(trace: LossTrace) -> Iterator[tuple[Call, list[torch.Tensor]]]:
     """The calls that give on a draw without gradient, with the trained tensors behind it."""
     noise: set[int] = set()
     for call in trace.calls:
-        given, made = inputs(call), nests.tensors(call.output)
+        given, made = inputs(call), pytrees.tensors(call.output)
         if call.name == "normal" and not any(t.requires_grad for t in made):
             origins = [trace.provenance.origin(t, call) for t in given]  # expanded without grad
             if len(origins) == 2 and all(map(_is_trained, origins)):
@@ -87,12 +87,12 @@ def _is_trained(tensor: torch.Tensor) -> bool:
 
 def _meets_its_density(trace: LossTrace, cut: Call, sources: list[torch.Tensor]) -> bool:
     """Whether any later call, before sums to a scalar, takes both the draw and what made it."""
-    drawn = {id(t) for t in nests.tensors(cut.output)}
+    drawn = {id(t) for t in pytrees.tensors(cut.output)}
     behind = {id(t) for t in sources}
     for call in trace.calls:
         given = inputs(call)
         one, other = any(id(t) in drawn for t in given), any(id(t) in behind for t in given)
-        made = [t for t in nests.tensors(call.output) if t.is_floating_point()]
+        made = [t for t in pytrees.tensors(call.output) if t.is_floating_point()]
         if call.order > cut.order and one and other and any(t.dim() > 0 for t in made):
             return True
         if call.order > cut.order and one:

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 import torch
 
-from pytest_mlregress.bughunt import nests
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.meetings import Meeting, meetings
-from pytest_mlregress.bughunt.nests import Path
 from pytest_mlregress.bughunt.provenance import inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replays import Replay, base_batch, pace, replay, resized, shared
 from pytest_mlregress.bughunt.resizing import Examples
 from pytest_mlregress.bughunt.strays import changed
+from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.pytrees import Path
 
 IGNORED = -100
 _MOST_OFFSETS = 4
@@ -150,7 +150,7 @@ def _base(case: Case) -> tuple[Replay, Examples]:
         return resized(case)
     except CannotTell:
         batch, examples = base_batch(case)
-        return replay(case, nests.fresh(batch)), examples
+        return replay(case, pytrees.fresh(batch)), examples
 
 
 def _offset(meeting: Meeting, rows: torch.Tensor) -> int | None:
@@ -187,7 +187,7 @@ def _look(case: Case, base: Replay, examples: Examples, path: Path, offset: int)
     altered = rows.clone()
     for place, example in dealt.items():
         altered[example, place] = _another(rows, example, place)
-    other = replay(case, nests.replace(nests.fresh(base.batch), path, altered))
+    other = replay(case, pytrees.replace(pytrees.fresh(base.batch), path, altered))
     pairs = zip(
         meetings(base.calls, base.from_model, base.from_data),
         meetings(other.calls, other.from_model, other.from_data),
@@ -259,8 +259,8 @@ def _finding(sight: Sight, slug: str) -> Finding:
 def _made_in_the_data(sight: Sight) -> bool:
     """Whether labels and inputs are two tensors of the batch, so that no line of code shifts."""
     origin = sight.base.provenance.origin(inputs(sight.meeting.call)[1], sight.meeting.call)
-    named = dict(nests.leaves(sight.base.batch))[sight.path]
-    return origin is not named and any(origin is t for t in nests.tensors(sight.base.batch))
+    named = dict(pytrees.leaves(sight.base.batch))[sight.path]
+    return origin is not named and any(origin is t for t in pytrees.tensors(sight.base.batch))
 
 
 def _first_backward_flow(sight: Sight) -> str | None:
@@ -269,7 +269,7 @@ def _first_backward_flow(sight: Sight) -> str | None:
     For attention with a mask of its own, the line where that mask was made.
     """
     for call, twin in zip(sight.base.calls, sight.changed.calls, strict=False):
-        pairs = zip(nests.tensors(call.output), nests.tensors(twin.output), strict=False)
+        pairs = zip(pytrees.tensors(call.output), pytrees.tensors(twin.output), strict=False)
         for one, other in pairs:
             if call.module is None or one.shape != other.shape or one.dim() < 2:
                 continue
@@ -289,7 +289,7 @@ def _mask_line(base: Replay, location: str | None) -> str | None:
 
 
 def _flows_back(sight: Sight, one: torch.Tensor, other: torch.Tensor) -> bool:
-    count = len(next(iter(nests.tensors(sight.base.batch))))
+    count = len(next(iter(pytrees.tensors(sight.base.batch))))
     lengths = {len(sight.seen), len(sight.seen) + 1}
     axes = [axis for axis in range(1, one.dim()) if one.shape[axis] in lengths]
     if not axes or len(one) != count:

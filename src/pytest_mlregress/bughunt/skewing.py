@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import torch
 
-from pytest_mlregress.bughunt import nests
 from pytest_mlregress.bughunt.provenance import SHAPE, inputs
 from pytest_mlregress.bughunt.recorder import Call
 from pytest_mlregress.bughunt.regrouping import regroups
 from pytest_mlregress.bughunt.replays import Replay
+from pytest_mlregress.bughunt.torch_api import pytrees
 
 RESHAPES = frozenset(
     ("view", "reshape", "view_as", "reshape_as", "flatten", "unflatten", "_unsafe_view")
@@ -55,4 +55,4 @@ def _regroups(call: Call) -> bool:
 
 
 def _uses(call: Call) -> bool:
-    return bool(nests.tensors(call.output))
+    return bool(pytrees.tensors(call.output))

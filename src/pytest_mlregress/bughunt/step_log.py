@@ -11,8 +11,8 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from pytest_mlregress.bughunt.graph import walk
 from pytest_mlregress.bughunt.recorder import Event
+from pytest_mlregress.bughunt.torch_api.autograd_graph import walk
 
 
 @dataclass(frozen=True)

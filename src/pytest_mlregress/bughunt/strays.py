@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from pytest_mlregress.bughunt import nests
 from pytest_mlregress.bughunt.recorder import Call
+from pytest_mlregress.bughunt.torch_api import pytrees
 
 TOLERANCE = 1e-5
 
@@ -51,7 +51,7 @@ def first_stray(
     for call, twin in zip(calls, others, strict=False):
         if call.name != twin.name:
             return None
-        pairs = zip(nests.tensors(call.output), nests.tensors(twin.output), strict=False)
+        pairs = zip(pytrees.tensors(call.output), pytrees.tensors(twin.output), strict=False)
         for one, other in pairs:
             if one.shape != other.shape:
                 return None

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from pytest_mlregress.bughunt import nests
 from pytest_mlregress.bughunt.errors import BughuntError
 from pytest_mlregress.bughunt.model_source import ModelSource
-from pytest_mlregress.bughunt.nests import Nest
+from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 
 MakeModel = Callable[[], nn.Module]
 LossFunction = Callable[[nn.Module, Nest], torch.Tensor]
@@ -68,7 +68,7 @@ class Subject:
     def fresh_batch(self, seed: int = 0) -> Nest:
         """The batch, sharing no memory with the user's; drawn with `seed` if it can be drawn."""
         if not self.draws_batches:
-            return nests.fresh(self.batch)
+            return pytrees.fresh(self.batch)
         return self.batch(torch.Generator().manual_seed(seed))
 
     def training_batches(self, count: int) -> Iterator[Nest]:
@@ -78,14 +78,14 @@ class Subject:
             return
         given = [] if self.train_batches is None else _first(self.train_batches, count)
         for index in range(count):
-            yield nests.fresh(given[index % len(given)]) if given else self.fresh_batch()
+            yield pytrees.fresh(given[index % len(given)]) if given else self.fresh_batch()
 
     def validation_batches(self) -> Any:
         """What ``evaluate`` is called with: ``val_batches``, or a list of the one batch."""
         if self.val_batches is None:
             return [self.fresh_batch()]
         if isinstance(self.val_batches, list | tuple):
-            return nests.fresh(self.val_batches)
+            return pytrees.fresh(self.val_batches)
         return self.val_batches
 
 

@@ -9,15 +9,15 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from pytest_mlregress.bughunt import nests
 from pytest_mlregress.bughunt.subject import Subject
+from pytest_mlregress.bughunt.torch_api import pytrees
 
 
 def with_textbook_step(subject: Subject) -> Subject:
     """The same subject with zero_grad, loss_fn, backward, step; and Adam unless it has its own."""
 
     def train_step(model: nn.Module, optimizer: Any, batch: Any) -> None:
-        optimizers = [o for _, o in nests.leaves(optimizer) if isinstance(o, Optimizer)]
+        optimizers = [o for _, o in pytrees.leaves(optimizer) if isinstance(o, Optimizer)]
         for each in optimizers:
             each.zero_grad()
         loss = subject.loss_fn(model, batch)

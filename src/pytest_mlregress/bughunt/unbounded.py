@@ -8,14 +8,14 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from pytest_mlregress.bughunt import nests
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.nests import Nest
 from pytest_mlregress.bughunt.provenance import inputs
 from pytest_mlregress.bughunt.recorder import Call
 from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 
 SCALES = (30.0, 900.0)
 LINEAR = SCALES[1] / SCALES[0]
@@ -93,11 +93,11 @@ def _falls(case: Case, names: list[str], batch: Nest) -> tuple[float, float, flo
 
 def _data_decide(case: Case, names: list[str], batch: Nest) -> bool:
     """Whether the loss rises, or falls no longer, when some numbers of the batch are negated."""
-    for path, leaf in nests.leaves(batch):
+    for path, leaf in pytrees.leaves(batch):
         if not isinstance(leaf, torch.Tensor) or not leaf.is_floating_point():
             continue
-        negated = nests.replace(nests.fresh(batch), path, -leaf.detach())
-        near, far = (_loss(case, names, s, nests.fresh(negated)) for s in (1.0, SCALES[1]))
+        negated = pytrees.replace(pytrees.fresh(batch), path, -leaf.detach())
+        near, far = (_loss(case, names, s, pytrees.fresh(negated)) for s in (1.0, SCALES[1]))
         if not math.isnan(far) and not far < near - FAR:
             return True
     return False

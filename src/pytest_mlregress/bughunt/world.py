@@ -15,16 +15,16 @@ from torch.nn.modules.module import (
 )
 from torch.optim import Optimizer
 
-from pytest_mlregress.bughunt import _torch, nests
 from pytest_mlregress.bughunt.building import construction_lines
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell, UserCodeError
 from pytest_mlregress.bughunt.locations import boundary, deepest_user_line
-from pytest_mlregress.bughunt.nests import Nest
 from pytest_mlregress.bughunt.preserve import preserved, seed_everything
 from pytest_mlregress.bughunt.program_state import ProgramState
 from pytest_mlregress.bughunt.recorder import Recorder
 from pytest_mlregress.bughunt.snapshot import ModelSnapshot
 from pytest_mlregress.bughunt.subject import Subject
+from pytest_mlregress.bughunt.torch_api import _private, pytrees
+from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 
 
 class World:
@@ -116,7 +116,7 @@ class World:
     @property
     def optimizers(self) -> list[Optimizer]:
         """The optimizers in what ``make_optimizer`` gave, in its order."""
-        found = [leaf for _, leaf in nests.leaves(self.optimizer) if isinstance(leaf, Optimizer)]
+        found = [leaf for _, leaf in pytrees.leaves(self.optimizer) if isinstance(leaf, Optimizer)]
         return list({id(optimizer): optimizer for optimizer in found}.values())
 
     def loss(self, batch: Nest = None) -> torch.Tensor:
@@ -150,10 +150,10 @@ class World:
 
         def leave(module: nn.Module, arguments: Any, output: Any) -> None:
             depth[0] -= id(module) in mine
-            if depth[0] == 0 and id(module) in mine and not _torch.in_vmap():
+            if depth[0] == 0 and id(module) in mine and not _private.in_vmap():
                 found.extend(
                     t.detach()
-                    for t in nests.tensors(output)
+                    for t in pytrees.tensors(output)
                     if t.is_floating_point() and t.dim() > 0
                 )
 

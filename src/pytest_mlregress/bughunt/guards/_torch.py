@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 from torch.overrides import TorchFunctionMode
 from torch.utils._device import DeviceContext
 
-from pytest_mlregress.bughunt._torch import announcing, scheduler_types
+from pytest_mlregress.bughunt.torch_api._private import announcing, scheduler_types
 
 Observer = Callable[[Any, Any], None]
 

@@ -12,7 +12,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.graph import Graph, walk
+from pytest_mlregress.bughunt.torch_api.autograd_graph import Graph, walk
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from pytest_mlregress.bughunt import distributions
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guards.detector import Detector, Heard, Progress
 from pytest_mlregress.bughunt.guards.marks import Mark, source
@@ -19,6 +18,7 @@ from pytest_mlregress.bughunt.loss_inputs import (
     SOFTMAX,
 )
 from pytest_mlregress.bughunt.losses import EXPECTS
+from pytest_mlregress.bughunt.torch_api import probabilities
 
 CLAMPS = frozenset(("clamp", "clamp_", "clip", "clip_"))
 LOOKS = 2
@@ -96,7 +96,7 @@ def _by_kind(call: Heard, given: torch.Tensor) -> Iterator[Finding]:
     made = source(given)
     by_softmax = made is not None and made.name in SOFTMAX  # along whatever axis
     if call.name == "cross_entropy" and (
-        by_softmax or distributions.are_probabilities(given, axis)
+        by_softmax or probabilities.are_probabilities(given, axis)
     ):
         yield _finding(
             "softmax-into-cross-entropy",
@@ -131,14 +131,14 @@ def _by_kind(call: Heard, given: torch.Tensor) -> Iterator[Finding]:
 def _no_log_probabilities(
     call: Heard, given: torch.Tensor, axis: int, made: Mark | None
 ) -> Iterator[Finding]:
-    mass = distributions.log_mass(given, axis)
+    mass = probabilities.log_mass(given, axis)
     if call.name == "kl_div" and any(
-        size > 1 and abs(distributions.log_mass(given, other)) <= _MASS
+        size > 1 and abs(probabilities.log_mass(given, other)) <= _MASS
         for other, size in enumerate(given.shape)
     ):
         return
     evidence = f"logsumexp along axis {axis} is {mass:.3f}, it must be 0"
-    if distributions.are_probabilities(given, axis):
+    if probabilities.are_probabilities(given, axis):
         yield _finding(
             "probabilities-into-nll",
             f"{call.name} is given probabilities, it needs their logarithm",
@@ -201,7 +201,7 @@ def _softmax_twice(call: Heard) -> Iterator[Finding]:
     if not isinstance(given, torch.Tensor) or not isinstance(axis, int):
         return
     made = source(given)
-    if made is not None and made.name in SOFTMAX and distributions.are_probabilities(given, axis):
+    if made is not None and made.name in SOFTMAX and probabilities.are_probabilities(given, axis):
         yield _finding(
             "double-softmax",
             f"{call.name} is applied to the output of a softmax",
@@ -216,8 +216,8 @@ def _swapped(call: Heard, given: torch.Tensor, target: torch.Tensor) -> Iterator
     """The target is trained and the input is data; only where the values prove the swap."""
     axis = _class_axis(call, given)
     sure: dict[str, Callable[[], bool]] = {
-        "kl_div": lambda: distributions.log_mass(given, axis) > _MASS,
-        "cross_entropy": lambda: not distributions.are_probabilities(target, axis),
+        "kl_div": lambda: probabilities.log_mass(given, axis) > _MASS,
+        "cross_entropy": lambda: not probabilities.are_probabilities(target, axis),
         "binary_cross_entropy": lambda: _is_binary(given),
         "binary_cross_entropy_with_logits": lambda: _is_binary(given),
         "poisson_nll_loss": lambda: True,  # linear in its target: it has no minimum there

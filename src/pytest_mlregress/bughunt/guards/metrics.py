@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from pytest_mlregress.bughunt import nests
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guards.broadcasts import grows, together
 from pytest_mlregress.bughunt.guards.detector import Detector, Heard, Progress
 from pytest_mlregress.bughunt.guards.senses import COMPARISONS, DIFFERENCES
+from pytest_mlregress.bughunt.torch_api import pytrees
 
 ENOUGH = 2
 MOST_TENSORS = 4096
@@ -61,7 +61,7 @@ class Metrics(Detector):
             self.progress.report(_finding(call, one, other))
 
     def _note(self, output: Any) -> None:
-        for tensor in nests.tensors(output):
+        for tensor in pytrees.tensors(output):
             if len(self._predicted) < MOST_TENSORS:
                 self._predicted[id(tensor)] = weakref.ref(tensor)
 

@@ -12,8 +12,8 @@ from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guards.detector import Detector, Progress, parameters_of, sample
-from pytest_mlregress.bughunt.hidden import hidden_tensors
 from pytest_mlregress.bughunt.locations import of_function
+from pytest_mlregress.bughunt.torch_api.unregistered_tensors import hidden_tensors
 
 ENOUGH = 3
 SAMPLE = 16

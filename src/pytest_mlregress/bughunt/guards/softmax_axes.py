@@ -9,7 +9,6 @@ import torch
 from torch import nn
 from torch.autograd.graph import Node
 
-from pytest_mlregress.bughunt._torch import leaf_of
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guards._torch import node_of, saved
 from pytest_mlregress.bughunt.guards.detector import Detector, Heard, Progress
@@ -17,6 +16,7 @@ from pytest_mlregress.bughunt.guards.marks import is_shape_node, mark_of
 from pytest_mlregress.bughunt.guards.senses import PRODUCTS
 from pytest_mlregress.bughunt.loss_inputs import DROPOUTS
 from pytest_mlregress.bughunt.provenance import SHAPE
+from pytest_mlregress.bughunt.torch_api._private import leaf_of
 
 SIGHTINGS = 2
 TOLERANCE = 0.05

@@ -6,9 +6,9 @@ from typing import Final
 
 import torch
 
-from pytest_mlregress.bughunt import distributions
 from pytest_mlregress.bughunt.guards._torch import node_of
 from pytest_mlregress.bughunt.guards.marks import is_shape_node
+from pytest_mlregress.bughunt.torch_api import probabilities
 
 MOST_NODES: Final = 12
 _AFFINE: Final = ("AddBackward", "SubBackward", "RsubBackward", "MulBackward", "DivBackward")
@@ -25,7 +25,7 @@ def is_squashed(values: torch.Tensor) -> bool:
             return False
         name = node.name()
         if name.startswith("TanhBackward") or (inverted and name.startswith("ExpBackward")):
-            return distributions.lie_within(values, 0.0, 1.0)
+            return probabilities.lie_within(values, 0.0, 1.0)
         parents = [parent for parent, _ in node.next_functions if parent is not None]
         inverted |= name.startswith("ReciprocalBackward")
         passes = name.startswith((*_AFFINE, "ReciprocalBackward")) or is_shape_node(node)

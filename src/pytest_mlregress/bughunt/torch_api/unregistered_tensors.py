@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from pytest_mlregress.bughunt.graph import walk
+from pytest_mlregress.bughunt.torch_api.autograd_graph import walk
 
 _REGISTRIES = ("_parameters", "_buffers", "_modules")
 

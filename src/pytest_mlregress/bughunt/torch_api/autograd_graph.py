@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch.autograd.graph import Node
 
-from pytest_mlregress.bughunt import _torch
+from pytest_mlregress.bughunt.torch_api import _private
 
 _FIRST = 16
 
@@ -34,11 +34,11 @@ def walk(roots: list[torch.Tensor]) -> Graph:
         if node in seen:
             continue
         seen.add(node)
-        leaf = _torch.leaf_of(node)
+        leaf = _private.leaf_of(node)
         if leaf is not None:
             leaves[id(leaf)] = leaf
         parents = [parent for parent, _ in node.next_functions if parent is not None]
-        if any(_torch.leaf_of(parent) is not None for parent in parents):
+        if any(_private.leaf_of(parent) is not None for parent in parents):
             first.append(node)
         stack.extend(parents)
     return Graph(len(seen), leaves, tuple(first[-_FIRST:]))

@@ -1,0 +1,1 @@
+"""What we know of torch: operators, losses, optimizers, modes, graphs, pytrees."""
