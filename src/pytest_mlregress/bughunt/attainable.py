@@ -10,8 +10,8 @@ from torch import nn
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.losses import LossCall
-from pytest_mlregress.bughunt.provenance import inputs
-from pytest_mlregress.bughunt.recorder import Recorder
+from pytest_mlregress.bughunt.recording.recorder import Recorder
+from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 
 _EXTREME = 1e4
 _MORE_EXTREME = 1e8

@@ -11,8 +11,8 @@ from pytest_mlregress.bughunt.case import Case, LossTrace
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.losses import LossCall, loss_calls
-from pytest_mlregress.bughunt.provenance import SHAPE, inputs
-from pytest_mlregress.bughunt.recorder import Call
+from pytest_mlregress.bughunt.recording.recorder import Call
+from pytest_mlregress.bughunt.recording.tensor_origins import SHAPE, inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.residuals import residuals
 

@@ -15,8 +15,8 @@ from pytest_mlregress.bughunt import resizing
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.provenance import Provenance, inputs
-from pytest_mlregress.bughunt.recorder import Call, Recorder
+from pytest_mlregress.bughunt.recording.recorder import Call, Recorder
+from pytest_mlregress.bughunt.recording.tensor_origins import Provenance, inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replays import (
     Replay,

@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from pytest_mlregress.bughunt.activity import Activity
 from pytest_mlregress.bughunt.errors import CannotTell, OverBudget
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.preserve import RandomState
-from pytest_mlregress.bughunt.provenance import Provenance
-from pytest_mlregress.bughunt.recorder import Call, Recorder
-from pytest_mlregress.bughunt.step_log import StepLog
+from pytest_mlregress.bughunt.recording.recorder import Call, Recorder
+from pytest_mlregress.bughunt.recording.relu_activity import Activity
+from pytest_mlregress.bughunt.recording.step_log import StepLog
+from pytest_mlregress.bughunt.recording.tensor_origins import Provenance
 from pytest_mlregress.bughunt.stopwatch import Stopwatch
 from pytest_mlregress.bughunt.subject import Subject
 from pytest_mlregress.bughunt.textbook import with_textbook_step

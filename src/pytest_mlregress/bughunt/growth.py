@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pytest_mlregress.bughunt.case import Case, StepTrace
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.locations import of_function
+from pytest_mlregress.bughunt.recording.source_lines import of_function
 from pytest_mlregress.bughunt.registry import check
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from pytest_mlregress.bughunt.provenance import inputs
-from pytest_mlregress.bughunt.recorder import Call
+from pytest_mlregress.bughunt.recording.recorder import Call
+from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.replays import reached
 
 

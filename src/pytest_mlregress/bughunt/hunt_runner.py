@@ -14,8 +14,8 @@ from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.checks import every_check
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell, OverBudget, UserCodeError
 from pytest_mlregress.bughunt.findings import Finding, Findings, Skip
-from pytest_mlregress.bughunt.locations import deepest_user_line
 from pytest_mlregress.bughunt.preserve import preserved
+from pytest_mlregress.bughunt.recording.source_lines import deepest_user_line
 from pytest_mlregress.bughunt.subject import Subject
 
 assert every_check.LOADED  # importing them is what fills the registry

@@ -12,10 +12,10 @@ from torch import nn
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.provenance import inputs
-from pytest_mlregress.bughunt.recorder import Call, Recorder
+from pytest_mlregress.bughunt.recording.recorder import Call, Recorder
+from pytest_mlregress.bughunt.recording.step_log import Applied, Backward, StepLog
+from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.step_log import Applied, Backward, StepLog
 from pytest_mlregress.bughunt.torch_api import pytrees
 
 # So many passes are looked at where there is no train_step.

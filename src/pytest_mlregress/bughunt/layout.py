@@ -15,8 +15,8 @@ from pytest_mlregress.bughunt import resizing
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding, Severity
-from pytest_mlregress.bughunt.provenance import inputs
-from pytest_mlregress.bughunt.recorder import Call
+from pytest_mlregress.bughunt.recording.recorder import Call
+from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.regrouping import (
     Moved,

@@ -9,11 +9,11 @@ import torch
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.recorder import Call
+from pytest_mlregress.bughunt.recording.changed_rows import first_stray, strays
+from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replays import Replay, replay, resized, shared
 from pytest_mlregress.bughunt.resizing import Examples
-from pytest_mlregress.bughunt.strays import first_stray, strays
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 

@@ -12,8 +12,8 @@ from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.losses import EXPECTS, LossCall, loss_calls
-from pytest_mlregress.bughunt.provenance import SHAPE, Provenance, inputs
-from pytest_mlregress.bughunt.recorder import Call
+from pytest_mlregress.bughunt.recording.recorder import Call
+from pytest_mlregress.bughunt.recording.tensor_origins import SHAPE, Provenance, inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.torch_api import probabilities
 

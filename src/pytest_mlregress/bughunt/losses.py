@@ -10,8 +10,8 @@ import torch
 
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import CannotTell
-from pytest_mlregress.bughunt.provenance import Provenance, inputs
-from pytest_mlregress.bughunt.recorder import Call
+from pytest_mlregress.bughunt.recording.recorder import Call
+from pytest_mlregress.bughunt.recording.tensor_origins import Provenance, inputs
 
 Expects = Literal["logits", "log-probabilities", "probabilities", "binary-logits", "values"]
 

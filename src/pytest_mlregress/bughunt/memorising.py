@@ -12,7 +12,7 @@ from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import CannotTell, OverBudget
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guessing import Score, score
-from pytest_mlregress.bughunt.recorder import Recorder
+from pytest_mlregress.bughunt.recording.recorder import Recorder
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 from pytest_mlregress.bughunt.world import World

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType
 from typing import Any
 
-from pytest_mlregress.bughunt.locations import origin
+from pytest_mlregress.bughunt.recording.source_lines import origin
 
 _IMMUTABLE = (type(None), bool, int, float, str, bytes, tuple, frozenset)
 _CONTAINERS = (list, dict, set, deque)

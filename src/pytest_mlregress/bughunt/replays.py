@@ -20,10 +20,10 @@ from torch.overrides import TorchFunctionMode
 from pytest_mlregress.bughunt import resizing
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
-from pytest_mlregress.bughunt.provenance import Provenance, inputs
-from pytest_mlregress.bughunt.recorder import Call, Event, Recorder
+from pytest_mlregress.bughunt.recording.recorder import Call, Event, Recorder
+from pytest_mlregress.bughunt.recording.step_log import StepLog
+from pytest_mlregress.bughunt.recording.tensor_origins import Provenance, inputs
 from pytest_mlregress.bughunt.resizing import Examples
-from pytest_mlregress.bughunt.step_log import StepLog
 from pytest_mlregress.bughunt.stopwatch import Stopwatch
 from pytest_mlregress.bughunt.torch_api import _private, pytrees
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest

@@ -9,8 +9,8 @@ from torch import nn
 
 from pytest_mlregress.bughunt.case import Case, LossTrace
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.provenance import SHAPE, inputs
-from pytest_mlregress.bughunt.recorder import Call
+from pytest_mlregress.bughunt.recording.recorder import Call
+from pytest_mlregress.bughunt.recording.tensor_origins import SHAPE, inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.torch_api import pytrees
 

@@ -10,12 +10,12 @@ import torch
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.meetings import Meeting, meetings
-from pytest_mlregress.bughunt.provenance import inputs
+from pytest_mlregress.bughunt.recording.changed_rows import changed
+from pytest_mlregress.bughunt.recording.prediction_target_pairs import Meeting, meetings
+from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replays import Replay, base_batch, pace, replay, resized, shared
 from pytest_mlregress.bughunt.resizing import Examples
-from pytest_mlregress.bughunt.strays import changed
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.pytrees import Path
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import torch
 
-from pytest_mlregress.bughunt.provenance import SHAPE, inputs
-from pytest_mlregress.bughunt.recorder import Call
+from pytest_mlregress.bughunt.recording.recorder import Call
+from pytest_mlregress.bughunt.recording.tensor_origins import SHAPE, inputs
 from pytest_mlregress.bughunt.regrouping import regroups
 from pytest_mlregress.bughunt.replays import Replay
 from pytest_mlregress.bughunt.torch_api import pytrees

@@ -15,12 +15,12 @@ from torch.nn.modules.module import (
 )
 from torch.optim import Optimizer
 
-from pytest_mlregress.bughunt.building import construction_lines
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell, UserCodeError
-from pytest_mlregress.bughunt.locations import boundary, deepest_user_line
 from pytest_mlregress.bughunt.preserve import preserved, seed_everything
 from pytest_mlregress.bughunt.program_state import ProgramState
-from pytest_mlregress.bughunt.recorder import Recorder
+from pytest_mlregress.bughunt.recording.construction_lines import construction_lines
+from pytest_mlregress.bughunt.recording.recorder import Recorder
+from pytest_mlregress.bughunt.recording.source_lines import boundary, deepest_user_line
 from pytest_mlregress.bughunt.snapshot import ModelSnapshot
 from pytest_mlregress.bughunt.subject import Subject
 from pytest_mlregress.bughunt.torch_api import _private, pytrees

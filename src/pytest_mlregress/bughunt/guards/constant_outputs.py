@@ -11,7 +11,7 @@ from torch import nn
 
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guards.detector import Detector, Progress
-from pytest_mlregress.bughunt.locations import of_function
+from pytest_mlregress.bughunt.recording.source_lines import of_function
 
 LATER = 3
 ENOUGH = 3

@@ -8,7 +8,7 @@ import sys
 
 from torch import nn
 
-from pytest_mlregress.bughunt.locations import of_function, origin
+from pytest_mlregress.bughunt.recording.source_lines import of_function, origin
 
 
 def declared_at(root: nn.Module, name: str) -> str | None:

@@ -14,7 +14,7 @@ from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guards._torch import saved
 from pytest_mlregress.bughunt.guards.detector import Detector, Progress, parameters_of
 from pytest_mlregress.bughunt.guards.marks import mark_of
-from pytest_mlregress.bughunt.locations import caller
+from pytest_mlregress.bughunt.recording.source_lines import caller
 
 MOST_NODES = 20_000
 _SAVED_INPUTS = ("_saved_self", "_saved_other", "_saved_mat1", "_saved_mat2", "_saved_input")

@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any
 
 from pytest_mlregress.bughunt.guards import _torch
-from pytest_mlregress.bughunt.locations import origin
+from pytest_mlregress.bughunt.recording.source_lines import origin
 
 PATIENCE = 8
 """How often one line may switch gradients off, without any module running, to be listened to."""

@@ -15,7 +15,7 @@ from pytest_mlregress.bughunt.guards.detector import Detector, Heard, Progress
 from pytest_mlregress.bughunt.guards.marks import is_shape_node, mark_of
 from pytest_mlregress.bughunt.guards.senses import PRODUCTS
 from pytest_mlregress.bughunt.loss_inputs import DROPOUTS
-from pytest_mlregress.bughunt.provenance import SHAPE
+from pytest_mlregress.bughunt.recording.tensor_origins import SHAPE
 from pytest_mlregress.bughunt.torch_api._private import leaf_of
 
 SIGHTINGS = 2

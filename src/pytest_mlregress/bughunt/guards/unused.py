@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guards.declarations import declared_at
 from pytest_mlregress.bughunt.guards.detector import Detector, Progress, parameters_of
-from pytest_mlregress.bughunt.locations import origin
+from pytest_mlregress.bughunt.recording.source_lines import origin
 
 ENOUGH = 10
 RECENT = 1.5

@@ -22,7 +22,7 @@ from pytest_mlregress.bughunt.guards.attention import Attention
 from pytest_mlregress.bughunt.guards.detector import Detector, Heard, Progress
 from pytest_mlregress.bughunt.guards.digest import Digest
 from pytest_mlregress.bughunt.guards.quiet import QuietStretches
-from pytest_mlregress.bughunt.locations import caller
+from pytest_mlregress.bughunt.recording.source_lines import caller
 from pytest_mlregress.bughunt.registry import require_known
 
 

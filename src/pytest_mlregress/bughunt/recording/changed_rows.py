@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from pytest_mlregress.bughunt.recorder import Call
+from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.torch_api import pytrees
 
 TOLERANCE = 1e-5

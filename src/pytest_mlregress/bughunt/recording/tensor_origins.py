@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 import torch
 
-from pytest_mlregress.bughunt.recorder import Call
+from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.torch_api import pytrees
 
 # Calls that move, copy or cast elements and change none.

@@ -12,7 +12,7 @@ from typing import Any
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from pytest_mlregress.bughunt.locations import caller
+from pytest_mlregress.bughunt.recording.source_lines import caller
 
 
 @dataclass

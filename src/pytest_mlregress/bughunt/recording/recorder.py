@@ -17,7 +17,7 @@ from torch.optim.optimizer import (
 )
 from torch.overrides import TorchFunctionMode
 
-from pytest_mlregress.bughunt.locations import locate, outermost
+from pytest_mlregress.bughunt.recording.source_lines import locate, outermost
 from pytest_mlregress.bughunt.torch_api import _private
 
 Kind = Literal[

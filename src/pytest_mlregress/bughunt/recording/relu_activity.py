@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from pytest_mlregress.bughunt.recorder import Call
+from pytest_mlregress.bughunt.recording.recorder import Call
 
 _RECTIFIERS = frozenset(("relu", "relu_", "relu6"))
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from pytest_mlregress.bughunt.recorder import Event
+from pytest_mlregress.bughunt.recording.recorder import Event
 from pytest_mlregress.bughunt.torch_api.autograd_graph import walk
 
 
