@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from pytest_mlregress.bughunt.preserve import RandomState
+from pytest_mlregress.bughunt.program.process_state import RandomState
 from pytest_mlregress.bughunt.torch_api import pytrees
 
 RELATIVE, ABSOLUTE = 1e-4, 1e-5

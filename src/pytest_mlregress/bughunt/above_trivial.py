@@ -15,12 +15,12 @@ from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guessing import Score, pooled_score
 from pytest_mlregress.bughunt.memorising import LEARNED
+from pytest_mlregress.bughunt.program.isolated_run import World
 from pytest_mlregress.bughunt.recording.recorder import Call, Recorder
 from pytest_mlregress.bughunt.recording.source_lines import of_function
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest
-from pytest_mlregress.bughunt.world import World
 
 STEPS = 100
 MOST_BATCHES = 4

@@ -15,6 +15,7 @@ from pytest_mlregress.bughunt import resizing
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.program.isolated_run import call as run
 from pytest_mlregress.bughunt.recording.recorder import Call, Recorder
 from pytest_mlregress.bughunt.recording.tensor_origins import Provenance, inputs
 from pytest_mlregress.bughunt.registry import check
@@ -30,7 +31,6 @@ from pytest_mlregress.bughunt.replays import (
 )
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest
-from pytest_mlregress.bughunt.world import call as run
 
 _ARITHMETIC = "sub subtract rsub mul multiply div divide true_divide mse_loss l1_loss huber_loss"
 _MORE = "smooth_l1_loss gaussian_nll_loss poisson_nll_loss logaddexp xlogy pow dist"

@@ -13,16 +13,16 @@ from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.errors import CannotTell, OverBudget
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.preserve import RandomState
+from pytest_mlregress.bughunt.program.default_train_step import with_textbook_step
+from pytest_mlregress.bughunt.program.isolated_run import World
+from pytest_mlregress.bughunt.program.process_state import RandomState
+from pytest_mlregress.bughunt.program.user_program import Subject
 from pytest_mlregress.bughunt.recording.recorder import Call, Recorder
 from pytest_mlregress.bughunt.recording.relu_activity import Activity
 from pytest_mlregress.bughunt.recording.step_log import StepLog
 from pytest_mlregress.bughunt.recording.tensor_origins import Provenance
 from pytest_mlregress.bughunt.stopwatch import Stopwatch
-from pytest_mlregress.bughunt.subject import Subject
-from pytest_mlregress.bughunt.textbook import with_textbook_step
 from pytest_mlregress.bughunt.torch_api.unregistered_tensors import held_nodes
-from pytest_mlregress.bughunt.world import World
 
 FEWEST_STEPS = 3
 STEPS = 4

@@ -9,14 +9,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from pytest_mlregress.bughunt import memory, registry, suppression
+from pytest_mlregress.bughunt import registry, suppression
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.checks import every_check
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell, OverBudget, UserCodeError
 from pytest_mlregress.bughunt.findings import Finding, Findings, Skip
-from pytest_mlregress.bughunt.preserve import preserved
+from pytest_mlregress.bughunt.program import memory_limit
+from pytest_mlregress.bughunt.program.process_state import preserved
+from pytest_mlregress.bughunt.program.user_program import Subject
 from pytest_mlregress.bughunt.recording.source_lines import deepest_user_line
-from pytest_mlregress.bughunt.subject import Subject
 
 assert every_check.LOADED  # importing them is what fills the registry
 
@@ -74,7 +75,7 @@ def hunt(
         ablate=ablate,
     )
     with preserved():
-        memory.require_room(subject)
+        memory_limit.require_room(subject)
         with contextlib.closing(Case(subject, budget_s, checks or ())) as case:
             return _investigate(case, chosen, checks, suppress)
 

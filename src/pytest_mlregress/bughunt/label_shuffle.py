@@ -12,12 +12,12 @@ from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guessing import Score, last_judgement, pooled_score
+from pytest_mlregress.bughunt.program.isolated_run import World
 from pytest_mlregress.bughunt.recording.recorder import Call, Recorder
 from pytest_mlregress.bughunt.recording.tensor_origins import Provenance
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest, Path
-from pytest_mlregress.bughunt.world import World
 
 STEPS = 60
 DRAWS = 50

@@ -12,10 +12,10 @@ from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import CannotTell, OverBudget
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guessing import Score, score
+from pytest_mlregress.bughunt.program.isolated_run import World
 from pytest_mlregress.bughunt.recording.recorder import Recorder
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest
-from pytest_mlregress.bughunt.world import World
 
 STEPS = 100
 EARLY = (8, 24)  # steps after which to look whether it is done already

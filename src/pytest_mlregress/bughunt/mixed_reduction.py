@@ -12,10 +12,10 @@ from torch.overrides import TorchFunctionMode
 from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.program.isolated_run import World
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest
-from pytest_mlregress.bughunt.world import World
 
 _NOISE = {"randn": 0.0, "randn_like": 0.0, "normal": 0.0, "rand": 0.5, "rand_like": 0.5}
 

@@ -14,9 +14,9 @@ from torch.utils.data import DataLoader
 from pytest_mlregress.bughunt.findings import Finding, Findings
 from pytest_mlregress.bughunt.hunt_runner import hunt
 from pytest_mlregress.bughunt.memorising import LEARNED, score_of
-from pytest_mlregress.bughunt.subject import Subject
+from pytest_mlregress.bughunt.program.isolated_run import World
+from pytest_mlregress.bughunt.program.user_program import Subject
 from pytest_mlregress.bughunt.uneven_sum import uneven_sum
-from pytest_mlregress.bughunt.world import World
 
 LossFunction = Callable[[nn.Module, Any], torch.Tensor]
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from pytest_mlregress.bughunt.errors import BughuntError
-from pytest_mlregress.bughunt.model_source import ModelSource
+from pytest_mlregress.bughunt.program.model_factory import ModelSource
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 

@@ -16,13 +16,13 @@ from torch.nn.modules.module import (
 from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell, UserCodeError
-from pytest_mlregress.bughunt.preserve import preserved, seed_everything
-from pytest_mlregress.bughunt.program_state import ProgramState
+from pytest_mlregress.bughunt.program.global_variables import ProgramState
+from pytest_mlregress.bughunt.program.model_snapshot import ModelSnapshot
+from pytest_mlregress.bughunt.program.process_state import preserved, seed_everything
+from pytest_mlregress.bughunt.program.user_program import Subject
 from pytest_mlregress.bughunt.recording.construction_lines import construction_lines
 from pytest_mlregress.bughunt.recording.recorder import Recorder
 from pytest_mlregress.bughunt.recording.source_lines import boundary, deepest_user_line
-from pytest_mlregress.bughunt.snapshot import ModelSnapshot
-from pytest_mlregress.bughunt.subject import Subject
 from pytest_mlregress.bughunt.torch_api import _private, pytrees
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 

@@ -11,9 +11,9 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from pytest_mlregress.bughunt.errors import BughuntError, UserCodeError
-from pytest_mlregress.bughunt.preserve import preserved, seed_everything
-from pytest_mlregress.bughunt.subject import Subject
-from pytest_mlregress.bughunt.world import call
+from pytest_mlregress.bughunt.program.isolated_run import call
+from pytest_mlregress.bughunt.program.process_state import preserved, seed_everything
+from pytest_mlregress.bughunt.program.user_program import Subject
 
 # Parameters, gradients, two Adam moments, the snapshot of the model, and two of the steps.
 COPIES = 7

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from pytest_mlregress.bughunt.subject import Subject
+from pytest_mlregress.bughunt.program.user_program import Subject
 from pytest_mlregress.bughunt.torch_api import pytrees
 
 

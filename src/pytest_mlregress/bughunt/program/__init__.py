@@ -1,0 +1,1 @@
+"""The user's program: built from what was given, run in isolation, and put back as it was."""
