@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from pytest_mlregress.bughunt.case import Case, StepTrace
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.changed_rows import changed
 from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
 from pytest_mlregress.bughunt.torch_api import pytrees
 
 Replacement = Callable[[torch.Tensor], torch.Tensor]

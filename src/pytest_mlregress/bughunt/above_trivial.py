@@ -10,15 +10,15 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.guessing import Score, pooled_score
 from pytest_mlregress.bughunt.memorising import LEARNED
 from pytest_mlregress.bughunt.program.isolated_run import World
 from pytest_mlregress.bughunt.recording.recorder import Call, Recorder
 from pytest_mlregress.bughunt.recording.source_lines import of_function
 from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.replaying.constant_predictor import Score, pooled_score
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 

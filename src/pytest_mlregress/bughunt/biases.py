@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from pytest_mlregress.bughunt.case import Case, LossTrace
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.losses import LossCall, loss_calls
 from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.recording.tensor_origins import SHAPE, inputs
 from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.replaying.case import Case, LossTrace
+from pytest_mlregress.bughunt.replaying.loss_calls import LossCall, loss_calls
 from pytest_mlregress.bughunt.residuals import residuals
 
 _CONVOLUTIONS = frozenset(f"conv{kind}{n}d" for kind in ("", "_transpose") for n in (1, 2, 3))

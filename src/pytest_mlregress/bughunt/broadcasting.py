@@ -11,15 +11,15 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from pytest_mlregress.bughunt import resizing
-from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.program.isolated_run import call as run
 from pytest_mlregress.bughunt.recording.recorder import Call, Recorder
 from pytest_mlregress.bughunt.recording.tensor_origins import Provenance, inputs
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replays import (
+from pytest_mlregress.bughunt.replaying import batch_resizing
+from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.replaying.replays import (
     Replay,
     StepReplay,
     drawn,
@@ -139,8 +139,8 @@ def _base_step(case: Case) -> tuple[StepReplay, list[int]]:
     """A step on a batch with an odd number of examples, else on the batch as it is."""
     batch = case.subject.fresh_batch()
     try:
-        examples = resizing.examples_of(batch)
-        for count in resizing.candidates(examples.count, other_sizes(case)):
+        examples = batch_resizing.examples_of(batch)
+        for count in batch_resizing.candidates(examples.count, other_sizes(case)):
             with contextlib.suppress(CannotTell):
                 return until_update(case, examples.resized(pytrees.fresh(batch), count)), [count]
     except CannotTell:
@@ -294,9 +294,9 @@ def _validation(case: Case) -> tuple[list[Nest], list[int]]:
         raise CannotTell("val_batches is no list of batches")
     batches = pytrees.fresh(list(given[:2]))
     try:
-        first = resizing.examples_of(batches[0])
-        count = resizing.candidates(first.count, other_sizes(case))[0]
-        return [resizing.examples_of(b).resized(b, count) for b in batches], [count]
+        first = batch_resizing.examples_of(batches[0])
+        count = batch_resizing.candidates(first.count, other_sizes(case))[0]
+        return [batch_resizing.examples_of(b).resized(b, count) for b in batches], [count]
     except (CannotTell, IndexError):
         return batches, _flat_sizes(batches[0])
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 
-from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.program.isolated_run import World, call
 from pytest_mlregress.bughunt.recording.recorder import Call, Recorder
 from pytest_mlregress.bughunt.recording.source_lines import caller
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.replaying.case import Case
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 

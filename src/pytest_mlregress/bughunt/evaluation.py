@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import torch
 
-from pytest_mlregress.bughunt.case import Case, StepTrace
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.modes import BATCH_NORMS
 from pytest_mlregress.bughunt.program.process_state import RandomState
 from pytest_mlregress.bughunt.recording.source_lines import of_function
 from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
 
 
 @check("eval-mutates-model", needs=("evaluate",))

@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from pytest_mlregress.bughunt import registry, suppression
-from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.checks import every_check
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell, OverBudget, UserCodeError
 from pytest_mlregress.bughunt.findings import Finding, Findings, Skip
@@ -18,6 +17,7 @@ from pytest_mlregress.bughunt.program import memory_limit
 from pytest_mlregress.bughunt.program.process_state import preserved
 from pytest_mlregress.bughunt.program.user_program import Subject
 from pytest_mlregress.bughunt.recording.source_lines import deepest_user_line
+from pytest_mlregress.bughunt.replaying.case import Case
 
 assert every_check.LOADED  # importing them is what fills the registry
 

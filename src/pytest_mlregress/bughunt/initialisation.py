@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from pytest_mlregress.bughunt.case import Case, StepTrace
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
 
 _LAYERS = (nn.Linear, nn.modules.conv._ConvNd)
 

@@ -8,14 +8,18 @@ from collections.abc import Callable, Iterator
 import torch
 
 from pytest_mlregress.bughunt.above_trivial import in_mode
-from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.guessing import Score, last_judgement, pooled_score
 from pytest_mlregress.bughunt.program.isolated_run import World
 from pytest_mlregress.bughunt.recording.recorder import Call, Recorder
 from pytest_mlregress.bughunt.recording.tensor_origins import Provenance
 from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.replaying.constant_predictor import (
+    Score,
+    last_judgement,
+    pooled_score,
+)
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest, Path
 

@@ -11,8 +11,6 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from pytest_mlregress.bughunt import resizing
-from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding, Severity
 from pytest_mlregress.bughunt.recording.recorder import Call
@@ -26,7 +24,9 @@ from pytest_mlregress.bughunt.regrouping import (
     reordered_axes,
     swapped_axes,
 )
-from pytest_mlregress.bughunt.replays import (
+from pytest_mlregress.bughunt.replaying import batch_resizing
+from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.replaying.replays import (
     Replay,
     base_batch,
     other_sizes,
@@ -124,11 +124,13 @@ def unmistakable(case: Case) -> tuple[Replay, Severity]:
         return replay(case, case.subject.fresh_batch()), "warning"
     base, base_examples = base_batch(case)
     batch = run.batch
-    for size in resizing.inner_sizes(base, base_examples)[:3]:
-        for new in resizing.lengths(size, other_sizes(case) | {examples.count}):
+    for size in batch_resizing.inner_sizes(base, base_examples)[:3]:
+        for new in batch_resizing.lengths(size, other_sizes(case) | {examples.count}):
             with contextlib.suppress(CannotTell):
                 case.afford(pace(case))
-                run = replay(case, resizing.with_length(pytrees.fresh(batch), examples, size, new))
+                run = replay(
+                    case, batch_resizing.with_length(pytrees.fresh(batch), examples, size, new)
+                )
                 batch = run.batch
                 break
     return run, "error"

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import torch
 
-from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.changed_rows import first_stray, strays
 from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replays import Replay, replay, resized, shared
-from pytest_mlregress.bughunt.resizing import Examples
+from pytest_mlregress.bughunt.replaying.batch_resizing import Examples
+from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.replaying.replays import Replay, replay, resized, shared
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import torch
 
-from pytest_mlregress.bughunt.case import Case, StepTrace
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Event, Recorder
 from pytest_mlregress.bughunt.recording.step_log import StepLog
 from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
 
 _HALF = (torch.float16, torch.bfloat16)
 _DIVERGED, _SLOWER = 100.0, 1e-4

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from pytest_mlregress.bughunt.attainable import attainable_range
-from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.losses import EXPECTS, LossCall, loss_calls
 from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.recording.tensor_origins import SHAPE, Provenance, inputs
 from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.replaying.loss_calls import EXPECTS, LossCall, loss_calls
+from pytest_mlregress.bughunt.replaying.output_range import attainable_range
 from pytest_mlregress.bughunt.torch_api import probabilities
 
 SOFTMAX = frozenset(("softmax", "_softmax", "gumbel_softmax"))

@@ -9,13 +9,13 @@ from collections.abc import Iterable, Iterator
 
 import torch
 
-from pytest_mlregress.bughunt.case import Case, LossTrace
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.losses import EXPECTS
 from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.replaying.case import Case, LossTrace
+from pytest_mlregress.bughunt.replaying.loss_calls import EXPECTS
 from pytest_mlregress.bughunt.torch_api import probabilities, pytrees
 
 _SQUARES = frozenset(("square", "pow", "__pow__", "abs"))

@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 
-from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import CannotTell, OverBudget
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.guessing import Score, score
 from pytest_mlregress.bughunt.program.isolated_run import World
 from pytest_mlregress.bughunt.recording.recorder import Recorder
 from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.replaying.constant_predictor import Score, score
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 
 STEPS = 100

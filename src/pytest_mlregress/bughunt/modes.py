@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from pytest_mlregress.bughunt.case import Case, StepTrace
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Call, Event, Recorder
 from pytest_mlregress.bughunt.recording.source_lines import of_function
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replays import reached
+from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
+from pytest_mlregress.bughunt.replaying.replays import reached
 from pytest_mlregress.bughunt.torch_api import pytrees
 
 BATCH_NORMS = nn.modules.batchnorm._BatchNorm

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 
-from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.changed_rows import changed
@@ -15,8 +14,9 @@ from pytest_mlregress.bughunt.recording.prediction_target_pairs import meetings
 from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.recording.tensor_origins import SHAPE, inputs
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replays import Replay, pace, replay, resized
-from pytest_mlregress.bughunt.resizing import Examples
+from pytest_mlregress.bughunt.replaying.batch_resizing import Examples
+from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.replaying.replays import Replay, pace, replay, resized
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest, Path
 

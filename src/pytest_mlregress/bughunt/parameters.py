@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 
-from pytest_mlregress.bughunt.case import Case, StepTrace
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.source_lines import of_function
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
 from pytest_mlregress.bughunt.torch_api.autograd_graph import walk
 from pytest_mlregress.bughunt.torch_api.unregistered_tensors import hidden_tensors
 

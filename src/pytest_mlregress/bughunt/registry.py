@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from pytest_mlregress.bughunt.findings import Finding
 
 if TYPE_CHECKING:
-    from pytest_mlregress.bughunt.case import Case
+    from pytest_mlregress.bughunt.replaying.case import Case
 
 Cost = Literal["trace", "replay", "training"]
 Need = Literal["make_optimizer", "train_step", "evaluate", "train_batches", "val_batches", "ablate"]

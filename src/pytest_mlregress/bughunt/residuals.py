@@ -10,15 +10,20 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from pytest_mlregress.bughunt.attainable import bounds
-from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.losses import DIFFERENCES, EXPECTS, LossCall, made_by_parameters
 from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replays import reached, shared
+from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.replaying.loss_calls import (
+    DIFFERENCES,
+    EXPECTS,
+    LossCall,
+    made_by_parameters,
+)
+from pytest_mlregress.bughunt.replaying.output_range import bounds
+from pytest_mlregress.bughunt.replaying.replays import reached, shared
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 

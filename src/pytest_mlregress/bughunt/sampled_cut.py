@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from pytest_mlregress.bughunt.case import Case, LossTrace
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.recording.tensor_origins import SHAPE, inputs
 from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.replaying.case import Case, LossTrace
 from pytest_mlregress.bughunt.torch_api import pytrees
 
 _NOISE = frozenset(("randn", "randn_like", "normal", "_standard_normal", "normal_"))

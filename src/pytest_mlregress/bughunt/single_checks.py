@@ -16,7 +16,7 @@ from pytest_mlregress.bughunt.hunt_runner import hunt
 from pytest_mlregress.bughunt.memorising import LEARNED, score_of
 from pytest_mlregress.bughunt.program.isolated_run import World
 from pytest_mlregress.bughunt.program.user_program import Subject
-from pytest_mlregress.bughunt.uneven_sum import uneven_sum
+from pytest_mlregress.bughunt.replaying.weighted_output_sum import uneven_sum
 
 LossFunction = Callable[[nn.Module, Any], torch.Tensor]
 

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from scipy import stats
 
-from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.resizing import examples_of
+from pytest_mlregress.bughunt.replaying.batch_resizing import examples_of
+from pytest_mlregress.bughunt.replaying.case import Case
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 
 MOST_BATCHES = 200

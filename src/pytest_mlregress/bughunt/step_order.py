@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import torch
 
-from pytest_mlregress.bughunt.case import Case, StepTrace
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Event
 from pytest_mlregress.bughunt.recording.step_log import Applied
 from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
 
 _UNSCALE = "_amp_foreach_non_finite_check_and_unscale_"
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 import torch
 
-from pytest_mlregress.bughunt.case import Case, StepTrace
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Event, Recorder
 from pytest_mlregress.bughunt.recording.step_log import Applied
 from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
 
 _ALONG = 0.999
 

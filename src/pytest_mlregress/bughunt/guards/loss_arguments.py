@@ -17,7 +17,7 @@ from pytest_mlregress.bughunt.loss_inputs import (
     SIGMOID,
     SOFTMAX,
 )
-from pytest_mlregress.bughunt.losses import EXPECTS
+from pytest_mlregress.bughunt.replaying.loss_calls import EXPECTS
 from pytest_mlregress.bughunt.torch_api import probabilities
 
 CLAMPS = frozenset(("clamp", "clamp_", "clip", "clip_"))

@@ -21,8 +21,8 @@ from pytest_mlregress.bughunt.guards import _torch
 from pytest_mlregress.bughunt.guards.detector import Heard
 from pytest_mlregress.bughunt.guards.marks import Mark, mark
 from pytest_mlregress.bughunt.loss_inputs import DROPOUTS, LOG_SOFTMAX, SOFTMAX
-from pytest_mlregress.bughunt.losses import EXPECTS
 from pytest_mlregress.bughunt.recording.source_lines import locate, origin
+from pytest_mlregress.bughunt.replaying.loss_calls import EXPECTS
 
 RESHAPES = frozenset(("view", "reshape", "view_as", "reshape_as"))
 DIFFERENCES = frozenset(("sub", "__sub__", "__rsub__", "rsub", "subtract"))

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import torch
 
-from pytest_mlregress.bughunt.losses import EXPECTS
 from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
+from pytest_mlregress.bughunt.replaying.loss_calls import EXPECTS
 
 _DIFFERENCES = frozenset(("sub", "rsub", "subtract"))
 _CLASSES = frozenset(("cross_entropy", "nll_loss", "nll_loss_nd"))

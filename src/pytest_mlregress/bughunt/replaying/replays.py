@@ -17,14 +17,14 @@ from torch import nn
 from torch.distributions import Distribution
 from torch.overrides import TorchFunctionMode
 
-from pytest_mlregress.bughunt import resizing
-from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.recording.recorder import Call, Event, Recorder
 from pytest_mlregress.bughunt.recording.step_log import StepLog
 from pytest_mlregress.bughunt.recording.tensor_origins import Provenance, inputs
-from pytest_mlregress.bughunt.resizing import Examples
-from pytest_mlregress.bughunt.stopwatch import Stopwatch
+from pytest_mlregress.bughunt.replaying import batch_resizing
+from pytest_mlregress.bughunt.replaying.batch_resizing import Examples
+from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.replaying.cpu_clock import Stopwatch
 from pytest_mlregress.bughunt.torch_api import _private, pytrees
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 
@@ -286,7 +286,7 @@ def reached(calls: list[Call], sources: Sequence[torch.Tensor]) -> set[int]:
 def base_batch(case: Case) -> tuple[Nest, Examples]:
     """The batch of seed 0 and where its examples lie."""
     batch = case.subject.fresh_batch()
-    return batch, resizing.examples_of(batch)
+    return batch, batch_resizing.examples_of(batch)
 
 
 @shared
@@ -298,7 +298,7 @@ def resized(case: Case) -> tuple[Replay, Examples]:
     """
     batch, examples = base_batch(case)
     case.afford(pace(case))
-    for count in resizing.candidates(examples.count, other_sizes(case)):
+    for count in batch_resizing.candidates(examples.count, other_sizes(case)):
         with contextlib.suppress(CannotTell):
             made = replay(case, examples.resized(pytrees.fresh(batch), count))
             return made, Examples(count, examples.axes)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from pytest_mlregress.bughunt.errors import BughuntError
-from pytest_mlregress.bughunt.replays import tensors_of
+from pytest_mlregress.bughunt.replaying.replays import tensors_of
 
 
 def uneven_sum(model: nn.Module, batch: Any) -> torch.Tensor:

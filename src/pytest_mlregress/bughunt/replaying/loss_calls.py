@@ -8,10 +8,10 @@ from typing import Literal
 
 import torch
 
-from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.recording.tensor_origins import Provenance, inputs
+from pytest_mlregress.bughunt.replaying.case import Case
 
 Expects = Literal["logits", "log-probabilities", "probabilities", "binary-logits", "values"]
 

@@ -7,11 +7,11 @@ import math
 import torch
 from torch import nn
 
-from pytest_mlregress.bughunt.case import Case
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
-from pytest_mlregress.bughunt.losses import LossCall
 from pytest_mlregress.bughunt.recording.recorder import Recorder
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
+from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.replaying.loss_calls import LossCall
 
 _EXTREME = 1e4
 _MORE_EXTREME = 1e8

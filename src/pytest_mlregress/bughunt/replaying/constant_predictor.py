@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
-from pytest_mlregress.bughunt.replays import reached
+from pytest_mlregress.bughunt.replaying.replays import reached
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from pytest_mlregress.bughunt.recording.recorder import Call, Recorder
 from pytest_mlregress.bughunt.recording.relu_activity import Activity
 from pytest_mlregress.bughunt.recording.step_log import StepLog
 from pytest_mlregress.bughunt.recording.tensor_origins import Provenance
-from pytest_mlregress.bughunt.stopwatch import Stopwatch
+from pytest_mlregress.bughunt.replaying.cpu_clock import Stopwatch
 from pytest_mlregress.bughunt.torch_api.unregistered_tensors import held_nodes
 
 FEWEST_STEPS = 3
