@@ -16,7 +16,7 @@ from torch import nn  # noqa: E402
 from torch.overrides import TorchFunctionMode  # noqa: E402
 
 from pytest_mlregress.bughunt.guards import GuardWarning, watch  # noqa: E402
-from pytest_mlregress.bughunt.guards.detector import Detector  # noqa: E402
+from pytest_mlregress.bughunt.listening.detector import Detector  # noqa: E402
 
 
 def make_model():

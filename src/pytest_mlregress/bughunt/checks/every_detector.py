@@ -7,7 +7,6 @@ from typing import Final
 from pytest_mlregress.bughunt.guards.ascent import Ascent
 from pytest_mlregress.bughunt.guards.broadcasts import Broadcasts
 from pytest_mlregress.bughunt.guards.constant_outputs import ConstantOutputs
-from pytest_mlregress.bughunt.guards.detector import Detector
 from pytest_mlregress.bughunt.guards.discarded import Discarded
 from pytest_mlregress.bughunt.guards.finiteness import Finiteness
 from pytest_mlregress.bughunt.guards.growth import Growth
@@ -26,6 +25,7 @@ from pytest_mlregress.bughunt.guards.softmax_axes import SoftmaxAxes
 from pytest_mlregress.bughunt.guards.stale_gradients import StaleGradients
 from pytest_mlregress.bughunt.guards.twins import Twins
 from pytest_mlregress.bughunt.guards.unused import Unused
+from pytest_mlregress.bughunt.listening.detector import Detector
 
 DETECTORS: Final[tuple[type[Detector], ...]] = (
     LossArguments,

@@ -12,8 +12,8 @@ from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guards._torch import metadata, node_of, saved
-from pytest_mlregress.bughunt.guards.detector import Detector, Heard, Progress
-from pytest_mlregress.bughunt.guards.marks import is_shape_node, mark_of
+from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
+from pytest_mlregress.bughunt.listening.node_marks import is_shape_node, mark_of
 from pytest_mlregress.bughunt.replaying.loss_calls import EXPECTS
 
 ENOUGH = 3

@@ -10,9 +10,9 @@ from torch.autograd.graph import Node
 
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guards._torch import metadata, node_of
-from pytest_mlregress.bughunt.guards.detector import Detector, Heard
-from pytest_mlregress.bughunt.guards.marks import is_shape_node
-from pytest_mlregress.bughunt.guards.senses import DIFFERENCES
+from pytest_mlregress.bughunt.listening.detector import Detector, Heard
+from pytest_mlregress.bughunt.listening.hooks import DIFFERENCES
+from pytest_mlregress.bughunt.listening.node_marks import is_shape_node
 
 ELEMENTWISE = frozenset(
     [

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.guards.detector import Detector, Progress
+from pytest_mlregress.bughunt.listening.detector import Detector, Progress
 from pytest_mlregress.bughunt.recording.source_lines import of_function
 
 LATER = 3

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.guards.detector import Detector, Progress
+from pytest_mlregress.bughunt.listening.detector import Detector, Progress
 
 LENGTH = 32
 

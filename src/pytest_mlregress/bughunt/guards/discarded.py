@@ -12,7 +12,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.guards.detector import Detector, Progress, parameters_of, sample
+from pytest_mlregress.bughunt.listening.detector import Detector, Progress, parameters_of, sample
 
 ENOUGH = 2
 SAMPLE = 16

@@ -12,8 +12,8 @@ from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guards._torch import saved
-from pytest_mlregress.bughunt.guards.detector import Detector, Progress, parameters_of
-from pytest_mlregress.bughunt.guards.marks import mark_of
+from pytest_mlregress.bughunt.listening.detector import Detector, Progress, parameters_of
+from pytest_mlregress.bughunt.listening.node_marks import mark_of
 from pytest_mlregress.bughunt.recording.source_lines import caller
 
 MOST_NODES = 20_000

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guards._torch import metadata
-from pytest_mlregress.bughunt.guards.detector import Detector, Progress
+from pytest_mlregress.bughunt.listening.detector import Detector, Progress
 
 ENOUGH = 4
 LATER = 12

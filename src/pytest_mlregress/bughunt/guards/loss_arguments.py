@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 import torch
 
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.guards.detector import Detector, Heard, Progress
-from pytest_mlregress.bughunt.guards.marks import Mark, source
 from pytest_mlregress.bughunt.guards.squashing import is_squashed
+from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
+from pytest_mlregress.bughunt.listening.node_marks import Mark, source
 from pytest_mlregress.bughunt.loss_inputs import (
     DROPOUTS,
     LOG_SOFTMAX,

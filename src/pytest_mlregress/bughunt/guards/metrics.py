@@ -11,8 +11,8 @@ from torch import nn
 
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guards.broadcasts import grows, together
-from pytest_mlregress.bughunt.guards.detector import Detector, Heard, Progress
-from pytest_mlregress.bughunt.guards.senses import COMPARISONS, DIFFERENCES
+from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
+from pytest_mlregress.bughunt.listening.hooks import COMPARISONS, DIFFERENCES
 from pytest_mlregress.bughunt.torch_api import pytrees
 
 ENOUGH = 2

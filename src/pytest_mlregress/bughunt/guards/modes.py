@@ -14,8 +14,8 @@ from torch import nn
 from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.guards.detector import Detector, Heard, Progress, parameters_of
-from pytest_mlregress.bughunt.guards.senses import NOISES, differs_from_evaluation
+from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress, parameters_of
+from pytest_mlregress.bughunt.listening.hooks import NOISES, differs_from_evaluation
 from pytest_mlregress.bughunt.modes import DROPOUTS, is_mode_sensitive
 from pytest_mlregress.bughunt.recording.source_lines import caller
 

@@ -11,7 +11,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.guards.detector import Detector, Progress, parameters_of, sample
+from pytest_mlregress.bughunt.listening.detector import Detector, Progress, parameters_of, sample
 from pytest_mlregress.bughunt.recording.source_lines import of_function
 from pytest_mlregress.bughunt.torch_api.unregistered_tensors import hidden_tensors
 

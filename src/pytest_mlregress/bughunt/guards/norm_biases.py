@@ -12,8 +12,8 @@ from torch.optim import Optimizer
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guards._torch import node_of
 from pytest_mlregress.bughunt.guards.declarations import declared_at
-from pytest_mlregress.bughunt.guards.detector import Detector, Heard, Progress
-from pytest_mlregress.bughunt.guards.senses import NORMS, differs_from_evaluation
+from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
+from pytest_mlregress.bughunt.listening.hooks import NORMS, differs_from_evaluation
 from pytest_mlregress.bughunt.torch_api._private import leaf_of
 
 ENOUGH = 2

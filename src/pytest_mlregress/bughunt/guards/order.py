@@ -10,7 +10,7 @@ import torch
 from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.guards.detector import Detector, Progress, parameters_of
+from pytest_mlregress.bughunt.listening.detector import Detector, Progress, parameters_of
 
 ENOUGH = 2
 Kind = Literal["backward", "clip", "step", "schedule", "zero", "unscale"]

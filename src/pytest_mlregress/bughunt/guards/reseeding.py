@@ -9,7 +9,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.guards.detector import Detector, Progress
+from pytest_mlregress.bughunt.listening.detector import Detector, Progress
 
 ENOUGH = 3
 

@@ -7,7 +7,7 @@ from typing import Final
 import torch
 
 from pytest_mlregress.bughunt.guards._torch import node_of
-from pytest_mlregress.bughunt.guards.marks import is_shape_node
+from pytest_mlregress.bughunt.listening.node_marks import is_shape_node
 from pytest_mlregress.bughunt.torch_api import probabilities
 
 MOST_NODES: Final = 12

@@ -10,7 +10,7 @@ import torch
 from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.guards.detector import Detector, Progress, parameters_of, sample
+from pytest_mlregress.bughunt.listening.detector import Detector, Progress, parameters_of, sample
 
 MOST_PARAMETERS = 8
 ENOUGH = 2

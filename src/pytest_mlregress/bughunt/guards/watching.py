@@ -17,11 +17,12 @@ from pytest_mlregress.bughunt.checks import every_check
 from pytest_mlregress.bughunt.checks.every_detector import DETECTORS
 from pytest_mlregress.bughunt.errors import BughuntWarning
 from pytest_mlregress.bughunt.findings import Finding, Findings
-from pytest_mlregress.bughunt.guards import _torch, senses
-from pytest_mlregress.bughunt.guards.attention import Attention
-from pytest_mlregress.bughunt.guards.detector import Detector, Heard, Progress
+from pytest_mlregress.bughunt.guards import _torch
 from pytest_mlregress.bughunt.guards.digest import Digest
-from pytest_mlregress.bughunt.guards.quiet import QuietStretches
+from pytest_mlregress.bughunt.listening import hooks
+from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
+from pytest_mlregress.bughunt.listening.no_grad_blocks import QuietStretches
+from pytest_mlregress.bughunt.listening.sampling_schedule import Attention
 from pytest_mlregress.bughunt.recording.source_lines import caller
 from pytest_mlregress.bughunt.registry import require_known
 
@@ -47,8 +48,8 @@ class Guard:
         self.digest = Digest(self._progress)
         self._detectors: list[Detector] = [kind(self._progress) for kind in DETECTORS]
         self._detectors.append(self.digest)
-        self._mode = senses.Calls(self._heard, self._followed, self._guarded)
-        self._modules = senses.ModuleHooks(
+        self._mode = hooks.Calls(self._heard, self._followed, self._guarded)
+        self._modules = hooks.ModuleHooks(
             self._entered, self._left, self._guarded, self._progress.running
         )
         self._exits = contextlib.ExitStack()
@@ -70,7 +71,7 @@ class Guard:
 
     def start(self) -> None:
         """Listen from now on."""
-        self._exits.enter_context(senses.optimizer_hooks(self._before_step, self._after_step))
+        self._exits.enter_context(hooks.optimizer_hooks(self._before_step, self._after_step))
         self._exits.enter_context(_torch.observed(self._observers()))
         self._exits.enter_context(self._quiet.listening(self._guarded))
         self._exits.callback(self._modules.take_off)
