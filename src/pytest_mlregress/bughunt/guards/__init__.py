@@ -7,6 +7,6 @@ watching, never the training.
 
 from __future__ import annotations
 
-from pytest_mlregress.bughunt.guards.watching import Guard, GuardWarning, watch
+from pytest_mlregress.bughunt.guards.guard import Guard, GuardWarning, watch
 
 __all__ = ["Guard", "GuardWarning", "watch"]
