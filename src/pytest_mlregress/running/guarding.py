@@ -119,7 +119,7 @@ def _warn(item: pytest.Item, finding: Finding) -> None:
 
 def _compare_with_earlier_run(config: pytest.Config, guard: Guard, key: tuple[str, int]) -> None:
     """Where one seed runs twice in a process (reruns, repeats), both must train alike."""
-    from pytest_mlregress.bughunt.guards.digest import difference
+    from pytest_mlregress.bughunt.checks.evaluation.nondeterministic_guard import difference
 
     losses = guard.digest.losses
     earlier = config.stash.setdefault(_LOSSES, {}).setdefault(key, losses)

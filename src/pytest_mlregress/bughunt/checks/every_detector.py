@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from pytest_mlregress.bughunt.checks.evaluation.rng_reset_guard import Reseeding
+from pytest_mlregress.bughunt.checks.evaluation.train_eval_mode_guard import Modes
 from pytest_mlregress.bughunt.guards.ascent import Ascent
 from pytest_mlregress.bughunt.guards.broadcasts import Broadcasts
 from pytest_mlregress.bughunt.guards.constant_outputs import ConstantOutputs
@@ -12,14 +14,12 @@ from pytest_mlregress.bughunt.guards.finiteness import Finiteness
 from pytest_mlregress.bughunt.guards.growth import Growth
 from pytest_mlregress.bughunt.guards.loss_arguments import LossArguments
 from pytest_mlregress.bughunt.guards.metrics import Metrics
-from pytest_mlregress.bughunt.guards.modes import Modes
 from pytest_mlregress.bughunt.guards.movement import Movement
 from pytest_mlregress.bughunt.guards.norm_biases import NormBiases
 from pytest_mlregress.bughunt.guards.order import Order
 from pytest_mlregress.bughunt.guards.output_biases import OutputBiases
 from pytest_mlregress.bughunt.guards.rates import Rates
 from pytest_mlregress.bughunt.guards.renewal import Renewal
-from pytest_mlregress.bughunt.guards.reseeding import Reseeding
 from pytest_mlregress.bughunt.guards.reshapes import Reshapes
 from pytest_mlregress.bughunt.guards.softmax_axes import SoftmaxAxes
 from pytest_mlregress.bughunt.guards.stale_gradients import StaleGradients

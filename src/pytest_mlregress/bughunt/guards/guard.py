@@ -14,11 +14,11 @@ from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt import suppression
 from pytest_mlregress.bughunt.checks import every_check
+from pytest_mlregress.bughunt.checks.evaluation.nondeterministic_guard import Digest
 from pytest_mlregress.bughunt.checks.every_detector import DETECTORS
 from pytest_mlregress.bughunt.errors import BughuntWarning
 from pytest_mlregress.bughunt.findings import Finding, Findings
 from pytest_mlregress.bughunt.guards import _torch
-from pytest_mlregress.bughunt.guards.digest import Digest
 from pytest_mlregress.bughunt.listening import hooks
 from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
 from pytest_mlregress.bughunt.listening.no_grad_blocks import QuietStretches

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import torch
 
+from pytest_mlregress.bughunt.checks.evaluation.train_eval_mode import BATCH_NORMS
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.modes import BATCH_NORMS
 from pytest_mlregress.bughunt.program.process_state import RandomState
 from pytest_mlregress.bughunt.recording.source_lines import of_function
 from pytest_mlregress.bughunt.registry import check

@@ -13,10 +13,10 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from pytest_mlregress.bughunt.checks.evaluation.train_eval_mode import DROPOUTS, is_mode_sensitive
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress, parameters_of
 from pytest_mlregress.bughunt.listening.hooks import NOISES, differs_from_evaluation
-from pytest_mlregress.bughunt.modes import DROPOUTS, is_mode_sensitive
 from pytest_mlregress.bughunt.recording.source_lines import caller
 
 ENOUGH = 3
