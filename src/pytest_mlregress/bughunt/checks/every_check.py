@@ -7,15 +7,15 @@ from importlib import import_module
 MODULES = (
     "pytest_mlregress.bughunt.ablation",
     "pytest_mlregress.bughunt.above_trivial",
-    "pytest_mlregress.bughunt.accumulation",
+    "pytest_mlregress.bughunt.checks.gradients.accumulation",
     "pytest_mlregress.bughunt.biases",
     "pytest_mlregress.bughunt.broadcasting",
     "pytest_mlregress.bughunt.constant_output",
     "pytest_mlregress.bughunt.checks.evaluation.inplace_data_mutation",
     "pytest_mlregress.bughunt.checks.evaluation.nondeterministic",
     "pytest_mlregress.bughunt.checks.evaluation.eval_mutates_model",
-    "pytest_mlregress.bughunt.gradient_health",
-    "pytest_mlregress.bughunt.growth",
+    "pytest_mlregress.bughunt.checks.gradients.gradient_health",
+    "pytest_mlregress.bughunt.checks.gradients.graph_growth",
     "pytest_mlregress.bughunt.influence",
     "pytest_mlregress.bughunt.initialisation",
     "pytest_mlregress.bughunt.label_shuffle",
@@ -37,7 +37,7 @@ MODULES = (
     "pytest_mlregress.bughunt.splits",
     "pytest_mlregress.bughunt.step_order",
     "pytest_mlregress.bughunt.unbounded",
-    "pytest_mlregress.bughunt.zero_grad",
+    "pytest_mlregress.bughunt.checks.gradients.zero_grad",
 )
 
 LOADED = tuple(import_module(name) for name in MODULES)

@@ -6,12 +6,13 @@ from typing import Final
 
 from pytest_mlregress.bughunt.checks.evaluation.rng_reset_guard import Reseeding
 from pytest_mlregress.bughunt.checks.evaluation.train_eval_mode_guard import Modes
+from pytest_mlregress.bughunt.checks.gradients.accumulation_guard import Discarded
+from pytest_mlregress.bughunt.checks.gradients.graph_growth_guard import Growth
+from pytest_mlregress.bughunt.checks.gradients.nan_gradient_guard import Finiteness
+from pytest_mlregress.bughunt.checks.gradients.zero_grad_guard import StaleGradients
 from pytest_mlregress.bughunt.guards.ascent import Ascent
 from pytest_mlregress.bughunt.guards.broadcasts import Broadcasts
 from pytest_mlregress.bughunt.guards.constant_outputs import ConstantOutputs
-from pytest_mlregress.bughunt.guards.discarded import Discarded
-from pytest_mlregress.bughunt.guards.finiteness import Finiteness
-from pytest_mlregress.bughunt.guards.growth import Growth
 from pytest_mlregress.bughunt.guards.loss_arguments import LossArguments
 from pytest_mlregress.bughunt.guards.metrics import Metrics
 from pytest_mlregress.bughunt.guards.movement import Movement
@@ -22,7 +23,6 @@ from pytest_mlregress.bughunt.guards.rates import Rates
 from pytest_mlregress.bughunt.guards.renewal import Renewal
 from pytest_mlregress.bughunt.guards.reshapes import Reshapes
 from pytest_mlregress.bughunt.guards.softmax_axes import SoftmaxAxes
-from pytest_mlregress.bughunt.guards.stale_gradients import StaleGradients
 from pytest_mlregress.bughunt.guards.twins import Twins
 from pytest_mlregress.bughunt.guards.unused import Unused
 from pytest_mlregress.bughunt.listening.detector import Detector

@@ -1,0 +1,1 @@
+"""Mistakes that gradients show: kept, discarded, vanishing, exploding, not finite."""
