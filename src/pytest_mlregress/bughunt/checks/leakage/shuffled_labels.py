@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
+from pytest_mlregress.bughunt.checks.leakage.batch_leak import EXAMPLE, replaced
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.leaks import EXAMPLE, replaced
 from pytest_mlregress.bughunt.recording.changed_rows import changed
 from pytest_mlregress.bughunt.recording.prediction_target_pairs import Meeting, meetings
 from pytest_mlregress.bughunt.recording.tensor_origins import Provenance
