@@ -10,7 +10,7 @@ import torch.nn.functional as F  # noqa: N812
 from snippets import BATCH, find, line_of, loss_fn, make_model, make_optimizer, train_step
 from torch import nn
 
-from pytest_mlregress.bughunt.memorising import Run
+from pytest_mlregress.bughunt.checks.learning.single_batch_overfit import Run
 from pytest_mlregress.bughunt.replaying.constant_predictor import Score
 
 

@@ -11,8 +11,8 @@ from snippets import find, line_of  # noqa: E402
 from torch import nn  # noqa: E402
 
 from pytest_mlregress.bughunt import hunt  # noqa: E402
+from pytest_mlregress.bughunt.checks.learning.learns_shuffled_labels import dealt_out  # noqa: E402
 from pytest_mlregress.bughunt.errors import CannotTell  # noqa: E402
-from pytest_mlregress.bughunt.label_shuffle import dealt_out  # noqa: E402
 
 
 def flowers(seed, n=18):

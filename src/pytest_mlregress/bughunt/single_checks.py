@@ -11,9 +11,9 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
+from pytest_mlregress.bughunt.checks.learning.single_batch_overfit import LEARNED, score_of
 from pytest_mlregress.bughunt.findings import Finding, Findings
 from pytest_mlregress.bughunt.hunt_runner import hunt
-from pytest_mlregress.bughunt.memorising import LEARNED, score_of
 from pytest_mlregress.bughunt.program.isolated_run import World
 from pytest_mlregress.bughunt.program.user_program import Subject
 from pytest_mlregress.bughunt.replaying.weighted_output_sum import uneven_sum

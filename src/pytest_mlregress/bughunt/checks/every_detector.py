@@ -10,9 +10,9 @@ from pytest_mlregress.bughunt.checks.gradients.accumulation_guard import Discard
 from pytest_mlregress.bughunt.checks.gradients.graph_growth_guard import Growth
 from pytest_mlregress.bughunt.checks.gradients.nan_gradient_guard import Finiteness
 from pytest_mlregress.bughunt.checks.gradients.zero_grad_guard import StaleGradients
+from pytest_mlregress.bughunt.checks.learning.constant_output_guard import ConstantOutputs
 from pytest_mlregress.bughunt.guards.ascent import Ascent
 from pytest_mlregress.bughunt.guards.broadcasts import Broadcasts
-from pytest_mlregress.bughunt.guards.constant_outputs import ConstantOutputs
 from pytest_mlregress.bughunt.guards.loss_arguments import LossArguments
 from pytest_mlregress.bughunt.guards.metrics import Metrics
 from pytest_mlregress.bughunt.guards.movement import Movement

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from pytest_mlregress.bughunt.checks.learning.single_batch_overfit import LEARNED
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.memorising import LEARNED
 from pytest_mlregress.bughunt.program.isolated_run import World
 from pytest_mlregress.bughunt.recording.recorder import Call, Recorder
 from pytest_mlregress.bughunt.recording.source_lines import of_function

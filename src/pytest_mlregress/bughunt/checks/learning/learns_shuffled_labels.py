@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from pytest_mlregress.bughunt.above_trivial import in_mode
+from pytest_mlregress.bughunt.checks.learning.above_trivial import in_mode
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.program.isolated_run import World

@@ -1,0 +1,1 @@
+"""Programs that do not learn, or learn what cannot be learned."""
