@@ -11,10 +11,11 @@ from pytest_mlregress.bughunt.checks.gradients.graph_growth_guard import Growth
 from pytest_mlregress.bughunt.checks.gradients.nan_gradient_guard import Finiteness
 from pytest_mlregress.bughunt.checks.gradients.zero_grad_guard import StaleGradients
 from pytest_mlregress.bughunt.checks.learning.constant_output_guard import ConstantOutputs
-from pytest_mlregress.bughunt.guards.ascent import Ascent
-from pytest_mlregress.bughunt.guards.broadcasts import Broadcasts
-from pytest_mlregress.bughunt.guards.loss_arguments import LossArguments
-from pytest_mlregress.bughunt.guards.metrics import Metrics
+from pytest_mlregress.bughunt.checks.losses.broadcast_loss_guard import Broadcasts
+from pytest_mlregress.bughunt.checks.losses.broadcast_metric_guard import Metrics
+from pytest_mlregress.bughunt.checks.losses.loss_inputs_guard import LossArguments
+from pytest_mlregress.bughunt.checks.losses.loss_sign_guard import Ascent
+from pytest_mlregress.bughunt.checks.losses.softmax_dim_guard import SoftmaxAxes
 from pytest_mlregress.bughunt.guards.movement import Movement
 from pytest_mlregress.bughunt.guards.norm_biases import NormBiases
 from pytest_mlregress.bughunt.guards.order import Order
@@ -22,7 +23,6 @@ from pytest_mlregress.bughunt.guards.output_biases import OutputBiases
 from pytest_mlregress.bughunt.guards.rates import Rates
 from pytest_mlregress.bughunt.guards.renewal import Renewal
 from pytest_mlregress.bughunt.guards.reshapes import Reshapes
-from pytest_mlregress.bughunt.guards.softmax_axes import SoftmaxAxes
 from pytest_mlregress.bughunt.guards.twins import Twins
 from pytest_mlregress.bughunt.guards.unused import Unused
 from pytest_mlregress.bughunt.listening.detector import Detector

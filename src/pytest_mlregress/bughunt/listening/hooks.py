@@ -17,10 +17,10 @@ from torch.optim.optimizer import (
 )
 from torch.overrides import TorchFunctionMode
 
+from pytest_mlregress.bughunt.checks.losses.loss_inputs import DROPOUTS, LOG_SOFTMAX, SOFTMAX
 from pytest_mlregress.bughunt.guards import _torch
 from pytest_mlregress.bughunt.listening.detector import Heard
 from pytest_mlregress.bughunt.listening.node_marks import Mark, mark
-from pytest_mlregress.bughunt.loss_inputs import DROPOUTS, LOG_SOFTMAX, SOFTMAX
 from pytest_mlregress.bughunt.recording.source_lines import locate, origin
 from pytest_mlregress.bughunt.replaying.loss_calls import EXPECTS
 

@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.guards.squashing import is_squashed
-from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
-from pytest_mlregress.bughunt.listening.node_marks import Mark, source
-from pytest_mlregress.bughunt.loss_inputs import (
+from pytest_mlregress.bughunt.checks.losses.handwritten_sigmoid import is_squashed
+from pytest_mlregress.bughunt.checks.losses.loss_inputs import (
     DROPOUTS,
     LOG_SOFTMAX,
     RECTIFIERS,
     SIGMOID,
     SOFTMAX,
 )
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
+from pytest_mlregress.bughunt.listening.node_marks import Mark, source
 from pytest_mlregress.bughunt.replaying.loss_calls import EXPECTS
 from pytest_mlregress.bughunt.torch_api import probabilities
 

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from pytest_mlregress.bughunt.checks.losses.broadcast_loss_guard import grows, together
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.guards.broadcasts import grows, together
 from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
 from pytest_mlregress.bughunt.listening.hooks import COMPARISONS, DIFFERENCES
 from pytest_mlregress.bughunt.torch_api import pytrees

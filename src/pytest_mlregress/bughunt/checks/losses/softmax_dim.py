@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import torch
 
+from pytest_mlregress.bughunt.checks.losses.loss_inputs import DROPOUTS, LOG_SOFTMAX, SOFTMAX
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.loss_inputs import DROPOUTS, LOG_SOFTMAX, SOFTMAX
 from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.recording.tensor_origins import SHAPE, Provenance, inputs
 from pytest_mlregress.bughunt.registry import check

@@ -1,0 +1,1 @@
+"""Losses that are given what they do not expect, or that reward the wrong thing."""
