@@ -16,15 +16,15 @@ from pytest_mlregress.bughunt.checks.losses.broadcast_metric_guard import Metric
 from pytest_mlregress.bughunt.checks.losses.loss_inputs_guard import LossArguments
 from pytest_mlregress.bughunt.checks.losses.loss_sign_guard import Ascent
 from pytest_mlregress.bughunt.checks.losses.softmax_dim_guard import SoftmaxAxes
-from pytest_mlregress.bughunt.guards.movement import Movement
-from pytest_mlregress.bughunt.guards.norm_biases import NormBiases
+from pytest_mlregress.bughunt.checks.parameters.bias_before_batchnorm_guard import NormBiases
+from pytest_mlregress.bughunt.checks.parameters.initialisation_guard import Twins
+from pytest_mlregress.bughunt.checks.parameters.output_bias_guard import OutputBiases
+from pytest_mlregress.bughunt.checks.parameters.untrained_guard import Movement
+from pytest_mlregress.bughunt.checks.parameters.unused_module_guard import Unused
 from pytest_mlregress.bughunt.guards.order import Order
-from pytest_mlregress.bughunt.guards.output_biases import OutputBiases
 from pytest_mlregress.bughunt.guards.rates import Rates
 from pytest_mlregress.bughunt.guards.renewal import Renewal
 from pytest_mlregress.bughunt.guards.reshapes import Reshapes
-from pytest_mlregress.bughunt.guards.twins import Twins
-from pytest_mlregress.bughunt.guards.unused import Unused
 from pytest_mlregress.bughunt.listening.detector import Detector
 
 DETECTORS: Final[tuple[type[Detector], ...]] = (
