@@ -11,8 +11,8 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from pytest_mlregress.bughunt import check_view_permute, hunt
-from pytest_mlregress.bughunt.regrouping import moved_axes
-from pytest_mlregress.bughunt.tiles import tilings
+from pytest_mlregress.bughunt.checks.reshaping.row_major import moved_axes
+from pytest_mlregress.bughunt.checks.reshaping.tilings import tilings
 
 SLUG = "view-instead-of-permute"
 

@@ -119,7 +119,10 @@ def test_a_failure_of_a_detector_ends_the_watching_once_and_not_the_training(mon
     def fail(self, call):
         raise KeyError("planted")
 
-    monkeypatch.setattr("pytest_mlregress.bughunt.guards.reshapes.Reshapes.heard", fail)
+    monkeypatch.setattr(
+        "pytest_mlregress.bughunt.checks.reshaping.view_instead_of_permute_guard.Reshapes.heard",
+        fail,
+    )
     before, plain = hooks(), fit(make_model())
     with warnings.catch_warnings(record=True) as told, watch() as guard:
         warnings.simplefilter("always")

@@ -19,7 +19,7 @@ MODULES = (
     "pytest_mlregress.bughunt.checks.parameters.unused_or_detached",
     "pytest_mlregress.bughunt.checks.parameters.initialisation",
     "pytest_mlregress.bughunt.checks.learning.learns_shuffled_labels",
-    "pytest_mlregress.bughunt.layout",
+    "pytest_mlregress.bughunt.checks.reshaping.view_instead_of_permute",
     "pytest_mlregress.bughunt.checks.leakage.batch_leak",
     "pytest_mlregress.bughunt.learning",
     "pytest_mlregress.bughunt.checks.losses.loss_inputs",

@@ -21,10 +21,10 @@ from pytest_mlregress.bughunt.checks.parameters.initialisation_guard import Twin
 from pytest_mlregress.bughunt.checks.parameters.output_bias_guard import OutputBiases
 from pytest_mlregress.bughunt.checks.parameters.untrained_guard import Movement
 from pytest_mlregress.bughunt.checks.parameters.unused_module_guard import Unused
+from pytest_mlregress.bughunt.checks.reshaping.view_instead_of_permute_guard import Reshapes
 from pytest_mlregress.bughunt.guards.order import Order
 from pytest_mlregress.bughunt.guards.rates import Rates
 from pytest_mlregress.bughunt.guards.renewal import Renewal
-from pytest_mlregress.bughunt.guards.reshapes import Reshapes
 from pytest_mlregress.bughunt.listening.detector import Detector
 
 DETECTORS: Final[tuple[type[Detector], ...]] = (

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import torch
 
-from pytest_mlregress.bughunt.regrouping import Shape, fits, groups
+from pytest_mlregress.bughunt.checks.reshaping.row_major import Shape, fits, groups
 
 # Each letter is an axis, each word the axes that are merged into one.
 _PLAIN = "h w p q / hw p q / hw pq / p q h w / pq h w / pq hw"

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import torch
 
+from pytest_mlregress.bughunt.checks.reshaping.row_major import regroups
 from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.recording.tensor_origins import SHAPE, inputs
-from pytest_mlregress.bughunt.regrouping import regroups
 from pytest_mlregress.bughunt.replaying.replays import Replay
 from pytest_mlregress.bughunt.torch_api import pytrees
 

@@ -11,12 +11,8 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from pytest_mlregress.bughunt.errors import CannotTell
-from pytest_mlregress.bughunt.findings import Finding, Severity
-from pytest_mlregress.bughunt.recording.recorder import Call
-from pytest_mlregress.bughunt.recording.tensor_origins import inputs
-from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.regrouping import (
+from pytest_mlregress.bughunt.checks.reshaping.relative_shift import RESHAPES, is_skew
+from pytest_mlregress.bughunt.checks.reshaping.row_major import (
     Moved,
     Reordered,
     Shape,
@@ -24,6 +20,12 @@ from pytest_mlregress.bughunt.regrouping import (
     reordered_axes,
     swapped_axes,
 )
+from pytest_mlregress.bughunt.checks.reshaping.tilings import Tiled, tilings
+from pytest_mlregress.bughunt.errors import CannotTell
+from pytest_mlregress.bughunt.findings import Finding, Severity
+from pytest_mlregress.bughunt.recording.recorder import Call
+from pytest_mlregress.bughunt.recording.tensor_origins import inputs
+from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying import batch_resizing
 from pytest_mlregress.bughunt.replaying.case import Case
 from pytest_mlregress.bughunt.replaying.replays import (
@@ -35,8 +37,6 @@ from pytest_mlregress.bughunt.replaying.replays import (
     resized,
     shared,
 )
-from pytest_mlregress.bughunt.skewing import RESHAPES, is_skew
-from pytest_mlregress.bughunt.tiles import Tiled, tilings
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 

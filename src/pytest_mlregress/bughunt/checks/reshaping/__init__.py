@@ -1,0 +1,1 @@
+"""Views and reshapes that regroup elements where a permute was intended."""
