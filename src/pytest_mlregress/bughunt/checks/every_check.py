@@ -21,7 +21,7 @@ MODULES = (
     "pytest_mlregress.bughunt.checks.learning.learns_shuffled_labels",
     "pytest_mlregress.bughunt.checks.reshaping.view_instead_of_permute",
     "pytest_mlregress.bughunt.checks.leakage.batch_leak",
-    "pytest_mlregress.bughunt.learning",
+    "pytest_mlregress.bughunt.checks.training_step.learning_rate",
     "pytest_mlregress.bughunt.checks.losses.loss_inputs",
     "pytest_mlregress.bughunt.checks.losses.loss_sign",
     "pytest_mlregress.bughunt.checks.learning.single_batch_overfit",
@@ -35,7 +35,7 @@ MODULES = (
     "pytest_mlregress.bughunt.checks.leakage.causal_leak",
     "pytest_mlregress.bughunt.checks.losses.softmax_dim",
     "pytest_mlregress.bughunt.checks.leakage.train_val_leak",
-    "pytest_mlregress.bughunt.step_order",
+    "pytest_mlregress.bughunt.checks.training_step.step_order",
     "pytest_mlregress.bughunt.checks.losses.unbounded_loss",
     "pytest_mlregress.bughunt.checks.gradients.zero_grad",
 )

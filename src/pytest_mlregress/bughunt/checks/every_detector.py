@@ -22,9 +22,9 @@ from pytest_mlregress.bughunt.checks.parameters.output_bias_guard import OutputB
 from pytest_mlregress.bughunt.checks.parameters.untrained_guard import Movement
 from pytest_mlregress.bughunt.checks.parameters.unused_module_guard import Unused
 from pytest_mlregress.bughunt.checks.reshaping.view_instead_of_permute_guard import Reshapes
-from pytest_mlregress.bughunt.guards.order import Order
-from pytest_mlregress.bughunt.guards.rates import Rates
-from pytest_mlregress.bughunt.guards.renewal import Renewal
+from pytest_mlregress.bughunt.checks.training_step.learning_rate_guard import Rates
+from pytest_mlregress.bughunt.checks.training_step.optimizer_recreated_guard import Renewal
+from pytest_mlregress.bughunt.checks.training_step.step_order_guard import Order
 from pytest_mlregress.bughunt.listening.detector import Detector
 
 DETECTORS: Final[tuple[type[Detector], ...]] = (

@@ -1,0 +1,1 @@
+"""Mistakes in the order and the parts of a training step."""
