@@ -19,7 +19,7 @@ from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.errors import BaselineError
 from pytest_mlregress.baselines.provenance import collect_provenance
 from pytest_mlregress.invocation import invocation
-from pytest_mlregress.reporting.assembling import run_report
+from pytest_mlregress.reporting.build_report import run_report
 from pytest_mlregress.reporting.failure_text import failure_text
 from pytest_mlregress.reporting.headline import headline
 from pytest_mlregress.reporting.report import RunReport
@@ -328,8 +328,8 @@ class Verdicts:
         if self._settings.prune:
             self._prune(session)
         for path in self._settings.report:
-            from pytest_mlregress.reporting.files import write_report
             from pytest_mlregress.reporting.report import ReportError
+            from pytest_mlregress.reporting.write_report import write_report
 
             try:
                 write_report(path, self.run_report)

@@ -278,8 +278,8 @@ class ControllerHooks:
             self._judge()  # refuses a dirty tree before hours of training, not after
 
     def _check_report(self, path: str) -> None:
-        from pytest_mlregress.reporting.files import check_report_path
         from pytest_mlregress.reporting.report import ReportError
+        from pytest_mlregress.reporting.write_report import check_report_path
 
         try:
             check_report_path(path)

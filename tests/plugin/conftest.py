@@ -17,7 +17,7 @@ from pytest_mlregress.statistics.early_stop import plan_check
 for name in (
     "pytest_mlregress.bughunt",
     "pytest_mlregress.controller",
-    "pytest_mlregress.reporting.files",
+    "pytest_mlregress.reporting.write_report",
     "pytest_mlregress.reporting.html",
     "pytest_mlregress.reporting.markdown",
     "pytest_mlregress.reporting.terminal",

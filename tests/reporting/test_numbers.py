@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_mlregress.reporting.numbers import number, numbers, seconds
+from pytest_mlregress.reporting.number_format import number, numbers, seconds
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import verdict_cases as cases
 
-from pytest_mlregress.reporting.files import check_report_path, write_report
 from pytest_mlregress.reporting.report import ReportError
+from pytest_mlregress.reporting.write_report import check_report_path, write_report
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_run_killed_while_writing_leaves_the_former_report(tmp_path):
     path.write_text("former")
     script = f"""
         import os, signal
-        from pytest_mlregress.reporting.files import write_report
+        from pytest_mlregress.reporting.write_report import write_report
         from pytest_mlregress.reporting.report import RunReport
         os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)
         write_report({str(path)!r}, RunReport(verdicts=()))

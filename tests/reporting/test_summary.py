@@ -210,7 +210,7 @@ def test_an_empty_run_has_totals_only():
 def test_writing_plain_text_imports_nothing_heavy():
     code = (
         "import sys\n"
-        "import pytest_mlregress.reporting.files\n"
+        "import pytest_mlregress.reporting.write_report\n"
         "heavy = {'rich', 'jinja2', 'numpy', 'scipy', 'torch', 'pytest', '_pytest'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )

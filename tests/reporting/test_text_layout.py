@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_mlregress.reporting.layout import (
+from pytest_mlregress.reporting.text_layout import (
     clip,
     encodable,
     one_line,

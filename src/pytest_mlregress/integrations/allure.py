@@ -238,7 +238,7 @@ def _status(verdict: Verdict, report: pytest.TestReport) -> str:
 
 def _message(verdict: Verdict, report: pytest.TestReport) -> str:
     from pytest_mlregress.reporting.headline import headline
-    from pytest_mlregress.reporting.layout import one_line
+    from pytest_mlregress.reporting.text_layout import one_line
 
     reason = getattr(report, "wasxfail", None)
     if reason is not None:

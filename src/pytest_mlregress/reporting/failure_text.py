@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from pytest_mlregress.reporting.figures import compares_matched_seeds, difference_with_interval
 from pytest_mlregress.reporting.headline import headline, metric_sentence, troubles
-from pytest_mlregress.reporting.layout import one_line, pad, width_of, wrap, wrap_command
-from pytest_mlregress.reporting.numbers import number, numbers, seconds
+from pytest_mlregress.reporting.metric_text import compares_matched_seeds, difference_with_interval
+from pytest_mlregress.reporting.number_format import number, numbers, seconds
 from pytest_mlregress.reporting.report import gravest_metrics_first
-from pytest_mlregress.reporting.samples import absent, effect_size, summarise, unneeded
+from pytest_mlregress.reporting.sample_text import absent, effect_size, summarise, unneeded
+from pytest_mlregress.reporting.text_layout import one_line, pad, width_of, wrap, wrap_command
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
 
 if TYPE_CHECKING:

@@ -6,14 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from pytest_mlregress.reporting.figures import (
+from pytest_mlregress.reporting.metric_text import (
     difference_with_interval,
     margin_text,
     means,
     p_text,
 )
-from pytest_mlregress.reporting.layout import clip, one_line, width_of
-from pytest_mlregress.reporting.numbers import number
+from pytest_mlregress.reporting.number_format import number
+from pytest_mlregress.reporting.text_layout import clip, one_line, width_of
 from pytest_mlregress.running.node_ids import name_parts
 from pytest_mlregress.running.result import COLLAPSED, SeedResult
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_mlregress.baselines.visible import visible
 from pytest_mlregress.reporting import strip_plot
 from pytest_mlregress.reporting.failure_text import failure_text
-from pytest_mlregress.reporting.figures import (
+from pytest_mlregress.reporting.headline import headline
+from pytest_mlregress.reporting.metric_text import (
     MEANING_OF_Q,
     difference_with_interval,
     margin_text,
     means,
     p_text,
 )
-from pytest_mlregress.reporting.headline import headline
-from pytest_mlregress.reporting.layout import one_line
-from pytest_mlregress.reporting.numbers import number
+from pytest_mlregress.reporting.number_format import number
 from pytest_mlregress.reporting.report import RunReport, gravest_metrics_first
+from pytest_mlregress.reporting.text_layout import one_line
 from pytest_mlregress.reporting.totals import closing_notes, heading, totals_line
 from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, VerdictKind
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_mlregress.reporting.headline import headline
 from pytest_mlregress.reporting.report import RunReport
-from pytest_mlregress.reporting.samples import summarise
+from pytest_mlregress.reporting.sample_text import summarise
 from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, VerdictKind
 
 if TYPE_CHECKING:

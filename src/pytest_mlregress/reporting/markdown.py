@@ -6,10 +6,15 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from pytest_mlregress.reporting.failure_text import failure_text
-from pytest_mlregress.reporting.figures import difference_with_interval, margin_text, means, p_text
 from pytest_mlregress.reporting.headline import headline
-from pytest_mlregress.reporting.layout import one_line
+from pytest_mlregress.reporting.metric_text import (
+    difference_with_interval,
+    margin_text,
+    means,
+    p_text,
+)
 from pytest_mlregress.reporting.report import RunReport, gravest_metrics_first
+from pytest_mlregress.reporting.text_layout import one_line
 from pytest_mlregress.reporting.totals import closing_notes, heading, totals_line, worst_colour
 from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, VerdictKind
 

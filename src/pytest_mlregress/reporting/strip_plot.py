@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from pytest_mlregress.reporting.numbers import number, numbers
-from pytest_mlregress.reporting.samples import summarise
+from pytest_mlregress.reporting.number_format import number, numbers
+from pytest_mlregress.reporting.sample_text import summarise
 from pytest_mlregress.verdicts.verdict import MetricVerdict
 
 WIDTH: Final = 480

@@ -8,17 +8,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from pytest_mlregress.reporting.figures import (
+from pytest_mlregress.reporting.headline import headline
+from pytest_mlregress.reporting.metric_text import (
     MEANING_OF_Q,
     difference_with_interval,
     margin_text,
     means,
     p_text,
 )
-from pytest_mlregress.reporting.headline import headline
-from pytest_mlregress.reporting.layout import encodable, one_line, pad, shorten, width_of, wrap
-from pytest_mlregress.reporting.numbers import number
+from pytest_mlregress.reporting.number_format import number
 from pytest_mlregress.reporting.report import RunReport, gravest_metrics_first
+from pytest_mlregress.reporting.text_layout import encodable, one_line, pad, shorten, width_of, wrap
 from pytest_mlregress.reporting.totals import closing_notes, totals_line
 from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, VerdictKind
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from pytest_mlregress.reporting.numbers import number, seconds
+from pytest_mlregress.reporting.number_format import number, seconds
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.verdicts.verdict import Colour
 

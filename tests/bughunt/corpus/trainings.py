@@ -7,9 +7,9 @@ import warnings
 
 import torch
 
+from pytest_mlregress.bughunt.checks.evaluation.nondeterministic_guard import difference
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guards import watch
-from pytest_mlregress.bughunt.checks.evaluation.nondeterministic_guard import difference
 from pytest_mlregress.bughunt.program.default_train_step import with_textbook_step
 from pytest_mlregress.bughunt.program.process_state import seed_everything
 from pytest_mlregress.bughunt.program.user_program import Subject

@@ -39,8 +39,8 @@ def sample_cut(case: Case) -> Iterator[Finding]:
             "follows it does not train them",
             module=cut.module,
             location=cut.location,
-            evidence=f"{cut.name} of shape {tuple(pytrees.tensors(cut.output)[0].shape)} flows into "
-            f"the loss and requires no gradient",
+            evidence=f"{cut.name} of shape {tuple(pytrees.tensors(cut.output)[0].shape)} flows "
+            "into the loss and requires no gradient",
             fix="remove the detach(); with distributions, call rsample()",
         )
         return

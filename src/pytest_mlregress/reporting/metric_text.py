@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from pytest_mlregress.reporting.numbers import number, numbers
-from pytest_mlregress.reporting.samples import summarise
+from pytest_mlregress.reporting.number_format import number, numbers
+from pytest_mlregress.reporting.sample_text import summarise
 from pytest_mlregress.verdicts.verdict import MetricVerdict, VerdictKind
 
 MEANING_OF_Q: Final = "expected share of false losses among the comparisons with a q as small"
