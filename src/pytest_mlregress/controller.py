@@ -24,7 +24,7 @@ from pytest_mlregress.reporting.failure_text import failure_text
 from pytest_mlregress.reporting.headline import headline
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.revisions.history import History
-from pytest_mlregress.running.flags import StopFlags
+from pytest_mlregress.running.stop_flags import StopFlags
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.advice import nothing_recorded
 from pytest_mlregress.verdicts.afterwards import late_notes, with_late_seed

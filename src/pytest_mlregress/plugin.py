@@ -27,9 +27,16 @@ from pytest_mlregress.fixtures import (  # noqa: F401 - pytest finds fixtures by
     seed,
 )
 from pytest_mlregress.options import SettingError
-from pytest_mlregress.running import collecting, crossing, flags, selection, splitting, threads
-from pytest_mlregress.running.collecting import SEED_ITEM
+from pytest_mlregress.running import (
+    node_id_selection,
+    seed_items,
+    serialization,
+    splitting,
+    stop_flags,
+    threads,
+)
 from pytest_mlregress.running.markers import MARKER_HELP
+from pytest_mlregress.running.seed_items import SEED_ITEM
 from pytest_mlregress.settings import Settings, resolve
 from pytest_mlregress.verdicts.verdict_items import EndsOfItems, VerdictItem, verdict_items
 
@@ -98,7 +105,7 @@ def _refuse_dist_each(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    node.workerinput[flags.WORKER_INPUT] = str(flags.stop_flags(node.config).folder)
+    node.workerinput[stop_flags.WORKER_INPUT] = str(stop_flags.stop_flags(node.config).folder)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -107,7 +114,7 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection(session: pytest.Session) -> None:
-    selection.widen_arguments(session.config)
+    node_id_selection.widen_arguments(session.config)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -115,7 +122,7 @@ def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     report = yield
-    problem = collecting.unittest_problem(report.result)
+    problem = seed_items.unittest_problem(report.result)
     if problem is not None:
         return pytest.CollectReport(collector.nodeid, "failed", longrepr=problem, result=[])
     return report
@@ -124,12 +131,12 @@ def pytest_make_collect_report(
 @pytest.hookimpl(trylast=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     settings = metafunc.config.stash[SETTINGS]
-    if not collecting.is_regression_test(metafunc, plugin=__name__):
+    if not seed_items.is_regression_test(metafunc, plugin=__name__):
         return
-    declaration = collecting.declare_seeds(metafunc, settings)
-    if collecting.hunts_once(metafunc, fixtures.HUNTING):
+    declaration = seed_items.declare_seeds(metafunc, settings)
+    if seed_items.hunts_once(metafunc, fixtures.HUNTING):
         return
-    overridden = collecting.overridden_seed(metafunc, plugin=__name__)
+    overridden = seed_items.overridden_seed(metafunc, plugin=__name__)
     if overridden is not None:
         from pytest_mlregress.verdicts.publishing import MLRegressWarning
 
@@ -140,16 +147,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             filename=str(metafunc.definition.path),
             lineno=(line or 0) + 1,
         )
-    collecting.parametrize_seeds(metafunc, declaration.seeds)
+    seed_items.parametrize_seeds(metafunc, declaration.seeds)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    collecting.adopt(item, item.config.stash[SETTINGS])
+    seed_items.adopt(item, item.config.stash[SETTINGS])
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    selection.deselect_unnamed(config, items)
+    node_id_selection.deselect_unnamed(config, items)
     if not any(SEED_ITEM in item.stash for item in items):
         return
     settings = config.stash[SETTINGS]
@@ -158,7 +165,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
         deselect_recorded(config, settings, items)
     if _is_seed_major(config) and not splitting.is_split(config):
-        items[:] = collecting.in_seed_major_order(items)
+        items[:] = seed_items.in_seed_major_order(items)
 
 
 def _is_seed_major(config: pytest.Config) -> bool:
@@ -173,7 +180,7 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     items = session.items
     torn = splitting.removals_of(session.config).by_others(items)
-    session.config.stash[TRAINS] = collecting.note_selected_seeds(items, torn)
+    session.config.stash[TRAINS] = seed_items.note_selected_seeds(items, torn)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -225,7 +232,7 @@ def pytest_report_to_serializable(
     data = yield
     if data is None or not hasattr(report, "mlregress"):
         return data
-    return crossing.plain(data)  # type: ignore[no-any-return]
+    return serialization.plain(data)  # type: ignore[no-any-return]
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> Status | None:
@@ -238,7 +245,7 @@ def pytest_report_teststatus(report: pytest.TestReport) -> Status | None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     threads.restore_variables(config.stash.get(VARIABLES, {}))
-    flags.remove_stop_flags(config)
+    stop_flags.remove_stop_flags(config)
 
 
 class CollectionHooks:
@@ -291,7 +298,7 @@ class ControllerHooks:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
-        self._check_places(collecting.seed_files(ids, self._config.rootpath))
+        self._check_places(seed_items.seed_files(ids, self._config.rootpath))
 
     def _check_places(self, files: Iterable[Path]) -> None:
         """Once per run, and only in one that has seeds to run."""
@@ -378,7 +385,7 @@ class ControllerHooks:
             self._verdicts = Verdicts(
                 self._session,
                 self._settings,
-                flags.stop_flags(self._config),
+                stop_flags.stop_flags(self._config),
                 under_way=self._under_way,
             )
         return self._verdicts

@@ -13,7 +13,7 @@ FLAGS_REMOVED = TRAINING.replace(
     """    def test_training(mlregress, request):
         import shutil
 
-        from pytest_mlregress.running.flags import stop_flags
+        from pytest_mlregress.running.stop_flags import stop_flags
 
         shutil.rmtree(stop_flags(request.config).folder, ignore_errors=True)""",
 )

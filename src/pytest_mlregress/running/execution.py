@@ -17,18 +17,18 @@ import pytest
 
 from pytest_mlregress import _compat
 from pytest_mlregress.baselines.environment import describe_environment
-from pytest_mlregress.running.collecting import FIXTURE, SEED_ITEM, SeedItem
-from pytest_mlregress.running.flags import StopFlags, stop_flags
-from pytest_mlregress.running.guarding import HEARD, guarded
+from pytest_mlregress.running.curve_watch import BaselineCurves, CurveWatch
+from pytest_mlregress.running.guarded_run import HEARD, guarded
 from pytest_mlregress.running.run import Run
+from pytest_mlregress.running.seed_items import FIXTURE, SEED_ITEM, SeedItem
 from pytest_mlregress.running.seeding import (
     preserved_generators,
     register_torch_with_hypothesis,
     seed_everything,
     seeding_late_imports,
 )
+from pytest_mlregress.running.stop_flags import StopFlags, stop_flags
 from pytest_mlregress.running.threads import limited_threads
-from pytest_mlregress.running.watching import BaselineCurves, CurveWatch
 from pytest_mlregress.settings import Settings
 
 REPORT_ATTRIBUTE: Final = "mlregress"

@@ -17,7 +17,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, Final, Protocol
 
-from pytest_mlregress.running.late_imports import after_import_of
+from pytest_mlregress.running.import_hooks import after_import_of
 
 ENTRY_POINT_GROUPS: Final = ("pytest_mlregress.seeders", "pytest_randomly.random_seeder")
 _NUMPY_RANGE: Final = 2**32

@@ -11,9 +11,9 @@ import pytest
 
 from pytest_mlregress.baselines.errors import BaselineError
 from pytest_mlregress.revisions.history import History
-from pytest_mlregress.running.collecting import SEED_ITEM, SeedItem
+from pytest_mlregress.running.curve_watch import BaselineCurves
 from pytest_mlregress.running.markers import Declaration
-from pytest_mlregress.running.watching import BaselineCurves
+from pytest_mlregress.running.seed_items import SEED_ITEM, SeedItem
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.curves import curve_level
 from pytest_mlregress.verdicts.desk import BaselineDesk

@@ -11,9 +11,9 @@ from typing import Any, Final
 import pytest
 
 from pytest_mlregress import _compat
-from pytest_mlregress.running.collecting import seed_id
 from pytest_mlregress.running.execution import REPORT_ATTRIBUTE
 from pytest_mlregress.running.markers import DEFAULT_TIER
+from pytest_mlregress.running.seed_items import seed_id
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.group import GroupPlan, SeedGroup, SeedReports
 

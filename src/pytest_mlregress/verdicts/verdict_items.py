@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_mlregress import _compat
-from pytest_mlregress.running.collecting import SEED, SEED_ITEM, seed_id
 from pytest_mlregress.running.node_ids import name_parts
+from pytest_mlregress.running.seed_items import SEED, SEED_ITEM, seed_id
 
 if TYPE_CHECKING:
     from pytest_mlregress.verdicts.group import GroupPlan

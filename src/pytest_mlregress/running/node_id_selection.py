@@ -14,7 +14,7 @@ from typing import Final
 
 import pytest
 
-from pytest_mlregress.running.collecting import SEED_ITEM
+from pytest_mlregress.running.seed_items import SEED_ITEM
 
 _SEEDED: Final = re.compile(r"seed\d+\]$")
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from pytest_mlregress.running.late_imports import after_import_of
+from pytest_mlregress.running.import_hooks import after_import_of
 from pytest_mlregress.settings import Settings
 
 if TYPE_CHECKING:
