@@ -18,7 +18,7 @@ for module in (
     "pytest_mlregress.bughunt.hunt_runner",
     "pytest_mlregress.bughunt.single_checks",
     "pytest_mlregress.reporting.terminal",
-    "pytest_mlregress.statistics.multiplicity",
+    "pytest_mlregress.statistics.multiple_comparisons",
     "pytest_mlregress.controller",
 ):
     importlib.import_module(module)

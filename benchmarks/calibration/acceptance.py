@@ -25,9 +25,9 @@ from benchmarks.calibration.distributions import (
 from benchmarks.calibration.measures import Measure, Section, share
 from numpy.typing import NDArray
 
-from pytest_mlregress.statistics.affordability import UnaffordableError, require_affordable
 from pytest_mlregress.statistics.early_stop import LookDecision, plan_check
-from pytest_mlregress.statistics.multiplicity import comparison_alpha
+from pytest_mlregress.statistics.multiple_comparisons import comparison_alpha
+from pytest_mlregress.statistics.required_seeds import UnaffordableError, require_affordable
 from pytest_mlregress.statistics.sequential import default_looks
 
 N_BASELINE = 20

@@ -10,7 +10,7 @@ from benchmarks.calibration.measures import Measure, Section, share
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.signal import lfilter
 
-from pytest_mlregress.statistics.collapse import CURVE_SHARE, CurveBand, curve_band
+from pytest_mlregress.statistics.curve_collapse import CURVE_SHARE, CurveBand, curve_band
 
 N_BASELINE = 20
 N_SEEDS = 5

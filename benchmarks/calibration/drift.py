@@ -9,7 +9,7 @@ from benchmarks.calibration.distributions import Floats
 from benchmarks.calibration.drift_gate import gate
 from benchmarks.calibration.measures import Measure, Section
 
-from pytest_mlregress.statistics.batched import harm_pvalues
+from pytest_mlregress.statistics.batched_pvalues import harm_pvalues
 from pytest_mlregress.statistics.drift import DRIFT_LEVEL
 from pytest_mlregress.verdicts.confirming import CONFIRMATION_LEVEL, LEAST_FRESH_SEEDS
 

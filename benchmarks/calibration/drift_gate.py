@@ -10,7 +10,7 @@ from benchmarks.calibration.distributions import Floats
 from benchmarks.calibration.measures import Measure, Section
 from scipy.special import stdtr
 
-from pytest_mlregress.statistics.batched import harm_pvalues
+from pytest_mlregress.statistics.batched_pvalues import harm_pvalues
 from pytest_mlregress.statistics.drift import drift_budget, drift_levels
 
 ANCHORS: Final = (20, 40)

@@ -24,7 +24,7 @@ from benchmarks.calibration.measures import Measure, Section, share, show
 from benchmarks.calibration.trainings import Code, metric, touched
 from rich.console import Console
 
-from pytest_mlregress.statistics.affordability import seeds_needed
+from pytest_mlregress.statistics.required_seeds import seeds_needed
 
 N_BASELINE: Final = 20
 SUITE_ALPHA: Final = 0.05

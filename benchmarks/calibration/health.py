@@ -11,9 +11,9 @@ from benchmarks.calibration.measures import Measure, Section, share
 from benchmarks.calibration.trials import early_stop
 
 from pytest_mlregress.statistics.baseline_offset import baseline_offset
-from pytest_mlregress.statistics.batched import harm_pvalues
+from pytest_mlregress.statistics.batched_pvalues import harm_pvalues
 from pytest_mlregress.statistics.promised_margin import automatic_margins
-from pytest_mlregress.statistics.rehearsal import play, safety_of_samples
+from pytest_mlregress.statistics.simulation import play, safety_of_samples
 
 N_BASELINE: Final = 20
 N_CHECK: Final = 5

@@ -14,7 +14,7 @@ from benchmarks.calibration.measures import Measure, Section
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from pytest_mlregress.statistics.identity import LEAST_SEEDS, seeds_to_match
+from pytest_mlregress.statistics.bit_equality import LEAST_SEEDS, seeds_to_match
 
 N_BASELINE = 20
 LOSS_SD = 1.0

@@ -21,10 +21,10 @@ from benchmarks.calibration.trials import early_stop
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from pytest_mlregress.statistics.batched import harm_pvalues
-from pytest_mlregress.statistics.multiplicity import comparison_alpha, min_p_levels
+from pytest_mlregress.statistics.batched_pvalues import harm_pvalues
+from pytest_mlregress.statistics.multiple_comparisons import comparison_alpha, min_p_levels
 from pytest_mlregress.statistics.promised_margin import automatic_margins
-from pytest_mlregress.statistics.rehearsal import safety_of_samples
+from pytest_mlregress.statistics.simulation import safety_of_samples
 
 METRICS = 5
 

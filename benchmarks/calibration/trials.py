@@ -10,11 +10,11 @@ import numpy as np
 from benchmarks.calibration.distributions import Distribution
 from numpy.typing import NDArray
 
-from pytest_mlregress.statistics.batched import harm_pvalues
+from pytest_mlregress.statistics.batched_pvalues import harm_pvalues
 from pytest_mlregress.statistics.power import design_for_power
 from pytest_mlregress.statistics.promised_margin import automatic_margins
-from pytest_mlregress.statistics.rehearsal import Indices, play, safety_of_samples
 from pytest_mlregress.statistics.sequential import SequentialDesign, default_looks
+from pytest_mlregress.statistics.simulation import Indices, play, safety_of_samples
 
 Floats = NDArray[np.float64]
 

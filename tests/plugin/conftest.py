@@ -21,7 +21,7 @@ for name in (
     "pytest_mlregress.reporting.html",
     "pytest_mlregress.reporting.markdown",
     "pytest_mlregress.reporting.terminal",
-    "pytest_mlregress.statistics.multiplicity",
+    "pytest_mlregress.statistics.multiple_comparisons",
 ):
     import_module(name)
 with suppress(ImportError):  # a suite without torch is one of those that are tested

@@ -9,7 +9,7 @@ from typing import Any
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.running.result import RecordedMetric, SeedResult
 from pytest_mlregress.statistics.comparison import compare
-from pytest_mlregress.statistics.evidence import ComparisonTest
+from pytest_mlregress.statistics.one_sided_tests import ComparisonTest
 from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, VerdictKind
 
 BASELINE = dict(enumerate([0.93, 0.935, 0.928, 0.931, 0.934, 0.929, 0.932, 0.936, 0.93, 0.933]))

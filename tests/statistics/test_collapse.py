@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
-from pytest_mlregress.statistics.collapse import Collapse, curve_band
+from pytest_mlregress.statistics.curve_collapse import Collapse, curve_band
 
 STEPS = np.arange(0, 1000, 25)
 TIME = STEPS / 1000

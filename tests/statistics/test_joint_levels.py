@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample_strategies import VALUES
 
-from pytest_mlregress.statistics.multiplicity import min_p_levels
+from pytest_mlregress.statistics.multiple_comparisons import min_p_levels
 from pytest_mlregress.statistics.permutation import relabelled_pvalues, welch_permutation_test
 from pytest_mlregress.statistics.samples import FloatArray, winsorised_pair
 

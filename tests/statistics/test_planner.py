@@ -9,14 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from pytest_mlregress.statistics.affordability import (
-    SeedsNeeded,
-    UnaffordableError,
-    require_affordable,
-    require_attainable,
-    seeds_needed,
-)
-from pytest_mlregress.statistics.batched import harm_pvalues
+from pytest_mlregress.statistics.batched_pvalues import harm_pvalues
 from pytest_mlregress.statistics.comparison import compare
 from pytest_mlregress.statistics.early_stop import plan_check
 from pytest_mlregress.statistics.planner import plan_metric, suite_pass_probability
@@ -31,12 +24,19 @@ from pytest_mlregress.statistics.power import (
     with_evidence_of_safety,
 )
 from pytest_mlregress.statistics.promised_margin import automatic_margins
-from pytest_mlregress.statistics.rehearsal import play, rehearse, safety_of_samples
+from pytest_mlregress.statistics.required_seeds import (
+    SeedsNeeded,
+    UnaffordableError,
+    require_affordable,
+    require_attainable,
+    seeds_needed,
+)
 from pytest_mlregress.statistics.sequential import (
     default_looks,
     operating_characteristics,
     sequential_design,
 )
+from pytest_mlregress.statistics.simulation import play, rehearse, safety_of_samples
 from pytest_mlregress.statistics.spread import Spread, spread_of, spread_of_accuracy
 
 UNIT = Spread(1.0, 1.15, lower_bound=False)

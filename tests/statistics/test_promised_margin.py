@@ -5,15 +5,15 @@ import math
 import numpy as np
 import pytest
 
-from pytest_mlregress.statistics.batched import harm_pvalues
+from pytest_mlregress.statistics.batched_pvalues import harm_pvalues
 from pytest_mlregress.statistics.power import design_for_power
 from pytest_mlregress.statistics.promised_margin import (
     automatic_margins,
     drift_at_detectable,
     margin_factor,
 )
-from pytest_mlregress.statistics.rehearsal import play, safety_of_samples
 from pytest_mlregress.statistics.resampled_checks import unchanged_checks
+from pytest_mlregress.statistics.simulation import play, safety_of_samples
 from pytest_mlregress.statistics.spread import spread_of
 
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtri
 
-from pytest_mlregress.statistics.affordability import seeds_needed
 from pytest_mlregress.statistics.comparison import compare
 from pytest_mlregress.statistics.early_stop import plan_check
 from pytest_mlregress.statistics.planner import plan_metric
+from pytest_mlregress.statistics.required_seeds import seeds_needed
 from pytest_mlregress.statistics.run_effect import LEVEL, RunEffect, estimate_run_effect
 from pytest_mlregress.statistics.run_noise import RunNoise
 from pytest_mlregress.statistics.spread import Spread

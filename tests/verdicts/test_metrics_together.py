@@ -12,7 +12,7 @@ from judge_cases import PROVENANCE, group, normal, passed
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline
 from pytest_mlregress.baselines.history import first_artifact
 from pytest_mlregress.running.result import RecordedMetric
-from pytest_mlregress.statistics import multiplicity
+from pytest_mlregress.statistics import multiple_comparisons
 from pytest_mlregress.verdicts.judging import judge
 from pytest_mlregress.verdicts.rules import Rules
 from pytest_mlregress.verdicts.verdict import Verdict, VerdictKind
@@ -133,7 +133,7 @@ def test_the_other_metrics_that_the_level_does_not_turn_keep_their_own() -> None
 
 
 def test_what_is_clear_without_it_asks_for_no_relabelling(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(multiplicity, "relabelled_pvalues", None)
+    monkeypatch.setattr(multiple_comparisons, "relabelled_pvalues", None)
     assert verdict_on(together(5, seed=2, loss=0.05), BEFORE).kind is VerdictKind.REGRESSION
     assert verdict_on(together(5, seed=2), BEFORE).kind is VerdictKind.PASS
 

@@ -70,7 +70,7 @@ def _environment(environments: Iterable[Environment]) -> dict[str, str]:
 
 def _q_values(verdicts: Sequence[Verdict]) -> dict[tuple[str, str, str], float]:
     """Benjamini-Hochberg's q of every comparison of the run, as information."""
-    from pytest_mlregress.statistics.multiplicity import q_values
+    from pytest_mlregress.statistics.multiple_comparisons import q_values
 
     compared = [
         ((verdict.test, verdict.tier, metric.name), metric.comparison.p_harm)

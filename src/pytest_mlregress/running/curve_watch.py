@@ -15,7 +15,7 @@ import pytest
 from pytest_mlregress.running.result import COLLAPSED
 
 if TYPE_CHECKING:
-    from pytest_mlregress.statistics.collapse import CurveBand
+    from pytest_mlregress.statistics.curve_collapse import CurveBand
 
 Points = Sequence[tuple[int, float]]
 
@@ -84,7 +84,7 @@ class CurveWatch:
         baseline = self._baseline
         if baseline is None or not baseline.curves:
             return {}
-        from pytest_mlregress.statistics.collapse import curve_band
+        from pytest_mlregress.statistics.curve_collapse import curve_band
 
         return {
             name: (

@@ -1,6 +1,6 @@
 """Statistics of a regression test: arrays in, frozen results of plain numbers out."""
 
-from pytest_mlregress.statistics.affordability import SeedsNeeded, UnaffordableError
+from pytest_mlregress.statistics.bit_equality import identical, seeds_to_match
 from pytest_mlregress.statistics.comparison import Comparison, compare
 from pytest_mlregress.statistics.dispersion import DispersionTestResult, dispersion_test
 from pytest_mlregress.statistics.early_stop import (
@@ -11,8 +11,7 @@ from pytest_mlregress.statistics.early_stop import (
 )
 from pytest_mlregress.statistics.effects import EffectSizes, effect_sizes
 from pytest_mlregress.statistics.failures import FailureTestResult, failure_test
-from pytest_mlregress.statistics.identity import identical, seeds_to_match
-from pytest_mlregress.statistics.multiplicity import comparison_alpha, q_values
+from pytest_mlregress.statistics.multiple_comparisons import comparison_alpha, q_values
 from pytest_mlregress.statistics.pairing import (
     EarlierRun,
     LinkedSamples,
@@ -23,6 +22,7 @@ from pytest_mlregress.statistics.pairing import (
 )
 from pytest_mlregress.statistics.planner import MetricPlan, plan_metric
 from pytest_mlregress.statistics.rank import RankTestResult, rank_test
+from pytest_mlregress.statistics.required_seeds import SeedsNeeded, UnaffordableError
 from pytest_mlregress.statistics.sequential import (
     SequentialDesign,
     Spending,

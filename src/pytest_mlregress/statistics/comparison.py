@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pytest_mlregress.statistics.acceptance import Safety, safety_of
-from pytest_mlregress.statistics.evidence import (
+from pytest_mlregress.statistics.failures import FailureTestResult, OnNonfinite, failure_test
+from pytest_mlregress.statistics.margins import (
+    Margin,
+    MarginLike,
+    detectable_loss,
+    parse_margin,
+)
+from pytest_mlregress.statistics.one_sided_tests import (
     CERTAIN_HARM,
     ComparisonTest,
     Evidence,
@@ -17,13 +24,6 @@ from pytest_mlregress.statistics.evidence import (
     gather_evidence_by_order,
     smallest_p,
     with_margin,
-)
-from pytest_mlregress.statistics.failures import FailureTestResult, OnNonfinite, failure_test
-from pytest_mlregress.statistics.margins import (
-    Margin,
-    MarginLike,
-    detectable_loss,
-    parse_margin,
 )
 from pytest_mlregress.statistics.pairing import LinkedSamples
 from pytest_mlregress.statistics.rank import mann_whitney_u

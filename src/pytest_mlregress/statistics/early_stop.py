@@ -19,9 +19,9 @@ from scipy.special import ndtr, ndtri
 from pytest_mlregress.statistics.acceptance import excluded_loss, safety_levels
 from pytest_mlregress.statistics.collapsed_seeds import CollapsedSeeds, collapsed_seeds
 from pytest_mlregress.statistics.comparison import Comparison, compare
-from pytest_mlregress.statistics.evidence import ComparisonTest
 from pytest_mlregress.statistics.failures import OnNonfinite
 from pytest_mlregress.statistics.margins import MarginLike, parse_margin
+from pytest_mlregress.statistics.one_sided_tests import ComparisonTest
 from pytest_mlregress.statistics.power import (
     DETECTION_POWER,
     design_for_margin,

@@ -8,8 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from pytest_mlregress.statistics.evidence import gather_evidence_by_order
 from pytest_mlregress.statistics.margins import detectable_in_sd
+from pytest_mlregress.statistics.one_sided_tests import gather_evidence_by_order
 
 #: Simulated checks; a standard error of about 2 points, which is what a note needs.
 TRIALS: Final = 500

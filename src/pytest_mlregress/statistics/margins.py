@@ -12,7 +12,7 @@ from scipy import special
 
 from pytest_mlregress.margins import MarginKind, read_margin
 from pytest_mlregress.margins import MarginLike as MarginLike
-from pytest_mlregress.statistics.evidence import ComparisonTest, smallest_p
+from pytest_mlregress.statistics.one_sided_tests import ComparisonTest, smallest_p
 from pytest_mlregress.statistics.power import (
     DETECTION_POWER,
     attainable_level,

@@ -8,11 +8,6 @@ from dataclasses import dataclass
 
 from scipy.special import ndtri
 
-from pytest_mlregress.statistics.affordability import (
-    SeedsNeeded,
-    require_attainable,
-    seeds_needed,
-)
 from pytest_mlregress.statistics.permutation import smallest_attainable_p
 from pytest_mlregress.statistics.power import (
     DETECTION_POWER,
@@ -25,9 +20,14 @@ from pytest_mlregress.statistics.power import (
     within_reach,
 )
 from pytest_mlregress.statistics.promised_margin import drift_at_detectable, margin_factor
-from pytest_mlregress.statistics.rehearsal import rehearse
+from pytest_mlregress.statistics.required_seeds import (
+    SeedsNeeded,
+    require_attainable,
+    seeds_needed,
+)
 from pytest_mlregress.statistics.run_noise import RunNoise
 from pytest_mlregress.statistics.sequential import SequentialDesign
+from pytest_mlregress.statistics.simulation import rehearse
 from pytest_mlregress.statistics.spread import Spread
 
 

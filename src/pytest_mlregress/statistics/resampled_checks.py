@@ -11,11 +11,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pytest_mlregress.statistics.batched import harm_pvalues
+from pytest_mlregress.statistics.batched_pvalues import harm_pvalues
 from pytest_mlregress.statistics.promised_margin import automatic_margins
-from pytest_mlregress.statistics.rehearsal import PlayedChecks, play, safety_of_samples
 from pytest_mlregress.statistics.samples import as_sample
 from pytest_mlregress.statistics.sequential import SequentialDesign
+from pytest_mlregress.statistics.simulation import PlayedChecks, play, safety_of_samples
 
 #: Checks that are played: a share of 10 % is then known within 4 points, in a third of a second.
 RESAMPLED_CHECKS: Final = 300

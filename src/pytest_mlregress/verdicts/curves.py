@@ -16,7 +16,7 @@ def beside_curves(rules: Rules, baseline: Artifact | None) -> Rules:
     """
     if baseline is None or not rules.judges_curves or not _judged(baseline):
         return rules
-    from pytest_mlregress.statistics.collapse import CURVE_SHARE
+    from pytest_mlregress.statistics.curve_collapse import CURVE_SHARE
 
     left = 1.0 - CURVE_SHARE
     return replace(rules, alpha=left * rules.alpha, tested_share=left * rules.tested_share)
@@ -27,13 +27,13 @@ def curve_level(rules: Rules) -> float:
 
     ``rules`` are those of the run, with all of the comparison's alpha.
     """
-    from pytest_mlregress.statistics.collapse import CURVE_SHARE
+    from pytest_mlregress.statistics.curve_collapse import CURVE_SHARE
 
     return CURVE_SHARE * rules.alpha
 
 
 def _judged(baseline: Artifact) -> bool:
     """Whether a curve has the name of a metric, whose direction it takes, and seeds enough."""
-    from pytest_mlregress.statistics.collapse import LEAST_CURVES
+    from pytest_mlregress.statistics.curve_collapse import LEAST_CURVES
 
     return any(len(baseline.curves.get(name, ())) >= LEAST_CURVES for name in baseline.metrics)

@@ -19,7 +19,7 @@ def of_one_seed(baseline: Artifact) -> bool:
 
 def only_value(metric: MetricBaseline) -> float | None:
     """The value that every seed of a metric gave, None where two seeds differ in a bit."""
-    from pytest_mlregress.statistics.identity import bits
+    from pytest_mlregress.statistics.bit_equality import bits
 
     values = tuple(metric.values.values())
     alike = all(bits({"": value}) == bits({"": values[0]}) for value in values)
@@ -88,7 +88,7 @@ def judge_bits(case: Case, baseline: Artifact) -> Verdict | None:
 
 
 def _of_metric(case: Case, baseline: Artifact, name: str, moved: VerdictKind) -> MetricVerdict:
-    from pytest_mlregress.statistics.identity import bits
+    from pytest_mlregress.statistics.bit_equality import bits
 
     before = only_value(baseline.metrics[name])
     assert before is not None  # else `recorded_otherwise` has answered

@@ -86,7 +86,7 @@ def _of_group(looks: Sequence[LookedAt]) -> list[JointLevel | None]:
     That is where a p-value lies above its own level and not above the sum of all: the joint one is
     between them.
     """
-    from pytest_mlregress.statistics.multiplicity import min_p_levels
+    from pytest_mlregress.statistics.multiple_comparisons import min_p_levels
 
     alone = [look.check.level_at(*look.samples()) for look in looks]
     most = sum(alone)

@@ -52,7 +52,7 @@ def judge_sameness(
     A different environment computes different bits, so there is nothing to expect then. Where
     every seed is run whatever they show, identity needs every seed.
     """
-    from pytest_mlregress.statistics.identity import identical, seeds_to_match
+    from pytest_mlregress.statistics.bit_equality import identical, seeds_to_match
 
     of_baseline = _by_seed(baseline)
     of_candidate = {seed.seed: {m.name: m.value for m in seed.metrics} for seed in ready}
@@ -89,7 +89,7 @@ def _by_seed(baseline: Artifact) -> dict[int, dict[str, float]]:
 def _first_moved(
     baseline: dict[int, dict[str, float]], candidate: dict[int, dict[str, float]]
 ) -> str | None:
-    from pytest_mlregress.statistics.identity import bits
+    from pytest_mlregress.statistics.bit_equality import bits
 
     for seed, metrics in candidate.items():
         before = baseline.get(seed, {})

@@ -77,14 +77,14 @@ def _shortfall(
     rules: Rules,
     link: Link | None,
 ) -> Shortfall | None:
-    from pytest_mlregress.statistics.affordability import (
+    from pytest_mlregress.statistics.linked_check import LINKED_SHARE
+    from pytest_mlregress.statistics.power import LEAST_POWER
+    from pytest_mlregress.statistics.required_seeds import (
         UnaffordableError,
         detectable_sd,
         require_affordable,
         require_attainable,
     )
-    from pytest_mlregress.statistics.linked_check import LINKED_SHARE
-    from pytest_mlregress.statistics.power import LEAST_POWER
     from pytest_mlregress.statistics.spread import spread_of
 
     margin = absolute_margin(recorded, stored.values)

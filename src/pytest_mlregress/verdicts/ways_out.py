@@ -43,7 +43,7 @@ class WaysOut:
 
         ``alpha`` is another level of one comparison.
         """
-        from pytest_mlregress.statistics.affordability import detectable_sd
+        from pytest_mlregress.statistics.required_seeds import detectable_sd
 
         looks = look_numbers(seeds or self.n_seeds, self.rules)
         level = self.rules.alpha if alpha is None else self.rules.tested_share * alpha

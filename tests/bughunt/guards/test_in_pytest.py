@@ -17,7 +17,7 @@ for module in (
     "torch._inductor.test_operators",
     "pytest_mlregress.bughunt.guards",
     "pytest_mlregress.reporting.terminal",
-    "pytest_mlregress.statistics.multiplicity",
+    "pytest_mlregress.statistics.multiple_comparisons",
     "pytest_mlregress.controller",
 ):
     importlib.import_module(module)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from pytest_mlregress.statistics.acceptance import safety_levels
-from pytest_mlregress.statistics.batched import excludes_margin, harm_pvalues
+from pytest_mlregress.statistics.batched_pvalues import excludes_margin, harm_pvalues
 from pytest_mlregress.statistics.promised_margin import automatic_margins
 from pytest_mlregress.statistics.samples import FloatArray
 from pytest_mlregress.statistics.sequential import SequentialDesign
