@@ -19,10 +19,10 @@ from pytest_mlregress.baselines.artifact import MetricBaseline, Provenance
 from pytest_mlregress.baselines.history import first_artifact
 from pytest_mlregress.running.result import RecordedMetric, SeedResult
 from pytest_mlregress.settings import Settings
-from pytest_mlregress.verdicts.desk import BaselineDesk, test_id
 from pytest_mlregress.verdicts.group import GroupPlan, SeedGroup
-from pytest_mlregress.verdicts.judging import judge
-from pytest_mlregress.verdicts.rules import rules_for
+from pytest_mlregress.verdicts.judge import judge
+from pytest_mlregress.verdicts.policy import rules_for
+from pytest_mlregress.verdicts.suite_baselines import BaselineDesk, test_id
 
 SEEDS = 5
 BASELINE_SEEDS = 20

@@ -11,7 +11,7 @@ from benchmarks.calibration.measures import Measure, Section
 
 from pytest_mlregress.statistics.batched_pvalues import harm_pvalues
 from pytest_mlregress.statistics.drift import DRIFT_LEVEL
-from pytest_mlregress.verdicts.confirming import CONFIRMATION_LEVEL, LEAST_FRESH_SEEDS
+from pytest_mlregress.verdicts.confirmation import CONFIRMATION_LEVEL, LEAST_FRESH_SEEDS
 
 N_BASELINE = 20
 UPDATES = 50

@@ -178,9 +178,9 @@ def plan(
 ) -> None:
     """What the planned seeds can detect: from the baselines, or from --test-size before any run."""
     from pytest_mlregress.reporting.plan_table import plan_table
-    from pytest_mlregress.verdicts.desk import BaselineDesk
-    from pytest_mlregress.verdicts.planning import plan_before_any_run, plan_suite, plan_test
-    from pytest_mlregress.verdicts.rules import Rules
+    from pytest_mlregress.verdicts.plan import plan_before_any_run, plan_suite, plan_test
+    from pytest_mlregress.verdicts.policy import Rules
+    from pytest_mlregress.verdicts.suite_baselines import BaselineDesk
 
     if test_size is not None:
         tests = [

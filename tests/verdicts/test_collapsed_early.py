@@ -7,8 +7,8 @@ from judge_cases import baseline_of, ended, group, metric, normal, passed
 from pytest_mlregress.reporting.headline import headline
 from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.verdicts.afterwards import with_late_seed
-from pytest_mlregress.verdicts.judging import judge
-from pytest_mlregress.verdicts.rules import Rules
+from pytest_mlregress.verdicts.judge import judge
+from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.verdict import VerdictKind
 
 CURVE = "loss 4.1 at step 300, the baseline's seeds end there within 0.31 .. 0.52"

@@ -2,9 +2,9 @@
 
 from judge_cases import baseline_of, group_of, normal
 
-from pytest_mlregress.verdicts.confirming import confirmed, needs_confirmation
-from pytest_mlregress.verdicts.judging import judge
-from pytest_mlregress.verdicts.rules import Rules
+from pytest_mlregress.verdicts.confirmation import confirmed, needs_confirmation
+from pytest_mlregress.verdicts.judge import judge
+from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
 
 RULES = Rules(alpha=0.01)

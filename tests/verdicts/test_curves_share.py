@@ -10,9 +10,9 @@ from judge_cases import baseline_of, group_of, normal
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.verdicts.curves import beside_curves, curve_level
-from pytest_mlregress.verdicts.judging import judge
-from pytest_mlregress.verdicts.planning import plan_test
-from pytest_mlregress.verdicts.rules import Rules
+from pytest_mlregress.verdicts.judge import judge
+from pytest_mlregress.verdicts.plan import plan_test
+from pytest_mlregress.verdicts.policy import Rules
 
 RULES = Rules(alpha=0.05 / 10, comparisons=10)
 BASELINE = normal(20, seed=1)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from judge_cases import PROVENANCE, baseline_of, group, group_of, metric, normal, passed
 
 from pytest_mlregress.baselines.artifact import Artifact
-from pytest_mlregress.verdicts.judging import judge
-from pytest_mlregress.verdicts.rules import Rules
+from pytest_mlregress.verdicts.judge import judge
+from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.seed_blind import ignores_its_seed
-from pytest_mlregress.verdicts.updating import judge_update
+from pytest_mlregress.verdicts.update import judge_update
 from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
 
 RULES = Rules(alpha=0.01, deterministic=True)

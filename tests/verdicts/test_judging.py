@@ -19,9 +19,9 @@ from judge_cases import (
 
 from pytest_mlregress.baselines.provenance import WorkingTree
 from pytest_mlregress.revisions.history import History
-from pytest_mlregress.verdicts.judging import judge
-from pytest_mlregress.verdicts.planning import plan_test
-from pytest_mlregress.verdicts.rules import Rules
+from pytest_mlregress.verdicts.judge import judge
+from pytest_mlregress.verdicts.plan import plan_test
+from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.verdict import Colour, VerdictKind
 
 RULES = Rules(alpha=0.01)

@@ -8,10 +8,10 @@ import pytest
 from judge_cases import baseline_of, group_of, normal
 
 from pytest_mlregress.baselines.artifact import PairedRun
-from pytest_mlregress.verdicts.judging import judge
-from pytest_mlregress.verdicts.linking import link_of
-from pytest_mlregress.verdicts.planning import plan_test
-from pytest_mlregress.verdicts.rules import Rules
+from pytest_mlregress.verdicts.judge import judge
+from pytest_mlregress.verdicts.plan import plan_test
+from pytest_mlregress.verdicts.policy import Rules
+from pytest_mlregress.verdicts.seed_pairing import link_of
 from pytest_mlregress.verdicts.verdict import Verdict, VerdictKind
 
 BASELINE = normal(20, seed=1)

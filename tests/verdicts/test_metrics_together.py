@@ -13,8 +13,8 @@ from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline
 from pytest_mlregress.baselines.history import first_artifact
 from pytest_mlregress.running.result import RecordedMetric
 from pytest_mlregress.statistics import multiple_comparisons
-from pytest_mlregress.verdicts.judging import judge
-from pytest_mlregress.verdicts.rules import Rules
+from pytest_mlregress.verdicts.judge import judge
+from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.verdict import Verdict, VerdictKind
 
 NAMES = ("accuracy", "f1", "recall", "precision", "auc")

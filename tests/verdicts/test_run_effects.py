@@ -17,9 +17,9 @@ from pytest_mlregress.baselines.history import (
 )
 from pytest_mlregress.reporting.json_report import to_json
 from pytest_mlregress.reporting.report import RunReport
-from pytest_mlregress.verdicts.judging import judge
-from pytest_mlregress.verdicts.planning import plan_test
-from pytest_mlregress.verdicts.rules import Rules
+from pytest_mlregress.verdicts.judge import judge
+from pytest_mlregress.verdicts.plan import plan_test
+from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.run_effects import run_effect_of
 from pytest_mlregress.verdicts.verdict import Verdict, VerdictKind
 

@@ -11,8 +11,8 @@ import pytest
 from judge_cases import baseline_of, ended, group, group_of, metric, normal, passed
 
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline
-from pytest_mlregress.verdicts.judging import judge
-from pytest_mlregress.verdicts.rules import Rules
+from pytest_mlregress.verdicts.judge import judge
+from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
 
 BASELINE = normal(20, seed=1)  # mean 0.9, SD 0.01

@@ -20,8 +20,8 @@ from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.history import booked_loss, with_refused_try
 from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.verdicts.group import SeedGroup
-from pytest_mlregress.verdicts.rules import Rules
-from pytest_mlregress.verdicts.updating import MOST_CURVE_POINTS, Update, judge_update, thinned
+from pytest_mlregress.verdicts.policy import Rules
+from pytest_mlregress.verdicts.update import MOST_CURVE_POINTS, Update, judge_update, thinned
 from pytest_mlregress.verdicts.verdict import Colour, VerdictKind
 
 RULES = Rules(alpha=0.01, early=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_mlregress.baselines.visible import visible
 from pytest_mlregress.reporting.number_format import number
 from pytest_mlregress.reporting.totals import count_of
-from pytest_mlregress.verdicts.planning import (
+from pytest_mlregress.verdicts.plan import (
     WORTH_SAYING,
     PlannedMetric,
     PlannedTest,
@@ -18,7 +18,7 @@ from pytest_mlregress.verdicts.planning import (
 
 if TYPE_CHECKING:
     from pytest_mlregress.statistics.planner import MetricPlan
-    from pytest_mlregress.verdicts.linking import PlannedLink
+    from pytest_mlregress.verdicts.seed_pairing import PlannedLink
 
 
 def plan_table(plan: SuitePlan, *, width: int) -> str:

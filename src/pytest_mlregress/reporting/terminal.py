@@ -6,7 +6,7 @@ from typing import Any
 
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.reporting.summary import summary_table
-from pytest_mlregress.verdicts.planning import SuitePlan
+from pytest_mlregress.verdicts.plan import SuitePlan
 
 
 def print_summary(terminal: Any, report: RunReport) -> None:

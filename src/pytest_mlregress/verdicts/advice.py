@@ -15,10 +15,10 @@ from typing import Final
 
 from pytest_mlregress.revisions.history import History
 from pytest_mlregress.running.result import SeedResult
-from pytest_mlregress.verdicts.case import Case
-from pytest_mlregress.verdicts.confirming import fresh_seeds
+from pytest_mlregress.verdicts.confirmation import fresh_seeds
+from pytest_mlregress.verdicts.context import Case
 from pytest_mlregress.verdicts.group import GroupPlan
-from pytest_mlregress.verdicts.looking import Finding
+from pytest_mlregress.verdicts.metrics import Finding
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
 
 NEAR: Final = 10.0

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from pytest_mlregress.running.result import COLLAPSED, SeedResult
-from pytest_mlregress.verdicts.case import run_command, seeds_in_words
+from pytest_mlregress.verdicts.context import run_command, seeds_in_words
 from pytest_mlregress.verdicts.group import SeedGroup
-from pytest_mlregress.verdicts.samples import declared, metric_names
+from pytest_mlregress.verdicts.metric_samples import declared, metric_names
 from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
 
 

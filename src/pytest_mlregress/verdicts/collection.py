@@ -16,10 +16,10 @@ from pytest_mlregress.running.markers import Declaration
 from pytest_mlregress.running.seed_items import SEED_ITEM, SeedItem
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.curves import curve_level
-from pytest_mlregress.verdicts.desk import BaselineDesk
 from pytest_mlregress.verdicts.green_runs import GreenRuns
-from pytest_mlregress.verdicts.planning import SuitePlan, plan_suite, plan_test
-from pytest_mlregress.verdicts.rules import Rules, rules_for
+from pytest_mlregress.verdicts.plan import SuitePlan, plan_suite, plan_test
+from pytest_mlregress.verdicts.policy import Rules, rules_for
+from pytest_mlregress.verdicts.suite_baselines import BaselineDesk
 
 _DESK: Final = pytest.StashKey[BaselineDesk]()
 

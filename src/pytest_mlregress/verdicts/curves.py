@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pytest_mlregress.baselines.artifact import Artifact
-from pytest_mlregress.verdicts.rules import Rules
+from pytest_mlregress.verdicts.policy import Rules
 
 
 def beside_curves(rules: Rules, baseline: Artifact | None) -> Rules:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline
-from pytest_mlregress.verdicts.case import Case
-from pytest_mlregress.verdicts.looking import metric_verdict
-from pytest_mlregress.verdicts.samples import metric_names
+from pytest_mlregress.verdicts.context import Case
+from pytest_mlregress.verdicts.metric_samples import metric_names
+from pytest_mlregress.verdicts.metrics import metric_verdict
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from pytest_mlregress.running.result import SeedResult
-from pytest_mlregress.verdicts.case import seeds_in_words
-from pytest_mlregress.verdicts.samples import metric_names, values_of
+from pytest_mlregress.verdicts.context import seeds_in_words
+from pytest_mlregress.verdicts.metric_samples import metric_names, values_of
 
 LEAST_FINITE: Final = 2
 """So many finite values have a scatter; none has fewer than this and can be compared with."""

@@ -11,8 +11,8 @@ import pytest
 from pytest_mlregress.baselines.errors import BaselineError
 from pytest_mlregress.baselines.paths import BaselineKey
 from pytest_mlregress.running.splitting import is_split
-from pytest_mlregress.verdicts.desk import BaselineDesk, test_id
 from pytest_mlregress.verdicts.group import GroupPlan
+from pytest_mlregress.verdicts.suite_baselines import BaselineDesk, test_id
 
 
 class UnusedBaselines:

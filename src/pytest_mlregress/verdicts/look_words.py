@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from pytest_mlregress.verdicts.case import seeds_in_words
+from pytest_mlregress.verdicts.context import seeds_in_words
 from pytest_mlregress.verdicts.verdict import MetricVerdict
 
 if TYPE_CHECKING:

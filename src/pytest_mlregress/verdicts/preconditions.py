@@ -11,9 +11,9 @@ from typing import Final
 
 from pytest_mlregress.running.result import COLLAPSED, SeedResult
 from pytest_mlregress.verdicts.advice import fixed_path
-from pytest_mlregress.verdicts.case import OPEN, Case, Open, run_command, seeds_in_words
+from pytest_mlregress.verdicts.context import OPEN, Case, Open, run_command, seeds_in_words
 from pytest_mlregress.verdicts.deterministic import recorded_otherwise
-from pytest_mlregress.verdicts.samples import (
+from pytest_mlregress.verdicts.metric_samples import (
     contradictions,
     declared,
     incomparable,

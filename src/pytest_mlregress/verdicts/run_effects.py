@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.history import samples_of_same_code
-from pytest_mlregress.verdicts.rules import Rules
+from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.verdict import MetricVerdict
 
 if TYPE_CHECKING:

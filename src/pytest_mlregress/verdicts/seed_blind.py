@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from pytest_mlregress.running.result import RecordedMetric, SeedResult
-from pytest_mlregress.verdicts.case import Case
-from pytest_mlregress.verdicts.samples import metric_names
+from pytest_mlregress.verdicts.context import Case
+from pytest_mlregress.verdicts.metric_samples import metric_names
 from pytest_mlregress.verdicts.verdict import Verdict, VerdictKind
 
 REMEDIES: Final = (

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline
 from pytest_mlregress.margins import MarginLike
 from pytest_mlregress.running.result import RecordedMetric, SeedResult
-from pytest_mlregress.verdicts.linking import Link, PlannedLink, link_of, planned_link
-from pytest_mlregress.verdicts.looking import look_numbers
-from pytest_mlregress.verdicts.rules import Rules
-from pytest_mlregress.verdicts.samples import absolute_margin, margin_in_words
+from pytest_mlregress.verdicts.metric_samples import absolute_margin, margin_in_words
+from pytest_mlregress.verdicts.metrics import look_numbers
+from pytest_mlregress.verdicts.policy import Rules
+from pytest_mlregress.verdicts.seed_pairing import Link, PlannedLink, link_of, planned_link
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pytest_mlregress.verdicts.rules import Rules
+from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.verdict import MetricVerdict, VerdictKind, gravest
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from pytest_mlregress.verdicts.group import GroupPlan
-from pytest_mlregress.verdicts.looking import look_numbers
-from pytest_mlregress.verdicts.rules import Rules
+from pytest_mlregress.verdicts.metrics import look_numbers
+from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.shortfalls import Shortfall
 
 MOST_SEEDS: Final = 1_000

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline
 from pytest_mlregress.baselines.history import earlier_samples
 from pytest_mlregress.verdicts.curves import beside_curves
-from pytest_mlregress.verdicts.linking import Link, PlannedLink, link_of, planned_link
-from pytest_mlregress.verdicts.looking import look_numbers
-from pytest_mlregress.verdicts.rules import Rules
+from pytest_mlregress.verdicts.metrics import look_numbers
+from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.run_effects import run_effect_of
+from pytest_mlregress.verdicts.seed_pairing import Link, PlannedLink, link_of, planned_link
 
 if TYPE_CHECKING:
     from pytest_mlregress.statistics.planner import MetricPlan

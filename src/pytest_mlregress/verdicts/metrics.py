@@ -10,11 +10,11 @@ from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.history import earlier_samples
 from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.verdicts.joint_levels import JointLevel, LookedAt, joint_levels
-from pytest_mlregress.verdicts.linking import Linked, link_of, plan_link
 from pytest_mlregress.verdicts.look_words import look_notes, look_reasons
-from pytest_mlregress.verdicts.rules import Rules
+from pytest_mlregress.verdicts.metric_samples import declared, metric_names, values_of
+from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.run_effects import run_effect_of
-from pytest_mlregress.verdicts.samples import declared, metric_names, values_of
+from pytest_mlregress.verdicts.seed_pairing import Linked, link_of, plan_link
 from pytest_mlregress.verdicts.spreading import with_spread
 from pytest_mlregress.verdicts.verdict import MetricVerdict, VerdictKind, gravest
 

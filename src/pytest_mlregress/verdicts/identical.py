@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.running.result import SeedResult
-from pytest_mlregress.verdicts.looking import Finding, metric_verdict
-from pytest_mlregress.verdicts.rules import Rules
-from pytest_mlregress.verdicts.samples import metric_names
+from pytest_mlregress.verdicts.metric_samples import metric_names
+from pytest_mlregress.verdicts.metrics import Finding, metric_verdict
+from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.verdict import VerdictKind
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.history import paired_history
-from pytest_mlregress.verdicts.rules import Rules
+from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.verdict import MetricVerdict, VerdictKind
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.environment import environment_differences
 from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.verdicts.group import SeedGroup
-from pytest_mlregress.verdicts.rules import Rules
-from pytest_mlregress.verdicts.samples import metric_names
+from pytest_mlregress.verdicts.metric_samples import metric_names
+from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
 
 

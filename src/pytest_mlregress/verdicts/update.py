@@ -24,27 +24,27 @@ from pytest_mlregress.baselines.history import (
 )
 from pytest_mlregress.baselines.urls import shareable, shareable_values
 from pytest_mlregress.running.result import SeedResult
-from pytest_mlregress.verdicts.case import Case, open_case
-from pytest_mlregress.verdicts.desk import test_id
+from pytest_mlregress.verdicts.context import Case, open_case
 from pytest_mlregress.verdicts.deterministic import of_one_seed, revised_values, value_changes
 from pytest_mlregress.verdicts.drift_gate import Refusal, drifts, losses, tries_noted
 from pytest_mlregress.verdicts.finiteness import costs_of_failures, without_values
 from pytest_mlregress.verdicts.group import SeedGroup
-from pytest_mlregress.verdicts.looking import compared
-from pytest_mlregress.verdicts.preconditions import (
-    LOOK_PRECONDITIONS,
-    UPDATE_PRECONDITIONS,
-    edited_update,
-)
-from pytest_mlregress.verdicts.rules import Rules
-from pytest_mlregress.verdicts.samples import (
+from pytest_mlregress.verdicts.metric_samples import (
     absolute_margin,
     declared,
     incomparable,
     metric_names,
     values_of,
 )
+from pytest_mlregress.verdicts.metrics import compared
+from pytest_mlregress.verdicts.policy import Rules
+from pytest_mlregress.verdicts.preconditions import (
+    LOOK_PRECONDITIONS,
+    UPDATE_PRECONDITIONS,
+    edited_update,
+)
 from pytest_mlregress.verdicts.seed_blind import seed_blind_update
+from pytest_mlregress.verdicts.suite_baselines import test_id
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
 
 MOST_CURVE_POINTS: Final = 50

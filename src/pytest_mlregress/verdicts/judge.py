@@ -10,16 +10,16 @@ from __future__ import annotations
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.revisions.history import History
 from pytest_mlregress.verdicts.advice import advice, remarks
-from pytest_mlregress.verdicts.case import OPEN, Case, open_case, run_command, seeds_in_words
+from pytest_mlregress.verdicts.context import OPEN, Case, open_case, run_command, seeds_in_words
 from pytest_mlregress.verdicts.curves import beside_curves
 from pytest_mlregress.verdicts.deterministic import judge_bits
 from pytest_mlregress.verdicts.group import SeedGroup
-from pytest_mlregress.verdicts.looking import RED, Finding, judge_metrics
+from pytest_mlregress.verdicts.identical import judge_sameness
+from pytest_mlregress.verdicts.metric_samples import margin_changes
+from pytest_mlregress.verdicts.metrics import RED, Finding, judge_metrics
+from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.preconditions import PRECONDITIONS, skipped_seeds
-from pytest_mlregress.verdicts.rules import Rules
 from pytest_mlregress.verdicts.run_effects import run_effect_notes
-from pytest_mlregress.verdicts.sameness import judge_sameness
-from pytest_mlregress.verdicts.samples import margin_changes
 from pytest_mlregress.verdicts.seed_blind import seed_blind_notes
 from pytest_mlregress.verdicts.unaffordable import (
     looks_harmless,

@@ -14,7 +14,7 @@ from typing import Final
 
 from pytest_mlregress.revisions.fresh import FreshRun, FreshRunError, run_fresh
 from pytest_mlregress.revisions.worktree import WorktreeError, worktree_of
-from pytest_mlregress.verdicts.rules import Rules
+from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind, gravest
 
 CONFIRMATION_LEVEL: Final = 0.05
