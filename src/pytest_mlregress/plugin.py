@@ -41,9 +41,9 @@ from pytest_mlregress.settings import Settings, resolve
 from pytest_mlregress.verdicts.verdict_items import EndsOfItems, VerdictItem, verdict_items
 
 if TYPE_CHECKING:
-    from pytest_mlregress.controller import Verdicts
     from pytest_mlregress.running.execution import Execution
-    from pytest_mlregress.verdicts.publishing import Status
+    from pytest_mlregress.session.controller import Verdicts
+    from pytest_mlregress.session.pytest_reports import Status
 
 SETTINGS: Final = pytest.StashKey[Settings]()
 TRAINS: Final = pytest.StashKey[bool]()
@@ -138,7 +138,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     overridden = seed_items.overridden_seed(metafunc, plugin=__name__)
     if overridden is not None:
-        from pytest_mlregress.verdicts.publishing import MLRegressWarning
+        from pytest_mlregress.session.pytest_reports import MLRegressWarning
 
         _, line, _ = metafunc.definition.location
         warnings.warn_explicit(
@@ -161,7 +161,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     settings = config.stash[SETTINGS]
     if settings.update_new_only:
-        from pytest_mlregress.verdicts.collection import deselect_recorded
+        from pytest_mlregress.session.at_collection import deselect_recorded
 
         deselect_recorded(config, settings, items)
     if _is_seed_major(config) and not splitting.is_split(config):
@@ -238,7 +238,7 @@ def pytest_report_to_serializable(
 def pytest_report_teststatus(report: pytest.TestReport) -> Status | None:
     if not (hasattr(report, "mlregress") or hasattr(report, "mlregress_verdict")):
         return None
-    from pytest_mlregress.verdicts.publishing import status_of
+    from pytest_mlregress.session.pytest_reports import status_of
 
     return status_of(report)
 
@@ -304,7 +304,7 @@ class ControllerHooks:
         """Once per run, and only in one that has seeds to run."""
         files = set(files)
         if files and not self._places_checked and not self._config.option.collectonly:
-            from pytest_mlregress.verdicts.collection import check_places
+            from pytest_mlregress.session.at_collection import check_places
 
             self._places_checked = True
             check_places(self._config, self._settings, files)
@@ -379,7 +379,7 @@ class ControllerHooks:
 
     def _judge(self) -> Verdicts:
         if self._verdicts is None:
-            from pytest_mlregress.controller import Verdicts
+            from pytest_mlregress.session.controller import Verdicts
 
             assert self._session is not None
             self._verdicts = Verdicts(
@@ -393,6 +393,6 @@ class ControllerHooks:
 
 def _execution(config: pytest.Config) -> Execution:
     from pytest_mlregress.running.execution import execution_of
-    from pytest_mlregress.verdicts.collection import curves_of
+    from pytest_mlregress.session.at_collection import curves_of
 
     return execution_of(config, config.stash[SETTINGS], partial(curves_of, config))

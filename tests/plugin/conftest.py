@@ -16,7 +16,7 @@ from pytest_mlregress.statistics.early_stop import plan_check
 # and torch do not survive: they are loaded here, with everything that a verdict imports late.
 for name in (
     "pytest_mlregress.bughunt",
-    "pytest_mlregress.controller",
+    "pytest_mlregress.session.controller",
     "pytest_mlregress.reporting.write_report",
     "pytest_mlregress.reporting.html",
     "pytest_mlregress.reporting.markdown",

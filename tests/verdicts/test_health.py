@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from judge_cases import normal
 
+from pytest_mlregress.session.stale_baselines import health_line
 from pytest_mlregress.verdicts.green_runs import GreenRun
-from pytest_mlregress.verdicts.health import health_line
 from pytest_mlregress.verdicts.verdict import MetricVerdict, VerdictKind
 
 METRIC = MetricVerdict(

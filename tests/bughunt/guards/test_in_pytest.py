@@ -18,7 +18,7 @@ for module in (
     "pytest_mlregress.bughunt.guards",
     "pytest_mlregress.reporting.terminal",
     "pytest_mlregress.statistics.multiple_comparisons",
-    "pytest_mlregress.controller",
+    "pytest_mlregress.session.controller",
 ):
     importlib.import_module(module)
 

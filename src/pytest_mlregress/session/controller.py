@@ -25,21 +25,21 @@ from pytest_mlregress.reporting.headline import headline
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.revisions.history import History
 from pytest_mlregress.running.stop_flags import StopFlags
+from pytest_mlregress.session.at_collection import desk_of, plan_items
+from pytest_mlregress.session.clean_tree import clean_tree
+from pytest_mlregress.session.pytest_reports import publish, run_again, warn
+from pytest_mlregress.session.seed_collector import Roster
+from pytest_mlregress.session.stale_baselines import health_notes
+from pytest_mlregress.session.unused_baselines import UnusedBaselines
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.advice import nothing_recorded
 from pytest_mlregress.verdicts.afterwards import late_notes, with_late_seed
-from pytest_mlregress.verdicts.clean_tree import clean_tree
-from pytest_mlregress.verdicts.collection import desk_of, plan_items
 from pytest_mlregress.verdicts.confirmation import Confirmation, confirm, needs_confirmation
 from pytest_mlregress.verdicts.green_runs import GreenRuns
 from pytest_mlregress.verdicts.group import GroupPlan, SeedGroup
-from pytest_mlregress.verdicts.health import health_notes
-from pytest_mlregress.verdicts.housekeeping import UnusedBaselines
 from pytest_mlregress.verdicts.judge import incomplete, judge
 from pytest_mlregress.verdicts.plan import SuitePlan
 from pytest_mlregress.verdicts.policy import Rules, rules_for
-from pytest_mlregress.verdicts.publishing import publish, run_again, warn
-from pytest_mlregress.verdicts.roster import Roster
 from pytest_mlregress.verdicts.unaffordable import note_on_next_check
 from pytest_mlregress.verdicts.unusable import unusable_baseline
 from pytest_mlregress.verdicts.update import judge_update

@@ -1,0 +1,1 @@
+"""The verdicts inside a session of pytest: what is collected, reported and published."""
