@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 
 import torch
 
 from pytest_mlregress.bughunt.checks.evaluation.train_eval_mode import BATCH_NORMS
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.program.process_state import RandomState
 from pytest_mlregress.bughunt.recording.source_lines import of_function
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
@@ -80,60 +78,3 @@ def _writer(trace: StepTrace) -> str | None:
             return call.location
     steps = trace.recorder.of_kind("step", "evaluate")
     return steps[0].location if steps else None
-
-
-@check("rng-reset", needs=("train_step",))
-def rng_reset(case: Case) -> Iterator[Finding]:
-    """A training step leaves a generator where the step before left it: each repeats the noise.
-
-    A generator that the step does not use stays where it was from the beginning and passes, as
-    does one that is seeded anew with another seed in every step.
-    """
-    trace = case.step_trace
-    start, *after = trace.random
-    for name in ("torch", "numpy", "python"):
-        if not _differ(start, after[0], name):
-            continue
-        if any(_differ(one, other, name) for one, other in itertools.pairwise(after)):
-            continue
-        yield _reset(case, "train_step", name, _seeding(trace, name, "step 1"))
-    if case.subject.evaluate is not None:
-        yield from _reset_in_evaluate(case)
-
-
-def _reset_in_evaluate(case: Case) -> Iterator[Finding]:
-    """Two evaluations that begin with different generators end with equal ones."""
-    trace = case.step_trace
-    if not trace.recorder.of_kind("seed", "evaluate"):
-        return
-    ends: list[RandomState] = []
-    starts: list[RandomState] = []
-    for seed in (0, 1):
-        with case.world(seed=seed) as world:
-            starts.append(RandomState.now())
-            world.evaluate()
-            ends.append(RandomState.now())
-    for name in ("torch", "numpy", "python"):
-        if _differ(starts[0], starts[1], name) and not _differ(ends[0], ends[1], name):
-            yield _reset(case, "evaluate", name, _seeding(trace, name, "evaluate"))
-
-
-def _differ(one: RandomState, other: RandomState, name: str) -> bool:
-    return name in one.differences(other)
-
-
-def _seeding(trace: StepTrace, name: str, phase: str) -> str | None:
-    """The last seeding: an earlier one may be what draws its seed."""
-    events = [e for e in trace.recorder.of_kind("seed", phase) if e.subject == name]
-    return events[-1].location if events else None
-
-
-def _reset(case: Case, where: str, name: str, line: str | None) -> Finding:
-    return Finding(
-        check="rng-reset",
-        severity="error",
-        message=f"{where} sets {name}'s random generator back: the same noise is drawn every time",
-        location=line or of_function(getattr(case.subject, where)),
-        evidence=f"{name}'s generator is in the same state after every call",
-        fix="seed once, before training; draw reproducible noise from a torch.Generator of its own",
-    )

@@ -206,22 +206,3 @@ def _ratio(gradients: dict[str, torch.Tensor | None], quarter: list[str]) -> flo
     if top == 0 or not math.isfinite(top):
         return 1.0
     return max((sizes.get(name, 0.0) for name in quarter), default=0.0) / top
-
-
-@check("dead-relu")
-def dead_relu(case: Case) -> Iterator[Finding]:
-    """A rectifier lets nothing through, for any example, in any of several steps."""
-    activity = case.training_trace.activity
-    for (module, line), active in activity.active.items():
-        runs = activity.runs[module, line]
-        if not active and runs >= 3:
-            yield Finding(
-                check="dead-relu",
-                severity="warning",
-                message="a rectifier outputs nothing but zeros",
-                module=module,
-                location=line,
-                evidence=f"0 on every example in {runs} runs",
-                fix="check bias and scale of the layer before it; lower the learning rate",
-            )
-            return

@@ -87,7 +87,7 @@ def causal_leak(case: Case) -> Iterator[Finding]:
     for sight in sights(case):
         leaking = sight.offset > 0 and sight.own_label
         if leaking or (sight.offset == 0 and _sees_all_but_the_last(sight)):
-            finding = _finding(sight, "causal-leak")
+            finding = leak_finding(sight, "causal-leak")
             if not any(
                 f.check == "view-instead-of-permute" and f.location == finding.location
                 for f in case.findings
@@ -96,21 +96,7 @@ def causal_leak(case: Case) -> Iterator[Finding]:
             return
 
 
-@check("labels-not-shifted", cost="replay")
-def labels_not_shifted(case: Case) -> Iterator[Finding]:
-    """A causal model is asked for the input that it has just been given.
-
-    Causal is what the replays show: no prediction sees more than a fixed distance ahead, but some
-    see what lies behind. So autoencoders, taggers, masked language models and position-wise
-    networks pass, as do echo tasks, whose labels lie in the past.
-    """
-    for sight in sights(case):
-        if sight.offset == 0 and sight.own_label and _is_causal(sight):
-            yield _finding(sight, "labels-not-shifted")
-            return
-
-
-def _is_causal(sight: Sight) -> bool:
+def is_causal(sight: Sight) -> bool:
     ahead = {back for back, _ in sight.leads if back >= 0}
     back = max(on for _, on in sight.leads)
     inner = [place for place in sight.places if place > max(ahead, default=0)]
@@ -239,7 +225,7 @@ def _another(rows: torch.Tensor, example: int, place: int) -> torch.Tensor:
     return torch.tensor(values[example % len(values)], dtype=rows.dtype)
 
 
-def _finding(sight: Sight, slug: str) -> Finding:
+def leak_finding(sight: Sight, slug: str) -> Finding:
     entry = "".join(f"[{key!r}]" for key in sight.path)
     position = sight.own_label[0]
     own = f"position {position} changes with the input at {position + sight.offset}"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-import torch
-
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Event, Recorder
@@ -14,125 +12,8 @@ from pytest_mlregress.bughunt.recording.step_log import StepLog
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
 
-_HALF = (torch.float16, torch.bfloat16)
 _DIVERGED, _SLOWER = 100.0, 1e-4
-_TINY_RATE, _TINY_MOVE = 1e-6, 1e-6
-
-
-@check("lost-update", needs=("train_step",))
-def lost_update(case: Case) -> Iterator[Finding]:
-    """Gradients arrive, the learning rate is positive, and parameters keep their very bits.
-
-    Looked at around the whole train_step, so that values put back by hand count too.
-    """
-    trace = case.step_trace
-    if not trace.log.applied:
-        yield from _never_stepped(trace)
-        return
-    if _steps_on_another_model(trace):
-        yield _trains_another(case, trace)
-        return
-    lost, total = _unmoved_entries(trace)
-    rates = [rate for a in trace.log.applied for rate in a.learning_rates]
-    if total and lost == total and min(rates, default=0.0) > _TINY_RATE:
-        yield _lost(trace, f"all {total} entries with a gradient are bit-equal after every step")
-        return
-    for name in trace.states[0].parameters:
-        if trace.states[0].parameters[name].dtype in _HALF and min(rates, default=0.0) > 0:
-            lost, total = _unmoved_entries(trace, name)
-            if total >= 4 and lost > total / 2:
-                dtype = trace.states[0].parameters[name].dtype
-                yield _lost(
-                    trace,
-                    f"{lost} of {total} updates of {name} ({dtype}) are below its resolution",
-                    name,
-                )
-                return
-
-
-def _unmoved_entries(trace: StepTrace, only: str | None = None) -> tuple[int, int]:
-    """(entries that kept their bits, entries with a gradient), summed over the steps."""
-    lost = total = 0
-    for index, phase in enumerate(trace.phases):
-        before, after = trace.states[index].parameters, trace.states[index + 1].parameters
-        for applied in (a for a in trace.log.applied if a.phase == phase):
-            for name, gradient in applied.gradients.items():
-                if gradient is None or name not in before or only not in (None, name):
-                    continue
-                if name not in after or before[name].shape != gradient.shape:
-                    continue
-                given = gradient != 0
-                total += int(given.sum())
-                lost += int((given & (before[name] == after[name])).sum())
-    return lost, total
-
-
-def _never_stepped(trace: StepTrace) -> Iterator[Finding]:
-    """Every call computes gradients and clears them, and none of them is applied."""
-    first, last = trace.states[0].parameters, trace.states[trace.count].parameters
-    if any(not torch.equal(first[name], last[name]) for name in first):
-        raise CannotTell("train_step updates the parameters without a torch optimizer")
-    cleared = all(trace.recorder.of_kind("zero_grad", phase) for phase in trace.phases)
-    if trace.log.backwards and cleared:
-        backward = trace.log.backwards[0]
-        yield Finding(
-            check="lost-update",
-            severity="error",
-            message="gradients are computed and cleared, optimizer.step() is never called",
-            location=backward.location,
-            evidence=f"{len(trace.log.backwards)} backward passes and no step in {trace.count} "
-            f"calls of train_step",
-            fix="call optimizer.step() after backward()",
-        )
-
-
-def _steps_on_another_model(trace: StepTrace) -> bool:
-    """Backward passes ran, and no parameter of the model got a gradient or moved."""
-    first, last = trace.states[0].parameters, trace.states[trace.count].parameters
-    moved = any(not torch.equal(first[name], last[name]) for name in first if name in last)
-    passes = [b for b in trace.log.backwards if not b.by_grad]
-    return bool(passes) and not trace.reaches_the_model and not moved
-
-
-def _trains_another(case: Case, trace: StepTrace) -> Finding:
-    if all(gradient is None for gradient in case.loss_trace.gradients.values()):
-        raise CannotTell("the loss reaches no parameter: detached-graph")
-    return Finding(
-        check="lost-update",
-        severity="error",
-        message="the backward pass goes through other tensors than the model's parameters: a copy",
-        location=trace.log.backwards[0].location,
-        evidence=f"{len(trace.log.backwards)} backward passes in {trace.count} calls of "
-        f"train_step gave no parameter of the model a gradient, one of loss_fn does",
-        fix="run the forward pass on the model that the optimizer holds, not on a copy of it",
-    )
-
-
-def _lost(trace: StepTrace, evidence: str, name: str | None = None) -> Finding:
-    return Finding(
-        check="lost-update",
-        severity="error",
-        message="the optimizer's updates do not arrive in the parameters",
-        module=name,
-        location=_last_writer(trace) or trace.log.applied[0].location,
-        evidence=evidence,
-        fix="keep float32 master weights, raise the learning rate, do not put old values back",
-    )
-
-
-def _last_writer(trace: StepTrace) -> str | None:
-    """The last in-place write to a parameter after the optimizer's step."""
-    after = trace.log.applied[0].order
-    lines = [
-        call.location
-        for call in trace.recorder.calls
-        if call.phase == "step 0"
-        and call.order > after
-        and call.name in ("copy_", "data.__set__", "fill_", "zero_")
-        and call.arguments
-        and isinstance(call.arguments[0], torch.nn.Parameter)
-    ]
-    return lines[-1] if lines else None
+TINY_RATE, _TINY_MOVE = 1e-6, 1e-6
 
 
 @check("bad-learning-rate", "exploding-gradient", cost="replay")
@@ -152,7 +33,7 @@ def bad_learning_rate(case: Case) -> Iterator[Finding]:
         yield _rate(trace, "error", "the learning rate is 0 in every step", rates)
         return
     peak = _peak(trace)
-    if peak < _TINY_RATE and _largest_move(trace) * peak / max(rates) < _TINY_MOVE:
+    if peak < TINY_RATE and _largest_move(trace) * peak / max(rates) < _TINY_MOVE:
         yield _rate(trace, "warning", "the learning rate is too small to move anything", rates)
     yield from _diverges(case, trace, rates)
 

@@ -1,0 +1,24 @@
+"""Causal models that are asked for the input that they have just been given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pytest_mlregress.bughunt.checks.leakage.causal_leak import is_causal, leak_finding, sights
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.registry import check
+from pytest_mlregress.bughunt.replaying.case import Case
+
+
+@check("labels-not-shifted", cost="replay")
+def labels_not_shifted(case: Case) -> Iterator[Finding]:
+    """A causal model is asked for the input that it has just been given.
+
+    Causal is what the replays show: no prediction sees more than a fixed distance ahead, but some
+    see what lies behind. So autoencoders, taggers, masked language models and position-wise
+    networks pass, as do echo tasks, whose labels lie in the past.
+    """
+    for sight in sights(case):
+        if sight.offset == 0 and sight.own_label and is_causal(sight):
+            yield leak_finding(sight, "labels-not-shifted")
+            return

@@ -1,0 +1,57 @@
+"""The differences of what is trained and the batch's data on the way to the loss."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from pytest_mlregress.bughunt.recording.recorder import Call
+from pytest_mlregress.bughunt.recording.tensor_origins import inputs
+from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.replaying.loss_calls import (
+    DIFFERENCES,
+    LossCall,
+    made_by_parameters,
+)
+from pytest_mlregress.bughunt.replaying.replays import reached, shared
+from pytest_mlregress.bughunt.torch_api import pytrees
+
+
+@shared
+def residuals(case: Case) -> list[LossCall]:
+    """The differences of something trained and the batch's data between the last parameters and
+    the loss: what follows them has no parameters, so that zero means a perfect prediction.
+    """
+    trace = case.loss_trace
+    data = reached(trace.calls, pytrees.tensors(trace.world.batch))
+    found: list[LossCall] = []
+    seen: set[int] = set()
+    queue: list[tuple[torch.Tensor, Call | None]] = [(trace.loss, None)]
+    while queue:
+        tensor, before = queue.pop(0)
+        call = trace.provenance.producer(tensor, before)
+        if call is None or call.order in seen:
+            continue
+        seen.add(call.order)
+        if any(isinstance(given, nn.Parameter) for given in inputs(call)):
+            continue
+        residual = _residual(case, call, data)
+        if residual is not None:
+            found.append(residual)
+        else:
+            queue += [(given, call) for given in inputs(call) if given.requires_grad]
+    return found
+
+
+def _residual(case: Case, call: Call, data: set[int]) -> LossCall | None:
+    if call.name not in DIFFERENCES:
+        return None
+    terms = inputs(call)
+    trained = [term for term in terms if term.requires_grad]
+    known = [term for term in terms if not term.requires_grad and id(term) in data]
+    if len(terms) != 2 or len(trained) != 1 or len(known) != 1:
+        return None
+    provenance = case.loss_trace.provenance
+    if made_by_parameters(provenance, known[0], call):
+        return None
+    return LossCall(call, trained[0], known[0], provenance)
