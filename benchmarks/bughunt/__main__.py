@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from rich.console import Console
+
 from benchmarks.bughunt import planted, programs, tables
 from benchmarks.bughunt.rivals.figures import tool_table
-from rich.console import Console
 
 
 def main() -> None:

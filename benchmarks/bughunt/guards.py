@@ -12,10 +12,11 @@ import argparse
 from collections.abc import Sequence
 
 import torch
-from benchmarks.bughunt import programs, tables
-from benchmarks.bughunt.programs import Hunted
 from rich.console import Console
 from rich.table import Table
+
+from benchmarks.bughunt import programs, tables
+from benchmarks.bughunt.programs import Hunted
 
 
 def main() -> None:

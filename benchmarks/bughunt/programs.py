@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,6 @@ from typing import Any
 import pytest_mlregress
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "bughunt"))
-
 from corpus.measure import outcome  # noqa: E402
 from corpus.registry import BLIND, CORPUS, PARTS, Program, programs  # noqa: E402
 from corpus.scoring import Hunted, hunt_program  # noqa: E402

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-from benchmarks.bughunt.planted import Mutant
-from benchmarks.bughunt.programs import Hunted
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from benchmarks.bughunt.planted import Mutant
+from benchmarks.bughunt.programs import Hunted
 
 COMMON = (
     "no-single-batch-overfit",

@@ -9,9 +9,10 @@ import sys
 import time
 
 import click
+from rich.console import Console
+
 from benchmarks.calibration.measures import show
 from benchmarks.calibration.suite import FULL, QUICK, SECTIONS
-from rich.console import Console
 
 
 @click.command(help=__doc__)

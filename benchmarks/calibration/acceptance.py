@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
+
 from benchmarks.calibration.distributions import (
     BETA,
     DISTRIBUTIONS,
@@ -23,8 +25,6 @@ from benchmarks.calibration.distributions import (
     Floats,
 )
 from benchmarks.calibration.measures import Measure, Section, share
-from numpy.typing import NDArray
-
 from pytest_mlregress.statistics.early_stop import LookDecision, plan_check
 from pytest_mlregress.statistics.multiple_comparisons import comparison_alpha
 from pytest_mlregress.statistics.required_seeds import UnaffordableError, require_affordable

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from benchmarks.calibration.distributions import Floats
-from benchmarks.calibration.measures import Measure, Section, share
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.signal import lfilter
 
+from benchmarks.calibration.distributions import Floats
+from benchmarks.calibration.measures import Measure, Section, share
 from pytest_mlregress.statistics.curve_collapse import CURVE_SHARE, CurveBand, curve_band
 
 N_BASELINE = 20

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+
 from benchmarks.calibration.distributions import Floats
 from benchmarks.calibration.drift_gate import gate
 from benchmarks.calibration.measures import Measure, Section
-
 from pytest_mlregress.statistics.batched_pvalues import harm_pvalues
 from pytest_mlregress.statistics.drift import DRIFT_LEVEL
 from pytest_mlregress.verdicts.confirmation import CONFIRMATION_LEVEL, LEAST_FRESH_SEEDS

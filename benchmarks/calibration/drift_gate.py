@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
-from benchmarks.calibration.distributions import Floats
-from benchmarks.calibration.measures import Measure, Section
 from scipy.special import stdtr
 
+from benchmarks.calibration.distributions import Floats
+from benchmarks.calibration.measures import Measure, Section
 from pytest_mlregress.statistics.batched_pvalues import harm_pvalues
 from pytest_mlregress.statistics.drift import drift_budget, drift_levels
 

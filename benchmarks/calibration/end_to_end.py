@@ -20,10 +20,10 @@ from typing import Final
 
 import click
 import numpy as np
-from benchmarks.calibration.measures import Measure, Section, share, show
-from benchmarks.calibration.trainings import Code, metric, touched
 from rich.console import Console
 
+from benchmarks.calibration.measures import Measure, Section, share, show
+from benchmarks.calibration.trainings import Code, metric, touched
 from pytest_mlregress.statistics.required_seeds import seeds_needed
 
 N_BASELINE: Final = 20

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+
 from benchmarks.calibration.distributions import Floats
 from benchmarks.calibration.measures import Measure, Section, share
 from benchmarks.calibration.trials import early_stop
-
 from pytest_mlregress.statistics.baseline_offset import baseline_offset
 from pytest_mlregress.statistics.batched_pvalues import harm_pvalues
 from pytest_mlregress.statistics.promised_margin import automatic_margins

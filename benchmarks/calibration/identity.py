@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from benchmarks.calibration.distributions import Floats
-from benchmarks.calibration.measures import Measure, Section
 from numpy.typing import NDArray
 from scipy.stats import binom
 
+from benchmarks.calibration.distributions import Floats
+from benchmarks.calibration.measures import Measure, Section
 from pytest_mlregress.statistics.bit_equality import LEAST_SEEDS, seeds_to_match
 
 N_BASELINE = 20

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
+
 from benchmarks.calibration.distributions import DISTRIBUTIONS, NORMAL, Distribution, Floats
 from benchmarks.calibration.measures import Measure, Section, share
-
 from pytest_mlregress.statistics.early_stop import plan_check
 from pytest_mlregress.statistics.sequential import default_looks
 

@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from benchmarks.calibration.distributions import DISTRIBUTIONS, NORMAL, Distribution, Floats
-from benchmarks.calibration.measures import Measure, Section, share
 from scipy.special import ndtr
 
+from benchmarks.calibration.distributions import DISTRIBUTIONS, NORMAL, Distribution, Floats
+from benchmarks.calibration.measures import Measure, Section, share
 from pytest_mlregress.statistics.early_stop import plan_check
 from pytest_mlregress.statistics.linked_check import LINKED_SHARE, plan_linked_check
 from pytest_mlregress.statistics.sequential import default_looks

@@ -5,7 +5,6 @@ from __future__ import annotations
 from benchmarks.calibration.distributions import NORMAL
 from benchmarks.calibration.measures import Measure, Section, share
 from benchmarks.calibration.trials import draw, sequential_outcome
-
 from pytest_mlregress.statistics.planner import plan_metric
 from pytest_mlregress.statistics.power import design_for_power, sequential_power
 from pytest_mlregress.statistics.spread import Spread

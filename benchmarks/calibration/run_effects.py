@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
+
 from benchmarks.calibration.distributions import Floats
 from benchmarks.calibration.measures import Measure, Section, share
 from benchmarks.calibration.trials import Trials, early_stop, sequential_outcome
-from numpy.typing import NDArray
-
 from pytest_mlregress.statistics.early_stop import plan_check
 from pytest_mlregress.statistics.run_effect import RunEffect, estimate_run_effect
 from pytest_mlregress.statistics.sequential import default_looks

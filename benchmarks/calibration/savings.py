@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import ndtri
+
 from benchmarks.calibration.distributions import NORMAL, Floats
 from benchmarks.calibration.measures import Measure, Section, share
 from benchmarks.calibration.trials import Trials, draw, early_stop, sequential_outcome
-from scipy.special import ndtri
 
 N_BASELINE = 20
 SETTINGS: tuple[tuple[int, float], ...] = ((5, 0.01), (8, 0.01), (11, 0.01), (11, 0.05), (20, 0.01))

@@ -9,6 +9,9 @@ from functools import lru_cache
 from math import comb
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
 from benchmarks.calibration.distributions import (
     DIVERGED_2,
     NORMAL,
@@ -18,9 +21,6 @@ from benchmarks.calibration.distributions import (
 )
 from benchmarks.calibration.measures import Measure, Section, share
 from benchmarks.calibration.trials import early_stop
-from numpy.typing import NDArray
-from scipy.special import ndtr
-
 from pytest_mlregress.statistics.batched_pvalues import harm_pvalues
 from pytest_mlregress.statistics.multiple_comparisons import comparison_alpha, min_p_levels
 from pytest_mlregress.statistics.promised_margin import automatic_margins

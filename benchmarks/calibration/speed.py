@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from benchmarks.calibration.measures import Measure, Section
 
+from benchmarks.calibration.measures import Measure, Section
 from pytest_mlregress.statistics.comparison import compare
 from pytest_mlregress.statistics.sequential import sequential_design
 

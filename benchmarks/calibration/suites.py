@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+
 from benchmarks.calibration.distributions import DISTRIBUTIONS, NORMAL
 from benchmarks.calibration.measures import Measure, Section, share
 from benchmarks.calibration.trials import draw, sequential_outcome
-
 from pytest_mlregress.statistics.early_stop import plan_check
 from pytest_mlregress.statistics.failures import OnNonfinite
 from pytest_mlregress.statistics.multiple_comparisons import comparison_alpha

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 import numpy as np
+
 from benchmarks.calibration.distributions import DISTRIBUTIONS, NORMAL, Distribution
 
 VARIABLE: Final = "CALIBRATION_CODE"

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
-from benchmarks.calibration.distributions import Distribution
 from numpy.typing import NDArray
 
+from benchmarks.calibration.distributions import Distribution
 from pytest_mlregress.statistics.batched_pvalues import harm_pvalues
 from pytest_mlregress.statistics.power import design_for_power
 from pytest_mlregress.statistics.promised_margin import automatic_margins

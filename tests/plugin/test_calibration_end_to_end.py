@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+
 from benchmarks.calibration import end_to_end
 from benchmarks.calibration.trainings import Code, metric, touched
 

@@ -1,6 +1,7 @@
 """The verdict holds what it promises; `python -m benchmarks.calibration` prints the tables."""
 
 import pytest
+
 from benchmarks.calibration import (
     health,
     identity,

@@ -4,6 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import ndtr
+
 from benchmarks.calibration.collapses import (
     SHAPES,
     delayed,
@@ -11,10 +15,6 @@ from benchmarks.calibration.collapses import (
     stopped_after,
     whole_tests,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy.special import ndtr
-
 from pytest_mlregress.statistics.curve_collapse import Collapse, curve_band
 
 STEPS = np.arange(0, 1000, 25)

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from benchmarks.calibration.drift_gate import accepted, tries
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.calibration.drift_gate import accepted, tries
 from pytest_mlregress.statistics.drift import DRIFT_LEVEL, drift_budget, drift_levels
 from pytest_mlregress.statistics.samples import sd
 

@@ -16,7 +16,6 @@ import importlib.util
 import io
 import json
 import random
-import sys
 import time
 import warnings
 from pathlib import Path
@@ -25,13 +24,11 @@ from typing import Any
 import torch
 from rich.console import Console
 
+from corpus.registry import PARTS, Program, programs
+
 from .adapters import ADAPTERS
 from .figures import tool_table
 from .situation import NotApplicableError, build
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tests" / "bughunt"))
-
-from corpus.registry import PARTS, Program, programs
 
 
 def main() -> None:

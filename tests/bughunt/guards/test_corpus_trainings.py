@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
-from pathlib import Path
 
 import pytest
 
 torch = pytest.importorskip("torch")
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from corpus.registry import programs  # noqa: E402
 from corpus.trainings import guard_program, train  # noqa: E402
-
 from pytest_mlregress.bughunt.guards import watch  # noqa: E402
 
 CORRECT = [program for program in programs("tuning") if program.kind != "buggy"]
