@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from pytest_mlregress.bughunt import registry, suppression
+from pytest_mlregress.bughunt.catalogue.gradients import GRAPH_GROWTH
 from pytest_mlregress.bughunt.checks import every_check
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell, OverBudget, UserCodeError
 from pytest_mlregress.bughunt.findings import Finding, Findings, Skip
@@ -19,7 +20,7 @@ from pytest_mlregress.bughunt.program.user_program import Subject
 from pytest_mlregress.bughunt.recording.source_lines import deepest_user_line
 from pytest_mlregress.bughunt.replaying.case import Case
 
-assert every_check.LOADED  # importing them is what fills the registry
+every_check.load()
 
 
 def hunt(
@@ -126,13 +127,10 @@ def _second_backward(error: BughuntError) -> Finding | None:
     """The finding behind torch's complaint about running backward through an old graph."""
     if "backward through the graph a second time" not in str(error.__cause__):
         return None
-    return Finding(
-        check="graph-growth",
-        severity="error",
-        message="a tensor of an earlier step is used again with its graph",
+    return GRAPH_GROWTH.finding(
+        "used again",
         location=deepest_user_line(error.__cause__) if error.__cause__ else None,
         evidence=str(error.__cause__).split(".")[0],
-        fix="detach hidden states and running values between steps",
     )
 
 

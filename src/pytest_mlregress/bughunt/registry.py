@@ -1,4 +1,4 @@
-"""The catalogue of checks: slug, what each needs, what it costs."""
+"""The registered hunt checks: what each needs, what it costs, which rules it applies."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from pytest_mlregress.bughunt.catalogue import RULES, Rule
 from pytest_mlregress.bughunt.findings import Finding
 
 if TYPE_CHECKING:
@@ -22,10 +23,10 @@ _checks: list[Check] = []
 
 @dataclass(frozen=True)
 class Check:
-    """One function that looks for one bug, or for a few that share a witness.
+    """One function that looks for one mistake, or for a few that share a witness.
 
     Attributes:
-        slugs: the names that its findings carry.
+        rules: those that its findings are made from.
         function: takes the `Case`, yields findings, raises `CannotTell` where it does not apply.
         cost: ``"trace"`` reads what is recorded already, ``"replay"`` runs worlds of its own,
             ``"training"`` trains. Cheap checks run first.
@@ -33,20 +34,25 @@ class Check:
         common: whether the bug is so common that it is looked for before others of its cost.
     """
 
-    slugs: tuple[str, ...]
+    rules: tuple[Rule, ...]
     function: CheckFunction
     cost: Cost
     needs: tuple[Need, ...]
     common: bool = False
 
+    @property
+    def slugs(self) -> tuple[str, ...]:
+        """The names that its findings carry."""
+        return tuple(rule.slug for rule in self.rules)
+
 
 def check(
-    *slugs: str, cost: Cost = "trace", needs: Sequence[Need] = (), common: bool = False
+    *rules: Rule, cost: Cost = "trace", needs: Sequence[Need] = (), common: bool = False
 ) -> Callable[[CheckFunction], CheckFunction]:
-    """Register a function as the check for `slugs`."""
+    """Register a function as the check for `rules`."""
 
     def register(function: CheckFunction) -> CheckFunction:
-        _checks.append(Check(slugs, function, cost, tuple(needs), common))
+        _checks.append(Check(rules, function, cost, tuple(needs), common))
         return function
 
     return register
@@ -54,7 +60,7 @@ def check(
 
 def slugs() -> list[str]:
     """Every slug that a check may be asked for, sorted."""
-    return sorted({slug for registered in _checks for slug in registered.slugs})
+    return sorted(slug for slug, rule in RULES.items() if rule.chapter != "suppressions")
 
 
 def select(wanted: Collection[str] | None) -> list[Check]:

@@ -11,6 +11,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
+from pytest_mlregress.bughunt.catalogue.learning import NO_SINGLE_BATCH_OVERFIT
 from pytest_mlregress.bughunt.checks.learning.single_batch_overfit import LEARNED, score_of
 from pytest_mlregress.bughunt.findings import Finding, Findings
 from pytest_mlregress.bughunt.hunt_runner import hunt
@@ -133,10 +134,10 @@ def _optimizer(
 
 def _finding(failed: list[str], count: int, steps: int, target: float | None) -> Finding:
     wanted = "" if target is None else f", wanted at most {target:g}"
-    return Finding(
-        check="no-single-batch-overfit",
-        severity="error",
-        message=f"the model does not memorise {len(failed)} of {count} batches in {steps} steps",
+    return NO_SINGLE_BATCH_OVERFIT.finding(
+        "single check",
         evidence=f"loss {'; '.join(failed[:3])}{wanted}",
-        fix="run bughunt.hunt on it: it names the usual causes",
+        failed=len(failed),
+        count=count,
+        steps=steps,
     )

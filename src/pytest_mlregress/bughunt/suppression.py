@@ -7,10 +7,11 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from pytest_mlregress.bughunt.catalogue.suppressions import (
+    SUPPRESSION_WITHOUT_REASON,
+    UNNEEDED_SUPPRESSION,
+)
 from pytest_mlregress.bughunt.findings import Finding
-
-WITHOUT_REASON = "suppression-without-reason"
-UNNEEDED = "unneeded-suppression"
 
 _COMMENT = re.compile(r"#\s*mlregress:\s*ignore\[(?P<slugs>[\w\s,-]+)\](?P<reason>.*)$")
 
@@ -84,22 +85,14 @@ def complaints(
 
 
 def _unneeded(slug: str, what: str, location: str | None) -> Finding:
-    return Finding(
-        check=UNNEEDED,
-        severity="warning",
-        message=f"{what} suppresses {slug}, which finds nothing here",
-        location=location,
-        evidence=f"the check {slug} ran and was silent",
-        fix=f"delete the suppression of {slug}",
+    return UNNEEDED_SUPPRESSION.finding(
+        location=location, evidence=f"the check {slug} ran and was silent", what=what, slug=slug
     )
 
 
 def _without_reason(comment: Inline) -> Finding:
-    return Finding(
-        check=WITHOUT_REASON,
-        severity="warning",
-        message=f"the comment suppresses {', '.join(comment.slugs)} without saying why",
+    return SUPPRESSION_WITHOUT_REASON.finding(
         location=comment.location,
         evidence="no text after the closing bracket",
-        fix=f"write the reason: # mlregress: ignore[{', '.join(comment.slugs)}] because …",
+        slugs=", ".join(comment.slugs),
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import torch
 
+from pytest_mlregress.bughunt.catalogue.evaluation import EVAL_MUTATES_MODEL
 from pytest_mlregress.bughunt.checks.evaluation.train_eval_mode import BATCH_NORMS
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.source_lines import of_function
@@ -13,7 +14,7 @@ from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
 
 
-@check("eval-mutates-model", needs=("evaluate",))
+@check(EVAL_MUTATES_MODEL, needs=("evaluate",))
 def eval_mutates_model(case: Case) -> Iterator[Finding]:
     """The model's state after evaluate() differs from that before it.
 
@@ -58,14 +59,11 @@ def _mutation(case: Case, trace: StepTrace, names: list[str], what: str) -> Find
     states = (before.parameters | before.buffers, after.parameters | after.buffers)
     name = names[0]
     gap = (states[0][name].double() - states[1][name].double()).abs().max().item()
-    return Finding(
-        check="eval-mutates-model",
-        severity="error",
-        message=f"evaluate() changes the model's {what}",
+    return EVAL_MUTATES_MODEL.finding(
         module=name,
         location=_writer(trace) or of_function(case.subject.evaluate),
         evidence=f"{len(names)} changed, {name} by up to {gap:.3g}",
-        fix="evaluate in eval mode and without updates, or on a copy of the model",
+        what=what,
     )
 
 

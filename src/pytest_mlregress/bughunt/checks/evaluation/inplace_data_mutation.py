@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from pytest_mlregress.bughunt.catalogue.evaluation import INPLACE_DATA_MUTATION
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.program.isolated_run import World, call
 from pytest_mlregress.bughunt.recording.recorder import Call, Recorder
@@ -18,7 +19,7 @@ from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 
 
-@check("inplace-data-mutation", cost="replay")
+@check(INPLACE_DATA_MUTATION, cost="replay")
 def inplace_data_mutation(case: Case) -> Iterator[Finding]:
     """The batch that went into a step, or into ``evaluate``, has other values afterwards.
 
@@ -137,11 +138,8 @@ def _finding(
     if before.shape == after.shape:
         gap = (before.double() - after.double()).abs().max().item()
         detail = f"it moved by up to {gap:.3g}"
-    return Finding(
-        check="inplace-data-mutation",
-        severity="error",
-        message=f"{name} changes the data that it is given, and again each time it sees it",
+    return INPLACE_DATA_MUTATION.finding(
         location=line,
         evidence=f"batch{entry}: {detail}, and moved again the second time",
-        fix="work on a copy: x = x * noise, not x.mul_(noise); batch = {**batch, ...}",
+        name=name,
     )

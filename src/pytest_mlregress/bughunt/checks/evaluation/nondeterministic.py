@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import torch
 
+from pytest_mlregress.bughunt.catalogue.evaluation import NONDETERMINISTIC
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Call, Recorder
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
@@ -14,7 +15,7 @@ from pytest_mlregress.bughunt.replaying.case import Case
 from pytest_mlregress.bughunt.torch_api import pytrees
 
 
-@check("nondeterministic", cost="replay")
+@check(NONDETERMINISTIC, cost="replay")
 def nondeterministic(case: Case) -> Iterator[Finding]:
     """The same seeds, the same data, a fresh model: the parameters must be bit-equal."""
     if case.subject.train_step is None:
@@ -27,7 +28,7 @@ def nondeterministic(case: Case) -> Iterator[Finding]:
     if not _equal(first, trace.states[0].parameters):
         yield _finding(
             None,
-            "two models made with the same seed differ",
+            "models",
             _gap(first, trace.states[0].parameters),
         )
         return
@@ -36,7 +37,7 @@ def nondeterministic(case: Case) -> Iterator[Finding]:
         ours = [c for c in trace.recorder.calls if c.phase == "step 0"]
         theirs = [c for c in again.recorder.calls if c.phase == "step 0"]
         culprit = _first_difference(ours, theirs)
-        yield _finding(culprit, f"two equal runs of {trace.count} steps end differently", gap)
+        yield _finding(culprit, "", gap, steps=trace.count)
 
 
 def _in_the_loss(case: Case) -> Iterator[Finding]:
@@ -46,7 +47,7 @@ def _in_the_loss(case: Case) -> Iterator[Finding]:
     before = float(case.loss_trace.loss.detach())
     if loss != before and not (loss != loss and before != before):
         culprit = _first_difference(case.loss_trace.calls, recorder.calls)
-        yield _finding(culprit, "two equal evaluations of loss_fn differ", abs(loss - before))
+        yield _finding(culprit, "loss_fn", abs(loss - before))
 
 
 def _first_difference(ours: list[Call], theirs: list[Call]) -> Call | None:
@@ -64,16 +65,14 @@ def _first_difference(ours: list[Call], theirs: list[Call]) -> Call | None:
     return None
 
 
-def _finding(culprit: Call | None, message: str, gap: float) -> Finding:
-    return Finding(
-        check="nondeterministic",
-        severity="warning",
-        message=message,
+def _finding(culprit: Call | None, variant: str, gap: float, steps: int = 0) -> Finding:
+    return NONDETERMINISTIC.finding(
+        variant,
         module=culprit.module if culprit else None,
         location=culprit.location if culprit else None,
         evidence=f"largest difference {gap:.3g} with python, numpy and torch seeded alike"
         + (f"; the runs part at {culprit.name}" if culprit else ""),
-        fix="draw all randomness from seeded generators",
+        steps=steps,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
+from pytest_mlregress.bughunt.catalogue.evaluation import NONDETERMINISTIC
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.listening.detector import Detector, Progress
 
@@ -33,11 +34,7 @@ def difference(first: Sequence[float], second: Sequence[float]) -> Finding | Non
     """The finding ``nondeterministic`` if two runs of one seed differ as far as both went."""
     for index, (one, other) in enumerate(zip(first, second, strict=False)):
         if one != other and not (one != one and other != other):
-            return Finding(
-                check="nondeterministic",
-                severity="warning",
-                message="two runs of the same seed train differently",
-                evidence=f"loss {one!r} and {other!r} at backward pass {index + 1}",
-                fix="draw all randomness from seeded generators; shuffle with a seeded generator",
+            return NONDETERMINISTIC.finding(
+                "in training", evidence=f"loss {one!r} and {other!r} at backward pass {index + 1}"
             )
     return None

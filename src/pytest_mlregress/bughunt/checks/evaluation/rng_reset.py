@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
+from pytest_mlregress.bughunt.catalogue.evaluation import RNG_RESET
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.program.process_state import RandomState
 from pytest_mlregress.bughunt.recording.source_lines import of_function
@@ -12,7 +13,7 @@ from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
 
 
-@check("rng-reset", needs=("train_step",))
+@check(RNG_RESET, needs=("train_step",))
 def rng_reset(case: Case) -> Iterator[Finding]:
     """A training step leaves a generator where the step before left it: each repeats the noise.
 
@@ -59,11 +60,9 @@ def _seeding(trace: StepTrace, name: str, phase: str) -> str | None:
 
 
 def _reset(case: Case, where: str, name: str, line: str | None) -> Finding:
-    return Finding(
-        check="rng-reset",
-        severity="error",
-        message=f"{where} sets {name}'s random generator back: the same noise is drawn every time",
+    return RNG_RESET.finding(
         location=line or of_function(getattr(case.subject, where)),
         evidence=f"{name}'s generator is in the same state after every call",
-        fix="seed once, before training; draw reproducible noise from a torch.Generator of its own",
+        where=where,
+        name=name,
     )

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from pytest_mlregress.bughunt.catalogue.evaluation import RNG_RESET
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.listening.detector import Detector, Progress
 
@@ -56,12 +57,8 @@ class Reseeding(Detector):
 
 
 def _finding(location: str) -> Finding:
-    return Finding(
-        check="rng-reset",
-        severity="warning",
-        message="the random generator is put back at every step: dropout and noise are the same "
-        "each time",
+    return RNG_RESET.finding(
+        "every step",
         location=location,
         evidence=f"{ENOUGH} steps in a row draw from the same state of torch's generator",
-        fix="seed once, before the loop",
     )

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from pytest_mlregress.bughunt.catalogue.evaluation import MISSING_EVAL_MODE, MISSING_TRAIN_MODE
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Call, Event, Recorder
@@ -41,7 +42,7 @@ def _reads_training(kind: type[nn.Module]) -> bool:
     return code is not None and outside_torch and "training" in code.co_names
 
 
-@check("missing-train-mode")
+@check(MISSING_TRAIN_MODE)
 def missing_train_mode(case: Case) -> Iterator[Finding]:
     """Mode-sensitive modules train in evaluation mode: always, or once evaluate() was called.
 
@@ -60,10 +61,8 @@ def missing_train_mode(case: Case) -> Iterator[Finding]:
     lost = sorted(n for n, mode in after.items() if not mode and training.get(n, False))
     if lost:
         culprit = _switch(trace, "evaluate")
-        yield Finding(
-            check="missing-train-mode",
-            severity="error",
-            message="after evaluate() the training goes on in evaluation mode",
+        yield MISSING_TRAIN_MODE.finding(
+            "after evaluate",
             module=lost[0],
             location=_switch(trace, "after")
             or _switch(trace, "evaluate", to=True)
@@ -71,7 +70,6 @@ def missing_train_mode(case: Case) -> Iterator[Finding]:
             evidence=f"{len(lost)} of {len(after)} mode-sensitive modules ran in training mode "
             f"before evaluate() and in evaluation mode after it"
             + (f"; the mode is last changed at {culprit}" if culprit else ""),
-            fix="call model.train() at the start of every training step, or at the end of evaluate",
         )
     elif trace.evaluation is not None:
         yield from _left_mixed(trace)
@@ -89,17 +87,13 @@ def _left_behind(case: Case) -> Iterator[Finding]:
     training, after = _modes(trace, trace.phases), _modes(trace, ["after"])
     left = sorted(n for n, mode in after.items() if not mode and training.get(n, False))
     if left:
-        yield Finding(
-            check="missing-train-mode",
-            severity="warning",
-            message="evaluate() leaves the model in evaluation mode",
+        yield MISSING_TRAIN_MODE.finding(
+            "left by evaluate",
             module=left[0],
             location=_switch(trace, "evaluate") or of_function(case.subject.evaluate),
             evidence=f"{len(left)} of {len(after)} mode-sensitive modules ran in training mode "
             "before evaluate() and in evaluation mode after it; no train_step was given that "
             "would show whether the training calls model.train()",
-            fix="call model.train() at the end of evaluate, or give the hunt the train_step that "
-            "calls it",
         )
 
 
@@ -110,18 +104,15 @@ def _left_mixed(trace: StepTrace) -> Iterator[Finding]:
     names = list(_modes(trace, trace.phases))
     left = [n for n in names if not after.training[n]]
     if left and all(before.training[n] for n in names) and any(after.training.values()):
-        yield Finding(
-            check="missing-train-mode",
-            severity="warning",
-            message="evaluate() puts only a part of the model back into training mode",
+        yield MISSING_TRAIN_MODE.finding(
+            "restored in part",
             module=left[0],
             location=_switch(trace, "evaluate"),
             evidence=f"{len(left)} of {len(names)} mode-sensitive modules stay in evaluation mode",
-            fix="call model.train() on the whole model",
         )
 
 
-@check("missing-eval-mode")
+@check(MISSING_EVAL_MODE)
 def missing_eval_mode(case: Case) -> Iterator[Finding]:
     """Mode-sensitive modules run in training mode during evaluate().
 
@@ -139,16 +130,12 @@ def missing_eval_mode(case: Case) -> Iterator[Finding]:
         if mode and (_parent_trains(trace, name) or isinstance(_at(model, name), BATCH_NORMS))
     )
     if wrong:
-        yield Finding(
-            check="missing-eval-mode",
-            severity="error",
-            message="evaluate() runs mode-sensitive modules in training mode",
+        yield MISSING_EVAL_MODE.finding(
             module=wrong[0],
             location=_switch(trace, "evaluate", before=_first_run(trace, wrong))
             or of_function(case.subject.evaluate),
             evidence=f"{len(wrong)} modules ran in training mode during evaluate(): "
             + ", ".join(f"{n} ({type(_at(model, n)).__name__})" for n in wrong[:3]),
-            fix="call model.eval() before evaluating, and model.train() after it",
         )
     yield from _functional_layers(case, trace.recorder, "evaluate")
 
@@ -167,14 +154,12 @@ def _functional_layers(case: Case, recorder: Recorder, phase: str) -> Iterator[F
             continue
         if _asks_for_noise(call) and _repeats(recorder, phase):
             continue
-        yield Finding(
-            check="missing-eval-mode",
-            severity="error",
-            message=f"{call.name} drops values although the module is in evaluation mode",
+        yield MISSING_EVAL_MODE.finding(
+            "functional dropout",
             module=call.module,
             location=call.location,
             evidence=f"p = {_rate(call):g} with module.training = False",
-            fix="pass training=self.training, or use nn.Dropout",
+            call=call.name,
         )
 
 
@@ -196,14 +181,11 @@ def _joins_examples(case: Case, call: Call) -> bool:
 
 
 def _batch_statistics(call: Call) -> Finding:
-    return Finding(
-        check="missing-eval-mode",
-        severity="error",
-        message="batch_norm uses the batch's statistics although the module is in evaluation mode",
+    return MISSING_EVAL_MODE.finding(
+        "functional batch norm",
         module=call.module,
         location=call.location,
         evidence="training = True with module.training = False",
-        fix="pass training=self.training, or use nn.BatchNorm",
     )
 
 
@@ -273,15 +255,11 @@ def _root_evaluates(trace: StepTrace) -> bool:
 def _trains_in_eval(case: Case, modules: dict[str, bool]) -> Finding:
     trace = case.step_trace
     switch = next(filter(None, (_switch(trace, p) for p in trace.phases)), None)
-    return Finding(
-        check="missing-train-mode",
-        severity="error",
-        message="the training steps run in evaluation mode",
+    return MISSING_TRAIN_MODE.finding(
         module=min(modules),
         location=switch or of_function(case.subject.train_step),
         evidence=f"all {len(modules)} mode-sensitive modules had training = False in "
         f"{trace.count} steps",
-        fix="call model.train() at the start of the training step",
     )
 
 

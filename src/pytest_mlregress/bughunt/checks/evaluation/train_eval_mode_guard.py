@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from pytest_mlregress.bughunt.catalogue.evaluation import MISSING_EVAL_MODE, MISSING_TRAIN_MODE
 from pytest_mlregress.bughunt.checks.evaluation.train_eval_mode import DROPOUTS, is_mode_sensitive
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress, parameters_of
@@ -244,65 +245,52 @@ def _called_by_update_bn() -> bool:
 
 
 def _lost(record: _Record) -> Finding:
-    return Finding(
-        check="missing-train-mode",
-        severity="error",
-        message=f"the training of {record.name} goes on in evaluation mode",
-        module=None,
+    return MISSING_TRAIN_MODE.finding(
+        "lost",
         location=record.left_training,
         evidence=f"{record.trained} steps that were looked at ran in training mode, then eval() "
         f"was called here, and later steps ran with training = False",
-        fix="call model.train() after evaluating, at the start of every epoch",
+        record=record.name,
     )
 
 
 def _partly_lost(record: _Record) -> Finding:
-    return Finding(
-        check="missing-train-mode",
-        severity="warning",
-        message=f"the training of {record.name} goes on with a part of it in evaluation mode",
-        module=None,
+    return MISSING_TRAIN_MODE.finding(
+        "lost in part",
         location=record.left_training,
         evidence=f"{record.trained_wholly} steps that were looked at ran wholly in training mode, "
         f"then eval() was called here on the whole, and train() on a part only",
-        fix="call train() on the whole model after evaluating",
+        record=record.name,
     )
 
 
 def _never_trained(record: _Record, run: _Run) -> Finding:
-    return Finding(
-        check="missing-train-mode",
-        severity="warning",
-        message=f"{record.name} is trained in evaluation mode: its {run.dropout} never drops",
-        module=None,
+    return MISSING_TRAIN_MODE.finding(
+        "never",
         location=record.left_training or run.location,
         evidence=f"training = False at all {record.trained_in_eval} steps that were looked at",
-        fix="call model.train() before training",
+        record=record.name,
+        dropout=run.dropout,
     )
 
 
 def _never_evaluated(record: _Record, run: _Run) -> Finding:
-    return Finding(
-        check="missing-eval-mode",
-        severity="warning",
-        message=f"{record.name} runs without gradients, as in an evaluation, in training mode: "
-        f"its {run.sensitive} acts as in training",
-        module=None,
+    return MISSING_EVAL_MODE.finding(
+        "never",
         location=run.location,
         evidence=f"{record.noisy} runs without gradients, training = True, and never one with "
         f"training = False",
-        fix="call model.eval() before evaluating, and model.train() after it",
+        record=record.name,
+        sensitive=run.sensitive,
     )
 
 
 def _always_noisy(name: str, location: str | None, noise: _Noise) -> Finding:
-    return Finding(
-        check="missing-eval-mode",
-        severity="warning",
-        message=f"{name} acts as in training although {noise.kind} is in evaluation mode",
-        module=None,
+    return MISSING_EVAL_MODE.finding(
+        "functional",
         location=location,
         evidence=f"{noise.inputs} runs without gradients, training = False, on another input "
         f"each time",
-        fix="pass training=self.training (dropout_p=p if self.training else 0.0)",
+        name=name,
+        kind=noise.kind,
     )

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from pytest_mlregress.bughunt.catalogue.gradients import MISSING_ZERO_GRAD
+from pytest_mlregress.bughunt.catalogue.losses import LOSS_SUM_VS_MEAN
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.step_log import Applied, Backward
@@ -17,7 +19,7 @@ from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 
 
-@check("missing-zero-grad", "loss-sum-vs-mean", cost="replay", needs=("train_step",))
+@check(MISSING_ZERO_GRAD, LOSS_SUM_VS_MEAN, cost="replay", needs=("train_step",))
 def accumulated_gradient(case: Case) -> Iterator[Finding]:
     """One step after k backward passes must apply the mean gradient: neither k times it nor
     that of the last micro-batch alone.
@@ -31,30 +33,26 @@ def accumulated_gradient(case: Case) -> Iterator[Finding]:
     whole = _gradient(case, case.subject.fresh_batch)
     ratio, cosine = _compare(applied, whole)
     if cosine > 0.9999 and abs(ratio / count - 1) < 0.01:
-        yield Finding(
-            check="loss-sum-vs-mean",
-            severity="error",
-            message=f"the gradients of {count} micro-batches are added, not averaged",
+        yield LOSS_SUM_VS_MEAN.finding(
+            "micro-batches",
             location=backwards[0].location,
             evidence=f"the applied gradient is {ratio:.3f} times that of the whole batch",
-            fix=f"divide the loss by {count} before backward()",
+            count=count,
         )
     if cosine > 0.9999:
         return
     last = _gradient(case, lambda: _last_part(case.subject.fresh_batch(), count))
     _, cosine = _compare(applied, last)  # clipping may have changed its norm
     if cosine > 0.9999:
-        yield Finding(
-            check="missing-zero-grad",
-            severity="error",
-            message=f"zero_grad() between {count} micro-batches: only the last one is learned from",
+        yield MISSING_ZERO_GRAD.finding(
+            "between micro-batches",
             location=_zeroing_between(trace, backwards),
             evidence=f"cosine of the applied gradient with the last micro-batch's: {cosine:.6f}",
-            fix="call zero_grad() once, before the first micro-batch",
+            count=count,
         )
 
 
-@check("missing-zero-grad", needs=("train_step",))
+@check(MISSING_ZERO_GRAD, needs=("train_step",))
 def cleared_between_parts(case: Case) -> Iterator[Finding]:
     """In a loop of backward passes, zero_grad clears what the pass before has left, and nobody
     has looked at it: whatever the parts are, only the last one is learned from.
@@ -65,15 +63,11 @@ def cleared_between_parts(case: Case) -> Iterator[Finding]:
     trace = case.step_trace
     lines = [_cleared(trace, phase) for phase in trace.phases]
     if lines and all(lines):
-        yield Finding(
-            check="missing-zero-grad",
-            severity="error",
-            message="zero_grad() clears the gradients of one part before the next: only the last "
-            "one is learned from",
+        yield MISSING_ZERO_GRAD.finding(
+            "between parts",
             location=lines[0],
             evidence=f"in {trace.count} of {trace.count} calls of train_step, before any "
             "optimizer.step() and without a look at the gradients",
-            fix="call zero_grad() once, before the first part",
         )
 
 

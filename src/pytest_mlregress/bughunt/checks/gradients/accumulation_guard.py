@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from pytest_mlregress.bughunt.catalogue.gradients import MISSING_ZERO_GRAD
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.listening.detector import Detector, Progress, parameters_of, sample
 
@@ -123,13 +124,9 @@ def _discards(passes: list[_Pass]) -> bool:
 
 
 def _finding(passes: list[_Pass]) -> Finding:
-    return Finding(
-        check="missing-zero-grad",
-        severity="warning",
-        message="zero_grad() runs between the backward passes of one step: it throws away the "
-        "gradients of all but the last",
+    return MISSING_ZERO_GRAD.finding(
+        "between backward passes",
         location=passes[-1].zeroed_at,
         evidence=f"{len(passes)} backward passes before each step, {len(passes) - 1} of them "
         f"never used",
-        fix="call zero_grad() once per optimizer step, before the first backward()",
     )

@@ -8,6 +8,11 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from pytest_mlregress.bughunt.catalogue.gradients import (
+    EXPLODING_GRADIENT,
+    NAN_GRADIENT,
+    VANISHING_GRADIENT,
+)
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Call
@@ -21,7 +26,7 @@ EXPLODED = 1e4
 _REGRESSIONS = frozenset(("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"))
 
 
-@check("nan-gradient")
+@check(NAN_GRADIENT)
 def nan_gradient(case: Case) -> Iterator[Finding]:
     """What an optimizer applies, or the first loss and its gradients, is not finite.
 
@@ -70,14 +75,12 @@ def _lost_parameters(case: Case) -> Iterator[Finding]:
 
 def _not_finite(case: Case, what: str, evidence: str, parameter: str | None) -> Finding:
     culprit = _first_not_finite(case)
-    return Finding(
-        check="nan-gradient",
-        severity="error",
-        message=f"{what} is not finite" + (f"; it begins at {culprit.name}" if culprit else ""),
+    return NAN_GRADIENT.finding(
         module=parameter or (culprit.module if culprit else None),
         location=culprit.location if culprit else None,
         evidence=evidence,
-        fix="keep the arguments of sqrt, log, division and norm away from 0 (eps, clamp)",
+        what=what,
+        origin=f"; it begins at {culprit.name}" if culprit else "",
     )
 
 
@@ -109,7 +112,7 @@ def _first_not_finite(case: Case) -> Call | None:
     return overflow[0] if overflow else None
 
 
-@check("exploding-gradient")
+@check(EXPLODING_GRADIENT)
 def exploding_gradient(case: Case) -> Iterator[Finding]:
     """The gradient is huge against the loss: one ordinary step would throw the model away.
 
@@ -123,14 +126,10 @@ def exploding_gradient(case: Case) -> Iterator[Finding]:
         return
     if total > EXPLODED * (1 + loss) or (total > 1e3 and _is_absurd(case, loss)):
         name = max(gradients, key=lambda n: float(gradients[n].double().norm()))
-        yield Finding(
-            check="exploding-gradient",
-            severity="warning",
-            message="the gradient is very large from the first step on",
+        yield EXPLODING_GRADIENT.finding(
             module=name,
             location=trace.world.initialised_at(name),
             evidence=f"norm {total:.3g} at a loss of {loss:.3g}",
-            fix="check the scale of initial weights and inputs; clip gradients if they must be so",
         )
 
 
@@ -157,7 +156,7 @@ def _predicts_out_of_scale(case: Case) -> bool:
     return False
 
 
-@check("vanishing-gradient")
+@check(VANISHING_GRADIENT)
 def vanishing_gradient(case: Case) -> Iterator[Finding]:
     """The gradient of the first quarter of the layers is next to nothing, at the start and after
     training steps.
@@ -175,16 +174,12 @@ def vanishing_gradient(case: Case) -> Iterator[Finding]:
     quarter = order[: len(order) // 4]
     ratios = [_ratio(gradients, quarter) for gradients in (start, after)]
     if ratios[0] < VANISHED_AT_START and ratios[1] < VANISHED_AFTER:
-        yield Finding(
-            check="vanishing-gradient",
-            severity="warning",
-            message="hardly any gradient reaches the first layers",
+        yield VANISHING_GRADIENT.finding(
             module=quarter[0],
             location=trace.world.initialised_at(quarter[0]),
             evidence=f"largest gradient of the first {len(quarter)} of {len(order)} layers is "
             f"{ratios[0]:.1e} of the largest at the start, {ratios[1]:.1e} after "
             f"{trace.count} steps",
-            fix="use residual connections, normalisation, ReLU-like activations or larger weights",
         )
 
 

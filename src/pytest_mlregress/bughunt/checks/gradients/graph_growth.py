@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
+from pytest_mlregress.bughunt.catalogue.gradients import GRAPH_GROWTH
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.source_lines import of_function
@@ -12,7 +13,7 @@ from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
 
 
-@check("graph-growth", needs=("train_step",))
+@check(GRAPH_GROWTH, needs=("train_step",))
 def graph_growth(case: Case) -> Iterator[Finding]:
     """The graph behind the loss grows by the same amount in every step, or outlives its step.
 
@@ -37,14 +38,7 @@ def graph_growth(case: Case) -> Iterator[Finding]:
         evidence = f"graph nodes per step: {', '.join(map(str, sizes))}"
         if kept:
             evidence += f"; the graphs of {len(middle)} earlier steps still exist"
-        yield Finding(
-            check="graph-growth",
-            severity="error",
-            message="tensors of earlier steps are kept with their graph: memory grows every step",
-            location=_keeper(trace),
-            evidence=evidence,
-            fix="keep loss.item() or loss.detach(), and detach hidden states between steps",
-        )
+        yield GRAPH_GROWTH.finding(location=_keeper(trace), evidence=evidence)
 
 
 def _held_by_modules(case: Case) -> Iterator[Finding]:
@@ -52,14 +46,11 @@ def _held_by_modules(case: Case) -> Iterator[Finding]:
     growth = {later - earlier for earlier, later in itertools.pairwise(held)}
     if len(held) < 4 or len(growth) != 1 or min(growth) <= 0:
         return
-    yield Finding(
-        check="graph-growth",
-        severity="error",
-        message="a tensor in an attribute of the model keeps the graphs of all earlier steps",
+    yield GRAPH_GROWTH.finding(
+        "in an attribute",
         location=of_function(case.subject.train_step),
         evidence=f"graph nodes behind the model's attributes after each step: "
         f"{', '.join(map(str, held))}",
-        fix="keep loss.item() or loss.detach() there",
     )
 
 

@@ -12,7 +12,7 @@ import torch
 from torch.autograd.graph import Node
 from torch.optim import Optimizer
 
-from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.catalogue.gradients import GRAPH_GROWTH
 from pytest_mlregress.bughunt.guards._torch import metadata
 from pytest_mlregress.bughunt.listening.detector import Detector, Progress
 
@@ -70,14 +70,10 @@ class Growth(Detector):
         if self._outlived:
             evidence += f"; the graphs of {len(self._kept)} of them still exist after {LATER} steps"
         self.progress.report(
-            Finding(
-                check="graph-growth",
+            GRAPH_GROWTH.finding(
                 severity="error" if self._outlived else "warning",
-                message="tensors of earlier steps are kept with their graph: memory grows every "
-                "step",
                 location=self._line,
                 evidence=evidence,
-                fix="keep loss.item() or loss.detach(), and detach hidden states between steps",
             )
         )
 

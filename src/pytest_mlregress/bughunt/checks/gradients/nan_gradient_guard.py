@@ -10,7 +10,7 @@ import torch
 from torch.autograd.graph import Node
 from torch.optim import Optimizer
 
-from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.catalogue.gradients import NAN_GRADIENT
 from pytest_mlregress.bughunt.guards._torch import saved
 from pytest_mlregress.bughunt.listening.detector import Detector, Progress, parameters_of
 from pytest_mlregress.bughunt.listening.node_marks import mark_of
@@ -83,19 +83,16 @@ class Finiteness(Detector):
         bad = sum(not bool(g.isfinite().all()) for g in applied if not g.is_sparse)
         value, location, name = self._suspect or (None, None, "")
         if value is None:
-            what, evidence = "a gradient that the optimizer applies is not finite", "finite loss"
+            variant, evidence = "applied gradient", "finite loss"
         else:
-            what = "the loss is not finite, and the optimizer applies its gradient"
-            evidence = f"loss = {value}"
+            variant, evidence = "applied loss", f"loss = {value}"
         self.progress.report(
-            Finding(
-                check="nan-gradient",
-                severity="error",
-                message=what + (f"; it begins at {name}" if name else ""),
+            NAN_GRADIENT.finding(
+                variant,
                 location=location,
                 evidence=f"{evidence}; {bad} of {len(applied)} gradients at step "
                 f"{self.progress.counts.get(id(optimizer), 0) + 1}",
-                fix="keep the arguments of sqrt, log, division and norm away from 0 (eps, clamp)",
+                origin=f"; it begins at {name}" if name else "",
             )
         )
 

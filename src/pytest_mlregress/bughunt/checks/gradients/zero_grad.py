@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from pytest_mlregress.bughunt.catalogue.gradients import MISSING_ZERO_GRAD
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Event, Recorder
@@ -19,7 +20,7 @@ from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
 _ALONG = 0.999
 
 
-@check("missing-zero-grad", cost="replay", needs=("train_step",), common=True)
+@check(MISSING_ZERO_GRAD, cost="replay", needs=("train_step",), common=True)
 def missing_zero_grad(case: Case) -> Iterator[Finding]:
     """Replay the training with consumed gradients removed: the parameters must not differ.
 
@@ -44,14 +45,10 @@ def missing_zero_grad(case: Case) -> Iterator[Finding]:
         raise CannotTell("two equal replays of train_step end in different parameters")
     moved = _difference(first, stale)
     if moved > 0:
-        yield Finding(
-            check="missing-zero-grad",
-            severity="error",
-            message="gradients that optimizer.step() has already used are added to the next step's",
+        yield MISSING_ZERO_GRAD.finding(
             location=_where_added(trace),
             evidence=f"without the used gradients the parameters after {trace.count} steps "
             f"differ by up to {moved:.3g}",
-            fix="call optimizer.zero_grad() before backward(), once per optimizer step",
         )
 
 
@@ -75,14 +72,11 @@ def _used_by_hand(case: Case) -> Iterator[Finding]:
             world.step(batch)
     if watch.found is not None:
         location, cosine = watch.found
-        yield Finding(
-            check="missing-zero-grad",
-            severity="error",
-            message="gradients that have moved the parameters already are added to the next ones",
+        yield MISSING_ZERO_GRAD.finding(
+            "used by hand",
             location=location,
             evidence=f"cosine of the move before this backward pass with the gradients that it "
             f"finds: {cosine:.6f}",
-            fix="call zero_grad() once the gradients have been used, before the next backward()",
         )
 
 
@@ -128,13 +122,10 @@ def _zeroed_before_use(trace: StepTrace) -> Iterator[Finding]:
         if applied and all(zeroings) and not any(map(_has_gradient, applied)):
             zeroing = zeroings[0]
             assert zeroing is not None
-            yield Finding(
-                check="missing-zero-grad",
-                severity="error",
-                message="zero_grad() runs between backward() and step(): nothing is learned",
+            yield MISSING_ZERO_GRAD.finding(
+                "before step",
                 location=zeroing.location,
                 evidence=f"all gradients are zero at {len(applied)} of {len(applied)} steps",
-                fix="call zero_grad() before backward()",
             )
 
 

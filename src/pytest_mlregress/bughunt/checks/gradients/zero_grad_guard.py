@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.catalogue.gradients import MISSING_ZERO_GRAD
 from pytest_mlregress.bughunt.listening.detector import Detector, Progress, parameters_of, sample
 
 MOST_PARAMETERS = 8
@@ -114,15 +114,10 @@ class StaleGradients(Detector):
             return
         reused = [p for p in chosen if self._was_reused(p)]
         self.progress.report(
-            Finding(
-                check="missing-zero-grad",
-                severity="error",
-                message="gradients that optimizer.step() has already used are added to the next "
-                "step's",
+            MISSING_ZERO_GRAD.finding(
                 location=next((self._backward_of.get(id(p)) for p in reused), None),
                 evidence=f"at {times} steps {len(reused)} of {len(chosen)} parameters that were "
                 f"looked at still held the gradient of the step before",
-                fix="call optimizer.zero_grad() before backward(), once per optimizer step",
             )
         )
 

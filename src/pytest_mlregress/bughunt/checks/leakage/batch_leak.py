@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import torch
 
+from pytest_mlregress.bughunt.catalogue.leakage import BATCH_LEAK
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.changed_rows import first_stray, strays
@@ -23,7 +24,7 @@ _RECURRENT = "lstm gru rnn_tanh rnn_relu conv1d cumsum cumprod flip roll"
 _SEQUENTIAL = (*_RECURRENT.split(), "scaled_dot_product_attention", "multi_head_attention_forward")
 
 
-@check("batch-leak", cost="replay")
+@check(BATCH_LEAK, cost="replay")
 def batch_leak(case: Case) -> Iterator[Finding]:
     """The model's output for one example changes when another example is replaced.
 
@@ -45,16 +46,11 @@ def batch_leak(case: Case) -> Iterator[Finding]:
     if any(f.check == "view-instead-of-permute" and _same(f, call) for f in case.findings):
         return  # the regrouping is what mixes them, and it is reported
     shape, share = moved[0]
-    yield Finding(
-        check="batch-leak",
-        severity="error",
-        message="the output for one example depends on the input of another one",
+    yield BATCH_LEAK.finding(
         module=call.module,
         location=call.location,
         evidence=f"replacing example {EXAMPLE} of {examples.count} moves {share:.0%} of the other "
         f"examples' entries in the output of shape {shape}; {call.name} spreads it",
-        fix="let softmax, mean, normalisation, recurrence and attention run along another axis "
-        "than the batch (batch_first?)",
     )
 
 

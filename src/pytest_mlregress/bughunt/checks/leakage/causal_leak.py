@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
+from pytest_mlregress.bughunt.catalogue.leakage import CAUSAL_LEAK
+from pytest_mlregress.bughunt.catalogue.rule import Rule
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.changed_rows import changed
@@ -76,7 +78,7 @@ class Sight:
         return found
 
 
-@check("causal-leak", cost="replay")
+@check(CAUSAL_LEAK, cost="replay")
 def causal_leak(case: Case) -> Iterator[Finding]:
     """Labels are the inputs shifted by one, and a prediction changes with its own label.
 
@@ -87,7 +89,7 @@ def causal_leak(case: Case) -> Iterator[Finding]:
     for sight in sights(case):
         leaking = sight.offset > 0 and sight.own_label
         if leaking or (sight.offset == 0 and _sees_all_but_the_last(sight)):
-            finding = leak_finding(sight, "causal-leak")
+            finding = leak_finding(sight, CAUSAL_LEAK)
             if not any(
                 f.check == "view-instead-of-permute" and f.location == finding.location
                 for f in case.findings
@@ -225,27 +227,18 @@ def _another(rows: torch.Tensor, example: int, place: int) -> torch.Tensor:
     return torch.tensor(values[example % len(values)], dtype=rows.dtype)
 
 
-def leak_finding(sight: Sight, slug: str) -> Finding:
+def leak_finding(sight: Sight, rule: Rule) -> Finding:
     entry = "".join(f"[{key!r}]" for key in sight.path)
     position = sight.own_label[0]
     own = f"position {position} changes with the input at {position + sight.offset}"
-    if slug == "causal-leak":
-        message = "a prediction sees the token that it is asked to predict"
-        fix = "mask the future: causal attention mask, padding on the left only, no statistics "
-        fix += "over time"
+    if rule is CAUSAL_LEAK:
         line = _first_backward_flow(sight)
     else:
-        message = "the labels are the very inputs of a causal model: it learns to copy"
-        fix = "compare the prediction at t with the token at t + 1"
         line = None if _made_in_the_data(sight) else sight.meeting.call.location
-    return Finding(
-        check=slug,
-        severity="error",
-        message=message,
+    return rule.finding(
         location=line,
         evidence=f"the labels are batch{entry} shifted by {sight.offset}; the prediction at {own}, "
         f"its label, as at {len(sight.own_label)} of {len(sight.places)} positions looked at",
-        fix=fix,
     )
 
 

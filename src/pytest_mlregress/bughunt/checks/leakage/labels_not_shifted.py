@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pytest_mlregress.bughunt.catalogue.leakage import LABELS_NOT_SHIFTED
 from pytest_mlregress.bughunt.checks.leakage.causal_leak import is_causal, leak_finding, sights
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.case import Case
 
 
-@check("labels-not-shifted", cost="replay")
+@check(LABELS_NOT_SHIFTED, cost="replay")
 def labels_not_shifted(case: Case) -> Iterator[Finding]:
     """A causal model is asked for the input that it has just been given.
 
@@ -20,5 +21,5 @@ def labels_not_shifted(case: Case) -> Iterator[Finding]:
     """
     for sight in sights(case):
         if sight.offset == 0 and sight.own_label and is_causal(sight):
-            yield leak_finding(sight, "labels-not-shifted")
+            yield leak_finding(sight, LABELS_NOT_SHIFTED)
             return

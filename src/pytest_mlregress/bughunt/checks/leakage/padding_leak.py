@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from pytest_mlregress.bughunt.catalogue.leakage import PADDING_LEAK
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.changed_rows import changed
@@ -41,7 +42,7 @@ class Padding:
     content: list[Path]
 
 
-@check("padding-leak", cost="replay")
+@check(PADDING_LEAK, cost="replay")
 def padding_leak(case: Case) -> Iterator[Finding]:
     """What stands under mask 0 is changed, and valid outputs or the loss change with it.
 
@@ -293,15 +294,13 @@ def _cut(batch: Nest, length: int, *, first: bool) -> Nest:
 
 def _finding(padding: Padding, path: Path, base: Replay, what: str, where: Call | None) -> Finding:
     content, mask = (_entry_name(p) for p in (path, padding.said_by))
-    return Finding(
-        check="padding-leak",
-        severity="error",
-        message=f"padding matters: what stands in {content} where {mask} says that nothing is",
+    return PADDING_LEAK.finding(
         module=where.module if where is not None else None,
         location=where.location if where is not None else None,
         evidence=f"with other values there, {what} moved; {int((~padding.valid).sum())} of "
         f"{padding.valid.numel()} positions are padding",
-        fix="mask the padding in attention, pooling and the loss, and pack it for recurrent layers",
+        content=content,
+        mask=mask,
     )
 
 

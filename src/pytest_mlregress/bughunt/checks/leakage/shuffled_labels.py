@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from pytest_mlregress.bughunt.catalogue.leakage import SHUFFLED_LABELS
 from pytest_mlregress.bughunt.checks.leakage.batch_leak import EXAMPLE, replaced
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
@@ -35,7 +36,7 @@ class Run:
     provenance: Provenance
 
 
-@check("shuffled-labels", cost="replay")
+@check(SHUFFLED_LABELS, cost="replay")
 def shuffled_labels(case: Case) -> Iterator[Finding]:
     """Replacing one example moves its target in one row and its prediction in another.
 
@@ -117,13 +118,9 @@ def _rows(moved: torch.Tensor, target: torch.Tensor) -> str:
 
 
 def _finding(run: Run, meeting: Meeting, evidence: str) -> Finding:
-    return Finding(
-        check="shuffled-labels",
-        severity="error",
-        message="predictions are compared with the targets of other examples",
+    return SHUFFLED_LABELS.finding(
         location=_reordered_at(run, meeting),
         evidence=f"{evidence} of {meeting.call.name} at {meeting.call.location}",
-        fix="reorder inputs and targets by the same index, or neither",
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from scipy import stats
 
+from pytest_mlregress.bughunt.catalogue.leakage import TRAIN_VAL_LEAK
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.registry import check
@@ -22,7 +23,7 @@ SIGNIFICANCE = 1e-3
 _WHOLE, _MEASURED = b"w", b"m"
 
 
-@check("train-val-leak", needs=("train_batches", "val_batches"))
+@check(TRAIN_VAL_LEAK, needs=("train_batches", "val_batches"))
 def train_val_leak(case: Case) -> Iterator[Finding]:
     """More validation examples are bit-equal to training examples than the data explains.
 
@@ -42,14 +43,10 @@ def train_val_leak(case: Case) -> Iterator[Finding]:
         sum(shared) - 1, len(val), repeated + prior, len(train) - repeated + 1
     )
     if sum(shared) and probability < SIGNIFICANCE:
-        yield Finding(
-            check="train-val-leak",
-            severity="error",
-            message="validation examples are training examples",
+        yield TRAIN_VAL_LEAK.finding(
             evidence=f"{sum(shared)} of {len(val)} validation examples, the first is number "
             f"{shared.index(True)}, are bit-equal to one of {len(train)} training examples, of "
-            f"which {repeated} have a twin among themselves (p = {probability:.1g})",
-            fix="split before batching and augmenting, by the keys that tell examples apart",
+            f"which {repeated} have a twin among themselves (p = {probability:.1g})"
         )
 
 

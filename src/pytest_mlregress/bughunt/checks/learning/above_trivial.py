@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from pytest_mlregress.bughunt.catalogue.learning import NOT_ABOVE_TRIVIAL
 from pytest_mlregress.bughunt.checks.learning.single_batch_overfit import LEARNED
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
@@ -30,7 +31,7 @@ _EXPLAINS = frozenset(
 )
 
 
-@check("not-above-trivial", cost="training", needs=("train_step",))
+@check(NOT_ABOVE_TRIVIAL, cost="training", needs=("train_step",))
 def not_above_trivial(case: Case) -> Iterator[Finding]:
     """After many of the user's own steps the model is no better than the best constant.
 
@@ -48,22 +49,12 @@ def not_above_trivial(case: Case) -> Iterator[Finding]:
     batches = list(case.subject.training_batches(MOST_BATCHES))
     own = _train(case, batches, lambda world: world.step)
     if own.lost_in_evaluation:
-        yield _finding(
-            case,
-            own,
-            "the model learns in training mode and is no better than a constant in evaluation mode",
-            "look at what differs between the modes: running statistics, dropout, self.training",
-        )
+        yield _finding(case, own, "")
     elif own.stuck and len(batches) > 1:
         case.afford((STEPS + 10) * case.step_seconds)
         other = _train(case, batches, _adam)
         if other.end.training.progress(own.start.training) < LEARNED:
-            yield _finding(
-                case,
-                own,
-                "train_step learns nothing from the training batches, Adam does",
-                "look at what train_step does between two batches, and at its learning rate",
-            )
+            yield _finding(case, own, "train_step")
 
 
 @dataclass(frozen=True)
@@ -200,14 +191,11 @@ def _settled(one: list[torch.Tensor], other: list[torch.Tensor]) -> bool:
     return all(a.shape == b.shape and (a - b).norm() <= 0.1 * b.norm() + 1e-6 for a, b in pairs)
 
 
-def _finding(case: Case, course: Course, message: str, fix: str) -> Finding:
+def _finding(case: Case, course: Course, variant: str) -> Finding:
     training, evaluation = course.end.training, course.end.evaluation
-    return Finding(
-        check="not-above-trivial",
-        severity="warning",
-        message=message,
+    return NOT_ABOVE_TRIVIAL.finding(
+        variant,
         location=of_function(case.subject.train_step),
         evidence=f"error {training.value:.4g} in training mode, {evaluation.value:.4g} in "
         f"evaluation mode; the best constant gives {evaluation.guess:.4g}",
-        fix=fix,
     )

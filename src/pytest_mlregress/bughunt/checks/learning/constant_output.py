@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import torch
 
+from pytest_mlregress.bughunt.catalogue.learning import CONSTANT_OUTPUT
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.registry import check
@@ -13,7 +14,7 @@ from pytest_mlregress.bughunt.replaying.case import Case
 from pytest_mlregress.bughunt.torch_api import pytrees
 
 
-@check("constant-output", cost="replay")
+@check(CONSTANT_OUTPUT, cost="replay")
 def constant_output(case: Case) -> Iterator[Finding]:
     """After training steps the model gives the same output whatever it is given.
 
@@ -48,12 +49,8 @@ def constant_output(case: Case) -> Iterator[Finding]:
                 return
     if not tried:
         raise CannotTell("the examples of the batch are all the same")
-    yield Finding(
-        check="constant-output",
-        severity="warning",
-        message="the model's output does not depend on its input",
-        evidence=f"after {trace.count} steps the outputs are the same for examples in any order",
-        fix="look for dead or zero-initialised layers, and for inputs that are never used",
+    yield CONSTANT_OUTPUT.finding(
+        evidence=f"after {trace.count} steps the outputs are the same for examples in any order"
     )
 
 

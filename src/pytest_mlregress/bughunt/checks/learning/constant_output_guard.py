@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.catalogue.learning import CONSTANT_OUTPUT
 from pytest_mlregress.bughunt.listening.detector import Detector, Progress
 from pytest_mlregress.bughunt.recording.source_lines import of_function
 
@@ -59,15 +59,11 @@ class ConstantOutputs(Detector):
         for seen in self._seen.values():
             if seen.constant >= ENOUGH:
                 self.progress.report(
-                    Finding(
-                        check="constant-output",
-                        severity="warning",
-                        message="the model's output does not depend on its input",
+                    CONSTANT_OUTPUT.finding(
+                        "while training",
                         location=seen.line,
                         evidence=f"all rows of an output of shape {seen.shape} are equal, at "
                         f"{seen.constant} looks after {LATER} steps",
-                        fix="look for dead activations, a reduction over the batch, or an input "
-                        "that is not used",
                     )
                 )
 

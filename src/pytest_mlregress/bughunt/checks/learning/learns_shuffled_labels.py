@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 
+from pytest_mlregress.bughunt.catalogue.learning import LEARNS_SHUFFLED_LABELS
 from pytest_mlregress.bughunt.checks.learning.above_trivial import in_mode
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
@@ -29,7 +30,7 @@ MOST_BATCHES = 8
 AT_CHANCE, ABOVE_CHANCE = 0.9, 0.5
 
 
-@check("learns-shuffled-labels", cost="training", needs=("val_batches",))
+@check(LEARNS_SHUFFLED_LABELS, cost="training", needs=("val_batches",))
 def learns_shuffled_labels(case: Case) -> Iterator[Finding]:
     """Trained on shuffled labels, the model is right about validation examples.
 
@@ -55,16 +56,11 @@ def learns_shuffled_labels(case: Case) -> Iterator[Finding]:
         end = _score(world, validation)
     if end.progress(start) < ABOVE_CHANCE:
         call = _judging_call(case)
-        yield Finding(
-            check="learns-shuffled-labels",
-            severity="error",
-            message="trained on shuffled labels, the model predicts the true labels of validation "
-            "data: it is told them",
+        yield LEARNS_SHUFFLED_LABELS.finding(
             location=_first_reader(case, path) or call.location,
             evidence=f"{call.name} on validation batches is {start.value:.4g} before and "
             f"{end.value:.4g} after {STEPS} steps on shuffled labels; the best constant "
             f"gives {end.guess:.4g}",
-            fix="compute predictions from the inputs alone; use the labels in the loss only",
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from pytest_mlregress.bughunt.catalogue.learning import NO_SINGLE_BATCH_OVERFIT
 from pytest_mlregress.bughunt.errors import CannotTell, OverBudget
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.program.isolated_run import World
@@ -23,7 +24,7 @@ LEARNED = 0.7
 RATES = (1e-2, 1e-3)
 
 
-@check("no-single-batch-overfit", cost="training")
+@check(NO_SINGLE_BATCH_OVERFIT, cost="training")
 def no_single_batch_overfit(case: Case) -> Iterator[Finding]:
     """After many steps on one batch the model is no better than the best constant guess.
 
@@ -47,11 +48,11 @@ def no_single_batch_overfit(case: Case) -> Iterator[Finding]:
             f"{case.budget_s:g} s pays for no more; raise budget_s"
         )
     if not best.learned:
-        yield _finding(case, f"the model does not memorise one batch in {steps} steps", best)
+        yield _finding(case, "", best, steps)
     elif own_step:
         own = _with_own_step(case, steps)
         if own.stuck:
-            yield _finding(case, "train_step does not memorise one batch, Adam does", own)
+            yield _finding(case, "train_step", own, steps)
 
 
 @dataclass(frozen=True)
@@ -163,17 +164,15 @@ def score_of(world: World, batch: Nest = None) -> Score:
     return score(float(loss), recorder.calls)
 
 
-def _finding(case: Case, message: str, run: Run) -> Finding:
+def _finding(case: Case, variant: str, run: Run, steps: int) -> Finding:
     known = [f for f in case.findings if f.severity == "error"] or list(case.findings)
     reason = "; probably because of " + ", ".join(
         f"{f.check} ({f.location})" if f.location else f.check for f in known[:3]
     )
-    return Finding(
-        check="no-single-batch-overfit",
-        severity="warning",
-        message=message + (reason if known else ""),
+    return NO_SINGLE_BATCH_OVERFIT.finding(
+        variant,
         location=known[0].location if known else None,
         evidence=str(run),
-        fix="a model that cannot memorise one batch cannot learn: look at what gradients, labels "
-        "and regularisation do on this batch",
+        steps=steps,
+        cause=reason if known else "",
     )

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
+from pytest_mlregress.bughunt.catalogue.losses import BROADCAST_LOSS, BROADCAST_METRIC
+from pytest_mlregress.bughunt.catalogue.rule import Rule
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.program.isolated_run import call as run
@@ -60,7 +62,7 @@ class Crossing:
     axis: int
 
 
-@check("broadcast-loss", cost="replay")
+@check(BROADCAST_LOSS, cost="replay")
 def broadcast_loss(case: Case) -> Iterator[Finding]:
     """A loss subtracts (N,) from (N, 1): an N x N table in which each target meets each prediction.
 
@@ -80,7 +82,7 @@ def broadcast_loss(case: Case) -> Iterator[Finding]:
             every = crossings(base.calls, base.from_model, targets, count, "quotient")
             blind = found[:1] if _same_when_dealt(case, base, list(every), count) else []
         for crossing in blind:
-            yield _finding("broadcast-loss", crossing, base.provenance, "loss", loss)
+            yield _finding(BROADCAST_LOSS, crossing, base.provenance, "loss", loss)
     if case.subject.train_step is not None:
         yield from in_the_step(case, {call.location for call in base.calls})
 
@@ -119,7 +121,7 @@ def in_the_step(case: Case, known: Collection[str | None]) -> Iterator[Finding]:
                 map(_equal, base.roots, other.roots)
             )
             if mode.dealt and same:
-                yield _finding("broadcast-loss", crossing, base.provenance, "loss", base.roots[0])
+                yield _finding(BROADCAST_LOSS, crossing, base.provenance, "loss", base.roots[0])
 
 
 def _widens(call: Call) -> bool:
@@ -158,7 +160,7 @@ def _base(case: Case) -> tuple[Replay, list[int]]:
     return run, [examples.count]
 
 
-@check("broadcast-metric", cost="replay", needs=("evaluate",))
+@check(BROADCAST_METRIC, cost="replay", needs=("evaluate",))
 def broadcast_metric(case: Case) -> Iterator[Finding]:
     """The same in ``evaluate``, where comparisons count too: ``(guess[:, None] == target).mean()``.
 
@@ -176,7 +178,7 @@ def broadcast_metric(case: Case) -> Iterator[Finding]:
             mode = _Dealt(crossing, None, count)
             other, _, _ = _evaluate(case, pytrees.fresh(copies), mode)
             if mode.dealt and _equal(value, other):
-                yield _finding("broadcast-metric", crossing, provenance, "metric", value)
+                yield _finding(BROADCAST_METRIC, crossing, provenance, "metric", value)
 
 
 def crossings(
@@ -342,22 +344,21 @@ def _equal(one: float, other: float) -> bool:
 
 
 def _finding(
-    slug: str, crossing: Crossing, provenance: Provenance, what: str, value: float
+    rule: Rule, crossing: Crossing, provenance: Provenance, what: str, value: float
 ) -> Finding:
     shapes = tuple(crossing.prediction.shape), tuple(crossing.target.shape)
     origin = _shaped_by(crossing, provenance)
     output = crossing.call.output
     size = "" if output is None or output.dim() < 2 else f" to {tuple(output.shape)}"
-    return Finding(
-        check=slug,
-        severity="error",
-        message=f"{crossing.call.name} broadcasts predictions of shape {shapes[0]} against "
-        f"targets of shape {shapes[1]}{size}: each prediction meets each target",
+    return rule.finding(
         module=origin.module if origin is not None else crossing.call.module,
         location=(origin or crossing.call).location,
         evidence=f"at {crossing.call.location}; the {what} is {value:.6g} whichever target "
         f"belongs to which prediction",
-        fix="give both the same shape: squeeze the predictions or unsqueeze the targets",
+        call=crossing.call.name,
+        prediction=shapes[0],
+        target=shapes[1],
+        size=size,
     )
 
 

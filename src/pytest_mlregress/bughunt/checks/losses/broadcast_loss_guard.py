@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch.autograd.graph import Node
 
-from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.catalogue.losses import BROADCAST_LOSS
+from pytest_mlregress.bughunt.findings import Finding, Severity
 from pytest_mlregress.bughunt.guards._torch import metadata, node_of
 from pytest_mlregress.bughunt.listening.detector import Detector, Heard
 from pytest_mlregress.bughunt.listening.hooks import DIFFERENCES
@@ -121,13 +122,12 @@ def _averaged(node: Node | None) -> Finding | None:
     return None
 
 
-def _finding(call: Heard, pair: Sequence[torch.Tensor], what: str, severity: str) -> Finding:
+def _finding(call: Heard, pair: Sequence[torch.Tensor], what: str, severity: Severity) -> Finding:
     one, other = pair
-    return Finding(
-        check="broadcast-loss",
-        severity="error" if severity == "error" else "warning",
-        message=f"{what} broadcasts prediction and target: each is compared with all of the other",
+    return BROADCAST_LOSS.finding(
+        "in training",
+        severity=severity,
         location=call.location,
         evidence=f"{tuple(one.shape)} and {tuple(other.shape)} make {together(one, other)}",
-        fix="give both the same shape, e.g. prediction.squeeze(-1)",
+        what=what,
     )

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from pytest_mlregress.bughunt.catalogue.losses import BROADCAST_METRIC
 from pytest_mlregress.bughunt.checks.losses.broadcast_loss_guard import grows, together
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
@@ -79,12 +80,8 @@ def _tensors(arguments: Any, keywords: Any) -> Iterator[torch.Tensor]:
 
 
 def _finding(call: Heard, one: torch.Tensor, other: torch.Tensor) -> Finding:
-    return Finding(
-        check="broadcast-metric",
-        severity="warning",
-        message="a metric broadcasts predictions and targets: each is compared with all of the "
-        "other",
+    return BROADCAST_METRIC.finding(
+        "in training",
         location=call.location,
         evidence=f"{tuple(one.shape)} and {tuple(other.shape)} make {together(one, other)}",
-        fix="give both the same shape, e.g. prediction.squeeze(-1)",
     )

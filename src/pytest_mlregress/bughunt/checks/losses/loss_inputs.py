@@ -7,6 +7,17 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from pytest_mlregress.bughunt.catalogue.losses import (
+    DOUBLE_SOFTMAX,
+    DROPOUT_ON_LOGITS,
+    LOGITS_INTO_NLL,
+    PROBABILITIES_INTO_NLL,
+    RELU_ON_LOGITS,
+    SIGMOID_INTO_BCE_WITH_LOGITS,
+    SOFTMAX_INTO_CROSS_ENTROPY,
+    SWAPPED_LOSS_ARGUMENTS,
+    WRONG_SOFTMAX_DIM,
+)
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Call
@@ -29,7 +40,7 @@ DROPOUTS = frozenset(
 )
 
 
-@check("softmax-into-cross-entropy")
+@check(SOFTMAX_INTO_CROSS_ENTROPY)
 def softmax_into_cross_entropy(case: Case) -> Iterator[Finding]:
     """The input of cross_entropy already sums to one along the classes, and is trained.
 
@@ -44,19 +55,15 @@ def softmax_into_cross_entropy(case: Case) -> Iterator[Finding]:
         if not by_softmax and not probabilities.are_probabilities(loss.input, loss.class_axis):
             continue
         sums = loss.input.detach().sum(loss.class_axis)
-        yield Finding(
-            check="softmax-into-cross-entropy",
-            severity="error",
-            message="cross_entropy is given probabilities, it applies a softmax of its own",
+        yield SOFTMAX_INTO_CROSS_ENTROPY.finding(
             module=_module(loss),
             location=_line(case, loss),
             evidence=f"the input of shape {tuple(loss.input.shape)} lies in [0, 1] and sums to "
             f"{float(sums.min()):.4f} … {float(sums.max()):.4f} along the classes",
-            fix="pass the logits to cross_entropy and drop the softmax",
         )
 
 
-@check("double-softmax")
+@check(DOUBLE_SOFTMAX)
 def double_softmax(case: Case) -> Iterator[Finding]:
     """A softmax (or log_softmax, also as x - logsumexp(x)) of what is a softmax already, along
     the same axis; a temperature may stand between. Without gradient, of a teacher's targets only.
@@ -77,15 +84,12 @@ def double_softmax(case: Case) -> Iterator[Finding]:
         used = given.requires_grad or id(call.output) in targets
         unscaled = given.detach() / given.detach().sum(axis).mean()
         if used and probabilities.are_probabilities(unscaled, axis):
-            yield Finding(
-                check="double-softmax",
-                severity="error",
-                message=f"{call.name} is applied to the output of a softmax",
+            yield DOUBLE_SOFTMAX.finding(
                 module=call.module,
                 location=(call if call.module == source.module else source).location,
                 evidence=f"the input of shape {tuple(given.shape)} sums to 1 along axis {axis}; "
                 f"the first softmax is at {source.location}",
-                fix="keep one of the two",
+                call=call.name,
             )
 
 
@@ -107,7 +111,7 @@ def _normalises(provenance: Provenance, call: Call, given: torch.Tensor) -> bool
     )
 
 
-@check("sigmoid-into-bce-with-logits")
+@check(SIGMOID_INTO_BCE_WITH_LOGITS)
 def sigmoid_into_bce_with_logits(case: Case) -> Iterator[Finding]:
     """The input of a with-logits loss was squashed: by a sigmoid, or it cannot leave [0, 1]."""
     for loss in loss_calls(case):
@@ -118,21 +122,19 @@ def sigmoid_into_bce_with_logits(case: Case) -> Iterator[Finding]:
         if not by_sigmoid and not _cannot_leave_unit_interval(case, loss):
             continue
         values = loss.input.detach()
-        yield Finding(
-            check="sigmoid-into-bce-with-logits",
-            severity="error",
-            message=f"{loss.name} is given probabilities, it applies a sigmoid of its own",
+        yield SIGMOID_INTO_BCE_WITH_LOGITS.finding(
             module=_module(loss),
             location=_line(case, loss)
             if by_sigmoid or _module(loss) is not None
             else loss.call.location,
             evidence=f"the input lies in [{float(values.min()):.3f}, {float(values.max()):.3f}]"
             + (" and comes from a sigmoid" if by_sigmoid else " whatever the last layer says"),
-            fix="pass the logits and drop the sigmoid, or use binary_cross_entropy",
+            loss=loss.name,
+            squashing="sigmoid" if by_sigmoid else "squashing",
         )
 
 
-@check("probabilities-into-nll", "logits-into-nll", "wrong-softmax-dim")
+@check(PROBABILITIES_INTO_NLL, LOGITS_INTO_NLL, WRONG_SOFTMAX_DIM)
 def wrong_input_of_nll(case: Case) -> Iterator[Finding]:
     """nll_loss, kl_div and ctc_loss need log-probabilities: logsumexp along the classes is 0."""
     for loss in loss_calls(case):
@@ -147,57 +149,41 @@ def wrong_input_of_nll(case: Case) -> Iterator[Finding]:
         mass = probabilities.log_mass(loss.input, axis)
         evidence = f"logsumexp along axis {axis} is {mass:.3f}, it must be 0"
         if probabilities.are_probabilities(loss.input, axis):
-            yield Finding(
-                check="probabilities-into-nll",
-                severity="error",
-                message=f"{loss.name} is given probabilities, it needs their logarithm",
-                module=_module(loss),
-                location=_line(case, loss),
-                evidence=evidence,
-                fix="use log_softmax in place of softmax",
+            yield PROBABILITIES_INTO_NLL.finding(
+                module=_module(loss), location=_line(case, loss), evidence=evidence, loss=loss.name
             )
         elif source is not None and source.name in SOFTMAX | LOG_SOFTMAX and abs(mass) > 0.05:
-            yield Finding(
-                check="wrong-softmax-dim",
-                severity="error",
-                message=f"the {source.name} before {loss.name} runs along another axis than "
-                f"the classes",
+            yield WRONG_SOFTMAX_DIM.finding(
+                "loss",
                 module=source.module,
                 location=source.location,
                 evidence=evidence,
-                fix=f"apply it along the axis of the {loss.input.shape[axis]} classes",
+                source=source.name,
+                loss=loss.name,
+                classes=loss.input.shape[axis],
             )
         elif mass > 0.05:
-            yield Finding(
-                check="logits-into-nll",
-                severity="error",
-                message=f"{loss.name} is given numbers that are no log-probabilities",
-                module=_module(loss),
-                location=loss.call.location,
-                evidence=evidence,
-                fix="apply log_softmax along the classes first, or use cross_entropy",
+            yield LOGITS_INTO_NLL.finding(
+                module=_module(loss), location=loss.call.location, evidence=evidence, loss=loss.name
             )
 
 
-@check("dropout-on-logits")
+@check(DROPOUT_ON_LOGITS)
 def dropout_on_logits(case: Case) -> Iterator[Finding]:
     """Dropout is the last thing that happens to a loss input: predictions are zeroed at random."""
     for loss in loss_calls(case):
         source = _last_act(loss)
         if source is None or source.name not in DROPOUTS or not _drops(source):
             continue
-        yield Finding(
-            check="dropout-on-logits",
-            severity="error",
-            message=f"the predictions that {loss.name} judges pass through dropout",
+        yield DROPOUT_ON_LOGITS.finding(
             module=source.module,
             location=_line_of(case, source),
             evidence=f"{float((loss.input.detach() == 0).double().mean()):.0%} of them are 0",
-            fix="put the dropout before the last layer",
+            loss=loss.name,
         )
 
 
-@check("relu-on-logits")
+@check(RELU_ON_LOGITS)
 def relu_on_logits(case: Case) -> Iterator[Finding]:
     """Logits, or predictions of targets that can be negative, are cut at zero."""
     for loss in loss_calls(case):
@@ -208,19 +194,17 @@ def relu_on_logits(case: Case) -> Iterator[Finding]:
             continue
         if loss.expects == "values" and not bool((loss.target.detach() < 0).any()):
             continue
-        yield Finding(
-            check="relu-on-logits",
-            severity="error",
-            message=f"{source.name} cuts the predictions that {loss.name} judges at zero",
+        yield RELU_ON_LOGITS.finding(
             module=source.module,
             location=_line_of(case, source),
             evidence=f"{float((loss.input.detach() == 0).double().mean()):.0%} of the "
             f"predictions are exactly 0 and get no gradient",
-            fix="drop the activation after the last layer",
+            source=source.name,
+            loss=loss.name,
         )
 
 
-@check("swapped-loss-arguments")
+@check(SWAPPED_LOSS_ARGUMENTS)
 def swapped_loss_arguments(case: Case) -> Iterator[Finding]:
     """The target is trained and the input is data, in a loss where the order matters."""
     for loss in loss_calls(case):
@@ -228,13 +212,11 @@ def swapped_loss_arguments(case: Case) -> Iterator[Finding]:
             continue
         if loss.name not in _ASYMMETRIC:
             continue
-        yield Finding(
-            check="swapped-loss-arguments",
+        yield SWAPPED_LOSS_ARGUMENTS.finding(
             severity="error" if _surely_swapped(loss) else "warning",
-            message=f"{loss.name} is called with the target first and the prediction second",
             location=loss.call.location,
             evidence="the second argument requires grad, the first one does not",
-            fix=f"call {loss.name}(prediction, target)",
+            loss=loss.name,
         )
 
 

@@ -6,6 +6,17 @@ from collections.abc import Callable, Iterator
 
 import torch
 
+from pytest_mlregress.bughunt.catalogue.losses import (
+    DOUBLE_SOFTMAX,
+    DROPOUT_ON_LOGITS,
+    LOGITS_INTO_NLL,
+    PROBABILITIES_INTO_NLL,
+    RELU_ON_LOGITS,
+    SIGMOID_INTO_BCE_WITH_LOGITS,
+    SOFTMAX_INTO_CROSS_ENTROPY,
+    SWAPPED_LOSS_ARGUMENTS,
+    WRONG_SOFTMAX_DIM,
+)
 from pytest_mlregress.bughunt.checks.losses.handwritten_sigmoid import is_squashed
 from pytest_mlregress.bughunt.checks.losses.loss_inputs import (
     DROPOUTS,
@@ -98,31 +109,26 @@ def _by_kind(call: Heard, given: torch.Tensor) -> Iterator[Finding]:
     if call.name == "cross_entropy" and (
         by_softmax or probabilities.are_probabilities(given, axis)
     ):
-        yield _finding(
-            "softmax-into-cross-entropy",
-            "cross_entropy is given probabilities, it applies a softmax of its own",
-            made.location if made else call.location,
-            f"the input of shape {tuple(given.shape)} "
+        yield SOFTMAX_INTO_CROSS_ENTROPY.finding(
+            location=made.location if made else call.location,
+            evidence=f"the input of shape {tuple(given.shape)} "
             + (f"comes from {made.name}" if made and by_softmax else "is in [0, 1] and sums to 1"),
-            "pass the logits to cross_entropy and drop the softmax",
         )
     elif kind == "binary-logits" and made is not None and made.name in SIGMOID | SOFTMAX:
-        yield _finding(
-            "sigmoid-into-bce-with-logits",
-            f"{call.name} is given probabilities, it applies a sigmoid of its own",
-            made.location,
-            f"the input comes from {made.name} and lies in [{float(given.detach().min()):.3f}, "
-            f"{float(given.detach().max()):.3f}]",
-            f"pass the logits and drop the {made.name}, or use binary_cross_entropy",
+        yield SIGMOID_INTO_BCE_WITH_LOGITS.finding(
+            location=made.location,
+            evidence=f"the input comes from {made.name} and lies in "
+            f"[{float(given.detach().min()):.3f}, {float(given.detach().max()):.3f}]",
+            loss=call.name,
+            squashing=made.name,
         )
     elif kind == "binary-logits" and is_squashed(given):
-        yield _finding(
-            "sigmoid-into-bce-with-logits",
-            f"{call.name} is given probabilities, it applies a sigmoid of its own",
-            made.location if made else call.location,
-            f"the input is squashed by hand and lies in [{float(given.detach().min()):.3f}, "
-            f"{float(given.detach().max()):.3f}]",
-            "pass the logits and drop the squashing, or use binary_cross_entropy",
+        yield SIGMOID_INTO_BCE_WITH_LOGITS.finding(
+            location=made.location if made else call.location,
+            evidence="the input is squashed by hand and lies in "
+            f"[{float(given.detach().min()):.3f}, {float(given.detach().max()):.3f}]",
+            loss=call.name,
+            squashing="squashing",
         )
     elif kind == "log-probabilities" and given.shape[axis] > 1:
         yield from _no_log_probabilities(call, given, axis, made)
@@ -139,29 +145,20 @@ def _no_log_probabilities(
         return
     evidence = f"logsumexp along axis {axis} is {mass:.3f}, it must be 0"
     if probabilities.are_probabilities(given, axis):
-        yield _finding(
-            "probabilities-into-nll",
-            f"{call.name} is given probabilities, it needs their logarithm",
-            made.location if made else call.location,
-            evidence,
-            "use log_softmax in place of softmax",
+        yield PROBABILITIES_INTO_NLL.finding(
+            location=made.location if made else call.location, evidence=evidence, loss=call.name
         )
     elif made is not None and made.name in SOFTMAX | LOG_SOFTMAX and abs(mass) > _MASS:
-        yield _finding(
-            "wrong-softmax-dim",
-            f"the {made.name} before {call.name} runs along another axis than the classes",
-            made.location,
-            evidence,
-            f"apply it along the axis of the {given.shape[axis]} classes",
+        yield WRONG_SOFTMAX_DIM.finding(
+            "loss",
+            location=made.location,
+            evidence=evidence,
+            source=made.name,
+            loss=call.name,
+            classes=given.shape[axis],
         )
     elif mass > _MASS:
-        yield _finding(
-            "logits-into-nll",
-            f"{call.name} is given numbers that are no log-probabilities",
-            call.location,
-            evidence,
-            "apply log_softmax along the classes first, or use cross_entropy",
-        )
+        yield LOGITS_INTO_NLL.finding(location=call.location, evidence=evidence, loss=call.name)
 
 
 def _last_act(call: Heard, given: torch.Tensor, target: torch.Tensor) -> Iterator[Finding]:
@@ -171,13 +168,7 @@ def _last_act(call: Heard, given: torch.Tensor, target: torch.Tensor) -> Iterato
         return
     zeros = f"{float((given.detach() == 0).double().mean()):.0%} of them are 0"
     if made.name in DROPOUTS:
-        yield _finding(
-            "dropout-on-logits",
-            f"the predictions that {call.name} judges pass through dropout",
-            made.location,
-            zeros,
-            "put the dropout before the last layer",
-        )
+        yield DROPOUT_ON_LOGITS.finding(location=made.location, evidence=zeros, loss=call.name)
     if made.name not in RECTIFIERS | CLAMPS or not bool((given.detach() >= 0).all()):
         return
     if made.name in CLAMPS and not bool((given.detach() == 0).any()):
@@ -187,12 +178,8 @@ def _last_act(call: Heard, given: torch.Tensor, target: torch.Tensor) -> Iterato
         return
     if kind == "values" and not bool((target.detach() < 0).any()):
         return
-    yield _finding(
-        "relu-on-logits",
-        f"{made.name} cuts the predictions that {call.name} judges at zero",
-        made.location,
-        zeros,
-        "drop the activation after the last layer",
+    yield RELU_ON_LOGITS.finding(
+        location=made.location, evidence=zeros, source=made.name, loss=call.name
     )
 
 
@@ -202,13 +189,11 @@ def _softmax_twice(call: Heard) -> Iterator[Finding]:
         return
     made = source(given)
     if made is not None and made.name in SOFTMAX and probabilities.are_probabilities(given, axis):
-        yield _finding(
-            "double-softmax",
-            f"{call.name} is applied to the output of a softmax",
-            call.location,
-            f"the input of shape {tuple(given.shape)} sums to 1 along axis {axis}; the first "
-            f"softmax is at {made.location}",
-            "keep one of the two",
+        yield DOUBLE_SOFTMAX.finding(
+            location=call.location,
+            evidence=f"the input of shape {tuple(given.shape)} sums to 1 along axis {axis}; "
+            f"the first softmax is at {made.location}",
+            call=call.name,
         )
 
 
@@ -223,12 +208,10 @@ def _swapped(call: Heard, given: torch.Tensor, target: torch.Tensor) -> Iterator
         "poisson_nll_loss": lambda: True,  # linear in its target: it has no minimum there
     }
     if call.name in _ORDERED and sure[call.name]():
-        yield _finding(
-            "swapped-loss-arguments",
-            f"{call.name} is called with the target first and the prediction second",
-            call.location,
-            "the second argument requires grad, the first one does not",
-            f"call {call.name}(prediction, target)",
+        yield SWAPPED_LOSS_ARGUMENTS.finding(
+            location=call.location,
+            evidence="the second argument requires grad, the first one does not",
+            loss=call.name,
         )
 
 
@@ -240,7 +223,3 @@ def _class_axis(call: Heard, given: torch.Tensor) -> int:
     if call.name in ("cross_entropy", "nll_loss", "nll_loss_nd"):
         return 0 if given.dim() == 1 else 1
     return max(given.dim() - 1, 0)
-
-
-def _finding(check: str, message: str, location: str | None, evidence: str, fix: str) -> Finding:
-    return Finding(check, "error", message, None, location, evidence, fix)

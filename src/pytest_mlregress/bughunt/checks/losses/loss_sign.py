@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import torch
 
+from pytest_mlregress.bughunt.catalogue.losses import WRONG_LOSS_SIGN
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Call
@@ -21,7 +22,7 @@ from pytest_mlregress.bughunt.torch_api import probabilities, pytrees
 _SQUARES = frozenset(("square", "pow", "__pow__", "abs"))
 
 
-@check("wrong-loss-sign")
+@check(WRONG_LOSS_SIGN)
 def wrong_loss_sign(case: Case) -> Iterator[Finding]:
     """Every term that compares predictions with data enters the loss with a negative sign.
 
@@ -34,20 +35,16 @@ def wrong_loss_sign(case: Case) -> Iterator[Finding]:
     terms = [(call, sign) for call in trace.calls if (sign := _sign(trace, call)) is not None]
     if terms and all(sign < 0 for _, sign in terms) and not _weighted_negatively(case):
         call = terms[0][0]
-        yield Finding(
-            check="wrong-loss-sign",
-            severity="error",
-            message=f"minimising this loss makes the predictions worse: {call.name} enters it "
-            f"with the wrong sign",
+        yield WRONG_LOSS_SIGN.finding(
             module=call.module,
             location=_last_line(trace) or call.location,
             evidence=f"loss = {float(trace.loss.detach()):.4g}; the derivative by each of "
             f"{len(terms)} terms has the sign that increases the error",
-            fix="flip the sign of the loss",
+            call=call.name,
         )
 
 
-@check("wrong-loss-sign", cost="replay", needs=("train_step",))
+@check(WRONG_LOSS_SIGN, cost="replay", needs=("train_step",))
 def goes_uphill(case: Case) -> Iterator[Finding]:
     """The first step that moves anything moves along the gradient of loss_fn, not against it."""
     trace = case.step_trace
@@ -69,13 +66,10 @@ def goes_uphill(case: Case) -> Iterator[Finding]:
         if name in pair[1] and pair[1][name].shape == gradient.shape
     )
     if cosine > 0.5:
-        yield Finding(
-            check="wrong-loss-sign",
-            severity="error",
-            message="train_step moves the parameters up the gradient of loss_fn",
+        yield WRONG_LOSS_SIGN.finding(
+            "ascent",
             location=trace.log.backwards[0].location if trace.log.backwards else None,
             evidence=f"cosine of the first move with the gradient: {cosine:.3f}",
-            fix="minimise loss_fn: check the sign before backward(), and maximize=",
         )
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from torch.autograd.graph import Node
 from torch.optim import Optimizer
 
-from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.catalogue.losses import WRONG_LOSS_SIGN
 from pytest_mlregress.bughunt.guards._torch import metadata, node_of, saved
 from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
 from pytest_mlregress.bughunt.listening.node_marks import is_shape_node, mark_of
@@ -65,14 +65,10 @@ class Ascent(Detector):
         self._row = self._row + 1 if ascends and not maximises and self._trains_all() else 0
         if self._row == ENOUGH:
             self.progress.report(
-                Finding(
-                    check="wrong-loss-sign",
-                    severity="warning",
-                    message="the optimizer makes the error larger: the loss enters backward() "
-                    "with the wrong sign",
+                WRONG_LOSS_SIGN.finding(
+                    "error grows",
                     location=self._location,
                     evidence=f"a negative multiple of the error at {ENOUGH} steps in a row",
-                    fix="minimise the error (or the negative log-probability)",
                 )
             )
 

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
+from pytest_mlregress.bughunt.catalogue.learning import NO_SINGLE_BATCH_OVERFIT
+from pytest_mlregress.bughunt.catalogue.losses import WRONG_LOSS_SIGN
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
@@ -29,7 +31,7 @@ _NEAR, _FAR = 1e2, 1e4
 _OUT_OF_REACH = 0.5
 
 
-@check("wrong-loss-sign", cost="replay")
+@check(WRONG_LOSS_SIGN, cost="replay")
 def falls_as_residuals_grow(case: Case) -> Iterator[Finding]:
     """All residuals made a hundred and ten thousand times larger, upward and downward: a loss that
     falls both ways, in proportion or faster, rewards predictions for leaving the data.
@@ -50,15 +52,12 @@ def falls_as_residuals_grow(case: Case) -> Iterator[Finding]:
         return
     residual = found[0]
     start, up, down = fall
-    yield Finding(
-        check="wrong-loss-sign",
-        severity="warning",
-        message="the loss falls without bound as predictions move away from the data",
+    yield WRONG_LOSS_SIGN.finding(
+        "residual",
         module=residual.call.module,
         location=_last_judgement(case) or residual.call.location,
         evidence=f"loss {start:.4g} with all residuals 0; {up:.4g} and {down:.4g} with residuals "
         f"of {_NEAR:g} and -{_NEAR:g} times their size",
-        fix="an error must enter the loss with a positive sign",
     )
 
 
@@ -127,7 +126,7 @@ def _last_judgement(case: Case) -> str | None:
     return next((call.location for call in behind if call.name not in totals), None)
 
 
-@check("no-single-batch-overfit", cost="replay")
+@check(NO_SINGLE_BATCH_OVERFIT, cost="replay")
 def targets_out_of_reach(case: Case) -> Iterator[Finding]:
     """Most targets lie outside of what the function behind the last layer can give: a sigmoid on
     the output of a regression, a rectifier where targets are negative.
@@ -148,16 +147,12 @@ def targets_out_of_reach(case: Case) -> Iterator[Finding]:
         if outside < _OUT_OF_REACH:
             continue
         source = loss.provenance.source(loss.input, loss.call)
-        yield Finding(
-            check="no-single-batch-overfit",
-            severity="warning",
-            message="most targets are out of the model's reach: it can memorise no batch",
+        yield NO_SINGLE_BATCH_OVERFIT.finding(
+            "out of reach",
             module=source.module if source is not None else None,
             location=source.location if source is not None else loss.call.location,
             evidence=f"predictions lie between {low:.4g} and {high:.4g} whatever the last layer's "
             f"weights, {outside:.0%} of the targets do not",
-            fix="leave the activation behind the last layer out, or scale the targets into its "
-            "range",
         )
         return
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import torch
 
+from pytest_mlregress.bughunt.catalogue.losses import WRONG_SOFTMAX_DIM
 from pytest_mlregress.bughunt.checks.losses.loss_inputs import DROPOUTS, LOG_SOFTMAX, SOFTMAX
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Call
@@ -21,7 +22,7 @@ _ARITHMETIC = """
 _SCALED = SHAPE | frozenset(_ARITHMETIC.split())
 
 
-@check("wrong-softmax-dim")
+@check(WRONG_SOFTMAX_DIM)
 def wrong_softmax_dim(case: Case) -> Iterator[Finding]:
     """Attention weights that do not sum to one along the axis over which values are averaged.
 
@@ -50,15 +51,11 @@ def wrong_softmax_dim(case: Case) -> Iterator[Finding]:
             sums = undropped.detach().sum(axis)
             if bool(((sums - 1).abs() < 0.05).all()):
                 continue
-            yield Finding(
-                check="wrong-softmax-dim",
-                severity="error",
-                message="the attention weights do not sum to one over what they average",
+            yield WRONG_SOFTMAX_DIM.finding(
                 module=source.module,
                 location=source.location,
                 evidence=f"{source.name} of shape {tuple(weights.shape)} sums to "
                 f"{float(sums.min()):.3f} … {float(sums.max()):.3f} along the averaged axis",
-                fix="apply softmax along the axis of the keys, usually dim=-1",
             )
 
 
@@ -189,14 +186,14 @@ def _picked_along_another_axis(calls: list[Call], provenance: Provenance) -> Ite
         if not isinstance(along, int) or not isinstance(axis, int):
             continue
         if along % values.dim() != axis % values.dim():
-            yield Finding(
-                check="wrong-softmax-dim",
-                severity="error",
-                message=f"{source.name} along axis {along} is picked from along axis {axis}",
+            yield WRONG_SOFTMAX_DIM.finding(
+                "picked",
                 module=source.module,
                 location=source.location,
                 evidence=f"shape {tuple(values.shape)}",
-                fix=f"use dim={axis} in both",
+                source=source.name,
+                along=along,
+                axis=axis,
             )
 
 
@@ -217,17 +214,16 @@ def _weighed_along_another_axis(calls: list[Call], provenance: Provenance) -> It
                 continue
             axes = _axes_of_distribution(target.detach())
             if axes and along % values.dim() not in axes:
-                yield Finding(
-                    check="wrong-softmax-dim",
-                    severity="error",
-                    message=f"{source.name} along axis {along} is weighed with targets that are "
-                    f"distributions along axis {axes[0]}",
+                yield WRONG_SOFTMAX_DIM.finding(
+                    "weighed",
                     module=source.module,
                     location=source.location,
                     evidence=f"shape {tuple(values.shape)}; the targets sum to 1 along axis "
                     f"{axes[0]} and to {float(target.sum(along).min()):.3g} … "
                     f"{float(target.sum(along).max()):.3g} along axis {along}",
-                    fix=f"use dim={axes[0]}",
+                    source=source.name,
+                    along=along,
+                    axis=axes[0],
                 )
 
 
@@ -251,12 +247,10 @@ def _of_one(calls: list[Call]) -> Iterator[Finding]:
         if not given.requires_grad or not isinstance(axis, int) or given.numel() < 2:
             continue
         if given.shape[axis] == 1:
-            yield Finding(
-                check="wrong-softmax-dim",
-                severity="warning",
-                message=f"{call.name} over an axis of one entry is constant",
+            yield WRONG_SOFTMAX_DIM.finding(
+                "one entry",
                 module=call.module,
                 location=call.location,
                 evidence=f"shape {tuple(given.shape)}, dim={axis}",
-                fix="apply it along the axis of the alternatives",
+                call=call.name,
             )

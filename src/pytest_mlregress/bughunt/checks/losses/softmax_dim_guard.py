@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.autograd.graph import Node
 
+from pytest_mlregress.bughunt.catalogue.losses import WRONG_SOFTMAX_DIM
 from pytest_mlregress.bughunt.checks.losses.loss_inputs import DROPOUTS
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guards._torch import node_of, saved
@@ -169,12 +170,8 @@ def _multiplies_parameter(product: Node) -> bool:
 
 
 def _finding(found: _Weights, weights: torch.Tensor, sums: torch.Tensor) -> Finding:
-    return Finding(
-        check="wrong-softmax-dim",
-        severity="error",
-        message="the attention weights do not sum to one over what they average",
+    return WRONG_SOFTMAX_DIM.finding(
         location=found.location,
         evidence=f"{found.name} of shape {tuple(weights.shape)} sums to {float(sums.min()):.3f} … "
         f"{float(sums.max()):.3f} along the averaged axis",
-        fix="apply softmax along the axis of the keys, usually dim=-1",
     )

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
+from pytest_mlregress.bughunt.catalogue.losses import LOSS_SUM_VS_MEAN
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.program.isolated_run import World
@@ -20,7 +21,7 @@ from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 _NOISE = {"randn": 0.0, "randn_like": 0.0, "normal": 0.0, "rand": 0.5, "rand_like": 0.5}
 
 
-@check("loss-sum-vs-mean", cost="replay")
+@check(LOSS_SUM_VS_MEAN, cost="replay")
 def loss_sum_vs_mean(case: Case) -> Iterator[Finding]:
     """A batch twice over must give the same loss (a mean) or twice the loss (a sum).
 
@@ -36,16 +37,11 @@ def loss_sum_vs_mean(case: Case) -> Iterator[Finding]:
         split = _split(case, torch.float32)
     mean, total = split.means, split.sums
     if split.fits and split.varies(mean) and split.varies(total):
-        yield Finding(
-            check="loss-sum-vs-mean",
-            severity="error",
-            message="one part of the loss is a mean over examples, another a sum: their balance "
-            "changes with the batch size",
+        yield LOSS_SUM_VS_MEAN.finding(
             location=_last_reductions(case),
             evidence=f"on half of the batch the mean part is {mean[0]:.4g} and the sum part "
             f"{total[0]:.4g}; they predict the whole batch's loss {split.both:.6g} as "
             f"{split.predicted:.6g}",
-            fix="use one reduction for all parts",
         )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from pytest_mlregress.bughunt.catalogue.losses import WRONG_LOSS_SIGN
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Call
@@ -23,7 +24,7 @@ FAR = 100.0
 MOST_HEADS = 6
 
 
-@check("wrong-loss-sign", cost="replay")
+@check(WRONG_LOSS_SIGN, cost="replay")
 def falls_without_bound(case: Case) -> Iterator[Finding]:
     """A last layer, made larger and larger, drives the loss down faster than in proportion.
 
@@ -42,17 +43,12 @@ def falls_without_bound(case: Case) -> Iterator[Finding]:
     for call, names in heads:
         values = _falls(case, names, batch())
         if values is not None and not _data_decide(case, names, batch()):
-            yield Finding(
-                check="wrong-loss-sign",
-                severity="warning",
-                message="the loss has no bottom: it falls faster and faster as the outputs of a "
-                "last layer grow",
+            yield WRONG_LOSS_SIGN.finding(
+                "unbounded",
                 module=names[0],
                 location=_nearest_negative_line(case) or call.location,
                 evidence=f"loss {values[0]:.4g}; {values[1]:.4g} and {values[2]:.4g} with "
                 f"{names[0]} times {SCALES[0]:g} and {SCALES[1]:g}",
-                fix="a divergence, a squared error or a negative log-likelihood must enter the "
-                "loss with a positive sign",
             )
             return
 

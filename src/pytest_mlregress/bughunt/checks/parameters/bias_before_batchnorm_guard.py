@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from pytest_mlregress.bughunt.catalogue.parameters import BIAS_BEFORE_BATCHNORM
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guards._torch import node_of
 from pytest_mlregress.bughunt.guards.declarations import declared_at
@@ -104,13 +105,10 @@ def _finding(
     names = {} if root is None else {id(p): name for name, p in root.named_parameters()}
     name = names.get(id(bias))
     declared = None if root is None or name is None else declared_at(root, name)
-    return Finding(
-        check="bias-before-batchnorm",
+    return BIAS_BEFORE_BATCHNORM.finding(
         severity="warning",
-        message="the bias is removed again by the batch norm that follows",
         module=name,
         location=declared or seen.location,
         evidence=f"largest gradient of the bias {float(gradient.abs().max()):.2g}, of the weight "
         f"beside it {float(weight.abs().max()):.2g}",
-        fix="construct the layer with bias=False",
     )

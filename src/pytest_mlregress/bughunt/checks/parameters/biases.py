@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from pytest_mlregress.bughunt.catalogue.parameters import BIAS_BEFORE_BATCHNORM, MISSING_OUTPUT_BIAS
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Call
@@ -22,7 +23,7 @@ _MANY_TOKENS = 8
 _PRODUCTS = _CONVOLUTIONS | {"linear", "matmul", "mm", "__matmul__", "addmm"}
 
 
-@check("bias-before-batchnorm")
+@check(BIAS_BEFORE_BATCHNORM)
 def bias_before_batchnorm(case: Case) -> Iterator[Finding]:
     """A bias whose sum is subtracted again by the batch statistics right behind it.
 
@@ -40,15 +41,12 @@ def bias_before_batchnorm(case: Case) -> Iterator[Finding]:
         everywhere = len(trace.provenance.readers(bias)) == len(sources)
         if not everywhere or not _is_cancelled(trace, name, sources):
             continue
-        yield Finding(
-            check="bias-before-batchnorm",
+        yield BIAS_BEFORE_BATCHNORM.finding(
             severity="error" if "bias-before-batchnorm" in case.asked else "warning",
-            message="the bias is removed again by the batch norm that follows",
             module=name,
             location=trace.world.declared_at(name) or source.location,
             evidence=f"largest gradient of the bias {_largest(trace.gradients[name]):.2g}, of what "
             f"it is added to {_largest(trace.output_gradients.get(source.order)):.2g}",
-            fix="construct the layer with bias=False",
         )
 
 
@@ -88,7 +86,7 @@ def _largest(gradient: torch.Tensor | None) -> float:
     return 0.0 if gradient is None else float(gradient.abs().max())
 
 
-@check("missing-output-bias")
+@check(MISSING_OUTPUT_BIAS)
 def missing_output_bias(case: Case) -> Iterator[Finding]:
     """The predictions are a product with a weight and nothing is added to them.
 
@@ -110,14 +108,11 @@ def missing_output_bias(case: Case) -> Iterator[Finding]:
         if shift is None:
             continue
         certain, evidence = shift
-        yield Finding(
-            check="missing-output-bias",
+        yield MISSING_OUTPUT_BIAS.finding(
             severity="error" if certain else "warning",
-            message="the output layer has no bias: it cannot express a constant prediction",
             module=source.module,
             location=_declared_at(case, weight) or source.location,
             evidence=evidence,
-            fix="give the last layer a bias",
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from pytest_mlregress.bughunt.catalogue.parameters import DETACHED_GRAPH
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.recording.tensor_origins import SHAPE, inputs
@@ -19,7 +20,7 @@ _SUMS = frozenset(("add", "__add__", "__radd__", "addcmul", "sub", "__sub__"))
 _CUTS = frozenset(("detach", "detach_", "data"))
 
 
-@check("detached-graph")
+@check(DETACHED_GRAPH)
 def sample_cut(case: Case) -> Iterator[Finding]:
     """location + scale * noise, both trained, is detached and goes on into the loss.
 
@@ -32,16 +33,12 @@ def sample_cut(case: Case) -> Iterator[Finding]:
     for cut, sources in _cuts(trace):
         if _meets_its_density(trace, cut, sources) or not _reaches_the_loss(trace, cut):
             continue
-        yield Finding(
-            check="detached-graph",
-            severity="warning",
-            message="a random draw with a trained location and scale loses its gradient: what "
-            "follows it does not train them",
+        yield DETACHED_GRAPH.finding(
+            "random draw",
             module=cut.module,
             location=cut.location,
             evidence=f"{cut.name} of shape {tuple(pytrees.tensors(cut.output)[0].shape)} flows "
             "into the loss and requires no gradient",
-            fix="remove the detach(); with distributions, call rsample()",
         )
         return
 

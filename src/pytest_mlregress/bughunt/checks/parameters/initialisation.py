@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from pytest_mlregress.bughunt.catalogue.parameters import SHARED_INIT, SYMMETRIC_INIT, TARGET_ALIAS
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.registry import check
@@ -16,7 +17,7 @@ from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
 _LAYERS = (nn.Linear, nn.modules.conv._ConvNd)
 
 
-@check("symmetric-init")
+@check(SYMMETRIC_INIT)
 def symmetric_init(case: Case) -> Iterator[Finding]:
     """All units of a layer have the same weights at the start and still after training steps.
 
@@ -36,20 +37,16 @@ def symmetric_init(case: Case) -> Iterator[Finding]:
     for_good = [name for name in alike if _rows_alike(last[name])]
     constant = [name for name in alike if bool(first[name].any()) and len(first[name]) > 2]
     for name in (for_good or constant)[:1]:
-        yield Finding(
-            check="symmetric-init",
-            severity="error" if for_good else "warning",
-            message="all units of a layer have the same initial weights"
-            + (" and stay alike" if for_good else ""),
+        yield SYMMETRIC_INIT.finding(
+            "" if for_good else "at the start",
             module=name,
             location=trace.world.initialised_at(name),
             evidence=f"the {len(first[name])} rows of {name} are equal at the start"
             + (f" and after {trace.count} steps" if for_good else ""),
-            fix="initialise weights at random (xavier, kaiming); constants are for biases",
         )
 
 
-@check("shared-init")
+@check(SHARED_INIT)
 def shared_init(case: Case) -> Iterator[Finding]:
     """Separate parameters that learn but are always equal, or that share one memory.
 
@@ -67,14 +64,12 @@ def shared_init(case: Case) -> Iterator[Finding]:
             continue
         if torch.equal(first[one], last[one]):
             continue
-        yield Finding(
-            check="shared-init",
-            severity="error",
-            message=f"{one} and {other} start equal and stay equal: one of them is for nothing",
+        yield SHARED_INIT.finding(
             module=other,
             location=trace.world.initialised_at(other),
             evidence=f"bit-equal before and after {trace.count} steps, both with gradients",
-            fix="construct each with its own random initial values, not by deepcopy or one seed",
+            one=one,
+            other=other,
         )
         return
 
@@ -88,14 +83,13 @@ def _one_memory(trace: StepTrace) -> Iterator[Finding]:
         if earlier == name:
             continue
         both = parameter.requires_grad and trace.world.model.get_parameter(earlier).requires_grad
-        yield Finding(
-            check="shared-init" if both else "target-alias",
-            severity="error",
-            message=f"{earlier} and {name} are two parameters in one memory",
+        yield (SHARED_INIT if both else TARGET_ALIAS).finding(
+            "one memory",
             module=name,
             location=trace.world.assigned_at(name),
             evidence=f"both begin at address {parameter.data_ptr():#x}",
-            fix="copy the values (clone, copy_), or assign the same Parameter to tie them",
+            one=earlier,
+            other=name,
         )
         return
 
@@ -109,14 +103,13 @@ def _repeated_modules(trace: StepTrace) -> Iterator[Finding]:
         for child in children:
             count = sum(other is child for other in children)
             if count > 1 and any(True for _ in child.parameters()):
-                yield Finding(
-                    check="shared-init",
-                    severity="warning",
-                    message=f"{path or 'the model'} holds one and the same layer {count} times",
+                yield SHARED_INIT.finding(
+                    "one layer",
                     module=path,
                     location=trace.world.built_at(container),
                     evidence=f"{count} of {len(children)} entries are one {type(child).__name__}",
-                    fix="construct a layer per entry; suppress this if sharing is meant",
+                    path=path or "the model",
+                    count=count,
                 )
                 return
 

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from pytest_mlregress.bughunt.catalogue.parameters import SHARED_INIT, SYMMETRIC_INIT
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guards.declarations import declared_at
 from pytest_mlregress.bughunt.listening.detector import Detector, Progress, parameters_of, sample
@@ -137,24 +138,18 @@ def _rows_alike(weight: torch.Tensor) -> bool:
 
 
 def _shared(one: str, other: str, location: str | None) -> Finding:
-    return Finding(
-        check="shared-init",
-        severity="error",
-        message=f"{one} and {other} start equal and stay equal: one of them is for nothing",
+    return SHARED_INIT.finding(
         module=other,
         location=location,
         evidence=f"bit-equal before and after {ENOUGH} steps that moved both",
-        fix="construct each with its own random initial values, not by deepcopy or one seed",
+        one=one,
+        other=other,
     )
 
 
 def _symmetric(name: str, weight: torch.Tensor, location: str | None) -> Finding:
-    return Finding(
-        check="symmetric-init",
-        severity="error",
-        message="all units of a layer have the same initial weights and stay alike",
+    return SYMMETRIC_INIT.finding(
         module=name,
         location=location,
         evidence=f"the {len(weight)} rows of {name} are equal before and after {ENOUGH} steps",
-        fix="initialise weights at random (xavier, kaiming); constants are for biases",
     )

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.autograd.graph import Node
 
+from pytest_mlregress.bughunt.catalogue.parameters import MISSING_OUTPUT_BIAS
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guards._torch import node_of
 from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
@@ -105,11 +106,6 @@ def _offset(target: torch.Tensor, binary: bool) -> str | None:
 
 
 def _finding(made: Mark, evidence: str) -> Finding:
-    return Finding(
-        check="missing-output-bias",
-        severity="warning",
-        message="the output layer has no bias, and the targets are far to one side of zero",
-        location=made.location,
-        evidence=evidence,
-        fix="give the last layer a bias",
+    return MISSING_OUTPUT_BIAS.finding(
+        "one-sided targets", location=made.location, evidence=evidence
     )

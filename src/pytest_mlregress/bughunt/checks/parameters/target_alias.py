@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 from torch import nn
 
+from pytest_mlregress.bughunt.catalogue.parameters import TARGET_ALIAS
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
 
 
-@check("target-alias")
+@check(TARGET_ALIAS)
 def target_alias(case: Case) -> Iterator[Finding]:
     """A parameter under two names is run both with gradients and, as a target, without.
 
@@ -34,14 +35,12 @@ def target_alias(case: Case) -> Iterator[Finding]:
         same = len({id(owner) for owner in owners}) == 1 and grads[0] == {True, False}
         if same or ({False} in grads and any(True in grad for grad in grads)):
             one, other = aliases[0], aliases[1]
-            yield Finding(
-                check="target-alias",
-                severity="error",
-                message=f"{other} is {one} itself, not a copy: a target that moves along",
+            yield TARGET_ALIAS.finding(
                 module=other,
                 location=_alias_line(trace, other, owners[1]),
                 evidence="the same parameter is run with gradients and without in one step",
-                fix="use copy.deepcopy for the target network",
+                other=other,
+                one=one,
             )
             return
 

@@ -7,6 +7,11 @@ from typing import Any
 
 import torch
 
+from pytest_mlregress.bughunt.catalogue.parameters import (
+    FROZEN_PARAMETER,
+    OPTIMIZER_MISSES_PARAMETERS,
+    UNREGISTERED_PARAMETERS,
+)
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.source_lines import of_function
@@ -17,7 +22,7 @@ from pytest_mlregress.bughunt.torch_api.autograd_graph import walk
 from pytest_mlregress.bughunt.torch_api.unregistered_tensors import hidden_tensors
 
 
-@check("unregistered-parameters")
+@check(UNREGISTERED_PARAMETERS)
 def unregistered_parameters(case: Case) -> Iterator[Finding]:
     """The gradient reaches a tensor that the model holds without knowing it as a parameter.
 
@@ -39,20 +44,18 @@ def unregistered_parameters(case: Case) -> Iterator[Finding]:
             continue
         reported.add(container)
         first = next((c for c in trace.calls if any(t is leaf for t in inputs(c))), None)
-        yield Finding(
-            check="unregistered-parameters",
+        yield UNREGISTERED_PARAMETERS.finding(
             severity="warning" if key in owned else "error",
-            message=f"{name} is trained by the loss but is no parameter of the model",
             module=name,
             location=(trace.world.built_at(module) if module is not None else None)
             or (first.location if first is not None else None),
             evidence=f"a tensor of shape {tuple(leaf.shape)} gets a gradient and is not in "
             f"model.parameters(): neither optimized, moved nor saved",
-            fix="use nn.ModuleList, nn.ModuleDict, nn.ParameterList or nn.Parameter",
+            name=name,
         )
 
 
-@check("optimizer-misses-parameters", needs=("make_optimizer",))
+@check(OPTIMIZER_MISSES_PARAMETERS, needs=("make_optimizer",))
 def optimizer_misses_parameters(case: Case) -> Iterator[Finding]:
     """Parameters of the model that the loss reaches and that no optimizer owns.
 
@@ -108,16 +111,13 @@ def _never_stepped(case: Case) -> Iterator[Finding]:
         if own and wrong and all(wrong):
             names = {id(p): n for n, p in trace.world.model.named_parameters()}
             waiting = [names[key] for key in names if key in own]
-            yield Finding(
-                check="optimizer-misses-parameters",
-                severity="error",
-                message="an optimizer never steps: another one steps twice instead",
+            yield OPTIMIZER_MISSES_PARAMETERS.finding(
+                "never steps",
                 module=waiting[0] if waiting else None,
                 location=wrong[0],
                 evidence=f"{type(idle).__name__} with {len(own)} parameters made no step in "
                 f"{trace.count} calls of train_step; after the backward pass that reaches them "
                 "another optimizer stepped for the second time",
-                fix="call step() of the optimizer that owns the parameters of that loss",
             )
 
 
@@ -145,15 +145,11 @@ def _stayed(before: torch.Tensor | None, after: torch.Tensor | None) -> bool:
 def _missed(case: Case, missed: list[str], reached: int) -> Iterator[Finding]:
     if not missed:
         return
-    yield Finding(
-        check="optimizer-misses-parameters",
-        severity="error",
-        message="the loss reaches parameters that no optimizer owns: they stay as they are",
+    yield OPTIMIZER_MISSES_PARAMETERS.finding(
         module=missed[0],
         location=_optimizer_line(case),
         evidence=f"{len(missed)} of {reached} reached parameters: {', '.join(missed[:4])}"
         + (", …" if len(missed) > 4 else ""),
-        fix="give them to the optimizer, or freeze them with requires_grad_(False)",
     )
 
 
@@ -169,7 +165,7 @@ def _optimizer_line(case: Case) -> str | None:
     return made[0].location if made else of_function(case.subject.make_optimizer)
 
 
-@check("frozen-parameter")
+@check(FROZEN_PARAMETER)
 def frozen_parameter(case: Case) -> Iterator[Finding]:
     """Parameters that cannot learn although the program says that they should.
 
@@ -188,16 +184,14 @@ def _misplaced_flags(case: Case) -> Iterator[Finding]:
         flag: Any = vars(module).get("requires_grad")
         parameters = list(module.parameters())
         if isinstance(flag, bool) and any(p.requires_grad != flag for p in parameters):
-            yield Finding(
-                check="frozen-parameter",
-                severity="error",
-                message=f"{name or 'model'}.requires_grad = {flag} sets an attribute of the module "
-                f"and leaves its parameters as they are",
+            yield FROZEN_PARAMETER.finding(
+                "attribute of a module",
                 module=name,
                 location=of_function(case.subject.make_model),
                 evidence=f"{sum(p.requires_grad != flag for p in parameters)} of "
                 f"{len(parameters)} parameters have requires_grad = {not flag}",
-                fix=f"call {name or 'model'}.requires_grad_({flag})",
+                name=name or "model",
+                flag=flag,
             )
 
 
@@ -209,16 +203,13 @@ def _picked_but_frozen(case: Case) -> Iterator[Finding]:
     trained = any(p.requires_grad and id(p) in owned for p in world.model.parameters())
     if picked and trained and len(picked) < len(frozen):
         made = case.loss_trace.recorder.of_kind("optimizer", "make_optimizer")
-        yield Finding(
-            check="frozen-parameter",
-            severity="warning",
-            message="the optimizer was given parameters that are frozen",
+        yield FROZEN_PARAMETER.finding(
+            "given to the optimizer",
             module=picked[0],
             location=case.loss_trace.world.assigned_at(picked[0])
             or (made[0].location if made else None),
             evidence=f"{len(picked)} of {len(frozen)} frozen parameters are in the optimizer: "
             f"{', '.join(picked[:4])}",
-            fix="call requires_grad_(True) on what should train, or leave it out of the optimizer",
         )
 
 
@@ -234,13 +225,9 @@ def _frozen_on_the_way(case: Case) -> Iterator[Finding]:
         trace.evaluation[0].requires_grad.get(n) for n in lost
     )
     culprit = case.subject.evaluate if in_evaluate else case.subject.train_step
-    yield Finding(
-        check="frozen-parameter",
-        severity="error",
-        message="parameters that train at first are frozen and never thawed",
+    yield FROZEN_PARAMETER.finding(
         module=lost[0],
         location=of_function(culprit),
         evidence=f"{len(lost)} parameters lost requires_grad in "
         f"{'evaluate' if in_evaluate else 'train_step'}: {', '.join(lost[:4])}",
-        fix="set requires_grad back to True",
     )

@@ -10,6 +10,12 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from pytest_mlregress.bughunt.catalogue.parameters import (
+    DETACHED_GRAPH,
+    OPTIMIZER_MISSES_PARAMETERS,
+    UNREGISTERED_PARAMETERS,
+)
+from pytest_mlregress.bughunt.catalogue.training_step import BAD_LEARNING_RATE
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.listening.detector import Detector, Progress, parameters_of, sample
 from pytest_mlregress.bughunt.recording.source_lines import of_function
@@ -66,16 +72,14 @@ class _Owner:
         if self.with_gradient and self.largest_rate > 0:
             return None
         lost = not self.with_gradient
-        return Finding(
-            check="detached-graph" if lost else "bad-learning-rate",
-            severity="error" if lost else "warning",
-            message=f"the optimizer {self.name} changes nothing: "
-            + ("none of its parameters ever gets a gradient" if lost else "its learning rate is 0"),
+        rule, variant = (
+            (DETACHED_GRAPH, "no gradient") if lost else (BAD_LEARNING_RATE, "nothing moves")
+        )
+        return rule.finding(
+            variant,
             location=self.location,
             evidence=f"{len(self.start)} parameters are bit for bit as before, after {count} steps",
-            fix="give it the parameters that the loss uses, and detach nothing on the way"
-            if lost
-            else "raise the learning rate",
+            optimizer=self.name,
         )
 
 
@@ -156,16 +160,12 @@ class Movement(Detector):
         if not missed:
             return None
         reached = sum(key in self._reached for key in names)
-        return Finding(
-            check="optimizer-misses-parameters",
-            severity="error",
-            message="the loss reaches parameters that no optimizer owns: they stay as they are",
+        return OPTIMIZER_MISSES_PARAMETERS.finding(
             module=missed[0],
             location=self._step_line(names),
             evidence=f"{len(missed)} of {reached} reached parameters of {type(root).__name__}: "
             + ", ".join(missed[:4])
             + (", …" if len(missed) > 4 else ""),
-            fix="give them to the optimizer, or freeze them with requires_grad_(False)",
         )
 
     def _judge_hidden(self, root: nn.Module, owned: set[int]) -> Finding | None:
@@ -179,15 +179,12 @@ class Movement(Detector):
         ]
         if not lost:
             return None
-        return Finding(
-            check="unregistered-parameters",
-            severity="error",
-            message=f"{lost[0]} is trained by the loss but is no parameter of the model",
+        return UNREGISTERED_PARAMETERS.finding(
             module=lost[0],
             location=of_function(type(_holder(root, lost[0])).__init__),
             evidence=f"{len(lost)} such tensors get gradients, are in no parameters() and no "
             f"optimizer, and stay as they are",
-            fix="use nn.ModuleList, nn.ModuleDict, nn.ParameterList or nn.Parameter",
+            name=lost[0],
         )
 
     def _step_line(self, names: Container[int]) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from pytest_mlregress.bughunt.catalogue.parameters import UNUSED_COMPONENT
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.changed_rows import changed
@@ -19,7 +20,7 @@ from pytest_mlregress.bughunt.torch_api import pytrees
 Replacement = Callable[[torch.Tensor], torch.Tensor]
 
 
-@check("unused-component", cost="replay", needs=("ablate",))
+@check(UNUSED_COMPONENT, cost="replay", needs=("ablate",))
 def unused_component(case: Case) -> Iterator[Finding]:
     """A component named in ``ablate=`` does not matter to the loss, or gets no gradient.
 
@@ -35,24 +36,19 @@ def unused_component(case: Case) -> Iterator[Finding]:
             continue
         influence = _influence(case, trace, name)
         if influence is None:
-            yield _finding(trace, name, "never runs in loss_fn", "its forward is not called")
+            yield _finding(trace, name, "never runs", "its forward is not called")
         elif influence[0] == influence[1]:
             evidence = f"the loss is {influence[0]:.6g} with it and without it, after training"
-            yield _finding(trace, name, "has no influence on the loss", evidence)
+            yield _finding(trace, name, "", evidence)
         elif _starved(trace, name, module):
             evidence = f"no gradient in {len(trace.log.applied)} optimizer steps"
-            yield _finding(trace, name, "gets no gradient", evidence)
+            yield _finding(trace, name, "no gradient", evidence)
 
 
 def _unknown(model: nn.Module, name: str) -> Finding:
     near = difflib.get_close_matches(name, dict(model.named_modules()), n=3, cutoff=0.4)
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "see named_modules()"
-    return Finding(
-        check="unused-component",
-        severity="error",
-        message=f"ablate names {name!r}, the model has no such module; {hint}",
-        fix="give the dotted name of a module, as in model.get_submodule(name)",
-    )
+    return UNUSED_COMPONENT.finding("unknown", name=repr(name), hint=hint)
 
 
 def _influence(case: Case, trace: StepTrace, name: str) -> tuple[float, float] | None:
@@ -106,13 +102,11 @@ def _starved(trace: StepTrace, name: str, module: nn.Module) -> bool:
     return bool(own) and not any(g is not None and bool((g != 0).any()) for g in gradients)
 
 
-def _finding(trace: StepTrace, name: str, what: str, evidence: str) -> Finding:
-    return Finding(
-        check="unused-component",
-        severity="error",
-        message=f"the component {name} {what}",
+def _finding(trace: StepTrace, name: str, variant: str, evidence: str) -> Finding:
+    return UNUSED_COMPONENT.finding(
+        variant,
         module=name,
         location=trace.world.built_at(trace.world.model.get_submodule(name)),
         evidence=evidence,
-        fix="use its output in forward() without detaching it, or drop it",
+        name=name,
     )

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from pytest_mlregress.bughunt.catalogue.parameters import UNUSED_MODULE
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guards.declarations import declared_at
 from pytest_mlregress.bughunt.listening.detector import Detector, Progress, parameters_of
@@ -114,12 +115,10 @@ def _is_users(root: nn.Module, name: str) -> bool:
 
 
 def _finding(root: nn.Module, idle: list[str]) -> Finding:
-    return Finding(
-        check="unused-module",
-        severity="warning",
-        message=f"{idle[0]} is given to the optimizer but never runs in training",
+    return UNUSED_MODULE.finding(
+        "never runs",
         module=idle[0],
         location=declared_at(root, idle[0]),
         evidence=f"{len(idle)} such parts ({', '.join(idle[:4])}), no gradient at any step",
-        fix="use it in forward(), or remove it",
+        name=idle[0],
     )

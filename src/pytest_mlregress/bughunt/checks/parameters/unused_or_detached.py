@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from pytest_mlregress.bughunt.catalogue.gradients import VANISHING_GRADIENT
+from pytest_mlregress.bughunt.catalogue.parameters import DETACHED_GRAPH, UNUSED_MODULE
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Call, Recorder
@@ -25,7 +27,7 @@ _JOINT_SHAKE = 0.3
 _CUTS = frozenset(("detach", "detach_", "data", "item", "tolist", "numpy", "argmax", "round"))
 
 
-@check("detached-graph", "unused-module", "vanishing-gradient", cost="replay")
+@check(DETACHED_GRAPH, UNUSED_MODULE, VANISHING_GRADIENT, cost="replay")
 def without_gradient(case: Case) -> Iterator[Finding]:
     """Parameters that an optimizer owns and that got no gradient in any step.
 
@@ -81,16 +83,13 @@ def _saddle(case: Case, starved: Mapping[str, float | None], base: list[Root]) -
     moved = [(one.value, two.value) for one, two in pairs if not one.is_near(two, 1e-5)]
     if moved:
         world = case.loss_trace.world
-        yield Finding(
-            check="vanishing-gradient",
-            severity="error",
-            message="parameters hold each other at a gradient of exactly 0: they never train",
+        yield VANISHING_GRADIENT.finding(
+            "mutually zero",
             module=stuck[0],
             location=world.initialised_at(stuck[0]),
             evidence=f"{len(stuck)} parameters ({', '.join(stuck[:4])}) have gradient 0 in every "
             f"step; changed together they move the loss from {moved[0][0]:.6g} to "
             f"{moved[0][1]:.6g}",
-            fix="initialise at least one factor of a product away from zero",
         )
 
 
@@ -270,29 +269,21 @@ def _runs(case: Case, module: str, seed: int) -> bool:
 
 
 def _cut(case: Case, module: str, names: list[str], change: tuple[float, float]) -> Finding:
-    return Finding(
-        check="detached-graph",
-        severity="error",
-        message="parameters shape the loss but get no gradient: the graph to them is cut",
+    return DETACHED_GRAPH.finding(
         module=names[0],
         location=_where_cut(case, names),
         evidence=f"no gradient in any step, yet changing {module or 'them'} moves the loss from "
         f"{change[0]:.6g} to {change[1]:.6g}",
-        fix="remove the detach(), no_grad(), .data, .item() or numpy round trip on the way",
     )
 
 
 def _unused(case: Case, module: str, names: list[str]) -> Finding:
     world = case.loss_trace.world
-    return Finding(
-        check="unused-module",
-        severity="warning",
-        message="parameters in the optimizer have no influence on the loss",
+    return UNUSED_MODULE.finding(
         module=module or names[0],
         location=world.built_at(world.model.get_submodule(module)),
         evidence=f"no gradient in any step, and changing {len(names)} parameters of it leaves the "
         f"loss as it is",
-        fix="use the module in forward(), or delete it",
     )
 
 

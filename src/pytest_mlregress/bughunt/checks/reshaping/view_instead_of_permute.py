@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
+from pytest_mlregress.bughunt.catalogue.reshaping import VIEW_INSTEAD_OF_PERMUTE
 from pytest_mlregress.bughunt.checks.reshaping.relative_shift import RESHAPES, is_skew
 from pytest_mlregress.bughunt.checks.reshaping.row_major import (
     Moved,
@@ -68,7 +69,7 @@ class Suspect:
     moved: Meant
 
 
-@check("view-instead-of-permute", cost="replay")
+@check(VIEW_INSTEAD_OF_PERMUTE, cost="replay")
 def view_instead_of_permute(case: Case) -> Iterator[Finding]:
     """A reshape regroups elements across an axis that goes on to be used as if it had moved.
 
@@ -313,38 +314,34 @@ class _Permute(TorchFunctionMode):
 def _finding(suspect: Suspect, losses: tuple[float, float], severity: Severity) -> Finding:
     call, moved = suspect.call, suspect.moved
     proven = not isinstance(moved, Tiled) or moved.straddles
+    values: dict[str, object] = {}
     if isinstance(moved, Tiled):
+        variant = "tiles"
         height, width = moved.tile
-        meaning = (
-            f"it does not {'join' if moved.joins else 'cut'} tiles of {height} x {width}, their "
-            "elements are mixed"
-        )
+        values = {"verb": "join" if moved.joins else "cut", "height": height, "width": width}
         evidence = (
             "rows of the output straddle rows of the input"
             if moved.straddles
             else "what stands for a tile is a strip of full rows"
         )
-        fix = "split the axes with reshape, move the tile's own with permute, then merge"
     elif isinstance(moved, Reordered):
-        meaning = "its axes do not change places, their elements are mixed"
+        variant, values = "reordered", {"order": moved.order}
         evidence = f"the sizes are those of permute{moved.order}"
-        fix = f"use permute{moved.order}"
     else:
+        variant, values = "", {"axis": moved.before, "becomes": moved.after}
         before, after = moved.strides
-        meaning = (
-            f"axis {moved.before} does not become axis {moved.after}, their elements are mixed"
-        )
         evidence = (
             f"size {moved.size} has stride {before} before and {after} after; place 0 of it draws "
             f"from {moved.mixed()} places"
         )
-        fix = "move the axis with permute or transpose, then split or merge with reshape"
-    return Finding(
-        check="view-instead-of-permute",
+    return VIEW_INSTEAD_OF_PERMUTE.finding(
+        variant,
         severity=severity if proven else "warning",
-        message=f"{call.name} regroups {moved.shape_in} as {moved.shape_out}: {meaning}",
         module=call.module,
         location=call.location,
         evidence=f"{evidence}; the loss is {losses[0]:.6g}, {losses[1]:.6g} with a permutation",
-        fix=fix,
+        call=call.name,
+        before=moved.shape_in,
+        after=moved.shape_out,
+        **values,
     )

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import torch
 
+from pytest_mlregress.bughunt.catalogue.reshaping import VIEW_INSTEAD_OF_PERMUTE
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guards._torch import metadata, node_of
 from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
@@ -144,12 +145,10 @@ def _shape_history(tensor: torch.Tensor) -> tuple[frozenset[str], set[str | None
 def _finding(
     call: Heard, given: torch.Tensor, made: torch.Tensor, run: tuple[Axes, Axes]
 ) -> Finding:
-    return Finding(
-        check="view-instead-of-permute",
-        severity="warning",
-        message=f"{call.name} changes the order of axes, which mixes their elements",
+    return VIEW_INSTEAD_OF_PERMUTE.finding(
+        "in training",
         location=call.location,
         evidence=f"{tuple(given.shape)} becomes {tuple(made.shape)}: the axes of sizes {run[0]} "
         f"are read as {run[1]}, at every step",
-        fix="use permute or transpose to move axes",
+        call=call.name,
     )

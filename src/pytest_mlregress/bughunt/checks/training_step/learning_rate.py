@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from pytest_mlregress.bughunt.catalogue.gradients import EXPLODING_GRADIENT
+from pytest_mlregress.bughunt.catalogue.training_step import BAD_LEARNING_RATE
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Event, Recorder
@@ -16,7 +18,7 @@ _DIVERGED, _SLOWER = 100.0, 1e-4
 TINY_RATE, _TINY_MOVE = 1e-6, 1e-6
 
 
-@check("bad-learning-rate", "exploding-gradient", cost="replay")
+@check(BAD_LEARNING_RATE, EXPLODING_GRADIENT, cost="replay")
 def bad_learning_rate(case: Case) -> Iterator[Finding]:
     """The rate is zero in every step, too small to move anything, or so large that the loss
     explodes within a few steps while a small part of it does not.
@@ -30,11 +32,11 @@ def bad_learning_rate(case: Case) -> Iterator[Finding]:
         raise CannotTell("train_step never called a torch optimizer's step")
     rates = [rate for applied in trace.log.applied for rate in applied.learning_rates]
     if max(rates) == 0:
-        yield _rate(trace, "error", "the learning rate is 0 in every step", rates)
+        yield _rate(trace, "", rates)
         return
     peak = _peak(trace)
     if peak < TINY_RATE and _largest_move(trace) * peak / max(rates) < _TINY_MOVE:
-        yield _rate(trace, "warning", "the learning rate is too small to move anything", rates)
+        yield _rate(trace, "too small", rates)
     yield from _diverges(case, trace, rates)
 
 
@@ -53,21 +55,10 @@ def _diverges(case: Case, trace: StepTrace, rates: list[float]) -> Iterator[Find
         raise CannotTell("train_step fails at a smaller learning rate") from error
     evidence = f"the loss grows {growth:.3g}-fold within {trace.count} steps"
     if _growth(slow, trace.phases) < _DIVERGED:
-        yield _rate(
-            trace,
-            "warning",
-            "training explodes, and does not at a much smaller learning rate",
-            rates,
-            evidence,
-        )
+        yield _rate(trace, "too large", rates, evidence)
     else:
-        yield Finding(
-            check="exploding-gradient",
-            severity="warning",
-            message="training explodes, at a much smaller learning rate too",
-            location=trace.log.backwards[0].location,
-            evidence=evidence,
-            fix="check the scale of initial weights and inputs; clip gradients",
+        yield EXPLODING_GRADIENT.finding(
+            "while training", location=trace.log.backwards[0].location, evidence=evidence
         )
 
 
@@ -126,17 +117,12 @@ def _largest_move(trace: StepTrace) -> float:
     return max(moves)
 
 
-def _rate(
-    trace: StepTrace, severity: str, message: str, rates: list[float], evidence: str = ""
-) -> Finding:
+def _rate(trace: StepTrace, variant: str, rates: list[float], evidence: str = "") -> Finding:
     made = trace.recorder.of_kind("optimizer", "make_optimizer")
-    return Finding(
-        check="bad-learning-rate",
-        severity="error" if severity == "error" else "warning",
-        message=message,
+    return BAD_LEARNING_RATE.finding(
+        variant,
         location=made[0].location if made else None,
         evidence=", ".join(
             filter(None, [evidence, f"learning rates {min(rates):.3g} to {max(rates):.3g}"])
         ),
-        fix="set the learning rate that the optimizer's documentation starts from",
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch.optim import Optimizer
 
+from pytest_mlregress.bughunt.catalogue.training_step import LOST_UPDATE, SCHEDULER_MISORDER
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.listening.detector import Detector, Progress, parameters_of, sample
 
@@ -73,14 +74,11 @@ class Rates(Detector):
         start.tiny = start.tiny + 1 if rate < COLLAPSE * start.rate else 0
         if start.tiny == 2 and count <= SOON:
             self.progress.report(
-                Finding(
-                    check="bad-learning-rate",
-                    severity="warning",
-                    message="the schedule has brought the learning rate to nothing after a few "
-                    "steps, and training goes on",
+                SCHEDULER_MISORDER.finding(
+                    "collapsed",
                     location=self._schedules.get(id(optimizer)),
                     evidence=f"{start.rate:.3g} at the first step, {rate:.3g} at step {count}",
-                    fix="step an epoch-wise scheduler once per epoch, or spread it over more steps",
+                    steps=count,
                 )
             )
 
@@ -105,12 +103,10 @@ def _lost(optimizer: Optimizer, start: _Start, count: int, location: str | None)
     if not pushed or same <= pushed / 2:
         return None
     dtype = parameters_of(optimizer)[0].dtype
-    return Finding(
-        check="lost-update",
-        severity="warning",
-        message=f"updates are too small for {dtype}: most parameters stay bit for bit as they were",
+    return LOST_UPDATE.finding(
+        "rounded away",
         location=location,
         evidence=f"{same} of {pushed} entries with a gradient are as before the first of {count} "
         f"steps; learning rate {_rate(optimizer):.3g}",
-        fix="raise the learning rate, or keep the parameters in float32",
+        dtype=dtype,
     )

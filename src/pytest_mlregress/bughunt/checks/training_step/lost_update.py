@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import torch
 
+from pytest_mlregress.bughunt.catalogue.training_step import LOST_UPDATE
 from pytest_mlregress.bughunt.checks.training_step.learning_rate import TINY_RATE
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
@@ -15,7 +16,7 @@ from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
 _HALF = (torch.float16, torch.bfloat16)
 
 
-@check("lost-update", needs=("train_step",))
+@check(LOST_UPDATE, needs=("train_step",))
 def lost_update(case: Case) -> Iterator[Finding]:
     """Gradients arrive, the learning rate is positive, and parameters keep their very bits.
 
@@ -71,14 +72,11 @@ def _never_stepped(trace: StepTrace) -> Iterator[Finding]:
     cleared = all(trace.recorder.of_kind("zero_grad", phase) for phase in trace.phases)
     if trace.log.backwards and cleared:
         backward = trace.log.backwards[0]
-        yield Finding(
-            check="lost-update",
-            severity="error",
-            message="gradients are computed and cleared, optimizer.step() is never called",
+        yield LOST_UPDATE.finding(
+            "no step",
             location=backward.location,
             evidence=f"{len(trace.log.backwards)} backward passes and no step in {trace.count} "
             f"calls of train_step",
-            fix="call optimizer.step() after backward()",
         )
 
 
@@ -93,26 +91,19 @@ def _steps_on_another_model(trace: StepTrace) -> bool:
 def _trains_another(case: Case, trace: StepTrace) -> Finding:
     if all(gradient is None for gradient in case.loss_trace.gradients.values()):
         raise CannotTell("the loss reaches no parameter: detached-graph")
-    return Finding(
-        check="lost-update",
-        severity="error",
-        message="the backward pass goes through other tensors than the model's parameters: a copy",
+    return LOST_UPDATE.finding(
+        "other tensors",
         location=trace.log.backwards[0].location,
         evidence=f"{len(trace.log.backwards)} backward passes in {trace.count} calls of "
         f"train_step gave no parameter of the model a gradient, one of loss_fn does",
-        fix="run the forward pass on the model that the optimizer holds, not on a copy of it",
     )
 
 
 def _lost(trace: StepTrace, evidence: str, name: str | None = None) -> Finding:
-    return Finding(
-        check="lost-update",
-        severity="error",
-        message="the optimizer's updates do not arrive in the parameters",
+    return LOST_UPDATE.finding(
         module=name,
         location=_last_writer(trace) or trace.log.applied[0].location,
         evidence=evidence,
-        fix="keep float32 master weights, raise the learning rate, do not put old values back",
     )
 
 

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import torch
 
+from pytest_mlregress.bughunt.catalogue.training_step import OPTIMIZER_RECREATED
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.step_log import Applied
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.case import Case
 
 
-@check("optimizer-recreated", needs=("train_step",))
+@check(OPTIMIZER_RECREATED, needs=("train_step",))
 def optimizer_recreated(case: Case) -> Iterator[Finding]:
     """The state of an optimizer (momentum, second moments) is gone at the next step.
 
@@ -33,13 +34,9 @@ def optimizer_recreated(case: Case) -> Iterator[Finding]:
             gone.append((later, len(lost)))
     if len(gone) >= 2:
         made = trace.recorder.of_kind("optimizer", gone[0][0].phase)
-        yield Finding(
-            check="optimizer-recreated",
-            severity="error",
-            message="the optimizer loses its state (momentum, moments) at every step",
+        yield OPTIMIZER_RECREATED.finding(
             location=made[0].detail if made else gone[0][0].location,
             evidence=f"{gone[0][1]} parameters had no optimizer state at {len(gone)} later steps",
-            fix="make the optimizer once, outside of the training step",
         )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch.optim import Optimizer
 
+from pytest_mlregress.bughunt.catalogue.training_step import OPTIMIZER_RECREATED
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.listening.detector import Detector, Progress, parameters_of, sample
 
@@ -88,12 +89,9 @@ def _watched(optimizer: Optimizer) -> torch.Tensor | None:
 
 
 def _finding(row: _Succession, optimizer: Optimizer, location: str | None) -> Finding:
-    return Finding(
-        check="optimizer-recreated",
-        severity="error",
-        message="a new optimizer is made for every step: momentum and running means start at zero",
+    return OPTIMIZER_RECREATED.finding(
+        "every step",
         location=row.constructed or location,
         evidence=f"{row.length} {type(optimizer).__name__} objects in a row for the same "
         f"parameters, one step each",
-        fix="construct the optimizer once, before the loop",
     )

@@ -5,6 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
+from pytest_mlregress.bughunt.catalogue.training_step import (
+    CLIP_MISORDER,
+    SCHEDULER_MISORDER,
+    STEP_BEFORE_BACKWARD,
+)
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Event
@@ -14,7 +19,7 @@ from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
 _UNSCALE = "_amp_foreach_non_finite_check_and_unscale_"
 
 
-@check("step-before-backward", needs=("train_step",))
+@check(STEP_BEFORE_BACKWARD, needs=("train_step",))
 def step_before_backward(case: Case) -> Iterator[Finding]:
     """In every call the optimizer has stepped before the first backward pass runs.
 
@@ -25,14 +30,10 @@ def step_before_backward(case: Case) -> Iterator[Finding]:
     early = [_step_before_backward(trace, phase) for phase in trace.phases]
     steps = [event for event in early if event is not None]
     if len(steps) == len(early):
-        yield Finding(
-            check="step-before-backward",
-            severity="error",
-            message="optimizer.step() runs before the loss's backward pass",
+        yield STEP_BEFORE_BACKWARD.finding(
             location=steps[0].location,
             evidence=f"in {len(steps)} of {len(early)} calls the first step comes before the "
             f"first backward",
-            fix="order: zero_grad(), backward(), step()",
         )
 
 
@@ -44,7 +45,7 @@ def _step_before_backward(trace: StepTrace, phase: str) -> Event | None:
     return None
 
 
-@check("clip-misorder", needs=("train_step",))
+@check(CLIP_MISORDER, needs=("train_step",))
 def clip_misorder(case: Case) -> Iterator[Finding]:
     """Gradients are clipped when nothing uses them: before backward, after step, or still scaled.
 
@@ -56,13 +57,11 @@ def clip_misorder(case: Case) -> Iterator[Finding]:
         raise CannotTell("train_step clips no gradients with torch.nn.utils")
     for phase in trace.phases:
         for reason, clip in _useless_clips(trace, phase):
-            yield Finding(
-                check="clip-misorder",
-                severity="error",
-                message=f"gradients are clipped {reason}",
+            yield CLIP_MISORDER.finding(
+                "order",
                 location=clip.location,
                 evidence=" → ".join(_order_of(trace, phase)),
-                fix="order: backward(), (unscale_,) clip, step()",
+                reason=reason,
             )
         if phase != trace.phases[0]:
             return
@@ -105,7 +104,7 @@ def _order_of(trace: StepTrace, phase: str) -> list[str]:
     return [n for i, n in enumerate(names) if i == 0 or names[i - 1] != n]
 
 
-@check("scheduler-misorder", needs=("train_step",))
+@check(SCHEDULER_MISORDER, needs=("train_step",))
 def scheduler_misorder(case: Case) -> Iterator[Finding]:
     """The learning-rate scheduler steps before the optimizer, or steers another optimizer."""
     trace = case.step_trace
@@ -114,25 +113,16 @@ def scheduler_misorder(case: Case) -> Iterator[Finding]:
         raise CannotTell("train_step steps no scheduler of torch")
     steps = trace.recorder.of_kind("step", "step 0")
     if steps and events[0].order < steps[0].order:
-        yield Finding(
-            check="scheduler-misorder",
-            severity="error",
-            message="scheduler.step() comes before optimizer.step(): the first learning rate "
-            "is skipped",
-            location=events[0].location,
-            evidence=" → ".join(_order_of(trace, "step 0")),
-            fix="call scheduler.step() after optimizer.step()",
+        yield SCHEDULER_MISORDER.finding(
+            location=events[0].location, evidence=" → ".join(_order_of(trace, "step 0"))
         )
     stepped = {id(e.subject) for e in trace.recorder.of_kind("step")}
     stray = [e for e in events if id(getattr(e.subject, "optimizer", None)) not in stepped]
     if stray and stepped and not steps_elsewhere(stray):
-        yield Finding(
-            check="scheduler-misorder",
-            severity="error",
-            message="the scheduler steers an optimizer that never steps",
+        yield SCHEDULER_MISORDER.finding(
+            "other optimizer",
             location=stray[0].location,
             evidence="scheduler.optimizer is none of the optimizers seen at step()",
-            fix="build the scheduler on the optimizer that trains",
         )
     yield from _collapse(trace, events)
 
@@ -147,12 +137,9 @@ def _collapse(trace: StepTrace, events: list[Event]) -> Iterator[Finding]:
     rates = [max(a.learning_rates, default=0.0) for a in trace.log.applied]
     falling = all(later <= earlier for earlier, later in itertools.pairwise(rates))
     if len(rates) >= 3 and falling and rates[-1] < 1e-2 * rates[0]:
-        yield Finding(
-            check="scheduler-misorder",
-            severity="warning",
-            message="the schedule brings the learning rate to nearly nothing within "
-            f"{len(rates)} steps",
+        yield SCHEDULER_MISORDER.finding(
+            "collapsed",
             location=events[0].location,
             evidence=" → ".join(f"{rate:.3g}" for rate in rates),
-            fix="step an epoch-wise scheduler once per epoch, or spread it over more steps",
+            steps=len(rates),
         )

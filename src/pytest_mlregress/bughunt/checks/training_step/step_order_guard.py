@@ -9,6 +9,12 @@ from typing import Any, Literal
 import torch
 from torch.optim import Optimizer
 
+from pytest_mlregress.bughunt.catalogue.gradients import MISSING_ZERO_GRAD
+from pytest_mlregress.bughunt.catalogue.training_step import (
+    CLIP_MISORDER,
+    SCHEDULER_MISORDER,
+    STEP_BEFORE_BACKWARD,
+)
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.listening.detector import Detector, Progress, parameters_of
 
@@ -110,13 +116,10 @@ def _zeroed_before_use(cycles: list[list[_Moment]], optimizer: int) -> Finding |
         zeroings += [m for m in cycle[last:] if m.kind == "zero"][:1]
     if len(zeroings) < len(cycles):
         return None
-    return Finding(
-        check="missing-zero-grad",
-        severity="error",
-        message="zero_grad() runs between backward() and step(): nothing is learned",
+    return MISSING_ZERO_GRAD.finding(
+        "before step",
         location=zeroings[0].location,
         evidence=f"no gradient is left at {len(cycles)} of {len(cycles)} steps",
-        fix="call zero_grad() before backward()",
     )
 
 
@@ -127,13 +130,9 @@ def _stepped_first(cycles: list[list[_Moment]], optimizer: int) -> Finding | Non
         return None
     if not all(any(m.kind == "backward" for m in cycle) for cycle in cycles[1:]):
         return None
-    return Finding(
-        check="step-before-backward",
-        severity="error",
-        message="optimizer.step() runs before the loss's backward pass",
+    return STEP_BEFORE_BACKWARD.finding(
         location=first[-1].location,
         evidence="the first step finds no gradient; a backward pass follows it",
-        fix="order: zero_grad(), backward(), step()",
     )
 
 
@@ -150,13 +149,8 @@ def _clipped_in_vain(cycles: list[list[_Moment]], optimizer: int) -> Finding | N
         clips += [m for m in cycle if m.kind == "clip"]
     if len(clips) < ENOUGH:
         return None
-    return Finding(
-        check="clip-misorder",
-        severity="error",
-        message="gradients are clipped when nothing uses them: not between backward() and step()",
-        location=clips[0].location,
-        evidence=" → ".join(m.kind for m in cycles[-1]),
-        fix="order: backward(), (unscale_,) clip, step()",
+    return CLIP_MISORDER.finding(
+        location=clips[0].location, evidence=" → ".join(m.kind for m in cycles[-1])
     )
 
 
@@ -176,14 +170,8 @@ def _clipped_scaled(cycles: list[list[_Moment]]) -> Finding | None:
         clips.append(cycle[last + after.index("clip")])
     if len(clips) < ENOUGH:
         return None
-    return Finding(
-        check="clip-misorder",
-        severity="error",
-        message="gradients are clipped before the loss scale is taken off them: the limit is "
-        "divided by the scale afterwards",
-        location=clips[0].location,
-        evidence=" → ".join(m.kind for m in cycles[-1]),
-        fix="call scaler.unscale_(optimizer) between backward() and clipping",
+    return CLIP_MISORDER.finding(
+        "scaled", location=clips[0].location, evidence=" → ".join(m.kind for m in cycles[-1])
     )
 
 
@@ -199,12 +187,6 @@ def _scheduled_first(cycles: list[list[_Moment]], optimizer: int) -> Finding | N
     after = [m.kind for m in first[early[0] :]]
     if "backward" in before and "backward" in after:
         return None
-    return Finding(
-        check="scheduler-misorder",
-        severity="error",
-        message="scheduler.step() comes before optimizer.step(): the first learning rate is "
-        "skipped",
-        location=first[early[0]].location,
-        evidence=" → ".join(m.kind for m in first),
-        fix="call scheduler.step() after optimizer.step()",
+    return SCHEDULER_MISORDER.finding(
+        location=first[early[0]].location, evidence=" → ".join(m.kind for m in first)
     )

@@ -1,0 +1,114 @@
+"""Information that reaches the model and must not."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pytest_mlregress.bughunt.catalogue.rule import Rule
+
+BATCH_LEAK: Final = Rule(
+    slug="batch-leak",
+    chapter="leakage",
+    severity="error",
+    message="the output for one example depends on the input of another one",
+    fix=(
+        "let softmax, mean, normalisation, recurrence and attention run along another "
+        "axis than the batch (batch_first?)"
+    ),
+    mistake="An example's output depends on another example's input.",
+    example="x - x.mean(0)",
+    repaired="x - x.mean(1, keepdim=True)",
+    sees=(
+        "one example is replaced in evaluation mode and the others' outputs compared; N "
+        "x N logits and time-major layouts pass."
+    ),
+    cannot_see="batches without one leading size (graphs).",
+    guarded=False,
+)
+
+CAUSAL_LEAK: Final = Rule(
+    slug="causal-leak",
+    chapter="leakage",
+    severity="error",
+    message="a prediction sees the token that it is asked to predict",
+    fix=(
+        "mask the future: causal attention mask, padding on the left only, no statistics over time"
+    ),
+    mistake="A language model sees the token that it must predict.",
+    example="# attention without a mask",
+    repaired="F.scaled_dot_product_attention(q, k, v, is_causal=True)",
+    sees=(
+        "labels are the inputs shifted by one: late tokens are changed, early outputs "
+        "must not move."
+    ),
+    cannot_see="models whose labels are no shifted inputs.",
+    guarded=False,
+)
+
+PADDING_LEAK: Final = Rule(
+    slug="padding-leak",
+    chapter="leakage",
+    severity="error",
+    message="padding matters: what stands in {content} where {mask} says that nothing is",
+    fix=("mask the padding in attention, pooling and the loss, and pack it for recurrent layers"),
+    mistake="What stands under the mask changes valid outputs or the loss.",
+    example="h.mean(1)",
+    repaired="(h * mask).sum(1) / mask.sum(1)",
+    sees="padded content is changed, outputs and loss must stay.",
+    cannot_see=(
+        "batches without a recognisable mask; padding that comes in by a convolution or "
+        "a pooling, which may be meant."
+    ),
+    guarded=False,
+)
+
+LABELS_NOT_SHIFTED: Final = Rule(
+    slug="labels-not-shifted",
+    chapter="leakage",
+    severity="error",
+    message="the labels are the very inputs of a causal model: it learns to copy",
+    fix="compare the prediction at t with the token at t + 1",
+    mistake="A causal model is asked for the token it was just given.",
+    example="F.cross_entropy(logits, ids)",
+    repaired="F.cross_entropy(logits[:, :-1], ids[:, 1:])",
+    sees="labels equal the inputs, and the model is causal.",
+    cannot_see="masked-language models are recognised and pass.",
+    guarded=False,
+)
+
+SHUFFLED_LABELS: Final = Rule(
+    slug="shuffled-labels",
+    chapter="leakage",
+    severity="error",
+    message="predictions are compared with the targets of other examples",
+    fix="reorder inputs and targets by the same index, or neither",
+    mistake="Inputs and labels are paired wrongly.",
+    example="x = x[perm]",
+    repaired="x, y = x[perm], y[perm]",
+    sees="rows that move with an example's input must be those that move with its label.",
+    cannot_see="pairs that were already wrong on disk.",
+    guarded=False,
+)
+
+TRAIN_VAL_LEAK: Final = Rule(
+    slug="train-val-leak",
+    chapter="leakage",
+    severity="error",
+    message="validation examples are training examples",
+    fix="split before batching and augmenting, by the keys that tell examples apart",
+    mistake="Validation examples stand in the training data.",
+    example="val = train[:100]",
+    repaired="train, val = data[100:], data[:100]",
+    sees="bit-equal rows, calibrated by duplicates inside the training data.",
+    cannot_see="near-duplicates and overlapping windows.",
+    guarded=False,
+)
+
+RULES: Final = (
+    BATCH_LEAK,
+    CAUSAL_LEAK,
+    PADDING_LEAK,
+    LABELS_NOT_SHIFTED,
+    SHUFFLED_LABELS,
+    TRAIN_VAL_LEAK,
+)

@@ -1,0 +1,140 @@
+"""Programs that do not learn, or learn what cannot be learned."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pytest_mlregress.bughunt.catalogue.rule import Rule, Text
+
+NO_SINGLE_BATCH_OVERFIT: Final = Rule(
+    slug="no-single-batch-overfit",
+    chapter="learning",
+    severity="warning",
+    message="the model does not memorise one batch in {steps} steps{cause}",
+    fix=(
+        "a model that cannot memorise one batch cannot learn: look at what gradients, "
+        "labels and regularisation do on this batch"
+    ),
+    mistake=("The model cannot memorise one batch (or, through a `DataLoader`, a small data set)."),
+    example="overfit_single_batch(model, batch, loss_fn)",
+    repaired=("# remove what keeps it from learning: other findings of the hunt usually name it"),
+    sees=(
+        "trains on one batch and measures progress against the best constant guess, not "
+        "against a fixed share of the first loss: losses with a floor (Poisson, "
+        "distillation, InfoNCE) pass. Before that: targets of which most lie outside of "
+        "what the function behind the last layer can give, however large its weights."
+    ),
+    cannot_see="most silent bugs: a net with a wrong loss input, mode or leak still memorises.",
+    guarded=False,
+    variants={
+        "train_step": Text(
+            message="train_step does not memorise one batch, Adam does{cause}",
+        ),
+        "out of reach": Text(
+            message="most targets are out of the model's reach: it can memorise no batch",
+            fix=(
+                "leave the activation behind the last layer out, or scale the targets "
+                "into its range"
+            ),
+        ),
+        "single check": Text(
+            message="the model does not memorise {failed} of {count} batches in {steps} steps",
+            fix="run bughunt.hunt on it: it names the usual causes",
+            severity="error",
+        ),
+    },
+)
+
+NOT_ABOVE_TRIVIAL: Final = Rule(
+    slug="not-above-trivial",
+    chapter="learning",
+    severity="warning",
+    message=(
+        "the model learns in training mode and is no better than a constant in evaluation mode"
+    ),
+    fix="look at what differs between the modes: running statistics, dropout, self.training",
+    mistake=(
+        "After training, the model is no better than the best constant: the majority "
+        "class, the mean, the unigram."
+    ),
+    example="nn.BatchNorm1d(6, momentum=0.0)  # evaluation mode never learns what it normalises",
+    repaired="nn.BatchNorm1d(6)",
+    sees=(
+        "your own steps on the training batches, then the error on these same batches "
+        "against the best constant for them, in both modes: learned in training mode "
+        "and lost in evaluation mode, or nothing learned where Adam learns. A warning."
+    ),
+    cannot_see=(
+        "losses whose targets are not known (only cross entropy, nll, binary cross "
+        "entropy with logits and squared error are); what another check explains; "
+        "statistics that have not settled yet."
+    ),
+    guarded=False,
+    variants={
+        "train_step": Text(
+            message="train_step learns nothing from the training batches, Adam does",
+            fix="look at what train_step does between two batches, and at its learning rate",
+        ),
+    },
+)
+
+CONSTANT_OUTPUT: Final = Rule(
+    slug="constant-output",
+    chapter="learning",
+    severity="warning",
+    message="the model's output does not depend on its input",
+    fix="look for dead or zero-initialised layers, and for inputs that are never used",
+    mistake="The model answers the same, whatever it is given.",
+    example="x * 0 + self.bias",
+    repaired="# use the input",
+    sees=(
+        "outputs for different inputs after training. Guards (a warning): one row for "
+        "all examples whenever they look, after the first steps."
+    ),
+    cannot_see="distributions in place of tensors.",
+    guarded=True,
+    variants={
+        "while training": Text(
+            message="the model's output does not depend on its input",
+            fix=(
+                "look for dead activations, a reduction over the batch, or an input "
+                "that is not used"
+            ),
+        ),
+    },
+)
+
+LEARNS_SHUFFLED_LABELS: Final = Rule(
+    slug="learns-shuffled-labels",
+    chapter="learning",
+    severity="error",
+    message=(
+        "trained on shuffled labels, the model predicts the true labels of validation "
+        "data: it is told them"
+    ),
+    fix="compute predictions from the inputs alone; use the labels in the loss only",
+    mistake=(
+        "The model is told the labels: trained on shuffled ones, it is right about the "
+        "true ones of validation data."
+    ),
+    example=("logits = net(torch.cat([x, F.one_hot(y, 3)], 1))\nloss = F.cross_entropy(logits, y)"),
+    repaired="logits = net(x)",
+    sees=(
+        "where a prediction changes with its own label, the model is trained on labels "
+        "that are dealt out anew in every step, never better than by chance; the error "
+        "on the true labels of `val_batches` must not fall clearly below that of the "
+        "best constant."
+    ),
+    cannot_see=(
+        "labels hidden among the features of the data itself; models that are better "
+        "than a guess before training; batches without one label for each example."
+    ),
+    guarded=False,
+)
+
+RULES: Final = (
+    NO_SINGLE_BATCH_OVERFIT,
+    NOT_ABOVE_TRIVIAL,
+    CONSTANT_OUTPUT,
+    LEARNS_SHUFFLED_LABELS,
+)
