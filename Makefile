@@ -53,7 +53,8 @@ lint: $(VENV)/.test $(VENV)/.lint ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-docs: $(VENV)/.docs ## the documentation, into site/
+docs: $(VENV)/.test $(VENV)/.docs ## the documentation, into site/
+	$(BIN)/python docs/generate_bughunt.py
 	$(BIN)/mkdocs build --strict
 
 bench: $(VENV)/.test ## the figures of the README, measured here

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import re
 import string
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -93,3 +95,11 @@ def test_a_finding_is_the_text_of_its_rule_with_values() -> None:
     assert loss.fix == "apply it along the axis of the 4 classes"
     with pytest.raises(KeyError, match="loss"):
         WRONG_SOFTMAX_DIM.finding("loss", source="softmax", classes=4)
+
+
+def test_the_pages_are_those_that_the_catalogue_makes() -> None:
+    script = Path(__file__).parents[2] / "docs" / "generate_bughunt.py"
+    checked = subprocess.run(
+        [sys.executable, script, "--check"], capture_output=True, text=True, check=False
+    )
+    assert (checked.stdout, checked.returncode) == ("", 0)
