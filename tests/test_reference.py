@@ -14,6 +14,7 @@ from pytest_mlregress import bughunt, cli, statistics
 from pytest_mlregress.options import OPTIONS
 from pytest_mlregress.running.markers import MARKER_HELP
 from pytest_mlregress.running.run import UNSET, Run
+from pytest_mlregress.running.run_record import RunRecord
 from pytest_mlregress.settings import MARKER_ARGUMENTS, Settings
 
 REFERENCE = (Path(__file__).parents[1] / "docs" / "reference.md").read_text(encoding="utf-8")
@@ -46,7 +47,7 @@ def signature_in_code(function: object) -> list[str]:
     return written
 
 
-CALLED_BY_THE_PLUGIN = {"test", "result", "watch_log"}
+CALLED_BY_THE_PLUGIN = {"test"}
 """Of the fixture's object: what a test has no use for."""
 
 
@@ -81,7 +82,14 @@ def test_arguments_of_the_marker() -> None:
 def test_attributes_of_the_fixture() -> None:
     entry = section("Fixtures").split("\n`seed`")[0]
     documented = re.findall(r"`\.([a-z_]+)", entry)
-    run = Run(test="t.py::test", seed=0, tier="default", params={}, make_tmp_path=Path)
+    run = Run(
+        test="t.py::test",
+        seed=0,
+        tier="default",
+        params={},
+        make_tmp_path=Path,
+        record=RunRecord(),
+    )
     public = [name for name in dir(run) if not name.startswith("_")]
     assert sorted(documented) == sorted(set(public) - CALLED_BY_THE_PLUGIN)
 

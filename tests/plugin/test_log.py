@@ -15,22 +15,24 @@ import pytest
 from test_values import new_run
 from training_suite import Suite
 
-from pytest_mlregress.running.run import RecordError, Run
+from pytest_mlregress.running.run import RecordError
+from pytest_mlregress.running.run_record import RunRecord
 
 HOWTO = Path(__file__).parents[2] / "docs" / "howto.md"
 HERE = "test_a.py::test_it: log("
 
 
-def curves(run: Run) -> dict[str, tuple[tuple[int, float], ...]]:
-    return dict(run.result("passed", 0.0, "").curves)
+def curves(record: RunRecord) -> dict[str, tuple[tuple[int, float], ...]]:
+    return {name: tuple(points) for name, points in record.curves.items()}
 
 
 def test_a_mapping_names_what_python_cannot() -> None:
-    run = new_run()
+    record = RunRecord()
+    run = new_run(record)
     run.log(1, {"val/loss": 0.5, "lr": 0.1}, loss=2)
     run.log(np.int64(2), {"val/loss": np.float32(0.25)})
     run.log(3)
-    assert curves(run) == {
+    assert curves(record) == {
         "val/loss": ((1, 0.5), (2, 0.25)),
         "lr": ((1, 0.1),),
         "loss": ((1, 2.0),),
@@ -38,13 +40,14 @@ def test_a_mapping_names_what_python_cannot() -> None:
 
 
 def test_a_repeated_step_counts_once_and_the_last_value_wins() -> None:
-    run = new_run()
+    record = RunRecord()
+    run = new_run(record)
     told: list[tuple[int, dict[str, float]]] = []
-    run.watch_log(lambda step, values: told.append((step, dict(values))))
+    record.on_log = lambda step, values: told.append((step, dict(values)))
     run.log(1, loss=0.5, other=math.nan)
     run.log(1, loss=0.5, other=math.nan)
     run.log(1, loss=0.4, other=math.nan)
-    assert curves(run)["loss"] == ((1, 0.4),)
+    assert curves(record)["loss"] == ((1, 0.4),)
     assert [(step, [*values]) for step, values in told] == [(1, ["loss", "other"]), (1, ["loss"])]
 
 
@@ -61,12 +64,13 @@ def test_a_repeated_step_counts_once_and_the_last_value_wins() -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_point_is_refused(arguments: tuple[Any, ...], problem: str) -> None:
-    run = new_run()
+    record = RunRecord()
+    run = new_run(record)
     run.log(5, loss=1)
     with pytest.raises(RecordError) as raised:
         run.log(*arguments, other=2)
     assert str(raised.value) == HERE + problem
-    assert curves(run) == {"loss": ((5, 1.0),)}, "nothing of a refused call is kept"
+    assert curves(record) == {"loss": ((5, 1.0),)}, "nothing of a refused call is kept"
 
 
 def test_a_name_in_both_places_is_refused() -> None:
@@ -113,14 +117,15 @@ def test_the_recipe_for_lightning(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, name, module)
     scope: dict[str, Any] = {}
     exec(recipe("Log curves from Lightning"), scope)
-    run = new_run()
+    record = RunRecord()
+    run = new_run(record)
     logger = scope["CurveLogger"](run)
     logger.log_hyperparams({"lr": 0.1})
     logger.log_metrics({"train/loss": 0.5, "epoch": 0}, step=0)
     logger.log_metrics({"val/loss": 0.75, "epoch": 0}, step=0)
     assert (logger.name, logger.version) == ("mlregress", 0)
-    assert run.result("passed", 0.0, "").params == {"lr": 0.1}
-    assert curves(run) == {
+    assert record.params == {"lr": 0.1}
+    assert curves(record) == {
         "train/loss": ((0, 0.5),), "epoch": ((0, 0.0),), "val/loss": ((0, 0.75),),
     }  # fmt: skip
 
@@ -131,12 +136,13 @@ def test_the_recipe_for_hugging_face(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "transformers", module)
     scope: dict[str, Any] = {}
     exec(recipe("Log curves from the Hugging Face Trainer"), scope)
-    run = new_run()
+    record = RunRecord()
+    run = new_run(record)
     callback = scope["CurveCallback"](run)
     state = SimpleNamespace(global_step=10)
     callback.on_log(None, state, None, logs={"loss": 0.5, "epoch": 1.0}, model=None)
     callback.on_log(None, state, None, logs={"eval_loss": 0.75, "epoch": 1.0}, model=None)
-    assert curves(run) == {
+    assert curves(record) == {
         "loss": ((10, 0.5),), "epoch": ((10, 1.0),), "eval_loss": ((10, 0.75),),
     }  # fmt: skip
 

@@ -18,16 +18,22 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from pytest_mlregress.running.run import RecordError, Run
+from pytest_mlregress.running.run_record import RunRecord
 from pytest_mlregress.running.scalars import NotANumberError, to_number
 from pytest_mlregress.statistics.margins import parse_margin
 
 
-def new_run() -> Run:
+def new_run(record: RunRecord | None = None) -> Run:
     def no_folder() -> Any:
         raise AssertionError("a record needs no folder")
 
     return Run(
-        test="test_a.py::test_it", seed=3, tier="default", params={}, make_tmp_path=no_folder
+        test="test_a.py::test_it",
+        seed=3,
+        tier="default",
+        params={},
+        make_tmp_path=no_folder,
+        record=RunRecord() if record is None else record,
     )
 
 
@@ -101,9 +107,10 @@ NUMBERS = {
 @pytest.mark.parametrize("kind", NUMBERS)
 def test_one_number_is_recorded(kind: str) -> None:
     value, expected = NUMBERS[kind]
-    run = new_run()
+    record = RunRecord()
+    run = new_run(record)
     run.record("loss", value, higher_is_better=False)
-    (metric,) = run.result("passed", 0.0, "").metrics
+    (metric,) = record.metrics.values()
     assert metric.value == expected
     assert type(metric.value) is float
 
@@ -204,14 +211,15 @@ margins = st.one_of(
 
 @given(margins)
 def test_a_margin_that_can_be_recorded_can_be_judged(margin: Any) -> None:
-    run = new_run()
+    record = RunRecord()
+    run = new_run(record)
     try:
         run.record("loss", 0.5, higher_is_better=False, margin=margin)
     except RecordError:
         with pytest.raises(ValueError):
             parse_margin(margin)
         return
-    (metric,) = run.result("passed", 0.0, "").metrics
+    (metric,) = record.metrics.values()
     assert type(metric.margin) in (str, float)
     assert parse_margin(metric.margin).amount >= 0.0
 

@@ -20,6 +20,7 @@ from pytest_mlregress.baselines.environment import describe_environment
 from pytest_mlregress.running.curve_watch import BaselineCurves, CurveWatch
 from pytest_mlregress.running.guarded_run import HEARD, guarded
 from pytest_mlregress.running.run import Run
+from pytest_mlregress.running.run_record import RunRecord
 from pytest_mlregress.running.seed_items import FIXTURE, SEED_ITEM, SeedItem
 from pytest_mlregress.running.seeding import (
     preserved_generators,
@@ -44,6 +45,7 @@ class RunningSeed:
     """The state of a seed while its item runs."""
 
     run: Run
+    record: RunRecord
     seeded: bool = False
     in_setup: bool = True
     stopped: bool = False
@@ -85,13 +87,13 @@ class Execution:
     def setup(self, item: pytest.Item) -> None:
         """Before the fixtures of a seed: skip it when its verdict is certain, else seed."""
         record = item.stash[SEED_ITEM]
-        running = item.stash[RUNNING] = RunningSeed(run=_make_run(item, record))
+        running = item.stash[RUNNING] = _running_seed(item, record)
         if self._flags.is_raised(record.test):
             running.stopped = True
             pytest.skip(STOPPED_MESSAGE)
         if not self._settings.updating:
             load = partial(self._curves_of, record)
-            running.run.watch_log(CurveWatch(load))
+            running.record.on_log = CurveWatch(load)
         _seed(item, record.seed)
 
     @contextmanager
@@ -129,7 +131,7 @@ class Execution:
     def report(self, item: pytest.Item, report: pytest.TestReport) -> None:
         """Put the seed's record on a report of its item."""
         record = item.stash[SEED_ITEM]
-        running = item.stash.setdefault(RUNNING, RunningSeed(run=_make_run(item, record)))
+        running = item.stash.setdefault(RUNNING, _running_seed(item, record))
         xfail = _compat.xfail_in_force(item)
         _neutralise_xfail(report, running, xfail)
         payload: dict[str, Any] = {
@@ -151,7 +153,7 @@ class Execution:
             "guards": item.stash.get(HEARD, []),
         }
         if report.when == "teardown":
-            payload["result"] = running.run.result("passed", 0.0, "").to_builtins()
+            payload["result"] = running.record.result(record.seed).to_builtins()
             payload["environment"] = describe_environment(_imports_of(item))
         setattr(report, REPORT_ATTRIBUTE, payload)
 
@@ -174,18 +176,21 @@ def run_of(request: pytest.FixtureRequest) -> Run:
     return running.run  # type: ignore[no-any-return]
 
 
-def _make_run(item: pytest.Item, record: SeedItem) -> Run:
+def _running_seed(item: pytest.Item, seed_item: SeedItem) -> RunningSeed:
     def make_tmp_path() -> Path:
         factory: pytest.TempPathFactory = item._request.getfixturevalue("tmp_path_factory")  # type: ignore[attr-defined]
-        return factory.mktemp(f"seed{record.seed}")
+        return factory.mktemp(f"seed{seed_item.seed}")
 
-    return Run(
-        test=record.test,
-        seed=record.seed,
-        tier=record.declaration.tier,
-        params=record.declaration.params,
+    record = RunRecord()
+    run = Run(
+        test=seed_item.test,
+        seed=seed_item.seed,
+        tier=seed_item.declaration.tier,
+        params=seed_item.declaration.params,
         make_tmp_path=make_tmp_path,
+        record=record,
     )
+    return RunningSeed(run, record)
 
 
 def _imports_of(item: pytest.Item) -> set[str]:

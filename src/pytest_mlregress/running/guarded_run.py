@@ -102,7 +102,7 @@ def _warn_of(findings: Sequence[Finding], item: pytest.Item, test: str) -> None:
 
 def _warn(item: pytest.Item, finding: Finding) -> None:
     """Without the evidence: its numbers differ between seeds, and pytest groups equal texts."""
-    from pytest_mlregress.bughunt.guards import GuardWarning
+    from pytest_mlregress.bughunt.errors import GuardWarning
 
     file, _, line = (finding.location or f"{item.path}:{(item.location[1] or 0) + 1}").rpartition(
         ":"

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from pytest_mlregress.margins import MarginLike, read_margin
 from pytest_mlregress.running.fingerprints import fingerprint
-from pytest_mlregress.running.result import RecordedMetric, SeedOutcome, SeedResult
+from pytest_mlregress.running.result import RecordedMetric
+from pytest_mlregress.running.run_record import RunRecord
 from pytest_mlregress.running.scalars import NotANumberError, is_torchmetric, to_number, to_plain
 
 
@@ -44,6 +45,7 @@ class Run:
         tier: str,
         params: Mapping[str, Any],
         make_tmp_path: Callable[[], Path],
+        record: RunRecord,
     ) -> None:
         self.test = test
         self.seed = seed
@@ -51,11 +53,7 @@ class Run:
         self.params = params
         self._make_tmp_path = make_tmp_path
         self._tmp_path: Path | None = None
-        self._metrics: dict[str, RecordedMetric] = {}
-        self._curves: dict[str, list[tuple[int, float]]] = {}
-        self._logged_params: dict[str, Any] = {}
-        self._data: dict[str, str] = {}
-        self._on_log: Callable[[int, Mapping[str, float]], None] | None = None
+        self._record = record
 
     def __repr__(self) -> str:
         return f"<Run of {self.test} with seed {self.seed}, tier {self.tier}>"
@@ -99,13 +97,13 @@ class Run:
         if not isinstance(name, str) or not name.strip():
             raise RecordError(f"{self.test}: a metric's name is a non-empty string, not {name!r}")
         name = str(to_plain(name))
-        if name in self._metrics:
+        if name in self._record.metrics:
             raise RecordError(
                 f"{self.test}: metric {name!r} is recorded twice in seed {self.seed} "
-                f"({self._metrics[name].value!r}, then {value!r}); record the final value once, "
-                "and use mlregress.log(step, ...) for a curve"
+                f"({self._record.metrics[name].value!r}, then {value!r}); "
+                "record the final value once, and use mlregress.log(step, ...) for a curve"
             )
-        self._metrics[name] = RecordedMetric(
+        self._record.metrics[name] = RecordedMetric(
             name=name,
             value=self._number(name, value),
             higher_is_better=self._direction(name, value, higher_is_better),
@@ -135,13 +133,13 @@ class Run:
         for name in points:
             self._refuse_earlier_step(step, at, name)
         new = {name: value for name, value in points.items() if self._add(name, at, value)}
-        if new and self._on_log is not None:
-            self._on_log(at, new)
+        if new and self._record.on_log is not None:
+            self._record.on_log(at, new)
 
     def log_params(self, mapping: Mapping[str, object]) -> None:
         """Keep hyper-parameters with the baseline; values that are not plain are kept as text."""
         for name, value in mapping.items():
-            self._logged_params[str(name)] = to_plain(value)
+            self._record.params[str(name)] = to_plain(value)
 
     def fingerprint(self, name: str, data: Any) -> str:
         """Hash a data set (array, tensor, file, path); another hash is never compared.
@@ -157,29 +155,12 @@ class Run:
             raise RecordError(
                 f"{self.test}: fingerprint {name!r} in seed {self.seed}: {error}"
             ) from None
-        if self._data.setdefault(name, digest) != digest:
+        if self._record.data.setdefault(name, digest) != digest:
             raise RecordError(
                 f"{self.test}: fingerprint {name!r} is given two different data sets "
                 f"in seed {self.seed}; use another name for the second"
             )
         return digest
-
-    def result(self, outcome: SeedOutcome, duration: float, message: str) -> SeedResult:
-        """What this run has recorded so far."""
-        return SeedResult(
-            seed=self.seed,
-            outcome=outcome,
-            metrics=tuple(self._metrics.values()),
-            curves={name: tuple(points) for name, points in self._curves.items()},
-            params=dict(self._logged_params),
-            data=dict(self._data),
-            duration=duration,
-            message=message,
-        )
-
-    def watch_log(self, callback: Callable[[int, Mapping[str, float]], None]) -> None:
-        """Call ``callback(step, values)`` after each `log`, with the values that are new."""
-        self._on_log = callback
 
     def _named(
         self, step: int, mapping: object, values: Mapping[str, object]
@@ -204,7 +185,7 @@ class Run:
 
     def _refuse_earlier_step(self, step: object, at: int, name: str) -> None:
         __tracebackhide__ = True
-        curve = self._curves.get(name)
+        curve = self._record.curves.get(name)
         if curve and at < curve[-1][0]:
             raise RecordError(
                 f"{self.test}: log({step!r}, {name}=...) in seed {self.seed}: the steps of a "
@@ -214,7 +195,7 @@ class Run:
 
     def _add(self, name: str, at: int, value: float) -> bool:
         """Put a point at the end of its curve; False where it is there already."""
-        curve = self._curves.setdefault(name, [])
+        curve = self._record.curves.setdefault(name, [])
         if curve and curve[-1][0] == at:
             before = curve.pop()[1]
             curve.append((at, value))

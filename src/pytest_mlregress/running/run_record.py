@@ -1,0 +1,42 @@
+"""What one seed has recorded so far: filled by the test through `Run`, read by the plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_mlregress.running.result import RecordedMetric, SeedResult
+
+
+@dataclass(slots=True)
+class RunRecord:
+    """The metrics, curves, parameters and data fingerprints of one seed.
+
+    Attributes:
+        metrics: by name, in the order of recording.
+        curves: the points ``(step, value)`` of each learning curve.
+        params: hyper-parameters, as plain values.
+        data: the digest of each data set by the name that the test gave it.
+        on_log: called as ``on_log(step, values)`` after each `Run.log`, with the new values alone.
+    """
+
+    metrics: dict[str, RecordedMetric] = field(default_factory=dict)
+    curves: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    params: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, str] = field(default_factory=dict)
+    on_log: Callable[[int, Mapping[str, float]], None] | None = None
+
+    def result(self, seed: int) -> SeedResult:
+        """A copy in the form that travels, as of a seed that passed.
+
+        The controller puts in how the seed ended, which it knows from pytest's reports.
+        """
+        return SeedResult(
+            seed=seed,
+            outcome="passed",
+            metrics=tuple(self.metrics.values()),
+            curves={name: tuple(points) for name, points in self.curves.items()},
+            params=dict(self.params),
+            data=dict(self.data),
+        )
