@@ -147,18 +147,38 @@ def test_every_public_name_resolves(name: str) -> None:
     assert [public for public in module.__all__ if not hasattr(module, public)] == []
 
 
+def test_the_public_names_import_nothing_heavy() -> None:
+    program = f"""
+import sys, pytest_mlregress
+light = [name for name in ("pytest", *{HEAVY}) if name in sys.modules]
+for name in pytest_mlregress.__all__:
+    assert name in dir(pytest_mlregress) and getattr(pytest_mlregress, name)
+print(light, [name for name in {HEAVY} if name in sys.modules])
+"""
+    printed = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout
+    assert printed == "[] []\n"
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'pytest_mlregress' has no attribute 'Rum'"):
+        pytest_mlregress.Rum  # noqa: B018
+
+
 def test_pytest_finds_the_plugin_by_its_entry_point() -> None:
     (entry_point,) = distribution("pytest-mlregress").entry_points.select(group="pytest11")
     assert (entry_point.name, entry_point.value) == ("mlregress", "pytest_mlregress.plugin")
     assert entry_point.load() is importlib.import_module("pytest_mlregress.plugin")
 
 
-def test_the_version_is_the_same_everywhere() -> None:
+def test_the_version_is_written_once() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     changelog = (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
-    assert pytest_mlregress.__version__ == project["version"]
-    assert distribution("pytest-mlregress").version == project["version"]
-    assert f"\n## {project['version']}" in changelog
+    assert "version" not in project
+    assert project["dynamic"] == ["version"]
+    assert distribution("pytest-mlregress").version == pytest_mlregress.__version__
+    assert f"\n## {pytest_mlregress.__version__}" in changelog
 
 
 @pytest.mark.slow

@@ -1,10 +1,42 @@
 """Statistical regression testing for machine learning, as a pytest plugin.
 
+`Run` and `BugHunt` are the types of the fixtures ``mlregress`` and ``bughunt``, for annotations;
+the warnings and the error are for filters and ``pytest.raises``.
+
 `pytest_mlregress.statistics` holds the tests behind a verdict, `pytest_mlregress.bughunt` the
 checks for training bugs; both work without pytest.  The plugin itself is `pytest_mlregress.plugin`.
-This module imports nothing, because pytest imports it at every start.
+Names are imported when they are first used, because pytest imports this module at every start.
 """
 
-__all__ = ["__version__"]
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from pytest_mlregress.bughunt.errors import GuardWarning
+    from pytest_mlregress.running.run import RecordError, Run
+    from pytest_mlregress.session.mlregress_warning import MLRegressWarning
+
+__all__ = ["GuardWarning", "MLRegressWarning", "RecordError", "Run", "__version__"]
 
 __version__ = "0.1.0"
+
+_HOMES: Final = {
+    "GuardWarning": "bughunt.errors",
+    "MLRegressWarning": "session.mlregress_warning",
+    "RecordError": "running.run",
+    "Run": "running.run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value  # asked for once
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -138,7 +138,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     overridden = seed_items.overridden_seed(metafunc, plugin=__name__)
     if overridden is not None:
-        from pytest_mlregress.session.pytest_reports import MLRegressWarning
+        from pytest_mlregress.session.mlregress_warning import MLRegressWarning
 
         _, line, _ = metafunc.definition.location
         warnings.warn_explicit(

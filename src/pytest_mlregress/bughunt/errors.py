@@ -21,3 +21,7 @@ class OverBudget(CannotTell):
 
 class BughuntWarning(UserWarning):
     """A finding, or something to know about the search for one, that fails no test."""
+
+
+class GuardWarning(BughuntWarning):
+    """A finding of a guard where guards do not fail the test."""

@@ -15,6 +15,7 @@ import pytest
 
 from pytest_mlregress import _compat
 from pytest_mlregress.running.execution import REPORT_ATTRIBUTE
+from pytest_mlregress.session.mlregress_warning import MLRegressWarning
 from pytest_mlregress.verdicts.group import GroupPlan
 from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
 from pytest_mlregress.verdicts.verdict_items import VerdictItem
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
 
 VERDICT_ATTRIBUTE: Final = "mlregress_verdict"
 """On a verdict's reports: the name of the verdict, for `status_of` and for other plugins."""
-
-
-class MLRegressWarning(pytest.PytestWarning):
-    """A verdict that passes and still wants to be seen."""
 
 
 Phase = Literal["setup", "call", "teardown"]

@@ -7,6 +7,7 @@ watching, never the training.
 
 from __future__ import annotations
 
-from pytest_mlregress.bughunt.guards.guard import Guard, GuardWarning, watch
+from pytest_mlregress.bughunt.errors import GuardWarning
+from pytest_mlregress.bughunt.guards.guard import Guard, watch
 
 __all__ = ["Guard", "GuardWarning", "watch"]

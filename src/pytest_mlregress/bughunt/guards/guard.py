@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from pytest_mlregress.bughunt import suppression
 from pytest_mlregress.bughunt.checks.evaluation.nondeterministic_guard import Digest
 from pytest_mlregress.bughunt.checks.every_detector import DETECTORS
-from pytest_mlregress.bughunt.errors import BughuntWarning
+from pytest_mlregress.bughunt.errors import GuardWarning
 from pytest_mlregress.bughunt.findings import Finding, Findings
 from pytest_mlregress.bughunt.guards import _torch
 from pytest_mlregress.bughunt.listening import hooks
@@ -24,10 +24,6 @@ from pytest_mlregress.bughunt.listening.no_grad_blocks import QuietStretches
 from pytest_mlregress.bughunt.listening.sampling_schedule import Attention
 from pytest_mlregress.bughunt.recording.source_lines import caller
 from pytest_mlregress.bughunt.registry import require_known
-
-
-class GuardWarning(BughuntWarning):
-    """What a guard has to say, where it does not fail the test."""
 
 
 class Guard:
