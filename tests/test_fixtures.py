@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import textwrap
 
 import pytest
+
+from pytest_mlregress import bughunt, fixtures
 
 pytest.importorskip("torch")
 
@@ -58,6 +61,32 @@ def run(pytester, monkeypatch):
         return pytester.runpytest_inprocess(*PLUGINS, *arguments)
 
     return run
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("hunt", fixtures.BugHunt),
+        ("overfit_single_batch", fixtures.OverfitSingleBatch),
+        ("check_view_permute", fixtures.CheckViewPermute),
+        ("check_logits", fixtures.CheckLogits),
+    ],
+)
+def test_a_fixture_takes_the_arguments_of_its_function(name, kind):
+    expected = list(inspect.signature(getattr(bughunt, name)).parameters.values())
+    _, *parameters = inspect.signature(kind.__call__).parameters.values()
+    if name == "overfit_single_batch":  # one check has nothing to suppress, but a marker has
+        assert parameters.pop().name == "suppress"
+    assert parameters == expected
+
+
+def test_a_misspelt_keyword_is_named_and_nothing_runs(run):
+    result = run("""
+        def test_hunt(bughunt):
+            bughunt(lambda: Net(""), BATCH, loss_fn=loss_fn, buget_s=1)
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*TypeError: *unexpected keyword argument 'buget_s'*"])
 
 
 HUNT = """

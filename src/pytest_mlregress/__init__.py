@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from pytest_mlregress.bughunt.errors import GuardWarning
+    from pytest_mlregress.fixtures import BugHunt
     from pytest_mlregress.running.run import RecordError, Run
     from pytest_mlregress.session.mlregress_warning import MLRegressWarning
 
-__all__ = ["GuardWarning", "MLRegressWarning", "RecordError", "Run", "__version__"]
+__all__ = ["BugHunt", "GuardWarning", "MLRegressWarning", "RecordError", "Run", "__version__"]
 
 __version__ = "0.1.0"
 
 _HOMES: Final = {
+    "BugHunt": "fixtures",
     "GuardWarning": "bughunt.errors",
     "MLRegressWarning": "session.mlregress_warning",
     "RecordError": "running.run",

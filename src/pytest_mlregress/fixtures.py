@@ -6,15 +6,18 @@ Imported at every start of pytest, so torch is imported only when a test asks fo
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from torch import nn
+    import torch
+    from torch.optim import Optimizer
 
     from pytest_mlregress.bughunt.findings import Finding, Findings
+    from pytest_mlregress.bughunt.program.user_program import ModelT
     from pytest_mlregress.running.run import Run
 
 HUNTING = ("bughunt", "overfit_single_batch", "check_view_permute", "check_logits")
@@ -37,83 +40,166 @@ def seed(request: pytest.FixtureRequest) -> int:
     return run_of(request).seed
 
 
-class Checker:
-    """One of the checking functions, bound to a test: what it finds fails the test or warns.
+class _TestedCheck:
+    """A check bound to a test: errors fail the test, and other findings are warnings.
 
-    Takes the function's own arguments, and returns its findings if none is an error. Slugs that
-    the test's marker ``mlregress(suppress=[...])`` names are suppressed besides those given.
+    Slugs that the test's marker ``mlregress(suppress=[...])`` names are suppressed besides those
+    given.
     """
 
-    def __init__(self, function: Callable[..., Findings], request: pytest.FixtureRequest) -> None:
-        self._function = function
-        self._request = request
+    def __init__(self, request: pytest.FixtureRequest) -> None:
+        self._node = request.node
 
-    def __call__(self, *arguments: Any, **keywords: Any) -> Findings:
-        """Check, then `pytest.fail` for errors and a warning at its line for each other finding.
+    def _report(self, check: Callable[..., Findings], suppress: Collection[str]) -> Findings:
+        """Run ``check(suppress=...)``.
 
-        Also fails, in one line, if the program cannot be built or run, or a slug is unknown.
+        `pytest.fail` for errors, and a warning at its line for each other finding. Also fails, in
+        one line, if the program cannot be built or run, or a slug is unknown.
         """
         from pytest_mlregress.bughunt.errors import BughuntError
 
-        keywords["suppress"] = (*_marked(self._request.node), *keywords.get("suppress", ()))
         try:
-            findings = self._function(*arguments, **keywords)
+            findings = check(suppress=(*_marked(self._node), *suppress))
         except (BughuntError, ValueError) as error:
-            pytest.fail(f"{self._request.node.nodeid}: {error}", pytrace=False)
+            pytest.fail(f"{self._node.nodeid}: {error}", pytrace=False)
         for finding in findings.warnings:
-            _warn(finding, self._request.node)
+            _warn(finding, self._node)
         if findings.errors:
             pytest.fail(_text(findings), pytrace=False)
         return findings
 
 
+class BugHunt(_TestedCheck):
+    """The type of the fixture ``bughunt``: `pytest_mlregress.bughunt.hunt`, bound to a test."""
+
+    def __call__(
+        self,
+        make_model: Callable[[], ModelT],
+        batch: Any,
+        *,
+        loss_fn: Callable[[ModelT, Any], torch.Tensor],
+        make_optimizer: Callable[[ModelT], Any] | None = None,
+        train_step: Callable[[ModelT, Any, Any], Any] | None = None,
+        evaluate: Callable[[ModelT, Any], Any] | None = None,
+        train_batches: Any = None,
+        val_batches: Any = None,
+        ablate: Sequence[str] = (),
+        checks: Collection[str] | None = None,
+        suppress: Collection[str] = (),
+        budget_s: float = 10.0,
+    ) -> Findings:
+        """Hunt with the arguments of `hunt`; fails the test where a finding is an error."""
+        from pytest_mlregress.bughunt.hunt_runner import hunt
+
+        check = partial(
+            hunt,
+            make_model,
+            batch,
+            loss_fn=loss_fn,
+            make_optimizer=make_optimizer,
+            train_step=train_step,
+            evaluate=evaluate,
+            train_batches=train_batches,
+            val_batches=val_batches,
+            ablate=ablate,
+            checks=checks,
+            budget_s=budget_s,
+        )
+        return self._report(check, suppress)
+
+
+class OverfitSingleBatch(_TestedCheck):
+    """The type of the fixture ``overfit_single_batch``."""
+
+    def __call__(
+        self,
+        model: ModelT,
+        batch: Any,
+        loss_fn: Callable[[ModelT, Any], torch.Tensor],
+        *,
+        optimizer: Optimizer | Callable[[ModelT], Optimizer] | None = None,
+        steps: int = 200,
+        target: float | None = None,
+        suppress: Collection[str] = (),
+    ) -> Findings:
+        """Fail the test where the model cannot memorise the batch."""
+        from pytest_mlregress.bughunt import suppression
+        from pytest_mlregress.bughunt.findings import Findings
+        from pytest_mlregress.bughunt.single_checks import overfit_single_batch
+
+        def check(suppress: Collection[str]) -> Findings:
+            found = overfit_single_batch(
+                model, batch, loss_fn, optimizer=optimizer, steps=steps, target=target
+            )
+            reported, suppressed = suppression.split(found, suppress)
+            return Findings(reported, suppressed=suppressed)
+
+        return self._report(check, suppress)
+
+
+class CheckViewPermute(_TestedCheck):
+    """The type of the fixture ``check_view_permute``."""
+
+    def __call__(
+        self,
+        model: ModelT,
+        batch: Any,
+        loss_fn: Callable[[ModelT, Any], torch.Tensor] | None = None,
+        *,
+        suppress: Collection[str] = (),
+    ) -> Findings:
+        """Fail the test where a view stands for a permute."""
+        from pytest_mlregress.bughunt.single_checks import check_view_permute
+
+        return self._report(partial(check_view_permute, model, batch, loss_fn), suppress)
+
+
+class CheckLogits(_TestedCheck):
+    """The type of the fixture ``check_logits``."""
+
+    def __call__(
+        self,
+        model: ModelT,
+        batch: Any,
+        loss_fn: Callable[[ModelT, Any], torch.Tensor],
+        *,
+        suppress: Collection[str] = (),
+    ) -> Findings:
+        """Fail the test where a loss is given the wrong kind of values."""
+        from pytest_mlregress.bughunt.single_checks import check_logits
+
+        return self._report(partial(check_logits, model, batch, loss_fn), suppress)
+
+
 @pytest.fixture
-def bughunt(request: pytest.FixtureRequest) -> Checker:
+def bughunt(request: pytest.FixtureRequest) -> BugHunt:
     """Hunt for training bugs: ``bughunt(make_model, batch, loss_fn=..., train_step=...)``."""
     pytest.importorskip("torch", reason="the fixture bughunt needs torch")
-    from pytest_mlregress.bughunt.hunt_runner import hunt
-
-    return Checker(hunt, request)
+    return BugHunt(request)
 
 
 @pytest.fixture
-def overfit_single_batch(request: pytest.FixtureRequest) -> Checker:
+def overfit_single_batch(request: pytest.FixtureRequest) -> OverfitSingleBatch:
     """Must memorise: ``overfit_single_batch(model, batch, loss_fn, steps=200, target=None)``.
 
     A ``DataLoader`` in place of the batch asks for a small data set to be memorised.
     """
     pytest.importorskip("torch", reason="the fixture overfit_single_batch needs torch")
-    from pytest_mlregress.bughunt.single_checks import overfit_single_batch as function
-
-    def memorise(
-        model: nn.Module, batch: Any, loss_fn: Any, *, suppress: Collection[str], **keywords: Any
-    ) -> Findings:
-        from pytest_mlregress.bughunt import suppression
-        from pytest_mlregress.bughunt.findings import Findings
-
-        found = function(model, batch, loss_fn, **keywords)
-        reported, suppressed = suppression.split(found, suppress)
-        return Findings(reported, suppressed=suppressed)
-
-    return Checker(memorise, request)
+    return OverfitSingleBatch(request)
 
 
 @pytest.fixture
-def check_view_permute(request: pytest.FixtureRequest) -> Checker:
+def check_view_permute(request: pytest.FixtureRequest) -> CheckViewPermute:
     """No view where a permute was meant: ``check_view_permute(model, batch, loss_fn)``."""
     pytest.importorskip("torch", reason="the fixture check_view_permute needs torch")
-    from pytest_mlregress.bughunt.single_checks import check_view_permute as function
-
-    return Checker(function, request)
+    return CheckViewPermute(request)
 
 
 @pytest.fixture
-def check_logits(request: pytest.FixtureRequest) -> Checker:
+def check_logits(request: pytest.FixtureRequest) -> CheckLogits:
     """Each loss is given what it expects: ``check_logits(model, batch, loss_fn)``."""
     pytest.importorskip("torch", reason="the fixture check_logits needs torch")
-    from pytest_mlregress.bughunt.single_checks import check_logits as function
-
-    return Checker(function, request)
+    return CheckLogits(request)
 
 
 def _marked(node: pytest.Item) -> list[str]:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import torch
-from torch import nn
 
 from pytest_mlregress.bughunt import registry, suppression
 from pytest_mlregress.bughunt.catalogue.gradients import GRAPH_GROWTH
@@ -16,7 +15,7 @@ from pytest_mlregress.bughunt.errors import BughuntError, CannotTell, OverBudget
 from pytest_mlregress.bughunt.findings import Finding, Findings, Skip
 from pytest_mlregress.bughunt.program import memory_limit
 from pytest_mlregress.bughunt.program.process_state import preserved
-from pytest_mlregress.bughunt.program.user_program import Subject
+from pytest_mlregress.bughunt.program.user_program import ModelT, Subject
 from pytest_mlregress.bughunt.recording.source_lines import deepest_user_line
 from pytest_mlregress.bughunt.replaying.case import Case
 
@@ -24,13 +23,13 @@ every_check.load()
 
 
 def hunt(
-    make_model: Callable[[], nn.Module],
+    make_model: Callable[[], ModelT],
     batch: Any,
     *,
-    loss_fn: Callable[[nn.Module, Any], torch.Tensor],
-    make_optimizer: Callable[[nn.Module], Any] | None = None,
-    train_step: Callable[[nn.Module, Any, Any], Any] | None = None,
-    evaluate: Callable[[nn.Module, Any], Any] | None = None,
+    loss_fn: Callable[[ModelT, Any], torch.Tensor],
+    make_optimizer: Callable[[ModelT], Any] | None = None,
+    train_step: Callable[[ModelT, Any, Any], Any] | None = None,
+    evaluate: Callable[[ModelT, Any], Any] | None = None,
     train_batches: Any = None,
     val_batches: Any = None,
     ablate: Sequence[str] = (),

@@ -16,10 +16,8 @@ from pytest_mlregress.bughunt.checks.learning.single_batch_overfit import LEARNE
 from pytest_mlregress.bughunt.findings import Finding, Findings
 from pytest_mlregress.bughunt.hunt_runner import hunt
 from pytest_mlregress.bughunt.program.isolated_run import World
-from pytest_mlregress.bughunt.program.user_program import Subject
+from pytest_mlregress.bughunt.program.user_program import ModelT, Subject
 from pytest_mlregress.bughunt.replaying.weighted_output_sum import uneven_sum
-
-LossFunction = Callable[[nn.Module, Any], torch.Tensor]
 
 LOGIT_CHECKS = (
     "softmax-into-cross-entropy",
@@ -36,7 +34,11 @@ LOGIT_CHECKS = (
 
 
 def check_logits(
-    model: nn.Module, batch: Any, loss_fn: LossFunction, *, suppress: Collection[str] = ()
+    model: ModelT,
+    batch: Any,
+    loss_fn: Callable[[ModelT, Any], torch.Tensor],
+    *,
+    suppress: Collection[str] = (),
 ) -> Findings:
     """Is each loss given what it expects: logits, log-probabilities, probabilities?
 
@@ -46,9 +48,9 @@ def check_logits(
 
 
 def check_view_permute(
-    model: nn.Module,
+    model: ModelT,
     batch: Any,
-    loss_fn: LossFunction | None = None,
+    loss_fn: Callable[[ModelT, Any], torch.Tensor] | None = None,
     *,
     suppress: Collection[str] = (),
 ) -> Findings:
@@ -68,11 +70,11 @@ def check_view_permute(
 
 
 def overfit_single_batch(
-    model: nn.Module,
+    model: ModelT,
     batch: Any,
-    loss_fn: LossFunction,
+    loss_fn: Callable[[ModelT, Any], torch.Tensor],
     *,
-    optimizer: Optimizer | Callable[[nn.Module], Optimizer] | None = None,
+    optimizer: Optimizer | Callable[[ModelT], Optimizer] | None = None,
     steps: int = 200,
     target: float | None = None,
 ) -> Findings:
@@ -123,7 +125,7 @@ def overfit_single_batch(
 
 
 def _optimizer(
-    model: nn.Module, given: Optimizer | Callable[[nn.Module], Optimizer] | None
+    model: nn.Module, given: Optimizer | Callable[[Any], Optimizer] | None
 ) -> Optimizer:
     if isinstance(given, Optimizer):
         return given

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -15,10 +15,13 @@ from pytest_mlregress.bughunt.program.model_factory import ModelSource
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 
+ModelT = TypeVar("ModelT", bound=nn.Module)
+"""The class of the user's model, which their functions may name in place of ``nn.Module``."""
+
 MakeModel = Callable[[], nn.Module]
-LossFunction = Callable[[nn.Module, Nest], torch.Tensor]
-TrainStep = Callable[[nn.Module, Any, Nest], Any]
-Evaluate = Callable[[nn.Module, Any], Any]
+LossFunction = Callable[[Any, Nest], torch.Tensor]
+TrainStep = Callable[[Any, Any, Nest], Any]
+Evaluate = Callable[[Any, Any], Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +34,7 @@ class Subject:
     make_model: MakeModel
     batch: Any
     loss_fn: LossFunction
-    make_optimizer: Callable[[nn.Module], Any] | None = None
+    make_optimizer: Callable[[Any], Any] | None = None
     train_step: TrainStep | None = None
     evaluate: Evaluate | None = None
     train_batches: Any = None
