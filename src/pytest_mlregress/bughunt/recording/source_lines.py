@@ -14,7 +14,7 @@ import torch
 
 Origin = Literal["own", "torch", "library", "user"]
 
-_OWN = str(Path(__file__).parent)
+_OWN = str(Path(__file__).parents[1])  # the whole of bughunt
 _TORCH = str(Path(torch.__file__).parent)
 _LIBRARIES = tuple(
     {path for key, path in sysconfig.get_paths().items() if key in ("stdlib", "purelib", "platlib")}
