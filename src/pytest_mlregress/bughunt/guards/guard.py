@@ -17,13 +17,13 @@ from pytest_mlregress.bughunt.checks.evaluation.nondeterministic_guard import Di
 from pytest_mlregress.bughunt.checks.every_detector import DETECTORS
 from pytest_mlregress.bughunt.errors import GuardWarning
 from pytest_mlregress.bughunt.findings import Finding, Findings
-from pytest_mlregress.bughunt.guards import _torch
 from pytest_mlregress.bughunt.listening import hooks
 from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
 from pytest_mlregress.bughunt.listening.no_grad_blocks import QuietStretches
 from pytest_mlregress.bughunt.listening.sampling_schedule import Attention
 from pytest_mlregress.bughunt.recording.source_lines import caller
 from pytest_mlregress.bughunt.registry import require_known
+from pytest_mlregress.bughunt.torch_api.announced_calls import AnnouncedCall, announced
 
 
 class Guard:
@@ -67,7 +67,7 @@ class Guard:
     def start(self) -> None:
         """Listen from now on."""
         self._exits.enter_context(hooks.optimizer_hooks(self._before_step, self._after_step))
-        self._exits.enter_context(_torch.observed(self._observers()))
+        self._exits.enter_context(announced(self._observers()))
         self._exits.enter_context(self._quiet.listening(self._guarded))
         self._exits.callback(self._modules.take_off)
         self._exits.callback(self._mode.take_off)
@@ -203,7 +203,7 @@ class Guard:
         if self._progress.close:
             self._mode.put_on()
 
-    def _observers(self) -> dict[str, Callable[[Any, Any], None]]:
+    def _observers(self) -> dict[AnnouncedCall, Callable[[Any, Any], None]]:
         """What to do at the calls for which torch has no hook."""
         unscaled = self._while_attentive("unscaled")
         return {
@@ -214,7 +214,10 @@ class Guard:
             "unscale": lambda optimizer, enabled: enabled and unscaled(optimizer, None),
             "get_scale": lambda *_: self._guarded(self._tell, "scale_read"),
             "seed": lambda _, seed: self._guarded(self._seeded, seed),
-            "mode": lambda module, training: self._guarded(self._switched, module, training),
+            "generator_state": lambda _, state: self._guarded(self._seeded, state),
+            "changed_mode": lambda module, training: self._guarded(
+                self._switched, module, training
+            ),
             "compile": lambda *_: self.fall_silent("the training uses torch.compile"),
         }
 

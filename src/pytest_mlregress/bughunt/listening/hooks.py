@@ -18,11 +18,11 @@ from torch.optim.optimizer import (
 from torch.overrides import TorchFunctionMode
 
 from pytest_mlregress.bughunt.checks.losses.loss_inputs import DROPOUTS, LOG_SOFTMAX, SOFTMAX
-from pytest_mlregress.bughunt.guards import _torch
 from pytest_mlregress.bughunt.listening.detector import Heard
 from pytest_mlregress.bughunt.listening.node_marks import Mark, mark
 from pytest_mlregress.bughunt.recording.source_lines import locate, origin
 from pytest_mlregress.bughunt.replaying.loss_calls import EXPECTS
+from pytest_mlregress.bughunt.torch_api import _private
 
 RESHAPES = frozenset(("view", "reshape", "view_as", "reshape_as"))
 DIFFERENCES = frozenset(("sub", "__sub__", "__rsub__", "rsub", "subtract"))
@@ -60,11 +60,11 @@ class Calls(TorchFunctionMode):
 
     def put_on(self) -> None:
         """Hear the calls of this thread from now on."""
-        _torch.insert(self)
+        _private.insert(self)
 
     def take_off(self) -> None:
         """Hear no more, whatever modes the user's code has entered since."""
-        _torch.remove(self)
+        _private.remove(self)
 
     def __torch_function__(
         self,

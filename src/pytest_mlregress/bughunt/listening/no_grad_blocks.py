@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from pytest_mlregress.bughunt.guards import _torch
 from pytest_mlregress.bughunt.recording.source_lines import origin
+from pytest_mlregress.bughunt.torch_api import _private
+from pytest_mlregress.bughunt.torch_api.no_grad_contexts import no_grad_contexts
 
 PATIENCE = 8
 """How often one line may switch gradients off, without any module running, to be listened to."""
@@ -76,7 +77,7 @@ class QuietStretches:
     def listening(self, guarded: Callable[..., None]) -> Iterator[None]:
         """Listen to ``torch.no_grad`` and ``torch.inference_mode`` inside the block."""
         self._guarded = guarded
-        with _torch.quiet_contexts(self):
+        with no_grad_contexts(self):
             yield
 
     def enter(self, context: Any, frame: FrameType) -> None:
@@ -90,11 +91,11 @@ class QuietStretches:
 
     def _consider(self, context: Any, frame: FrameType) -> None:
         filename = frame.f_code.co_filename
-        if _torch.clips(frame):
+        if _private.clips(frame):
             if not self._clipped():
                 self.boring.add(filename)
         elif origin(filename) == "torch":
-            if not _torch.may_clip(filename):  # its helpers say nothing about the next clipping
+            if not _private.may_clip(filename):  # its helpers say nothing about the next clipping
                 self.boring.add(filename)
         elif self.current is None and self._stretches < MOST_STRETCHES:
             line = filename, frame.f_lineno

@@ -7,7 +7,8 @@ import dataclasses
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Final, Literal
 
 import torch
 from torch import nn
@@ -19,6 +20,7 @@ from torch.overrides import TorchFunctionMode
 
 from pytest_mlregress.bughunt.recording.source_lines import locate, outermost
 from pytest_mlregress.bughunt.torch_api import _private
+from pytest_mlregress.bughunt.torch_api.announced_calls import AnnouncedCall, Observer, announced
 
 Kind = Literal[
     "forward",
@@ -31,6 +33,17 @@ Kind = Literal[
     "mode",
     "seed",
 ]
+
+_ANNOUNCED: Final[dict[AnnouncedCall, Kind]] = {
+    "backward": "backward",
+    "grad": "backward",
+    "optimizer": "optimizer",
+    "zero_grad": "zero_grad",
+    "scheduler": "scheduler",
+    "every_mode": "mode",
+    "seed": "seed",
+    "other_seed": "seed",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +145,7 @@ class Recorder:
                 register_optimizer_step_post_hook(self._after_step),
             ):
                 exits.callback(handle.remove)
-            exits.enter_context(_private.observed(self._observe))
+            exits.enter_context(announced(self._observers()))
             exits.enter_context(_Mode(self))
             yield self
 
@@ -213,8 +226,8 @@ class Recorder:
     def _after_step(self, optimizer: Any, arguments: Any, keywords: Any) -> None:
         self.add_event("step", optimizer, "after")
 
-    def _observe(self, kind: str, subject: Any, detail: Any) -> None:
-        self.add_event(kind, subject, detail)  # type: ignore[arg-type]
+    def _observers(self) -> dict[AnnouncedCall, Observer]:
+        return {call: partial(self.add_event, kind) for call, kind in _ANNOUNCED.items()}
 
 
 def _name_of(function: Callable[..., Any]) -> str:

@@ -1,88 +1,23 @@
-"""The only place that touches torch's private or patched parts, with the versions it was read in.
+"""The only place that touches torch's private parts, with the versions in which it was read.
 
-Checked against torch 2.2 to 2.13.
+Checked against torch 2.2 to 2.13. Calls that are patched are in `announced_calls` and, where
+gradients are switched off, in `listening.no_grad_blocks`.
 """
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import random
-from collections.abc import Callable, Iterator
-from typing import Any
+from types import FrameType
+from typing import Any, cast
 
-import numpy as np
 import torch
-from torch import nn
+from torch import overrides
 from torch.autograd.graph import Node
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
-
-Observer = Callable[[str, Any, Any], None]
+from torch.overrides import TorchFunctionMode
+from torch.utils._device import DeviceContext
 
 # torch.optim wraps every `step` in `Optimizer.profile_hook_step`, whose inner function has this
 # name (2.0 to 2.13); calls below it are the optimizer's arithmetic, not the user's.
 OPTIMIZER_STEP = "optimizer.wrapper"
-
-
-@contextlib.contextmanager
-def observed(observer: Observer) -> Iterator[None]:
-    """Tell `observer(kind, subject, detail)` of the calls for which torch offers no hook.
-
-    ``backward`` (subject: the roots), ``optimizer`` (one is constructed), ``zero_grad`` (the
-    optimizer or module), ``scheduler`` (the scheduler), ``mode`` (the module; detail: the mode)
-    and ``seed`` (name of the generator).
-    Everything is patched by attribute and put back; a name that the user imported before
-    (``from random import seed``) is not seen.
-    """
-    with contextlib.ExitStack() as exits:
-        for owner, name, kind, subject_of in _observed_functions():
-            original = vars(owner)[name]
-            tell = functools.partial(observer, kind)
-            setattr(owner, name, announcing(original, tell, subject_of))
-            exits.callback(setattr, owner, name, original)
-        yield
-
-
-def _observed_functions() -> Iterator[tuple[Any, str, str, Callable[..., tuple[Any, Any]]]]:
-    yield torch.autograd, "backward", "backward", lambda tensors, *a, **k: (tensors, None)
-    yield torch.autograd, "grad", "backward", lambda outputs, *a, **k: (outputs, "grad")
-    yield Optimizer, "zero_grad", "zero_grad", lambda self, *a, **k: (self, None)
-    yield Optimizer, "__init__", "optimizer", lambda self, *a, **k: (self, None)
-    yield nn.Module, "zero_grad", "zero_grad", lambda self, *a, **k: (self, None)
-    yield nn.Module, "train", "mode", lambda self, mode=True: (self, mode)
-    for scheduler in scheduler_types():
-        yield scheduler, "step", "scheduler", lambda self, *a, **k: (self, None)
-    yield torch.random, "manual_seed", "seed", lambda seed: ("torch", seed)
-    yield torch, "manual_seed", "seed", lambda seed: ("torch", seed)
-    yield random, "seed", "seed", lambda *a, **k: ("python", None)
-    yield np.random, "seed", "seed", lambda *a, **k: ("numpy", None)
-
-
-def scheduler_types() -> set[type]:
-    """Every class of schedulers that has a ``step`` of its own."""
-    return _with_own_step(LRScheduler) | _with_own_step(ReduceLROnPlateau)
-
-
-def _with_own_step(scheduler: type) -> set[type]:
-    found = {scheduler} if "step" in vars(scheduler) else set()
-    children: list[type] = scheduler.__subclasses__()
-    return found.union(*map(_with_own_step, children))
-
-
-def announcing(
-    original: Callable[..., Any],
-    observer: Callable[[Any, Any], None],
-    subject_of: Callable[..., tuple[Any, Any]],
-) -> Callable[..., Any]:
-    """The same function, that tells `observer(subject, detail)` of each call before it is made."""
-
-    @functools.wraps(original)
-    def announced(*arguments: Any, **keywords: Any) -> Any:
-        observer(*subject_of(*arguments, **keywords))
-        return original(*arguments, **keywords)
-
-    return announced
 
 
 def in_vmap() -> bool:
@@ -96,3 +31,70 @@ def leaf_of(node: Node) -> torch.Tensor | None:
     """The leaf tensor into which an ``AccumulateGrad`` node adds; None for other nodes."""
     variable = getattr(node, "variable", None)
     return variable if isinstance(variable, torch.Tensor) else None
+
+
+def node_of(tensor: torch.Tensor) -> Node | None:
+    """The autograd node of a tensor; None for views of which torch refuses to make one."""
+    try:
+        return tensor.grad_fn if tensor.requires_grad else None
+    except RuntimeError:  # a view made without gradients, whose base was changed with gradients
+        return None
+
+
+def metadata(node: Node) -> dict[str, Any]:
+    """The dictionary that lives as long as an autograd node; a property, typed as a method."""
+    found: Any = node.metadata
+    return cast("dict[str, Any]", found)
+
+
+def saved(node: Node, name: str) -> Any:
+    """What a node has saved, ``_saved_other``; None where it has nothing or it is gone."""
+    try:
+        return getattr(node, name, None)
+    except RuntimeError:  # freed by an earlier backward pass, or changed in place since
+        return None
+
+
+def clips(frame: FrameType) -> bool:
+    """Whether the frame that switches gradients off is that of a function that clips them.
+
+    ``torch.nn.utils.clip_grad_norm_`` and its like run below ``_no_grad_wrapper`` (2.4 to 2.13).
+    """
+    return frame.f_code.co_name == "_no_grad_wrapper" and may_clip(frame.f_code.co_filename)
+
+
+def may_clip(filename: str) -> bool:
+    """Whether a file is that of the functions that clip gradients."""
+    return "clip_grad" in filename
+
+
+def is_active(mode: TorchFunctionMode) -> bool:
+    """Whether a mode is on this thread's stack."""
+    return mode in overrides._get_current_function_mode_stack()  # type: ignore[no-untyped-call]
+
+
+def insert(mode: TorchFunctionMode) -> None:
+    """Put a mode on this thread's stack, below those of the user's.
+
+    On top of them it would be taken off in their place when their block ends. Only the mode of
+    ``torch.set_default_device`` must stay the lowest (it asserts so, 2.6 to 2.13).
+    """
+    if is_active(mode):
+        return
+    stack = overrides._get_current_function_mode_stack()  # type: ignore[no-untyped-call]
+    lowest = sum(isinstance(other, DeviceContext) for other in stack[:1])
+    for _ in stack[lowest:]:
+        overrides._pop_mode()  # type: ignore[no-untyped-call]
+    for other in (mode, *stack[lowest:]):
+        overrides._push_mode(other)  # type: ignore[no-untyped-call]
+
+
+def remove(mode: TorchFunctionMode) -> None:
+    """Take a mode off this thread's stack, wherever in it; the others keep their order."""
+    if not is_active(mode):
+        return
+    above = []
+    while (top := overrides._pop_mode()) is not mode:  # type: ignore[no-untyped-call]
+        above.append(top)
+    for other in reversed(above):
+        overrides._push_mode(other)  # type: ignore[no-untyped-call]

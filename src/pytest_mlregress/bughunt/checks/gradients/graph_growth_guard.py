@@ -13,8 +13,8 @@ from torch.autograd.graph import Node
 from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.catalogue.gradients import GRAPH_GROWTH
-from pytest_mlregress.bughunt.guards._torch import metadata
 from pytest_mlregress.bughunt.listening.detector import Detector, Progress
+from pytest_mlregress.bughunt.torch_api._private import metadata
 
 ENOUGH = 4
 LATER = 12

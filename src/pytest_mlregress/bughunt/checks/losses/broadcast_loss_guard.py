@@ -10,10 +10,10 @@ from torch.autograd.graph import Node
 
 from pytest_mlregress.bughunt.catalogue.losses import BROADCAST_LOSS
 from pytest_mlregress.bughunt.findings import Finding, Severity
-from pytest_mlregress.bughunt.guards._torch import metadata, node_of
 from pytest_mlregress.bughunt.listening.detector import Detector, Heard
 from pytest_mlregress.bughunt.listening.hooks import DIFFERENCES
 from pytest_mlregress.bughunt.listening.node_marks import is_shape_node
+from pytest_mlregress.bughunt.torch_api._private import metadata, node_of
 
 ELEMENTWISE = frozenset(
     [

@@ -6,9 +6,9 @@ from typing import Final
 
 import torch
 
-from pytest_mlregress.bughunt.guards._torch import node_of
 from pytest_mlregress.bughunt.listening.node_marks import is_shape_node
 from pytest_mlregress.bughunt.torch_api import probabilities
+from pytest_mlregress.bughunt.torch_api._private import node_of
 
 MOST_NODES: Final = 12
 _AFFINE: Final = ("AddBackward", "SubBackward", "RsubBackward", "MulBackward", "DivBackward")

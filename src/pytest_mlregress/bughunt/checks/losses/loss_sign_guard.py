@@ -11,10 +11,10 @@ from torch.autograd.graph import Node
 from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.catalogue.losses import WRONG_LOSS_SIGN
-from pytest_mlregress.bughunt.guards._torch import metadata, node_of, saved
 from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
 from pytest_mlregress.bughunt.listening.node_marks import is_shape_node, mark_of
 from pytest_mlregress.bughunt.replaying.loss_calls import EXPECTS
+from pytest_mlregress.bughunt.torch_api._private import metadata, node_of, saved
 
 ENOUGH = 3
 MOST_NODES = 12

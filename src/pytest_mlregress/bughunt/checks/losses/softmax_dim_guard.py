@@ -12,12 +12,11 @@ from torch.autograd.graph import Node
 from pytest_mlregress.bughunt.catalogue.losses import WRONG_SOFTMAX_DIM
 from pytest_mlregress.bughunt.checks.losses.loss_inputs import DROPOUTS
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.guards._torch import node_of, saved
 from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
 from pytest_mlregress.bughunt.listening.hooks import PRODUCTS
 from pytest_mlregress.bughunt.listening.node_marks import is_shape_node, mark_of
 from pytest_mlregress.bughunt.recording.tensor_origins import SHAPE
-from pytest_mlregress.bughunt.torch_api._private import leaf_of
+from pytest_mlregress.bughunt.torch_api._private import leaf_of, node_of, saved
 
 SIGHTINGS = 2
 TOLERANCE = 0.05

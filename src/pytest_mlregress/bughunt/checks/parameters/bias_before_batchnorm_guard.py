@@ -11,11 +11,10 @@ from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.catalogue.parameters import BIAS_BEFORE_BATCHNORM
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.guards._torch import node_of
-from pytest_mlregress.bughunt.guards.declarations import declared_at
 from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
 from pytest_mlregress.bughunt.listening.hooks import NORMS, differs_from_evaluation
-from pytest_mlregress.bughunt.torch_api._private import leaf_of
+from pytest_mlregress.bughunt.recording.construction_lines import declared_at
+from pytest_mlregress.bughunt.torch_api._private import leaf_of, node_of
 
 ENOUGH = 2
 ROUNDING = 1e-4

@@ -8,12 +8,11 @@ from torch.autograd.graph import Node
 
 from pytest_mlregress.bughunt.catalogue.parameters import MISSING_OUTPUT_BIAS
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.guards._torch import node_of
 from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
 from pytest_mlregress.bughunt.listening.node_marks import Mark, is_shape_node, mark_of
 from pytest_mlregress.bughunt.recording.tensor_origins import SHAPE
 from pytest_mlregress.bughunt.replaying.loss_calls import EXPECTS
-from pytest_mlregress.bughunt.torch_api._private import leaf_of
+from pytest_mlregress.bughunt.torch_api._private import leaf_of, node_of
 
 LOOKS = 3
 FEWEST_TARGETS = 8

@@ -11,10 +11,10 @@ import torch
 
 from pytest_mlregress.bughunt.catalogue.reshaping import VIEW_INSTEAD_OF_PERMUTE
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.guards._torch import metadata, node_of
 from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
 from pytest_mlregress.bughunt.listening.node_marks import is_shape_node, mark_of
 from pytest_mlregress.bughunt.recording.tensor_origins import SHAPE
+from pytest_mlregress.bughunt.torch_api._private import metadata, node_of
 
 SIGHTINGS = 2
 MOST_AXES = 5
