@@ -52,6 +52,7 @@ lint: $(VENV)/.test $(VENV)/.lint ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 docs: $(VENV)/.test $(VENV)/.docs ## the documentation, into site/
 	$(BIN)/python docs/generate_bughunt.py

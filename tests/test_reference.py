@@ -10,6 +10,7 @@ from typing import Literal, get_args, get_origin, get_type_hints
 import click
 import pytest
 
+import pytest_mlregress
 from pytest_mlregress import bughunt, cli, statistics
 from pytest_mlregress.options import OPTIONS
 from pytest_mlregress.running.markers import MARKER_HELP
@@ -109,7 +110,8 @@ def test_commands() -> None:
 
 
 def test_functions_of_statistics() -> None:
-    entry = section("Python").split("`pytest_mlregress.bughunt`")[0]
+    entry = section("Python").split("`pytest_mlregress.statistics`")[1]
+    entry = entry.split("`pytest_mlregress.bughunt`")[0]
     rows = re.findall(r"^\| (`[^|]*) \|", entry, re.MULTILINE)
     documented = [name for row in rows for name in re.findall(r"`([a-z_]+)`", row)]
     assert sorted(documented) == sorted(
@@ -120,3 +122,9 @@ def test_functions_of_statistics() -> None:
 def test_names_of_bughunt() -> None:
     entry = section("Python").split("`pytest_mlregress.bughunt`")[1]
     assert set(re.findall(r"`([A-Za-z_]+)`", entry)) == set(bughunt.__all__)
+
+
+def test_names_of_the_package() -> None:
+    entry = section("Python").split("`pytest_mlregress.statistics`")[0]
+    rows = re.findall(r"^\| `([A-Za-z]+)", entry, re.MULTILINE)
+    assert sorted(rows) == sorted(set(pytest_mlregress.__all__) - {"__version__"})

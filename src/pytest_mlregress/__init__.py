@@ -1,7 +1,8 @@
 """Statistical regression testing for machine learning, as a pytest plugin.
 
 `Run` and `BugHunt` are the types of the fixtures ``mlregress`` and ``bughunt``, for annotations;
-the warnings and the error are for filters and ``pytest.raises``.
+`margin` declares a margin to type checkers; the warnings and the error are for filters and
+``pytest.raises``.
 
 `pytest_mlregress.statistics` holds the tests behind a verdict, `pytest_mlregress.bughunt` the
 checks for training bugs; both work without pytest.  The plugin itself is `pytest_mlregress.plugin`.
@@ -16,10 +17,20 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from pytest_mlregress.bughunt.errors import GuardWarning
     from pytest_mlregress.fixtures import BugHunt
+    from pytest_mlregress.margins import Margin, margin
     from pytest_mlregress.running.run import RecordError, Run
     from pytest_mlregress.session.mlregress_warning import MLRegressWarning
 
-__all__ = ["BugHunt", "GuardWarning", "MLRegressWarning", "RecordError", "Run", "__version__"]
+__all__ = [
+    "BugHunt",
+    "GuardWarning",
+    "MLRegressWarning",
+    "Margin",
+    "RecordError",
+    "Run",
+    "__version__",
+    "margin",
+]
 
 __version__ = "0.1.0"
 
@@ -27,17 +38,21 @@ _HOMES: Final = {
     "BugHunt": "fixtures",
     "GuardWarning": "bughunt.errors",
     "MLRegressWarning": "session.mlregress_warning",
+    "Margin": "margins",
     "RecordError": "running.run",
     "Run": "running.run",
+    "margin": "margins",
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value  # asked for once
-    return value
+if not TYPE_CHECKING:  # to a type checker an unknown name would have a value
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+        globals()[name] = value  # asked for once
+        return value
 
 
 def __dir__() -> list[str]:

@@ -8,7 +8,25 @@ from __future__ import annotations
 
 import re
 from numbers import Real
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NewType, SupportsFloat, TypeAlias
+
+# fmt: off
+CommonMargin: TypeAlias = Literal[
+    "auto",
+    "0.1%", "0.2%", "0.25%", "0.3%", "0.4%", "0.5%", "0.75%", "1%", "1.5%", "2%", "2.5%", "3%",
+    "4%", "5%", "6%", "7%", "8%", "9%", "10%", "15%", "20%", "25%", "30%", "40%", "50%",
+    "0.1sd", "0.2sd", "0.25sd", "0.3sd", "0.4sd", "0.5sd", "0.75sd", "1sd", "1.25sd", "1.5sd",
+    "2sd", "2.5sd", "3sd", "4sd", "5sd",
+]
+# fmt: on
+"""The margins that are mostly written as text; a type checker knows no pattern, only a list."""
+
+MarginText = NewType("MarginText", str)
+"""A margin as text that `margin` has checked."""
+
+Margin: TypeAlias = SupportsFloat | CommonMargin | MarginText
+"""What `Run.record` takes as a margin, for type checkers: when a test runs, any text that `margin`
+accepts will do."""
 
 #: The smallest loss that matters, as a user writes it: ``0.01``, ``"1%"``, ``"1sd"`` or ``"auto"``.
 MarginLike: TypeAlias = float | str
@@ -27,6 +45,20 @@ _ALLOWED: Final = (
     'an absolute loss in metric units (0.01), a share of the baseline mean ("1%"), '
     'a number of baseline standard deviations ("1sd"), or "auto"; none of them negative'
 )
+
+
+def margin(text: str) -> MarginText:
+    """A margin as text that is not among the common ones, such as ``margin("0.37sd")``.
+
+    Args:
+        text: a share of the baseline's mean (``"1.2%"``), a number of its standard deviations
+            (``"0.37sd"``), or ``"auto"``.
+
+    Raises:
+        ValueError: it is not a margin.
+    """
+    read_margin(text)
+    return MarginText(text)
 
 
 def read_margin(margin: object) -> tuple[MarginKind, float]:

@@ -8,7 +8,7 @@ import sys
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, get_args
 from unittest.mock import MagicMock
 
 import numpy as np
@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
+from pytest_mlregress.margins import CommonMargin, margin
 from pytest_mlregress.running.run import RecordError, Run
 from pytest_mlregress.running.run_record import RunRecord
 from pytest_mlregress.running.scalars import NotANumberError, to_number
@@ -242,3 +243,13 @@ def test_the_grammar_and_the_numbers_import_no_library() -> None:
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     )
     assert printed.stdout == "set()\n"
+
+
+@pytest.mark.parametrize("text", get_args(CommonMargin))
+def test_every_margin_that_type_checkers_know_is_one(text: str) -> None:
+    assert margin(text) == text
+
+
+def test_a_text_that_is_no_margin_is_not_declared_one() -> None:
+    with pytest.raises(ValueError, match="margin='oops' is not a margin; allowed is an absolute"):
+        margin("oops")

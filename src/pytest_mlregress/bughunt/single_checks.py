@@ -124,9 +124,7 @@ def overfit_single_batch(
     return Findings([_finding(failed, len(data), steps, target)] if failed else [])
 
 
-def _optimizer(
-    model: nn.Module, given: Optimizer | Callable[[Any], Optimizer] | None
-) -> Optimizer:
+def _optimizer(model: nn.Module, given: Optimizer | Callable[[Any], Optimizer] | None) -> Optimizer:
     if isinstance(given, Optimizer):
         return given
     if given is not None:

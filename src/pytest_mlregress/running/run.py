@@ -9,11 +9,17 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
-from pytest_mlregress.margins import MarginLike, read_margin
+from pytest_mlregress.margins import Margin, MarginLike, read_margin
 from pytest_mlregress.running.fingerprints import fingerprint
 from pytest_mlregress.running.result import RecordedMetric
 from pytest_mlregress.running.run_record import RunRecord
-from pytest_mlregress.running.scalars import NotANumberError, is_torchmetric, to_number, to_plain
+from pytest_mlregress.running.scalars import (
+    NotANumberError,
+    OneNumber,
+    is_torchmetric,
+    to_number,
+    to_plain,
+)
 
 
 class _Unset(Enum):
@@ -68,10 +74,10 @@ class Run:
     def record(
         self,
         name: str,
-        value: object,
+        value: OneNumber,
         *,
         higher_is_better: bool | _Unset = UNSET,
-        margin: MarginLike = "auto",
+        margin: Margin = "auto",
         version: int = 1,
         resolution: float | None = None,
     ) -> None:
@@ -86,7 +92,8 @@ class Run:
                 silently.
             margin: the smallest loss that matters: absolute ``0.01``, relative ``"1%"``, in
                 standard deviations of the baseline ``"1sd"``, or ``"auto"``, the smallest that
-                the seeds can detect, and at least the resolution.
+                the seeds can detect, and at least the resolution.  Type checkers know the common
+                texts; `pytest_mlregress.margin` declares any other: ``margin("0.37sd")``.
             version: the version of how the metric is computed; raise it when that changes.
             resolution: the smallest step the metric can take, such as ``1 / len(test_set)``.
 
@@ -112,7 +119,9 @@ class Run:
             resolution=self._resolution(name, resolution),
         )
 
-    def log(self, step: int, mapping: Mapping[str, object] | None = None, **values: object) -> None:
+    def log(
+        self, step: int, mapping: Mapping[str, OneNumber] | None = None, **values: OneNumber
+    ) -> None:
         """Add a point to one or more learning curves: ``log(step, loss=..., accuracy=...)``.
 
         Names that are no Python names go into a mapping: ``log(step, {"val/loss": 0.3})``.

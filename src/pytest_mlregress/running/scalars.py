@@ -11,13 +11,42 @@ from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from numbers import Complex, Integral, Real
-from typing import Any, Final
+from typing import Any, Final, Protocol, SupportsFloat, TypeAlias
 
 _SHOWN: Final = 60
 _MOST_BITS: Final = 1024
 _WRAPPERS: Final = 4
 """A metric that computes a tensor that holds an array of one object is three deep; what is deeper
 unwraps for ever."""
+
+
+class _Computes(Protocol):
+    """A metric of torchmetrics or flax."""
+
+    def compute(self) -> Any: ...
+
+
+class _Accumulates(Protocol):
+    """A metric of Keras."""
+
+    def update_state(self, *arguments: Any, **keywords: Any) -> Any: ...
+    def result(self) -> Any: ...
+
+
+class _HasItem(Protocol):
+    """An array, a tensor or a series of one element."""
+
+    def item(self) -> Any: ...
+
+
+class _HasArray(Protocol):
+    """A tensor of TensorFlow."""
+
+    def numpy(self) -> Any: ...
+
+
+OneNumber: TypeAlias = SupportsFloat | _Computes | _Accumulates | _HasItem | _HasArray
+"""What `to_number` may find one number in, as far as types tell; text is none of these."""
 
 
 class NotANumberError(TypeError):
