@@ -58,3 +58,9 @@ def line_of(function, text):
     lines, start = inspect.getsourcelines(function)
     [offset] = [i for i, line in enumerate(lines) if text in line][:1]
     return f"{inspect.getsourcefile(function)}:{start + offset}"
+
+
+@torch.no_grad()
+def evaluate(model, batches):
+    model.eval()
+    return sum(float(loss_fn(model, batch)) for batch in batches)

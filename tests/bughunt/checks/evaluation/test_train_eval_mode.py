@@ -1,0 +1,344 @@
+"""Training and evaluation mode."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from guarded_training import Net, cross_entropy, data, watched
+from snippets import evaluate, find, line_of, loss_fn, train_step
+from text_model import WIDTH, find_in_text
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+# --- hunt ---------------------------------------------------------------------------------------
+
+
+def make_model():
+    return nn.Sequential(
+        nn.Linear(6, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 3)
+    )
+
+
+def bare_step(model, optimizer, batch):
+    optimizer.zero_grad()
+    loss_fn(model, batch).backward()
+    optimizer.step()
+
+
+@torch.no_grad()
+def evaluate_and_restore(model, batches):
+    model.eval()
+    value = sum(float(loss_fn(model, batch)) for batch in batches)
+    model.train()
+    return value
+
+
+@torch.no_grad()
+def evaluate_in_training_mode(model, batches):
+    return sum(float(loss_fn(model, batch)) for batch in batches)
+
+
+@torch.no_grad()
+def evaluate_a_part(model, batches):
+    model[0].eval()
+    return sum(float(loss_fn(model, batch)) for batch in batches)
+
+
+@torch.no_grad()
+def monte_carlo(model, batches):
+    model.eval()
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.train()
+    value = sum(float(loss_fn(model, batch)) for batch in batches)
+    model.train()
+    return value
+
+
+def test_training_goes_on_in_evaluation_mode():
+    [finding] = find(
+        "missing-train-mode", make_model=make_model, train_step=bare_step, evaluate=evaluate
+    )
+    assert finding.severity == "error"
+    assert line_of(evaluate, "model.eval()").rpartition("/")[2] in finding.evidence
+
+
+def restore_the_head(model, batches):
+    value = evaluate(model, batches)
+    model[3].train()
+    return value
+
+
+@pytest.mark.parametrize(("evaluation", "left"), [(evaluate, 2), (restore_the_head, 1)])
+def test_without_a_step_an_evaluation_that_stays_in_its_mode_is_a_warning(evaluation, left):
+    program = {"make_model": make_model, "train_step": None, "evaluate": evaluation}
+    [finding] = find("missing-train-mode", **program)
+    assert finding.severity == "warning"
+    assert finding.message == "evaluate() leaves the model in evaluation mode"
+    assert finding.evidence.startswith(f"{left} of 2 mode-sensitive modules")
+
+
+@pytest.mark.parametrize("evaluation", [evaluate_and_restore, None])
+def test_without_a_step_nothing_is_said_of_a_mode_that_is_restored(evaluation):
+    program = {"make_model": make_model, "train_step": None, "evaluate": evaluation}
+    assert find("missing-train-mode", **program) == []
+
+
+def test_without_a_step_the_loss_may_switch_back():
+    def trains(model, batch):
+        model.train()
+        return loss_fn(model, batch)
+
+    program = {"make_model": make_model, "train_step": None, "evaluate": evaluate}
+    assert find("missing-train-mode", **program, loss_fn=trains) == []
+
+
+def test_training_in_evaluation_mode_from_the_start():
+    def step(model, optimizer, batch):
+        model.eval()
+        bare_step(model, optimizer, batch)
+
+    [finding] = find("missing-train-mode", make_model=make_model, train_step=step)
+    assert finding.location == line_of(step, "model.eval()")
+
+
+@pytest.mark.parametrize(
+    ("step", "evaluation"), [(train_step, evaluate), (bare_step, evaluate_and_restore)]
+)
+def test_either_side_may_switch_back(step, evaluation):
+    program = {"make_model": make_model, "train_step": step, "evaluate": evaluation}
+    assert find("missing-train-mode", **program) == []
+    assert find("missing-eval-mode", **program) == []
+
+
+def test_frozen_batch_norm_is_meant():
+    def step(model, optimizer, batch):
+        model.train()
+        model[1].eval()
+        bare_step(model, optimizer, batch)
+
+    program = {"make_model": make_model, "train_step": step, "evaluate": evaluate}
+    assert find("missing-train-mode", **program) == []
+
+
+@pytest.mark.parametrize("evaluation", [evaluate_in_training_mode, evaluate_a_part])
+def test_evaluation_in_training_mode(evaluation):
+    [finding] = find("missing-eval-mode", make_model=make_model, evaluate=evaluation)
+    assert "BatchNorm1d" in finding.evidence
+
+
+def test_monte_carlo_dropout_is_meant():
+    assert find("missing-eval-mode", make_model=make_model, evaluate=monte_carlo) == []
+
+
+class Functional(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(6, 3)
+
+    def forward(self, x):
+        return self.layer(F.dropout(x, 0.4))  # always on
+
+
+class Switched(Functional):
+    def forward(self, x):
+        return self.layer(F.dropout(x, 0.4, self.training))
+
+
+@pytest.mark.parametrize("evaluation", [evaluate, None])
+def test_functional_dropout_that_ignores_the_mode(evaluation):
+    [finding] = find("missing-eval-mode", make_model=Functional, evaluate=evaluation)
+    assert finding.location == line_of(Functional, "# always on")
+    assert find("missing-eval-mode", make_model=Switched, evaluate=evaluation) == []
+
+
+@pytest.mark.parametrize("step", [train_step, None])
+def test_evaluation_is_judged_with_and_without_a_step_of_the_users(step):
+    program = {"make_model": make_model, "train_step": step}
+    wrong = {**program, "evaluate": evaluate_in_training_mode}
+    [finding] = find("missing-eval-mode", **wrong)
+    assert finding.location == line_of(evaluate_in_training_mode, "no_grad")
+    [finding] = find("eval-mutates-model", **wrong)
+    assert finding.module == "1.running_mean"
+    assert find("missing-eval-mode", **program, evaluate=evaluate) == []
+    assert find("eval-mutates-model", **program, evaluate=evaluate) == []
+
+
+def standardised_weight(m, ids, mask):
+    """Weight standardisation by batch norm, which sees the weight and no data."""
+    weight = F.batch_norm(m.mix.weight[None, :, :], None, None, training=True)[0]
+    return m.head(F.linear(m.embed(ids).repeat(1, 1, 3), weight))
+
+
+def instance_norm(m, ids, mask):
+    """Each channel of each example by itself: examples and channels lie on one axis."""
+    x = m.embed(ids).transpose(1, 2)
+    y = F.batch_norm(x.reshape(1, -1, x.shape[2]), None, None, training=True)
+    return m.head(y.view_as(x).transpose(1, 2))
+
+
+def with_running_statistics(m, ids, mask):
+    x = m.embed(ids).transpose(1, 2)
+    mean, variance = torch.zeros(WIDTH), torch.ones(WIDTH)
+    return m.head(F.batch_norm(x, mean, variance, training=True).transpose(1, 2))
+
+
+def without_running_statistics(m, ids, mask):
+    x = m.embed(ids).transpose(1, 2)
+    return m.head(F.batch_norm(x, None, None, training=True).transpose(1, 2))
+
+
+@pytest.mark.parametrize("function", [standardised_weight, instance_norm])
+def test_a_batch_norm_that_joins_no_examples_needs_no_mode(function):
+    assert find_in_text("missing-eval-mode", function) == []
+
+
+@pytest.mark.parametrize("function", [with_running_statistics, without_running_statistics])
+def test_a_batch_norm_of_examples_that_ignores_the_mode_is_found(function):
+    [finding] = find_in_text("missing-eval-mode", function)
+    assert finding.message.startswith("batch_norm uses the batch's statistics")
+
+
+# --- guards -------------------------------------------------------------------------------------
+
+
+def run_three_times(model, optimizer):
+    with torch.no_grad():
+        for _ in range(3):
+            model(data()[0])
+
+
+def test_evaluation_in_training_mode_is_a_warning():
+    found, _ = watched(cross_entropy, after=run_three_times)
+    assert found == [("missing-eval-mode", "warning")]
+
+
+def test_single_runs_in_training_mode_every_few_steps_are_a_warning():
+    steps = iter(range(100))
+
+    def after(model, optimizer):
+        if next(steps) % 4 == 3:
+            with torch.no_grad():
+                model(data()[0])
+
+    found, [finding] = watched(cross_entropy, after=after, steps=16)
+    assert found == [("missing-eval-mode", "warning")]
+    assert finding.location == line_of(after, "model(data()[0])")
+
+
+def test_a_final_evaluation_soon_after_the_last_one_makes_no_difference():
+    steps = iter(range(100))
+
+    def after(model, optimizer):
+        if next(steps) % 5 in (0, 4) and model.training:
+            with torch.no_grad():
+                model(data()[0])
+
+    assert watched(cross_entropy, after=after, steps=16)[0] == []
+    evaluated = iter((4, 9, 14, 15, None))
+    due, made = [next(evaluated)], iter(range(100))
+
+    def at_the_end(model, optimizer):
+        if next(made) == due[0]:
+            due[0] = next(evaluated)
+            with torch.no_grad():
+                model(data()[0])
+
+    found, _ = watched(cross_entropy, after=at_the_end, steps=16)
+    assert found == [("missing-eval-mode", "warning")]
+
+
+def test_single_runs_at_every_step_pass():
+    def after(model, optimizer):
+        with torch.no_grad():
+            model(data()[0])
+
+    assert watched(cross_entropy, after=after, steps=16)[0] == []
+
+
+class Noisy(Net):
+    def forward(self, x):
+        return self.last(F.dropout(self.first(x).relu(), 0.1))  # noise
+
+
+class BatchStatistics(Net):
+    def __init__(self):
+        super().__init__(dropout=0.0)
+        self.first = nn.Linear(8, 16, bias=False)
+        self.mean, self.variance = torch.zeros(16), torch.ones(16)
+
+    def forward(self, x):
+        x = F.batch_norm(self.first(x), self.mean, self.variance, training=True)  # noise
+        return self.last(x.relu())
+
+
+def evaluation(batches):
+    def after(model, optimizer):
+        model.eval()
+        with torch.no_grad():
+            for x in batches():
+                model(x)
+        model.train()
+
+    return after
+
+
+@pytest.mark.parametrize("network", [Noisy, BatchStatistics])
+def test_functions_that_ignore_the_evaluation_mode_are_a_warning(network):
+    after = evaluation(lambda: data()[0].split(8))
+    found, [finding] = watched(cross_entropy, model=network(), after=after)
+    assert found == [("missing-eval-mode", "warning")]
+    assert finding.location == line_of(network.forward, "# noise")
+
+
+def test_monte_carlo_dropout_passes():
+    twice = evaluation(lambda: 3 * [data()[0]])
+    assert watched(cross_entropy, model=Noisy(), after=twice)[0] == []
+    repeated = evaluation(lambda: [x.repeat(2, 1) for x in data()[0].split(8)])
+    assert watched(cross_entropy, model=Noisy(), after=repeated)[0] == []
+
+
+class Deep(Net):
+    def __init__(self):
+        super().__init__(dropout=0.0)
+        self.front = nn.Sequential(nn.Linear(8, 8), nn.Dropout(0.1))
+        self.back = nn.Sequential(nn.Linear(8, 8), nn.Dropout(0.1))
+
+    def forward(self, x):
+        return super().forward(self.back(self.front(x)))
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_part_that_stays_in_evaluation_mode_is_a_warning_unless_something_is_frozen(frozen):
+    def after(model, optimizer):
+        model.eval()
+        run_three_times(model, optimizer)
+        model.back.train()
+        model.front.requires_grad_(not frozen)
+
+    found, _ = watched(cross_entropy, model=Deep(), after=after)
+    assert found == ([] if frozen else [("missing-train-mode", "warning")])
+
+
+def test_a_mode_that_is_lost_after_evaluation():
+    def after(model, optimizer):
+        model.eval()
+        run_three_times(model, optimizer)
+
+    found, [finding] = watched(cross_entropy, after=after)
+    assert found == [("missing-train-mode", "error")]
+    assert finding.location == line_of(after, "model.eval()")
+
+
+def test_training_in_evaluation_mode_from_the_start_is_a_warning():
+    found, _ = watched(cross_entropy, model=Net().eval())
+    assert found == [("missing-train-mode", "warning")]
+
+
+def test_switching_back_and_forth_passes():
+    def after(model, optimizer):
+        model.eval()
+        run_three_times(model, optimizer)
+        model.train()
+
+    assert watched(cross_entropy, after=after)[0] == []
