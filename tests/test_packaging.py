@@ -17,7 +17,7 @@ import pytest_mlregress
 
 REPOSITORY = Path(__file__).parents[1]
 PACKAGE = Path(pytest_mlregress.__file__).parent
-CORE = ("statistics", "baselines", "bughunt")
+CORE = ("statistics", "baselines", "bughunt", "verdicts")
 HEAVY = ("numpy", "scipy", "torch", "rich", "allure_commons")
 
 
@@ -44,30 +44,55 @@ def within(name: str, *packages: str) -> bool:
     return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
-SHARED = ("pytest_mlregress.__version__", "pytest_mlregress.margins")
+SHARED = ("__version__", "margins")
 """The version, and the grammar of margins that recording and judging have in common."""
+
+JUDGED_BY = (
+    *("statistics", "baselines", "revisions.history", "revisions.worktree", "revisions.fresh"),
+    *("running.result", "settings", "node_ids"),
+)
+"""What verdicts are reached with: numbers, files and plain values, none of which knows pytest."""
 
 
 @pytest.mark.parametrize("room", CORE)
 def test_the_core_imports_nothing_of_the_shell(room: str) -> None:
+    allowed = (room, *SHARED, *(JUDGED_BY if room == "verdicts" else ()))
     strangers = {
         f"{file.relative_to(PACKAGE)} imports {name}"
         for file in modules(PACKAGE / room)
         for name in imported_names(file)
         if within(name, "pytest_mlregress")
-        and not within(name, f"pytest_mlregress.{room}", *SHARED)
+        and not within(name, *(f"pytest_mlregress.{other}" for other in allowed))
     }
     assert strangers == set()
 
 
+@pytest.mark.parametrize("room", [room for room in CORE if room != "bughunt"])
+def test_the_core_works_without_pytest(room: str) -> None:
+    """Not even what it imports imports pytest."""
+    names = [
+        ".".join(("pytest_mlregress", *file.relative_to(PACKAGE).with_suffix("").parts))
+        for file in modules(PACKAGE / room)
+    ]
+    program = f"""
+import sys
+sys.modules["pytest"] = sys.modules["_pytest"] = None  # an import of either fails
+for name in {names}:
+    __import__(name)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 FORWARD = (
-    "options",
     "settings",
+    "options",
     "running",
     "verdicts",
     "reporting",
     "integrations",
-    "controller",
+    "session",
+    "fixtures",
     "plugin",
 )
 """The shell in the order in which data flows through it; the entry point comes last."""
@@ -82,6 +107,16 @@ def test_data_flows_through_the_shell_in_one_direction() -> None:
         if within(name, *(f"pytest_mlregress.{later}" for later in FORWARD[earlier + 1 :]))
     }
     assert backwards == set()
+
+
+def test_only_the_entry_point_starts_a_session() -> None:
+    importers = {
+        file.relative_to(PACKAGE).parts[0]
+        for file in modules(PACKAGE)
+        for name in imported_names(file)
+        if within(name, "pytest_mlregress.session")
+    }
+    assert importers == {"plugin.py", "session"}
 
 
 @pytest.mark.parametrize("room", CORE)

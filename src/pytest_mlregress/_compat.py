@@ -9,12 +9,13 @@ import inspect
 import os
 import sys
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from pytest_mlregress.running.result import Xfail
 
 if TYPE_CHECKING:
     from _pytest._code.code import TerminalRepr
@@ -77,15 +78,6 @@ def place_of(metafunc: pytest.Metafunc, name: str) -> str | None:
     code = inspect.unwrap(definitions[-1].func).__code__
     file = os.path.relpath(code.co_filename, metafunc.config.rootpath)
     return f"{Path(file).as_posix()}:{code.co_firstlineno}"
-
-
-@dataclass(frozen=True, slots=True)
-class Xfail:
-    """An ``xfail`` mark in force on an item."""
-
-    reason: str
-    strict: bool
-    raises: bool
 
 
 def xfail_in_force(item: pytest.Item) -> Xfail | None:

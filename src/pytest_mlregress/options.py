@@ -1,29 +1,32 @@
 """Every option of a run: its name on the command line and in the ini file, and what it takes.
 
 One table declares them, so that the command line, the ini file and the error messages cannot
-disagree.
+disagree.  `resolve` reads what was given: command line > ini > default.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import PurePath
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
 import pytest
 
-Threads: TypeAlias = int | Literal["keep"]
+from pytest_mlregress import _compat
+from pytest_mlregress.settings import (
+    MOST_SEEDS,
+    SettingError,
+    Settings,
+    Threads,
+    refuse_contradictions,
+)
+
 REPORT_SUFFIXES: Final = (".html", ".json", ".md")
-MOST_SEEDS: Final = 10_000
 INI_PREFIX: Final = "mlregress_"
 FLAG_PREFIX: Final = "--mlregress-"
-
-
-class SettingError(ValueError):
-    """A setting that cannot be used; its text names the setting, the value and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +182,12 @@ OPTIONS: Final[tuple[Option, ...]] = (
 )  # fmt: skip
 
 
+assert {option.field for option in OPTIONS} <= {entry.name for entry in fields(Settings)}
+
+_DEFAULT_FIELD: Final = {"seeds": "default_seeds"}
+"""The ini value of a setting that outranks the marker on the command line only."""
+
+
 def refuse_misspelt(arguments: Iterable[str]) -> None:
     """Refuse an option that is none of ours but looks like it, with the nearest one.
 
@@ -225,3 +234,51 @@ def add_options(parser: pytest.Parser) -> None:
                 help=option.help,
             )
             parser.addini(option.ini, option.help, type="string", default=None)
+
+
+def resolve(config: pytest.Config) -> Settings:
+    """The settings of this run.
+
+    Raises:
+        SettingError: a value on the command line or in the ini file cannot be used, a key of the
+            ini file is none of ours, or two options exclude each other.
+    """
+    _refuse_unknown_keys(_compat.ini_keys(config))
+    values: dict[str, Any] = {}
+    for option in OPTIONS:
+        given = config.getoption(option.dest)
+        stored = _stored(config, option)
+        if given is not None:
+            values[option.field] = _read(option, option.flag, given)
+        elif stored is not None and stored != "" and stored != []:
+            target = _DEFAULT_FIELD.get(option.field, option.field)
+            values[target] = _read(option, f"ini {option.ini}", stored)
+    settings = Settings(**values)
+    refuse_contradictions(settings)
+    return settings
+
+
+def _refuse_unknown_keys(keys: Iterable[str]) -> None:
+    """A misspelt key would be a mere warning of pytest's, and the default hold in its place."""
+    known = [option.field for option in OPTIONS]
+    for key in keys:
+        field = key.removeprefix(INI_PREFIX)
+        if field != key and field not in known:
+            close = get_close_matches(field, known, n=1)
+            remedy = f"did you mean {INI_PREFIX}{close[0]}?" if close else "see pytest --help"
+            raise SettingError(f"ini {key}: no such setting; {remedy}")
+
+
+def _stored(config: pytest.Config, option: Option) -> Any:
+    try:
+        return config.getini(option.ini)
+    except (ValueError, pytest.UsageError) as error:  # which does not say which flag it cannot read
+        raise SettingError(f"ini {option.ini}: {error}; write true or false") from None
+
+
+def _read(option: Option, source: str, value: Any) -> Any:
+    if option.parse is None:
+        return bool(value)
+    if option.repeat:
+        return tuple(option.parse(source, str(entry)) for entry in value)
+    return option.parse(source, str(value))

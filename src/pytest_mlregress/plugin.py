@@ -26,7 +26,7 @@ from pytest_mlregress.fixtures import (  # noqa: F401 - pytest finds fixtures by
     overfit_single_batch,
     seed,
 )
-from pytest_mlregress.options import SettingError
+from pytest_mlregress.options import resolve
 from pytest_mlregress.running import (
     node_id_selection,
     seed_items,
@@ -37,8 +37,8 @@ from pytest_mlregress.running import (
 )
 from pytest_mlregress.running.markers import MARKER_HELP
 from pytest_mlregress.running.seed_items import SEED_ITEM
-from pytest_mlregress.settings import Settings, resolve
-from pytest_mlregress.verdicts.verdict_items import EndsOfItems, VerdictItem, verdict_items
+from pytest_mlregress.session.verdict_items import EndsOfItems, VerdictItem, verdict_items
+from pytest_mlregress.settings import SettingError, Settings
 
 if TYPE_CHECKING:
     from pytest_mlregress.running.execution import Execution

@@ -1,4 +1,6 @@
-"""Every setting of a run, resolved once: marker > command line > ini > default.
+"""Every setting of a run, and what a test's marker puts in place of it.
+
+The order is marker > command line > ini > default; `options.resolve` reads the last three.
 
 Seeds are the one exception to the order: `--mlregress-seeds` on the command line outranks the
 marker, whose number it is there to replace for one run.
@@ -8,18 +10,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
-import pytest
+Threads: TypeAlias = int | Literal["keep"]
+MOST_SEEDS: Final = 10_000
 
-from pytest_mlregress import _compat
-from pytest_mlregress.options import INI_PREFIX, OPTIONS, Option, SettingError, Threads
 
-_DEFAULT_FIELD: Final = {"seeds": "default_seeds"}
-"""The ini value of a setting that outranks the marker on the command line only."""
+class SettingError(ValueError):
+    """A setting that cannot be used; its text names the setting, the value and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,55 +112,12 @@ class Settings:
         return "mlregress: " + ", ".join(parts)
 
 
-def resolve(config: pytest.Config) -> Settings:
-    """The settings of this run.
+def refuse_contradictions(settings: Settings) -> None:
+    """Refuse settings that exclude each other.
 
     Raises:
-        SettingError: a value on the command line or in the ini file cannot be used, a key of the
-            ini file is none of ours, or two options exclude each other.
+        SettingError: there are some.
     """
-    _refuse_unknown_keys(_compat.ini_keys(config))
-    values: dict[str, Any] = {}
-    for option in OPTIONS:
-        given = config.getoption(option.dest)
-        stored = _stored(config, option)
-        if given is not None:
-            values[option.field] = _read(option, option.flag, given)
-        elif stored is not None and stored != "" and stored != []:
-            target = _DEFAULT_FIELD.get(option.field, option.field)
-            values[target] = _read(option, f"ini {option.ini}", stored)
-    settings = Settings(**values)
-    _refuse_contradictions(settings)
-    return settings
-
-
-def _refuse_unknown_keys(keys: Iterable[str]) -> None:
-    """A misspelt key would be a mere warning of pytest's, and the default hold in its place."""
-    known = [option.field for option in OPTIONS]
-    for key in keys:
-        field = key.removeprefix(INI_PREFIX)
-        if field != key and field not in known:
-            close = get_close_matches(field, known, n=1)
-            remedy = f"did you mean {INI_PREFIX}{close[0]}?" if close else "see pytest --help"
-            raise SettingError(f"ini {key}: no such setting; {remedy}")
-
-
-def _stored(config: pytest.Config, option: Option) -> Any:
-    try:
-        return config.getini(option.ini)
-    except (ValueError, pytest.UsageError) as error:  # which does not say which flag it cannot read
-        raise SettingError(f"ini {option.ini}: {error}; write true or false") from None
-
-
-def _read(option: Option, source: str, value: Any) -> Any:
-    if option.parse is None:
-        return bool(value)
-    if option.repeat:
-        return tuple(option.parse(source, str(entry)) for entry in value)
-    return option.parse(source, str(value))
-
-
-def _refuse_contradictions(settings: Settings) -> None:
     if settings.update and settings.update_new_only:
         raise SettingError(
             "--mlregress-update and --mlregress-update-new-only exclude each other: "
@@ -243,6 +201,3 @@ def _bytes(text: str) -> float:
             "KiB, MiB, GiB or TiB, such as '4GB'"
         )
     return float(found[1]) * _UNITS[found[2]]
-
-
-assert {option.field for option in OPTIONS} <= {entry.name for entry in fields(Settings)}

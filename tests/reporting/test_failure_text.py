@@ -6,10 +6,10 @@ import math
 import pytest
 import verdict_cases as cases
 
+from pytest_mlregress.node_ids import name_parts
 from pytest_mlregress.reporting.failure_text import failure_text
 from pytest_mlregress.reporting.headline import headline
 from pytest_mlregress.reporting.sample_text import summarise
-from pytest_mlregress.running.node_ids import name_parts
 from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.statistics import compare
 from pytest_mlregress.statistics.pairing import seed_linked

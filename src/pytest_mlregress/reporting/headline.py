@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from pytest_mlregress.node_ids import name_parts
 from pytest_mlregress.reporting.metric_text import (
     difference_with_interval,
     margin_text,
@@ -14,7 +15,6 @@ from pytest_mlregress.reporting.metric_text import (
 )
 from pytest_mlregress.reporting.number_format import number
 from pytest_mlregress.reporting.text_layout import clip, one_line, width_of
-from pytest_mlregress.running.node_ids import name_parts
 from pytest_mlregress.running.result import COLLAPSED, SeedResult
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
 

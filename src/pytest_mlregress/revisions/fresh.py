@@ -14,7 +14,9 @@ from typing import Any, Final
 
 import pytest_mlregress
 from pytest_mlregress.baselines.git_command import outside_hooks
-from pytest_mlregress.revisions.origin import VARIABLE
+
+OTHER_CHECKOUT: Final = "MLREGRESS_OTHER_CHECKOUT"
+"""The environment variable with the folder that no module of a fresh run may come from."""
 
 _SHOWN_LINES: Final = 15
 
@@ -104,7 +106,7 @@ def _environment(rootdir: Path, instead_of: Path | None) -> dict[str, str]:
     ]
     own = [] if "site-packages" in plugin.parts else [str(plugin)]
     paths = [*own, str(rootdir), str(rootdir / "src"), *moved]
-    return {**environment, "PYTHONPATH": os.pathsep.join(paths), VARIABLE: str(instead_of)}
+    return {**environment, "PYTHONPATH": os.pathsep.join(paths), OTHER_CHECKOUT: str(instead_of)}
 
 
 def _end_of(output: str) -> str:

@@ -9,17 +9,15 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Final
 
 import pytest
 
-VARIABLE: Final = "MLREGRESS_OTHER_CHECKOUT"
-"""The folder that no module may come from; set by the run that starts this one."""
+from pytest_mlregress.revisions.fresh import OTHER_CHECKOUT
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item) -> None:
-    foreign = foreign_module(Path(os.environ[VARIABLE]))
+    foreign = foreign_module(Path(os.environ[OTHER_CHECKOUT]))
     if foreign is not None:
         name, file = foreign
         pytest.fail(

@@ -19,6 +19,7 @@ from pytest_mlregress import _compat
 from pytest_mlregress.baselines.environment import describe_environment
 from pytest_mlregress.running.curve_watch import BaselineCurves, CurveWatch
 from pytest_mlregress.running.guarded_run import HEARD, guarded
+from pytest_mlregress.running.result import Xfail
 from pytest_mlregress.running.run import Run
 from pytest_mlregress.running.run_record import RunRecord
 from pytest_mlregress.running.seed_items import FIXTURE, SEED_ITEM, SeedItem
@@ -203,9 +204,7 @@ def _imports_of(item: pytest.Item) -> set[str]:
     return {name.partition(".")[0] for name in names if isinstance(name, str) and name}
 
 
-def _neutralise_xfail(
-    report: pytest.TestReport, running: RunningSeed, xfail: _compat.Xfail | None
-) -> None:
+def _neutralise_xfail(report: pytest.TestReport, running: RunningSeed, xfail: Xfail | None) -> None:
     """An expected failure belongs to the verdict: its seeds neither fail nor pass by it."""
     reason = getattr(report, "wasxfail", None)
     if reason is not None:

@@ -8,8 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from pytest_mlregress.options import MOST_SEEDS, SettingError
-from pytest_mlregress.settings import Settings, override
+from pytest_mlregress.settings import MOST_SEEDS, SettingError, Settings, override
 
 DEFAULT_TIER: Final = "default"
 LEAST_BASELINE_SEEDS: Final = 20

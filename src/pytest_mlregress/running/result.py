@@ -19,6 +19,15 @@ SEED_OUTCOMES: Final = frozenset(get_args(SeedOutcome))
 
 
 @dataclass(frozen=True, slots=True)
+class Xfail:
+    """An ``xfail`` mark in force on an item."""
+
+    reason: str
+    strict: bool
+    raises: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RecordedMetric:
     """One number that a seed recorded, with everything that says how to judge it."""
 

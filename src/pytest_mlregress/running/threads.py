@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from pytest_mlregress.options import Threads
+from pytest_mlregress.settings import Threads
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController

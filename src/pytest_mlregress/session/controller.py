@@ -31,6 +31,7 @@ from pytest_mlregress.session.pytest_reports import publish, run_again, warn
 from pytest_mlregress.session.seed_collector import Roster
 from pytest_mlregress.session.stale_baselines import health_notes
 from pytest_mlregress.session.unused_baselines import UnusedBaselines
+from pytest_mlregress.session.verdict_items import VerdictItems
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.advice import nothing_recorded
 from pytest_mlregress.verdicts.afterwards import late_notes, with_late_seed
@@ -44,7 +45,6 @@ from pytest_mlregress.verdicts.unaffordable import note_on_next_check
 from pytest_mlregress.verdicts.unusable import unusable_baseline
 from pytest_mlregress.verdicts.update import judge_update
 from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
-from pytest_mlregress.verdicts.verdict_items import VerdictItems
 
 
 class Verdicts:

@@ -16,9 +16,9 @@ import pytest
 from pytest_mlregress import _compat
 from pytest_mlregress.running.execution import REPORT_ATTRIBUTE
 from pytest_mlregress.session.mlregress_warning import MLRegressWarning
+from pytest_mlregress.session.verdict_items import VerdictItem
 from pytest_mlregress.verdicts.group import GroupPlan
 from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
-from pytest_mlregress.verdicts.verdict_items import VerdictItem
 
 if TYPE_CHECKING:
     from _pytest._code.code import TerminalRepr

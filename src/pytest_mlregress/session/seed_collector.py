@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
@@ -14,10 +14,9 @@ from pytest_mlregress import _compat
 from pytest_mlregress.running.execution import REPORT_ATTRIBUTE
 from pytest_mlregress.running.markers import DEFAULT_TIER
 from pytest_mlregress.running.seed_items import seed_id
+from pytest_mlregress.session.seed_reports import PHASES, phase_of
 from pytest_mlregress.settings import Settings
-from pytest_mlregress.verdicts.group import GroupPlan, SeedGroup, SeedReports
-
-PHASES: Final = ("setup", "call", "teardown")
+from pytest_mlregress.verdicts.group import GroupPlan, SeedGroup, SeedPhases
 
 
 class Roster:
@@ -56,7 +55,7 @@ class Roster:
                 self._lost[report.nodeid] = report
             return False
         test, seed = self._seeds[report.nodeid]
-        self.groups[test].running.setdefault(seed, SeedReports()).add(report, payload)
+        self.groups[test].running.setdefault(seed, SeedPhases()).add(phase_of(report, payload))
         return report.when not in PHASES
 
     def owner(self, nodeid: str) -> tuple[str, int] | None:
@@ -116,7 +115,7 @@ class Roster:
             self._seeds[other] = (plan.test, seed)
             lost = self._lost.pop(other, None)
             if lost is not None:
-                group.running.setdefault(seed, SeedReports()).add(lost, None)
+                group.running.setdefault(seed, SeedPhases()).add(phase_of(lost, None))
                 group.finish(seed)
 
     def _argument(self, plan: GroupPlan) -> str:

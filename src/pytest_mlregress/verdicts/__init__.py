@@ -1,1 +1,1 @@
-"""From the results of a test's seeds to its verdict, and to pytest's report of it."""
+"""From the results of a test's seeds to its verdict: plain values, and nothing of pytest."""

@@ -1,4 +1,4 @@
-"""What green runs measured, seed by seed, remembered in pytest's cache on this machine.
+"""What green runs measured, seed by seed, remembered on this machine.
 
 They are kept per test, tier and metric, and only against today's baseline.
 """
@@ -9,9 +9,7 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
-
-import pytest
+from typing import Any, Final, Protocol
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, VerdictKind
@@ -34,10 +32,21 @@ class GreenRun:
     values: Mapping[int, float]
 
 
+class Cache(Protocol):
+    """Where green runs are kept between runs: what `pytest.Cache` offers."""
+
+    def get(self, key: str, default: Any, /) -> Any:
+        """What is kept under the key, ``default`` where that is nothing readable."""
+
+    def set(self, key: str, value: Any, /) -> None:
+        """Keep a value of plain builtins under the key."""
+
+
 class GreenRuns:
     """The green runs that this machine remembers."""
 
-    def __init__(self, cache: pytest.Cache | None) -> None:
+    def __init__(self, cache: Cache | None) -> None:
+        """``cache`` is None where there is none, and nothing is remembered then."""
         self._cache = cache
         stored = cache.get(CACHE_KEY, {}) if cache is not None else {}
         self._entries: dict[str, Any] = stored if isinstance(stored, dict) else {}

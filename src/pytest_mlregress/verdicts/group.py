@@ -6,14 +6,10 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import pytest
-
-from pytest_mlregress._compat import Xfail
-from pytest_mlregress.running.node_ids import name_parts
-from pytest_mlregress.running.result import SeedOutcome, SeedResult
-from pytest_mlregress.running.scalars import to_plain
+from pytest_mlregress.node_ids import name_parts
+from pytest_mlregress.running.result import SeedOutcome, SeedResult, Xfail
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,30 +99,43 @@ def quoted(word: str) -> str:
     return "'" + word.replace("'", "'\"'\"'") + "'"
 
 
+@dataclass(frozen=True, slots=True)
+class SeedPhase:
+    """What was reported of one phase of a seed, or of the death of its worker.
+
+    Attributes:
+        outcome: ``passed``, ``failed``, ``skipped``, ``stopped`` or ``crashed``.
+        duration: in seconds.
+        message: why it failed or was skipped.
+        payload: what the plugin in the seed's process put on the report, None for nothing.
+    """
+
+    outcome: SeedOutcome
+    duration: float = 0.0
+    message: str = ""
+    payload: Mapping[str, Any] | None = None
+
+
 @dataclass(slots=True)
-class SeedReports:
-    """The reports of one seed so far, folded into what its result needs."""
+class SeedPhases:
+    """The phases of one seed so far, folded into what its result needs."""
 
     outcome: SeedOutcome = "passed"
     duration: float = 0.0
     message: str = ""
     payload: Mapping[str, Any] | None = None
 
-    def add(self, report: pytest.TestReport, payload: Mapping[str, Any] | None) -> None:
+    def add(self, phase: SeedPhase) -> None:
         """Fold in one phase; the first failure is the one that counts."""
-        self.duration += getattr(report, "duration", 0.0)
-        if payload is not None:
-            self.payload = payload
-            if payload["xfailed"] is not None and self.outcome == "passed":
-                self.outcome, self.message = "xfailed", payload["xfailed"]
-        if report.failed and self.outcome != "failed":
-            crashed = report.when not in ("setup", "call", "teardown")
-            self.outcome = "crashed" if crashed else "failed"
-            self.message = failure_message(report)
-        elif report.skipped and self.outcome == "passed":
-            stopped = payload is not None and payload["stopped"]
-            self.outcome = "stopped" if stopped else "skipped"
-            self.message = skip_reason(report)
+        self.duration += phase.duration
+        if phase.payload is not None:
+            self.payload = phase.payload
+            if phase.payload["xfailed"] is not None and self.outcome == "passed":
+                self.outcome, self.message = "xfailed", phase.payload["xfailed"]
+        failed = phase.outcome in ("failed", "crashed") and self.outcome != "failed"
+        skipped = phase.outcome in ("skipped", "stopped") and self.outcome == "passed"
+        if failed or skipped:
+            self.outcome, self.message = phase.outcome, phase.message
 
     def result(self, seed: int) -> SeedResult:
         """The seed's result, with what it recorded before it failed."""
@@ -141,33 +150,12 @@ class SeedReports:
         )
 
 
-_OWN: Final = str(Path(__file__).parents[1])
-
-
-def failure_message(report: pytest.TestReport) -> str:
-    """One line that says why a seed failed."""
-    crash = getattr(report.longrepr, "reprcrash", None)
-    text = crash.message if crash is not None else str(report.longrepr or "failed")
-    lines = text.strip().splitlines() or ["failed"]
-    # Where this plugin fails a seed, the text says why; its own line would lead astray.
-    foreign = crash is not None and not str(crash.path).startswith(_OWN)
-    where = f" ({crash.path}:{crash.lineno})" if crash is not None and foreign else ""
-    return str(to_plain(lines[0] + where))
-
-
-def skip_reason(report: pytest.TestReport) -> str:
-    """Why a seed was skipped."""
-    if isinstance(report.longrepr, tuple):
-        return str(to_plain(str(report.longrepr[2]).removeprefix("Skipped: ")))
-    return str(to_plain(str(report.longrepr or "")))
-
-
 @dataclass(slots=True)
 class SeedGroup:
     """One test's seeds: the plan, the finished results, and those still on their way."""
 
     plan: GroupPlan
-    running: dict[int, SeedReports] = field(default_factory=dict)
+    running: dict[int, SeedPhases] = field(default_factory=dict)
     results: dict[int, SeedResult] = field(default_factory=dict)
     environment: Mapping[str, Any] | None = None
     heard: dict[str, None] = field(default_factory=dict)
@@ -175,18 +163,18 @@ class SeedGroup:
 
     def finish(self, seed: int) -> None:
         """Turn the seed's reports into its result."""
-        reports = self.running.pop(seed, None)
-        if reports is None:
+        phases = self.running.pop(seed, None)
+        if phases is None:
             return
-        self.results[seed] = reports.result(seed)
-        if reports.payload is None:
+        self.results[seed] = phases.result(seed)
+        if phases.payload is None:
             return
-        self.heard.update(dict.fromkeys(reports.payload.get("guards", ())))
+        self.heard.update(dict.fromkeys(phases.payload.get("guards", ())))
         if self.environment is None:
-            self.environment = reports.payload.get("environment")
-        if self.plan.xfail is None and reports.payload["xfail"] is not None:
+            self.environment = phases.payload.get("environment")
+        if self.plan.xfail is None and phases.payload["xfail"] is not None:
             # The test added the mark itself, after its first report.
-            self.plan = replace(self.plan, xfail=Xfail(**reports.payload["xfail"]))
+            self.plan = replace(self.plan, xfail=Xfail(**phases.payload["xfail"]))
 
     def finish_all(self) -> None:
         """Turn what has come of every other seed into its result: no more reports will come."""

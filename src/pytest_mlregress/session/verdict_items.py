@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_mlregress import _compat
-from pytest_mlregress.running.node_ids import name_parts
+from pytest_mlregress.node_ids import name_parts
 from pytest_mlregress.running.seed_items import SEED, SEED_ITEM, seed_id
 
 if TYPE_CHECKING:

@@ -1,0 +1,55 @@
+"""What pytest's reports of a seed say, as plain values that verdicts are reached with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from pytest_mlregress.running.result import SeedOutcome
+from pytest_mlregress.running.scalars import to_plain
+from pytest_mlregress.verdicts.group import SeedPhase
+
+PHASES: Final = ("setup", "call", "teardown")
+"""The phases of an item; the report of a worker that died has none of them."""
+
+
+def phase_of(report: pytest.TestReport, payload: Mapping[str, Any] | None) -> SeedPhase:
+    """What a report says of the seed.
+
+    Args:
+        report: of one phase of the seed, or of its worker's death.
+        payload: what the plugin in the seed's process put on the report, None for nothing.
+    """
+    outcome: SeedOutcome = "passed"
+    message = ""
+    if report.failed:
+        outcome = "failed" if report.when in PHASES else "crashed"
+        message = failure_message(report)
+    elif report.skipped:
+        outcome = "stopped" if payload is not None and payload["stopped"] else "skipped"
+        message = skip_reason(report)
+    return SeedPhase(outcome, getattr(report, "duration", 0.0), message, payload)
+
+
+_OWN: Final = str(Path(__file__).parents[1])
+
+
+def failure_message(report: pytest.TestReport) -> str:
+    """One line that says why a seed failed."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    text = crash.message if crash is not None else str(report.longrepr or "failed")
+    lines = text.strip().splitlines() or ["failed"]
+    # Where this plugin fails a seed, the text says why; its own line would lead astray.
+    foreign = crash is not None and not str(crash.path).startswith(_OWN)
+    where = f" ({crash.path}:{crash.lineno})" if crash is not None and foreign else ""
+    return str(to_plain(lines[0] + where))
+
+
+def skip_reason(report: pytest.TestReport) -> str:
+    """Why a seed was skipped."""
+    if isinstance(report.longrepr, tuple):
+        return str(to_plain(str(report.longrepr[2]).removeprefix("Skipped: ")))
+    return str(to_plain(str(report.longrepr or "")))
