@@ -109,14 +109,14 @@ def test_data_flows_through_the_shell_in_one_direction() -> None:
     assert backwards == set()
 
 
-def test_only_the_entry_point_starts_a_session() -> None:
+def test_only_the_entry_point_and_the_public_face_import_the_session() -> None:
     importers = {
         file.relative_to(PACKAGE).parts[0]
         for file in modules(PACKAGE)
         for name in imported_names(file)
         if within(name, "pytest_mlregress.session")
     }
-    assert importers == {"plugin.py", "session"}
+    assert importers == {"__init__.py", "plugin.py", "session"}
 
 
 @pytest.mark.parametrize("room", CORE)
