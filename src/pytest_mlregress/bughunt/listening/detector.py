@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.torch_api.autograd_graph import Graph, walk
+from pytest_mlregress.bughunt.torch_api.optimizers import parameters_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +164,3 @@ class Detector:
 
     def finish(self) -> None:
         """The watching ends; the model and the optimizers are as the training left them."""
-
-
-def parameters_of(optimizer: Optimizer) -> list[torch.Tensor]:
-    """Every parameter of an optimizer, in its order."""
-    return [p for group in optimizer.param_groups for p in group["params"]]
-
-
-def sample(tensor: torch.Tensor, count: int) -> torch.Tensor:
-    """Copies of at most `count` elements, spread over the whole tensor, in one dimension."""
-    flat = tensor.detach().reshape(-1)
-    return flat[:: max(1, len(flat) // count)][:count].clone()

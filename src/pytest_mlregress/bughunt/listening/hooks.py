@@ -17,31 +17,35 @@ from torch.optim.optimizer import (
 )
 from torch.overrides import TorchFunctionMode
 
-from pytest_mlregress.bughunt.checks.losses.loss_inputs import DROPOUTS, LOG_SOFTMAX, SOFTMAX
 from pytest_mlregress.bughunt.listening.detector import Heard
 from pytest_mlregress.bughunt.listening.node_marks import Mark, mark
 from pytest_mlregress.bughunt.recording.source_lines import locate, origin
-from pytest_mlregress.bughunt.replaying.loss_calls import EXPECTS
 from pytest_mlregress.bughunt.torch_api import _private
+from pytest_mlregress.bughunt.torch_api.loss_functions import EXPECTS
+from pytest_mlregress.bughunt.torch_api.operators import (
+    ATTENTIONS,
+    ATTRIBUTE_ACCESS,
+    BATCH_NORMS,
+    DROPOUTS,
+    EQUALITIES,
+    LOG_SOFTMAX,
+    MATRIX_PRODUCTS,
+    SOFTMAX,
+    SUBTRACTIONS,
+    VIEWS,
+)
 
-RESHAPES = frozenset(("view", "reshape", "view_as", "reshape_as"))
-DIFFERENCES = frozenset(("sub", "__sub__", "__rsub__", "rsub", "subtract"))
-COMPARISONS = frozenset(("eq", "__eq__", "ne", "__ne__"))
-NORMS = frozenset(("batch_norm",))
-ATTENTIONS = frozenset(("scaled_dot_product_attention",))
-NOISES = DROPOUTS | NORMS | ATTENTIONS
-PRODUCTS = frozenset(("matmul", "__matmul__", "__rmatmul__", "bmm", "mm", "einsum"))
+NOISES = DROPOUTS | BATCH_NORMS | ATTENTIONS
 INTERESTING = (
-    PRODUCTS
-    | COMPARISONS
+    MATRIX_PRODUCTS
+    | EQUALITIES
     | frozenset(EXPECTS)
     | SOFTMAX
     | LOG_SOFTMAX
-    | RESHAPES
-    | DIFFERENCES
+    | VIEWS
+    | SUBTRACTIONS
     | NOISES
 )
-_ATTRIBUTES = frozenset(("__get__", "__set__", "__delete__"))
 
 Ear = Callable[[Heard], None]
 Follower = Callable[[Any, Any, Any], None]
@@ -76,7 +80,7 @@ class Calls(TorchFunctionMode):
         keywords = kwargs or {}
         output = func(*args, **keywords)
         name = getattr(func, "__name__", "")
-        if name not in _ATTRIBUTES:  # most calls are
+        if name not in ATTRIBUTE_ACCESS:  # most calls are
             self._guarded(self._hear, name, args, keywords, output, sys._getframe(1))
         return output
 

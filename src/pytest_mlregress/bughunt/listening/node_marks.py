@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch.autograd.graph import Node
 
-from pytest_mlregress.bughunt.recording.tensor_origins import SHAPE
 from pytest_mlregress.bughunt.torch_api._private import metadata, node_of
+from pytest_mlregress.bughunt.torch_api.operators import SHAPE
 
 _KEY = "pytest_mlregress"
 # Nodes of calls that move, copy or cast elements; one user-level call may make several.

@@ -8,10 +8,8 @@ import torch
 
 from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
-from pytest_mlregress.bughunt.replaying.loss_calls import EXPECTS
-
-_DIFFERENCES = frozenset(("sub", "rsub", "subtract"))
-_CLASSES = frozenset(("cross_entropy", "nll_loss", "nll_loss_nd"))
+from pytest_mlregress.bughunt.torch_api.loss_functions import EXPECTS
+from pytest_mlregress.bughunt.torch_api.operators import CLASS_LOSSES, SUBTRACTIONS
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ def _operands(
     call: Call, from_model: set[int], from_data: set[int]
 ) -> tuple[torch.Tensor, torch.Tensor] | None:
     given = inputs(call)
-    if call.name in EXPECTS or call.name.strip("_") in _DIFFERENCES:
+    if call.name in EXPECTS or call.name.strip("_") in SUBTRACTIONS:
         pair = given[:2]
     elif call.name == "gather" and len(given) == 2:
         pair = given
@@ -66,7 +64,7 @@ def _rows(call: Call, prediction: torch.Tensor, target: torch.Tensor) -> torch.T
     values = prediction.detach()
     if values.shape == target.shape:
         return values.reshape(-1, 1)
-    if call.name in _CLASSES and values.dim() > 1 and values.dim() == target.dim() + 1:
+    if call.name in CLASS_LOSSES and values.dim() > 1 and values.dim() == target.dim() + 1:
         rows = values.movedim(1, -1)
         return rows.reshape(-1, rows.shape[-1]) if rows.shape[:-1] == target.shape else None
     if call.name == "gather" and values.shape[:-1] == target.shape[:-1] and target.shape[-1] == 1:

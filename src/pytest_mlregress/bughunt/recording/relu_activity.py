@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 
 from pytest_mlregress.bughunt.recording.recorder import Call
-
-_RECTIFIERS = frozenset(("relu", "relu_", "relu6"))
+from pytest_mlregress.bughunt.torch_api.operators import RELUS
 
 
 class Activity:
@@ -17,7 +16,7 @@ class Activity:
         self.runs: dict[tuple[str | None, str | None], int] = {}
 
     def __call__(self, call: Call, output: object) -> None:
-        if call.name not in _RECTIFIERS or not isinstance(output, torch.Tensor):
+        if call.name not in RELUS or not isinstance(output, torch.Tensor):
             return
         key = call.module, call.location
         self.active[key] = self.active.get(key, False) or bool(output.any())

@@ -8,15 +8,7 @@ import torch
 
 from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.torch_api import pytrees
-
-# Calls that move, copy or cast elements and change none.
-_SHAPE = """
-    __getitem__ T mT H contiguous clone to type float double half bfloat16 cpu cuda view view_as
-    reshape reshape_as flatten unflatten squeeze unsqueeze transpose permute t swapaxes swapdims
-    movedim moveaxis expand expand_as chunk split unbind select narrow index_select masked_select
-    gather type_as requires_grad_ cat concat stack data
-"""
-SHAPE = frozenset(_SHAPE.split())
+from pytest_mlregress.bughunt.torch_api.operators import SHAPE
 
 
 class Provenance:

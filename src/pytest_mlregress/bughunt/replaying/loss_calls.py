@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 
@@ -12,27 +11,7 @@ from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.recording.tensor_origins import Provenance, inputs
 from pytest_mlregress.bughunt.replaying.case import Case
-
-Expects = Literal["logits", "log-probabilities", "probabilities", "binary-logits", "values"]
-
-EXPECTS: dict[str, Expects] = {
-    "cross_entropy": "logits",
-    "nll_loss": "log-probabilities",
-    "nll_loss_nd": "log-probabilities",
-    "kl_div": "log-probabilities",
-    "ctc_loss": "log-probabilities",
-    "binary_cross_entropy": "probabilities",
-    "binary_cross_entropy_with_logits": "binary-logits",
-    "multilabel_soft_margin_loss": "binary-logits",
-    "mse_loss": "values",
-    "l1_loss": "values",
-    "smooth_l1_loss": "values",
-    "huber_loss": "values",
-    "poisson_nll_loss": "values",
-    "gaussian_nll_loss": "values",
-}
-
-DIFFERENCES = frozenset(("sub", "__sub__", "rsub", "__rsub__", "subtract"))
+from pytest_mlregress.bughunt.torch_api.loss_functions import EXPECTS, Expects
 
 
 @dataclass(frozen=True)

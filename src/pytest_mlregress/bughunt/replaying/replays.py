@@ -26,27 +26,10 @@ from pytest_mlregress.bughunt.replaying.batch_resizing import Examples
 from pytest_mlregress.bughunt.replaying.case import Case
 from pytest_mlregress.bughunt.replaying.cpu_clock import Stopwatch
 from pytest_mlregress.bughunt.torch_api import _private, pytrees
+from pytest_mlregress.bughunt.torch_api.operators import DRAWS, SIZE_ONLY
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 
 T = TypeVar("T")
-# Calls that read the size, type and device of their first argument and none of its elements.
-_SIZE_ONLY = frozenset(
-    [
-        "empty_like",
-        "full_like",
-        "ones_like",
-        "rand_like",
-        "randint_like",
-        "randn_like",
-        "zeros_like",
-        "new_empty",
-        "new_full",
-        "new_ones",
-        "new_zeros",
-    ]
-)
-
-_NOISE = frozenset(("rand", "randn", "normal"))
 
 
 def shared(make: Callable[[Case], T]) -> Callable[[Case], T]:
@@ -264,7 +247,7 @@ def drawn(calls: list[Call]) -> set[int]:
     noise = [
         tensor
         for call in calls
-        if call.name.removesuffix("_like") in _NOISE or call.name == "normal_"
+        if call.name.removesuffix("_like") in DRAWS or call.name == "normal_"
         for tensor in pytrees.tensors(call.output)
     ]
     return reached(calls, noise)
@@ -274,7 +257,7 @@ def reached(calls: list[Call], sources: Sequence[torch.Tensor]) -> set[int]:
     """Ids of the sources and of every tensor that calls made from them."""
     tainted = {id(tensor) for tensor in sources}
     for call in calls:
-        read = inputs(call)[1:] if call.name in _SIZE_ONLY else inputs(call)
+        read = inputs(call)[1:] if call.name in SIZE_ONLY else inputs(call)
         if any(id(tensor) in tainted for tensor in read):
             tainted.update(id(tensor) for tensor in pytrees.tensors(call.output))
             if call.name == "__setitem__":

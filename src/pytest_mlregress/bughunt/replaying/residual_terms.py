@@ -8,13 +8,10 @@ from torch import nn
 from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.replaying.case import Case
-from pytest_mlregress.bughunt.replaying.loss_calls import (
-    DIFFERENCES,
-    LossCall,
-    made_by_parameters,
-)
+from pytest_mlregress.bughunt.replaying.loss_calls import LossCall, made_by_parameters
 from pytest_mlregress.bughunt.replaying.replays import reached, shared
 from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.operators import SUBTRACTIONS
 
 
 @shared
@@ -44,7 +41,7 @@ def residuals(case: Case) -> list[LossCall]:
 
 
 def _residual(case: Case, call: Call, data: set[int]) -> LossCall | None:
-    if call.name not in DIFFERENCES:
+    if call.name not in SUBTRACTIONS:
         return None
     terms = inputs(call)
     trained = [term for term in terms if term.requires_grad]

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import torch
 
 from pytest_mlregress.bughunt.catalogue.evaluation import EVAL_MUTATES_MODEL
-from pytest_mlregress.bughunt.checks.evaluation.train_eval_mode import BATCH_NORMS
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.source_lines import of_function
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
+from pytest_mlregress.bughunt.torch_api.module_modes import BATCH_NORM_MODULES
 
 
 @check(EVAL_MUTATES_MODEL, needs=("evaluate",))
@@ -50,7 +50,7 @@ def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
 
 def _is_statistic(trace: StepTrace, name: str) -> bool:
     module = trace.world.model.get_submodule(name.rpartition(".")[0])
-    return isinstance(module, BATCH_NORMS)
+    return isinstance(module, BATCH_NORM_MODULES)
 
 
 def _mutation(case: Case, trace: StepTrace, names: list[str], what: str) -> Finding:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import nn
@@ -18,28 +17,8 @@ from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
 from pytest_mlregress.bughunt.replaying.replays import reached
 from pytest_mlregress.bughunt.torch_api import pytrees
-
-BATCH_NORMS = nn.modules.batchnorm._BatchNorm
-DROPOUTS = nn.modules.dropout._DropoutNd
-
-
-def is_mode_sensitive(module: nn.Module) -> bool:
-    """Whether train() and eval() make a module compute different things."""
-    if isinstance(module, DROPOUTS):
-        return module.p > 0
-    if isinstance(module, BATCH_NORMS):
-        return module.track_running_stats
-    dropout: Any = getattr(module, "dropout", 0.0)
-    if isinstance(module, nn.RNNBase | nn.MultiheadAttention):
-        return isinstance(dropout, int | float) and dropout > 0
-    return _reads_training(type(module))
-
-
-def _reads_training(kind: type[nn.Module]) -> bool:
-    """Whether a module's own ``forward`` looks at ``self.training``."""
-    code = getattr(kind.forward, "__code__", None)
-    outside_torch = not kind.__module__.startswith("torch.")
-    return code is not None and outside_torch and "training" in code.co_names
+from pytest_mlregress.bughunt.torch_api.module_modes import BATCH_NORM_MODULES, is_mode_sensitive
+from pytest_mlregress.bughunt.torch_api.operators import DROPOUTS
 
 
 @check(MISSING_TRAIN_MODE)
@@ -127,7 +106,8 @@ def missing_eval_mode(case: Case) -> Iterator[Finding]:
     wrong = sorted(
         name
         for name, mode in _modes(trace, ["evaluate"]).items()
-        if mode and (_parent_trains(trace, name) or isinstance(_at(model, name), BATCH_NORMS))
+        if mode
+        and (_parent_trains(trace, name) or isinstance(_at(model, name), BATCH_NORM_MODULES))
     )
     if wrong:
         yield MISSING_EVAL_MODE.finding(
@@ -208,7 +188,7 @@ def _evaluation_of_loss(case: Case) -> Recorder:
 def _drops(call: Call) -> bool:
     if call.name == "scaled_dot_product_attention":
         return _rate(call) > 0
-    if call.name not in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout"):
+    if call.name not in DROPOUTS:
         return False
     default = "alpha" not in call.name
     return _rate(call) > 0 and call.argument(2, "training", default) is True

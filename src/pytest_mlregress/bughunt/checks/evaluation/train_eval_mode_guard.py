@@ -14,11 +14,12 @@ from torch import nn
 from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.catalogue.evaluation import MISSING_EVAL_MODE, MISSING_TRAIN_MODE
-from pytest_mlregress.bughunt.checks.evaluation.train_eval_mode import DROPOUTS, is_mode_sensitive
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress, parameters_of
+from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
 from pytest_mlregress.bughunt.listening.hooks import NOISES, differs_from_evaluation
 from pytest_mlregress.bughunt.recording.source_lines import caller
+from pytest_mlregress.bughunt.torch_api.module_modes import DROPOUT_MODULES, is_mode_sensitive
+from pytest_mlregress.bughunt.torch_api.optimizers import parameters_of
 
 ENOUGH = 3
 FAR_APART = 2
@@ -114,7 +115,7 @@ class Modes(Detector):
             run.modes.append(module.training)
             kind = type(module).__name__
             run.sensitive = run.sensitive or kind
-            if isinstance(module, DROPOUTS):
+            if isinstance(module, DROPOUT_MODULES):
                 run.dropout = run.dropout or kind
         if self._runs and not self._runs[-1].grad:
             self._judge_quiet(self._runs[-1], module)

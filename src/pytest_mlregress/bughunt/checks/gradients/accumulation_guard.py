@@ -13,7 +13,8 @@ from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.catalogue.gradients import MISSING_ZERO_GRAD
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.listening.detector import Detector, Progress, parameters_of, sample
+from pytest_mlregress.bughunt.listening.detector import Detector, Progress
+from pytest_mlregress.bughunt.torch_api.optimizers import parameters_of, sample
 
 ENOUGH = 2
 SAMPLE = 16

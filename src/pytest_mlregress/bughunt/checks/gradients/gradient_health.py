@@ -20,10 +20,10 @@ from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
 from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.operators import REGRESSION_LOSSES
 
 VANISHED_AT_START, VANISHED_AFTER = 1e-7, 1e-6
 EXPLODED = 1e4
-_REGRESSIONS = frozenset(("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"))
 
 
 @check(NAN_GRADIENT)
@@ -149,7 +149,7 @@ def _is_absurd(case: Case, loss: float) -> bool:
 def _predicts_out_of_scale(case: Case) -> bool:
     for call in case.loss_trace.calls:
         given = inputs(call)[:2]
-        if call.name in _REGRESSIONS and len(given) == 2 and given[0].shape == given[1].shape:
+        if call.name in REGRESSION_LOSSES and len(given) == 2 and given[0].shape == given[1].shape:
             predicted, target = (float(t.detach().double().square().mean()) for t in given)
             if target > 0 and predicted > 100**2 * target:
                 return True

@@ -11,6 +11,7 @@ from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.source_lines import of_function
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
+from pytest_mlregress.bughunt.torch_api.operators import READS
 
 
 @check(GRAPH_GROWTH, needs=("train_step",))
@@ -63,8 +64,7 @@ def _keeper(trace: StepTrace) -> str | None:
             readers = [
                 call.location
                 for call in trace.provenance.readers(root)
-                if call.name not in ("item", "detach", "backward", "numel", "dim", "__format__")
-                and call.location != event.location
+                if call.name not in READS and call.location != event.location
             ]
             if readers:
                 return readers[-1]

@@ -11,10 +11,11 @@ from torch.autograd.graph import Node
 from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.catalogue.gradients import NAN_GRADIENT
-from pytest_mlregress.bughunt.listening.detector import Detector, Progress, parameters_of
+from pytest_mlregress.bughunt.listening.detector import Detector, Progress
 from pytest_mlregress.bughunt.listening.node_marks import mark_of
 from pytest_mlregress.bughunt.recording.source_lines import caller
 from pytest_mlregress.bughunt.torch_api._private import saved
+from pytest_mlregress.bughunt.torch_api.optimizers import parameters_of
 
 MOST_NODES = 20_000
 _SAVED_INPUTS = ("_saved_self", "_saved_other", "_saved_mat1", "_saved_mat2", "_saved_input")

@@ -10,7 +10,8 @@ import torch
 from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.catalogue.gradients import MISSING_ZERO_GRAD
-from pytest_mlregress.bughunt.listening.detector import Detector, Progress, parameters_of, sample
+from pytest_mlregress.bughunt.listening.detector import Detector, Progress
+from pytest_mlregress.bughunt.torch_api.optimizers import parameters_of, sample
 
 MOST_PARAMETERS = 8
 ENOUGH = 2

@@ -16,12 +16,10 @@ from pytest_mlregress.bughunt.replaying.batch_resizing import Examples
 from pytest_mlregress.bughunt.replaying.case import Case
 from pytest_mlregress.bughunt.replaying.replays import Replay, replay, resized, shared
 from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.operators import ALONG_A_SEQUENCE
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 
 EXAMPLE = 1
-# Functions that walk along an axis of time; a batch that is one long sequence has no examples.
-_RECURRENT = "lstm gru rnn_tanh rnn_relu conv1d cumsum cumprod flip roll"
-_SEQUENTIAL = (*_RECURRENT.split(), "scaled_dot_product_attention", "multi_head_attention_forward")
 
 
 @check(BATCH_LEAK, cost="replay")
@@ -126,7 +124,9 @@ def _maybe_one_sequence(base: Replay, examples: Examples) -> bool:
 def _walks(call: Call, output: torch.Tensor, examples: Examples) -> bool:
     """Whether a call is what sequence models do along time."""
     square = sum(size == examples.count for size in output.shape) > 1
-    return any(name in call.name for name in _SEQUENTIAL) or ("softmax" in call.name and square)
+    return any(name in call.name for name in ALONG_A_SEQUENCE) or (
+        "softmax" in call.name and square
+    )
 
 
 def _same(finding: Finding, call: Call) -> bool:

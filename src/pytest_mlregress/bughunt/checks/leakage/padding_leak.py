@@ -13,18 +13,17 @@ from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.changed_rows import changed
 from pytest_mlregress.bughunt.recording.prediction_target_pairs import meetings
 from pytest_mlregress.bughunt.recording.recorder import Call
-from pytest_mlregress.bughunt.recording.tensor_origins import SHAPE, inputs
+from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.batch_resizing import Examples
 from pytest_mlregress.bughunt.replaying.case import Case
 from pytest_mlregress.bughunt.replaying.replays import Replay, pace, replay, resized
 from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.operators import MASK_TESTS, NEIGHBOURHOODS, SHAPE
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest, Path
 
 # So many positions a neighbourhood written by hand reaches to either side.
 _NEAR = 2
-_NEIGHBOURHOODS = ("conv", "pool", "fft", "unfold")
-_EQUALITIES = frozenset(("eq", "ne", "__eq__", "__ne__", "gt", "__gt__", "nonzero", "sign"))
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def _blurs(base: Replay, entry: Call | None) -> bool:
     return any(
         call.order <= end and id(tensor) in base.from_data
         for call in base.calls
-        if any(part in call.name for part in _NEIGHBOURHOODS)
+        if any(part in call.name for part in NEIGHBOURHOODS)
         for tensor in inputs(call)[:1]
     )
 
@@ -258,7 +257,7 @@ def _reads_mask_from(base: Replay, path: Path) -> bool:
     """Whether the program compares the content or a part of it, as in ``ids != 0``."""
     content = dict(pytrees.leaves(base.batch))[path]
     return any(
-        call.name in _EQUALITIES and base.provenance.origin(inputs(call)[0], call) is content
+        call.name in MASK_TESTS and base.provenance.origin(inputs(call)[0], call) is content
         for call in base.calls
         if inputs(call)
     )

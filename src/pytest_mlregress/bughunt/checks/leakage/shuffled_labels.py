@@ -23,9 +23,8 @@ from pytest_mlregress.bughunt.replaying.replays import (
     until_update,
 )
 from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.operators import REORDERINGS
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest
-
-_REORDERING = frozenset(("flip", "roll", "sort", "index_select", "__getitem__", "fliplr", "flipud"))
 
 
 @dataclass(frozen=True)
@@ -131,6 +130,6 @@ def _reordered_at(run: Run, meeting: Meeting) -> str | None:
         if operand.data_ptr() != meeting.target.data_ptr():
             continue
         for call in run.provenance.behind(operand, meeting.call):
-            if call.name in _REORDERING:
+            if call.name in REORDERINGS:
                 return call.location
     return meeting.call.location

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.case import Case
 from pytest_mlregress.bughunt.replaying.constant_predictor import Score, pooled_score
 from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.module_modes import in_mode
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 
 STEPS = 100
@@ -157,28 +157,6 @@ def _score(world: World, batches: list[Nest], *, training: bool) -> Score:
     if found is None or found.guess is None or found.guess - found.floor < 1e-2:
         raise CannotTell("no best constant is known for what the loss compares with")
     return found
-
-
-@contextlib.contextmanager
-def in_mode(model: nn.Module, training: bool) -> Iterator[None]:
-    """Put the model into a mode for a while; modes and buffers are those of before afterwards.
-
-    In training mode only modules that the program itself has in training mode count: frozen
-    batch norm stays as it is.
-    """
-    modes = [(module, module.training) for module in model.modules()]
-    buffers = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
-    if not training:
-        model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
-        with torch.no_grad():
-            for buffer, value in buffers:
-                if buffer.shape == value.shape:
-                    buffer.copy_(value)
 
 
 def _statistics(model: nn.Module) -> list[torch.Tensor]:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 import torch
 
 from pytest_mlregress.bughunt.catalogue.learning import LEARNS_SHUFFLED_LABELS
-from pytest_mlregress.bughunt.checks.learning.above_trivial import in_mode
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.program.isolated_run import World
@@ -22,6 +21,7 @@ from pytest_mlregress.bughunt.replaying.constant_predictor import (
     pooled_score,
 )
 from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.module_modes import in_mode
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest, Path
 
 STEPS = 60

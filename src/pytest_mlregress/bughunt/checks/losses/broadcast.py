@@ -32,15 +32,10 @@ from pytest_mlregress.bughunt.replaying.replays import (
     until_update,
 )
 from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.operators import COMPARISONS, DIFFERENCES, ELEMENTWISE
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 
-_ARITHMETIC = "sub subtract rsub mul multiply div divide true_divide mse_loss l1_loss huber_loss"
-_MORE = "smooth_l1_loss gaussian_nll_loss poisson_nll_loss logaddexp xlogy pow dist"
-_COMPARISONS = "eq ne lt le gt ge equal isclose logical_and logical_or logical_xor and or xor"
-DIFFERENCES = frozenset(f"{_ARITHMETIC} {_MORE}".split())
-COMPARISONS = DIFFERENCES | frozenset(_COMPARISONS.split())
-_UNARY = "sigmoid tanh relu gelu exp log softplus abs neg square sqrt clamp round float double to"
-_ELEMENTWISE = frozenset(f"{_UNARY} type contiguous clone detach mul add sub div".split())
+_IN_METRICS = DIFFERENCES | COMPARISONS
 
 
 @dataclass(frozen=True)
@@ -185,7 +180,7 @@ def crossings(
     calls: list[Call], from_model: set[int], from_data: set[int], count: int, kind: str
 ) -> Iterator[Crossing]:
     """The calls in which a prediction and a target were expanded against each other."""
-    names = {"loss": DIFFERENCES, "quotient": DIFFERENCES | {"add"}, "metric": COMPARISONS}[kind]
+    names = {"loss": DIFFERENCES, "quotient": DIFFERENCES | {"add"}, "metric": _IN_METRICS}[kind]
     for call in calls:
         if call.name.strip("_") not in names or not isinstance(call.output, torch.Tensor):
             continue
@@ -369,7 +364,7 @@ def _shaped_by(crossing: Crossing, provenance: Provenance) -> Call | None:
     if squeezed is not None and any(t.dim() > shorter.dim() for t in inputs(squeezed)[:1]):
         return squeezed
     call = provenance.producer(longer, crossing.call)
-    while call is not None and call.name.strip("_") in _ELEMENTWISE:
+    while call is not None and call.name.strip("_") in ELEMENTWISE:
         behind = [t for t in inputs(call) if t.shape == longer.shape]
         earlier = provenance.producer(behind[0], call) if behind else None
         if earlier is None:

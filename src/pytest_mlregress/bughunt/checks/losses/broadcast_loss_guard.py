@@ -11,25 +11,18 @@ from torch.autograd.graph import Node
 from pytest_mlregress.bughunt.catalogue.losses import BROADCAST_LOSS
 from pytest_mlregress.bughunt.findings import Finding, Severity
 from pytest_mlregress.bughunt.listening.detector import Detector, Heard
-from pytest_mlregress.bughunt.listening.hooks import DIFFERENCES
 from pytest_mlregress.bughunt.listening.node_marks import is_shape_node
 from pytest_mlregress.bughunt.torch_api._private import metadata, node_of
-
-ELEMENTWISE = frozenset(
-    [
-        "mse_loss",
-        "l1_loss",
-        "smooth_l1_loss",
-        "huber_loss",
-        "binary_cross_entropy",
-        "binary_cross_entropy_with_logits",
-    ]
+from pytest_mlregress.bughunt.torch_api.operators import (
+    COMBINING_NODES,
+    ELEMENTWISE_LOSSES,
+    POINTWISE_NODES,
+    REDUCING_NODES,
+    SUBTRACTIONS,
 )
+
 _KEY = "pytest_mlregress_outer"
-_REDUCING = ("MeanBackward", "SumBackward", "NansumBackward")
-_COMBINING = ("AddBackward", "SubBackward", "MulBackward", "DivBackward", "NegBackward")
 MOST_TERMS = 32
-_POINTWISE = ("PowBackward", "AbsBackward", "MulBackward", "SquareBackward", "DivBackward")
 
 
 class Broadcasts(Detector):
@@ -40,9 +33,9 @@ class Broadcasts(Detector):
     """
 
     def heard(self, call: Heard) -> None:
-        if call.name in ELEMENTWISE:
+        if call.name in ELEMENTWISE_LOSSES:
             self._judge_loss(call)
-        elif call.name in DIFFERENCES and _is_outer(call):
+        elif call.name in SUBTRACTIONS and _is_outer(call):
             node = node_of(call.output)
             if node is not None:
                 metadata(node)[_KEY] = _outer_difference(call)
@@ -100,7 +93,7 @@ def _terms(root: Node | None) -> Iterator[Node]:
     """The summands of a loss, with their weights."""
     queue = [root] if root is not None else []
     for node in queue:
-        if node.name().startswith(_COMBINING) and len(queue) < MOST_TERMS:
+        if node.name().startswith(COMBINING_NODES) and len(queue) < MOST_TERMS:
             queue += [parent for parent, _ in node.next_functions if parent is not None]
         else:
             yield node
@@ -115,8 +108,8 @@ def _averaged(node: Node | None) -> Finding | None:
         if isinstance(found, Finding):
             return found if reduced else None
         name = node.name()
-        reduced = reduced or name.startswith(_REDUCING)
-        if not is_shape_node(node) and not name.startswith(_REDUCING + _POINTWISE):
+        reduced = reduced or name.startswith(REDUCING_NODES)
+        if not is_shape_node(node) and not name.startswith(REDUCING_NODES + POINTWISE_NODES):
             return None
         node = node.next_functions[0][0] if node.next_functions else None
     return None

@@ -13,8 +13,8 @@ from pytest_mlregress.bughunt.catalogue.losses import BROADCAST_METRIC
 from pytest_mlregress.bughunt.checks.losses.broadcast_loss_guard import grows, together
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
-from pytest_mlregress.bughunt.listening.hooks import COMPARISONS, DIFFERENCES
 from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.operators import EQUALITIES, SUBTRACTIONS
 
 ENOUGH = 2
 MOST_TENSORS = 4096
@@ -47,7 +47,7 @@ class Metrics(Detector):
             self._note(output)
 
     def heard(self, call: Heard) -> None:
-        if call.name not in DIFFERENCES | COMPARISONS or torch.is_grad_enabled():
+        if call.name not in SUBTRACTIONS | EQUALITIES or torch.is_grad_enabled():
             return
         pair = call.argument(0, "input"), call.argument(1, "other")
         if self.progress.running or not all(isinstance(t, torch.Tensor) for t in pair):

@@ -9,9 +9,9 @@ import torch
 from pytest_mlregress.bughunt.listening.node_marks import is_shape_node
 from pytest_mlregress.bughunt.torch_api import probabilities
 from pytest_mlregress.bughunt.torch_api._private import node_of
+from pytest_mlregress.bughunt.torch_api.operators import AFFINE_NODES
 
 MOST_NODES: Final = 12
-_AFFINE: Final = ("AddBackward", "SubBackward", "RsubBackward", "MulBackward", "DivBackward")
 
 
 def is_squashed(values: torch.Tensor) -> bool:
@@ -28,6 +28,6 @@ def is_squashed(values: torch.Tensor) -> bool:
             return probabilities.lie_within(values, 0.0, 1.0)
         parents = [parent for parent, _ in node.next_functions if parent is not None]
         inverted |= name.startswith("ReciprocalBackward")
-        passes = name.startswith((*_AFFINE, "ReciprocalBackward")) or is_shape_node(node)
+        passes = name.startswith((*AFFINE_NODES, "ReciprocalBackward")) or is_shape_node(node)
         node = parents[0] if passes and len(parents) == 1 else None
     return False

@@ -21,22 +21,23 @@ from pytest_mlregress.bughunt.catalogue.losses import (
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Call
-from pytest_mlregress.bughunt.recording.tensor_origins import SHAPE, Provenance, inputs
+from pytest_mlregress.bughunt.recording.tensor_origins import Provenance, inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.case import Case
-from pytest_mlregress.bughunt.replaying.loss_calls import EXPECTS, LossCall, loss_calls
+from pytest_mlregress.bughunt.replaying.loss_calls import LossCall, loss_calls
 from pytest_mlregress.bughunt.replaying.output_range import attainable_range
 from pytest_mlregress.bughunt.torch_api import probabilities
-
-SOFTMAX = frozenset(("softmax", "_softmax", "gumbel_softmax"))
-LOG_SOFTMAX = frozenset(("log_softmax", "_log_softmax"))
-_SCALINGS = frozenset(("div", "__truediv__", "mul", "__mul__", "__rmul__"))
-SIGMOID = frozenset(("sigmoid", "sigmoid_", "expit", "hardsigmoid"))
-RECTIFIERS = frozenset(("relu", "relu_", "relu6", "threshold", "clamp_min", "clamp_min_"))
-DROPOUTS = frozenset(
-    f"{name}{mark}"
-    for name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout")
-    for mark in ("", "_")
+from pytest_mlregress.bughunt.torch_api.loss_functions import EXPECTS
+from pytest_mlregress.bughunt.torch_api.operators import (
+    ASYMMETRIC_LOSSES,
+    CLAMPS,
+    DROPOUTS,
+    LOG_SOFTMAX,
+    RECTIFIERS,
+    SCALINGS,
+    SHAPE,
+    SIGMOID,
+    SOFTMAX,
 )
 
 
@@ -98,7 +99,7 @@ def _softmax_under_temperature(
 ) -> Call | None:
     """The softmax behind a tensor, through reshaping and at most one scaling by a number."""
     source = provenance.source(given, before)
-    if source is not None and source.name in _SCALINGS and len(inputs(source)) == 1:
+    if source is not None and source.name in SCALINGS and len(inputs(source)) == 1:
         source = provenance.source(inputs(source)[0], source)
     return source if source is not None and source.name in SOFTMAX else None
 
@@ -210,7 +211,7 @@ def swapped_loss_arguments(case: Case) -> Iterator[Finding]:
     for loss in loss_calls(case):
         if loss.input.requires_grad or not loss.target.requires_grad:
             continue
-        if loss.name not in _ASYMMETRIC:
+        if loss.name not in ASYMMETRIC_LOSSES:
             continue
         yield SWAPPED_LOSS_ARGUMENTS.finding(
             severity="error" if _surely_swapped(loss) else "warning",
@@ -218,17 +219,6 @@ def swapped_loss_arguments(case: Case) -> Iterator[Finding]:
             evidence="the second argument requires grad, the first one does not",
             loss=loss.name,
         )
-
-
-_ASYMMETRIC = frozenset(
-    [
-        "cross_entropy",
-        "kl_div",
-        "poisson_nll_loss",
-        "binary_cross_entropy",
-        "binary_cross_entropy_with_logits",
-    ]
-)
 
 
 def _surely_swapped(loss: LossCall) -> bool:
@@ -276,7 +266,7 @@ def _probability(call: Call) -> float:
 
 
 def _rectifies(call: Call, values: torch.Tensor) -> bool:
-    if call.name in ("clamp", "clamp_", "clip", "maximum"):
+    if call.name in CLAMPS | {"maximum"}:
         low = call.argument(1, "min")
         return low == 0 and call.argument(2, "max") is None
     if call.name in RECTIFIERS:

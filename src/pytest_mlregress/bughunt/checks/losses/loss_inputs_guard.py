@@ -18,34 +18,26 @@ from pytest_mlregress.bughunt.catalogue.losses import (
     WRONG_SOFTMAX_DIM,
 )
 from pytest_mlregress.bughunt.checks.losses.handwritten_sigmoid import is_squashed
-from pytest_mlregress.bughunt.checks.losses.loss_inputs import (
+from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
+from pytest_mlregress.bughunt.listening.node_marks import Mark, source
+from pytest_mlregress.bughunt.torch_api import probabilities
+from pytest_mlregress.bughunt.torch_api.loss_functions import EXPECTS
+from pytest_mlregress.bughunt.torch_api.operators import (
+    ASYMMETRIC_LOSSES,
+    CLAMPS,
     DROPOUTS,
     LOG_SOFTMAX,
     RECTIFIERS,
     SIGMOID,
     SOFTMAX,
 )
-from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
-from pytest_mlregress.bughunt.listening.node_marks import Mark, source
-from pytest_mlregress.bughunt.replaying.loss_calls import EXPECTS
-from pytest_mlregress.bughunt.torch_api import probabilities
 
-CLAMPS = frozenset(("clamp", "clamp_", "clip", "clip_"))
 LOOKS = 2
 """How often the values at one line are looked at."""
 
 _Place = tuple[str, str | None, str]  # a call's name and line, and the call that made its input
 _MASS = 0.05
-_ORDERED = frozenset(
-    [
-        "cross_entropy",
-        "kl_div",
-        "binary_cross_entropy",
-        "binary_cross_entropy_with_logits",
-        "poisson_nll_loss",
-    ]
-)
 
 
 class LossArguments(Detector):
@@ -207,7 +199,7 @@ def _swapped(call: Heard, given: torch.Tensor, target: torch.Tensor) -> Iterator
         "binary_cross_entropy_with_logits": lambda: _is_binary(given),
         "poisson_nll_loss": lambda: True,  # linear in its target: it has no minimum there
     }
-    if call.name in _ORDERED and sure[call.name]():
+    if call.name in ASYMMETRIC_LOSSES and sure[call.name]():
         yield SWAPPED_LOSS_ARGUMENTS.finding(
             location=call.location,
             evidence="the second argument requires grad, the first one does not",

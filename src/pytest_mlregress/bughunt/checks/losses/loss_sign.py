@@ -16,10 +16,9 @@ from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.case import Case, LossTrace
-from pytest_mlregress.bughunt.replaying.loss_calls import EXPECTS
 from pytest_mlregress.bughunt.torch_api import probabilities, pytrees
-
-_SQUARES = frozenset(("square", "pow", "__pow__", "abs"))
+from pytest_mlregress.bughunt.torch_api.loss_functions import EXPECTS
+from pytest_mlregress.bughunt.torch_api.operators import NEGATIONS, POWERS, SUBTRACTIONS
 
 
 @check(WRONG_LOSS_SIGN)
@@ -118,7 +117,7 @@ def _sign(trace: LossTrace, call: Call) -> float | None:
         return None
     if call.name in EXPECTS:
         return _uniform(gradient) if _has_data_target(call) else None
-    if call.name in _SQUARES:
+    if call.name in POWERS:
         return _uniform(gradient) if _is_error(trace, call) else None
     if call.name in ("gather", "__getitem__") and _picks_log_probability(call):
         sign = _uniform(gradient)
@@ -147,7 +146,7 @@ def _is_error(trace: LossTrace, call: Call) -> bool:
     if call.name in ("pow", "__pow__") and call.argument(1, "exponent") != 2:
         return False
     source = trace.provenance.producer(inputs(call)[0], call)
-    if source is None or source.name not in ("sub", "__sub__", "rsub", "__rsub__", "subtract"):
+    if source is None or source.name not in SUBTRACTIONS:
         return False
     operands = inputs(source)
     if len(operands) != 2 or operands[0].requires_grad == operands[1].requires_grad:
@@ -173,6 +172,6 @@ def _picks_log_probability(call: Call) -> bool:
 def _last_line(trace: LossTrace) -> str | None:
     """Where the sign went wrong: the negation nearest to the loss, or the last operation."""
     behind = list(trace.provenance.behind(trace.loss))
-    negations = [call for call in behind[:8] if call.name in ("neg", "__neg__", "negative")]
+    negations = [call for call in behind[:8] if call.name in NEGATIONS]
     nearest = (negations or behind)[:1]
     return nearest[0].location if nearest else None

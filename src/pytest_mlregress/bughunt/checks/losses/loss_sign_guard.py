@@ -13,13 +13,13 @@ from torch.optim import Optimizer
 from pytest_mlregress.bughunt.catalogue.losses import WRONG_LOSS_SIGN
 from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
 from pytest_mlregress.bughunt.listening.node_marks import is_shape_node, mark_of
-from pytest_mlregress.bughunt.replaying.loss_calls import EXPECTS
 from pytest_mlregress.bughunt.torch_api._private import metadata, node_of, saved
+from pytest_mlregress.bughunt.torch_api.loss_functions import EXPECTS
+from pytest_mlregress.bughunt.torch_api.operators import REDUCING_NODES
 
 ENOUGH = 3
 MOST_NODES = 12
 _KEY = "pytest_mlregress_error"
-_REDUCING = ("MeanBackward", "SumBackward")
 
 
 class Ascent(Detector):
@@ -104,7 +104,7 @@ def _sign(node: Node | None) -> float | None:
             if not factor:
                 return None
             sign = -sign if factor < 0 else sign
-        elif not name.startswith(_REDUCING) and not is_shape_node(node):
+        elif not name.startswith(REDUCING_NODES) and not is_shape_node(node):
             return None
         parents = [parent for parent, _ in node.next_functions if parent is not None]
         node = parents[0] if len(parents) == 1 else None

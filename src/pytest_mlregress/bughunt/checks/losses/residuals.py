@@ -16,15 +16,12 @@ from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.case import Case
-from pytest_mlregress.bughunt.replaying.loss_calls import (
-    DIFFERENCES,
-    EXPECTS,
-    LossCall,
-    made_by_parameters,
-)
+from pytest_mlregress.bughunt.replaying.loss_calls import LossCall, made_by_parameters
 from pytest_mlregress.bughunt.replaying.output_range import bounds
 from pytest_mlregress.bughunt.replaying.residual_terms import residuals
 from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.loss_functions import EXPECTS
+from pytest_mlregress.bughunt.torch_api.operators import COMBINATIONS, SUBTRACTIONS
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 
 _NEAR, _FAR = 1e2, 1e4
@@ -86,7 +83,7 @@ def _data_decide(case: Case, orders: set[int]) -> bool:
 
 def _loss(case: Case, orders: set[int], scale: float, batch: Nest) -> float:
     """The loss with the chosen differences multiplied; NaN where the program does not run."""
-    alike = [call.order for call in case.loss_trace.calls if call.name in DIFFERENCES]
+    alike = [call.order for call in case.loss_trace.calls if call.name in SUBTRACTIONS]
     chosen = {index for index, order in enumerate(alike) if order in orders}
     with case.world() as world, torch.no_grad(), _Scaled(chosen, scale):
         try:
@@ -112,7 +109,7 @@ class _Scaled(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         output = func(*args, **(kwargs or {}))
-        if getattr(func, "__name__", "") in DIFFERENCES:
+        if getattr(func, "__name__", "") in SUBTRACTIONS:
             self.count += 1
             if self.count in self.chosen:
                 return output * self.scale
@@ -121,7 +118,7 @@ class _Scaled(TorchFunctionMode):
 
 def _last_judgement(case: Case) -> str | None:
     """The line of the last call behind the loss that is no mere total."""
-    totals = ("add", "__add__", "sub", "__sub__", "div", "__truediv__", "mean", "sum", "mul")
+    totals = COMBINATIONS | {"sum", "mul"}
     behind = case.loss_trace.provenance.behind(case.loss_trace.loss)
     return next((call.location for call in behind if call.name not in totals), None)
 

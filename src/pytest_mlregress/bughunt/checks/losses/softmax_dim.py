@@ -7,19 +7,24 @@ from collections.abc import Iterator
 import torch
 
 from pytest_mlregress.bughunt.catalogue.losses import WRONG_SOFTMAX_DIM
-from pytest_mlregress.bughunt.checks.losses.loss_inputs import DROPOUTS, LOG_SOFTMAX, SOFTMAX
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Call
-from pytest_mlregress.bughunt.recording.tensor_origins import SHAPE, Provenance, inputs
+from pytest_mlregress.bughunt.recording.tensor_origins import Provenance, inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.torch_api.operators import (
+    ADDITIONS,
+    DIVISIONS,
+    DROPOUTS,
+    LOG_SOFTMAX,
+    MATRIX_PRODUCTS,
+    MULTIPLICATIONS,
+    SCORE_ARITHMETIC,
+    SHAPE,
+    SOFTMAX,
+)
 
-_PRODUCTS = frozenset(("matmul", "__matmul__", "bmm", "mm", "baddbmm", "addmm", "einsum"))
-_ARITHMETIC = """
-    div __truediv__ true_divide mul __mul__ add __add__ sub __sub__ masked_fill masked_fill_ where
-    tril clamp rsub __rsub__ __rmul__ __radd__ __iadd__ __imul__ __itruediv__ nan_to_num
-"""
-_SCALED = SHAPE | frozenset(_ARITHMETIC.split())
+_SCALED = SHAPE | SCORE_ARITHMETIC
 
 
 @check(WRONG_SOFTMAX_DIM)
@@ -36,7 +41,7 @@ def wrong_softmax_dim(case: Case) -> Iterator[Finding]:
     yield from _weighed_along_another_axis(trace.calls, trace.provenance)
     yield from _of_one(trace.calls)
     for call in trace.calls:
-        if call.name not in _PRODUCTS:
+        if call.name not in MATRIX_PRODUCTS:
             continue
         for weights, axis in _contracted(call):
             source = _softmax_behind(trace.provenance, weights, call)
@@ -105,7 +110,7 @@ def _masked_elsewhere(
     masking = provenance.source(inputs(softmax)[0], softmax)
     if not isinstance(along, int) or masking is None:
         return False
-    if masking.name not in ("masked_fill", "masked_fill_", "add", "__add__", "__iadd__"):
+    if masking.name not in ADDITIONS | {"masked_fill", "masked_fill_"}:
         return False
     given = inputs(masking)
     if len(given) != 2 or given[1].requires_grad or given[0].shape != weights.shape:
@@ -128,7 +133,7 @@ def _is_handmade(provenance: Provenance, call: Call) -> bool:
         return (
             mass is not None and mass.name == "logsumexp" and inputs(mass)[0] is inputs(shifted)[0]
         )
-    if call.name not in ("div", "__truediv__", "true_divide") or len(inputs(call)) != 2:
+    if call.name not in DIVISIONS or len(inputs(call)) != 2:
         return False
     above = provenance.source(inputs(call)[0], call)
     below = provenance.source(inputs(call)[1], call)
@@ -147,7 +152,7 @@ def _is_attention(provenance: Provenance, softmax: Call) -> bool:
             return False
         given, softmax = inputs(above)[0], above
     scores = provenance.source(given, softmax, _SCALED)
-    if scores is None or scores.name not in _PRODUCTS:
+    if scores is None or scores.name not in MATRIX_PRODUCTS:
         return False
     return not any(
         isinstance(provenance.origin(t, scores), torch.nn.Parameter) for t in inputs(scores)
@@ -201,7 +206,7 @@ def _weighed_along_another_axis(calls: list[Call], provenance: Provenance) -> It
     """Log-probabilities times a target distribution that sums to one along another axis only."""
     for call in calls:
         given = inputs(call)
-        if call.name not in ("mul", "__mul__", "__rmul__", "multiply") or len(given) != 2:
+        if call.name not in MULTIPLICATIONS or len(given) != 2:
             continue
         for values, target in (given, given[::-1]):
             source = provenance.producer(values, call)

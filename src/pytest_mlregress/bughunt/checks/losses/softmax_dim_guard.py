@@ -10,22 +10,20 @@ from torch import nn
 from torch.autograd.graph import Node
 
 from pytest_mlregress.bughunt.catalogue.losses import WRONG_SOFTMAX_DIM
-from pytest_mlregress.bughunt.checks.losses.loss_inputs import DROPOUTS
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
-from pytest_mlregress.bughunt.listening.hooks import PRODUCTS
 from pytest_mlregress.bughunt.listening.node_marks import is_shape_node, mark_of
-from pytest_mlregress.bughunt.recording.tensor_origins import SHAPE
 from pytest_mlregress.bughunt.torch_api._private import leaf_of, node_of, saved
+from pytest_mlregress.bughunt.torch_api.operators import (
+    DROPOUTS,
+    MATRIX_PRODUCTS,
+    SCORE_ARITHMETIC,
+    SHAPE,
+)
 
 SIGHTINGS = 2
 TOLERANCE = 0.05
 MOST_NODES = 24
-_ARITHMETIC = """
-    div __truediv__ true_divide mul __mul__ __rmul__ add __add__ __radd__ __iadd__ sub __sub__
-    masked_fill masked_fill_ where tril clamp
-"""
-_SCALING = frozenset(_ARITHMETIC.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,7 @@ class SoftmaxAxes(Detector):
         self._sightings: dict[str | None, int] = {}
 
     def heard(self, call: Heard) -> None:
-        if call.name not in PRODUCTS or not call.direct:
+        if call.name not in MATRIX_PRODUCTS or not call.direct:
             return
         for operand, axis in _contracted(call):
             found = _softmax_behind(operand)
@@ -145,9 +143,9 @@ def _is_attention(softmax: Node) -> bool:
         if node is None:
             return False
         made = mark_of(node)
-        if made is not None and made.name in PRODUCTS:
+        if made is not None and made.name in MATRIX_PRODUCTS:
             return not _multiplies_parameter(node)
-        if not is_shape_node(node) and (made is None or made.name not in SHAPE | _SCALING):
+        if not is_shape_node(node) and (made is None or made.name not in SHAPE | SCORE_ARITHMETIC):
             return False
         node = next((parent for parent, _ in node.next_functions if parent is not None), None)
     return False

@@ -16,9 +16,8 @@ from pytest_mlregress.bughunt.program.isolated_run import World
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.case import Case
 from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.operators import MEANS_OF_DRAWS
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest
-
-_NOISE = {"randn": 0.0, "randn_like": 0.0, "normal": 0.0, "rand": 0.5, "rand_like": 0.5}
 
 
 @check(LOSS_SUM_VS_MEAN, cost="replay")
@@ -110,7 +109,7 @@ class _Quiet(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         output = func(*args, **(kwargs or {}))
-        mean = _NOISE.get(getattr(func, "__name__", ""))
+        mean = MEANS_OF_DRAWS.get(getattr(func, "__name__", ""))
         return output if mean is None else torch.full_like(output, mean)
 
 

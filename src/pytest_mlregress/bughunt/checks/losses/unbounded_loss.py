@@ -16,6 +16,7 @@ from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.case import Case
 from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.operators import COMBINATIONS
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest
 
 SCALES = (30.0, 900.0)
@@ -114,6 +115,6 @@ def _loss(case: Case, names: list[str], scale: float, batch: Nest) -> float:
 def _nearest_negative_line(case: Case) -> str | None:
     """The first call on the way back from the loss whose output is not a mere total."""
     for call in case.loss_trace.provenance.behind(case.loss_trace.loss):
-        if call.name not in ("add", "__add__", "sub", "__sub__", "div", "__truediv__", "mean"):
+        if call.name not in COMBINATIONS:
             return call.location
     return None

@@ -12,13 +12,13 @@ from torch.optim import Optimizer
 from pytest_mlregress.bughunt.catalogue.parameters import BIAS_BEFORE_BATCHNORM
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
-from pytest_mlregress.bughunt.listening.hooks import NORMS, differs_from_evaluation
+from pytest_mlregress.bughunt.listening.hooks import differs_from_evaluation
 from pytest_mlregress.bughunt.recording.construction_lines import declared_at
 from pytest_mlregress.bughunt.torch_api._private import leaf_of, node_of
+from pytest_mlregress.bughunt.torch_api.operators import BATCH_NORMS, LAYER_NODES
 
 ENOUGH = 2
 ROUNDING = 1e-4
-_LAYERS = ("ConvolutionBackward", "AddmmBackward")
 """The nodes of convolution and of linear on one axis: channels are the second axis of both."""
 
 
@@ -46,11 +46,11 @@ class NormBiases(Detector):
         self._seen: dict[int, _Cancelled] = {}
 
     def heard(self, call: Heard) -> None:
-        if call.name not in NORMS or not call.direct or not differs_from_evaluation(call):
+        if call.name not in BATCH_NORMS or not call.direct or not differs_from_evaluation(call):
             return
         given = call.argument(0, "input")
         node = node_of(given) if isinstance(given, torch.Tensor) else None
-        if node is None or not node.name().startswith(_LAYERS):
+        if node is None or not node.name().startswith(LAYER_NODES):
             return
         leaves = [leaf_of(parent) for parent, _ in node.next_functions if parent is not None]
         biases = [leaf for leaf in leaves if leaf is not None and leaf.dim() == 1]

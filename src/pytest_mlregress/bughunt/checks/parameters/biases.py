@@ -11,16 +11,24 @@ from pytest_mlregress.bughunt.catalogue.parameters import BIAS_BEFORE_BATCHNORM,
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Call
-from pytest_mlregress.bughunt.recording.tensor_origins import SHAPE, inputs
+from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.case import Case, LossTrace
 from pytest_mlregress.bughunt.replaying.loss_calls import LossCall, loss_calls
 from pytest_mlregress.bughunt.replaying.residual_terms import residuals
+from pytest_mlregress.bughunt.torch_api.operators import (
+    CONVOLUTIONS,
+    DIVISIONS,
+    LOG_SOFTMAX,
+    SHAPE,
+    SIGMOID,
+    SOFTMAX,
+    WEIGHT_PRODUCTS,
+)
 
-_CONVOLUTIONS = frozenset(f"conv{kind}{n}d" for kind in ("", "_transpose") for n in (1, 2, 3))
 # With so many classes it is no coincidence that each is an id of the text.
 _MANY_TOKENS = 8
-_PRODUCTS = _CONVOLUTIONS | {"linear", "matmul", "mm", "__matmul__", "addmm"}
+_PRODUCTS = CONVOLUTIONS | WEIGHT_PRODUCTS
 
 
 @check(BIAS_BEFORE_BATCHNORM)
@@ -59,7 +67,7 @@ def _before_batch_norm(trace: LossTrace) -> dict[int, list[Call]]:
         if call.name != "batch_norm" or not _uses_batch_statistics(call):
             continue
         source = trace.provenance.source(inputs(call)[0], call, SHAPE)
-        if source is None or source.name not in _CONVOLUTIONS | {"linear"}:
+        if source is None or source.name not in CONVOLUTIONS | {"linear"}:
             continue
         bias = source.argument(2, "bias")
         if isinstance(bias, nn.Parameter):
@@ -134,7 +142,7 @@ def _losses(case: Case) -> list[LossCall]:
 def _product(loss: LossCall) -> Call | None:
     if not loss.input.requires_grad:
         return None
-    looked_through = SHAPE | {"log_softmax", "sigmoid", "softmax"}
+    looked_through = SHAPE | LOG_SOFTMAX | SIGMOID | SOFTMAX
     source = loss.provenance.source(loss.input, loss.call, looked_through)
     return source if source is not None and source.name in _PRODUCTS else None
 
@@ -157,7 +165,7 @@ def _bare_weight(case: Case, loss: LossCall, source: Call) -> nn.Parameter | Non
     readers = {call.location for call in loss.provenance.readers(found[0])}
     features = next(w for w in weights if w is not found[0])
     maker = loss.provenance.producer(features, source)
-    normalised = maker is not None and maker.name in ("normalize", "div", "__truediv__")
+    normalised = maker is not None and maker.name in DIVISIONS | {"normalize"}
     return None if len(readers) > 1 or normalised else found[0]
 
 

@@ -10,14 +10,20 @@ from torch import nn
 from pytest_mlregress.bughunt.catalogue.parameters import DETACHED_GRAPH
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Call
-from pytest_mlregress.bughunt.recording.tensor_origins import SHAPE, inputs
+from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.case import Case, LossTrace
 from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.operators import (
+    ADDITIONS,
+    DETACHMENTS,
+    MULTIPLICATIONS,
+    NORMAL_DRAWS,
+    SHAPE,
+    SUBTRACTIONS,
+)
 
-_NOISE = frozenset(("randn", "randn_like", "normal", "_standard_normal", "normal_"))
-_SUMS = frozenset(("add", "__add__", "__radd__", "addcmul", "sub", "__sub__"))
-_CUTS = frozenset(("detach", "detach_", "data"))
+_SUMS = ADDITIONS | SUBTRACTIONS | {"addcmul"}
 
 
 @check(DETACHED_GRAPH)
@@ -52,9 +58,9 @@ def _cuts(trace: LossTrace) -> Iterator[tuple[Call, list[torch.Tensor]]]:
             origins = [trace.provenance.origin(t, call) for t in given]  # expanded without grad
             if len(origins) == 2 and all(map(_is_trained, origins)):
                 yield call, origins
-        if call.name in _NOISE or (call.name in SHAPE and given and id(given[0]) in noise):
+        if call.name in NORMAL_DRAWS or (call.name in SHAPE and given and id(given[0]) in noise):
             noise.update(map(id, made))
-        if call.name in _CUTS and given and given[0].requires_grad:
+        if call.name in DETACHMENTS and given and given[0].requires_grad:
             drawn = trace.provenance.source(given[0], call)
             trained = [] if drawn is None else _location_with_scale(trace, drawn, noise)
             others = [r for r in trace.provenance.readers(given[0]) if r is not call]
@@ -69,7 +75,7 @@ def _location_with_scale(trace: LossTrace, drawn: Call, noise: set[int]) -> list
         return []
     for location, product in (terms[:2], terms[1::-1]):
         made = trace.provenance.source(product, drawn)
-        if made is None or made.name not in ("mul", "__mul__", "__rmul__"):
+        if made is None or made.name not in MULTIPLICATIONS:
             continue
         factors = inputs(made)
         if any(id(t) in noise for t in factors) and any(map(_is_trained, factors)):

@@ -12,8 +12,9 @@ from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.catalogue.parameters import SHARED_INIT, SYMMETRIC_INIT
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.listening.detector import Detector, Progress, parameters_of, sample
+from pytest_mlregress.bughunt.listening.detector import Detector, Progress
 from pytest_mlregress.bughunt.recording.construction_lines import declared_at
+from pytest_mlregress.bughunt.torch_api.optimizers import parameters_of, sample
 
 ENOUGH = 4
 SAMPLE = 16

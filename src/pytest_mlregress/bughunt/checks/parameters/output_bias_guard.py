@@ -10,18 +10,20 @@ from pytest_mlregress.bughunt.catalogue.parameters import MISSING_OUTPUT_BIAS
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
 from pytest_mlregress.bughunt.listening.node_marks import Mark, is_shape_node, mark_of
-from pytest_mlregress.bughunt.recording.tensor_origins import SHAPE
-from pytest_mlregress.bughunt.replaying.loss_calls import EXPECTS
 from pytest_mlregress.bughunt.torch_api._private import leaf_of, node_of
+from pytest_mlregress.bughunt.torch_api.loss_functions import EXPECTS
+from pytest_mlregress.bughunt.torch_api.operators import (
+    DIVISIONS,
+    NORMALISATIONS,
+    SHAPE,
+    WEIGHT_PRODUCTS,
+)
 
 LOOKS = 3
 FEWEST_TARGETS = 8
 FAR = 3.0
 RARE = 0.1
-_PRODUCTS = frozenset(("linear", "matmul", "__matmul__", "mm"))
-# Their own offset, or the lack of any scale, makes up for the bias or is meant.
-_NORMS = frozenset(("layer_norm", "batch_norm", "group_norm", "rms_norm", "normalize"))
-_NORMALISING = _NORMS | {"div", "__truediv__"}
+_NORMALISING = NORMALISATIONS | DIVISIONS
 
 
 class OutputBiases(Detector):
@@ -61,7 +63,7 @@ def _bare_product(given: torch.Tensor) -> Mark | None:
     node = node_of(given)
     while node is not None:
         made = mark_of(node)
-        if made is not None and made.name in _PRODUCTS:
+        if made is not None and made.name in WEIGHT_PRODUCTS:
             return made if _has_one_factor(node) else None
         if not is_shape_node(node) and (made is None or made.name not in SHAPE):
             return None

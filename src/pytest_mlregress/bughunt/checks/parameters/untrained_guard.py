@@ -17,8 +17,9 @@ from pytest_mlregress.bughunt.catalogue.parameters import (
 )
 from pytest_mlregress.bughunt.catalogue.training_step import BAD_LEARNING_RATE
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.listening.detector import Detector, Progress, parameters_of, sample
+from pytest_mlregress.bughunt.listening.detector import Detector, Progress
 from pytest_mlregress.bughunt.recording.source_lines import of_function
+from pytest_mlregress.bughunt.torch_api.optimizers import parameters_of, sample
 from pytest_mlregress.bughunt.torch_api.unregistered_tensors import hidden_tensors
 
 ENOUGH = 3

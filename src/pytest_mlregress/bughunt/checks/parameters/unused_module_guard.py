@@ -12,9 +12,10 @@ from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.catalogue.parameters import UNUSED_MODULE
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.listening.detector import Detector, Progress, parameters_of
+from pytest_mlregress.bughunt.listening.detector import Detector, Progress
 from pytest_mlregress.bughunt.recording.construction_lines import declared_at
 from pytest_mlregress.bughunt.recording.source_lines import origin
+from pytest_mlregress.bughunt.torch_api.optimizers import parameters_of
 
 ENOUGH = 10
 RECENT = 1.5

@@ -19,12 +19,12 @@ from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.case import Case
 from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.operators import CUTS
 
 # So many passes are looked at where there is no train_step.
 _SEEDS = 4
 # Of several parameters at once: large enough that even the product of two shakes is seen.
 _JOINT_SHAKE = 0.3
-_CUTS = frozenset(("detach", "detach_", "data", "item", "tolist", "numpy", "argmax", "round"))
 
 
 @check(DETACHED_GRAPH, UNUSED_MODULE, VANISHING_GRADIENT, cost="replay")
@@ -306,7 +306,7 @@ def _where_cut(case: Case, names: list[str]) -> str | None:
             continue
         outputs = [o for o in pytrees.tensors(call.output) if o.is_floating_point()]
         loses = bool(outputs) and not any(o.requires_grad for o in outputs)
-        if call.name in _CUTS and any(t.requires_grad for t in given):
+        if call.name in CUTS and any(t.requires_grad for t in given):
             found.append((begin < call.order < end, call.location))
         elif loses and any(t.requires_grad for t in given):
             found.append((begin < call.order < end, (block or call).location))

@@ -10,19 +10,15 @@ import torch
 
 from pytest_mlregress.bughunt.checks.reshaping.row_major import regroups
 from pytest_mlregress.bughunt.recording.recorder import Call
-from pytest_mlregress.bughunt.recording.tensor_origins import SHAPE, inputs
+from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.replaying.replays import Replay
 from pytest_mlregress.bughunt.torch_api import pytrees
-
-RESHAPES = frozenset(
-    ("view", "reshape", "view_as", "reshape_as", "flatten", "unflatten", "_unsafe_view")
-)
-_SLICES = frozenset(("__getitem__", "narrow", "index_select", "pad", "contiguous", "clone"))
+from pytest_mlregress.bughunt.torch_api.operators import RESHAPES, SHAPE, SLICES
 
 
 def is_skew(run: Replay, call: Call) -> bool:
     """Whether a regrouping is one half of a relative shift: padded before, or undone after."""
-    regrouped = run.provenance.source(inputs(call)[0], call, _SLICES)
+    regrouped = run.provenance.source(inputs(call)[0], call, SLICES)
     if regrouped is not None and regrouped.name in RESHAPES and _regroups(regrouped):
         return True
     source = run.provenance.source(inputs(call)[0], call, SHAPE - {"cat", "concat"})
@@ -46,7 +42,7 @@ def _undoes(run: Replay, reader: Call, depth: int) -> bool:
         return False
     if reader.name in RESHAPES:
         return _regroups(reader)
-    return reader.name in _SLICES and _undone(run, reader.output, reader, depth + 1)
+    return reader.name in SLICES and _undone(run, reader.output, reader, depth + 1)
 
 
 def _regroups(call: Call) -> bool:

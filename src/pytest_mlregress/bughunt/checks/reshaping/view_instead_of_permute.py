@@ -12,7 +12,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from pytest_mlregress.bughunt.catalogue.reshaping import VIEW_INSTEAD_OF_PERMUTE
-from pytest_mlregress.bughunt.checks.reshaping.relative_shift import RESHAPES, is_skew
+from pytest_mlregress.bughunt.checks.reshaping.relative_shift import is_skew
 from pytest_mlregress.bughunt.checks.reshaping.row_major import (
     Moved,
     Reordered,
@@ -39,20 +39,8 @@ from pytest_mlregress.bughunt.replaying.replays import (
     shared,
 )
 from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.operators import JOINS, REARRANGEMENTS, RESHAPES
 from pytest_mlregress.bughunt.torch_api.pytrees import Nest
-
-_JOINS = frozenset(("cat", "concat", "concatenate"))
-_REORDERING = _JOINS | {
-    "__getitem__",
-    "index_select",
-    "gather",
-    "sort",
-    "flip",
-    "roll",
-    "stack",
-    "permute",
-}
-
 
 Meant = Moved | Tiled | Reordered
 
@@ -201,7 +189,7 @@ def _before_merging(run: Replay, tensor: torch.Tensor, call: Call) -> Shape | No
         parts = _joined_parts(producer)
         if parts > 1 and rows % parts == 0:
             return parts, rows // parts, *tensor.shape[1:]
-        if producer.name in _REORDERING:
+        if producer.name in REARRANGEMENTS:
             return None
         behind = [t for t in inputs(producer) if id(t) in run.from_data]
         if not behind:
@@ -218,7 +206,7 @@ def _before_merging(run: Replay, tensor: torch.Tensor, call: Call) -> Shape | No
 def _joined_parts(call: Call) -> int:
     """How many tensors of one shape a call joins along their first axis."""
     parts = inputs(call)
-    if call.name not in _JOINS or call.argument(1, "dim", 0) != 0:
+    if call.name not in JOINS or call.argument(1, "dim", 0) != 0:
         return 0
     return len(parts) if len({part.shape for part in parts}) == 1 else 0
 

@@ -13,14 +13,12 @@ from pytest_mlregress.bughunt.catalogue.reshaping import VIEW_INSTEAD_OF_PERMUTE
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
 from pytest_mlregress.bughunt.listening.node_marks import is_shape_node, mark_of
-from pytest_mlregress.bughunt.recording.tensor_origins import SHAPE
 from pytest_mlregress.bughunt.torch_api._private import metadata, node_of
+from pytest_mlregress.bughunt.torch_api.operators import JOINS, PADDINGS, SHAPE
 
 SIGHTINGS = 2
 MOST_AXES = 5
 _KEY = "pytest_mlregress_regrouped"
-_PADDINGS = frozenset(("pad", "constant_pad_nd"))
-_JOINS = frozenset(("cat", "concat", "concatenate"))
 
 Axes = tuple[int, ...]
 
@@ -120,8 +118,8 @@ def _merges_into(long: Sequence[int], short: Sequence[int]) -> bool:
 
 def _is_shift(sizes: Axes, history: frozenset[str]) -> bool:
     """Whether a swap skews rows on purpose: after padding, or after a column was joined on."""
-    joined = not history.isdisjoint(_JOINS) and max(sizes) - min(sizes) <= 1
-    return joined or not history.isdisjoint(_PADDINGS)
+    joined = not history.isdisjoint(JOINS) and max(sizes) - min(sizes) <= 1
+    return joined or not history.isdisjoint(PADDINGS)
 
 
 def _shape_history(tensor: torch.Tensor) -> tuple[frozenset[str], set[str | None]]:

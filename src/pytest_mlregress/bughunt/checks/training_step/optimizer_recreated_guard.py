@@ -10,7 +10,8 @@ from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.catalogue.training_step import OPTIMIZER_RECREATED
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.listening.detector import Detector, Progress, parameters_of, sample
+from pytest_mlregress.bughunt.listening.detector import Detector, Progress
+from pytest_mlregress.bughunt.torch_api.optimizers import parameters_of, sample
 
 ENOUGH = 4
 SAMPLE = 16

@@ -16,7 +16,8 @@ from pytest_mlregress.bughunt.catalogue.training_step import (
     STEP_BEFORE_BACKWARD,
 )
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.listening.detector import Detector, Progress, parameters_of
+from pytest_mlregress.bughunt.listening.detector import Detector, Progress
+from pytest_mlregress.bughunt.torch_api.optimizers import parameters_of
 
 ENOUGH = 2
 Kind = Literal["backward", "clip", "step", "schedule", "zero", "unscale"]
