@@ -20,7 +20,7 @@ TESTS := $(PYTEST) -n 2 -o asyncio_default_fixture_loop_scope=function
 # Workers that each use all cores are several times slower: benchmarks/threads.py measures it.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: help demo demo-broken test slow frameworks lint docs bench baselines clean
+.PHONY: help demo demo-broken test slow frameworks downstream lint docs bench baselines clean
 .DELETE_ON_ERROR:
 
 help: ## what there is to make
@@ -48,6 +48,12 @@ frameworks: ## the bug guards inside real Lightning and Transformers, in an envi
 	$(VENV)-frameworks/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[torch,hypothesis]' pytest-timeout -r tests/bughunt/guards/frameworks/requirements.txt
 	$(ONE_THREAD) $(VENV)-frameworks/bin/python -m pytest -m slow tests/bughunt/guards/frameworks $(ARGS)
 
+downstream: ## projects of others with the plugin unused and used, in an environment of their own
+	$(PYTHON) -m venv $(VENV)-downstream
+	$(VENV)-downstream/bin/python -m pip install --quiet --constraint constraints.txt torch
+	$(VENV)-downstream/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[torch]' -r downstream/requirements.txt
+	$(ONE_THREAD) $(VENV)-downstream/bin/python -m pytest -p no:cacheprovider downstream/test_downstream.py $(ARGS)
+
 lint: $(VENV)/.test $(VENV)/.lint ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -63,7 +69,7 @@ bench: $(VENV)/.test ## the figures of the README, measured here
 	  echo "== benchmarks/$$script.py"; $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 clean: ## remove the environment and what the tools left behind
-	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-frameworks $(VENV)-downstream build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

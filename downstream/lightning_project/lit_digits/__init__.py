@@ -1,0 +1,1 @@
+"""A digits classifier, after the layout of Lightning's project templates."""
