@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from judge_cases import baseline_of, group_of, normal
 
+from judge_cases import baseline_of, group_of, normal
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.verdicts.curves import beside_curves, curve_level
 from pytest_mlregress.verdicts.judge import judge

@@ -5,8 +5,8 @@ from math import nan
 
 import numpy as np
 import pytest
-from judge_cases import baseline_of, group_of, normal
 
+from judge_cases import baseline_of, group_of, normal
 from pytest_mlregress.baselines.artifact import PairedRun
 from pytest_mlregress.verdicts.judge import judge
 from pytest_mlregress.verdicts.plan import plan_test

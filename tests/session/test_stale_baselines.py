@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from judge_cases import normal
 
+from judge_cases import normal
 from pytest_mlregress.session.stale_baselines import health_line
 from pytest_mlregress.verdicts.green_runs import GreenRun
 from pytest_mlregress.verdicts.verdict import MetricVerdict, VerdictKind

@@ -1,7 +1,6 @@
 """A red verdict after fresh seeds of both sides."""
 
 from judge_cases import baseline_of, group_of, normal
-
 from pytest_mlregress.verdicts.confirmation import confirmed, needs_confirmation
 from pytest_mlregress.verdicts.judge import judge
 from pytest_mlregress.verdicts.policy import Rules

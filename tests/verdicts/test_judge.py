@@ -7,6 +7,7 @@ from itertools import permutations
 from pathlib import Path
 
 import pytest
+
 from judge_cases import (
     baseline_of,
     ended,
@@ -16,7 +17,6 @@ from judge_cases import (
     normal,
     passed,
 )
-
 from pytest_mlregress.baselines.provenance import WorkingTree
 from pytest_mlregress.revisions.history import History
 from pytest_mlregress.verdicts.judge import judge

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
+
 from judge_cases import (
     PROVENANCE,
     baseline_of,
@@ -15,7 +16,6 @@ from judge_cases import (
     passed,
     plan,
 )
-
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.history import booked_loss, with_refused_try
 from pytest_mlregress.running.result import SeedResult
