@@ -131,12 +131,12 @@ def pytest_make_collect_report(
 @pytest.hookimpl(trylast=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     settings = metafunc.config.stash[SETTINGS]
-    if not seed_items.is_regression_test(metafunc, plugin=__name__):
+    if not seed_items.is_regression_test(metafunc, plugin=fixtures.__name__):
         return
     declaration = seed_items.declare_seeds(metafunc, settings)
     if seed_items.hunts_once(metafunc, fixtures.HUNTING):
         return
-    overridden = seed_items.overridden_seed(metafunc, plugin=__name__)
+    overridden = seed_items.overridden_seed(metafunc, plugin=fixtures.__name__)
     if overridden is not None:
         from pytest_mlregress.session.mlregress_warning import MLRegressWarning
 
