@@ -32,11 +32,11 @@ def outside_hooks() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in _MISLEADING}
 
 
-def git(directory: Path, *arguments: str) -> bytes:
+def git(directory: Path, *arguments: str, timeout_s: float = TIMEOUT_S) -> bytes:
     """What git prints for these arguments in a directory.
 
     Raises:
-        GitError: git is not installed, takes longer than `TIMEOUT_S`, or fails.
+        GitError: git is not installed, takes longer than ``timeout_s``, or fails.
     """
     environment = outside_hooks() | _SETTINGS
     # Into files and not pipes: a helper of git's that outlives it would keep a pipe open.
@@ -49,10 +49,10 @@ def git(directory: Path, *arguments: str) -> bytes:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=errors,
-                timeout=TIMEOUT_S,
+                timeout=timeout_s,
             )
         except subprocess.TimeoutExpired as error:
-            raise GitError(f"git {arguments[0]} took longer than {TIMEOUT_S:g} s") from error
+            raise GitError(f"git {arguments[0]} took longer than {timeout_s:g} s") from error
         except (OSError, ValueError) as error:
             raise GitError(f"git cannot be run: {error}") from error
         output.seek(0)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from pytest_mlregress.baselines.git_command import outside_hooks
+from pytest_mlregress.baselines.git_command import GitError, git
 
-_TIMEOUT_S: Final = 300.0
+_CHECKOUT_TIMEOUT_S: Final = 300.0
+"""How long the checkout of a commit may take."""
 
 
 class WorktreeError(Exception):
@@ -28,7 +29,7 @@ def worktree_of(directory: Path, commit: str) -> Iterator[Path]:
     Raises:
         WorktreeError: there is no repository or no such commit, or git fails.
     """
-    top = Path(_git(directory, "rev-parse", "--show-toplevel").strip())
+    top = Path(_git(directory, "rev-parse", "--show-toplevel").rstrip("\n"))
     try:
         _git(top, "cat-file", "-e", f"{commit}^{{commit}}")
     except WorktreeError:
@@ -48,18 +49,7 @@ def worktree_of(directory: Path, commit: str) -> Iterator[Path]:
 
 def _git(directory: Path, *arguments: str) -> str:
     try:
-        done = subprocess.run(
-            ["git", "-C", str(directory), *arguments],
-            capture_output=True,
-            text=True,
-            env=outside_hooks(),
-            timeout=_TIMEOUT_S,
-            check=True,
-        )
-    except FileNotFoundError:
-        raise WorktreeError("git is not installed") from None
-    except subprocess.TimeoutExpired:
-        raise WorktreeError(f"git {arguments[0]} took more than {_TIMEOUT_S:g} s") from None
-    except subprocess.CalledProcessError as error:
-        raise WorktreeError(f"git {arguments[0]} failed: {error.stderr.strip()}") from None
-    return done.stdout
+        printed = git(directory, *arguments, timeout_s=_CHECKOUT_TIMEOUT_S)
+    except GitError as error:
+        raise WorktreeError(f"git {arguments[0]} failed: {error}") from None
+    return os.fsdecode(printed)
