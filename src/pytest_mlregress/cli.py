@@ -17,6 +17,7 @@ from pytest_mlregress import __version__
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.environment import environment_differences
 from pytest_mlregress.baselines.errors import BaselineError
+from pytest_mlregress.baselines.git_ref import GIT_SCHEME
 from pytest_mlregress.baselines.paths import BaselineKey
 from pytest_mlregress.baselines.store import Store, open_store
 from pytest_mlregress.baselines.visible import visible
@@ -104,7 +105,7 @@ def show(test: str, source: str | None, rootdir: Path, as_json: bool) -> None:
 
 @main.command()
 @click.argument("test")
-@click.argument("ref", default="git:HEAD")
+@click.argument("ref", default=f"{GIT_SCHEME}HEAD")
 @_suite_options
 @_clear_errors
 def diff(test: str, ref: str, source: str | None, rootdir: Path, as_json: bool) -> None:
@@ -180,7 +181,7 @@ def plan(
     from pytest_mlregress.reporting.plan_table import plan_table
     from pytest_mlregress.verdicts.plan import plan_before_any_run, plan_suite, plan_test
     from pytest_mlregress.verdicts.policy import Rules
-    from pytest_mlregress.verdicts.suite_baselines import BaselineDesk
+    from pytest_mlregress.verdicts.suite_baselines import SuiteBaselines
 
     if test_size is not None:
         tests = [
@@ -191,7 +192,7 @@ def plan(
         comparisons = 1
     else:
         _refuse_without_test_size("accuracy", "baseline_seeds")
-        desk = BaselineDesk(source, rootdir.resolve())
+        desk = SuiteBaselines(source, rootdir.resolve())
         found = list(_artifacts(desk.store))
         if not found:
             _say_that_there_are_none(source, rootdir)

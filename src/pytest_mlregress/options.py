@@ -16,6 +16,7 @@ from typing import Any, Final
 import pytest
 
 from pytest_mlregress import _compat
+from pytest_mlregress.baselines.git_ref import GIT_SCHEME
 from pytest_mlregress.settings import (
     MOST_SEEDS,
     SettingError,
@@ -131,7 +132,7 @@ def _text(source: str, text: str) -> str:
 
 
 def _baseline(source: str, text: str) -> str:
-    if _text(source, text) == "git:":
+    if _text(source, text) == GIT_SCHEME:
         raise SettingError(
             f"{source}: {text!r} names no branch, tag or commit; give one, such as git:main"
         )

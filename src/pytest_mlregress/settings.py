@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, Final, Literal, TypeAlias
 
+from pytest_mlregress.baselines.git_ref import is_git_ref
+
 Threads: TypeAlias = int | Literal["keep"]
 MOST_SEEDS: Final = 10_000
 
@@ -125,7 +127,7 @@ def refuse_contradictions(settings: Settings) -> None:
         )
     if settings.updating and settings.plan:
         raise SettingError("--mlregress-plan runs nothing and so cannot record baselines")
-    if settings.updating and settings.baseline is not None and settings.baseline[:4] == "git:":
+    if settings.updating and is_git_ref(settings.baseline):
         raise SettingError(
             f"--mlregress-baseline={settings.baseline} is read only; "
             "record baselines in a folder or at an fsspec URL"

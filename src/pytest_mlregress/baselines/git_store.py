@@ -10,6 +10,7 @@ from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.checked_read import artifact_in, refuse_large
 from pytest_mlregress.baselines.errors import StoreError
 from pytest_mlregress.baselines.git_command import GitError, git
+from pytest_mlregress.baselines.git_ref import GIT_SCHEME
 from pytest_mlregress.baselines.paths import FOLDER, SUFFIX, BaselineKey
 
 __all__ = ["GitStore"]
@@ -49,7 +50,7 @@ class GitStore:
             name = git(rootdir, "rev-parse", "--verify", f"{ref}^{{commit}}")
         except GitError as error:
             raise StoreError(
-                f"git:{ref}",
+                f"{GIT_SCHEME}{ref}",
                 f"{rootdir} has no such commit: {error}",
                 "Name a branch, tag or commit of this repository; a shallow clone may need "
                 "`git fetch --unshallow` first",
@@ -85,7 +86,7 @@ class GitStore:
 
     def check_writable(self, directories: Iterable[PurePosixPath]) -> None:
         """Refuse: a commit does not change."""
-        raise StoreError(f"git:{self._ref}", "a git ref cannot be written to", _READ_ONLY)
+        raise StoreError(f"{GIT_SCHEME}{self._ref}", "a git ref cannot be written to", _READ_ONLY)
 
     def list(self) -> tuple[BaselineKey, ...]:
         """Every baseline below the rootdir in the ref, sorted."""
@@ -99,7 +100,7 @@ class GitStore:
 
     def describe(self, key: BaselineKey) -> str:
         """The ref and the file below the rootdir."""
-        return f"git:{self._ref}:{_location(key)}"
+        return f"{GIT_SCHEME}{self._ref}:{_location(key)}"
 
     @cached_property
     def _blobs(self) -> dict[PurePosixPath, _Blob]:
@@ -108,7 +109,9 @@ class GitStore:
             listing = git(self._rootdir, "ls-tree", "-r", "-l", "-z", self._commit)
         except GitError as error:
             raise StoreError(
-                f"git:{self._ref}", f"git cannot list it: {error}", "Check it with `git fsck`"
+                f"{GIT_SCHEME}{self._ref}",
+                f"git cannot list it: {error}",
+                "Check it with `git fsck`",
             ) from error
         blobs: dict[PurePosixPath, _Blob] = {}
         for line in listing.decode(errors="surrogateescape").split("\0"):

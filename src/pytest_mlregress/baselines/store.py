@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from pytest_mlregress.baselines.artifact import Artifact
+from pytest_mlregress.baselines.git_ref import GIT_SCHEME, is_git_ref
 from pytest_mlregress.baselines.paths import BaselineKey
 
 __all__ = ["Store", "open_store"]
 
-_GIT: Final = "git:"
 _FILE_URL: Final = "file://"
 
 
@@ -57,10 +57,10 @@ def open_store(source: str | None, *, rootdir: Path) -> Store:
         StoreError: the git ref does not exist, or the URL's file system cannot be used.
     """
     # Each kind of store is imported when it is asked for: git and fsspec are not everyone's.
-    if source is not None and source.startswith(_GIT):
+    if source is not None and is_git_ref(source):
         from pytest_mlregress.baselines.git_store import GitStore
 
-        return GitStore(rootdir, source.removeprefix(_GIT))
+        return GitStore(rootdir, source.removeprefix(GIT_SCHEME))
     if source is not None and "://" in source and not source.startswith(_FILE_URL):
         from pytest_mlregress.baselines.fsspec_store import RemoteStore
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pytest_mlregress.baselines.git_ref import is_git_ref
 from pytest_mlregress.node_ids import name_parts
 from pytest_mlregress.running.result import SeedOutcome, SeedResult, Xfail
 
@@ -58,7 +59,7 @@ class GroupPlan:
     @property
     def read_only(self) -> bool:
         """True where the baselines are those of a git ref."""
-        return self.source is not None and self.source.startswith("git:")
+        return is_git_ref(self.source)
 
     def _command(self, source: str | None) -> str:
         words = [f"pytest {quoted(self.argument or self.test)}"]

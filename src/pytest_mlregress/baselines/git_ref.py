@@ -1,0 +1,12 @@
+"""How a place for baselines names a git ref: ``git:main``."""
+
+from typing import Final
+
+__all__ = ["GIT_SCHEME", "is_git_ref"]
+
+GIT_SCHEME: Final = "git:"
+
+
+def is_git_ref(source: str | None) -> bool:
+    """True for a place that is a git ref, and so read only."""
+    return source is not None and source.startswith(GIT_SCHEME)
