@@ -36,7 +36,7 @@ from pytest_mlregress.statistics.sequential import (
     operating_characteristics,
     sequential_design,
 )
-from pytest_mlregress.statistics.simulation import play, rehearse, safety_of_samples
+from pytest_mlregress.statistics.simulation import run_checks, safety_of_samples, simulate_checks
 from pytest_mlregress.statistics.spread import Spread, spread_of, spread_of_accuracy
 
 UNIT = Spread(1.0, 1.15, lower_bound=False)
@@ -54,7 +54,7 @@ def played(design, shape, checks, loss, seed, most=20_000, margin=None):
     """Simulated checks under a design, by default with each baseline's automatic margin."""
     baseline, candidate = samples(shape, checks, loss, seed)
     margins = automatic_margins(baseline, design) if margin is None else np.full(checks, margin)
-    return play(
+    return run_checks(
         design,
         checks,
         lambda n, which: harm_pvalues(baseline[which], candidate[which, :n], max_relabellings=most),
@@ -112,7 +112,7 @@ def test_the_power_of_all_seeds_at_once_is_that_of_the_design_contract():
 )
 def test_formulas_agree_with_simulation(looks, n_baseline, alpha, loss, n):
     design, margin = design_for_power(looks, n_baseline=n_baseline, alpha=alpha)
-    rehearsed = rehearse(design, loss, n_baseline=n_baseline, margin_sd=margin, checks=n)
+    rehearsed = simulate_checks(design, loss, n_baseline=n_baseline, margin_sd=margin, checks=n)
     safe = with_evidence_of_safety(design, margin, n_baseline=n_baseline)
     power, seeds = sequential_power(safe, loss, n_baseline=n_baseline)
     assert power == pytest.approx(rehearsed.power, abs=0.04)
@@ -193,7 +193,7 @@ def test_one_interim_look_costs_little_power():
     """The same simulated seeds, judged after 3 and 5 of them, and all at once."""
     design, margin = design_for_power((3, 5), n_baseline=20, alpha=0.01)
     at_once = sequential_design((5,), n_baseline=20, alpha=0.01, beta=0.1, margin_sd=2.0)
-    rehearsed = partial(rehearse, n_baseline=20, margin_sd=margin, checks=3000)
+    rehearsed = partial(simulate_checks, n_baseline=20, margin_sd=margin, checks=3000)
     stopped = rehearsed(design, 2.0)
     assert stopped.power > rehearsed(at_once, 2.0).power - 0.03
     assert stopped.expected_seeds < 4.3

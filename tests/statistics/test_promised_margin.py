@@ -13,7 +13,7 @@ from pytest_mlregress.statistics.promised_margin import (
     margin_factor,
 )
 from pytest_mlregress.statistics.resampled_checks import unchanged_checks
-from pytest_mlregress.statistics.simulation import play, safety_of_samples
+from pytest_mlregress.statistics.simulation import run_checks, safety_of_samples
 from pytest_mlregress.statistics.spread import spread_of
 
 
@@ -50,7 +50,7 @@ def test_a_loss_of_the_printed_margin_is_found_by_unlucky_baselines_too(looks, a
     baseline = generator.normal(size=(checks, 20))
     margins = automatic_margins(baseline, design)
     candidate = generator.normal(size=(checks, looks[-1])) - margins[:, None]
-    played = play(
+    played = run_checks(
         design,
         checks,
         lambda n, which: harm_pvalues(baseline[which], candidate[which, :n], max_relabellings=most),

@@ -22,7 +22,7 @@ from typing import Final
 import numpy as np
 
 from pytest_mlregress.statistics.samples import FloatArray, mean, median, one_constant
-from pytest_mlregress.statistics.score_process import everyone
+from pytest_mlregress.statistics.score_process import initial_density
 from pytest_mlregress.statistics.t_tests import robust_difference
 
 #: The chance that a loss of exactly the margin is accepted: the complement of the power.
@@ -82,7 +82,7 @@ def _levels(looks: tuple[int, ...], n_baseline: int) -> tuple[float, ...]:
     two_looks = len(looks) == 2
     spent = SAFETY_LEVEL * (_SHARE_OF_TWO_LOOKS * np.sqrt(times) if two_looks else times)
     levels: list[float] = []
-    going_on = everyone(0.0)
+    going_on = initial_density(0.0)
     for due, level in zip(np.diff(spent, prepend=0.0), information[:-1], strict=False):
         high = going_on.z_above(level, float(due))
         levels.append(0.5 * math.erfc(high / math.sqrt(2.0)))

@@ -18,7 +18,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from pytest_mlregress.statistics.samples import FloatArray, sd, winsorise
-from pytest_mlregress.statistics.score_process import everyone
+from pytest_mlregress.statistics.score_process import initial_density
 
 #: The chance that a first try accepts a loss of the whole budget.
 DRIFT_LEVEL: Final = 0.01
@@ -62,7 +62,7 @@ def drift_levels(looks: tuple[int, ...], n_anchor: int, refused: int = 0) -> tup
     if len(looks) == 1:
         return (level,)
     information = [1.0 / (1.0 / n + 1.0 / n_anchor) for n in looks]
-    trials = everyone(0.0)
+    trials = initial_density(0.0)
     levels: list[float] = []
     spent = 0.0
     for now in information:

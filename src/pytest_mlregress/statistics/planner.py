@@ -27,7 +27,7 @@ from pytest_mlregress.statistics.required_seeds import (
 )
 from pytest_mlregress.statistics.run_noise import RunNoise
 from pytest_mlregress.statistics.sequential import SequentialDesign
-from pytest_mlregress.statistics.simulation import rehearse
+from pytest_mlregress.statistics.simulation import simulate_checks
 from pytest_mlregress.statistics.spread import Spread
 
 
@@ -163,7 +163,9 @@ class _Course:
         """(power, expected seeds)."""
         if self.rehearsed:
             margin_sd = None if self.automatic else self.margin_sd
-            played = rehearse(self.design, loss_sd, n_baseline=self.n_baseline, margin_sd=margin_sd)
+            played = simulate_checks(
+                self.design, loss_sd, n_baseline=self.n_baseline, margin_sd=margin_sd
+            )
             return played.power, played.expected_seeds
         return sequential_power(
             with_evidence_of_safety(self.design, self.margin_sd, n_baseline=self.n_baseline),

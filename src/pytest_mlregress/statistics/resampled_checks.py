@@ -15,7 +15,7 @@ from pytest_mlregress.statistics.batched_pvalues import harm_pvalues
 from pytest_mlregress.statistics.promised_margin import automatic_margins
 from pytest_mlregress.statistics.samples import as_sample
 from pytest_mlregress.statistics.sequential import SequentialDesign
-from pytest_mlregress.statistics.simulation import PlayedChecks, play, safety_of_samples
+from pytest_mlregress.statistics.simulation import SimulatedChecks, run_checks, safety_of_samples
 
 #: Checks that are played: a share of 10 % is then known within 4 points, in a third of a second.
 RESAMPLED_CHECKS: Final = 300
@@ -32,7 +32,7 @@ def unchanged_checks(
     margin: float | None = None,
     checks: int = RESAMPLED_CHECKS,
     seed: int = 0,
-) -> PlayedChecks:
+) -> SimulatedChecks:
     """Play checks whose baselines and candidates are both drawn from a recorded sample.
 
     `values` has shape (n_b,), at least two of them finite: non-finite ones are left out. `margin`
@@ -46,7 +46,7 @@ def unchanged_checks(
     margins = (
         automatic_margins(baseline, design) if margin is None else np.full(checks, float(margin))
     )
-    return play(
+    return run_checks(
         design,
         checks,
         lambda n, which: harm_pvalues(

@@ -110,7 +110,7 @@ class Survivors:
         return np.asarray(self.scores[None, :] + self.effects[:, None] * step, dtype=np.float64)
 
 
-def everyone(*effects: float) -> Survivors:
+def initial_density(*effects: float) -> Survivors:
     """All trials before the first look, under each of the standardised `effects`."""
     at_zero = np.zeros(1)
     return Survivors(

@@ -22,7 +22,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import ndtri
 
-from pytest_mlregress.statistics.score_process import everyone
+from pytest_mlregress.statistics.score_process import initial_density
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ def classical_boundaries(
         raise ValueError(f"shape is {shape!r}; allowed are 'obrien-fleming' and 'pocock'")
 
     def excess(constant: float) -> float:
-        inside = everyone(0.0)
+        inside = initial_density(0.0)
         for k, factor in enumerate(factors, start=1):
             inside = inside.between(float(k), -constant * factor, constant * factor)
         return 1.0 - float(inside.reached()[0]) - alpha
@@ -208,7 +208,7 @@ def _boundaries(
     beta_spends = np.diff(beta * times**spending.to_accept, prepend=0.0)
     reject: list[float] = []
     accept: list[float] = []
-    going_on = everyone(0.0, margin_sd)
+    going_on = initial_density(0.0, margin_sd)
     for k, level in enumerate(information):
         closing = going_on.z_above(level, float(alpha_spends[k:].sum()), effect=0)
         low = going_on.z_below(level, float(beta_spends[k]), effect=1)
@@ -232,7 +232,7 @@ def _walk(
     effects: tuple[float, ...],
 ) -> list[tuple[float, float]]:
     """(probability of rejection, expected candidate seeds) for each effect."""
-    going_on = everyone(*effects)
+    going_on = initial_density(*effects)
     rejected = np.zeros(len(effects))
     seeds = np.full(len(effects), float(looks[0]))
     for k, level in enumerate(information):

@@ -47,7 +47,7 @@ class Rehearsal:
 
 
 @lru_cache(maxsize=512)
-def rehearse(
+def simulate_checks(
     design: SequentialDesign,
     loss_sd: float,
     *,
@@ -72,7 +72,7 @@ def rehearse(
         if margin_sd is None
         else np.full(checks, float(margin_sd))
     )
-    played = play(
+    played = run_checks(
         design,
         checks,
         lambda n, which: harm_pvalues(baseline[which], candidate[which, :n], max_relabellings=most),
@@ -89,7 +89,7 @@ def safety_of_samples(
     *,
     most: int,
 ) -> Safe:
-    """Whether the first n seeds of some checks exclude their margins, as `play` asks it.
+    """Whether the first n seeds of some checks exclude their margins, as `run_checks` asks it.
 
     `baseline` has shape (checks, n_b), `candidate` (checks, n_c), `margin` (checks,); `most` is
     the number of relabellings.
@@ -116,7 +116,7 @@ def _relabellings(design: SequentialDesign, n_baseline: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class PlayedChecks:
+class SimulatedChecks:
     """Of each check, shape (checks,): 1 where rejected, 1 where accepted, and the seeds used.
 
     One that is neither ended inconclusive.
@@ -127,9 +127,9 @@ class PlayedChecks:
     seeds: FloatArray
 
 
-def play(
+def run_checks(
     design: SequentialDesign, checks: int, pvalues: Callable[[int, Indices], FloatArray], safe: Safe
-) -> PlayedChecks:
+) -> SimulatedChecks:
     """Many checks with an automatic margin at once.
 
     `pvalues(n, which)` gives the harm p-values of the first n candidate seeds of the checks with
@@ -151,4 +151,4 @@ def play(
         going_on = going_on[~red & ~green]
         if going_on.size == 0:
             break
-    return PlayedChecks(rejected, accepted, seeds)
+    return SimulatedChecks(rejected, accepted, seeds)
