@@ -49,7 +49,7 @@ SHARED = ("__version__", "margins")
 
 JUDGED_BY = (
     *("statistics", "baselines", "revisions.history", "revisions.worktree", "revisions.fresh"),
-    *("running.result", "settings", "node_ids"),
+    *("running.result", "settings", "node_ids", "plurals"),
 )
 """What verdicts are reached with: numbers, files and plain values, none of which knows pytest."""
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_mlregress.plurals import count_of
+
 if TYPE_CHECKING:
     import torch
     from torch.optim import Optimizer
@@ -220,7 +222,7 @@ def _marked(node: pytest.Item) -> list[str]:
 def _text(findings: Findings) -> str:
     slugs = list(dict.fromkeys(finding.check for finding in findings.errors))
     skipped = len({skip.check for skip in findings.skipped})
-    lines = ["1 bug" if len(findings.errors) == 1 else f"{len(findings.errors)} bugs"]
+    lines = [count_of(len(findings.errors), "bug")]
     lines += map(str, findings.errors)
     if skipped:
         lines.append(f"{skipped} checks did not apply or did not fit into the budget")

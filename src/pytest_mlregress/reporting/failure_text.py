@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from pytest_mlregress.plurals import count_of
 from pytest_mlregress.reporting.headline import headline, metric_sentence, troubles
 from pytest_mlregress.reporting.metric_text import compares_matched_seeds, difference_with_interval
 from pytest_mlregress.reporting.number_format import number, numbers, seconds
@@ -89,7 +90,7 @@ def _samples(verdict: Verdict, metric: MetricVerdict, width: int) -> Iterator[st
         ("baseline", "now"), both, mean_texts, sd_texts, (baseline, candidate), strict=True
     ):
         spread = f", SD {sd}" if sample.n > 1 else ""
-        count = "1 seed" if sample.n == 1 else f"{sample.n} seeds"
+        count = count_of(sample.n, "seed")
         if sample.n:
             yield from _labelled(label, f"mean {mean}{spread}, {count}", width)
         yield from _grid(by_seed, width)

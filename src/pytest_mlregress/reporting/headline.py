@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from pytest_mlregress.node_ids import name_parts
+from pytest_mlregress.plurals import plural
 from pytest_mlregress.reporting.metric_text import (
     difference_with_interval,
     margin_text,
@@ -105,7 +106,7 @@ def _collapsed_early(verdict: Verdict, collapsed: Sequence[SeedResult]) -> Seque
     name = name_parts(verdict.test)[-1]
     curve, *so_far = collapsed[0].collapse.split("; ")
     others = [str(seed.seed) for seed in collapsed[1:]]
-    also = f"; and so did seed{'s' if len(others) > 1 else ''} {', '.join(others)}"
+    also = f"; and so did {plural('seed', len(others))} {', '.join(others)}"
     return (
         f"{name} {COLLAPSED}: {curve}",
         *(f"; {metric}" for metric in so_far),

@@ -7,8 +7,8 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from pytest_mlregress.baselines.visible import visible
+from pytest_mlregress.plurals import count_of
 from pytest_mlregress.reporting.number_format import number
-from pytest_mlregress.reporting.totals import count_of
 from pytest_mlregress.verdicts.plan import (
     WORTH_SAYING,
     PlannedMetric,

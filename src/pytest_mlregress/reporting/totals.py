@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from pytest_mlregress.plurals import count_of
 from pytest_mlregress.reporting.number_format import number, seconds
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.verdicts.verdict import Colour
@@ -48,8 +49,3 @@ def closing_notes(report: RunReport) -> tuple[str, ...]:
         f"environment differs from {count_of(tests, 'baseline')}: {change}"
         for change, tests in sorted(changes.items())
     )
-
-
-def count_of(number_of: int, thing: str) -> str:
-    """``1 seed``, ``2 seeds``."""
-    return f"{number_of} {thing}" + ("" if number_of == 1 else "s")

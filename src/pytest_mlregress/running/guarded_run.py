@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from pytest_mlregress.plurals import count_of
 from pytest_mlregress.running.import_hooks import after_import_of
 from pytest_mlregress.settings import Settings
 
@@ -69,7 +70,7 @@ def _start(exits: ExitStack, test: str, settings: Settings) -> Guard:
 
 
 def _fail(errors: Sequence[Finding], test: str) -> None:
-    count = "1 bug" if len(errors) == 1 else f"{len(errors)} bugs"
+    count = count_of(len(errors), "bug")
     slugs = list(dict.fromkeys(finding.check for finding in errors))
     # The first line is all that pytest's and the plugin's summaries show.
     pytest.fail(

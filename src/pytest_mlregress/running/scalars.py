@@ -13,6 +13,8 @@ from decimal import Decimal
 from numbers import Complex, Integral, Real
 from typing import Any, Final, Protocol, SupportsFloat, TypeAlias
 
+from pytest_mlregress.plurals import count_of
+
 _SHOWN: Final = 60
 _MOST_BITS: Final = 1024
 _WRAPPERS: Final = 4
@@ -134,9 +136,8 @@ def _refuse(value: object) -> None:
         raise NotANumberError(f"{_shown(value)} is masked: it holds no value")
     elements = _number_of_elements(value)
     if elements is not None and (elements != 1 or isinstance(value, (list, tuple, set, dict))):
-        plural = "" if elements == 1 else "s"
         raise NotANumberError(
-            f"a {type(value).__name__} of {elements} number{plural}; "
+            f"a {type(value).__name__} of {count_of(elements, 'number')}; "
             "reduce it to one first, for example with .mean()"
         )
 
