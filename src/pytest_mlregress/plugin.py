@@ -341,7 +341,7 @@ class ControllerHooks:
     ) -> None:
         self._under_way.discard(crashitem)
         if self._verdicts is not None:
-            self._verdicts.lost(crashitem, report, sched)
+            self._verdicts.on_worker_crash(crashitem, report, sched)
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self._under_way.add(nodeid)

@@ -19,16 +19,16 @@ from pytest_mlregress.verdicts.curves import curve_level
 from pytest_mlregress.verdicts.green_runs import GreenRuns
 from pytest_mlregress.verdicts.plan import SuitePlan, plan_suite, plan_test
 from pytest_mlregress.verdicts.policy import Rules, rules_for
-from pytest_mlregress.verdicts.suite_baselines import BaselineDesk
+from pytest_mlregress.verdicts.suite_baselines import SuiteBaselines
 
-_DESK: Final = pytest.StashKey[BaselineDesk]()
+_BASELINES: Final = pytest.StashKey[SuiteBaselines]()
 
 
-def desk_of(config: pytest.Config, settings: Settings) -> BaselineDesk:
-    """The one desk of this process."""
-    if _DESK not in config.stash:
-        config.stash[_DESK] = BaselineDesk(settings.baseline, config.rootpath)
-    return config.stash[_DESK]
+def suite_baselines_of(config: pytest.Config, settings: Settings) -> SuiteBaselines:
+    """The baselines of the suite, opened once in a process."""
+    if _BASELINES not in config.stash:
+        config.stash[_BASELINES] = SuiteBaselines(settings.baseline, config.rootpath)
+    return config.stash[_BASELINES]
 
 
 def check_places(config: pytest.Config, settings: Settings, files: Iterable[Path]) -> None:
@@ -38,7 +38,7 @@ def check_places(config: pytest.Config, settings: Settings, files: Iterable[Path
         pytest.UsageError: with the place, the reason and the remedy.
     """
     try:
-        desk_of(config, settings).check(files, writing=settings.updating)
+        suite_baselines_of(config, settings).check(files, writing=settings.updating)
     except BaselineError as error:
         source = "" if settings.baseline is None else "--mlregress-baseline: "
         raise pytest.UsageError(f"{source}{error}") from None
@@ -49,7 +49,7 @@ def deselect_recorded(config: pytest.Config, settings: Settings, items: list[pyt
 
     A test whose baseline cannot be read, or was edited by hand, stays: its verdict will tell.
     """
-    desk = desk_of(config, settings)
+    baselines = suite_baselines_of(config, settings)
     recorded: dict[str, bool] = {}
     left: list[pytest.Item] = []
     gone: list[pytest.Item] = []
@@ -57,7 +57,7 @@ def deselect_recorded(config: pytest.Config, settings: Settings, items: list[pyt
         record = item.stash.get(SEED_ITEM, None)
         if record is not None and record.test not in recorded:
             try:
-                baseline = desk.find(record.file, record.test, record.declaration.tier)
+                baseline = baselines.find(record.file, record.test, record.declaration.tier)
                 recorded[record.test] = baseline is not None and not baseline.edited
             except BaselineError:
                 recorded[record.test] = False
@@ -70,12 +70,12 @@ def deselect_recorded(config: pytest.Config, settings: Settings, items: list[pyt
 def curves_of(config: pytest.Config, record: SeedItem) -> BaselineCurves | None:
     """The recorded learning curves of a test, None where no curve of it is judged."""
     declared = record.declaration
-    desk = desk_of(config, declared.settings)
+    baselines = suite_baselines_of(config, declared.settings)
     try:
-        baseline = desk.find(record.file, record.test, declared.tier)
+        baseline = baselines.find(record.file, record.test, declared.tier)
         if baseline is None or not baseline.curves:
             return None
-        rules = _rules_of(declared, desk)
+        rules = _rules_of(declared, baselines)
     except BaselineError:
         return None  # its verdict will tell
     if not rules.judges_curves:
@@ -92,7 +92,10 @@ def plan_items(config: pytest.Config, settings: Settings, items: list[pytest.Ite
     Raises:
         BaselineError: a baseline cannot be read.
     """
-    desk, green_runs = desk_of(config, settings), GreenRuns(getattr(config, "cache", None))
+    baselines, green_runs = (
+        suite_baselines_of(config, settings),
+        GreenRuns(getattr(config, "cache", None)),
+    )
     commit = History(config.rootpath).tree.commit or ""
     tests = {}
     for item in items:
@@ -100,8 +103,8 @@ def plan_items(config: pytest.Config, settings: Settings, items: list[pytest.Ite
         if record is None or record.test in tests:
             continue
         declared = record.declaration
-        rules = _rules_of(declared, desk)
-        baseline = desk.find(record.file, record.test, declared.tier)
+        rules = _rules_of(declared, baselines)
+        baseline = baselines.find(record.file, record.test, declared.tier)
         if baseline is not None:
             rules = replace(
                 rules, green_runs=green_runs.unchanged(record.test, declared.tier, baseline, commit)
@@ -109,8 +112,12 @@ def plan_items(config: pytest.Config, settings: Settings, items: list[pytest.Ite
         tests[record.test] = plan_test(
             record.test, declared.tier, len(declared.seeds), baseline, rules
         )
-    return plan_suite(tuple(tests.values()), alpha=settings.alpha, comparisons=desk.comparisons)
+    return plan_suite(
+        tuple(tests.values()), alpha=settings.alpha, comparisons=baselines.comparisons
+    )
 
 
-def _rules_of(declared: Declaration, desk: BaselineDesk) -> Rules:
-    return rules_for(declared.settings, declared.settings.of_test, comparisons=desk.comparisons)
+def _rules_of(declared: Declaration, baselines: SuiteBaselines) -> Rules:
+    return rules_for(
+        declared.settings, declared.settings.of_test, comparisons=baselines.comparisons
+    )

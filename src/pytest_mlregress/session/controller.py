@@ -25,10 +25,10 @@ from pytest_mlregress.reporting.headline import headline
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.revisions.history import History
 from pytest_mlregress.running.stop_flags import StopFlags
-from pytest_mlregress.session.at_collection import desk_of, plan_items
+from pytest_mlregress.session.at_collection import plan_items, suite_baselines_of
 from pytest_mlregress.session.clean_tree import clean_tree
 from pytest_mlregress.session.pytest_reports import publish, run_again, warn
-from pytest_mlregress.session.seed_collector import Roster
+from pytest_mlregress.session.seed_collector import SeedCollector
 from pytest_mlregress.session.stale_baselines import health_notes
 from pytest_mlregress.session.unused_baselines import UnusedBaselines
 from pytest_mlregress.session.verdict_items import VerdictItems
@@ -62,14 +62,14 @@ class Verdicts:
         self._settings = settings
         self._flags = flags
         self._started = time.time()
-        self._desk = desk_of(session.config, settings)
+        self._baselines = suite_baselines_of(session.config, settings)
         self._tree = (
             clean_tree(session.config.rootpath, allow_dirty=settings.allow_dirty)
             if settings.updating
             else None
         )
         self._history = History(session.config.rootpath)
-        self._roster = Roster(
+        self._collector = SeedCollector(
             session.config.invocation_params.dir, settings, parallel=_workers(session.config) > 0
         )
         self._under_way = under_way
@@ -84,26 +84,26 @@ class Verdicts:
 
     def report(self, report: pytest.TestReport) -> None:
         """Take in a report of a seed; those of other items are left alone."""
-        if self._roster.take(report) and self.ends(report.nodeid):
+        if self._collector.take(report) and self.ends(report.nodeid):
             self.finish(report.nodeid)
 
-    def lost(self, nodeid: str, report: pytest.TestReport, scheduler: object) -> None:
+    def on_worker_crash(self, nodeid: str, report: pytest.TestReport, scheduler: object) -> None:
         """A worker died in a seed: let another one run it again, once, if it is still needed."""
-        owner = self._roster.owner(nodeid)
+        owner = self._collector.owner(nodeid)
         if owner is None or owner[0] not in self._judged:
-            self._roster.lost(nodeid, report, scheduler)
+            self._collector.on_worker_crash(nodeid, report, scheduler)
 
     def ends(self, nodeid: str) -> bool:
         """An attempt has ended: whether it was a seed's, and the last one."""
-        return self._roster.finish(nodeid) is not None
+        return self._collector.finish(nodeid) is not None
 
     def finish(self, nodeid: str, nextitem: pytest.Item | None = None) -> None:
         """A seed is over: judge its test, if that is possible already, before ``nextitem`` runs."""
         self._nextitem = nextitem
-        owner = self._roster.owner(nodeid)
+        owner = self._collector.owner(nodeid)
         if owner is None:
             return
-        group = self._roster.groups[owner[0]]
+        group = self._collector.groups[owner[0]]
         if group.plan.test in self._judged:
             self._finish_late(group, owner[1])
         elif (verdict := self._judge(group)) is not None:
@@ -122,13 +122,13 @@ class Verdicts:
     def close(self) -> None:
         """No more seeds will come: judge what is left."""
         self._nextitem = None
-        for test, group in self._roster.groups.items():
+        for test, group in self._collector.groups.items():
             group.finish_all()
             if test not in self._judged:
                 self._conclude(group, self._judge(group) or self._incomplete(group))
         self._publish_held()
         for test in self._unconfirmed:
-            self._confirm(self._roster.groups[test])
+            self._confirm(self._collector.groups[test])
         self._note_odd_values()
         if self._settings.updating:
             self._warn_of_unaffordable_margins()
@@ -137,12 +137,12 @@ class Verdicts:
     def _publish_held(self) -> None:
         for test in tuple(self._held):
             del self._held[test]
-            self._publish(self._roster.groups[test])
+            self._publish(self._collector.groups[test])
 
     def _note_odd_values(self) -> None:
         """Name what is odd in values that no verdict rests on."""
         for test, verdict in self._judged.items():
-            group = self._roster.groups[test]
+            group = self._collector.groups[test]
             notes = late_notes(verdict, group)
             self._judged[test] = replace(verdict, notes=(*verdict.notes, *notes))
             for note in notes:
@@ -150,7 +150,7 @@ class Verdicts:
 
     def interrupt(self) -> None:
         """The run was cut: what has no verdict is incomplete, without another failure."""
-        for test, group in self._roster.groups.items():
+        for test, group in self._collector.groups.items():
             if test not in self._judged:
                 self._judged[test] = self._incomplete(group)
         self._publish_held()
@@ -164,15 +164,18 @@ class Verdicts:
         failed = [test for test, verdict in self._judged.items() if verdict.colour is Colour.RED]
         run_again(
             self._session.config,
-            [(self._roster.groups[test].plan, self._roster.node_ids(test)) for test in failed],
+            [
+                (self._collector.groups[test].plan, self._collector.node_ids(test))
+                for test in failed
+            ],
         )
 
     def _rules(self, plan: GroupPlan) -> Rules:
-        return rules_for(self._settings, plan.settings, comparisons=self._desk.comparisons)
+        return rules_for(self._settings, plan.settings, comparisons=self._baselines.comparisons)
 
     def _judge(self, group: SeedGroup) -> Verdict | None:
         try:
-            baseline = self._desk.read(group.plan)
+            baseline = self._baselines.read(group.plan)
             rules = self._rules(group.plan)
             if baseline is not None:
                 rules = replace(rules, green_runs=self._earlier_runs(group.plan, baseline))
@@ -206,7 +209,7 @@ class Verdicts:
         if artifact is None or self._judged[test].kind is VerdictKind.DIVERGED:
             return
         try:
-            self._desk.write(group.plan, artifact)
+            self._baselines.write(group.plan, artifact)
         except BaselineError as error:
             self._judged[test] = unusable_baseline(group, error, updating=True)
 
@@ -247,7 +250,7 @@ class Verdicts:
         test = group.plan.test
         if group.plan.parallel and test in self._unwritten:
             return not group.complete
-        return not self._under_way.isdisjoint(self._roster.node_ids(test).values())
+        return not self._under_way.isdisjoint(self._collector.node_ids(test).values())
 
     def _confirm(self, group: SeedGroup) -> None:
         """Test a red on fresh seeds, in processes of their own, and report what they leave."""
@@ -269,10 +272,10 @@ class Verdicts:
         recorded = [t for t, v in self._judged.items() if v.kind is VerdictKind.RECORDED]
         if not recorded:
             return
-        comparisons = self._desk.count()
+        comparisons = self._baselines.count()
         for test in recorded:
-            group, verdict = self._roster.groups[test], self._judged[test]
-            baseline = self._desk.read(group.plan)
+            group, verdict = self._collector.groups[test], self._judged[test]
+            baseline = self._baselines.read(group.plan)
             rules = rules_for(self._settings, group.plan.settings, comparisons=comparisons)
             note = note_on_next_check(group, baseline, rules) if baseline is not None else None
             if note is not None:
@@ -345,14 +348,14 @@ class Verdicts:
     @property
     def seed_node_ids(self) -> frozenset[str]:
         """The node ids of all seeds that have reported."""
-        return self._roster.seed_node_ids
+        return self._collector.seed_node_ids
 
     @cached_property
     def run_report(self) -> RunReport:
         """The run as its reports tell it, once no more verdicts can come."""
         return run_report(
             [
-                replace(verdict, seeds=self._roster.groups[test].reported)
+                replace(verdict, seeds=self._collector.groups[test].reported)
                 for test, verdict in self._judged.items()
             ],
             self._settings,
@@ -362,7 +365,7 @@ class Verdicts:
             command=invocation(self._session.config),
             environments=[
                 group.environment
-                for group in self._roster.groups.values()
+                for group in self._collector.groups.values()
                 if group.environment is not None
             ],
         )
@@ -370,16 +373,16 @@ class Verdicts:
     @property
     def _comparisons(self) -> int:
         try:
-            return self._desk.comparisons
+            return self._baselines.comparisons
         except BaselineError:  # every verdict of the run has said so
             return 0
 
     def _notes(self) -> Iterator[str]:
-        if self._roster.reruns:
+        if self._collector.reruns:
             yield (
                 "failed attempts that pytest-rerunfailures made again: "
-                f"{self._roster.reruns}; only the last attempt counts, and a seed that fails and "
-                "then passes is not deterministic"
+                f"{self._collector.reruns}; only the last attempt counts, and a seed that fails "
+                "and then passes is not deterministic"
             )
         yield from self._health
         yield from self._unused.notes()
@@ -405,8 +408,8 @@ class Verdicts:
 
     @cached_property
     def _unused(self) -> UnusedBaselines:
-        plans = [group.plan for group in self._roster.groups.values()]
-        return UnusedBaselines(self._session, self._desk, plans)
+        plans = [group.plan for group in self._collector.groups.values()]
+        return UnusedBaselines(self._session, self._baselines, plans)
 
     def _prune(self, session: pytest.Session) -> None:
         """Delete unused baselines, but only after a complete, green, unfiltered run."""

@@ -19,7 +19,7 @@ from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.group import GroupPlan, SeedGroup, SeedPhases
 
 
-class Roster:
+class SeedCollector:
     """The tests of a run by their ids, each with the seeds that have reported so far.
 
     An attempt that is made again, by pytest-rerunfailures or because its worker died, leaves no
@@ -35,7 +35,7 @@ class Roster:
         self._seeds: dict[str, tuple[str, int]] = {}
         self._lost: dict[str, pytest.TestReport] = {}
         self._retried: set[str] = set()
-        self._in_vain: set[str] = set()
+        self._superseded: set[str] = set()
 
     def take(self, report: pytest.TestReport) -> bool:
         """Take in a report of a seed; those of other items are left alone.
@@ -46,7 +46,7 @@ class Roster:
         if str(report.outcome) == "rerun":  # pytest-rerunfailures, or a worker that is replaced
             if payload is not None:
                 self.reruns += 1
-                self._in_vain.add(report.nodeid)
+                self._superseded.add(report.nodeid)
             return False
         if payload is not None:
             self._register(report.nodeid, payload)
@@ -68,14 +68,14 @@ class Roster:
             return None
         test, seed = self._seeds[nodeid]
         group = self.groups[test]
-        if nodeid in self._in_vain:  # the end of an attempt that is made again
-            self._in_vain.remove(nodeid)
+        if nodeid in self._superseded:  # the end of an attempt that is made again
+            self._superseded.remove(nodeid)
             group.running.pop(seed, None)
             return None
         group.finish(seed)
         return group
 
-    def lost(self, nodeid: str, report: pytest.TestReport, scheduler: object) -> None:
+    def on_worker_crash(self, nodeid: str, report: pytest.TestReport, scheduler: object) -> None:
         """A worker died in a seed: let another one run it again, once."""
         if nodeid not in self._seeds or nodeid in self._retried:
             return

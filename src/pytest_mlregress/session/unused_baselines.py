@@ -12,17 +12,17 @@ from pytest_mlregress.baselines.errors import BaselineError
 from pytest_mlregress.baselines.paths import BaselineKey
 from pytest_mlregress.running.splitting import is_split
 from pytest_mlregress.verdicts.group import GroupPlan
-from pytest_mlregress.verdicts.suite_baselines import BaselineDesk, test_id
+from pytest_mlregress.verdicts.suite_baselines import SuiteBaselines, test_id
 
 
 class UnusedBaselines:
     """What is told of the unused baselines at the end of a run, and their deletion."""
 
     def __init__(
-        self, session: pytest.Session, desk: BaselineDesk, plans: Iterable[GroupPlan]
+        self, session: pytest.Session, baselines: SuiteBaselines, plans: Iterable[GroupPlan]
     ) -> None:
         self._session = session
-        self._desk = desk
+        self._baselines = baselines
         self._plans = plans
         self._deleted: set[BaselineKey] = set()
 
@@ -33,13 +33,13 @@ class UnusedBaselines:
             BaselineError: one of them cannot be deleted.
         """
         for key in self._keys:
-            self._desk.store.delete(key)
+            self._baselines.store.delete(key)
             self._deleted.add(key)
 
     def notes(self) -> Iterator[str]:
         """A line on each, for the end of the summary."""
         for key in self._keys:
-            place = self._desk.store.describe(key)
+            place = self._baselines.store.describe(key)
             if key in self._deleted:
                 yield f"deleted unused baseline {place}: its test is gone"
             else:
@@ -50,13 +50,13 @@ class UnusedBaselines:
     @cached_property
     def _keys(self) -> tuple[BaselineKey, ...]:
         try:
-            return unused_baselines(self._session, self._desk, self._plans)
+            return unused_baselines(self._session, self._baselines, self._plans)
         except BaselineError:  # every verdict of the run has said so
             return ()
 
 
 def unused_baselines(
-    session: pytest.Session, desk: BaselineDesk, plans: Iterable[GroupPlan]
+    session: pytest.Session, baselines: SuiteBaselines, plans: Iterable[GroupPlan]
 ) -> tuple[BaselineKey, ...]:
     """The baselines of tests that this run would have collected, had they been there.
 
@@ -73,13 +73,13 @@ def unused_baselines(
     if folders is None or uncollected is None or _cut_short(session):
         return ()
     plans = tuple(plans)
-    ran = {(desk.key(plan).directory, test_id(plan)) for plan in plans}
+    ran = {(baselines.key(plan).directory, test_id(plan)) for plan in plans}
     collected = {plan.file for plan in plans}
     return tuple(
         key
-        for key in desk.store.list()
+        for key in baselines.store.list()
         if any(key.directory.is_relative_to(folder) for folder in folders)
-        and (owner := _owner(desk, key)) is not None
+        and (owner := _owner(baselines, key)) is not None
         and (key.directory, owner) not in ran
         and not any(_file(key, owner).is_relative_to(path) for path in uncollected)
         and not _hidden(session.config.rootpath / _file(key, owner), collected)
@@ -153,10 +153,10 @@ def _file(key: BaselineKey, owner: str) -> PurePosixPath:
     return key.directory / owner.split("::")[0]
 
 
-def _owner(desk: BaselineDesk, key: BaselineKey) -> str | None:
+def _owner(baselines: SuiteBaselines, key: BaselineKey) -> str | None:
     """The test that a baseline belongs to, None where it cannot be read."""
     try:
-        artifact = desk.store.read(key)
+        artifact = baselines.store.read(key)
     except BaselineError:
         return None
     return artifact.test if artifact is not None else None

@@ -16,9 +16,9 @@ from typing import Final
 from pytest_mlregress.revisions.history import History
 from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.verdicts.confirmation import fresh_seeds
-from pytest_mlregress.verdicts.context import Case
+from pytest_mlregress.verdicts.context import JudgingContext
 from pytest_mlregress.verdicts.group import GroupPlan
-from pytest_mlregress.verdicts.metrics import Finding
+from pytest_mlregress.verdicts.metrics import MetricsDecision
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
 
 NEAR: Final = 10.0
@@ -28,7 +28,9 @@ IMPROBABLE_GAIN: Final = 3.0
 """A gain of more margins than this is more often another test set than a better model."""
 
 
-def advice(case: Case, finding: Finding, history: History | None) -> tuple[str, ...]:
+def advice(
+    case: JudgingContext, finding: MetricsDecision, history: History | None
+) -> tuple[str, ...]:
     """The next steps after a finding; ``history`` is None where nothing is known of git."""
     match finding.kind:
         case VerdictKind.REGRESSION:
@@ -52,7 +54,9 @@ def advice(case: Case, finding: Finding, history: History | None) -> tuple[str, 
             return ()
 
 
-def remarks(case: Case, finding: Finding, history: History | None) -> tuple[str, ...]:
+def remarks(
+    case: JudgingContext, finding: MetricsDecision, history: History | None
+) -> tuple[str, ...]:
     """What the numbers of a finding say besides its verdict."""
     return (
         *(text for metric in finding.metrics for text in _on_metric(case, metric)),
@@ -90,7 +94,7 @@ def nothing_recorded(verdict: Verdict, plan: GroupPlan) -> str | None:
     )
 
 
-def _what_changed(case: Case, history: History | None) -> Iterator[str]:
+def _what_changed(case: JudgingContext, history: History | None) -> Iterator[str]:
     commit = case.baseline.provenance.named_commit if case.baseline is not None else None
     if commit is not None and history is not None and history.knows(commit):
         yield f"what changed since the baseline: git log --oneline {commit[:10]}..HEAD"
@@ -101,7 +105,9 @@ def _committed(history: History | None) -> str:
     return "commit the change and " if history is not None and history.tree.dirty else ""
 
 
-def _confirmation(case: Case, finding: Finding, history: History | None) -> Iterator[str]:
+def _confirmation(
+    case: JudgingContext, finding: MetricsDecision, history: History | None
+) -> Iterator[str]:
     """Fresh seeds of both sides tell a loss from the luck of one baseline."""
     provenance = case.baseline.provenance if case.baseline is not None else None
     possible = (
@@ -135,7 +141,7 @@ def _minutes(seconds: float) -> str:
     return "about a minute" if minutes == 1 else f"about {minutes} minutes"
 
 
-def _one_seed(case: Case, finding: Finding) -> Iterator[str]:
+def _one_seed(case: JudgingContext, finding: MetricsDecision) -> Iterator[str]:
     for metric in finding.metrics:
         for seed, value in metric.candidate.items():
             if not math.isfinite(value):
@@ -143,7 +149,7 @@ def _one_seed(case: Case, finding: Finding) -> Iterator[str]:
                 return
 
 
-def _on_metric(case: Case, metric: MetricVerdict) -> Iterator[str]:
+def _on_metric(case: JudgingContext, metric: MetricVerdict) -> Iterator[str]:
     if metric.comparison is None or case.baseline is None:
         return
     margin, change = metric.comparison.margin, metric.comparison.difference
@@ -164,14 +170,16 @@ def _on_metric(case: Case, metric: MetricVerdict) -> Iterator[str]:
         )
 
 
-def _fingerprints(case: Case) -> str:
+def _fingerprints(case: JudgingContext) -> str:
     named = sorted(case.baseline.data) if case.baseline is not None else []
     if named:
         return f"only what mlregress.fingerprint has hashed is known to be: {', '.join(named)}"
     return "mlregress.fingerprint(name, data) in the test would tell"
 
 
-def _not_deterministic(case: Case, finding: Finding, history: History | None) -> Iterator[str]:
+def _not_deterministic(
+    case: JudgingContext, finding: MetricsDecision, history: History | None
+) -> Iterator[str]:
     """The same code in the same environment gave other bits for the same seed."""
     if case.baseline is None or history is None or not _same_environment(case):
         return
@@ -195,7 +203,7 @@ def _not_deterministic(case: Case, finding: Finding, history: History | None) ->
     )
 
 
-def _same_environment(case: Case) -> bool:
+def _same_environment(case: JudgingContext) -> bool:
     compared = case.group.environment is not None and case.rules.env_mismatch != "ignore"
     return compared and not case.differences
 

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
+from pytest_mlregress.plurals import count_of
 from pytest_mlregress.running.result import COLLAPSED, SeedResult
 from pytest_mlregress.verdicts.context import run_command, seeds_in_words
 from pytest_mlregress.verdicts.group import SeedGroup
@@ -30,7 +31,7 @@ def with_late_seed(verdict: Verdict, group: SeedGroup, seed: int) -> Verdict:
     line = f"seed {seed} {_what_happened(result)}"
     if verdict.colour is Colour.RED:
         return replace(verdict, seeds=group.reported, reasons=(*verdict.reasons, line))
-    until_then = f"{verdict.kind} after {_count(verdict.decided_after)}"
+    until_then = f"{verdict.kind} after {count_of(verdict.decided_after, 'seed')}"
     return replace(
         verdict,
         kind=VerdictKind.DIVERGED,
@@ -94,7 +95,3 @@ def _look_at(result: SeedResult, group: SeedGroup) -> str:
     if result.outcome == "crashed":
         return "look for a killed process (out of memory, a time-out, a crash in native code)"
     return f"{group.plan.command} --lf"
-
-
-def _count(number: int) -> str:
-    return f"{number} seed{'s' if number != 1 else ''}"

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.environment import environment_differences
+from pytest_mlregress.plurals import plural
 from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.metric_samples import metric_names
@@ -15,17 +16,17 @@ from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
 
 
-class Open(Enum):
+class Pending(Enum):
     """The answer of a rule that applies and waits for more seeds."""
 
-    OPEN = "open"
+    PENDING = "pending"
 
 
-OPEN: Final = Open.OPEN
+PENDING: Final = Pending.PENDING
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class JudgingContext:
     """One test before the judge: its seeds so far, its baseline and the rules.
 
     ``ready`` are the results of the longest run of planned seeds, from the first on, that are all
@@ -67,7 +68,7 @@ class Case:
         )
 
 
-def open_case(group: SeedGroup, baseline: Artifact | None, rules: Rules) -> Case:
+def judging_context(group: SeedGroup, baseline: Artifact | None, rules: Rules) -> JudgingContext:
     """Bring a test before the judge."""
     ready: list[SeedResult] = []
     for seed in group.plan.planned:
@@ -80,7 +81,7 @@ def open_case(group: SeedGroup, baseline: Artifact | None, rules: Rules) -> Case
         differences = tuple(
             environment_differences(baseline.provenance.environment, group.environment)
         )
-    return Case(group, baseline, rules, tuple(ready), differences)
+    return JudgingContext(group, baseline, rules, tuple(ready), differences)
 
 
 def run_command(group: SeedGroup) -> str:
@@ -90,4 +91,4 @@ def run_command(group: SeedGroup) -> str:
 
 def seeds_in_words(seeds: list[int]) -> str:
     """``seed 3``, or ``seeds 3, 7``."""
-    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+    return f"{plural('seed', len(seeds))} {', '.join(map(str, seeds))}"

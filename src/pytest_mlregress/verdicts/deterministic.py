@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline
-from pytest_mlregress.verdicts.context import Case
+from pytest_mlregress.verdicts.context import JudgingContext
 from pytest_mlregress.verdicts.metric_samples import metric_names
 from pytest_mlregress.verdicts.metrics import metric_verdict
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
@@ -26,7 +26,7 @@ def only_value(metric: MetricBaseline) -> float | None:
     return values[0] if values and alike else None
 
 
-def recorded_otherwise(case: Case) -> Verdict | None:
+def recorded_otherwise(case: JudgingContext) -> Verdict | None:
     """The precondition that check and baseline agree on whether the training sees its seed."""
     if case.baseline is None or not case.ready:
         return None
@@ -61,7 +61,7 @@ def recorded_otherwise(case: Case) -> Verdict | None:
     )
 
 
-def judge_bits(case: Case, baseline: Artifact) -> Verdict | None:
+def judge_bits(case: JudgingContext, baseline: Artifact) -> Verdict | None:
     """The verdict on the one seed of a deterministic check; None before it has run.
 
     A moved bit is red. In another environment, which may round otherwise, it is inconclusive.
@@ -87,7 +87,9 @@ def judge_bits(case: Case, baseline: Artifact) -> Verdict | None:
     )
 
 
-def _of_metric(case: Case, baseline: Artifact, name: str, moved: VerdictKind) -> MetricVerdict:
+def _of_metric(
+    case: JudgingContext, baseline: Artifact, name: str, moved: VerdictKind
+) -> MetricVerdict:
     from pytest_mlregress.statistics.bit_equality import bits
 
     before = only_value(baseline.metrics[name])

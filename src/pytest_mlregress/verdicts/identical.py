@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.verdicts.metric_samples import metric_names
-from pytest_mlregress.verdicts.metrics import Finding, metric_verdict
+from pytest_mlregress.verdicts.metrics import MetricsDecision, metric_verdict
 from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.verdict import VerdictKind
 
@@ -21,10 +21,10 @@ class Sameness:
     None. ``open`` tells that no bit has moved yet and that a few more such seeds would prove it.
     """
 
-    finding: Finding | None = None
+    finding: MetricsDecision | None = None
     open: bool = False
 
-    def or_looked(self, looked: Finding | None) -> Finding | None:
+    def or_looked(self, looked: MetricsDecision | None) -> MetricsDecision | None:
         """Which of this and of what the looks found decides the test; None for neither yet.
 
         The one that needs fewer seeds, so that the verdict does not depend on the order in which
@@ -106,8 +106,8 @@ def _first_moved(
 
 def _finding(
     ready: Sequence[SeedResult], baseline: Artifact, rules: Rules, kind: VerdictKind, reason: str
-) -> Finding:
+) -> MetricsDecision:
     metrics = tuple(
         metric_verdict(name, ready, baseline, rules, kind=kind) for name in metric_names(ready)
     )
-    return Finding(kind, metrics, len(ready), (reason,) if reason else ())
+    return MetricsDecision(kind, metrics, len(ready), (reason,) if reason else ())

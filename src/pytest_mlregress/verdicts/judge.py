@@ -10,13 +10,19 @@ from __future__ import annotations
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.revisions.history import History
 from pytest_mlregress.verdicts.advice import advice, remarks
-from pytest_mlregress.verdicts.context import OPEN, Case, open_case, run_command, seeds_in_words
+from pytest_mlregress.verdicts.context import (
+    PENDING,
+    JudgingContext,
+    judging_context,
+    run_command,
+    seeds_in_words,
+)
 from pytest_mlregress.verdicts.curves import beside_curves
 from pytest_mlregress.verdicts.deterministic import judge_bits
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.identical import judge_sameness
 from pytest_mlregress.verdicts.metric_samples import margin_changes
-from pytest_mlregress.verdicts.metrics import RED, Finding, judge_metrics
+from pytest_mlregress.verdicts.metrics import RED, MetricsDecision, judge_metrics
 from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.preconditions import PRECONDITIONS, skipped_seeds
 from pytest_mlregress.verdicts.run_effects import run_effect_notes
@@ -36,14 +42,14 @@ def judge(
 
     ``history`` says what git knows, for the words of the verdict alone; None for nothing.
     """
-    case = open_case(group, baseline, beside_curves(rules, baseline))
+    case = judging_context(group, baseline, beside_curves(rules, baseline))
     return _decided(case, history) or skipped_seeds(case)
 
 
-def _decided(case: Case, history: History | None) -> Verdict | None:
+def _decided(case: JudgingContext, history: History | None) -> Verdict | None:
     for rule in PRECONDITIONS:
         answer = rule(case)
-        if answer is OPEN:
+        if answer is PENDING:
             return None
         if answer is not None:
             return answer
@@ -69,7 +75,7 @@ def _decided(case: Case, history: History | None) -> Verdict | None:
 
 def incomplete(group: SeedGroup, rules: Rules, reason: str) -> Verdict:
     """The verdict on a test whose missing seeds will not come any more."""
-    case = open_case(group, None, rules)
+    case = judging_context(group, None, rules)
     missing = [seed for seed in group.plan.selected if seed not in group.results]
     reasons = (f"{reason}: {seeds_in_words(missing)} did not report",) if missing else (reason,)
     return case.verdict(
@@ -79,7 +85,9 @@ def incomplete(group: SeedGroup, rules: Rules, reason: str) -> Verdict:
     )
 
 
-def _verdict(case: Case, baseline: Artifact, finding: Finding, history: History | None) -> Verdict:
+def _verdict(
+    case: JudgingContext, baseline: Artifact, finding: MetricsDecision, history: History | None
+) -> Verdict:
     return case.verdict(
         finding.kind,
         metrics=finding.metrics,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class MetricsDecision:
     """What the values say about a test, after that many seeds."""
 
     kind: VerdictKind
@@ -35,14 +35,14 @@ class Finding:
 
 def judge_metrics(
     ready: Sequence[SeedResult], planned: Sequence[int], baseline: Artifact, rules: Rules
-) -> Finding | None:
+) -> MetricsDecision | None:
     """Look at every metric, or answer None while the seeds of the deciding look are missing.
 
     A test is decided by the first look at which one metric is red or every metric is decided.  A
     metric that was decided at an earlier look keeps that verdict.
     """
     if rules.test == "paired" and (unmatched := _unmatched(ready, baseline)):
-        return Finding(VerdictKind.INCOMPARABLE, (), len(ready), (unmatched,))
+        return MetricsDecision(VerdictKind.INCOMPARABLE, (), len(ready), (unmatched,))
     looks = look_numbers(len(planned), rules)
     followed = [_follow(name, ready, looks, baseline, rules) for name in metric_names(ready)]
     for n in (n for n in looks if n <= len(ready)):
@@ -57,7 +57,7 @@ def judge_metrics(
                 else _not_looked_at(name, ready[:n], baseline, rules)
                 for step, name in zip(reached, metric_names(ready), strict=True)
             )
-            return Finding(gravest(tuple(metric.kind for metric in metrics)), metrics, n)
+            return MetricsDecision(gravest(tuple(metric.kind for metric in metrics)), metrics, n)
     return None
 
 

@@ -1,6 +1,6 @@
 """The rules that come before statistics: what makes a comparison needless or impossible.
 
-Each takes the case and answers with a verdict, with `OPEN` where it applies and waits for more
+Each takes the case and answers with a verdict, with `PENDING` where it applies and waits for more
 seeds, or with None where the next rule is to be asked.
 """
 
@@ -11,7 +11,13 @@ from typing import Final
 
 from pytest_mlregress.running.result import COLLAPSED, SeedResult
 from pytest_mlregress.verdicts.advice import fixed_path
-from pytest_mlregress.verdicts.context import OPEN, Case, Open, run_command, seeds_in_words
+from pytest_mlregress.verdicts.context import (
+    PENDING,
+    JudgingContext,
+    Pending,
+    run_command,
+    seeds_in_words,
+)
 from pytest_mlregress.verdicts.deterministic import recorded_otherwise
 from pytest_mlregress.verdicts.metric_samples import (
     contradictions,
@@ -25,7 +31,7 @@ from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, Ve
 _COMMIT: Final = "commit the __baselines__ folder"
 
 
-def _failed_seed(case: Case) -> Verdict | None:
+def _failed_seed(case: JudgingContext) -> Verdict | None:
     failed = [seed for seed in case.results if seed.outcome in ("failed", "xfailed")]
     if not failed:
         return None
@@ -47,13 +53,13 @@ def _what_failed(seed: SeedResult) -> str:
     return f"failed: {_first_line(seed.message)}"
 
 
-def _let_it_finish(case: Case, failed: Sequence[SeedResult]) -> tuple[str, ...]:
+def _let_it_finish(case: JudgingContext, failed: Sequence[SeedResult]) -> tuple[str, ...]:
     if not any(seed.collapse for seed in failed):
         return ()
     return (f"to let such a run finish: {case.group.plan.command} --mlregress-curves=off",)
 
 
-def _lost_seed(case: Case) -> Verdict | None:
+def _lost_seed(case: JudgingContext) -> Verdict | None:
     lost = [seed for seed in case.results if seed.outcome == "crashed"]
     if not lost:
         return None
@@ -67,14 +73,14 @@ def _lost_seed(case: Case) -> Verdict | None:
     )
 
 
-def _skipped_test(case: Case) -> Verdict | None:
+def _skipped_test(case: JudgingContext) -> Verdict | None:
     skipped = _skipped(case)
     if not skipped or len(skipped) < len(case.group.plan.selected):
         return None
     return case.verdict(VerdictKind.SKIPPED, reasons=(skipped[0].message,))
 
 
-def skipped_seeds(case: Case) -> Verdict | None:
+def skipped_seeds(case: JudgingContext) -> Verdict | None:
     """What is left to say where all seeds are there, some skipped, and none of the other rules
     decides.  Asked last, since a skip must not win or lose by when it arrives."""
     skipped = _skipped(case)
@@ -90,16 +96,16 @@ def skipped_seeds(case: Case) -> Verdict | None:
     )
 
 
-def _skipped(case: Case) -> list[SeedResult]:
+def _skipped(case: JudgingContext) -> list[SeedResult]:
     return [seed for seed in case.results if seed.outcome == "skipped"]
 
 
-def _partial_selection(case: Case) -> Verdict | Open | None:
+def _partial_selection(case: JudgingContext) -> Verdict | Pending | None:
     plan = case.group.plan
     if not plan.partial:
         return None
     if not case.group.complete:
-        return OPEN
+        return PENDING
     left = f"{len(plan.selected)} of {len(plan.planned)} seeds were"
     if plan.torn:
         reason = f"{left} left by a plugin or a conftest.py; a verdict needs all of them"
@@ -115,17 +121,17 @@ def _partial_selection(case: Case) -> Verdict | Open | None:
     )
 
 
-def _no_metric(case: Case) -> Verdict | Open | None:
+def _no_metric(case: JudgingContext) -> Verdict | Pending | None:
     if case.recorded:
         return None
     if not case.group.complete or _skipped(case):
-        return OPEN
+        return PENDING
     if case.baseline is None:
         return case.verdict(VerdictKind.PASS, notes=("no metric recorded: every seed passed",))
     return _incomparable_verdict(case, {"": "no seed recorded a metric, the baseline has some"})
 
 
-def _contradiction(case: Case) -> Verdict | None:
+def _contradiction(case: JudgingContext) -> Verdict | None:
     found = contradictions(case.ready)
     if not found:
         return None
@@ -136,11 +142,11 @@ def _contradiction(case: Case) -> Verdict | None:
     )
 
 
-def _no_baseline(case: Case) -> Verdict | Open | None:
+def _no_baseline(case: JudgingContext) -> Verdict | Pending | None:
     if case.baseline is not None:
         return None
     if not case.ready or (case.rules.missing == "warn" and not case.group.complete):
-        return OPEN
+        return PENDING
     plan = case.group.plan
     where = f" in {plan.source}" if plan.source is not None else ""
     commit = () if plan.source is not None and not plan.read_only else (_COMMIT,)
@@ -162,14 +168,14 @@ def _no_baseline(case: Case) -> Verdict | Open | None:
     )
 
 
-def _edited_baseline(case: Case) -> Verdict | None:
+def _edited_baseline(case: JudgingContext) -> Verdict | None:
     """Values that nobody measured: a baseline lowered by hand would make any loss a gain."""
     if case.baseline is None or not case.baseline.edited or not case.ready:
         return None
     return case.verdict(VerdictKind.INCOMPARABLE, reasons=(_EDITED,), next_steps=_after_edit(case))
 
 
-def edited_update(case: Case) -> Verdict | None:
+def edited_update(case: JudgingContext) -> Verdict | None:
     """An update is judged by the baseline that it replaces; asked where no reason sets it aside."""
     if case.baseline is None or not case.baseline.edited:
         return None
@@ -186,7 +192,7 @@ _EDITED: Final = (
 )
 
 
-def _after_edit(case: Case) -> tuple[str, ...]:
+def _after_edit(case: JudgingContext) -> tuple[str, ...]:
     update = case.group.plan.update_command
     return (
         "restore one side of it whole from version control (git checkout REF -- FILE), and where "
@@ -196,7 +202,7 @@ def _after_edit(case: Case) -> tuple[str, ...]:
     )
 
 
-def _other_environment(case: Case) -> Verdict | None:
+def _other_environment(case: JudgingContext) -> Verdict | None:
     if not case.differences or case.rules.env_mismatch != "fail" or not case.ready:
         return None
     return case.verdict(
@@ -209,14 +215,14 @@ def _other_environment(case: Case) -> Verdict | None:
     )
 
 
-def _changed_metric(case: Case) -> Verdict | None:
+def _changed_metric(case: JudgingContext) -> Verdict | None:
     if case.baseline is None or not case.ready:
         return None
     problems = incomparable(case.ready, case.baseline)
     return _incomparable_verdict(case, problems) if problems else None
 
 
-def _incomparable_verdict(case: Case, problems: dict[str, str]) -> Verdict:
+def _incomparable_verdict(case: JudgingContext, problems: dict[str, str]) -> Verdict:
     return case.verdict(
         VerdictKind.INCOMPARABLE,
         metrics=tuple(
@@ -231,7 +237,7 @@ def _incomparable_verdict(case: Case, problems: dict[str, str]) -> Verdict:
     )
 
 
-def _incomparable_metric(case: Case, name: str, problem: str) -> MetricVerdict:
+def _incomparable_metric(case: JudgingContext, name: str, problem: str) -> MetricVerdict:
     stored = case.baseline.metrics.get(name) if case.baseline is not None else None
     recorded = declared(case.ready, name) if name in metric_names(case.ready) else None
     return MetricVerdict(
@@ -254,7 +260,7 @@ def _first_line(text: str) -> str:
     return text.strip().splitlines()[0] if text.strip() else "no reason given"
 
 
-PRECONDITIONS: Final[tuple[Callable[[Case], Verdict | Open | None], ...]] = (
+PRECONDITIONS: Final[tuple[Callable[[JudgingContext], Verdict | Pending | None], ...]] = (
     _failed_seed,
     _lost_seed,
     _skipped_test,
@@ -270,7 +276,7 @@ PRECONDITIONS: Final[tuple[Callable[[Case], Verdict | Open | None], ...]] = (
 """Of a check, in the order in which they are asked."""
 
 
-def _partial_update(case: Case) -> Verdict | None:
+def _partial_update(case: JudgingContext) -> Verdict | None:
     plan = case.group.plan
     if not plan.partial:
         return None
@@ -284,7 +290,7 @@ def _partial_update(case: Case) -> Verdict | None:
     )
 
 
-UPDATE_PRECONDITIONS: Final[tuple[Callable[[Case], Verdict | None], ...]] = (
+UPDATE_PRECONDITIONS: Final[tuple[Callable[[JudgingContext], Verdict | None], ...]] = (
     _failed_seed,
     _lost_seed,
     _skipped_test,
@@ -293,5 +299,7 @@ UPDATE_PRECONDITIONS: Final[tuple[Callable[[Case], Verdict | None], ...]] = (
 )
 """Of an update, in the order in which they are asked."""
 
-LOOK_PRECONDITIONS: Final[tuple[Callable[[Case], Verdict | None], ...]] = (_contradiction,)
+LOOK_PRECONDITIONS: Final[tuple[Callable[[JudgingContext], Verdict | None], ...]] = (
+    _contradiction,
+)
 """Of each look of an update, asked with the seeds of that look."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from pytest_mlregress.running.result import RecordedMetric, SeedResult
-from pytest_mlregress.verdicts.context import Case
+from pytest_mlregress.verdicts.context import JudgingContext
 from pytest_mlregress.verdicts.metric_samples import metric_names
 from pytest_mlregress.verdicts.verdict import Verdict, VerdictKind
 
@@ -52,7 +52,7 @@ def _at_a_bound(metric: RecordedMetric) -> bool:
     return metric.resolution is not None and metric.value in (0.0, 1.0)
 
 
-def seed_blind_update(case: Case) -> Verdict | None:
+def seed_blind_update(case: JudgingContext) -> Verdict | None:
     """The refusal of a sample whose seeds are all one, asked with the seeds of a look."""
     if case.rules.deterministic or not ignores_its_seed(case.ready):
         return None

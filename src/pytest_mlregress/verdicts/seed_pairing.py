@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.history import paired_history
+from pytest_mlregress.plurals import count_of
 from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.verdict import MetricVerdict, VerdictKind
 
@@ -187,4 +188,4 @@ def planned_link(
 
 
 def _earlier(runs: int) -> str:
-    return f"{runs} earlier run{'s' if runs != 1 else ''}"
+    return count_of(runs, "earlier run")

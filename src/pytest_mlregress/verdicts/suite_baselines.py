@@ -15,7 +15,7 @@ from pytest_mlregress.verdicts.group import GroupPlan
 
 
 @dataclass
-class BaselineDesk:
+class SuiteBaselines:
     """The baselines of one suite: each test's own, and how many comparisons there are in all."""
 
     source: str | None

@@ -13,18 +13,18 @@ from dataclasses import replace
 
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline
 from pytest_mlregress.running.result import SeedResult
-from pytest_mlregress.verdicts.context import Case
+from pytest_mlregress.verdicts.context import JudgingContext
 from pytest_mlregress.verdicts.curves import beside_curves
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.metric_samples import margin_changes
-from pytest_mlregress.verdicts.metrics import Finding, metric_verdict
+from pytest_mlregress.verdicts.metrics import MetricsDecision, metric_verdict
 from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.shortfalls import Shortfall, shortfalls
 from pytest_mlregress.verdicts.verdict import Verdict, VerdictKind
 from pytest_mlregress.verdicts.ways_out import WaysOut
 
 
-def unaffordable(case: Case, baseline: Artifact) -> tuple[Shortfall, ...]:
+def unaffordable(case: JudgingContext, baseline: Artifact) -> tuple[Shortfall, ...]:
     """The metrics of a test that its seeds cannot decide on, all at once; none before a seed."""
     if not case.ready:
         return ()
@@ -52,7 +52,10 @@ def _worse_than_all(value: float, baseline: MetricBaseline) -> bool:
 
 
 def unaffordable_verdict(
-    case: Case, baseline: Artifact, short: Sequence[Shortfall], finding: Finding | None = None
+    case: JudgingContext,
+    baseline: Artifact,
+    short: Sequence[Shortfall],
+    finding: MetricsDecision | None = None,
 ) -> Verdict:
     """The verdict with the planner's numbers and the ways out.
 

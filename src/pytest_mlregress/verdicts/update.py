@@ -24,7 +24,7 @@ from pytest_mlregress.baselines.history import (
 )
 from pytest_mlregress.baselines.urls import shareable, shareable_values
 from pytest_mlregress.running.result import SeedResult
-from pytest_mlregress.verdicts.context import Case, open_case
+from pytest_mlregress.verdicts.context import JudgingContext, judging_context
 from pytest_mlregress.verdicts.deterministic import of_one_seed, revised_values, value_changes
 from pytest_mlregress.verdicts.drift_gate import Refusal, drifts, losses, tries_noted
 from pytest_mlregress.verdicts.finiteness import costs_of_failures, without_values
@@ -82,7 +82,7 @@ def judge_update(
     first n of the planned seeds.  ``rebase_reason`` accepts a loss all the same and moves the
     anchor.
     """
-    case = open_case(group, previous, rules)
+    case = judging_context(group, previous, rules)
     if rebase_reason is None and (refused := edited_update(case)) is not None:
         return Update(refused)
     for rule in UPDATE_PRECONDITIONS:
@@ -100,7 +100,7 @@ def judge_update(
 
 
 def _at_look(
-    case: Case,
+    case: JudgingContext,
     looks: Sequence[int],
     previous: Artifact | None,
     provenance: Provenance,
@@ -134,7 +134,7 @@ def _at_look(
 
 
 def _one_value(
-    case: Case,
+    case: JudgingContext,
     looks: Sequence[int],
     previous: Artifact,
     metrics: Mapping[str, MetricBaseline],
@@ -157,7 +157,7 @@ def _one_value(
     return Update(_recorded(case, looks, metrics, (), reason), artifact)
 
 
-def _wants_more(case: Case, looks: Sequence[int]) -> bool:
+def _wants_more(case: JudgingContext, looks: Sequence[int]) -> bool:
     """Whether values that become an anchor are still fewer than they can afford to be."""
     return len(case.ready) < _enough_for_an_anchor(looks) and not _takes_long(case)
 
@@ -166,7 +166,7 @@ def _enough_for_an_anchor(looks: Sequence[int]) -> int:
     return looks[min(1, len(looks) - 1)]
 
 
-def _takes_long(case: Case) -> bool:
+def _takes_long(case: JudgingContext) -> bool:
     return median(seed.duration for seed in case.ready) > LONG_SEED_S
 
 
@@ -212,7 +212,7 @@ def thinned(points: Sequence[tuple[int, float]]) -> Curve:
 
 
 def _revision(
-    case: Case,
+    case: JudgingContext,
     looks: Sequence[int],
     previous: Artifact,
     metrics: Mapping[str, MetricBaseline],
@@ -246,7 +246,7 @@ def _revision(
     return Update(_recorded(case, looks, metrics, judged, reason), artifact)
 
 
-def _incomparable(case: Case, previous: Artifact) -> dict[str, str]:
+def _incomparable(case: JudgingContext, previous: Artifact) -> dict[str, str]:
     """As `incomparable`; with a file that was edited by hand nothing can be compared."""
     if previous.edited:
         return {"": "of the baseline before were edited by hand"}
@@ -255,11 +255,11 @@ def _incomparable(case: Case, previous: Artifact) -> dict[str, str]:
     return incomparable(case.ready, previous)
 
 
-def _mend(case: Case) -> tuple[str, ...]:
+def _mend(case: JudgingContext) -> tuple[str, ...]:
     return (f"find the cause, then record again: {case.group.plan.update_command}",)
 
 
-def _against_latest(case: Case, previous: Artifact, name: str) -> MetricVerdict:
+def _against_latest(case: JudgingContext, previous: Artifact, name: str) -> MetricVerdict:
     return compared(name, case.ready, previous, case.rules)
 
 
@@ -278,7 +278,7 @@ def _summary(judged: Sequence[MetricVerdict], changed: Mapping[str, str]) -> str
 
 
 def _recorded(
-    case: Case,
+    case: JudgingContext,
     looks: Sequence[int],
     metrics: Mapping[str, MetricBaseline],
     judged: Sequence[MetricVerdict],
@@ -309,7 +309,7 @@ def _recorded(
     )
 
 
-def _small_anchor(case: Case, looks: Sequence[int], *, anew: bool) -> Iterator[str]:
+def _small_anchor(case: JudgingContext, looks: Sequence[int], *, anew: bool) -> Iterator[str]:
     """That an anchor has few seeds because they take long, and what that will mean."""
     enough = _enough_for_an_anchor(looks)
     if anew and len(case.ready) < enough:
@@ -322,7 +322,10 @@ def _small_anchor(case: Case, looks: Sequence[int], *, anew: bool) -> Iterator[s
 
 
 def _refused(
-    case: Case, previous: Artifact, judged: Sequence[MetricVerdict], refusals: Sequence[Refusal]
+    case: JudgingContext,
+    previous: Artifact,
+    judged: Sequence[MetricVerdict],
+    refusals: Sequence[Refusal],
 ) -> Update:
     """The refusal; of the baseline only the count of refused tries changes."""
     command = case.group.plan.update_command
