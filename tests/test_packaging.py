@@ -119,6 +119,53 @@ def test_only_the_entry_point_and_the_public_face_import_the_session() -> None:
     assert importers == {"__init__.py", "plugin.py", "session"}
 
 
+FOLDERS_OF_BUGHUNT = {
+    "torch_api": (),
+    "recording": ("torch_api",),
+    "program": ("recording", "torch_api"),
+    "replaying": ("program", "recording", "torch_api"),
+    "listening": ("recording", "torch_api"),
+    "checks": (
+        *("listening", "replaying", "program", "recording", "torch_api"),
+        *("catalogue", "registry"),
+    ),
+    "guards": ("listening", "checks"),
+}
+"""What each folder of bughunt may import, besides itself and the vocabulary."""
+
+VOCABULARY = ("errors", "findings")
+
+
+def strangers_in(folder: str) -> set[str]:
+    allowed = (folder, *VOCABULARY, *FOLDERS_OF_BUGHUNT[folder])
+    return {
+        f"{file.relative_to(PACKAGE / 'bughunt')} imports {name}"
+        for file in modules(PACKAGE / "bughunt" / folder)
+        for name in imported_names(file)
+        if within(name, "pytest_mlregress.bughunt")
+        and not within(name, *(f"pytest_mlregress.bughunt.{other}" for other in allowed))
+    }
+
+
+GUARD_REACHES_DEEPER = pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="guard.py imports registry, suppression, recording.source_lines and "
+    "torch_api.announced_calls",
+)
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        pytest.param(folder, marks=GUARD_REACHES_DEEPER if folder == "guards" else ())
+        for folder in FOLDERS_OF_BUGHUNT
+    ],
+)
+def test_each_folder_of_bughunt_imports_those_below_it_alone(folder: str) -> None:
+    assert strangers_in(folder) == set()
+
+
 @pytest.mark.parametrize("room", CORE)
 def test_the_core_knows_nothing_of_pytest(room: str) -> None:
     acquaintances = {
