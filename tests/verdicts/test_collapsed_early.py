@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from judge_cases import baseline_of, ended, group, metric, normal, passed
-
 from pytest_mlregress.reporting.headline import headline
 from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.verdicts.afterwards import with_late_seed

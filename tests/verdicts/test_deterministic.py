@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from judge_cases import PROVENANCE, baseline_of, group, group_of, metric, normal, passed
 
+from judge_cases import PROVENANCE, baseline_of, group, group_of, metric, normal, passed
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.verdicts.judge import judge
 from pytest_mlregress.verdicts.policy import Rules

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from judge_cases import TEST, normal
 
+from judge_cases import TEST, normal
 from pytest_mlregress.verdicts.green_runs import CACHE_KEY, RUNS_KEPT, GreenRuns
 from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, VerdictKind
 

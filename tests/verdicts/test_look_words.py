@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from judge_cases import baseline_of, group_of, normal
 
+from judge_cases import baseline_of, group_of, normal
 from pytest_mlregress.verdicts.judge import judge
 from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.verdict import VerdictKind

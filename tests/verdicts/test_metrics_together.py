@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from judge_cases import PROVENANCE, group, normal, passed
 
+from judge_cases import PROVENANCE, group, normal, passed
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline
 from pytest_mlregress.baselines.history import first_artifact
 from pytest_mlregress.running.result import RecordedMetric

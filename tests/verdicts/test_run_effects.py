@@ -6,8 +6,8 @@ import json
 from dataclasses import replace
 
 import numpy as np
-from judge_cases import PROVENANCE, TEST, baseline_of, group_of, normal
 
+from judge_cases import PROVENANCE, TEST, baseline_of, group_of, normal
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline
 from pytest_mlregress.baselines.history import (
     append_pairing,

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from judge_cases import baseline_of, ended, group, group_of, metric, normal, passed
 
+from judge_cases import baseline_of, ended, group, group_of, metric, normal, passed
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline
 from pytest_mlregress.verdicts.judge import judge
 from pytest_mlregress.verdicts.policy import Rules
