@@ -6,6 +6,7 @@ import contextlib
 import sys
 import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,9 +19,10 @@ from pytest_mlregress.bughunt.checks.every_detector import DETECTORS
 from pytest_mlregress.bughunt.errors import GuardWarning
 from pytest_mlregress.bughunt.findings import Finding, Findings
 from pytest_mlregress.bughunt.listening import hooks
-from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
-from pytest_mlregress.bughunt.listening.no_grad_blocks import QuietStretches
-from pytest_mlregress.bughunt.listening.sampling_schedule import Attention
+from pytest_mlregress.bughunt.listening.detector import Detector, ObservedCall, Progress
+from pytest_mlregress.bughunt.listening.listening_level import ListeningLevel, NoGrad, level
+from pytest_mlregress.bughunt.listening.no_grad_blocks import NoGradBlocks
+from pytest_mlregress.bughunt.listening.sampling_schedule import SamplingSchedule
 from pytest_mlregress.bughunt.recording.source_lines import caller
 from pytest_mlregress.bughunt.registry import require_known
 from pytest_mlregress.bughunt.torch_api.announced_calls import AnnouncedCall, announced
@@ -38,19 +40,23 @@ class Guard:
         self.silent: str | None = None
         self._suppress = tuple(suppress)
         self._found: dict[tuple[str, str | None], Finding] = {}
-        self._attention = Attention()
+        self._schedule = SamplingSchedule()
         self._progress = Progress(report=self.add)
         self.digest = Digest(self._progress)
         self._detectors: list[Detector] = [kind(self._progress) for kind in DETECTORS]
         self._detectors.append(self.digest)
-        self._mode = hooks.Calls(self._heard, self._followed, self._guarded)
+        self._mode = hooks.Calls(self._observed, self._followed, self._guarded)
         self._modules = hooks.ModuleHooks(
             self._entered, self._left, self._guarded, self._progress.running
         )
         self._exits = contextlib.ExitStack()
-        self._quiet = QuietStretches(
-            self._modules.put_on, self._seen_enough, self._loud, self._clipped
+        self._no_grad_blocks = NoGradBlocks(
+            partial(self._no_grad, NoGrad.BEGUN),
+            partial(self._no_grad, NoGrad.SEEN_ENOUGH),
+            partial(self._no_grad, NoGrad.OUTSIDE),
+            self._clipped,
         )
+        self._level = ListeningLevel.STEPS
         self._something_ran = False
         self._all = {name: self._overriding(name, self._detectors) for name in _EVENTS}
         tireless = [detector for detector in self._detectors if detector.tireless]
@@ -68,7 +74,7 @@ class Guard:
         """Listen from now on."""
         self._exits.enter_context(hooks.optimizer_hooks(self._before_step, self._after_step))
         self._exits.enter_context(announced(self._observers()))
-        self._exits.enter_context(self._quiet.listening(self._guarded))
+        self._exits.enter_context(self._no_grad_blocks.listening(self._guarded))
         self._exits.callback(self._modules.take_off)
         self._exits.callback(self._mode.take_off)
         self._guarded(self._adjust)
@@ -81,10 +87,11 @@ class Guard:
             self._listeners = self._all
             self._guarded(self._tell, "finish")
 
-    def fall_silent(self, reason: str) -> None:
+    def disable(self, reason: str) -> None:
         """Take every hook away; what was found so far stays."""
         if self.silent is None:
             self.silent = reason
+            self._progress.disabled = True
             self._exits.close()
 
     def add(self, finding: Finding) -> None:
@@ -110,7 +117,7 @@ class Guard:
         try:
             function(*arguments)
         except Exception as error:
-            self.fall_silent(f"internal error of the guards: {error!r}")
+            self.disable(f"internal error of the guards: {error!r}")
             warnings.warn(
                 f"the bug guards stop watching after an {self.silent}; the training goes on",
                 GuardWarning,
@@ -118,46 +125,44 @@ class Guard:
             )
 
     def _adjust(self, late: bool = False) -> None:
-        """Put the costly hooks on or off, as the progress of the training demands."""
-        progress, before = self._progress, (self._progress.close, self._progress.attentive)
-        progress.initial = self._attention.initial(progress.steps)
-        progress.close = progress.initial or late
-        progress.attentive = self._attention.attentive(progress.steps) or progress.close
-        if (progress.close, progress.attentive) == before:
-            return
-        if progress.close:
-            self._mode.put_on()
+        """Listen as closely as the progress of the training demands.
+
+        Args:
+            late: whether an optimizer makes its first steps after others have made theirs.
+        """
+        progress, before = self._progress, self._progress.observes_modules
+        progress.initial = self._schedule.initial(progress.steps)
+        sampled = self._schedule.sampled(progress.steps)
+        if progress.initial or late:
+            progress.scheduled = ListeningLevel.CALLS
         else:
-            self._mode.take_off()
-        if progress.attentive:
+            progress.scheduled = ListeningLevel.MODULES if sampled else ListeningLevel.STEPS
+        if progress.observes_modules:
             self._listeners = self._all
-            self._modules.put_on()
-        else:
+        elif before:
             self._tell("rest")
             self._listeners = self._tireless
-            self._loud()
+        self._listen()
 
-    def _seen_enough(self) -> None:
-        self._modules.take_off()
-        self._mode.take_off()
+    def _listen(self) -> None:
+        """Put the hooks on or off that the level asks for."""
+        now, before = level(self._progress), self._level
+        self._level = now
+        if now != before:
+            (self._modules.put_on if now >= ListeningLevel.MODULES else self._modules.take_off)()
+            (self._mode.put_on if now >= ListeningLevel.CALLS else self._mode.take_off)()
 
-    def _loud(self) -> None:
-        if self._progress.close:
-            self._mode.put_on()
-        else:
-            self._mode.take_off()
-        if self._progress.attentive:
-            self._modules.put_on()
-        elif not self._quiet.on:
-            self._modules.take_off()
+    def _no_grad(self, state: NoGrad) -> None:
+        self._progress.no_grad = state
+        self._listen()
 
     def _clipped(self) -> bool:
         self._tell("clipped", self._line())
-        return self._progress.attentive
+        return self._progress.observes_modules
 
-    def _heard(self, call: Heard) -> None:
-        self._attention.calls += 1
-        self._tell("heard", call)
+    def _observed(self, call: ObservedCall) -> None:
+        self._schedule.calls += 1
+        self._tell("on_call", call)
 
     def _followed(self, arguments: Any, keywords: Any, output: Any) -> None:
         if not self._progress.running:
@@ -169,39 +174,40 @@ class Guard:
     def _entered(self, module: nn.Module, outermost: bool) -> None:
         self._something_ran = True
         self._tell("entered", module, outermost)
-        first = self._quiet.on and self._quiet.a_module_runs(outermost)
-        if first and self._attention.hears_evaluation():
-            self._mode.put_on()
+        first = self._no_grad_blocks.on and self._no_grad_blocks.a_module_runs(outermost)
+        if first and self._schedule.hears_evaluation():
+            self._no_grad(NoGrad.EVALUATION)
 
     # Between samples the next two are all that a step pays for, so they come to a decision fast.
 
     def _before_step(self, optimizer: Optimizer, arguments: Any, keywords: Any) -> None:
-        if self._progress.attentive or self._progress.alarmed:
+        if self._progress.observes_modules or self._progress.alarmed:
             self._guarded(self._about_to_step, optimizer, arguments, keywords)
 
     def _after_step(self, optimizer: Optimizer, arguments: Any, keywords: Any) -> None:
         progress = self._progress
         count = progress.note_step(optimizer)
         if (
-            progress.attentive
+            progress.observes_modules
             or self._something_ran
-            or not self._attention.undisturbed(progress.steps, count)
+            or not self._schedule.undisturbed(progress.steps, count)
         ):
             self._guarded(self._stepped, optimizer, count)
 
     def _about_to_step(self, optimizer: Optimizer, arguments: Any, keywords: Any) -> None:
-        if not any(argument is not None for argument in (*arguments[1:], *keywords.values())):
-            self._mode.take_off()  # without a closure there is only the optimizer's arithmetic
+        closure = any(argument is not None for argument in (*arguments[1:], *keywords.values()))
+        self._progress.stepping = self._progress.observes_calls and not closure
+        self._listen()
         self._tell("before_step", optimizer)
 
     def _stepped(self, optimizer: Optimizer, count: int) -> None:
-        location = caller(sys._getframe(1)) if self._progress.attentive else None
+        location = caller(sys._getframe(1)) if self._progress.observes_modules else None
         self._something_ran = False
-        self._mode.take_off()
+        self._progress.stepping = True  # what detectors compute is not the user's
+        self._listen()
         self._tell("stepped", optimizer, location)
-        self._adjust(late=self._attention.late(count))
-        if self._progress.close:
-            self._mode.put_on()
+        self._progress.stepping = False
+        self._adjust(late=self._schedule.late(count))
 
     def _observers(self) -> dict[AnnouncedCall, Callable[[Any, Any], None]]:
         """What to do at the calls for which torch has no hook."""
@@ -218,12 +224,12 @@ class Guard:
             "changed_mode": lambda module, training: self._guarded(
                 self._switched, module, training
             ),
-            "compile": lambda *_: self.fall_silent("the training uses torch.compile"),
+            "compile": lambda *_: self.disable("the training uses torch.compile"),
         }
 
     def _while_attentive(self, event: str) -> Callable[[Any, Any], None]:
         def observe(subject: Any, detail: Any) -> None:
-            if self._progress.attentive:
+            if self._progress.observes_modules:
                 self._guarded(lambda: self._tell(event, subject, self._line()))
 
         return observe
@@ -233,10 +239,10 @@ class Guard:
         self._progress.forget_graph()
 
     def _line(self) -> str | None:
-        return caller(sys._getframe(1)) if self._progress.attentive else None
+        return caller(sys._getframe(1)) if self._progress.observes_modules else None
 
     def _seeded(self, seed: Any) -> None:
-        if self._progress.attentive:
+        if self._progress.observes_modules:
             given = isinstance(seed, torch.Tensor) and seed.dim() > 0
             try:
                 state = seed if given else torch.Generator().manual_seed(int(seed)).get_state()
@@ -249,8 +255,8 @@ class Guard:
             self._tell("switched", module, training, None)
             return
         self._tell("switched", module, training, caller(sys._getframe(1)))
-        self._attention.ask_for_glance(self._progress.steps)
-        self._adjust(late=self._progress.close)
+        self._schedule.ask_for_glance(self._progress.steps)
+        self._adjust(late=self._progress.observes_calls)
 
 
 _EVENTS = tuple(

@@ -12,12 +12,13 @@ from torch import nn
 from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.listening.listening_level import ListeningLevel, NoGrad
 from pytest_mlregress.bughunt.torch_api.autograd_graph import Graph, walk
 from pytest_mlregress.bughunt.torch_api.optimizers import parameters_of
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ObservedCall:
     """One torch call of the user's code or of a module; held only while detectors look at it.
 
     `direct` tells whether the user's own code made the call, rather than a library's.
@@ -43,9 +44,11 @@ class Progress:
 
     Attributes:
         report: takes a finding.
-        close: whether every torch call is heard now: in the first steps of each optimizer.
+        scheduled: what the sampling schedule asks for.
+        disabled: whether the guard has stopped listening.
         initial: whether these are the first steps of all.
-        attentive: whether modules and graphs are looked at now (also in later samples).
+        stepping: whether an optimizer is about to step without a closure.
+        no_grad: where gradients are off, and what was seen since.
         alarmed: whether a loss was not finite: the next step is looked at in any case.
         steps: those of the optimizer that has made most.
         counts: how often each optimizer has stepped, by ``id``.
@@ -53,15 +56,27 @@ class Progress:
     """
 
     report: Callable[[Finding], None]
-    close: bool = False
+    scheduled: ListeningLevel = ListeningLevel.STEPS
+    disabled: bool = False
     initial: bool = False
-    attentive: bool = False
+    stepping: bool = False
+    no_grad: NoGrad = NoGrad.OUTSIDE
     alarmed: bool = False
     steps: int = 0
     counts: dict[int, int] = field(default_factory=dict)
     running: list[nn.Module] = field(default_factory=list)
     _graph: Graph | None = None
     _optimizers: dict[int, weakref.ref[Optimizer]] = field(default_factory=dict)
+
+    @property
+    def observes_calls(self) -> bool:
+        """Whether every torch call is observed: in the first steps of each optimizer."""
+        return self.scheduled >= ListeningLevel.CALLS
+
+    @property
+    def observes_modules(self) -> bool:
+        """Whether modules and graphs are looked at, as in later samples too."""
+        return self.scheduled >= ListeningLevel.MODULES
 
     def graph(self, roots: Sequence[torch.Tensor]) -> Graph:
         """What lies behind the roots of the backward pass that begins; walked once for all."""
@@ -98,7 +113,7 @@ class Progress:
 class Detector:
     """Told what happens, in order; each kind of detector overrides what it needs.
 
-    `tireless` detectors are told all the time, the others only while `Progress.attentive`.
+    `tireless` detectors are told all the time, the others only while `Progress.observes_modules`.
     """
 
     tireless: ClassVar[bool] = False
@@ -106,32 +121,35 @@ class Detector:
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
 
-    def heard(self, call: Heard) -> None:
-        """A torch call has returned; only while `Progress.close`.
+    def on_call(self, call: ObservedCall) -> None:
+        """A torch call has returned; only while `Progress.observes_calls`.
 
         The tireless are also told during the first runs without gradients.
         """
 
     def entered(self, module: nn.Module, outermost: bool) -> None:
-        """A module is about to run, while `Progress.attentive` or without gradients."""
+        """A module is about to run, while `Progress.observes_modules` or without gradients."""
 
     def left(self, module: nn.Module, output: Any, given: Any) -> None:
         """An outermost module that was `entered` has returned; `given` are its arguments."""
 
     def followed(self, arguments: Any, keywords: Any, output: Any) -> None:
-        """A call outside of modules and without gradients has returned; told as `heard` is."""
+        """A call outside of modules and without gradients has returned; told as `on_call` is."""
 
     def backward(self, roots: Sequence[torch.Tensor], location: str | None) -> None:
-        """A backward pass is about to run; the location is known while `Progress.attentive`."""
+        """A backward pass is about to run.
+
+        The location is known while `Progress.observes_modules`.
+        """
 
     def before_step(self, optimizer: Optimizer) -> None:
         """An optimizer is about to step; with a closure, before that runs.
 
-        Only while `Progress.attentive` or `Progress.alarmed`.
+        Only while `Progress.observes_modules` or `Progress.alarmed`.
         """
 
     def stepped(self, optimizer: Optimizer, location: str | None) -> None:
-        """An optimizer has stepped; while not `Progress.attentive` only the first time after
+        """An optimizer has stepped; while not `Progress.observes_modules` only the first time after
         modules ran under observation.
         """
 
@@ -160,7 +178,7 @@ class Detector:
         """``train(training)`` is about to run on a module, not as part of its parent's."""
 
     def rest(self) -> None:
-        """`Progress.attentive` ends for now: take off what costs something."""
+        """`Progress.observes_modules` ends for now: take off what costs something."""
 
     def finish(self) -> None:
         """The watching ends; the model and the optimizers are as the training left them."""

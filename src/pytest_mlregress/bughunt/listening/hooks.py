@@ -17,7 +17,7 @@ from torch.optim.optimizer import (
 )
 from torch.overrides import TorchFunctionMode
 
-from pytest_mlregress.bughunt.listening.detector import Heard
+from pytest_mlregress.bughunt.listening.detector import ObservedCall
 from pytest_mlregress.bughunt.listening.node_marks import Mark, mark
 from pytest_mlregress.bughunt.recording.source_lines import locate, origin
 from pytest_mlregress.bughunt.torch_api import _private
@@ -47,7 +47,7 @@ INTERESTING = (
     | NOISES
 )
 
-Ear = Callable[[Heard], None]
+CallListener = Callable[[ObservedCall], None]
 Follower = Callable[[Any, Any, Any], None]
 Guarded = Callable[..., None]
 OptimizerHook = Callable[[Optimizer, tuple[Any, ...], dict[str, Any]], None]
@@ -56,9 +56,9 @@ OptimizerHook = Callable[[Optimizer, tuple[Any, ...], dict[str, Any]], None]
 class Calls(TorchFunctionMode):
     """Marks the autograd nodes of all calls, and tells of those that a detector may judge."""
 
-    def __init__(self, ear: Ear, follower: Follower, guarded: Guarded) -> None:
+    def __init__(self, listener: CallListener, follower: Follower, guarded: Guarded) -> None:
         super().__init__()
-        self._ear = ear
+        self._listener = listener
         self._follower = follower
         self._guarded = guarded
 
@@ -81,10 +81,10 @@ class Calls(TorchFunctionMode):
         output = func(*args, **keywords)
         name = getattr(func, "__name__", "")
         if name not in ATTRIBUTE_ACCESS:  # most calls are
-            self._guarded(self._hear, name, args, keywords, output, sys._getframe(1))
+            self._guarded(self._observe, name, args, keywords, output, sys._getframe(1))
         return output
 
-    def _hear(
+    def _observe(
         self,
         name: str,
         arguments: tuple[Any, ...],
@@ -97,19 +97,19 @@ class Calls(TorchFunctionMode):
         if not _has_graph(output) and name not in INTERESTING:
             return
         location, _ = locate(frame)
-        call = Heard(name, arguments, keywords, output, location, _is_direct(frame))
+        call = ObservedCall(name, arguments, keywords, output, location, _is_direct(frame))
         mark(output, Mark(name, location, acts=name not in DROPOUTS or drops(call)))
         if name in INTERESTING:
-            self._ear(call)
+            self._listener(call)
 
 
-def drops(call: Heard) -> bool:
+def drops(call: ObservedCall) -> bool:
     """Whether a call of dropout sets anything to zero."""
     rate = call.argument(1, "p", 0.5)
     return bool(rate) and call.argument(2, "training", True) is not False
 
 
-def differs_from_evaluation(call: Heard) -> bool:
+def differs_from_evaluation(call: ObservedCall) -> bool:
     """Whether a call of `NOISES` acts as in training: it drops, or uses the batch's statistics."""
     if call.name in DROPOUTS:
         return drops(call)

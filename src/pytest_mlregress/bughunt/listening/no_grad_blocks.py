@@ -21,7 +21,7 @@ MOST_RUNS = 4
 """How many runs of a model one stretch has to show; a long evaluation repeats itself."""
 
 
-class QuietStretches:
+class NoGradBlocks:
     """Knows when the user's code has switched gradients off, and spares torch's own uses.
 
     Args:

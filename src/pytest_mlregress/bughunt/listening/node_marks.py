@@ -49,7 +49,7 @@ def mark_of(node: Node) -> Mark | None:
 def source(tensor: torch.Tensor, also_through: frozenset[str] = frozenset()) -> Mark | None:
     """The call that made a tensor's numbers, looking through mere reshaping.
 
-    None for leaves, for data and where the call was not heard.
+    None for leaves, for data and where the call was not observed.
     """
     through = SHAPE | also_through
     node = node_of(tensor)

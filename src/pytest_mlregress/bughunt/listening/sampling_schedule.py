@@ -20,7 +20,7 @@ MOST_HEARD_EVALUATIONS = 4
 
 
 @dataclass(slots=True)
-class Attention:
+class SamplingSchedule:
     """Decides by the number of steps that the leading optimizer has made."""
 
     calls: int = 0
@@ -45,7 +45,7 @@ class Attention:
         self._late += 1
         return True
 
-    def attentive(self, steps: int) -> bool:
+    def sampled(self, steps: int) -> bool:
         """Whether a later sample is due or under way."""
         if steps >= self._next:
             self._next = max(self._next * FACTOR, steps)
@@ -62,7 +62,7 @@ class Attention:
         return self._until <= steps < self._next and count >= FIRST_STEPS
 
     def hears_evaluation(self) -> bool:
-        """Whether the calls of the evaluation that begins now are heard, as those of the first."""
+        """Whether the calls of the evaluation that begins now are observed, as in the first."""
         self._evaluations += 1
         return self._evaluations <= MOST_HEARD_EVALUATIONS and self.calls < MOST_CALLS
 

@@ -31,7 +31,12 @@ class Reseeding(Detector):
         self._judged = False
 
     def entered(self, module: nn.Module, outermost: bool) -> None:
-        if outermost and self.progress.close and not self._judged and torch.is_grad_enabled():
+        if (
+            outermost
+            and self.progress.observes_calls
+            and not self._judged
+            and torch.is_grad_enabled()
+        ):
             self._begin = torch.default_generator.get_state()
 
     def seeded(self, state: torch.Tensor, location: str | None) -> None:
@@ -41,7 +46,7 @@ class Reseeding(Detector):
 
     def backward(self, roots: Sequence[torch.Tensor], location: str | None) -> None:
         begin, self._begin = self._begin, None
-        if self._judged or begin is None or not self.progress.close:
+        if self._judged or begin is None or not self.progress.observes_calls:
             return
         self._judged = True
         if torch.equal(begin, torch.default_generator.get_state()):

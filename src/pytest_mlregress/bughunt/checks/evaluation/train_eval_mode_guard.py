@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.catalogue.evaluation import MISSING_EVAL_MODE, MISSING_TRAIN_MODE
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
+from pytest_mlregress.bughunt.listening.detector import Detector, ObservedCall, Progress
 from pytest_mlregress.bughunt.listening.hooks import NOISES, differs_from_evaluation
 from pytest_mlregress.bughunt.recording.source_lines import caller
 from pytest_mlregress.bughunt.torch_api.module_modes import DROPOUT_MODULES, is_mode_sensitive
@@ -104,7 +104,7 @@ class Modes(Detector):
         self._runs: list[_Run] = []
         self._records: dict[int, _Record] = {}
         self._owned: dict[int, set[int]] = {}
-        self._quiet: dict[int, int] = {}
+        self._no_grad_blocks: dict[int, int] = {}
         self._noises: dict[tuple[str, str | None], _Noise] = {}
 
     def entered(self, module: nn.Module, outermost: bool) -> None:
@@ -126,7 +126,7 @@ class Modes(Detector):
         self._runs.append(run)
         record = self._record(module)
         if not grad:
-            self._quiet[id(module)] = self._quiet.get(id(module), 0) + 1
+            self._no_grad_blocks[id(module)] = self._no_grad_blocks.get(id(module), 0) + 1
             record.evaluated = record.evaluated or not module.training
 
     def _judge_quiet(self, run: _Run, module: nn.Module) -> None:
@@ -137,13 +137,13 @@ class Modes(Detector):
         if _called_by_update_bn():
             return
         record = self._record(root)
-        if self._quiet.get(id(root), 0) >= 2:
-            record.noisy = max(record.noisy, self._quiet[id(root)])
+        if self._no_grad_blocks.get(id(root), 0) >= 2:
+            record.noisy = max(record.noisy, self._no_grad_blocks[id(root)])
             record.noisy_run = record.noisy_run or run
         elif not record.rare_runs or record.rare_runs[-1] is not run:
             record.rare_runs.append(run)
 
-    def heard(self, call: Heard) -> None:
+    def on_call(self, call: ObservedCall) -> None:
         running = self.progress.running
         if call.name not in NOISES or torch.is_grad_enabled() or not running or not call.direct:
             return
@@ -159,12 +159,12 @@ class Modes(Detector):
         record.left_training = None if training else location
 
     def backward(self, roots: object, location: str | None) -> None:
-        self._quiet.clear()
+        self._no_grad_blocks.clear()
 
     def stepped(self, optimizer: Optimizer, location: str | None) -> None:
         runs, self._runs = self._runs, []
-        self._quiet.clear()
-        if not self.progress.attentive:
+        self._no_grad_blocks.clear()
+        if not self.progress.observes_modules:
             return
         owned = self._owned.get(id(optimizer))
         if owned is None:

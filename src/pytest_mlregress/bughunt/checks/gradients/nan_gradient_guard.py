@@ -47,22 +47,22 @@ class Finiteness(Detector):
         for root in roots:
             if root.numel() != 1 or root.grad_fn is None:
                 continue
-            if self.progress.close and not self._lines:
+            if self.progress.observes_calls and not self._lines:
                 self._lines = [_label(node) for node in _nodes(root)]
-            if root.is_cpu or self.progress.attentive:
+            if root.is_cpu or self.progress.observes_modules:
                 value = root.item()
                 if not math.isfinite(value):
                     self._suspect = value, *self._culprit(root, location or caller())
                     self.progress.alarmed = True
 
     def before_step(self, optimizer: Optimizer) -> None:
-        if self._done or (self._suspect is None and not self.progress.attentive):
+        if self._done or (self._suspect is None and not self.progress.observes_modules):
             return  # a gradient that is not finite makes the next loss so
         probe = self._probe(optimizer)
         gradient = None if probe is None else probe.grad
         if gradient is None or gradient.is_sparse:
             return
-        if not (gradient.is_cpu or self.progress.attentive):
+        if not (gradient.is_cpu or self.progress.observes_modules):
             return
         total = gradient.sum().item()
         if not math.isfinite(total) and not bool(gradient.isfinite().all()):

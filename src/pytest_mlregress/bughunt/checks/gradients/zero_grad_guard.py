@@ -52,7 +52,7 @@ class StaleGradients(Detector):
         self._backward = location
 
     def stepped(self, optimizer: Optimizer, location: str | None) -> None:
-        if not self.progress.close:
+        if not self.progress.observes_calls:
             return
         chosen = self._chosen.get(id(optimizer))
         if chosen is None:

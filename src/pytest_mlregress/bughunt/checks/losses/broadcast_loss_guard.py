@@ -10,7 +10,7 @@ from torch.autograd.graph import Node
 
 from pytest_mlregress.bughunt.catalogue.losses import BROADCAST_LOSS
 from pytest_mlregress.bughunt.findings import Finding, Severity
-from pytest_mlregress.bughunt.listening.detector import Detector, Heard
+from pytest_mlregress.bughunt.listening.detector import Detector, ObservedCall
 from pytest_mlregress.bughunt.listening.node_marks import is_shape_node
 from pytest_mlregress.bughunt.torch_api._private import metadata, node_of
 from pytest_mlregress.bughunt.torch_api.operators import (
@@ -32,7 +32,7 @@ class Broadcasts(Detector):
     outer difference must be what the loss averages, of a prediction and of data.
     """
 
-    def heard(self, call: Heard) -> None:
+    def on_call(self, call: ObservedCall) -> None:
         if call.name in ELEMENTWISE_LOSSES:
             self._judge_loss(call)
         elif call.name in SUBTRACTIONS and _is_outer(call):
@@ -40,13 +40,13 @@ class Broadcasts(Detector):
             if node is not None:
                 metadata(node)[_KEY] = _outer_difference(call)
 
-    def _judge_loss(self, call: Heard) -> None:
+    def _judge_loss(self, call: ObservedCall) -> None:
         pair = call.argument(0, "input"), call.argument(1, "target")
         if all(isinstance(t, torch.Tensor) for t in pair) and grows(*pair):
             self.progress.report(_finding(call, pair, call.name, "error"))
 
     def backward(self, roots: Sequence[torch.Tensor], location: str | None) -> None:
-        if not self.progress.close:
+        if not self.progress.observes_calls:
             return
         for root in roots:
             finding = _averaged_difference(root.grad_fn)
@@ -65,7 +65,7 @@ def together(one: torch.Tensor, other: torch.Tensor) -> tuple[int, ...]:
     return tuple(torch.broadcast_shapes(one.shape, other.shape))  # type: ignore[no-untyped-call]
 
 
-def _is_outer(call: Heard) -> bool:
+def _is_outer(call: ObservedCall) -> bool:
     """(N, 1) and (N,) of a prediction and of data; written-out outer products have equal ranks."""
     one, other = call.argument(0, "input"), call.argument(1, "other")
     if not isinstance(one, torch.Tensor) or not isinstance(other, torch.Tensor):
@@ -75,7 +75,7 @@ def _is_outer(call: Heard) -> bool:
     return one.numel() == other.numel() and grows(one, other)
 
 
-def _outer_difference(call: Heard) -> Finding:
+def _outer_difference(call: ObservedCall) -> Finding:
     pair = call.argument(0, "input"), call.argument(1, "other")
     return _finding(call, pair, "the difference", "warning")
 
@@ -115,7 +115,9 @@ def _averaged(node: Node | None) -> Finding | None:
     return None
 
 
-def _finding(call: Heard, pair: Sequence[torch.Tensor], what: str, severity: Severity) -> Finding:
+def _finding(
+    call: ObservedCall, pair: Sequence[torch.Tensor], what: str, severity: Severity
+) -> Finding:
     one, other = pair
     return BROADCAST_LOSS.finding(
         "in training",

@@ -12,7 +12,7 @@ from torch import nn
 from pytest_mlregress.bughunt.catalogue.losses import BROADCAST_METRIC
 from pytest_mlregress.bughunt.checks.losses.broadcast_loss_guard import grows, together
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
+from pytest_mlregress.bughunt.listening.detector import Detector, ObservedCall, Progress
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.operators import EQUALITIES, SUBTRACTIONS
 
@@ -46,7 +46,7 @@ class Metrics(Detector):
         if self._predicted and any(map(self._is_predicted, _tensors(arguments, keywords))):
             self._note(output)
 
-    def heard(self, call: Heard) -> None:
+    def on_call(self, call: ObservedCall) -> None:
         if call.name not in SUBTRACTIONS | EQUALITIES or torch.is_grad_enabled():
             return
         pair = call.argument(0, "input"), call.argument(1, "other")
@@ -79,7 +79,7 @@ def _tensors(arguments: Any, keywords: Any) -> Iterator[torch.Tensor]:
             yield from (each for each in value if isinstance(each, torch.Tensor))
 
 
-def _finding(call: Heard, one: torch.Tensor, other: torch.Tensor) -> Finding:
+def _finding(call: ObservedCall, one: torch.Tensor, other: torch.Tensor) -> Finding:
     return BROADCAST_METRIC.finding(
         "in training",
         location=call.location,

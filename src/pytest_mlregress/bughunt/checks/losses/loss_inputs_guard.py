@@ -19,7 +19,7 @@ from pytest_mlregress.bughunt.catalogue.losses import (
 )
 from pytest_mlregress.bughunt.checks.losses.handwritten_sigmoid import is_squashed
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
+from pytest_mlregress.bughunt.listening.detector import Detector, ObservedCall, Progress
 from pytest_mlregress.bughunt.listening.node_marks import Mark, source
 from pytest_mlregress.bughunt.torch_api import probabilities
 from pytest_mlregress.bughunt.torch_api.loss_functions import EXPECTS
@@ -52,7 +52,7 @@ class LossArguments(Detector):
         self._looks: dict[_Place, int] = {}
         self._pending: dict[_Place, set[str]] = {}
 
-    def heard(self, call: Heard) -> None:
+    def on_call(self, call: ObservedCall) -> None:
         if call.name not in EXPECTS and call.name not in SOFTMAX | LOG_SOFTMAX:
             return
         given = call.argument(0, "input")
@@ -73,11 +73,11 @@ class LossArguments(Detector):
                     self.progress.report(finding)
 
 
-def _trains(call: Heard) -> bool:
+def _trains(call: ObservedCall) -> bool:
     return isinstance(call.output, torch.Tensor) and call.output.requires_grad
 
 
-def _judge(call: Heard) -> Iterator[Finding]:
+def _judge(call: ObservedCall) -> Iterator[Finding]:
     if call.name in SOFTMAX | LOG_SOFTMAX:
         yield from _softmax_twice(call)
         return
@@ -93,7 +93,7 @@ def _judge(call: Heard) -> Iterator[Finding]:
         yield from _swapped(call, given, target)
 
 
-def _by_kind(call: Heard, given: torch.Tensor) -> Iterator[Finding]:
+def _by_kind(call: ObservedCall, given: torch.Tensor) -> Iterator[Finding]:
     kind = EXPECTS[call.name]
     axis = _class_axis(call, given)
     made = source(given)
@@ -127,7 +127,7 @@ def _by_kind(call: Heard, given: torch.Tensor) -> Iterator[Finding]:
 
 
 def _no_log_probabilities(
-    call: Heard, given: torch.Tensor, axis: int, made: Mark | None
+    call: ObservedCall, given: torch.Tensor, axis: int, made: Mark | None
 ) -> Iterator[Finding]:
     mass = probabilities.log_mass(given, axis)
     if call.name == "kl_div" and any(
@@ -153,7 +153,7 @@ def _no_log_probabilities(
         yield LOGITS_INTO_NLL.finding(location=call.location, evidence=evidence, loss=call.name)
 
 
-def _last_act(call: Heard, given: torch.Tensor, target: torch.Tensor) -> Iterator[Finding]:
+def _last_act(call: ObservedCall, given: torch.Tensor, target: torch.Tensor) -> Iterator[Finding]:
     """Dropout or a rectifier is the last thing that happens to the predictions."""
     made = source(given, LOG_SOFTMAX)
     if made is None:
@@ -175,7 +175,7 @@ def _last_act(call: Heard, given: torch.Tensor, target: torch.Tensor) -> Iterato
     )
 
 
-def _softmax_twice(call: Heard) -> Iterator[Finding]:
+def _softmax_twice(call: ObservedCall) -> Iterator[Finding]:
     given, axis = call.argument(0, "input"), call.argument(1, "dim")
     if not isinstance(given, torch.Tensor) or not isinstance(axis, int):
         return
@@ -189,7 +189,7 @@ def _softmax_twice(call: Heard) -> Iterator[Finding]:
         )
 
 
-def _swapped(call: Heard, given: torch.Tensor, target: torch.Tensor) -> Iterator[Finding]:
+def _swapped(call: ObservedCall, given: torch.Tensor, target: torch.Tensor) -> Iterator[Finding]:
     """The target is trained and the input is data; only where the values prove the swap."""
     axis = _class_axis(call, given)
     sure: dict[str, Callable[[], bool]] = {
@@ -211,7 +211,7 @@ def _is_binary(values: torch.Tensor) -> bool:
     return bool(((values == 0) | (values == 1)).all())
 
 
-def _class_axis(call: Heard, given: torch.Tensor) -> int:
+def _class_axis(call: ObservedCall, given: torch.Tensor) -> int:
     if call.name in ("cross_entropy", "nll_loss", "nll_loss_nd"):
         return 0 if given.dim() == 1 else 1
     return max(given.dim() - 1, 0)

@@ -11,7 +11,7 @@ from torch.autograd.graph import Node
 from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.catalogue.losses import WRONG_LOSS_SIGN
-from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
+from pytest_mlregress.bughunt.listening.detector import Detector, ObservedCall, Progress
 from pytest_mlregress.bughunt.listening.node_marks import is_shape_node, mark_of
 from pytest_mlregress.bughunt.torch_api._private import metadata, node_of, saved
 from pytest_mlregress.bughunt.torch_api.loss_functions import EXPECTS
@@ -41,7 +41,7 @@ class Ascent(Detector):
         if outermost and torch.is_grad_enabled():
             self._roots[id(module)] = weakref.ref(module)
 
-    def heard(self, call: Heard) -> None:
+    def on_call(self, call: ObservedCall) -> None:
         if call.name not in EXPECTS:
             return
         given, target = call.argument(0, "input"), call.argument(1, "target")

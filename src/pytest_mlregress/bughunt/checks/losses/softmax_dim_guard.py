@@ -11,7 +11,7 @@ from torch.autograd.graph import Node
 
 from pytest_mlregress.bughunt.catalogue.losses import WRONG_SOFTMAX_DIM
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
+from pytest_mlregress.bughunt.listening.detector import Detector, ObservedCall, Progress
 from pytest_mlregress.bughunt.listening.node_marks import is_shape_node, mark_of
 from pytest_mlregress.bughunt.torch_api._private import leaf_of, node_of, saved
 from pytest_mlregress.bughunt.torch_api.operators import (
@@ -48,7 +48,7 @@ class SoftmaxAxes(Detector):
         super().__init__(progress)
         self._sightings: dict[str | None, int] = {}
 
-    def heard(self, call: Heard) -> None:
+    def on_call(self, call: ObservedCall) -> None:
         if call.name not in MATRIX_PRODUCTS or not call.direct:
             return
         for operand, axis in _contracted(call):
@@ -64,7 +64,7 @@ class SoftmaxAxes(Detector):
                 self.progress.report(_finding(found, operand, sums))
 
 
-def _contracted(call: Heard) -> Iterator[tuple[torch.Tensor, int]]:
+def _contracted(call: ObservedCall) -> Iterator[tuple[torch.Tensor, int]]:
     """The operands of a product, each with the one axis that is summed over."""
     if call.name == "einsum":
         yield from _contracted_by_einsum(call)
@@ -75,7 +75,7 @@ def _contracted(call: Heard) -> Iterator[tuple[torch.Tensor, int]]:
         yield operands[1], operands[1].dim() - 2
 
 
-def _contracted_by_einsum(call: Heard) -> Iterator[tuple[torch.Tensor, int]]:
+def _contracted_by_einsum(call: ObservedCall) -> Iterator[tuple[torch.Tensor, int]]:
     equation = call.argument(0, "equation")
     if not isinstance(equation, str) or "->" not in equation or "." in equation:
         return

@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.catalogue.parameters import BIAS_BEFORE_BATCHNORM
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
+from pytest_mlregress.bughunt.listening.detector import Detector, ObservedCall, Progress
 from pytest_mlregress.bughunt.listening.hooks import differs_from_evaluation
 from pytest_mlregress.bughunt.recording.construction_lines import declared_at
 from pytest_mlregress.bughunt.torch_api._private import leaf_of, node_of
@@ -45,7 +45,7 @@ class NormBiases(Detector):
         super().__init__(progress)
         self._seen: dict[int, _Cancelled] = {}
 
-    def heard(self, call: Heard) -> None:
+    def on_call(self, call: ObservedCall) -> None:
         if call.name not in BATCH_NORMS or not call.direct or not differs_from_evaluation(call):
             return
         given = call.argument(0, "input")
@@ -71,7 +71,7 @@ class NormBiases(Detector):
             if bias is None or weight is None or bias.grad is None or weight.grad is None:
                 continue
             if not _is_noise(bias.grad, weight.grad):
-                self._seen[key].agreed = -ENOUGH  # never again within the steps that are heard
+                self._seen[key].agreed = -ENOUGH  # never again within the steps that are observed
                 continue
             seen.agreed += 1
             if seen.agreed == ENOUGH:

@@ -53,7 +53,7 @@ class Twins(Detector):
 
     def before_step(self, optimizer: Optimizer) -> None:
         known = self._known.get(id(optimizer))
-        if not self.progress.close or (known is not None and known() is optimizer):
+        if not self.progress.observes_calls or (known is not None and known() is optimizer):
             return
         self._known[id(optimizer)] = weakref.ref(optimizer)
         trained = [p for p in parameters_of(optimizer) if p.requires_grad and p.is_leaf]

@@ -8,7 +8,7 @@ from torch.autograd.graph import Node
 
 from pytest_mlregress.bughunt.catalogue.parameters import MISSING_OUTPUT_BIAS
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
+from pytest_mlregress.bughunt.listening.detector import Detector, ObservedCall, Progress
 from pytest_mlregress.bughunt.listening.node_marks import Mark, is_shape_node, mark_of
 from pytest_mlregress.bughunt.torch_api._private import leaf_of, node_of
 from pytest_mlregress.bughunt.torch_api.loss_functions import EXPECTS
@@ -39,7 +39,7 @@ class OutputBiases(Detector):
         super().__init__(progress)
         self._looks: dict[str | None, int] = {}
 
-    def heard(self, call: Heard) -> None:
+    def on_call(self, call: ObservedCall) -> None:
         kind = EXPECTS.get(call.name)
         if kind not in ("values", "binary-logits") or not call.direct:
             return

@@ -107,7 +107,7 @@ class Movement(Detector):
             self._roots[id(module)] = weakref.ref(module)
 
     def backward(self, roots: Sequence[torch.Tensor], location: str | None) -> None:
-        if not self.progress.close:
+        if not self.progress.observes_calls:
             return
         for key, leaf in self.progress.graph(roots).leaves.items():
             if not isinstance(leaf, nn.Parameter):
@@ -120,11 +120,11 @@ class Movement(Detector):
 
     def before_step(self, optimizer: Optimizer) -> None:
         known = self._owners.get(id(optimizer))
-        if self.progress.close and (known is None or known.optimizer() is not optimizer):
+        if self.progress.observes_calls and (known is None or known.optimizer() is not optimizer):
             self._owners[id(optimizer)] = _Owner.of(optimizer)
 
     def stepped(self, optimizer: Optimizer, location: str | None) -> None:
-        if not self.progress.attentive:
+        if not self.progress.observes_modules:
             return
         owner = self._owners.get(id(optimizer))
         if owner is not None and owner.optimizer() is optimizer:

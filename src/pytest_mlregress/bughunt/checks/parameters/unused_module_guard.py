@@ -47,7 +47,7 @@ class Unused(Detector):
             self._roots[id(module)] = weakref.ref(module)
 
     def stepped(self, optimizer: Optimizer, location: str | None) -> None:
-        if not self.progress.attentive:
+        if not self.progress.observes_modules:
             return
         now = {id(p) for p in parameters_of(optimizer) if p.grad is not None}
         self._parts_are_chosen |= self._reached_by.setdefault(id(optimizer), now) != now

@@ -1,6 +1,6 @@
 """Relative shifts: regroupings that are meant, in pairs or behind padding.
 
-Attention with relative positions skews its scores by reading rows at another length (Music
+SamplingSchedule with relative positions skews its scores by reading rows at another length (Music
 Transformer, Huang et al. 2018; Transformer-XL, Dai et al. 2019).
 """
 

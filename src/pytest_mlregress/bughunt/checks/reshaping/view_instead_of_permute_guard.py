@@ -11,7 +11,7 @@ import torch
 
 from pytest_mlregress.bughunt.catalogue.reshaping import VIEW_INSTEAD_OF_PERMUTE
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.listening.detector import Detector, Heard, Progress
+from pytest_mlregress.bughunt.listening.detector import Detector, ObservedCall, Progress
 from pytest_mlregress.bughunt.listening.node_marks import is_shape_node, mark_of
 from pytest_mlregress.bughunt.torch_api._private import metadata, node_of
 from pytest_mlregress.bughunt.torch_api.operators import JOINS, PADDINGS, SHAPE
@@ -37,7 +37,7 @@ class Reshapes(Detector):
         self._suspects: dict[str | None, Finding] = {}
         self._cleared: set[str | None] = set()
 
-    def heard(self, call: Heard) -> None:
+    def on_call(self, call: ObservedCall) -> None:
         if call.name not in ("view", "reshape") or not call.direct:
             return
         given, made = call.argument(0, "input"), call.output
@@ -141,7 +141,7 @@ def _shape_history(tensor: torch.Tensor) -> tuple[frozenset[str], set[str | None
 
 
 def _finding(
-    call: Heard, given: torch.Tensor, made: torch.Tensor, run: tuple[Axes, Axes]
+    call: ObservedCall, given: torch.Tensor, made: torch.Tensor, run: tuple[Axes, Axes]
 ) -> Finding:
     return VIEW_INSTEAD_OF_PERMUTE.finding(
         "in training",

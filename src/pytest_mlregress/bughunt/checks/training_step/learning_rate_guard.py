@@ -53,7 +53,7 @@ class Rates(Detector):
 
     def before_step(self, optimizer: Optimizer) -> None:
         known = self._starts.get(id(optimizer))
-        if self.progress.close and (known is None or known.optimizer() is not optimizer):
+        if self.progress.observes_calls and (known is None or known.optimizer() is not optimizer):
             values = [sample(p, SAMPLE) for p in _looked_at(optimizer)]
             self._starts[id(optimizer)] = _Start(weakref.ref(optimizer), _rate(optimizer), values)
 

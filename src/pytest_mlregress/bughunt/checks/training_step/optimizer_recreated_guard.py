@@ -55,7 +55,7 @@ class Renewal(Detector):
     def stepped(self, optimizer: Optimizer, location: str | None) -> None:
         if self.progress.counts.get(id(optimizer), 0) > 1:
             self._end(optimizer)
-        elif self.progress.close and _keeps_state(optimizer):
+        elif self.progress.observes_calls and _keeps_state(optimizer):
             self._continue(optimizer, location)
 
     def _end(self, optimizer: Optimizer) -> None:
