@@ -97,7 +97,7 @@ def test_a_failure_of_a_detector_ends_the_watching_once_and_not_the_training(mon
         raise KeyError("planted")
 
     monkeypatch.setattr(
-        "pytest_mlregress.bughunt.checks.reshaping.view_instead_of_permute_guard.Reshapes.heard",
+        "pytest_mlregress.bughunt.checks.reshaping.view_instead_of_permute_guard.Reshapes.on_call",
         fail,
     )
     before, plain = hooks(), fit_classifier(make_classifier())
