@@ -33,7 +33,7 @@ _IS_LATE = """
         '''The first seed from number {after} on runs until the verdict on those before is known.'''
         from time import sleep
 
-        from pytest_mlregress.running.flags import stop_flags
+        from pytest_mlregress.running.stop_flags import stop_flags
 
         started = request.config.rootpath / "late-seed-started"
         flags, test = stop_flags(request.config), request.node.nodeid.partition("[")[0]
