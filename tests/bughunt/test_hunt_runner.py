@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import random
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import torch.nn.functional as F  # noqa: N812
 from small_program import BATCH, WHOLE, loss_fn, make_model, make_optimizer, slugs, train_step
 from torch import nn
 
-from pytest_mlregress.bughunt import BughuntError, hunt
+from pytest_mlregress.bughunt import BughuntError, hunt, registry
 
 
 def test_a_correct_program_hears_nothing_and_no_check_breaks():
@@ -266,3 +267,35 @@ def test_a_training_with_vmap_is_hunted_without_errors_of_the_checks():
     )
     assert findings == []
     assert [skip for skip in findings.skipped if "internal error" in skip.reason] == []
+
+
+def test_a_check_that_raises_costs_no_other_and_is_said(monkeypatch):
+    monkeypatch.undo()  # the tests' own fixture lets it raise
+    check = next(check for check in registry.select(["dead-relu"]))
+
+    def defective(case):
+        raise ZeroDivisionError("planted")
+
+    broken = dataclasses.replace(check, function=defective)
+    others = [other for other in registry.select(None) if other is not check]
+    monkeypatch.setattr(registry, "select", lambda wanted: [broken, *others])
+    findings = hunt(make_model, BATCH, **WHOLE)
+    reasons = {skip.check: skip.reason for skip in findings.skipped}
+    assert reasons["dead-relu"] == (
+        "internal error of the check, please report it: ZeroDivisionError('planted')"
+    )
+    assert "missing-zero-grad" not in reasons
+
+
+def test_a_defect_is_said_where_another_check_of_the_slug_could_tell(monkeypatch):
+    monkeypatch.undo()
+    first, *rest = registry.select(["missing-zero-grad"])
+
+    def defective(case):
+        raise ZeroDivisionError("planted")
+
+    broken = dataclasses.replace(first, function=defective)
+    monkeypatch.setattr(registry, "select", lambda wanted: [broken, *rest])
+    skipped = hunt(make_model, BATCH, **WHOLE).skipped
+    [reason] = [skip.reason for skip in skipped if skip.check == "missing-zero-grad"]
+    assert reason.startswith("internal error of the check")

@@ -19,6 +19,10 @@ class OverBudget(CannotTell):
     """It would cost more than what is left of the budget."""
 
 
+class InternalError(CannotTell):
+    """A defect of a check, which must not cost the user the other checks."""
+
+
 class BughuntWarning(UserWarning):
     """A finding, or something to know about the search for one, that fails no test."""
 

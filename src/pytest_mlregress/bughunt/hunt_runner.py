@@ -11,7 +11,13 @@ import torch
 from pytest_mlregress.bughunt import registry, suppression
 from pytest_mlregress.bughunt.catalogue.gradients import GRAPH_GROWTH
 from pytest_mlregress.bughunt.checks import every_check
-from pytest_mlregress.bughunt.errors import BughuntError, CannotTell, OverBudget, UserCodeError
+from pytest_mlregress.bughunt.errors import (
+    BughuntError,
+    CannotTell,
+    InternalError,
+    OverBudget,
+    UserCodeError,
+)
 from pytest_mlregress.bughunt.findings import Finding, Findings, Skip
 from pytest_mlregress.bughunt.program import memory_limit
 from pytest_mlregress.bughunt.program.process_state import preserved
@@ -97,18 +103,22 @@ def _investigate(
     skipped: list[Skip] = []
     answered: set[str] = set()
     unpaid: set[str] = set()
+    defects: list[Skip] = []
     for check in chosen:
         try:
             found = _ask(check, case)
         except CannotTell as reason:
             skipped += [Skip(s, str(reason)) for s in check.slugs if wanted is None or s in wanted]
             unpaid.update(check.slugs if isinstance(reason, OverBudget) else ())
+            if isinstance(reason, InternalError):
+                defects += [Skip(slug, str(reason)) for slug in check.slugs]
             continue
         answered.update(check.slugs)
         findings += [f for f in found if wanted is None or f.check in wanted]
         case.findings = tuple(findings)
     answered -= unpaid  # what another check of the slug has seen is not all that there is to see
     skipped = [skip for skip in dict.fromkeys(skipped) if skip.check not in answered]
+    skipped += [skip for skip in dict.fromkeys(defects) if skip not in skipped]
     reported, suppressed = suppression.split(_distinct(findings), suppress)
     reported += suppression.complaints(suppress, suppressed, answered, case.executed_lines())
     reported.sort(key=lambda finding: finding.severity != "error")
@@ -146,8 +156,13 @@ def _ask(check: registry.Check, case: Case) -> list[Finding]:
         raise CannotTell(f"the program does not run under this check: {error}") from error
     except (CannotTell, MemoryError):
         raise
-    except Exception as error:  # a defect of a check must not cost the user the other checks
-        raise CannotTell(f"internal error of the check: {error!r}") from error
+    except Exception as error:
+        raise internal_error(error) from error
+
+
+def internal_error(error: Exception) -> InternalError:
+    """What a hunt says of a check that raised; the project's own tests let it raise instead."""
+    return InternalError(f"internal error of the check, please report it: {error!r}")
 
 
 def _distinct(findings: Sequence[Finding]) -> list[Finding]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
+import torch.nn.functional as F  # noqa: N812
 from row_batches import classes, classifier, entropy
 
 from pytest_mlregress.bughunt import hunt
@@ -39,3 +41,21 @@ def test_an_iterator_that_can_be_read_once_is_left_alone():
     assert findings == []
     assert "only once" in findings.skipped[0].reason
     assert len(list(batches)) == 2
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int32])
+def test_examples_that_are_no_floating_point_numbers_are_compared_too(dtype):
+    def bits(seed):
+        x = torch.randint(0, 2, (12, 40), generator=torch.Generator().manual_seed(seed))
+        return {"x": x.to(dtype), "y": torch.arange(12) % 3}
+
+    def find_bits(train, val):
+        return hunt(
+            lambda: torch.nn.Linear(40, 3), train[0],
+            loss_fn=lambda model, batch: F.cross_entropy(model(batch["x"].float()), batch["y"]),
+            train_batches=train, val_batches=val, checks=["train-val-leak"],
+        )  # fmt: skip
+
+    assert find_bits([bits(0), bits(1)], [bits(2)]) == []
+    [finding] = find_bits([bits(0), bits(1)], [bits(1)])
+    assert finding.check == "train-val-leak"

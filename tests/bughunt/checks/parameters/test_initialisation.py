@@ -57,6 +57,28 @@ def test_cloned_layers_that_part_are_legal():
     assert find("shared-init", make_model=make) == []
 
 
+def test_absent_entries_of_a_module_list_are_legal():
+    class Optional(nn.Module):
+        def __init__(self, layers):
+            super().__init__()
+            self.layers = nn.ModuleList(layers)
+
+        def forward(self, x):
+            for layer in self.layers:
+                x = x if layer is None else layer(x)
+            return x
+
+    different = [nn.Linear(6, 6), None, nn.Linear(6, 3), None]
+    assert find("shared-init", make_model=lambda: Optional(copy.deepcopy(different))) == []
+
+    def repeated():
+        layer = nn.Linear(6, 6)
+        return Optional([layer, None, layer, nn.Linear(6, 3)])
+
+    [finding] = find("shared-init", make_model=repeated)
+    assert "2 of 3 entries are one Linear" in finding.evidence
+
+
 # --- guards -------------------------------------------------------------------------------------
 
 

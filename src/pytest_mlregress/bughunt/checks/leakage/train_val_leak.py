@@ -60,10 +60,15 @@ def _keys(batches: Any, name: str) -> list[bytes]:
 def _of(batch: Nest) -> Iterator[bytes]:
     rows = [tensor.contiguous() for _, tensor in examples_of(batch).rows(batch)]
     wide = [tensor for tensor in rows if tensor[0].numel() > 1]
-    whole = all(bool((tensor == tensor.round()).all()) for tensor in wide or rows)
+    whole = all(_is_whole(tensor) for tensor in wide or rows)
     for index in range(len(rows[0])):
         values = b"".join(_bytes(tensor[index]) for tensor in wide or rows)
         yield (_WHOLE if whole else _MEASURED) + values
+
+
+def _is_whole(tensor: torch.Tensor) -> bool:
+    """Whether all numbers are whole: bool and integer tensors cannot be rounded everywhere."""
+    return not tensor.is_floating_point() or bool((tensor == tensor.round()).all())
 
 
 def _bytes(tensor: torch.Tensor) -> bytes:

@@ -99,7 +99,7 @@ def _repeated_modules(trace: StepTrace) -> Iterator[Finding]:
     for path, container in trace.world.model.named_modules():
         if not isinstance(container, nn.Sequential | nn.ModuleList):
             continue
-        children = list(container)
+        children = [child for child in container if child is not None]  # registered as absent
         for child in children:
             count = sum(other is child for other in children)
             if count > 1 and any(True for _ in child.parameters()):
