@@ -68,6 +68,8 @@ class _TestedCheck:
             _warn(finding, self._node)
         if findings.errors:
             pytest.fail(_text(findings), pytrace=False)
+        if (line := _not_checked(findings)) is not None:
+            print(line)  # pytest shows it with -rP or -s
         return findings
 
 
@@ -228,6 +230,18 @@ def _text(findings: Findings) -> str:
         lines.append(f"{skipped} checks did not apply or did not fit into the budget")
     lines.append(f"if this is meant, say so: @pytest.mark.mlregress(suppress={slugs!r})")
     return "\n".join(lines)
+
+
+def _not_checked(findings: Findings) -> str | None:
+    """What a passing check did not look at, and why, in one line; None where there is nothing."""
+    reasons: dict[str, list[str]] = {}
+    for skip in findings.skipped:
+        slugs = reasons.setdefault(skip.reason, [])
+        if skip.check not in slugs:
+            slugs.append(skip.check)
+    parts = [f"{', '.join(slugs)} ({reason})" for reason, slugs in reasons.items()]
+    parts += [f"{finding.check} is information: {finding.message}" for finding in findings.infos]
+    return f"bughunt: not checked: {'; '.join(parts)}" if parts else None
 
 
 def _warn(finding: Finding, node: pytest.Item) -> None:

@@ -18,7 +18,7 @@ from pytest_mlregress.bughunt.errors import (
     OverBudget,
     UserCodeError,
 )
-from pytest_mlregress.bughunt.findings import Finding, Findings, Skip
+from pytest_mlregress.bughunt.findings import Finding, Findings, Skip, by_severity, merged
 from pytest_mlregress.bughunt.program import memory_limit
 from pytest_mlregress.bughunt.program.process_state import preserved
 from pytest_mlregress.bughunt.program.user_program import ModelT, Subject
@@ -119,10 +119,9 @@ def _investigate(
     answered -= unpaid  # what another check of the slug has seen is not all that there is to see
     skipped = [skip for skip in dict.fromkeys(skipped) if skip.check not in answered]
     skipped += [skip for skip in dict.fromkeys(defects) if skip not in skipped]
-    reported, suppressed = suppression.split(_distinct(findings), suppress)
+    reported, suppressed = suppression.split(merged(findings), suppress)
     reported += suppression.complaints(suppress, suppressed, answered, case.executed_lines())
-    reported.sort(key=lambda finding: finding.severity != "error")
-    return Findings(reported, skipped, suppressed)
+    return Findings(by_severity(reported), skipped, suppressed)
 
 
 def _run_once(case: Case) -> None:
@@ -163,11 +162,3 @@ def _ask(check: registry.Check, case: Case) -> list[Finding]:
 def internal_error(error: Exception) -> InternalError:
     """What a hunt says of a check that raised; the project's own tests let it raise instead."""
     return InternalError(f"internal error of the check, please report it: {error!r}")
-
-
-def _distinct(findings: Sequence[Finding]) -> list[Finding]:
-    """One finding per check, line and module: the first, which is the strongest."""
-    kept: dict[tuple[str, str | None, str | None], Finding] = {}
-    for finding in findings:
-        kept.setdefault((finding.check, finding.location, finding.module), finding)
-    return list(kept.values())

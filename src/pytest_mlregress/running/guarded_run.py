@@ -33,7 +33,8 @@ def guarded(item: pytest.Item, test: str, seed: int, settings: Settings) -> Iter
     """Watch one seed's training; fail the seed or warn, as `settings.guards` says.
 
     A finding is told once per test and process, whichever of its seeds shows it. A seed that
-    fails by itself is not failed once more, but its findings are told as warnings.
+    fails by itself is not failed once more, but its findings are told as warnings. Information is
+    named in the reports alone.
     """
     if settings.guards == "off":
         yield
@@ -95,6 +96,8 @@ def _place(finding: Finding) -> str:
 def _warn_of(findings: Sequence[Finding], item: pytest.Item, test: str) -> None:
     said = item.config.stash.setdefault(_SAID, set())
     for finding in findings:
+        if finding.severity == "info":
+            continue
         key = test, finding.check, finding.location
         if key not in said:
             said.add(key)

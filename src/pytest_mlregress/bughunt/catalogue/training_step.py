@@ -121,6 +121,14 @@ LOST_UPDATE: Final = Rule(
             ),
             fix=("run the forward pass on the model that the optimizer holds, not on a copy of it"),
         ),
+        "gone": Text(
+            message="the gradients of the model are gone when optimizer.step() runs",
+            fix="clear gradients before backward(), not between it and step()",
+        ),
+        "cut": Text(
+            message="the backward pass of train_step reaches no parameter: its graph is cut",
+            fix="remove the detach(), no_grad(), .data, .item() or numpy round trip on the way",
+        ),
         "no step": Text(
             message="gradients are computed and cleared, optimizer.step() is never called",
             fix="call optimizer.step() after backward()",

@@ -17,7 +17,7 @@ from pytest_mlregress.bughunt import suppression
 from pytest_mlregress.bughunt.checks.evaluation.nondeterministic_guard import Digest
 from pytest_mlregress.bughunt.checks.every_detector import DETECTORS
 from pytest_mlregress.bughunt.errors import GuardWarning
-from pytest_mlregress.bughunt.findings import Finding, Findings
+from pytest_mlregress.bughunt.findings import Finding, Findings, by_severity
 from pytest_mlregress.bughunt.listening import hooks
 from pytest_mlregress.bughunt.listening.detector import Detector, ObservedCall, Progress
 from pytest_mlregress.bughunt.listening.listening_level import ListeningLevel, NoGrad, level
@@ -67,8 +67,7 @@ class Guard:
     def findings(self) -> Findings:
         """What was found so far, errors first; ``.suppressed`` holds what was declared meant."""
         reported, suppressed = suppression.split(self._found.values(), self._suppress)
-        reported.sort(key=lambda finding: finding.severity != "error")
-        return Findings(reported, suppressed=suppressed)
+        return Findings(by_severity(reported), suppressed=suppressed)
 
     def start(self) -> None:
         """Listen from now on."""

@@ -118,6 +118,22 @@ def declared_at(root: nn.Module, name: str) -> str | None:
     return None
 
 
+def held_by_user(root: nn.Module, name: str) -> bool:
+    """Whether the nearest class around a part of a model that is not torch's own is the user's.
+
+    Args:
+        root: the model.
+        name: of a parameter or module in it.
+    """
+    while name:
+        name = name.rpartition(".")[0]
+        kind = type(root.get_submodule(name))
+        file = getattr(sys.modules.get(kind.__module__), "__file__", None) or "<user>"
+        if origin(file) != "torch":
+            return origin(file) == "user"
+    return True
+
+
 def _is_users(kind: type) -> bool:
     if kind.__module__ in ("builtins", "torch"):
         return False

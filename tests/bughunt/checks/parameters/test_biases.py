@@ -164,9 +164,9 @@ def test_a_classifier_of_texts_is_no_language_model():
 # --- guards -------------------------------------------------------------------------------------
 
 
-def test_a_bias_before_batch_norm_is_a_warning_with_its_name():
+def test_a_bias_before_batch_norm_is_information_with_its_name():
     found, [finding] = train(Normed(nn.Linear(8, 16)), plain)
-    assert found == [("bias-before-batchnorm", "warning")]
+    assert found == [("bias-before-batchnorm", "info")]
     assert finding.module == "layer.bias"
     assert finding.location == line_of(Normed, "self.layer = layer")
 

@@ -105,7 +105,7 @@ def _finding(
     name = names.get(id(bias))
     declared = None if root is None or name is None else declared_at(root, name)
     return BIAS_BEFORE_BATCHNORM.finding(
-        severity="warning",
+        severity="info",  # it costs a little time and memory, and nothing else
         module=name,
         location=declared or seen.location,
         evidence=f"largest gradient of the bias {float(gradient.abs().max()):.2g}, of the weight "

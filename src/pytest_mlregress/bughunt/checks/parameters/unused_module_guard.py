@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import weakref
 from collections.abc import Iterator
 
@@ -13,8 +12,7 @@ from torch.optim import Optimizer
 from pytest_mlregress.bughunt.catalogue.parameters import UNUSED_MODULE
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.listening.detector import Detector, Progress
-from pytest_mlregress.bughunt.recording.construction_lines import declared_at
-from pytest_mlregress.bughunt.recording.source_lines import origin
+from pytest_mlregress.bughunt.recording.construction_lines import declared_at, held_by_user
 from pytest_mlregress.bughunt.torch_api.optimizers import parameters_of
 
 ENOUGH = 10
@@ -99,20 +97,9 @@ def _idle(
         own = [p for p in module.parameters() if p.requires_grad]
         if not own or any(id(m) in ran for m in module.modules()):
             continue
-        if all(id(p) in owned and id(p) not in reached for p in own) and _is_users(root, name):
+        if all(id(p) in owned and id(p) not in reached for p in own) and held_by_user(root, name):
             found.append(name)
             yield name
-
-
-def _is_users(root: nn.Module, name: str) -> bool:
-    """Whether the nearest class around a module that is not torch's own is the user's."""
-    while name:
-        name = name.rpartition(".")[0]
-        kind = type(root.get_submodule(name))
-        file = getattr(sys.modules.get(kind.__module__), "__file__", None) or "<user>"
-        if origin(file) != "torch":
-            return origin(file) == "user"
-    return True
 
 
 def _finding(root: nn.Module, idle: list[str]) -> Finding:

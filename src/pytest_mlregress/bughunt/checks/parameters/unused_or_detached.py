@@ -13,6 +13,7 @@ from pytest_mlregress.bughunt.catalogue.gradients import VANISHING_GRADIENT
 from pytest_mlregress.bughunt.catalogue.parameters import DETACHED_GRAPH, UNUSED_MODULE
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.recording.construction_lines import held_by_user
 from pytest_mlregress.bughunt.recording.recorder import Call, Recorder
 from pytest_mlregress.bughunt.recording.step_log import Applied, Backward, StepLog
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
@@ -279,11 +280,14 @@ def _cut(case: Case, module: str, names: list[str], change: tuple[float, float])
 
 def _unused(case: Case, module: str, names: list[str]) -> Finding:
     world = case.loss_trace.world
+    named = ", ".join(names[:4]) + (", …" if names[4:] else "")
     return UNUSED_MODULE.finding(
+        # A published architecture may leave a pooler or a head idle: the user did not write it.
+        severity=None if held_by_user(world.model, module or names[0]) else "info",
         module=module or names[0],
         location=world.built_at(world.model.get_submodule(module)),
-        evidence=f"no gradient in any step, and changing {len(names)} parameters of it leaves the "
-        f"loss as it is",
+        evidence=f"no gradient in any step, and changing {len(names)} parameters ({named}) leaves "
+        "the loss as it is",
     )
 
 

@@ -91,11 +91,17 @@ def _steps_on_another_model(trace: StepTrace) -> bool:
 def _trains_another(case: Case, trace: StepTrace) -> Finding:
     if all(gradient is None for gradient in case.loss_trace.gradients.values()):
         raise CannotTell("the loss reaches no parameter: detached-graph")
+    passes = [backward for backward in trace.log.backwards if not backward.by_grad]
+    reached = {key for backward in passes for key in backward.leaves}
+    if reached & {id(parameter) for parameter in trace.world.model.parameters()}:
+        variant = "gone"
+    else:
+        variant = "other tensors" if reached else "cut"
     return LOST_UPDATE.finding(
-        "other tensors",
-        location=trace.log.backwards[0].location,
-        evidence=f"{len(trace.log.backwards)} backward passes in {trace.count} calls of "
-        f"train_step gave no parameter of the model a gradient, one of loss_fn does",
+        variant,
+        location=passes[0].location,
+        evidence=f"no step of the optimizer had a gradient of the model in {trace.count} calls of "
+        f"train_step; one backward pass of loss_fn gives it gradients",
     )
 
 
