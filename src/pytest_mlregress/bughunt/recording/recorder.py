@@ -19,7 +19,7 @@ from torch.optim.optimizer import (
 from torch.overrides import TorchFunctionMode
 
 from pytest_mlregress.bughunt.recording.source_lines import locate, outermost
-from pytest_mlregress.bughunt.torch_api import _private
+from pytest_mlregress.bughunt.torch_api import _private, pytrees
 from pytest_mlregress.bughunt.torch_api.announced_calls import AnnouncedCall, Observer, announced
 
 Kind = Literal[
@@ -33,6 +33,9 @@ Kind = Literal[
     "mode",
     "seed",
 ]
+
+RUNS: Final = "pytest_mlregress_runs"
+"""In the metadata of an autograd node: the runs of modules whose output it made."""
 
 _ANNOUNCED: Final[dict[AnnouncedCall, Kind]] = {
     "backward": "backward",
@@ -103,10 +106,17 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class ModuleCall:
-    """The detail of a ``forward`` event: the module's mode and whether gradients were on."""
+    """The detail of a ``forward`` event.
+
+    Attributes:
+        training: the module's mode.
+        grad: whether gradients were on.
+        run: the `order` of the outermost module's event of which this is a part.
+    """
 
     training: bool
     grad: bool
+    run: int
 
 
 @dataclass
@@ -130,6 +140,7 @@ class Recorder:
     _order: int = 0
     _names: dict[int, str] = field(default_factory=dict)
     _running: list[nn.Module] = field(default_factory=list)
+    _run: int = 0
 
     @contextlib.contextmanager
     def listening(self, model: nn.Module) -> Iterator[Recorder]:
@@ -213,12 +224,19 @@ class Recorder:
             self.on_output(call, output)
 
     def _enter_module(self, module: nn.Module, arguments: Any) -> None:
+        if not self._running:
+            self._run = self._order + 1
         self._running.append(module)
-        self.add_event("forward", module, ModuleCall(module.training, torch.is_grad_enabled()))
+        detail = ModuleCall(module.training, torch.is_grad_enabled(), self._run)
+        self.add_event("forward", module, detail)
 
     def _leave_module(self, module: nn.Module, arguments: Any, output: Any) -> None:
         while self._running and self._running.pop() is not module:
             pass
+        if not _private.in_vmap():
+            for tensor in pytrees.tensors(output):
+                if (node := _private.node_of(tensor)) is not None:
+                    _private.metadata(node).setdefault(RUNS, set()).add(self._run)
 
     def _before_step(self, optimizer: Any, arguments: Any, keywords: Any) -> None:
         self.add_event("step", optimizer, "before")

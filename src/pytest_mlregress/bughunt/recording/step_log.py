@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from pytest_mlregress.bughunt.recording.recorder import Event
+from pytest_mlregress.bughunt.recording.recorder import RUNS, Event
 from pytest_mlregress.bughunt.torch_api.autograd_graph import walk
 
 
@@ -40,7 +40,16 @@ class Applied:
 
 @dataclass(frozen=True)
 class Backward:
-    """One backward pass: the sum of its roots, its graph's size and the leaves that it reaches."""
+    """One backward pass.
+
+    Attributes:
+        order, phase, location: of its event.
+        value: the sum of its roots.
+        nodes: the size of its graph.
+        leaves: those that gradients reach, by ``id``.
+        by_grad: whether it was ``torch.autograd.grad``.
+        runs: of modules whose output is in the graph (`ModuleCall.run`).
+    """
 
     order: int
     phase: str
@@ -49,6 +58,7 @@ class Backward:
     nodes: int
     leaves: dict[int, torch.Tensor]
     by_grad: bool
+    runs: frozenset[int]
 
 
 @dataclass
@@ -108,7 +118,7 @@ class StepLog:
 
     def _backward(self, event: Event) -> Backward:
         roots = _tensors(event.subject)
-        graph = walk(roots)
+        graph = walk(roots, RUNS)
         sentinel = _Sentinel()
         self._sentinels.append(weakref.ref(sentinel))
         for node in (*(root.grad_fn for root in roots), *graph.first):
@@ -123,6 +133,7 @@ class StepLog:
             graph.nodes,
             graph.leaves,
             event.detail == "grad",
+            graph.marks,
         )
 
 

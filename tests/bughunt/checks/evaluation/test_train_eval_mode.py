@@ -63,6 +63,46 @@ def test_training_goes_on_in_evaluation_mode():
     assert line_of(evaluate, "model.eval()").rpartition("/")[2] in finding.evidence
 
 
+def step_that_measures(model, optimizer, batch, before=False):
+    """Trains in training mode, and measures the accuracy in evaluation mode on the way."""
+
+    def accuracy():
+        model.eval()
+        return (model(batch[0]).argmax(-1) == batch[1]).float().mean().item()
+
+    if before:
+        accuracy()
+    model.train()
+    optimizer.zero_grad()
+    loss_fn(model, batch).backward()
+    optimizer.step()
+    if not before:
+        accuracy()
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_step_that_measures_in_evaluation_mode_is_legal(before):
+    def step(model, optimizer, batch):
+        step_that_measures(model, optimizer, batch, before)
+
+    steps = {"make_model": make_model, "train_step": step}
+    assert find("missing-train-mode", **steps) == []
+    assert find("missing-train-mode", **steps, evaluate=evaluate) == []
+
+
+def test_a_training_forward_in_evaluation_mode_is_one_whatever_follows():
+    def step(model, optimizer, batch):
+        model.eval()
+        optimizer.zero_grad()
+        loss = loss_fn(model, batch)
+        model.train()
+        loss.backward()
+        optimizer.step()
+
+    [finding] = find("missing-train-mode", make_model=make_model, train_step=step)
+    assert finding.message == "the training steps run in evaluation mode"
+
+
 def restore_the_head(model, batches):
     value = evaluate(model, batches)
     model[3].train()

@@ -216,11 +216,20 @@ def _forwards(recorder: Recorder, phase: str) -> list[Event]:
     return recorder.of_kind("forward", phase)
 
 
+def _used_forwards(trace: StepTrace, phase: str) -> list[Event]:
+    """The runs of modules in a phase that its backward passes use; all where there is none.
+
+    What else runs measures something, in evaluation mode if need be.
+    """
+    used = {run for b in trace.log.backwards if b.phase == phase for run in b.runs}
+    return [e for e in _forwards(trace.recorder, phase) if not used or e.detail.run in used]
+
+
 def _modes(trace: StepTrace, phases: list[str]) -> dict[str, bool]:
-    """The last mode in which each mode-sensitive module of the model ran in the phases."""
+    """The last mode in which each mode-sensitive module of the model ran, as far as it was used."""
     modes: dict[str, bool] = {}
     for phase in phases:
-        for event in _forwards(trace.recorder, phase):
+        for event in _used_forwards(trace, phase):
             name = trace.recorder.name_of(event.subject)
             if name is not None and is_mode_sensitive(event.subject):
                 modes[name] = event.detail.training
@@ -228,8 +237,14 @@ def _modes(trace: StepTrace, phases: list[str]) -> dict[str, bool]:
 
 
 def _root_evaluates(trace: StepTrace) -> bool:
-    """Whether the model as a whole, not only some layers of it, is in evaluation mode."""
-    return all(not state.training[""] for state in trace.states[1:])
+    """Whether the model as a whole, not only some layers of it, trains in evaluation mode."""
+    runs = [
+        event.detail.training
+        for phase in trace.phases
+        for event in _used_forwards(trace, phase)
+        if trace.recorder.name_of(event.subject) == ""
+    ]
+    return not any(runs or [state.training[""] for state in trace.states[1:]])
 
 
 def _trains_in_eval(case: Case, modules: dict[str, bool]) -> Finding:
