@@ -21,9 +21,9 @@ from pytest_mlregress.bughunt.errors import (
 from pytest_mlregress.bughunt.findings import Finding, Findings, Skip, by_severity, merged
 from pytest_mlregress.bughunt.program import memory_limit
 from pytest_mlregress.bughunt.program.process_state import preserved
-from pytest_mlregress.bughunt.program.user_program import ModelT, Subject
+from pytest_mlregress.bughunt.program.user_program import ModelT, UserProgram
 from pytest_mlregress.bughunt.recording.source_lines import deepest_user_line
-from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 
 every_check.load()
 
@@ -47,9 +47,9 @@ def hunt(
 
     Args:
         make_model: gives a fresh model.
-        batch: any nest of tensors, or ``make_batch(generator)``.
+        batch: any pytree of tensors, or ``make_batch(generator)``.
         loss_fn: ``loss_fn(model, batch)`` does the forward pass and returns the scalar loss.
-        make_optimizer: ``make_optimizer(model)`` gives one optimizer, or a nest of them.
+        make_optimizer: ``make_optimizer(model)`` gives one optimizer, or a pytree of them.
         train_step: ``train_step(model, optimizer, batch)``, the whole step.
         evaluate: ``evaluate(model, val_batches)`` returns a number.
         train_batches: batches that the training sees, for the checks on data.
@@ -69,7 +69,7 @@ def hunt(
     """
     chosen = registry.select(checks)
     registry.require_known(suppress, "suppress")
-    subject = Subject(
+    program = UserProgram(
         make_model=make_model,
         batch=batch,
         loss_fn=loss_fn,
@@ -81,19 +81,19 @@ def hunt(
         ablate=ablate,
     )
     with preserved():
-        memory_limit.require_room(subject)
-        with contextlib.closing(Case(subject, budget_s, checks or ())) as case:
-            return _investigate(case, chosen, checks, suppress)
+        memory_limit.require_room(program)
+        with contextlib.closing(HuntContext(program, budget_s, checks or ())) as context:
+            return _investigate(context, chosen, checks, suppress)
 
 
 def _investigate(
-    case: Case,
+    context: HuntContext,
     chosen: Sequence[registry.Check],
     wanted: Collection[str] | None,
     suppress: Collection[str],
 ) -> Findings:
     try:
-        _run_once(case)
+        _run_once(context)
     except UserCodeError as error:
         finding = _second_backward(error)
         if finding is None:
@@ -106,7 +106,7 @@ def _investigate(
     defects: list[Skip] = []
     for check in chosen:
         try:
-            found = _ask(check, case)
+            found = _ask(check, context)
         except CannotTell as reason:
             skipped += [Skip(s, str(reason)) for s in check.slugs if wanted is None or s in wanted]
             unpaid.update(check.slugs if isinstance(reason, OverBudget) else ())
@@ -115,20 +115,20 @@ def _investigate(
             continue
         answered.update(check.slugs)
         findings += [f for f in found if wanted is None or f.check in wanted]
-        case.findings = tuple(findings)
+        context.findings = tuple(findings)
     answered -= unpaid  # what another check of the slug has seen is not all that there is to see
     skipped = [skip for skip in dict.fromkeys(skipped) if skip.check not in answered]
     skipped += [skip for skip in dict.fromkeys(defects) if skip not in skipped]
     reported, suppressed = suppression.split(merged(findings), suppress)
-    reported += suppression.complaints(suppress, suppressed, answered, case.executed_lines())
+    reported += suppression.complaints(suppress, suppressed, answered, context.executed_lines())
     return Findings(by_severity(reported), skipped, suppressed)
 
 
-def _run_once(case: Case) -> None:
+def _run_once(context: HuntContext) -> None:
     """Record what all checks read, so that a program that does not run is an error, not a skip."""
-    _ = case.loss_trace
-    if case.subject.train_step is not None:
-        _ = case.step_trace
+    _ = context.loss_trace
+    if context.program.train_step is not None:
+        _ = context.step_trace
 
 
 def _second_backward(error: BughuntError) -> Finding | None:
@@ -142,15 +142,15 @@ def _second_backward(error: BughuntError) -> Finding | None:
     )
 
 
-def _ask(check: registry.Check, case: Case) -> list[Finding]:
+def _ask(check: registry.Check, context: HuntContext) -> list[Finding]:
     for need in check.needs:
-        given = getattr(case.subject, need)
+        given = getattr(context.program, need)
         if given is None or (isinstance(given, list | tuple) and not given):
             raise CannotTell(f"needs {need}")
     if check.cost != "trace":  # reading what is recorded already costs next to nothing
-        case.afford(0.0)
+        context.afford(0.0)
     try:
-        return list(check.function(case))
+        return list(check.function(context))
     except BughuntError as error:
         raise CannotTell(f"the program does not run under this check: {error}") from error
     except (CannotTell, MemoryError):

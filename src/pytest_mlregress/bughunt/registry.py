@@ -11,11 +11,11 @@ from pytest_mlregress.bughunt.catalogue import RULES, Rule
 from pytest_mlregress.bughunt.findings import Finding
 
 if TYPE_CHECKING:
-    from pytest_mlregress.bughunt.replaying.case import Case
+    from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 
 Cost = Literal["trace", "replay", "training"]
 Need = Literal["make_optimizer", "train_step", "evaluate", "train_batches", "val_batches", "ablate"]
-CheckFunction = Callable[["Case"], Iterable[Finding]]
+CheckFunction = Callable[["HuntContext"], Iterable[Finding]]
 
 _RANK: dict[Cost, int] = {"trace": 0, "replay": 1, "training": 2}
 _checks: list[Check] = []
@@ -27,9 +27,10 @@ class Check:
 
     Attributes:
         rules: those that its findings are made from.
-        function: takes the `Case`, yields findings, raises `CannotTell` where it does not apply.
-        cost: ``"trace"`` reads what is recorded already, ``"replay"`` runs worlds of its own,
-            ``"training"`` trains. Cheap checks run first.
+        function: takes the `HuntContext`, yields findings, raises `CannotTell` where it does not
+            apply.
+        cost: ``"trace"`` reads what is recorded already, ``"replay"`` makes isolated runs of its
+            own, ``"training"`` trains. Cheap checks run first.
         needs: what the user must have given.
         common: whether the bug is so common that it is looked for before others of its cost.
     """

@@ -15,8 +15,8 @@ from pytest_mlregress.bughunt.catalogue.learning import NO_SINGLE_BATCH_OVERFIT
 from pytest_mlregress.bughunt.checks.learning.single_batch_overfit import LEARNED, score_of
 from pytest_mlregress.bughunt.findings import Finding, Findings
 from pytest_mlregress.bughunt.hunt_runner import hunt
-from pytest_mlregress.bughunt.program.isolated_run import World
-from pytest_mlregress.bughunt.program.user_program import ModelT, Subject
+from pytest_mlregress.bughunt.program.isolated_run import IsolatedRun
+from pytest_mlregress.bughunt.program.user_program import ModelT, UserProgram
 from pytest_mlregress.bughunt.replaying.weighted_output_sum import uneven_sum
 
 LOGIT_CHECKS = (
@@ -98,20 +98,20 @@ def overfit_single_batch(
         BughuntError: loss_fn fails or returns no scalar.
     """
     batches = list(batch) if isinstance(batch, DataLoader) else None
-    subject = Subject(
+    program = UserProgram(
         make_model=lambda: model, batch=batch if batches is None else batches[0], loss_fn=loss_fn
     )
     state = copy.deepcopy(optimizer.state_dict()) if isinstance(optimizer, Optimizer) else None
     try:
-        with World(subject) as world:
-            stepper = _optimizer(world.model, optimizer)
-            data = [world.batch] if batches is None else batches
-            before = [score_of(world, each) for each in data]
+        with IsolatedRun(program) as isolated:
+            stepper = _optimizer(isolated.model, optimizer)
+            data = [isolated.batch] if batches is None else batches
+            before = [score_of(isolated, each) for each in data]
             for step in range(steps):
                 stepper.zero_grad()
-                world.loss(data[step % len(data)]).backward()  # type: ignore[no-untyped-call]
+                isolated.loss(data[step % len(data)]).backward()  # type: ignore[no-untyped-call]
                 stepper.step()
-            after = [score_of(world, each) for each in data]
+            after = [score_of(isolated, each) for each in data]
     finally:
         if isinstance(optimizer, Optimizer) and state is not None:
             optimizer.load_state_dict(state)

@@ -153,7 +153,7 @@ BAD_LEARNING_RATE: Final = Rule(
     example="SGD(params, lr=0)",
     repaired="lr = 1e-3",
     sees=(
-        "rates and moves over several steps of `train_step`, or of the textbook step "
+        "rates and moves over several steps of `train_step`, or of the default step "
         "with your optimizer, and a replay with a small part of the rate. Guards "
         "(warnings): a rate of zero, and a schedule that is used up within a few steps."
     ),

@@ -9,27 +9,27 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from pytest_mlregress.bughunt.program.user_program import Subject
+from pytest_mlregress.bughunt.program.user_program import UserProgram
 from pytest_mlregress.bughunt.torch_api import pytrees
 
 
-def with_textbook_step(subject: Subject) -> Subject:
-    """The same subject with zero_grad, loss_fn, backward, step; and Adam unless it has its own."""
+def with_default_step(program: UserProgram) -> UserProgram:
+    """The same program with zero_grad, loss_fn, backward, step; and Adam unless it has its own."""
 
     def train_step(model: nn.Module, optimizer: Any, batch: Any) -> None:
         optimizers = [o for _, o in pytrees.leaves(optimizer) if isinstance(o, Optimizer)]
         for each in optimizers:
             each.zero_grad()
-        loss = subject.loss_fn(model, batch)
+        loss = program.loss_fn(model, batch)
         if loss.requires_grad:
             loss.backward()  # type: ignore[no-untyped-call]
         for each in optimizers:
             each.step()
 
     return dataclasses.replace(
-        subject,
+        program,
         train_step=train_step,
-        make_optimizer=subject.make_optimizer or adam,
+        make_optimizer=program.make_optimizer or adam,
     )
 
 

@@ -1,4 +1,4 @@
-"""A world: one replay of the user's program from its start, recorded and thrown away."""
+"""One isolated run of the user's program from its start, recorded and thrown away."""
 
 from __future__ import annotations
 
@@ -19,52 +19,52 @@ from pytest_mlregress.bughunt.errors import BughuntError, CannotTell, UserCodeEr
 from pytest_mlregress.bughunt.program.global_variables import ProgramState
 from pytest_mlregress.bughunt.program.model_snapshot import ModelSnapshot
 from pytest_mlregress.bughunt.program.process_state import preserved, seed_everything
-from pytest_mlregress.bughunt.program.user_program import Subject
+from pytest_mlregress.bughunt.program.user_program import UserProgram
 from pytest_mlregress.bughunt.recording.construction_lines import construction_lines
 from pytest_mlregress.bughunt.recording.recorder import Recorder
 from pytest_mlregress.bughunt.recording.source_lines import boundary, deepest_user_line
 from pytest_mlregress.bughunt.torch_api import _private, pytrees
-from pytest_mlregress.bughunt.torch_api.pytrees import Nest
+from pytest_mlregress.bughunt.torch_api.pytrees import PyTree
 
 
-class World:
+class IsolatedRun:
     """Fresh model, optimizer, data and random state; a context manager.
 
     On exit the process is as it was before. If ``make_model`` hands out one and the same model
     every time, its state is put back too.
 
     Args:
-        subject: the user's program.
+        program: the user's program.
         seed: of all random generators, set before the model is built.
         recorder: what listens; None records nothing and costs nothing.
     """
 
     model: nn.Module
     optimizer: Any
-    batch: Nest
+    batch: PyTree
 
-    def __init__(self, subject: Subject, *, seed: int = 0, recorder: Recorder | None = None):
-        self.subject = subject
+    def __init__(self, program: UserProgram, *, seed: int = 0, recorder: Recorder | None = None):
+        self.program = program
         self.seed = seed
         self.recorder = recorder
         self._exits = contextlib.ExitStack()
 
-    def __enter__(self) -> World:
+    def __enter__(self) -> IsolatedRun:
         with contextlib.ExitStack() as exits:
             exits.enter_context(preserved())
-            exits.callback(ProgramState(self.subject.functions).restore)
+            exits.callback(ProgramState(self.program.functions).restore)
             seed_everything(self.seed)
             with construction_lines() as self._lines:
                 self.model = self._build()
-            if self.subject.models.shares is not False:
+            if self.program.models.shares is not False:
                 exits.callback(ModelSnapshot(self.model).restore)
-            self.batch = call("batch", self.subject.fresh_batch, self.seed)
+            self.batch = call("batch", self.program.fresh_batch, self.seed)
             if self.recorder is not None:
                 exits.enter_context(self.recorder.listening(self.model))
                 self.recorder.phase, phase = "make_optimizer", self.recorder.phase
             self.optimizer = None
-            if self.subject.make_optimizer is not None:
-                self.optimizer = call("make_optimizer", self.subject.make_optimizer, self.model)
+            if self.program.make_optimizer is not None:
+                self.optimizer = call("make_optimizer", self.program.make_optimizer, self.model)
             if self.recorder is not None:
                 self.recorder.phase = phase
             seed_everything(self.seed)
@@ -80,7 +80,7 @@ class World:
         self._exits.close()
 
     def _build(self) -> nn.Module:
-        model = call("make_model", self.subject.models.build)
+        model = call("make_model", self.program.models.build)
         if not isinstance(model, nn.Module):
             raise BughuntError(
                 f"make_model returned a {type(model).__name__}, a torch.nn.Module is needed"
@@ -119,10 +119,10 @@ class World:
         found = [leaf for _, leaf in pytrees.leaves(self.optimizer) if isinstance(leaf, Optimizer)]
         return list({id(optimizer): optimizer for optimizer in found}.values())
 
-    def loss(self, batch: Nest = None) -> torch.Tensor:
+    def loss(self, batch: PyTree = None) -> torch.Tensor:
         """``loss_fn(model, batch)``: the scalar, with its graph."""
         loss = call(
-            "loss_fn", self.subject.loss_fn, self.model, self.batch if batch is None else batch
+            "loss_fn", self.program.loss_fn, self.model, self.batch if batch is None else batch
         )
         if not isinstance(loss, torch.Tensor):
             raise BughuntError(
@@ -135,7 +135,7 @@ class World:
             )
         return loss.reshape(()) if loss.dim() else loss
 
-    def outputs(self, batch: Nest, seed: int) -> list[torch.Tensor]:
+    def outputs(self, batch: PyTree, seed: int) -> list[torch.Tensor]:
         """The float outputs of the model while ``loss_fn`` runs, with generators seeded anew.
 
         Those of the outermost calls of modules of the model, without scalars (losses) and without
@@ -167,13 +167,13 @@ class World:
                 hook.remove()
         return found
 
-    def step(self, batch: Nest = None) -> Any:
+    def step(self, batch: PyTree = None) -> Any:
         """One ``train_step(model, optimizer, batch)``."""
-        if self.subject.train_step is None:
+        if self.program.train_step is None:
             raise CannotTell("needs train_step")
         return call(
             "train_step",
-            self.subject.train_step,
+            self.program.train_step,
             self.model,
             self.optimizer,
             self.batch if batch is None else batch,
@@ -181,10 +181,10 @@ class World:
 
     def evaluate(self) -> Any:
         """One ``evaluate(model, val_batches)``."""
-        if self.subject.evaluate is None:
+        if self.program.evaluate is None:
             raise CannotTell("needs evaluate")
         return call(
-            "evaluate", self.subject.evaluate, self.model, self.subject.validation_batches()
+            "evaluate", self.program.evaluate, self.model, self.program.validation_batches()
         )
 
     def phase(self, name: str) -> None:

@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 from pytest_mlregress.bughunt.errors import BughuntError, UserCodeError
 from pytest_mlregress.bughunt.program.isolated_run import call
 from pytest_mlregress.bughunt.program.process_state import preserved, seed_everything
-from pytest_mlregress.bughunt.program.user_program import Subject
+from pytest_mlregress.bughunt.program.user_program import UserProgram
 
 # Parameters, gradients, two Adam moments, the snapshot of the model, and two of the steps.
 COPIES = 7
@@ -21,7 +21,7 @@ _FACTORIES = frozenset((torch.empty, torch.zeros, torch.ones, torch.randn, torch
 _MEMORY_INFO = Path("/proc/meminfo")
 
 
-def require_room(subject: Subject) -> None:
+def require_room(program: UserProgram) -> None:
     """Raise `BughuntError` if the model needs more memory than is free, saying how much.
 
     The model is built once, and stopped at the allocation that would overrun the limit. Where
@@ -33,11 +33,11 @@ def require_room(subject: Subject) -> None:
     try:
         with preserved(), _Meter(free // COPIES):
             seed_everything(0)
-            call("make_model", subject.models.build)
+            call("make_model", program.models.build)
     except UserCodeError as error:
         if not isinstance(error.__cause__, _TooMuchError):
             raise
-        needed = _parameter_bytes(subject) or error.__cause__.bytes
+        needed = _parameter_bytes(program) or error.__cause__.bytes
         raise BughuntError(
             f"the model has {_gigabytes(needed)} of parameters; a hunt needs about "
             f"{_gigabytes(COPIES * needed)} (gradients, optimizer state and snapshots), "
@@ -83,10 +83,10 @@ def _numel(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> int:
     return math.prod(n for n in size if isinstance(n, int))
 
 
-def _parameter_bytes(subject: Subject) -> int | None:
+def _parameter_bytes(program: UserProgram) -> int | None:
     try:
         with preserved(), torch.device("meta"):
-            model = subject.make_model()
+            model = program.make_model()
     except Exception:  # a model that computes with its weights cannot be built without memory
         return None
     return sum(p.numel() * p.element_size() for p in model.parameters())

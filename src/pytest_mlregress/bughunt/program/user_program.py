@@ -13,22 +13,22 @@ from torch import nn
 from pytest_mlregress.bughunt.errors import BughuntError
 from pytest_mlregress.bughunt.program.model_factory import ModelSource
 from pytest_mlregress.bughunt.torch_api import pytrees
-from pytest_mlregress.bughunt.torch_api.pytrees import Nest
+from pytest_mlregress.bughunt.torch_api.pytrees import PyTree
 
 ModelT = TypeVar("ModelT", bound=nn.Module)
 """The class of the user's model, which their functions may name in place of ``nn.Module``."""
 
 MakeModel = Callable[[], nn.Module]
-LossFunction = Callable[[Any, Nest], torch.Tensor]
-TrainStep = Callable[[Any, Any, Nest], Any]
+LossFunction = Callable[[Any, PyTree], torch.Tensor]
+TrainStep = Callable[[Any, Any, PyTree], Any]
 Evaluate = Callable[[Any, Any], Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subject:
+class UserProgram:
     """The user's program: how to build it, its data, and the functions that run it.
 
-    `batch` is a nest of tensors, or a function ``make_batch(generator)`` that draws one.
+    `batch` is a pytree of tensors, or a function ``make_batch(generator)`` that draws one.
     """
 
     make_model: MakeModel
@@ -68,13 +68,13 @@ class Subject:
         """Whether new batches can be drawn, because the user gave ``make_batch(generator)``."""
         return callable(self.batch) and not isinstance(self.batch, nn.Module)
 
-    def fresh_batch(self, seed: int = 0) -> Nest:
+    def fresh_batch(self, seed: int = 0) -> PyTree:
         """The batch, sharing no memory with the user's; drawn with `seed` if it can be drawn."""
         if not self.draws_batches:
             return pytrees.fresh(self.batch)
         return self.batch(torch.Generator().manual_seed(seed))
 
-    def training_batches(self, count: int) -> Iterator[Nest]:
+    def training_batches(self, count: int) -> Iterator[PyTree]:
         """`count` batches for training: drawn, from ``train_batches``, or the one, repeated."""
         if self.draws_batches:
             yield from (self.fresh_batch(seed) for seed in range(count))
@@ -92,8 +92,8 @@ class Subject:
         return self.val_batches
 
 
-def _first(batches: Any, count: int) -> list[Nest]:
-    found: list[Nest] = []
+def _first(batches: Any, count: int) -> list[PyTree]:
+    found: list[PyTree] = []
     for batch in batches:
         found.append(batch)
         if len(found) == count:

@@ -22,7 +22,9 @@ def changed(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
     return different & ~(one.isnan() & other.isnan())
 
 
-def strays(one: torch.Tensor, other: torch.Tensor, count: int, example: int) -> torch.Tensor | None:
+def changes_outside(
+    one: torch.Tensor, other: torch.Tensor, count: int, example: int
+) -> torch.Tensor | None:
     """Entries that changed although they do not lie at the changed example (bool).
 
     An axis of `count` examples, or of a multiple (examples merged with positions or heads, in
@@ -44,7 +46,7 @@ def strays(one: torch.Tensor, other: torch.Tensor, count: int, example: int) -> 
     return moved if found else None
 
 
-def first_stray(
+def first_leaking_call(
     calls: list[Call], others: list[Call], count: int, example: int
 ) -> tuple[Call, torch.Tensor] | None:
     """The first call at which the change of one example reached another, with what it gave."""
@@ -55,7 +57,7 @@ def first_stray(
         for one, other in pairs:
             if one.shape != other.shape:
                 return None
-            stray = strays(one, other, count, example)
-            if stray is not None and bool(stray.any()):
+            outside = changes_outside(one, other, count, example)
+            if outside is not None and bool(outside.any()):
                 return call, one
     return None

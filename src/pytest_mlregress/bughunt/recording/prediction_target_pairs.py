@@ -13,7 +13,7 @@ from pytest_mlregress.bughunt.torch_api.operators import CLASS_LOSSES, SUBTRACTI
 
 
 @dataclass(frozen=True)
-class Meeting:
+class PredictionTargetPair:
     """A call with an operand that depends on the model and one that is data alone.
 
     Attributes:
@@ -27,16 +27,18 @@ class Meeting:
     target: torch.Tensor
 
 
-def meetings(calls: list[Call], from_model: set[int], from_data: set[int]) -> list[Meeting]:
-    """Every meeting in the calls, in order; those whose shapes do not pair up are left out."""
-    found: list[Meeting] = []
+def find_pairs(
+    calls: list[Call], from_model: set[int], from_data: set[int]
+) -> list[PredictionTargetPair]:
+    """Every pair in the calls, in order; those whose shapes do not pair up are left out."""
+    found: list[PredictionTargetPair] = []
     for call in calls:
         pair = _operands(call, from_model, from_data)
         if pair is None:
             continue
         rows = _rows(call, *pair)
         if rows is not None:
-            found.append(Meeting(call, rows, pair[1].detach()))
+            found.append(PredictionTargetPair(call, rows, pair[1].detach()))
     return found
 
 

@@ -12,7 +12,7 @@ import torch
 
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.torch_api import pytrees
-from pytest_mlregress.bughunt.torch_api.pytrees import Nest, Path
+from pytest_mlregress.bughunt.torch_api.pytrees import Path, PyTree
 
 _SHORT = 22
 _PRIMES = (3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83)
@@ -25,23 +25,23 @@ class Examples:
     count: int
     axes: Mapping[Path, int]
 
-    def select(self, batch: Nest, rows: torch.Tensor) -> Nest:
+    def select(self, batch: PyTree, rows: torch.Tensor) -> PyTree:
         """The batch with the examples `rows` (int64), in that order; repeats are fine."""
         for path, tensor in _sized(batch):
             batch = pytrees.replace(batch, path, tensor.index_select(self.axes[path], rows))
         return batch
 
-    def resized(self, batch: Nest, count: int) -> Nest:
+    def resized(self, batch: PyTree, count: int) -> PyTree:
         """The batch with `count` examples: the first ones, or all of them again and again."""
         return self.select(batch, torch.arange(count) % self.count)
 
-    def rows(self, batch: Nest) -> Iterator[tuple[Path, torch.Tensor]]:
+    def rows(self, batch: PyTree) -> Iterator[tuple[Path, torch.Tensor]]:
         """Every tensor of the batch with its examples along axis 0."""
         for path, tensor in _sized(batch):
             yield path, tensor.detach().movedim(self.axes[path], 0)
 
 
-def examples_of(batch: Nest) -> Examples:
+def examples_of(batch: PyTree) -> Examples:
     """Find the axis of the examples: the leading one of every tensor, or the second of some.
 
     Raises:
@@ -74,7 +74,7 @@ def candidates(count: int, sizes: Collection[int]) -> list[int]:
     return [*primes[:1], *(2 * p for p in primes[:1]), *(4 * p for p in primes[:1])]
 
 
-def with_length(batch: Nest, examples: Examples, size: int, new: int) -> Nest:
+def with_length(batch: PyTree, examples: Examples, size: int, new: int) -> PyTree:
     """The batch with every axis of `size`, other than that of the examples, made `new` long."""
     index = torch.arange(new) % size
     for path, tensor in _sized(batch):
@@ -106,7 +106,7 @@ def lengths(size: int, others: Collection[int]) -> list[int]:
     ]
 
 
-def inner_sizes(batch: Nest, examples: Examples) -> list[int]:
+def inner_sizes(batch: PyTree, examples: Examples) -> list[int]:
     """The sizes of all other axes of a batch, each once, in order."""
     sizes = [
         length
@@ -117,7 +117,7 @@ def inner_sizes(batch: Nest, examples: Examples) -> list[int]:
     return list(dict.fromkeys(sizes))
 
 
-def _sized(batch: Nest) -> Iterator[tuple[Path, torch.Tensor]]:
+def _sized(batch: PyTree) -> Iterator[tuple[Path, torch.Tensor]]:
     for path, leaf in pytrees.leaves(batch):
         if isinstance(leaf, torch.Tensor) and leaf.dim() > 0 and leaf.layout == torch.strided:
             yield path, leaf

@@ -10,7 +10,7 @@ import torch
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.recording.tensor_origins import Provenance, inputs
-from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 from pytest_mlregress.bughunt.torch_api.loss_functions import EXPECTS, Expects
 
 
@@ -41,15 +41,15 @@ class LossCall:
         return self.input.dim() - 1
 
 
-def loss_calls(case: Case) -> list[LossCall]:
+def loss_calls(context: HuntContext) -> list[LossCall]:
     """The loss calls of ``loss_fn`` and of the first ``train_step``, in order.
 
     Raises:
         CannotTell: there are none; the loss is computed by hand.
     """
-    found = list(_of(case.loss_trace.calls, case.loss_trace.provenance))
-    if case.subject.train_step is not None:
-        trace = case.step_trace
+    found = list(_of(context.loss_trace.calls, context.loss_trace.provenance))
+    if context.program.train_step is not None:
+        trace = context.step_trace
         first = [call for call in trace.recorder.calls if call.phase == "step 0"]
         known = {(loss.name, loss.call.location) for loss in found}
         found += [

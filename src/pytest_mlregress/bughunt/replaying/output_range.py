@@ -10,14 +10,16 @@ from torch import nn
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.recording.recorder import Recorder
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
-from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 from pytest_mlregress.bughunt.replaying.loss_calls import LossCall
 
 _EXTREME = 1e4
 _MORE_EXTREME = 1e8
 
 
-def attainable_range(case: Case, loss: LossCall, extreme: float = _EXTREME) -> tuple[float, float]:
+def attainable_range(
+    context: HuntContext, loss: LossCall, extreme: float = _EXTREME
+) -> tuple[float, float]:
     """Smallest and largest loss input when the parameters nearest to it are huge and random.
 
     A bounded range is a property of the function between the last layer and the loss, not of the
@@ -27,20 +29,20 @@ def attainable_range(case: Case, loss: LossCall, extreme: float = _EXTREME) -> t
     Raises:
         CannotTell: no parameter of the model is near, or the program fails with such values.
     """
-    nearest = _nearest_parameters(case, loss)
+    nearest = _nearest_parameters(context, loss)
     if not nearest:
         raise CannotTell("no parameter of the model leads to the loss input")
-    alike = [call.order for call in case.loss_trace.calls if call.name == loss.name]
+    alike = [call.order for call in context.loss_trace.calls if call.name == loss.name]
     position = alike.index(loss.call.order)
     argument = next(i for i, t in enumerate(inputs(loss.call)) if t is loss.input)
     recorder = Recorder(phase="loss")
-    with case.world(recorder=recorder) as world:
+    with context.isolated_run(recorder=recorder) as isolated:
         with torch.no_grad():
-            for name, parameter in world.model.named_parameters():
+            for name, parameter in isolated.model.named_parameters():
                 if name in nearest:
                     parameter.normal_().mul_(extreme)
         try:
-            world.loss()
+            isolated.loss()
         except BughuntError as error:
             raise CannotTell("the program fails with a huge last layer") from error
         seen = [call for call in recorder.calls if call.name == loss.name]
@@ -50,29 +52,29 @@ def attainable_range(case: Case, loss: LossCall, extreme: float = _EXTREME) -> t
     return float(values.min()), float(values.max())
 
 
-def bounds(case: Case, loss: LossCall) -> tuple[float, float]:
+def bounds(context: HuntContext, loss: LossCall) -> tuple[float, float]:
     """The bounds of what a loss input can be; infinite where it grows with the last layer.
 
     Raises:
         CannotTell: no parameter of the model is near, or the program fails with such values.
     """
-    low, high = _both_signs(case, loss, _EXTREME)
-    lower, higher = _both_signs(case, loss, _MORE_EXTREME)
+    low, high = _both_signs(context, loss, _EXTREME)
+    lower, higher = _both_signs(context, loss, _MORE_EXTREME)
     return (
         low if abs(lower - low) <= 1e-3 * max(abs(low), 1.0) else -math.inf,
         high if abs(higher - high) <= 1e-3 * max(abs(high), 1.0) else math.inf,
     )
 
 
-def _both_signs(case: Case, loss: LossCall, extreme: float) -> tuple[float, float]:
+def _both_signs(context: HuntContext, loss: LossCall, extreme: float) -> tuple[float, float]:
     """The range over parameters and their negatives: one draw may push everything one way."""
-    one, other = (attainable_range(case, loss, sign * extreme) for sign in (1, -1))
+    one, other = (attainable_range(context, loss, sign * extreme) for sign in (1, -1))
     return min(one[0], other[0]), max(one[1], other[1])
 
 
-def _nearest_parameters(case: Case, loss: LossCall) -> set[str]:
+def _nearest_parameters(context: HuntContext, loss: LossCall) -> set[str]:
     """Names of the model's parameters in the last call before the loss that had any."""
-    names = {id(p): name for name, p in case.loss_trace.world.model.named_parameters()}
+    names = {id(p): name for name, p in context.loss_trace.isolated.model.named_parameters()}
     for call in loss.provenance.behind(loss.input, loss.call):
         found = {
             names[id(t)] for t in inputs(call) if isinstance(t, nn.Parameter) and id(t) in names

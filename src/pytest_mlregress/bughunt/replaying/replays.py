@@ -23,23 +23,23 @@ from pytest_mlregress.bughunt.recording.step_log import StepLog
 from pytest_mlregress.bughunt.recording.tensor_origins import Provenance, inputs
 from pytest_mlregress.bughunt.replaying import batch_resizing
 from pytest_mlregress.bughunt.replaying.batch_resizing import Examples
-from pytest_mlregress.bughunt.replaying.case import Case
 from pytest_mlregress.bughunt.replaying.cpu_clock import Stopwatch
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 from pytest_mlregress.bughunt.torch_api import _private, pytrees
 from pytest_mlregress.bughunt.torch_api.operators import DRAWS, SIZE_ONLY
-from pytest_mlregress.bughunt.torch_api.pytrees import Nest
+from pytest_mlregress.bughunt.torch_api.pytrees import PyTree
 
 T = TypeVar("T")
 
 
-def shared(make: Callable[[Case], T]) -> Callable[[Case], T]:
-    """Decorate a function of the case: made once, its `CannotTell` too, for all checks."""
+def shared(make: Callable[[HuntContext], T]) -> Callable[[HuntContext], T]:
+    """Decorate a function of the context: made once, its `CannotTell` too, for all checks."""
 
-    def once(case: Case) -> T:
-        made = case.shared
+    def once(context: HuntContext) -> T:
+        made = context.shared
         if make not in made:
             try:
-                made[make] = make(case)
+                made[make] = make(context)
             except CannotTell as reason:
                 made[make] = reason.with_traceback(None)  # its frames hold whole models
         if isinstance(made[make], CannotTell):
@@ -60,10 +60,10 @@ class Replay:
         outputs: the floating-point tensors that the model, or each module called from outside of
             any other, returned.
         loss: the scalar.
-        model: the closed world's.
+        model: that of the closed run.
     """
 
-    batch: Nest
+    batch: PyTree
     calls: list[Call]
     outputs: list[torch.Tensor]
     loss: torch.Tensor
@@ -86,9 +86,13 @@ class Replay:
 
 
 def replay(
-    case: Case, batch: Nest, *, mode: TorchFunctionMode | None = None, double: bool = False
+    context: HuntContext,
+    batch: PyTree,
+    *,
+    mode: TorchFunctionMode | None = None,
+    double: bool = False,
 ) -> Replay:
-    """Run ``loss_fn`` in a fresh world on `batch`, under another mode if one is given, with the
+    """Run ``loss_fn`` in an isolated run on `batch`, under another mode if one is given, with the
     model in double precision if asked for.
 
     Raises:
@@ -96,23 +100,23 @@ def replay(
     """
     stopwatch = Stopwatch()
     recorder = Recorder(phase="loss")
-    with case.world(recorder=recorder) as world:
-        world.model.eval()
+    with context.isolated_run(recorder=recorder) as isolated:
+        isolated.model.eval()
         if double:
-            world.model.double()
+            isolated.model.double()
         with contextlib.ExitStack() as exits:
             exits.enter_context(FrozenBatchNorm())
             if mode is not None:
                 exits.enter_context(mode)
-            outputs = exits.enter_context(outer_outputs(world.model))
+            outputs = exits.enter_context(outer_outputs(isolated.model))
             try:
-                loss = world.loss(batch)
+                loss = isolated.loss(batch)
             except BughuntError as error:
                 raise CannotTell(f"the program does not run on a changed batch: {error}") from error
         calls = [call for call in recorder.calls if call.phase == "loss"]
     seconds = stopwatch.seconds
-    case.replay_seconds = min(seconds, case.replay_seconds or seconds)
-    return Replay(batch, calls, outputs, loss, world.model)
+    context.replay_seconds = min(seconds, context.replay_seconds or seconds)
+    return Replay(batch, calls, outputs, loss, isolated.model)
 
 
 @dataclass(frozen=True)
@@ -123,10 +127,10 @@ class StepReplay:
         batch: what it was called with.
         calls: the torch calls, with their tensors.
         roots: the values from which its backward passes started.
-        model: the closed world's.
+        model: that of the closed run.
     """
 
-    batch: Nest
+    batch: PyTree
     calls: list[Call]
     roots: list[float]
     model: nn.Module
@@ -147,8 +151,10 @@ class StepReplay:
         return reached(self.calls, list(self.model.parameters()))
 
 
-def until_update(case: Case, batch: Nest, *, mode: TorchFunctionMode | None = None) -> StepReplay:
-    """Run ``train_step`` in a fresh world on `batch` until an optimizer is about to step.
+def until_update(
+    context: HuntContext, batch: PyTree, *, mode: TorchFunctionMode | None = None
+) -> StepReplay:
+    """Run ``train_step`` in an isolated run on `batch` until an optimizer is about to step.
 
     What comes after the update says something else: the model has learned from the batch.
 
@@ -157,19 +163,19 @@ def until_update(case: Case, batch: Nest, *, mode: TorchFunctionMode | None = No
     """
     log = StepLog()
     recorder = Recorder(phase="step", on_event=_Until(log))
-    with case.world(recorder=recorder) as world:
+    with context.isolated_run(recorder=recorder) as isolated:
         with contextlib.ExitStack() as exits:
             exits.enter_context(contextlib.suppress(_Updating))
             exits.enter_context(FrozenBatchNorm())
             if mode is not None:
                 exits.enter_context(mode)
             try:
-                world.step(batch)
+                isolated.step(batch)
             except BughuntError as error:
                 reason = f"train_step does not run on a changed batch: {error}"
                 raise CannotTell(reason) from error
         calls = [call for call in recorder.calls if call.phase == "step"]
-    return StepReplay(batch, calls, [b.value for b in log.backwards], world.model)
+    return StepReplay(batch, calls, [b.value for b in log.backwards], isolated.model)
 
 
 class _Updating(BaseException):
@@ -242,7 +248,7 @@ def tensors_of(output: Any) -> list[torch.Tensor]:
     return found
 
 
-def drawn(calls: list[Call]) -> set[int]:
+def noise_tensors(calls: list[Call]) -> set[int]:
     """Ids of the tensors of noise that calls drew, and of all that was made from them."""
     noise = [
         tensor
@@ -266,44 +272,44 @@ def reached(calls: list[Call], sources: Sequence[torch.Tensor]) -> set[int]:
 
 
 @shared
-def base_batch(case: Case) -> tuple[Nest, Examples]:
+def base_batch(context: HuntContext) -> tuple[PyTree, Examples]:
     """The batch of seed 0 and where its examples lie."""
-    batch = case.subject.fresh_batch()
+    batch = context.program.fresh_batch()
     return batch, batch_resizing.examples_of(batch)
 
 
 @shared
-def resized(case: Case) -> tuple[Replay, Examples]:
+def resized(context: HuntContext) -> tuple[Replay, Examples]:
     """A replay with a number of examples that is no other size of the program.
 
     Raises:
         CannotTell: the batch has no single number of examples, or the program needs just this one.
     """
-    batch, examples = base_batch(case)
-    case.afford(pace(case))
-    for count in batch_resizing.candidates(examples.count, other_sizes(case)):
+    batch, examples = base_batch(context)
+    context.afford(fastest_replay_seconds(context))
+    for count in batch_resizing.candidates(examples.count, other_sizes(context)):
         with contextlib.suppress(CannotTell):
-            made = replay(case, examples.resized(pytrees.fresh(batch), count))
+            made = replay(context, examples.resized(pytrees.fresh(batch), count))
             return made, Examples(count, examples.axes)
     raise CannotTell(f"the program runs with batches of {examples.count} examples only")
 
 
-def pace(case: Case) -> float:
+def fastest_replay_seconds(context: HuntContext) -> float:
     """Seconds of the fastest replay so far; 0 before the first one.
 
     The first run of a program says little: it may have paid for torch's own start.
     """
-    return case.replay_seconds or 0.0
+    return context.replay_seconds or 0.0
 
 
-def other_sizes(case: Case) -> set[int]:
+def other_sizes(context: HuntContext) -> set[int]:
     """Every size above 1 of an axis in the loss trace and in the model."""
-    trace = case.loss_trace
+    trace = context.loss_trace
     sizes = {
         size
         for call in trace.calls
         for tensor in (*inputs(call), *pytrees.tensors(call.output))
         for size in tensor.shape
     }
-    sizes |= {size for p in trace.world.model.parameters() for size in p.shape}
+    sizes |= {size for p in trace.isolated.model.parameters() for size in p.shape}
     return sizes - {0, 1}

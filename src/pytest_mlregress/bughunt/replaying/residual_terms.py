@@ -7,7 +7,7 @@ from torch import nn
 
 from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
-from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 from pytest_mlregress.bughunt.replaying.loss_calls import LossCall, made_by_parameters
 from pytest_mlregress.bughunt.replaying.replays import reached, shared
 from pytest_mlregress.bughunt.torch_api import pytrees
@@ -15,12 +15,12 @@ from pytest_mlregress.bughunt.torch_api.operators import SUBTRACTIONS
 
 
 @shared
-def residuals(case: Case) -> list[LossCall]:
+def residuals(context: HuntContext) -> list[LossCall]:
     """The differences of something trained and the batch's data between the last parameters and
     the loss: what follows them has no parameters, so that zero means a perfect prediction.
     """
-    trace = case.loss_trace
-    data = reached(trace.calls, pytrees.tensors(trace.world.batch))
+    trace = context.loss_trace
+    data = reached(trace.calls, pytrees.tensors(trace.isolated.batch))
     found: list[LossCall] = []
     seen: set[int] = set()
     queue: list[tuple[torch.Tensor, Call | None]] = [(trace.loss, None)]
@@ -32,7 +32,7 @@ def residuals(case: Case) -> list[LossCall]:
         seen.add(call.order)
         if any(isinstance(given, nn.Parameter) for given in inputs(call)):
             continue
-        residual = _residual(case, call, data)
+        residual = _residual(context, call, data)
         if residual is not None:
             found.append(residual)
         else:
@@ -40,7 +40,7 @@ def residuals(case: Case) -> list[LossCall]:
     return found
 
 
-def _residual(case: Case, call: Call, data: set[int]) -> LossCall | None:
+def _residual(context: HuntContext, call: Call, data: set[int]) -> LossCall | None:
     if call.name not in SUBTRACTIONS:
         return None
     terms = inputs(call)
@@ -48,7 +48,7 @@ def _residual(case: Case, call: Call, data: set[int]) -> LossCall | None:
     known = [term for term in terms if not term.requires_grad and id(term) in data]
     if len(terms) != 2 or len(trained) != 1 or len(known) != 1:
         return None
-    provenance = case.loss_trace.provenance
+    provenance = context.loss_trace.provenance
     if made_by_parameters(provenance, known[0], call):
         return None
     return LossCall(call, trained[0], known[0], provenance)

@@ -1,4 +1,4 @@
-"""Nests: tensors inside any arrangement of dicts, lists, tuples and dataclasses."""
+"""Pytrees: tensors inside any arrangement of dicts, lists, tuples and dataclasses."""
 
 from __future__ import annotations
 
@@ -9,50 +9,52 @@ from typing import Any
 
 import torch
 
-Nest = Any
+PyTree = Any
 Path = tuple[Any, ...]
 
 
-def leaves(nest: Nest, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Every leaf of a nest with the keys that lead to it, in a fixed order."""
-    for key, child in _children(nest):
+def leaves(pytree: PyTree, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Every leaf of a pytree with the keys that lead to it, in a fixed order."""
+    for key, child in _children(pytree):
         yield from leaves(child, (*path, key))
-    if not _is_container(nest):
-        yield path, nest
+    if not _is_container(pytree):
+        yield path, pytree
 
 
-def tensors(nest: Nest) -> list[torch.Tensor]:
-    """Every tensor of a nest, in the order of `leaves`."""
-    return [leaf for _, leaf in leaves(nest) if isinstance(leaf, torch.Tensor)]
+def tensors(pytree: PyTree) -> list[torch.Tensor]:
+    """Every tensor of a pytree, in the order of `leaves`."""
+    return [leaf for _, leaf in leaves(pytree) if isinstance(leaf, torch.Tensor)]
 
 
-def map_tensors(function: Callable[[torch.Tensor], Any], nest: Nest) -> Nest:
-    """The same nest with `function` applied to each tensor; other leaves are kept as they are."""
-    return map_leaves(lambda leaf: function(leaf) if isinstance(leaf, torch.Tensor) else leaf, nest)
+def map_tensors(function: Callable[[torch.Tensor], Any], pytree: PyTree) -> PyTree:
+    """The same pytree with `function` applied to each tensor; other leaves are kept as they are."""
+    return map_leaves(
+        lambda leaf: function(leaf) if isinstance(leaf, torch.Tensor) else leaf, pytree
+    )
 
 
-def map_leaves(function: Callable[[Any], Any], nest: Nest) -> Nest:
-    """The same nest, of the same container types, with `function` applied to each leaf."""
-    if not _is_container(nest):
-        return function(nest)
-    mapped = [(key, map_leaves(function, child)) for key, child in _children(nest)]
-    return _rebuild(nest, mapped)
+def map_leaves(function: Callable[[Any], Any], pytree: PyTree) -> PyTree:
+    """The same pytree, of the same container types, with `function` applied to each leaf."""
+    if not _is_container(pytree):
+        return function(pytree)
+    mapped = [(key, map_leaves(function, child)) for key, child in _children(pytree)]
+    return _rebuild(pytree, mapped)
 
 
-def replace(nest: Nest, path: Path, leaf: Any) -> Nest:
-    """The same nest with the leaf at `path` replaced."""
+def replace(pytree: PyTree, path: Path, leaf: Any) -> PyTree:
+    """The same pytree with the leaf at `path` replaced."""
     if not path:
         return leaf
     mapped = [
         (key, replace(child, path[1:], leaf) if key == path[0] else child)
-        for key, child in _children(nest)
+        for key, child in _children(pytree)
     ]
-    return _rebuild(nest, mapped)
+    return _rebuild(pytree, mapped)
 
 
-def fresh(nest: Nest) -> Nest:
+def fresh(pytree: PyTree) -> PyTree:
     """A copy that shares no memory with the original, as far as its leaves can be copied."""
-    return map_leaves(_fresh_leaf, nest)
+    return map_leaves(_fresh_leaf, pytree)
 
 
 def _fresh_leaf(leaf: Any) -> Any:
@@ -70,32 +72,32 @@ def _fresh_leaf(leaf: Any) -> Any:
         return leaf
 
 
-def _is_container(nest: Nest) -> bool:
-    if isinstance(nest, Mapping | list | tuple):
+def _is_container(pytree: PyTree) -> bool:
+    if isinstance(pytree, Mapping | list | tuple):
         return True
-    return dataclasses.is_dataclass(nest) and not isinstance(nest, type)
+    return dataclasses.is_dataclass(pytree) and not isinstance(pytree, type)
 
 
-def _children(nest: Nest) -> list[tuple[Any, Any]]:
-    if isinstance(nest, Mapping):
-        return list(nest.items())
-    if isinstance(nest, list | tuple):
-        return list(enumerate(nest))
-    if _is_container(nest):
-        return [(field.name, getattr(nest, field.name)) for field in dataclasses.fields(nest)]
+def _children(pytree: PyTree) -> list[tuple[Any, Any]]:
+    if isinstance(pytree, Mapping):
+        return list(pytree.items())
+    if isinstance(pytree, list | tuple):
+        return list(enumerate(pytree))
+    if _is_container(pytree):
+        return [(field.name, getattr(pytree, field.name)) for field in dataclasses.fields(pytree)]
     return []
 
 
-def _rebuild(nest: Nest, mapped: list[tuple[Any, Any]]) -> Nest:
+def _rebuild(pytree: PyTree, mapped: list[tuple[Any, Any]]) -> PyTree:
     values = [child for _, child in mapped]
-    if type(nest) is dict:
+    if type(pytree) is dict:
         return dict(mapped)
-    if type(nest) in (list, tuple):
-        return type(nest)(values)
-    if isinstance(nest, tuple):
-        return type(nest)(*values) if hasattr(nest, "_fields") else type(nest)(values)
-    twin = copy.copy(nest)
-    if isinstance(nest, Mapping | list):
+    if type(pytree) in (list, tuple):
+        return type(pytree)(values)
+    if isinstance(pytree, tuple):
+        return type(pytree)(*values) if hasattr(pytree, "_fields") else type(pytree)(values)
+    twin = copy.copy(pytree)
+    if isinstance(pytree, Mapping | list):
         for key, child in mapped:
             twin[key] = child
     else:

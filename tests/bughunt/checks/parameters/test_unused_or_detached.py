@@ -192,8 +192,8 @@ class LayerDrop(TextNet):
 
     def forward(self, ids, mask):
         x = self.mix(self.embed(ids).repeat(1, 1, 3)) + self.conv.weight.mean()
-        for layer, drawn in zip(self.layers, torch.rand(2), strict=True):
-            x = x if drawn < 0.5 else x + layer(x)
+        for layer, noise_tensors in zip(self.layers, torch.rand(2), strict=True):
+            x = x if noise_tensors < 0.5 else x + layer(x)
         return self.head(x + self.conv.bias)
 
 

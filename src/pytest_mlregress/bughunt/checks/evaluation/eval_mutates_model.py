@@ -10,27 +10,27 @@ from pytest_mlregress.bughunt.catalogue.evaluation import EVAL_MUTATES_MODEL
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.source_lines import of_function
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext, StepTrace
 from pytest_mlregress.bughunt.torch_api.module_modes import BATCH_NORM_MODULES
 
 
 @check(EVAL_MUTATES_MODEL, needs=("evaluate",))
-def eval_mutates_model(case: Case) -> Iterator[Finding]:
+def eval_mutates_model(context: HuntContext) -> Iterator[Finding]:
     """The model's state after evaluate() differs from that before it.
 
     Only the final state counts, so that swapping averaged weights in and out passes. Running
     statistics that moved point to missing-eval-mode; other buffers may be counters or caches.
     """
-    trace = case.training_trace
+    trace = context.training_trace
     assert trace.evaluation is not None
     before, after = trace.evaluation
     changed = _changed(before.parameters, after.parameters)
     if changed:
-        yield _mutation(case, trace, changed, "parameters")
+        yield _mutation(context, trace, changed, "parameters")
     moved = _changed(before.buffers, after.buffers)
     statistics = [name for name in moved if _is_statistic(trace, name)]
     if statistics:
-        yield _mutation(case, trace, statistics, "running statistics")
+        yield _mutation(context, trace, statistics, "running statistics")
 
 
 def _changed(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> list[str]:
@@ -49,11 +49,11 @@ def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
 
 
 def _is_statistic(trace: StepTrace, name: str) -> bool:
-    module = trace.world.model.get_submodule(name.rpartition(".")[0])
+    module = trace.isolated.model.get_submodule(name.rpartition(".")[0])
     return isinstance(module, BATCH_NORM_MODULES)
 
 
-def _mutation(case: Case, trace: StepTrace, names: list[str], what: str) -> Finding:
+def _mutation(context: HuntContext, trace: StepTrace, names: list[str], what: str) -> Finding:
     assert trace.evaluation is not None
     before, after = trace.evaluation
     states = (before.parameters | before.buffers, after.parameters | after.buffers)
@@ -61,7 +61,7 @@ def _mutation(case: Case, trace: StepTrace, names: list[str], what: str) -> Find
     gap = (states[0][name].double() - states[1][name].double()).abs().max().item()
     return EVAL_MUTATES_MODEL.finding(
         module=name,
-        location=_writer(trace) or of_function(case.subject.evaluate),
+        location=_writer(trace) or of_function(context.program.evaluate),
         evidence=f"{len(names)} changed, {name} by up to {gap:.3g}",
         what=what,
     )

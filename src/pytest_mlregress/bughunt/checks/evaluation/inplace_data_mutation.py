@@ -9,58 +9,65 @@ import torch
 
 from pytest_mlregress.bughunt.catalogue.evaluation import INPLACE_DATA_MUTATION
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.program.isolated_run import World, call
+from pytest_mlregress.bughunt.program.isolated_run import IsolatedRun, call
 from pytest_mlregress.bughunt.recording.recorder import Call, Recorder
 from pytest_mlregress.bughunt.recording.source_lines import caller
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 from pytest_mlregress.bughunt.torch_api import pytrees
-from pytest_mlregress.bughunt.torch_api.pytrees import Nest
+from pytest_mlregress.bughunt.torch_api.pytrees import PyTree
 
 
 @check(INPLACE_DATA_MUTATION, cost="replay")
-def inplace_data_mutation(case: Case) -> Iterator[Finding]:
+def inplace_data_mutation(context: HuntContext) -> Iterator[Finding]:
     """The batch that went into a step, or into ``evaluate``, has other values afterwards.
 
     And other values again after the second time, so that each epoch sees data changed once more.
     A change that is the same the second time (clamping, setting padding to -100), a move to
     another device or type, and added or removed keys pass.
     """
-    if case.subject.train_step is not None:
-        yield from _changes(case, "train_step", lambda world, batch: world.step(batch))
+    if context.program.train_step is not None:
+        yield from _changes(context, "train_step", lambda isolated, batch: isolated.step(batch))
     else:
-        yield from _changes(case, "loss_fn", lambda world, batch: world.loss(batch))
-    if case.subject.evaluate is not None and isinstance(case.subject.val_batches, list | tuple):
-        yield from _evaluate_changes(case)
+        yield from _changes(context, "loss_fn", lambda isolated, batch: isolated.loss(batch))
+    if context.program.evaluate is not None and isinstance(
+        context.program.val_batches, list | tuple
+    ):
+        yield from _evaluate_changes(context)
 
 
-def _changes(case: Case, name: str, run: Callable[[World, Nest], object]) -> Iterator[Finding]:
-    batch = _watched(next(iter(case.subject.training_batches(1))))
-    yield from _twice(case, name, batch, run)
+def _changes(
+    context: HuntContext, name: str, run: Callable[[IsolatedRun, PyTree], object]
+) -> Iterator[Finding]:
+    batch = _watched(next(iter(context.program.training_batches(1))))
+    yield from _twice(context, name, batch, run)
 
 
-def _evaluate_changes(case: Case) -> Iterator[Finding]:
-    evaluate = case.subject.evaluate
+def _evaluate_changes(context: HuntContext) -> Iterator[Finding]:
+    evaluate = context.program.evaluate
     assert evaluate is not None
-    batches = [_watched(batch) for batch in case.subject.validation_batches()[:2]]
+    batches = [_watched(batch) for batch in context.program.validation_batches()[:2]]
     yield from _twice(
-        case, "evaluate", batches, lambda world, b: call("evaluate", evaluate, world.model, b)
+        context,
+        "evaluate",
+        batches,
+        lambda isolated, b: call("evaluate", evaluate, isolated.model, b),
     )
 
 
 def _twice(
-    case: Case, name: str, batch: Nest, run: Callable[[World, Nest], object]
+    context: HuntContext, name: str, batch: PyTree, run: Callable[[IsolatedRun, PyTree], object]
 ) -> Iterator[Finding]:
     recorder = Recorder(phase="run")
     originals = pytrees.tensors(batch)
     before = _values(batch)
-    with case.world(recorder=recorder) as world:
-        run(world, batch)
+    with context.isolated_run(recorder=recorder) as isolated:
+        run(isolated, batch)
         between = _values(batch)
         if not _differing(before, between):
             return
-        run(world, batch)
+        run(isolated, batch)
     after = _values(batch)
     for path in _differing(before, between):
         if path in after and path in _differing(between, after):
@@ -82,11 +89,11 @@ class _WatchedDict(dict[Any, Any]):
         super().__setitem__(key, value)
 
 
-def _watched(batch: Nest) -> Nest:
+def _watched(batch: PyTree) -> PyTree:
     return _WatchedDict(batch) if type(batch) is dict else batch
 
 
-def _values(batch: Nest) -> dict[pytrees.Path, torch.Tensor]:
+def _values(batch: PyTree) -> dict[pytrees.Path, torch.Tensor]:
     return {
         path: leaf.detach().clone()
         for path, leaf in pytrees.leaves(batch)
@@ -109,7 +116,7 @@ def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
 
 
 def _line(
-    batch: Nest, recorder: Recorder, originals: list[torch.Tensor], path: pytrees.Path
+    batch: PyTree, recorder: Recorder, originals: list[torch.Tensor], path: pytrees.Path
 ) -> str | None:
     """Where an entry was replaced, or the first in-place call on memory of the batch."""
     holder = batch

@@ -11,19 +11,19 @@ from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Call, Recorder
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 from pytest_mlregress.bughunt.torch_api import pytrees
 
 
 @check(NONDETERMINISTIC, cost="replay")
-def nondeterministic(case: Case) -> Iterator[Finding]:
+def nondeterministic(context: HuntContext) -> Iterator[Finding]:
     """The same seeds, the same data, a fresh model: the parameters must be bit-equal."""
-    if case.subject.train_step is None:
-        yield from _in_the_loss(case)
+    if context.program.train_step is None:
+        yield from _in_the_loss(context)
         return
-    trace = case.step_trace
-    case.afford(trace.count * trace.seconds)
-    again = case.second_run
+    trace = context.step_trace
+    context.afford(trace.count * trace.seconds)
+    again = context.second_run
     first, last = again.first, again.last
     if not _equal(first, trace.states[0].parameters):
         yield _finding(
@@ -40,13 +40,13 @@ def nondeterministic(case: Case) -> Iterator[Finding]:
         yield _finding(culprit, "", gap, steps=trace.count)
 
 
-def _in_the_loss(case: Case) -> Iterator[Finding]:
+def _in_the_loss(context: HuntContext) -> Iterator[Finding]:
     recorder = Recorder(phase="loss")
-    with case.world(recorder=recorder) as world:
-        loss = float(world.loss().detach())
-    before = float(case.loss_trace.loss.detach())
+    with context.isolated_run(recorder=recorder) as isolated:
+        loss = float(isolated.loss().detach())
+    before = float(context.loss_trace.loss.detach())
     if loss != before and not (loss != loss and before != before):
-        culprit = _first_difference(case.loss_trace.calls, recorder.calls)
+        culprit = _first_difference(context.loss_trace.calls, recorder.calls)
         yield _finding(culprit, "loss_fn", abs(loss - before))
 
 

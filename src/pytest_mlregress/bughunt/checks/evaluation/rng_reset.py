@@ -10,43 +10,43 @@ from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.program.process_state import RandomState
 from pytest_mlregress.bughunt.recording.source_lines import of_function
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext, StepTrace
 
 
 @check(RNG_RESET, needs=("train_step",))
-def rng_reset(case: Case) -> Iterator[Finding]:
+def rng_reset(context: HuntContext) -> Iterator[Finding]:
     """A training step leaves a generator where the step before left it: each repeats the noise.
 
     A generator that the step does not use stays where it was from the beginning and passes, as
     does one that is seeded anew with another seed in every step.
     """
-    trace = case.step_trace
+    trace = context.step_trace
     start, *after = trace.random
     for name in ("torch", "numpy", "python"):
         if not _differ(start, after[0], name):
             continue
         if any(_differ(one, other, name) for one, other in itertools.pairwise(after)):
             continue
-        yield _reset(case, "train_step", name, _seeding(trace, name, "step 1"))
-    if case.subject.evaluate is not None:
-        yield from _reset_in_evaluate(case)
+        yield _reset(context, "train_step", name, _seeding(trace, name, "step 1"))
+    if context.program.evaluate is not None:
+        yield from _reset_in_evaluate(context)
 
 
-def _reset_in_evaluate(case: Case) -> Iterator[Finding]:
+def _reset_in_evaluate(context: HuntContext) -> Iterator[Finding]:
     """Two evaluations that begin with different generators end with equal ones."""
-    trace = case.step_trace
+    trace = context.step_trace
     if not trace.recorder.of_kind("seed", "evaluate"):
         return
     ends: list[RandomState] = []
     starts: list[RandomState] = []
     for seed in (0, 1):
-        with case.world(seed=seed) as world:
+        with context.isolated_run(seed=seed) as isolated:
             starts.append(RandomState.now())
-            world.evaluate()
+            isolated.evaluate()
             ends.append(RandomState.now())
     for name in ("torch", "numpy", "python"):
         if _differ(starts[0], starts[1], name) and not _differ(ends[0], ends[1], name):
-            yield _reset(case, "evaluate", name, _seeding(trace, name, "evaluate"))
+            yield _reset(context, "evaluate", name, _seeding(trace, name, "evaluate"))
 
 
 def _differ(one: RandomState, other: RandomState, name: str) -> bool:
@@ -59,9 +59,9 @@ def _seeding(trace: StepTrace, name: str, phase: str) -> str | None:
     return events[-1].location if events else None
 
 
-def _reset(case: Case, where: str, name: str, line: str | None) -> Finding:
+def _reset(context: HuntContext, where: str, name: str, line: str | None) -> Finding:
     return RNG_RESET.finding(
-        location=line or of_function(getattr(case.subject, where)),
+        location=line or of_function(getattr(context.program, where)),
         evidence=f"{name}'s generator is in the same state after every call",
         where=where,
         name=name,

@@ -14,7 +14,7 @@ from pytest_mlregress.bughunt.recording.recorder import Call, Event, Recorder
 from pytest_mlregress.bughunt.recording.source_lines import of_function
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext, StepTrace
 from pytest_mlregress.bughunt.replaying.replays import reached
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.module_modes import BATCH_NORM_MODULES, is_mode_sensitive
@@ -22,20 +22,20 @@ from pytest_mlregress.bughunt.torch_api.operators import DROPOUTS
 
 
 @check(MISSING_TRAIN_MODE)
-def missing_train_mode(case: Case) -> Iterator[Finding]:
+def missing_train_mode(context: HuntContext) -> Iterator[Finding]:
     """Mode-sensitive modules train in evaluation mode: always, or once evaluate() was called.
 
     Frozen batch norm, put into evaluation mode in every step while the model itself trains, is
     not a mistake. Without a train_step, the loop that is not seen may call train() itself, so
     that an evaluate() that leaves evaluation mode behind is a warning only.
     """
-    if case.subject.train_step is None:
-        yield from _left_behind(case)
+    if context.program.train_step is None:
+        yield from _left_behind(context)
         return
-    trace = case.step_trace
+    trace = context.step_trace
     training = _modes(trace, trace.phases)
     if training and not any(training.values()) and _root_evaluates(trace):
-        yield _trains_in_eval(case, training)
+        yield _trains_in_eval(context, training)
     after = _modes(trace, ["after"])
     lost = sorted(n for n, mode in after.items() if not mode and training.get(n, False))
     if lost:
@@ -45,7 +45,7 @@ def missing_train_mode(case: Case) -> Iterator[Finding]:
             module=lost[0],
             location=_switch(trace, "after")
             or _switch(trace, "evaluate", to=True)
-            or of_function(case.subject.train_step),
+            or of_function(context.program.train_step),
             evidence=f"{len(lost)} of {len(after)} mode-sensitive modules ran in training mode "
             f"before evaluate() and in evaluation mode after it"
             + (f"; the mode is last changed at {culprit}" if culprit else ""),
@@ -54,22 +54,22 @@ def missing_train_mode(case: Case) -> Iterator[Finding]:
         yield from _left_mixed(trace)
 
 
-def _left_behind(case: Case) -> Iterator[Finding]:
+def _left_behind(context: HuntContext) -> Iterator[Finding]:
     """evaluate() leaves modules in evaluation mode that it found in training mode.
 
     Raises:
         CannotTell: there is neither a train_step nor an evaluate.
     """
-    if case.subject.evaluate is None:
+    if context.program.evaluate is None:
         raise CannotTell("needs train_step or evaluate")
-    trace = case.training_trace
+    trace = context.training_trace
     training, after = _modes(trace, trace.phases), _modes(trace, ["after"])
     left = sorted(n for n, mode in after.items() if not mode and training.get(n, False))
     if left:
         yield MISSING_TRAIN_MODE.finding(
             "left by evaluate",
             module=left[0],
-            location=_switch(trace, "evaluate") or of_function(case.subject.evaluate),
+            location=_switch(trace, "evaluate") or of_function(context.program.evaluate),
             evidence=f"{len(left)} of {len(after)} mode-sensitive modules ran in training mode "
             "before evaluate() and in evaluation mode after it; no train_step was given that "
             "would show whether the training calls model.train()",
@@ -92,17 +92,17 @@ def _left_mixed(trace: StepTrace) -> Iterator[Finding]:
 
 
 @check(MISSING_EVAL_MODE)
-def missing_eval_mode(case: Case) -> Iterator[Finding]:
+def missing_eval_mode(context: HuntContext) -> Iterator[Finding]:
     """Mode-sensitive modules run in training mode during evaluate().
 
     A dropout that alone is in training mode, below a model in evaluation mode, is Monte-Carlo
     dropout and meant.
     """
-    if case.subject.evaluate is None:
-        yield from _functional_layers(case, _evaluation_of_loss(case), "evaluation")
+    if context.program.evaluate is None:
+        yield from _functional_layers(context, _evaluation_of_loss(context), "evaluation")
         return
-    trace = case.training_trace
-    model = trace.world.model
+    trace = context.training_trace
+    model = trace.isolated.model
     wrong = sorted(
         name
         for name, mode in _modes(trace, ["evaluate"]).items()
@@ -113,21 +113,21 @@ def missing_eval_mode(case: Case) -> Iterator[Finding]:
         yield MISSING_EVAL_MODE.finding(
             module=wrong[0],
             location=_switch(trace, "evaluate", before=_first_run(trace, wrong))
-            or of_function(case.subject.evaluate),
+            or of_function(context.program.evaluate),
             evidence=f"{len(wrong)} modules ran in training mode during evaluate(): "
             + ", ".join(f"{n} ({type(_at(model, n)).__name__})" for n in wrong[:3]),
         )
-    yield from _functional_layers(case, trace.recorder, "evaluate")
+    yield from _functional_layers(context, trace.recorder, "evaluate")
 
 
-def _functional_layers(case: Case, recorder: Recorder, phase: str) -> Iterator[Finding]:
+def _functional_layers(context: HuntContext, recorder: Recorder, phase: str) -> Iterator[Finding]:
     for call in recorder.calls:
         if call.phase != phase or call.training is not False:
             continue
         if (
             call.name == "batch_norm"
             and call.argument(5, "training") is True
-            and _joins_examples(case, call)
+            and _joins_examples(context, call)
         ):
             yield _batch_statistics(call)
         if not _drops(call):
@@ -143,15 +143,15 @@ def _functional_layers(case: Case, recorder: Recorder, phase: str) -> Iterator[F
         )
 
 
-def _joins_examples(case: Case, call: Call) -> bool:
+def _joins_examples(context: HuntContext, call: Call) -> bool:
     """Whether a batch norm takes statistics over examples.
 
     Without running statistics it may as well standardise weights, or, with all else moved to the
     axis of channels, normalise each example by itself. Looked up where the loss ran that line.
     """
-    trace = case.loss_trace
+    trace = context.loss_trace
     twins = [t for t in trace.calls if (t.name, t.location) == (call.name, call.location)]
-    data = reached(trace.calls, pytrees.tensors(trace.world.batch)) if twins else set()
+    data = reached(trace.calls, pytrees.tensors(trace.isolated.batch)) if twins else set()
     return not twins or any(
         isinstance(twin.argument(1, "running_mean"), torch.Tensor)
         or (id(given) in data and given.shape[0] > 1)
@@ -169,17 +169,17 @@ def _batch_statistics(call: Call) -> Finding:
     )
 
 
-def _evaluation_of_loss(case: Case) -> Recorder:
+def _evaluation_of_loss(context: HuntContext) -> Recorder:
     """A recording of the loss with the model in evaluation mode.
 
     Raises:
         CannotTell: loss_fn chooses the mode by itself.
     """
     recorder = Recorder(keep_tensors=False, phase="evaluation")
-    with case.world(recorder=recorder) as world:
-        world.model.eval()
-        world.phase("evaluation")
-        world.loss()
+    with context.isolated_run(recorder=recorder) as isolated:
+        isolated.model.eval()
+        isolated.phase("evaluation")
+        isolated.loss()
     if any(e.phase == "evaluation" and e.detail for e in recorder.of_kind("mode")):
         raise CannotTell("needs evaluate: loss_fn itself calls train()")
     return recorder
@@ -247,12 +247,12 @@ def _root_evaluates(trace: StepTrace) -> bool:
     return not any(runs or [state.training[""] for state in trace.states[1:]])
 
 
-def _trains_in_eval(case: Case, modules: dict[str, bool]) -> Finding:
-    trace = case.step_trace
+def _trains_in_eval(context: HuntContext, modules: dict[str, bool]) -> Finding:
+    trace = context.step_trace
     switch = next(filter(None, (_switch(trace, p) for p in trace.phases)), None)
     return MISSING_TRAIN_MODE.finding(
         module=min(modules),
-        location=switch or of_function(case.subject.train_step),
+        location=switch or of_function(context.program.train_step),
         evidence=f"all {len(modules)} mode-sensitive modules had training = False in "
         f"{trace.count} steps",
     )
@@ -278,7 +278,7 @@ def _first_run(trace: StepTrace, names: list[str]) -> int:
 
 
 def _parent_trains(trace: StepTrace, name: str) -> bool:
-    parents = [_at(trace.world.model, name.rpartition(".")[0])] if name else []
+    parents = [_at(trace.isolated.model, name.rpartition(".")[0])] if name else []
     if not parents:
         return True
     modes = [

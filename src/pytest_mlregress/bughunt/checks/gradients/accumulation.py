@@ -14,23 +14,23 @@ from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.step_log import Applied, Backward
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext, StepTrace
 from pytest_mlregress.bughunt.torch_api import pytrees
-from pytest_mlregress.bughunt.torch_api.pytrees import Nest
+from pytest_mlregress.bughunt.torch_api.pytrees import PyTree
 
 
 @check(MISSING_ZERO_GRAD, LOSS_SUM_VS_MEAN, cost="replay", needs=("train_step",))
-def accumulated_gradient(case: Case) -> Iterator[Finding]:
+def accumulated_gradient(context: HuntContext) -> Iterator[Finding]:
     """One step after k backward passes must apply the mean gradient: neither k times it nor
     that of the last micro-batch alone.
 
     Applies to steps whose gradient is, up to a factor, one of the two: everything else (SAM,
     adversarial training, several losses) cannot be told.
     """
-    trace = case.step_trace
+    trace = context.step_trace
     applied, backwards = _only_step(trace)
     count = len(backwards)
-    whole = _gradient(case, case.subject.fresh_batch)
+    whole = _gradient(context, context.program.fresh_batch)
     ratio, cosine = _compare(applied, whole)
     if cosine > 0.9999 and abs(ratio / count - 1) < 0.01:
         yield LOSS_SUM_VS_MEAN.finding(
@@ -41,7 +41,7 @@ def accumulated_gradient(case: Case) -> Iterator[Finding]:
         )
     if cosine > 0.9999:
         return
-    last = _gradient(case, lambda: _last_part(case.subject.fresh_batch(), count))
+    last = _gradient(context, lambda: _last_part(context.program.fresh_batch(), count))
     _, cosine = _compare(applied, last)  # clipping may have changed its norm
     if cosine > 0.9999:
         yield MISSING_ZERO_GRAD.finding(
@@ -53,14 +53,14 @@ def accumulated_gradient(case: Case) -> Iterator[Finding]:
 
 
 @check(MISSING_ZERO_GRAD, needs=("train_step",))
-def cleared_between_parts(case: Case) -> Iterator[Finding]:
+def cleared_between_parts(context: HuntContext) -> Iterator[Finding]:
     """In a loop of backward passes, zero_grad clears what the pass before has left, and nobody
     has looked at it: whatever the parts are, only the last one is learned from.
 
     Gradients that are read between (per-example clipping, climbs, logging) may have served. So
     may those of a pass at another line: a generator's loss leaves gradients in its critic.
     """
-    trace = case.step_trace
+    trace = context.step_trace
     lines = [_cleared(trace, phase) for phase in trace.phases]
     if lines and all(lines):
         yield MISSING_ZERO_GRAD.finding(
@@ -122,20 +122,20 @@ def _only_step(trace: StepTrace) -> tuple[Applied, list[Backward]]:
     return applied[0], backwards
 
 
-def _gradient(case: Case, batch_of: object) -> dict[str, torch.Tensor | None]:
+def _gradient(context: HuntContext, batch_of: object) -> dict[str, torch.Tensor | None]:
     assert callable(batch_of)
-    with case.world() as world:
+    with context.isolated_run() as isolated:
         try:
-            world.loss(batch_of()).backward()  # type: ignore[no-untyped-call]
+            isolated.loss(batch_of()).backward()  # type: ignore[no-untyped-call]
         except BughuntError as error:
             raise CannotTell("loss_fn does not run on a part of the batch") from error
         return {
             n: None if p.grad is None else p.grad.detach().clone()
-            for n, p in world.model.named_parameters()
+            for n, p in isolated.model.named_parameters()
         }
 
 
-def _last_part(batch: Nest, count: int) -> Nest:
+def _last_part(batch: PyTree, count: int) -> PyTree:
     """The last of `count` parts of the rows."""
     sizes = {t.shape[0] for t in pytrees.tensors(batch) if t.dim() > 0}
     if len(sizes) != 1:

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pytest_mlregress.bughunt.catalogue.gradients import DEAD_RELU
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 
 
 @check(DEAD_RELU)
-def dead_relu(case: Case) -> Iterator[Finding]:
+def dead_relu(context: HuntContext) -> Iterator[Finding]:
     """A rectifier lets nothing through, for any example, in any of several steps."""
-    activity = case.training_trace.activity
+    activity = context.training_trace.activity
     for (module, line), active in activity.active.items():
         runs = activity.runs[module, line]
         if not active and runs >= 3:

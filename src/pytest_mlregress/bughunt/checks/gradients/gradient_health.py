@@ -18,7 +18,7 @@ from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext, StepTrace
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.operators import REGRESSION_LOSSES
 
@@ -27,21 +27,21 @@ EXPLODED = 1e4
 
 
 @check(NAN_GRADIENT)
-def nan_gradient(case: Case) -> Iterator[Finding]:
+def nan_gradient(context: HuntContext) -> Iterator[Finding]:
     """What an optimizer applies, or the first loss and its gradients, is not finite.
 
     Scaled losses whose overflowing steps are skipped never reach the optimizer and pass.
     """
-    loss = case.loss_trace
+    loss = context.loss_trace
     if not math.isfinite(float(loss.loss.detach())):
-        yield _not_finite(case, "the loss", f"loss = {float(loss.loss.detach())}", None)
+        yield _not_finite(context, "the loss", f"loss = {float(loss.loss.detach())}", None)
         return
     bad = [n for n, g in loss.gradients.items() if g is not None and not bool(g.isfinite().all())]
-    if bad and case.subject.train_step is None:
-        yield _not_finite(case, "the gradient", f"{len(bad)} parameters", bad[0])
-    if case.subject.train_step is None:
+    if bad and context.program.train_step is None:
+        yield _not_finite(context, "the gradient", f"{len(bad)} parameters", bad[0])
+    if context.program.train_step is None:
         return
-    for applied in case.step_trace.log.applied:
+    for applied in context.step_trace.log.applied:
         names = [
             name
             for name, gradient in applied.gradients.items()
@@ -49,16 +49,16 @@ def nan_gradient(case: Case) -> Iterator[Finding]:
         ]
         if names:
             where = f"{len(names)} of {len(applied.gradients)} gradients in {applied.phase}"
-            yield _not_finite(case, "a gradient that the optimizer applies", where, names[0])
+            yield _not_finite(context, "a gradient that the optimizer applies", where, names[0])
             return
-    yield from _lost_parameters(case)
+    yield from _lost_parameters(context)
 
 
-def _lost_parameters(case: Case) -> Iterator[Finding]:
+def _lost_parameters(context: HuntContext) -> Iterator[Finding]:
     """A parameter that was finite and is not any more, whoever wrote it: a closure's optimizer
     computes its gradients where nobody sees them.
     """
-    states = case.step_trace.states
+    states = context.step_trace.states
     for index, state in enumerate(states[1:], start=1):
         lost = [
             name
@@ -69,12 +69,12 @@ def _lost_parameters(case: Case) -> Iterator[Finding]:
         ]
         if lost:
             where = f"{len(lost)} of {len(state.parameters)} after {index} steps"
-            yield _not_finite(case, "what training makes of a parameter", where, lost[0])
+            yield _not_finite(context, "what training makes of a parameter", where, lost[0])
             return
 
 
-def _not_finite(case: Case, what: str, evidence: str, parameter: str | None) -> Finding:
-    culprit = _first_not_finite(case)
+def _not_finite(context: HuntContext, what: str, evidence: str, parameter: str | None) -> Finding:
+    culprit = _first_not_finite(context)
     return NAN_GRADIENT.finding(
         module=parameter or (culprit.module if culprit else None),
         location=culprit.location if culprit else None,
@@ -84,9 +84,9 @@ def _not_finite(case: Case, what: str, evidence: str, parameter: str | None) -> 
     )
 
 
-def _first_not_finite(case: Case) -> Call | None:
+def _first_not_finite(context: HuntContext) -> Call | None:
     """The call where the numbers of the first loss go wrong, forward or backward."""
-    trace = case.loss_trace
+    trace = context.loss_trace
     for call in trace.calls:
         given = [t for t in inputs(call) if t.is_floating_point()]
         made = [t for t in pytrees.tensors(call.output) if t.is_floating_point()]
@@ -113,41 +113,41 @@ def _first_not_finite(case: Case) -> Call | None:
 
 
 @check(EXPLODING_GRADIENT)
-def exploding_gradient(case: Case) -> Iterator[Finding]:
+def exploding_gradient(context: HuntContext) -> Iterator[Finding]:
     """The gradient is huge against the loss: one ordinary step would throw the model away.
 
     Relative to the loss, so that sums over pixels pass. A threshold, hence a warning.
     """
-    trace = case.loss_trace
+    trace = context.loss_trace
     gradients = {n: g for n, g in trace.gradients.items() if g is not None}
     total = math.sqrt(sum(float(g.double().square().sum()) for g in gradients.values()))
     loss = abs(float(trace.loss.detach()))
     if not math.isfinite(total) or not math.isfinite(loss):
         return
-    if total > EXPLODED * (1 + loss) or (total > 1e3 and _is_absurd(case, loss)):
+    if total > EXPLODED * (1 + loss) or (total > 1e3 and _is_absurd(context, loss)):
         name = max(gradients, key=lambda n: float(gradients[n].double().norm()))
         yield EXPLODING_GRADIENT.finding(
             module=name,
-            location=trace.world.initialised_at(name),
+            location=trace.isolated.initialised_at(name),
             evidence=f"norm {total:.3g} at a loss of {loss:.3g}",
         )
 
 
-def _is_absurd(case: Case, loss: float) -> bool:
+def _is_absurd(context: HuntContext, loss: float) -> bool:
     """Whether a mean cross entropy is far beyond that of guessing (the logarithm of classes), or
     predicted values are a hundred times the size of their targets.
     """
-    if _predicts_out_of_scale(case):
+    if _predicts_out_of_scale(context):
         return True
-    calls = [c for c in case.loss_trace.calls if c.name == "cross_entropy"]
+    calls = [c for c in context.loss_trace.calls if c.name == "cross_entropy"]
     if not calls or calls[-1].argument(5, "reduction", "mean") != "mean":
         return False
     classes = inputs(calls[-1])[0].shape[1] if inputs(calls[-1])[0].dim() > 1 else 2
     return loss > 100 * math.log(max(classes, 2))
 
 
-def _predicts_out_of_scale(case: Case) -> bool:
-    for call in case.loss_trace.calls:
+def _predicts_out_of_scale(context: HuntContext) -> bool:
+    for call in context.loss_trace.calls:
         given = inputs(call)[:2]
         if call.name in REGRESSION_LOSSES and len(given) == 2 and given[0].shape == given[1].shape:
             predicted, target = (float(t.detach().double().square().mean()) for t in given)
@@ -157,14 +157,14 @@ def _predicts_out_of_scale(case: Case) -> bool:
 
 
 @check(VANISHING_GRADIENT)
-def vanishing_gradient(case: Case) -> Iterator[Finding]:
+def vanishing_gradient(context: HuntContext) -> Iterator[Finding]:
     """The gradient of the first quarter of the layers is next to nothing, at the start and after
     training steps.
 
     Only weight matrices count, by the order in which they run, and both moments must agree:
     LayerScale and zero-initialised gates let the gradient through after a few steps.
     """
-    trace = case.training_trace
+    trace = context.training_trace
     order = _layers_in_order(trace)
     if len(order) < 4:
         raise CannotTell("fewer than four layers")
@@ -176,7 +176,7 @@ def vanishing_gradient(case: Case) -> Iterator[Finding]:
     if ratios[0] < VANISHED_AT_START and ratios[1] < VANISHED_AFTER:
         yield VANISHING_GRADIENT.finding(
             module=quarter[0],
-            location=trace.world.initialised_at(quarter[0]),
+            location=trace.isolated.initialised_at(quarter[0]),
             evidence=f"largest gradient of the first {len(quarter)} of {len(order)} layers is "
             f"{ratios[0]:.1e} of the largest at the start, {ratios[1]:.1e} after "
             f"{trace.count} steps",

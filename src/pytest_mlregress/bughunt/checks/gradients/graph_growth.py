@@ -10,18 +10,18 @@ from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.source_lines import of_function
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext, StepTrace
 from pytest_mlregress.bughunt.torch_api.operators import READS
 
 
 @check(GRAPH_GROWTH, needs=("train_step",))
-def graph_growth(case: Case) -> Iterator[Finding]:
+def graph_growth(context: HuntContext) -> Iterator[Finding]:
     """The graph behind the loss grows by the same amount in every step, or outlives its step.
 
     So does that behind a tensor which a module holds in an attribute.
     """
-    trace = case.step_trace
-    yield from _held_by_modules(case)
+    trace = context.step_trace
+    yield from _held_by_modules(context)
     sizes = [
         sum(b.nodes for b in trace.log.backwards if b.phase == phase) for phase in trace.phases
     ]
@@ -42,14 +42,14 @@ def graph_growth(case: Case) -> Iterator[Finding]:
         yield GRAPH_GROWTH.finding(location=_keeper(trace), evidence=evidence)
 
 
-def _held_by_modules(case: Case) -> Iterator[Finding]:
-    held = [state.held_nodes for state in case.step_trace.states[1:]]
+def _held_by_modules(context: HuntContext) -> Iterator[Finding]:
+    held = [state.held_nodes for state in context.step_trace.states[1:]]
     growth = {later - earlier for earlier, later in itertools.pairwise(held)}
     if len(held) < 4 or len(growth) != 1 or min(growth) <= 0:
         return
     yield GRAPH_GROWTH.finding(
         "in an attribute",
-        location=of_function(case.subject.train_step),
+        location=of_function(context.program.train_step),
         evidence=f"graph nodes behind the model's attributes after each step: "
         f"{', '.join(map(str, held))}",
     )

@@ -15,13 +15,13 @@ from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Event, Recorder
 from pytest_mlregress.bughunt.recording.step_log import Applied
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext, StepTrace
 
 _ALONG = 0.999
 
 
 @check(MISSING_ZERO_GRAD, cost="replay", needs=("train_step",), common=True)
-def missing_zero_grad(case: Case) -> Iterator[Finding]:
+def missing_zero_grad(context: HuntContext) -> Iterator[Finding]:
     """Replay the training with consumed gradients removed: the parameters must not differ.
 
     A gradient that ``optimizer.step`` has used has done its work. If taking it away right then
@@ -29,8 +29,8 @@ def missing_zero_grad(case: Case) -> Iterator[Finding]:
     at the end, closures (L-BFGS), SAM and GANs all pass, because only used gradients are removed.
     Where none was ever left when the next backward pass or step began, there is nothing to replay.
     """
-    trace = case.step_trace
-    by_hand = list(_used_by_hand(case))
+    trace = context.step_trace
+    by_hand = list(_used_by_hand(context))
     yield from by_hand
     if not trace.recorder.of_kind("step"):
         if by_hand:
@@ -39,8 +39,8 @@ def missing_zero_grad(case: Case) -> Iterator[Finding]:
     yield from _zeroed_before_use(trace)
     if not trace.log.stale:
         return
-    case.afford(2 * (trace.count + 1) * trace.seconds)
-    first, stale = case.second_run.last, _without_consumed(case, trace.count)
+    context.afford(2 * (trace.count + 1) * trace.seconds)
+    first, stale = context.second_run.last, _without_consumed(context, trace.count)
     if _difference(first, trace.states[trace.count].parameters) > 0:
         raise CannotTell("two equal replays of train_step end in different parameters")
     moved = _difference(first, stale)
@@ -52,24 +52,24 @@ def missing_zero_grad(case: Case) -> Iterator[Finding]:
         )
 
 
-def _used_by_hand(case: Case) -> Iterator[Finding]:
+def _used_by_hand(context: HuntContext) -> Iterator[Finding]:
     """Between two backward passes the parameters move along their gradient, without an optimizer,
     and the second pass adds to that gradient: a climb (SAM) or a step by hand has used it.
     """
     order = [
         event.kind
-        for event in case.step_trace.recorder.events
-        if event.kind in ("backward", "step") and event.phase in case.step_trace.phases[:2]
+        for event in context.step_trace.recorder.events
+        if event.kind in ("backward", "step") and event.phase in context.step_trace.phases[:2]
     ]
     if ("backward", "backward") not in itertools.pairwise(order):
         return
-    case.afford(3 * case.step_trace.seconds)
+    context.afford(3 * context.step_trace.seconds)
     watch = _Moves()
-    with case.world(recorder=Recorder(keep_tensors=False, on_event=watch)) as world:
-        watch.parameters = list(world.model.parameters())
-        for index, batch in enumerate(case.subject.training_batches(2)):
-            world.phase(f"step {index}")
-            world.step(batch)
+    with context.isolated_run(recorder=Recorder(keep_tensors=False, on_event=watch)) as isolated:
+        watch.parameters = list(isolated.model.parameters())
+        for index, batch in enumerate(context.program.training_batches(2)):
+            isolated.phase(f"step {index}")
+            isolated.step(batch)
     if watch.found is not None:
         location, cosine = watch.found
         yield MISSING_ZERO_GRAD.finding(
@@ -155,12 +155,12 @@ def _where_added(trace: StepTrace) -> str | None:
     return later[0].location if later else None
 
 
-def _without_consumed(case: Case, count: int) -> dict[str, torch.Tensor]:
+def _without_consumed(context: HuntContext, count: int) -> dict[str, torch.Tensor]:
     recorder = Recorder(keep_tensors=False, on_event=_forget_consumed)
-    with case.world(recorder=recorder) as world:
-        for batch in case.subject.training_batches(count):
-            world.step(batch)
-        return world.parameters()
+    with context.isolated_run(recorder=recorder) as isolated:
+        for batch in context.program.training_batches(count):
+            isolated.step(batch)
+        return isolated.parameters()
 
 
 def _forget_consumed(event: Event) -> None:

@@ -9,21 +9,21 @@ import torch
 from pytest_mlregress.bughunt.catalogue.leakage import BATCH_LEAK
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.recording.changed_rows import first_stray, strays
+from pytest_mlregress.bughunt.recording.changed_rows import changes_outside, first_leaking_call
 from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.batch_resizing import Examples
-from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 from pytest_mlregress.bughunt.replaying.replays import Replay, replay, resized, shared
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.operators import ALONG_A_SEQUENCE
-from pytest_mlregress.bughunt.torch_api.pytrees import Nest
+from pytest_mlregress.bughunt.torch_api.pytrees import PyTree
 
 EXAMPLE = 1
 
 
 @check(BATCH_LEAK, cost="replay")
-def batch_leak(case: Case) -> Iterator[Finding]:
+def batch_leak(context: HuntContext) -> Iterator[Finding]:
     """The model's output for one example changes when another example is replaced.
 
     With batch norm at rest, and never judged by the loss, which may compare examples. Allowed is
@@ -31,17 +31,17 @@ def batch_leak(case: Case) -> Iterator[Finding]:
     at the first call where the change spread, if that lies inside of a module and spreads
     smoothly: what spreads by integers (routing with a capacity, sorting) may be meant.
     """
-    base, examples = resized(case)
-    other = replaced(case)
+    base, examples = resized(context)
+    other = replaced(context)
     moved = _moved_outputs(base, other, examples)
     if not moved:
         return
-    spread = first_stray(base.calls, other.calls, examples.count, EXAMPLE)
+    spread = first_leaking_call(base.calls, other.calls, examples.count, EXAMPLE)
     if spread is None or spread[0].module is None:
         raise CannotTell("the examples meet outside of the model's modules")
     call, output = spread
     _require_mixing(base, call, output, examples)
-    if any(f.check == "view-instead-of-permute" and _same(f, call) for f in case.findings):
+    if any(f.check == "view-instead-of-permute" and _same(f, call) for f in context.findings):
         return  # the regrouping is what mixes them, and it is reported
     shape, share = moved[0]
     yield BATCH_LEAK.finding(
@@ -53,15 +53,15 @@ def batch_leak(case: Case) -> Iterator[Finding]:
 
 
 @shared
-def replaced(case: Case) -> Replay:
+def replaced(context: HuntContext) -> Replay:
     """The resized replay with one example's tensors replaced by those of another example."""
-    base, examples = resized(case)
+    base, examples = resized(context)
     reason = CannotTell("all examples are equal")
     for source in _sources(base.batch, examples):
         rows = torch.arange(examples.count)
         rows[EXAMPLE] = source
         try:
-            other = replay(case, examples.select(pytrees.fresh(base.batch), rows))
+            other = replay(context, examples.select(pytrees.fresh(base.batch), rows))
         except CannotTell as failure:
             reason = failure
             continue
@@ -71,7 +71,7 @@ def replaced(case: Case) -> Replay:
     raise reason
 
 
-def _sources(batch: Nest, examples: Examples) -> list[int]:
+def _sources(batch: PyTree, examples: Examples) -> list[int]:
     """Examples to put in its place: the most different first, then the most alike."""
 
     def differing(row: int) -> int:
@@ -94,9 +94,9 @@ def _moved_outputs(
         raise CannotTell("no output of the model has an axis of examples")
     found: list[tuple[tuple[int, ...], float]] = []
     for one, two in zip(base.outputs, other.outputs, strict=True):
-        stray = strays(one, two, examples.count, EXAMPLE)
-        if stray is not None and bool(stray.any()):
-            found.append((tuple(one.shape), float(stray.double().mean())))
+        outside = changes_outside(one, two, examples.count, EXAMPLE)
+        if outside is not None and bool(outside.any()):
+            found.append((tuple(one.shape), float(outside.double().mean())))
     return found
 
 

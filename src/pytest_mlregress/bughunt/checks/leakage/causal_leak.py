@@ -12,15 +12,18 @@ from pytest_mlregress.bughunt.catalogue.rule import Rule
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.changed_rows import changed
-from pytest_mlregress.bughunt.recording.prediction_target_pairs import Meeting, meetings
+from pytest_mlregress.bughunt.recording.prediction_target_pairs import (
+    PredictionTargetPair,
+    find_pairs,
+)
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.batch_resizing import Examples
-from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 from pytest_mlregress.bughunt.replaying.replays import (
     Replay,
     base_batch,
-    pace,
+    fastest_replay_seconds,
     replay,
     resized,
     shared,
@@ -33,13 +36,13 @@ _MOST_OFFSETS = 4
 
 
 @dataclass(frozen=True)
-class Sight:
+class Visibility:
     """Labels that are an input tensor shifted by `offset`, and what their predictions see of it.
 
     Attributes:
         path: of the input tensor in the batch.
         offset: the label of position t is the input at t + offset.
-        meeting: where predictions and labels meet.
+        pair: where predictions and labels meet.
         seen: ``seen[t, s]``: the prediction at t changes with the input at position
             ``places[s]`` (bool).
         places: the positions of the input that were changed, ascending; the last one is among
@@ -50,7 +53,7 @@ class Sight:
 
     path: Path
     offset: int
-    meeting: Meeting
+    pair: PredictionTargetPair
     seen: torch.Tensor
     places: list[int]
     carriers: list[int]
@@ -68,7 +71,7 @@ class Sight:
         ]
 
     @property
-    def leads(self) -> list[tuple[int, int]]:
+    def reach(self) -> list[tuple[int, int]]:
         """For each changed position that matters: how far back and how far on it is seen."""
         found: list[tuple[int, int]] = []
         for column, place in enumerate(self.places):
@@ -79,78 +82,78 @@ class Sight:
 
 
 @check(CAUSAL_LEAK, cost="replay")
-def causal_leak(case: Case) -> Iterator[Finding]:
+def causal_leak(context: HuntContext) -> Iterator[Finding]:
     """Labels are the inputs shifted by one, and a prediction changes with its own label.
 
     Every position is changed in another example, so that two replays show what each prediction
     sees. Also found: a decoder that shifts its labels itself and has no causal mask; it sees all
     labels but the last.
     """
-    for sight in sights(case):
-        leaking = sight.offset > 0 and sight.own_label
-        if leaking or (sight.offset == 0 and _sees_all_but_the_last(sight)):
-            finding = leak_finding(sight, CAUSAL_LEAK)
+    for visible in visible_positions(context):
+        leaking = visible.offset > 0 and visible.own_label
+        if leaking or (visible.offset == 0 and _sees_all_but_the_last(visible)):
+            finding = leak_finding(visible, CAUSAL_LEAK)
             if not any(
                 f.check == "view-instead-of-permute" and f.location == finding.location
-                for f in case.findings
+                for f in context.findings
             ):
                 yield finding
             return
 
 
-def is_causal(sight: Sight) -> bool:
-    ahead = {back for back, _ in sight.leads if back >= 0}
-    back = max(on for _, on in sight.leads)
-    inner = [place for place in sight.places if place > max(ahead, default=0)]
-    if len(inner) < 2 or len(sight.own_label) < len(sight.places) // 2:
+def is_causal(visible: Visibility) -> bool:
+    ahead = {back for back, _ in visible.reach if back >= 0}
+    back = max(on for _, on in visible.reach)
+    inner = [place for place in visible.places if place > max(ahead, default=0)]
+    if len(inner) < 2 or len(visible.own_label) < len(visible.places) // 2:
         return False
     lead = max(ahead, default=0)
-    return all(one == lead for one, _ in sight.leads[-len(inner) :]) and back > lead
+    return all(one == lead for one, _ in visible.reach[-len(inner) :]) and back > lead
 
 
-def _sees_all_but_the_last(sight: Sight) -> bool:
+def _sees_all_but_the_last(visible: Visibility) -> bool:
     """Whether predictions see later labels and their own, but nobody sees the last one."""
-    if sight.places[-1:] != [len(sight.seen) - 1] or bool(sight.seen[:, -1].any()):
+    if visible.places[-1:] != [len(visible.seen) - 1] or bool(visible.seen[:, -1].any()):
         return False
-    earlier = [place for place in sight.places if 0 < place < len(sight.seen) - 1]
+    earlier = [place for place in visible.places if 0 < place < len(visible.seen) - 1]
     return len(earlier) > 1 and all(
-        bool(sight.seen[: place + 1, sight.places.index(place)].all()) for place in earlier
+        bool(visible.seen[: place + 1, visible.places.index(place)].all()) for place in earlier
     )
 
 
 @shared
-def sights(case: Case) -> list[Sight]:
+def visible_positions(context: HuntContext) -> list[Visibility]:
     """What the predictions see of each tensor of the batch that their labels were taken from.
 
     Raises:
         CannotTell: there is no such tensor.
     """
-    base, examples = _base(case)
-    if any(finding.check == "batch-leak" for finding in case.findings):
+    base, examples = _base(context)
+    if any(finding.check == "batch-leak" for finding in context.findings):
         raise CannotTell("examples see each other, so positions cannot be told apart")
     related: list[tuple[Path, int]] = []
-    case.afford(2 * pace(case))
-    met = meetings(base.calls, base.from_model, base.from_data)
+    context.afford(2 * fastest_replay_seconds(context))
+    met = find_pairs(base.calls, base.from_model, base.from_data)
     for path, rows in examples.rows(base.batch):
         if examples.axes[path] == 0 and 2 <= rows.dim() <= 3 and rows.shape[1] > 2:
             related += [(path, k) for m in met if (k := _offset(m, rows)) is not None][-1:]
     if not related:
         raise CannotTell("no labels are a shifted copy of an input")
-    found = [_look(case, base, examples, path, offset) for path, offset in related]
-    return [sight for sight in found if sight is not None and sight.leads]
+    found = [_look(context, base, examples, path, offset) for path, offset in related]
+    return [visible for visible in found if visible is not None and visible.reach]
 
 
-def _base(case: Case) -> tuple[Replay, Examples]:
+def _base(context: HuntContext) -> tuple[Replay, Examples]:
     try:
-        return resized(case)
+        return resized(context)
     except CannotTell:
-        batch, examples = base_batch(case)
-        return replay(case, pytrees.fresh(batch)), examples
+        batch, examples = base_batch(context)
+        return replay(context, pytrees.fresh(batch)), examples
 
 
-def _offset(meeting: Meeting, rows: torch.Tensor) -> int | None:
+def _offset(pair: PredictionTargetPair, rows: torch.Tensor) -> int | None:
     """The smallest k for which label t is input t + k wherever there is a label."""
-    labels = _by_example(meeting.target, rows)
+    labels = _by_example(pair.target, rows)
     if labels is None or bool((rows[:, 1:] == rows[:, :-1]).double().mean() > 0.8):
         return None
     length = rows.shape[1]
@@ -172,7 +175,9 @@ def _by_example(target: torch.Tensor, rows: torch.Tensor) -> torch.Tensor | None
     return labels if 1 < labels.shape[1] <= rows.shape[1] else None
 
 
-def _look(case: Case, base: Replay, examples: Examples, path: Path, offset: int) -> Sight | None:
+def _look(
+    context: HuntContext, base: Replay, examples: Examples, path: Path, offset: int
+) -> Visibility | None:
     """Change one position in each example, another one in each, and see which predictions move."""
     rows = dict(examples.rows(base.batch))[path]
     count, length = rows.shape[:2]
@@ -182,10 +187,10 @@ def _look(case: Case, base: Replay, examples: Examples, path: Path, offset: int)
     altered = rows.clone()
     for place, example in dealt.items():
         altered[example, place] = _another(rows, example, place)
-    other = replay(case, pytrees.replace(pytrees.fresh(base.batch), path, altered))
+    other = replay(context, pytrees.replace(pytrees.fresh(base.batch), path, altered))
     pairs = zip(
-        meetings(base.calls, base.from_model, base.from_data),
-        meetings(other.calls, other.from_model, other.from_data),
+        find_pairs(base.calls, base.from_model, base.from_data),
+        find_pairs(other.calls, other.from_model, other.from_data),
         strict=False,
     )
     for one, two in pairs:
@@ -196,7 +201,7 @@ def _look(case: Case, base: Replay, examples: Examples, path: Path, offset: int)
         moved = changed(one.prediction, two.prediction).any(-1)
         moved = moved.view(count, labels.shape[1], -1).any(-1)
         carriers = [dealt[place] for place in places]
-        return Sight(path, offset, one, moved[carriers].T, places, carriers, base, other)
+        return Visibility(path, offset, one, moved[carriers].T, places, carriers, base, other)
     return None
 
 
@@ -227,41 +232,42 @@ def _another(rows: torch.Tensor, example: int, place: int) -> torch.Tensor:
     return torch.tensor(values[example % len(values)], dtype=rows.dtype)
 
 
-def leak_finding(sight: Sight, rule: Rule) -> Finding:
-    entry = "".join(f"[{key!r}]" for key in sight.path)
-    position = sight.own_label[0]
-    own = f"position {position} changes with the input at {position + sight.offset}"
+def leak_finding(visible: Visibility, rule: Rule) -> Finding:
+    entry = "".join(f"[{key!r}]" for key in visible.path)
+    position = visible.own_label[0]
+    own = f"position {position} changes with the input at {position + visible.offset}"
     if rule is CAUSAL_LEAK:
-        line = _first_backward_flow(sight)
+        line = _first_backward_flow(visible)
     else:
-        line = None if _made_in_the_data(sight) else sight.meeting.call.location
+        line = None if _made_in_the_data(visible) else visible.pair.call.location
     return rule.finding(
         location=line,
-        evidence=f"the labels are batch{entry} shifted by {sight.offset}; the prediction at {own}, "
-        f"its label, as at {len(sight.own_label)} of {len(sight.places)} positions looked at",
+        evidence=f"the labels are batch{entry} shifted by {visible.offset}; the prediction at "
+        f"{own}, its label, as at {len(visible.own_label)} of {len(visible.places)} positions "
+        "looked at",
     )
 
 
-def _made_in_the_data(sight: Sight) -> bool:
+def _made_in_the_data(visible: Visibility) -> bool:
     """Whether labels and inputs are two tensors of the batch, so that no line of code shifts."""
-    origin = sight.base.provenance.origin(inputs(sight.meeting.call)[1], sight.meeting.call)
-    named = dict(pytrees.leaves(sight.base.batch))[sight.path]
-    return origin is not named and any(origin is t for t in pytrees.tensors(sight.base.batch))
+    origin = visible.base.provenance.origin(inputs(visible.pair.call)[1], visible.pair.call)
+    named = dict(pytrees.leaves(visible.base.batch))[visible.path]
+    return origin is not named and any(origin is t for t in pytrees.tensors(visible.base.batch))
 
 
-def _first_backward_flow(sight: Sight) -> str | None:
+def _first_backward_flow(visible: Visibility) -> str | None:
     """The first call at which a change at a late position reached an earlier one.
 
     For attention with a mask of its own, the line where that mask was made.
     """
-    for call, twin in zip(sight.base.calls, sight.changed.calls, strict=False):
+    for call, twin in zip(visible.base.calls, visible.changed.calls, strict=False):
         pairs = zip(pytrees.tensors(call.output), pytrees.tensors(twin.output), strict=False)
         for one, other in pairs:
             if call.module is None or one.shape != other.shape or one.dim() < 2:
                 continue
-            if one.is_floating_point() and _flows_back(sight, one, other):
-                return _mask_line(sight.base, call.location) or call.location
-    return sight.meeting.call.location
+            if one.is_floating_point() and _flows_back(visible, one, other):
+                return _mask_line(visible.base, call.location) or call.location
+    return visible.pair.call.location
 
 
 def _mask_line(base: Replay, location: str | None) -> str | None:
@@ -274,14 +280,14 @@ def _mask_line(base: Replay, location: str | None) -> str | None:
     return None
 
 
-def _flows_back(sight: Sight, one: torch.Tensor, other: torch.Tensor) -> bool:
-    count = len(next(iter(pytrees.tensors(sight.base.batch))))
-    lengths = {len(sight.seen), len(sight.seen) + 1}
+def _flows_back(visible: Visibility, one: torch.Tensor, other: torch.Tensor) -> bool:
+    count = len(next(iter(pytrees.tensors(visible.base.batch))))
+    lengths = {len(visible.seen), len(visible.seen) + 1}
     axes = [axis for axis in range(1, one.dim()) if one.shape[axis] in lengths]
     if not axes or len(one) != count:
         return False
     moved = changed(one, other)
-    for example, place in zip(sight.carriers, sight.places, strict=True):
+    for example, place in zip(visible.carriers, visible.places, strict=True):
         here = moved[example]
         for axis in axes:
             index = torch.arange(one.shape[axis])

@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_mlregress.bughunt.catalogue.leakage import LABELS_NOT_SHIFTED
-from pytest_mlregress.bughunt.checks.leakage.causal_leak import is_causal, leak_finding, sights
+from pytest_mlregress.bughunt.checks.leakage.causal_leak import (
+    is_causal,
+    leak_finding,
+    visible_positions,
+)
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 
 
 @check(LABELS_NOT_SHIFTED, cost="replay")
-def labels_not_shifted(case: Case) -> Iterator[Finding]:
+def labels_not_shifted(context: HuntContext) -> Iterator[Finding]:
     """A causal model is asked for the input that it has just been given.
 
     Causal is what the replays show: no prediction sees more than a fixed distance ahead, but some
     see what lies behind. So autoencoders, taggers, masked language models and position-wise
     networks pass, as do echo tasks, whose labels lie in the past.
     """
-    for sight in sights(case):
-        if sight.offset == 0 and sight.own_label and is_causal(sight):
-            yield leak_finding(sight, LABELS_NOT_SHIFTED)
+    for visible in visible_positions(context):
+        if visible.offset == 0 and visible.own_label and is_causal(visible):
+            yield leak_finding(visible, LABELS_NOT_SHIFTED)
             return

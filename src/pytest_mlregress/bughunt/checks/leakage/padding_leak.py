@@ -11,16 +11,21 @@ from pytest_mlregress.bughunt.catalogue.leakage import PADDING_LEAK
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.changed_rows import changed
-from pytest_mlregress.bughunt.recording.prediction_target_pairs import meetings
+from pytest_mlregress.bughunt.recording.prediction_target_pairs import find_pairs
 from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.batch_resizing import Examples
-from pytest_mlregress.bughunt.replaying.case import Case
-from pytest_mlregress.bughunt.replaying.replays import Replay, pace, replay, resized
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
+from pytest_mlregress.bughunt.replaying.replays import (
+    Replay,
+    fastest_replay_seconds,
+    replay,
+    resized,
+)
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.operators import MASK_TESTS, NEIGHBOURHOODS, SHAPE
-from pytest_mlregress.bughunt.torch_api.pytrees import Nest, Path
+from pytest_mlregress.bughunt.torch_api.pytrees import Path, PyTree
 
 # So many positions a neighbourhood written by hand reaches to either side.
 _NEAR = 2
@@ -42,7 +47,7 @@ class Padding:
 
 
 @check(PADDING_LEAK, cost="replay")
-def padding_leak(case: Case) -> Iterator[Finding]:
+def padding_leak(context: HuntContext) -> Iterator[Finding]:
     """What stands under mask 0 is changed, and valid outputs or the loss change with it.
 
     Only where the batch says what is padding, by a mask or by lengths, and the padded content
@@ -50,15 +55,15 @@ def padding_leak(case: Case) -> Iterator[Finding]:
     less give other outputs. Where the program reads its mask from the content, that content is
     not padding any more once it is changed, and nothing can be told.
     """
-    base, examples = resized(case)
+    base, examples = resized(context)
     padding = _padding(base.batch, examples)
     for path in padding.content:
-        case.afford(2 * pace(case))
-        other = replay(case, _overwritten(base.batch, padding, path))
+        context.afford(2 * fastest_replay_seconds(context))
+        other = replay(context, _overwritten(base.batch, padding, path))
         leak = _leak(base, other, padding)
         if leak is None:
             continue
-        if _reads_mask_from(base, path) and not _trimming_matters(case, base, examples, padding):
+        if _reads_mask_from(base, path) and not _trimming_matters(context, base, examples, padding):
             continue
         if _blurs(base, leak[1]) or _is_next_to_padding(base, other, padding, leak[1]):
             raise CannotTell("a convolution or pooling runs over the padding, which may be meant")
@@ -107,7 +112,7 @@ def _beside(places: torch.Tensor) -> torch.Tensor:
     return found
 
 
-def _padding(batch: Nest, examples: Examples) -> Padding:
+def _padding(batch: PyTree, examples: Examples) -> Padding:
     rows = dict(examples.rows(batch))
     for path, tensor in rows.items():
         valid = _as_mask(tensor)
@@ -165,7 +170,7 @@ def _ends(values: torch.Tensor, lengths: torch.Tensor) -> bool:
     return bool((counted == lengths).double().mean() > 0.9) and int(counted.min()) < last.shape[1]
 
 
-def _overwritten(batch: Nest, padding: Padding, path: Path) -> Nest:
+def _overwritten(batch: PyTree, padding: Padding, path: Path) -> PyTree:
     """The batch with content of other places under the mask of one tensor."""
     batch = pytrees.fresh(batch)
     values = dict(pytrees.leaves(batch))[path]
@@ -184,11 +189,11 @@ def _leak(base: Replay, other: Replay, padding: Padding) -> tuple[str, Call | No
             return f"valid entries of the output of shape {tuple(one.shape)}", _entry(
                 base, other, padding
             )
-    targets = [m.target for m in meetings(base.calls, base.from_model, base.from_data)]
-    after = [m.target for m in meetings(other.calls, other.from_model, other.from_data)]
+    targets = [m.target for m in find_pairs(base.calls, base.from_model, base.from_data)]
+    after = [m.target for m in find_pairs(other.calls, other.from_model, other.from_data)]
     same = len(targets) == len(after) and all(map(torch.equal, targets, after))
     if same and targets and bool(changed(base.loss, other.loss)):
-        met = meetings(base.calls, base.from_model, base.from_data)[0].call
+        met = find_pairs(base.calls, base.from_model, base.from_data)[0].call
         return f"the loss, from {float(base.loss):.6g} to {float(other.loss):.6g},", met
     return None
 
@@ -263,7 +268,9 @@ def _reads_mask_from(base: Replay, path: Path) -> bool:
     )
 
 
-def _trimming_matters(case: Case, base: Replay, examples: Examples, padding: Padding) -> bool:
+def _trimming_matters(
+    context: HuntContext, base: Replay, examples: Examples, padding: Padding
+) -> bool:
     """Whether the outputs of examples that are padded anyway change with a column less."""
     column = -1 if bool(padding.valid[:, 0].all()) else 0
     padded = (~padding.valid[:, column]).nonzero().flatten()
@@ -272,8 +279,8 @@ def _trimming_matters(case: Case, base: Replay, examples: Examples, padding: Pad
     length = padding.valid.shape[1]
     batch = examples.select(pytrees.fresh(base.batch), padded)
     try:
-        whole = replay(case, pytrees.fresh(batch))
-        cut = replay(case, _cut(batch, length, first=column == 0))
+        whole = replay(context, pytrees.fresh(batch))
+        cut = replay(context, _cut(batch, length, first=column == 0))
     except CannotTell:
         return False
     return any(
@@ -282,7 +289,7 @@ def _trimming_matters(case: Case, base: Replay, examples: Examples, padding: Pad
     )
 
 
-def _cut(batch: Nest, length: int, *, first: bool) -> Nest:
+def _cut(batch: PyTree, length: int, *, first: bool) -> PyTree:
     def cut(tensor: torch.Tensor) -> torch.Tensor:
         if tensor.dim() < 2 or tensor.shape[1] != length:
             return tensor

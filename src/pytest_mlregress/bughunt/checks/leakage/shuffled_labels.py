@@ -12,11 +12,14 @@ from pytest_mlregress.bughunt.checks.leakage.batch_leak import EXAMPLE, replaced
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.changed_rows import changed
-from pytest_mlregress.bughunt.recording.prediction_target_pairs import Meeting, meetings
+from pytest_mlregress.bughunt.recording.prediction_target_pairs import (
+    PredictionTargetPair,
+    find_pairs,
+)
 from pytest_mlregress.bughunt.recording.tensor_origins import Provenance
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.batch_resizing import Examples
-from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 from pytest_mlregress.bughunt.replaying.replays import (
     base_batch,
     resized,
@@ -24,52 +27,52 @@ from pytest_mlregress.bughunt.replaying.replays import (
 )
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.operators import REORDERINGS
-from pytest_mlregress.bughunt.torch_api.pytrees import Nest
+from pytest_mlregress.bughunt.torch_api.pytrees import PyTree
 
 
 @dataclass(frozen=True)
 class Run:
-    """The meetings of one run, and which call made which tensor."""
+    """The pairs of one run, and which call made which tensor."""
 
-    meetings: list[Meeting]
+    find_pairs: list[PredictionTargetPair]
     provenance: Provenance
 
 
 @check(SHUFFLED_LABELS, cost="replay")
-def shuffled_labels(case: Case) -> Iterator[Finding]:
+def shuffled_labels(context: HuntContext) -> Iterator[Finding]:
     """Replacing one example moves its target in one row and its prediction in another.
 
     Looked at in ``loss_fn`` and in ``train_step``, where predictions meet targets; rows whose
     targets move must be among those whose predictions move. Mixed targets (mixup, label noise)
     keep that, and so do sorting and shuffling of both.
     """
-    if any(f.check in ("view-instead-of-permute", "batch-leak") for f in case.findings):
+    if any(f.check in ("view-instead-of-permute", "batch-leak") for f in context.findings):
         raise CannotTell("examples are mixed already by what another check reports")
-    base, examples = resized(case)
-    other = replaced(case)
-    one = Run(meetings(base.calls, base.from_model, base.from_data), base.provenance)
-    two = Run(meetings(other.calls, other.from_model, other.from_data), other.provenance)
+    base, examples = resized(context)
+    other = replaced(context)
+    one = Run(find_pairs(base.calls, base.from_model, base.from_data), base.provenance)
+    two = Run(find_pairs(other.calls, other.from_model, other.from_data), other.provenance)
     found = list(_judge(one, two, examples, EXAMPLE))
-    if not found and case.subject.train_step is not None:
-        found = list(_in_step(case))
+    if not found and context.program.train_step is not None:
+        found = list(_in_step(context))
     yield from found[:1]
 
 
-def _in_step(case: Case) -> Iterator[Finding]:
+def _in_step(context: HuntContext) -> Iterator[Finding]:
     """Two examples in turn: a shuffle may leave one of them where it is."""
-    batch, examples = base_batch(case)
-    one = _step(case, pytrees.fresh(batch))
+    batch, examples = base_batch(context)
+    one = _step(context, pytrees.fresh(batch))
     for example in (EXAMPLE, EXAMPLE + 1):
         rows = torch.arange(examples.count)
         rows[example] = _unlike(batch, examples, example)
-        two = _step(case, examples.select(pytrees.fresh(batch), rows))
+        two = _step(context, examples.select(pytrees.fresh(batch), rows))
         found = list(_judge(one, two, examples, example))
         yield from found
         if found:
             return
 
 
-def _unlike(batch: Nest, examples: Examples, example: int) -> int:
+def _unlike(batch: PyTree, examples: Examples, example: int) -> int:
     tensors = [tensor for _, tensor in examples.rows(batch)]
     for row in range(examples.count):
         if all(bool((tensor[row] != tensor[example]).any()) for tensor in tensors):
@@ -77,28 +80,28 @@ def _unlike(batch: Nest, examples: Examples, example: int) -> int:
     raise CannotTell("no example differs from another in every tensor")
 
 
-def _step(case: Case, batch: Nest) -> Run:
-    step = until_update(case, batch)
-    return Run(meetings(step.calls, step.from_model, step.from_data), step.provenance)
+def _step(context: HuntContext, batch: PyTree) -> Run:
+    step = until_update(context, batch)
+    return Run(find_pairs(step.calls, step.from_model, step.from_data), step.provenance)
 
 
 def _judge(one: Run, two: Run, examples: Examples, example: int) -> Iterator[Finding]:
-    if len(one.meetings) != len(two.meetings):
+    if len(one.find_pairs) != len(two.find_pairs):
         return
-    for meeting, twin in zip(one.meetings, two.meetings, strict=True):
-        if meeting.target.shape != twin.target.shape or meeting.target.dim() == 0:
+    for pair, twin in zip(one.find_pairs, two.find_pairs, strict=True):
+        if pair.target.shape != twin.target.shape or pair.target.dim() == 0:
             continue
-        if meeting.prediction.shape != twin.prediction.shape:
+        if pair.prediction.shape != twin.prediction.shape:
             continue
-        if len(meeting.target) % examples.count:
+        if len(pair.target) % examples.count:
             continue
-        targets = changed(meeting.target, twin.target).flatten()
-        predictions = changed(meeting.prediction, twin.prediction).any(-1)
-        if _elsewhere(targets, predictions, meeting.target):
-            places = [_rows(moved, meeting.target) for moved in (targets, predictions)]
+        targets = changed(pair.target, twin.target).flatten()
+        predictions = changed(pair.prediction, twin.prediction).any(-1)
+        if _elsewhere(targets, predictions, pair.target):
+            places = [_rows(moved, pair.target) for moved in (targets, predictions)]
             evidence = f"replacing example {example} of {examples.count} moves the target in row "
             evidence += f"{places[0]} and the prediction in row {places[1]}"
-            yield _finding(one, meeting, evidence)
+            yield _finding(one, pair, evidence)
 
 
 def _elsewhere(targets: torch.Tensor, predictions: torch.Tensor, target: torch.Tensor) -> bool:
@@ -116,20 +119,20 @@ def _rows(moved: torch.Tensor, target: torch.Tensor) -> str:
     return ", ".join(map(str, rows[:3])) + (", …" if len(rows) > 3 else "")
 
 
-def _finding(run: Run, meeting: Meeting, evidence: str) -> Finding:
+def _finding(run: Run, pair: PredictionTargetPair, evidence: str) -> Finding:
     return SHUFFLED_LABELS.finding(
-        location=_reordered_at(run, meeting),
-        evidence=f"{evidence} of {meeting.call.name} at {meeting.call.location}",
+        location=_reordered_at(run, pair),
+        evidence=f"{evidence} of {pair.call.name} at {pair.call.location}",
     )
 
 
-def _reordered_at(run: Run, meeting: Meeting) -> str | None:
-    """The line that last reordered the target, else the meeting's."""
-    operands = pytrees.tensors((meeting.call.arguments, meeting.call.keywords))
+def _reordered_at(run: Run, pair: PredictionTargetPair) -> str | None:
+    """The line that last reordered the target, else that of the pair."""
+    operands = pytrees.tensors((pair.call.arguments, pair.call.keywords))
     for operand in operands[:2]:
-        if operand.data_ptr() != meeting.target.data_ptr():
+        if operand.data_ptr() != pair.target.data_ptr():
             continue
-        for call in run.provenance.behind(operand, meeting.call):
+        for call in run.provenance.behind(operand, pair.call):
             if call.name in REORDERINGS:
                 return call.location
-    return meeting.call.location
+    return pair.call.location

@@ -15,8 +15,8 @@ from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.batch_resizing import examples_of
-from pytest_mlregress.bughunt.replaying.case import Case
-from pytest_mlregress.bughunt.torch_api.pytrees import Nest
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
+from pytest_mlregress.bughunt.torch_api.pytrees import PyTree
 
 MOST_BATCHES = 200
 SIGNIFICANCE = 1e-3
@@ -24,7 +24,7 @@ _WHOLE, _MEASURED = b"w", b"m"
 
 
 @check(TRAIN_VAL_LEAK, needs=("train_batches", "val_batches"))
-def train_val_leak(case: Case) -> Iterator[Finding]:
+def train_val_leak(context: HuntContext) -> Iterator[Finding]:
     """More validation examples are bit-equal to training examples than the data explains.
 
     How often examples repeat by nature is read from the repeats within the training batches: of
@@ -33,8 +33,8 @@ def train_val_leak(case: Case) -> Iterator[Finding]:
     must be below 0.001. Measured numbers, unlike tokens and counts, are not expected to repeat.
     Labels are left out where the examples have more than one number besides.
     """
-    train = _keys(case.subject.train_batches, "train_batches")
-    val = _keys(case.subject.val_batches, "val_batches")
+    train = _keys(context.program.train_batches, "train_batches")
+    val = _keys(context.program.val_batches, "val_batches")
     count = Counter(train)
     repeated = sum(count[key] > 1 for key in train)
     shared = [key in count for key in val]
@@ -57,7 +57,7 @@ def _keys(batches: Any, name: str) -> list[bytes]:
     return [key for batch in itertools.islice(batches, MOST_BATCHES) for key in _of(batch)]
 
 
-def _of(batch: Nest) -> Iterator[bytes]:
+def _of(batch: PyTree) -> Iterator[bytes]:
     rows = [tensor.contiguous() for _, tensor in examples_of(batch).rows(batch)]
     wide = [tensor for tensor in rows if tensor[0].numel() > 1]
     whole = all(_is_whole(tensor) for tensor in wide or rows)

@@ -13,15 +13,15 @@ from pytest_mlregress.bughunt.catalogue.learning import NOT_ABOVE_TRIVIAL
 from pytest_mlregress.bughunt.checks.learning.single_batch_overfit import LEARNED
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.program.isolated_run import World
+from pytest_mlregress.bughunt.program.isolated_run import IsolatedRun
 from pytest_mlregress.bughunt.recording.recorder import Call, Recorder
 from pytest_mlregress.bughunt.recording.source_lines import of_function
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replaying.case import Case
 from pytest_mlregress.bughunt.replaying.constant_predictor import Score, pooled_score
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.module_modes import in_mode
-from pytest_mlregress.bughunt.torch_api.pytrees import Nest
+from pytest_mlregress.bughunt.torch_api.pytrees import PyTree
 
 STEPS = 100
 MOST_BATCHES = 4
@@ -32,7 +32,7 @@ _EXPLAINS = frozenset(
 
 
 @check(NOT_ABOVE_TRIVIAL, cost="training", needs=("train_step",))
-def not_above_trivial(case: Case) -> Iterator[Finding]:
+def not_above_trivial(context: HuntContext) -> Iterator[Finding]:
     """After many of the user's own steps the model is no better than the best constant.
 
     The constant is the majority class (with its rate), the mean or the unigram of the very data
@@ -41,20 +41,20 @@ def not_above_trivial(case: Case) -> Iterator[Finding]:
     statistics have settled. Or it learned in neither on several batches, came to a halt, and Adam
     learns the same batches with the same loss. Silent where another check says why.
     """
-    if any(finding.check in _EXPLAINS for finding in case.findings):
+    if any(finding.check in _EXPLAINS for finding in context.findings):
         raise CannotTell("another check says why the model does not learn")
-    if len(case.step_trace.optimizers) > 1:
+    if len(context.step_trace.optimizers) > 1:
         raise CannotTell("several optimizers: what loss_fn measures is not what all minimise")
-    case.afford((STEPS + 10) * case.step_seconds)
-    batches = list(case.subject.training_batches(MOST_BATCHES))
-    own = _train(case, batches, lambda world: world.step)
+    context.afford((STEPS + 10) * context.step_seconds)
+    batches = list(context.program.training_batches(MOST_BATCHES))
+    own = _train(context, batches, lambda isolated: isolated.step)
     if own.lost_in_evaluation:
-        yield _finding(case, own, "")
+        yield _finding(context, own, "")
     elif own.stuck and len(batches) > 1:
-        case.afford((STEPS + 10) * case.step_seconds)
-        other = _train(case, batches, _adam)
+        context.afford((STEPS + 10) * context.step_seconds)
+        other = _train(context, batches, _adam)
         if other.end.training.progress(own.start.training) < LEARNED:
-            yield _finding(case, own, "train_step")
+            yield _finding(context, own, "train_step")
 
 
 @dataclass(frozen=True)
@@ -106,50 +106,56 @@ class Course:
 
 
 def _train(
-    case: Case, batches: list[Nest], stepper: Callable[[World], Callable[[Nest], object]]
+    context: HuntContext,
+    batches: list[PyTree],
+    stepper: Callable[[IsolatedRun], Callable[[PyTree], object]],
 ) -> Course:
-    with case.world() as world:
-        step = stepper(world)
-        moments = [_modes(world, batches)]
-        buffers = [_statistics(world.model)]
+    with context.isolated_run() as isolated:
+        step = stepper(isolated)
+        moments = [_modes(isolated, batches)]
+        buffers = [_statistics(isolated.model)]
         queue = itertools.cycle(batches)
         for part in (STEPS // 5, STEPS * 3 // 10, STEPS // 2):
             for batch in itertools.islice(queue, part):
                 step(pytrees.fresh(batch))
-                case.afford(0.0)
-            moments.append(_modes(world, batches))
-            buffers.append(_statistics(world.model))
+                context.afford(0.0)
+            moments.append(_modes(isolated, batches))
+            buffers.append(_statistics(isolated.model))
             if moments[-1].learned:
                 break
     settled = _settled(buffers[-2], buffers[-1])
     return Course(moments[0], moments[-2], moments[-1], settled)
 
 
-def _adam(world: World) -> Callable[[Nest], object]:
-    optimizer = torch.optim.Adam([p for p in world.model.parameters() if p.requires_grad], lr=1e-2)
+def _adam(isolated: IsolatedRun) -> Callable[[PyTree], object]:
+    optimizer = torch.optim.Adam(
+        [p for p in isolated.model.parameters() if p.requires_grad], lr=1e-2
+    )
 
-    def step(batch: Nest) -> None:
+    def step(batch: PyTree) -> None:
         optimizer.zero_grad()
-        world.loss(batch).backward()  # type: ignore[no-untyped-call]
+        isolated.loss(batch).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
     return step
 
 
-def _modes(world: World, batches: list[Nest]) -> Modes:
-    return Modes(_score(world, batches, training=True), _score(world, batches, training=False))
+def _modes(isolated: IsolatedRun, batches: list[PyTree]) -> Modes:
+    return Modes(
+        _score(isolated, batches, training=True), _score(isolated, batches, training=False)
+    )
 
 
-def _score(world: World, batches: list[Nest], *, training: bool) -> Score:
+def _score(isolated: IsolatedRun, batches: list[PyTree], *, training: bool) -> Score:
     """On all batches together, in one mode, without disturbing the program."""
     recorded: list[list[Call]] = []
-    with in_mode(world.model, training), torch.random.fork_rng(devices=[]), torch.no_grad():
+    with in_mode(isolated.model, training), torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(1)
         for batch in batches:
             recorder = Recorder(phase="loss")
-            with recorder.listening(world.model):
+            with recorder.listening(isolated.model):
                 try:
-                    world.loss(pytrees.fresh(batch))
+                    isolated.loss(pytrees.fresh(batch))
                 except BughuntError as error:
                     raise CannotTell(f"loss_fn does not run in both modes: {error}") from error
             recorded.append(recorder.calls)
@@ -169,11 +175,11 @@ def _settled(one: list[torch.Tensor], other: list[torch.Tensor]) -> bool:
     return all(a.shape == b.shape and (a - b).norm() <= 0.1 * b.norm() + 1e-6 for a, b in pairs)
 
 
-def _finding(case: Case, course: Course, variant: str) -> Finding:
+def _finding(context: HuntContext, course: Course, variant: str) -> Finding:
     training, evaluation = course.end.training, course.end.evaluation
     return NOT_ABOVE_TRIVIAL.finding(
         variant,
-        location=of_function(case.subject.train_step),
+        location=of_function(context.program.train_step),
         evidence=f"error {training.value:.4g} in training mode, {evaluation.value:.4g} in "
         f"evaluation mode; the best constant gives {evaluation.guess:.4g}",
     )

@@ -10,19 +10,19 @@ import torch
 from pytest_mlregress.bughunt.catalogue.learning import LEARNS_SHUFFLED_LABELS
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.program.isolated_run import World
+from pytest_mlregress.bughunt.program.isolated_run import IsolatedRun
 from pytest_mlregress.bughunt.recording.recorder import Call, Recorder
 from pytest_mlregress.bughunt.recording.tensor_origins import Provenance
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replaying.case import Case
 from pytest_mlregress.bughunt.replaying.constant_predictor import (
     Score,
     last_judgement,
     pooled_score,
 )
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.module_modes import in_mode
-from pytest_mlregress.bughunt.torch_api.pytrees import Nest, Path
+from pytest_mlregress.bughunt.torch_api.pytrees import Path, PyTree
 
 STEPS = 60
 DRAWS = 50
@@ -31,7 +31,7 @@ AT_CHANCE, ABOVE_CHANCE = 0.9, 0.5
 
 
 @check(LEARNS_SHUFFLED_LABELS, cost="training", needs=("val_batches",))
-def learns_shuffled_labels(case: Case) -> Iterator[Finding]:
+def learns_shuffled_labels(context: HuntContext) -> Iterator[Finding]:
     """Trained on shuffled labels, the model is right about validation examples.
 
     In every step the labels of the batch are dealt out anew, and never so that more examples keep
@@ -41,23 +41,23 @@ def learns_shuffled_labels(case: Case) -> Iterator[Finding]:
     that are added to the true class (ArcFace) change it and do not help. A model that is better
     than a guess before training (pretrained weights, prototypes) cannot be judged.
     """
-    path = _label_path(case)
-    if not _label_moves_prediction(case, path):
+    path = _label_path(context)
+    if not _label_moves_prediction(context, path):
         return
-    validation = case.subject.validation_batches()
+    validation = context.program.validation_batches()
     if not isinstance(validation, list | tuple):
         raise CannotTell("val_batches is no list of batches")
-    case.afford((STEPS + 2) * case.step_seconds)
-    with case.world() as world:
-        start = _score(world, validation)
+    context.afford((STEPS + 2) * context.step_seconds)
+    with context.isolated_run() as isolated:
+        start = _score(isolated, validation)
         if start.progress(start) < AT_CHANCE:
             raise CannotTell("the model is better than a guess before it is trained")
-        _train_on_shuffled_labels(case, world, path)
-        end = _score(world, validation)
+        _train_on_shuffled_labels(context, isolated, path)
+        end = _score(isolated, validation)
     if end.progress(start) < ABOVE_CHANCE:
-        call = _judging_call(case)
+        call = _judging_call(context)
         yield LEARNS_SHUFFLED_LABELS.finding(
-            location=_first_reader(case, path) or call.location,
+            location=_first_reader(context, path) or call.location,
             evidence=f"{call.name} on validation batches is {start.value:.4g} before and "
             f"{end.value:.4g} after {STEPS} steps on shuffled labels; the best constant "
             f"gives {end.guess:.4g}",
@@ -89,21 +89,21 @@ def _agreement(one: torch.Tensor, other: torch.Tensor) -> float:
     return float(((rows - rows.mean(0)) * (others - others.mean(0))).mean())
 
 
-def _judging_call(case: Case) -> Call:
-    judged = last_judgement(case.loss_trace.calls)
+def _judging_call(context: HuntContext) -> Call:
+    judged = last_judgement(context.loss_trace.calls)
     if judged is None:
         raise CannotTell("the labels that the loss compares with are not known")
     return judged[0]
 
 
-def _label_path(case: Case) -> Path:
+def _label_path(context: HuntContext) -> Path:
     """Where in the batch the labels lie: one for each example, and not the only tensor."""
-    call = _judging_call(case)
-    trace = case.loss_trace
+    call = _judging_call(context)
+    trace = context.loss_trace
     target = trace.provenance.origin(pytrees.tensors((call.arguments, call.keywords))[1], call)
     leaves = [
         (path, leaf)
-        for path, leaf in pytrees.leaves(trace.world.batch)
+        for path, leaf in pytrees.leaves(trace.isolated.batch)
         if isinstance(leaf, torch.Tensor)
     ]
     for path, leaf in leaves:
@@ -113,25 +113,25 @@ def _label_path(case: Case) -> Path:
     raise CannotTell("no tensor of the batch holds one label for each example")
 
 
-def _label_moves_prediction(case: Case, path: Path) -> bool:
-    one = _predictions(case, case.subject.fresh_batch())
+def _label_moves_prediction(context: HuntContext, path: Path) -> bool:
+    one = _predictions(context, context.program.fresh_batch())
     generator = torch.Generator().manual_seed(0)
-    shuffled = _with_shuffled_labels(case.subject.fresh_batch(), path, generator)
-    other = _predictions(case, shuffled)
+    shuffled = _with_shuffled_labels(context.program.fresh_batch(), path, generator)
+    other = _predictions(context, shuffled)
     if one.shape != other.shape:
         raise CannotTell("other labels give predictions of another shape")
     return not torch.allclose(one, other, rtol=1e-5, atol=1e-7)
 
 
-def _predictions(case: Case, batch: Nest) -> torch.Tensor:
+def _predictions(context: HuntContext, batch: PyTree) -> torch.Tensor:
     recorder = Recorder(phase="loss")
     with (
-        case.world(recorder=recorder) as world,
-        in_mode(world.model, training=False),
+        context.isolated_run(recorder=recorder) as isolated,
+        in_mode(isolated.model, training=False),
         torch.no_grad(),
     ):
         try:
-            world.loss(batch)
+            isolated.loss(batch)
         except BughuntError as error:
             raise CannotTell(f"the program does not run with other labels: {error}") from error
     judged = last_judgement([call for call in recorder.calls if call.phase == "loss"])
@@ -140,46 +140,48 @@ def _predictions(case: Case, batch: Nest) -> torch.Tensor:
     return judged[1]
 
 
-def _train_on_shuffled_labels(case: Case, world: World, path: Path) -> None:
+def _train_on_shuffled_labels(context: HuntContext, isolated: IsolatedRun, path: Path) -> None:
     generator = torch.Generator().manual_seed(0)
-    batches = itertools.cycle(list(case.subject.training_batches(MOST_BATCHES)))
-    step = _stepper(case, world)
+    batches = itertools.cycle(list(context.program.training_batches(MOST_BATCHES)))
+    step = _stepper(context, isolated)
     for given in itertools.islice(batches, STEPS):
         step(_with_shuffled_labels(pytrees.fresh(given), path, generator))
-        case.afford(0.0)
+        context.afford(0.0)
 
 
-def _with_shuffled_labels(batch: Nest, path: Path, generator: torch.Generator) -> Nest:
+def _with_shuffled_labels(batch: PyTree, path: Path, generator: torch.Generator) -> PyTree:
     return pytrees.replace(batch, path, dealt_out(_at(batch, path), generator))
 
 
-def _stepper(case: Case, world: World) -> Callable[[Nest], object]:
+def _stepper(context: HuntContext, isolated: IsolatedRun) -> Callable[[PyTree], object]:
     """The user's own step, or one of Adam on the loss."""
-    if case.subject.train_step is not None:
-        return world.step
-    optimizer = torch.optim.Adam([p for p in world.model.parameters() if p.requires_grad], lr=1e-2)
+    if context.program.train_step is not None:
+        return isolated.step
+    optimizer = torch.optim.Adam(
+        [p for p in isolated.model.parameters() if p.requires_grad], lr=1e-2
+    )
 
-    def step(batch: Nest) -> None:
+    def step(batch: PyTree) -> None:
         optimizer.zero_grad()
-        world.loss(batch).backward()  # type: ignore[no-untyped-call]
+        isolated.loss(batch).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
     return step
 
 
-def _score(world: World, batches: list[Nest] | tuple[Nest, ...]) -> Score:
+def _score(isolated: IsolatedRun, batches: list[PyTree] | tuple[PyTree, ...]) -> Score:
     """On all batches together, in evaluation mode, without disturbing the program."""
     recorded: list[list[Call]] = []
     for batch in batches[:MOST_BATCHES]:
         recorder = Recorder(phase="loss")
         with (
-            in_mode(world.model, training=False),
+            in_mode(isolated.model, training=False),
             torch.random.fork_rng(devices=[]),
             torch.no_grad(),
-            recorder.listening(world.model),
+            recorder.listening(isolated.model),
         ):
             torch.manual_seed(1)
-            world.loss(pytrees.fresh(batch))
+            isolated.loss(pytrees.fresh(batch))
         recorded.append(recorder.calls)
     found = pooled_score(recorded)
     if found is None or found.guess is None:
@@ -187,18 +189,18 @@ def _score(world: World, batches: list[Nest] | tuple[Nest, ...]) -> Score:
     return found
 
 
-def _at(batch: Nest, path: Path) -> torch.Tensor:
+def _at(batch: PyTree, path: Path) -> torch.Tensor:
     for where, leaf in pytrees.leaves(batch):
         if where == path and isinstance(leaf, torch.Tensor):
             return leaf
     raise CannotTell("the batches are not all built alike")
 
 
-def _first_reader(case: Case, path: Path) -> str | None:
+def _first_reader(context: HuntContext, path: Path) -> str | None:
     """The first call that makes something of the labels which a parameter meets later."""
-    trace = case.loss_trace
-    labels = _at(trace.world.batch, path)
-    judging = _judging_call(case)
+    trace = context.loss_trace
+    labels = _at(trace.isolated.batch, path)
+    judging = _judging_call(context)
     behind = list(trace.provenance.behind(_prediction(judging), judging))
     readers = [c for c in behind if _reads(trace.provenance, c, labels)]
     return min(readers, key=lambda call: call.order).location if readers else None

@@ -11,12 +11,12 @@ import torch
 from pytest_mlregress.bughunt.catalogue.learning import NO_SINGLE_BATCH_OVERFIT
 from pytest_mlregress.bughunt.errors import CannotTell, OverBudget
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.program.isolated_run import World
+from pytest_mlregress.bughunt.program.isolated_run import IsolatedRun
 from pytest_mlregress.bughunt.recording.recorder import Recorder
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replaying.case import Case
 from pytest_mlregress.bughunt.replaying.constant_predictor import Score, score
-from pytest_mlregress.bughunt.torch_api.pytrees import Nest
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
+from pytest_mlregress.bughunt.torch_api.pytrees import PyTree
 
 STEPS = 100
 EARLY = (8, 24)  # steps after which to look whether it is done already
@@ -25,7 +25,7 @@ RATES = (1e-2, 1e-3)
 
 
 @check(NO_SINGLE_BATCH_OVERFIT, cost="training")
-def no_single_batch_overfit(case: Case) -> Iterator[Finding]:
+def no_single_batch_overfit(context: HuntContext) -> Iterator[Finding]:
     """After many steps on one batch the model is no better than the best constant guess.
 
     Compared with a constant, not with a fixed loss: floors (label smoothing, soft targets) and
@@ -33,26 +33,26 @@ def no_single_batch_overfit(case: Case) -> Iterator[Finding]:
     rates on loss_fn; the model is at fault if all fail, the step if it stands still where Adam
     learns. Losses without known targets must merely go down.
     """
-    if any(finding.check == "no-single-batch-overfit" for finding in case.findings):
+    if any(finding.check == "no-single-batch-overfit" for finding in context.findings):
         raise CannotTell("it is reported already that no batch can be memorised")
-    own_step = case.subject.train_step is not None
-    if own_step and len(case.step_trace.optimizers) > 1:
+    own_step = context.program.train_step is not None
+    if own_step and len(context.step_trace.optimizers) > 1:
         raise CannotTell("several optimizers: what loss_fn measures is not what all minimise")
-    steps = min(STEPS, int(case.seconds_left / 4 / max(case.step_seconds, 1e-4)))
+    steps = min(STEPS, int(context.seconds_left / 4 / max(context.step_seconds, 1e-4)))
     if steps < 30:
-        case.afford(120 * case.step_seconds)
-    best = _best_with_adam(case, steps)
+        context.afford(120 * context.step_seconds)
+    best = _best_with_adam(context, steps)
     if not best.learned and steps < STEPS:
         raise OverBudget(
             f"{steps} steps on one batch do not suffice, and what is left of the budget of "
-            f"{case.budget_s:g} s pays for no more; raise budget_s"
+            f"{context.budget_s:g} s pays for no more; raise budget_s"
         )
     if not best.learned:
-        yield _finding(case, "", best, steps)
+        yield _finding(context, "", best, steps)
     elif own_step:
-        own = _with_own_step(case, steps)
+        own = _with_own_step(context, steps)
         if own.stuck:
-            yield _finding(case, "train_step", own, steps)
+            yield _finding(context, "train_step", own, steps)
 
 
 @dataclass(frozen=True)
@@ -99,51 +99,53 @@ class Run:
         return f"{self.name}: {start.value:.4g} → {end.value:.4g}{guess}"
 
 
-def _best_with_adam(case: Case, steps: int) -> Run:
+def _best_with_adam(context: HuntContext, steps: int) -> Run:
     runs = []
     for rate in RATES:
-        runs.append(_train(case, _AdamOnLoss(rate), f"Adam at {rate:g}", steps))
+        runs.append(_train(context, _AdamOnLoss(rate), f"Adam at {rate:g}", steps))
         if runs[-1].learned:
             break
     return min(runs, key=lambda run: run.scores[2].progress(run.scores[0]))
 
 
-def _with_own_step(case: Case, steps: int) -> Run:
-    def own(world: World) -> Callable[[], Any]:
-        return lambda: world.step(world.subject.fresh_batch())
+def _with_own_step(context: HuntContext, steps: int) -> Run:
+    def own(isolated: IsolatedRun) -> Callable[[], Any]:
+        return lambda: isolated.step(isolated.program.fresh_batch())
 
-    return _train(case, own, "train_step", steps)
+    return _train(context, own, "train_step", steps)
 
 
 class _AdamOnLoss:
     def __init__(self, rate: float) -> None:
         self.rate = rate
 
-    def __call__(self, world: World) -> Callable[[], None]:
-        parameters = [p for p in world.model.parameters() if p.requires_grad]
+    def __call__(self, isolated: IsolatedRun) -> Callable[[], None]:
+        parameters = [p for p in isolated.model.parameters() if p.requires_grad]
         if not parameters:
             raise CannotTell("no parameter requires a gradient")
         optimizer = torch.optim.Adam(parameters, lr=self.rate)
 
         def step() -> None:
             optimizer.zero_grad()
-            world.loss().backward()  # type: ignore[no-untyped-call]
+            isolated.loss().backward()  # type: ignore[no-untyped-call]
             optimizer.step()
 
         return step
 
 
-def _train(case: Case, stepper: Callable[[World], Callable[[], Any]], name: str, steps: int) -> Run:
-    with case.world() as world:
-        step = stepper(world)
-        scores = [score_of(world)]
+def _train(
+    context: HuntContext, stepper: Callable[[IsolatedRun], Callable[[], Any]], name: str, steps: int
+) -> Run:
+    with context.isolated_run() as isolated:
+        step = stepper(isolated)
+        scores = [score_of(isolated)]
         for half in (1, 2):
             for done in range(1, steps // 2 + 1):
                 step()
-                case.afford(0.0)
-                if half == 1 and done in EARLY and _has_learned(score_of(world), scores[0]):
+                context.afford(0.0)
+                if half == 1 and done in EARLY and _has_learned(score_of(isolated), scores[0]):
                     break
-            scores.append(score_of(world))
+            scores.append(score_of(isolated))
             if half == 1 and _has_learned(scores[1], scores[0]):
                 scores.append(scores[1])
                 break
@@ -155,17 +157,17 @@ def _has_learned(now: Score, start: Score) -> bool:
     return now.guess is not None and now.progress(start) < LEARNED / 2
 
 
-def score_of(world: World, batch: Nest = None) -> Score:
+def score_of(isolated: IsolatedRun, batch: PyTree = None) -> Score:
     """The score now, in whatever mode the program is, without disturbing it."""
     recorder = Recorder(phase="loss")
-    with torch.random.fork_rng(devices=[]), torch.no_grad(), recorder.listening(world.model):
+    with torch.random.fork_rng(devices=[]), torch.no_grad(), recorder.listening(isolated.model):
         torch.manual_seed(1)
-        loss = world.loss(world.subject.fresh_batch() if batch is None else batch)
+        loss = isolated.loss(isolated.program.fresh_batch() if batch is None else batch)
     return score(float(loss), recorder.calls)
 
 
-def _finding(case: Case, variant: str, run: Run, steps: int) -> Finding:
-    known = [f for f in case.findings if f.severity == "error"] or list(case.findings)
+def _finding(context: HuntContext, variant: str, run: Run, steps: int) -> Finding:
+    known = [f for f in context.findings if f.severity == "error"] or list(context.findings)
     reason = "; probably because of " + ", ".join(
         f"{f.check} ({f.location})" if f.location else f.check for f in known[:3]
     )

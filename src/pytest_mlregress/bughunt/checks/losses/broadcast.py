@@ -20,11 +20,11 @@ from pytest_mlregress.bughunt.recording.recorder import Call, Recorder
 from pytest_mlregress.bughunt.recording.tensor_origins import Provenance, inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying import batch_resizing
-from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 from pytest_mlregress.bughunt.replaying.replays import (
     Replay,
     StepReplay,
-    drawn,
+    noise_tensors,
     other_sizes,
     reached,
     replay,
@@ -33,7 +33,7 @@ from pytest_mlregress.bughunt.replaying.replays import (
 )
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.operators import COMPARISONS, DIFFERENCES, ELEMENTWISE
-from pytest_mlregress.bughunt.torch_api.pytrees import Nest
+from pytest_mlregress.bughunt.torch_api.pytrees import PyTree
 
 _IN_METRICS = DIFFERENCES | COMPARISONS
 
@@ -58,7 +58,7 @@ class Crossing:
 
 
 @check(BROADCAST_LOSS, cost="replay")
-def broadcast_loss(case: Case) -> Iterator[Finding]:
+def broadcast_loss(context: HuntContext) -> Iterator[Finding]:
     """A loss subtracts (N,) from (N, 1): an N x N table in which each target meets each prediction.
 
     Two witnesses. Shapes, with a number of examples that is no other size: one batch axis became
@@ -67,51 +67,53 @@ def broadcast_loss(case: Case) -> Iterator[Finding]:
     from the model (or none) and critics of mutual information are not invariant: both pass.
     Looked at in ``loss_fn``, and in ``train_step`` at the lines that ``loss_fn`` does not run.
     """
-    base, counts = _base(case)
+    base, counts = _base(context)
     loss = float(base.loss.detach())
-    targets = base.from_data | drawn(base.calls)  # a denoiser's target is the noise
+    targets = base.from_data | noise_tensors(base.calls)  # a denoiser's target is the noise
     for count in counts:
         found = list(crossings(base.calls, base.from_model, targets, count, "loss"))
-        blind = [crossing for crossing in found if _same_when_dealt(case, base, [crossing], count)]
+        blind = [
+            crossing for crossing in found if _same_when_dealt(context, base, [crossing], count)
+        ]
         if found and not blind:  # a quotient needs its targets dealt out alike above and below
             every = crossings(base.calls, base.from_model, targets, count, "quotient")
-            blind = found[:1] if _same_when_dealt(case, base, list(every), count) else []
+            blind = found[:1] if _same_when_dealt(context, base, list(every), count) else []
         for crossing in blind:
             yield _finding(BROADCAST_LOSS, crossing, base.provenance, "loss", loss)
-    if case.subject.train_step is not None:
-        yield from in_the_step(case, {call.location for call in base.calls})
+    if context.program.train_step is not None:
+        yield from in_the_step(context, {call.location for call in base.calls})
 
 
-def _same_when_dealt(case: Case, base: Replay, dealt: list[Crossing], count: int) -> bool:
+def _same_when_dealt(context: HuntContext, base: Replay, dealt: list[Crossing], count: int) -> bool:
     """Whether the loss stays as it is when the targets of all these calls are dealt out anew."""
-    modes = [_Dealt(crossing, _number(base.calls, crossing), count) for crossing in dealt]
+    modes = [_PermutedTargets(crossing, _number(base.calls, crossing), count) for crossing in dealt]
     with contextlib.ExitStack() as outer:
         for mode in modes[1:]:
             outer.enter_context(mode)
-        other = replay(case, pytrees.fresh(base.batch), mode=modes[0])
+        other = replay(context, pytrees.fresh(base.batch), mode=modes[0])
     same = _equal(float(base.loss.detach()), float(other.loss.detach()))
     return same and all(mode.dealt for mode in modes)
 
 
-def in_the_step(case: Case, known: Collection[str | None]) -> Iterator[Finding]:
+def in_the_step(context: HuntContext, known: Collection[str | None]) -> Iterator[Finding]:
     """The same for the values from which the first step's backward passes start.
 
     `known` are lines that need no second look.
     """
     suspects = {
         call.location
-        for call in case.step_trace.recorder.calls
+        for call in context.step_trace.recorder.calls
         if call.phase == "step 0" and call.location not in known and _widens(call)
     }
     if not suspects:
         return
-    base, counts = _base_step(case)
+    base, counts = _base_step(context)
     for count in counts:
         for crossing in crossings(base.calls, base.from_model, base.from_data, count, "loss"):
             if crossing.call.location not in suspects:
                 continue
-            mode = _Dealt(crossing, _number(base.calls, crossing), count)
-            other = until_update(case, pytrees.fresh(base.batch), mode=mode)
+            mode = _PermutedTargets(crossing, _number(base.calls, crossing), count)
+            other = until_update(context, pytrees.fresh(base.batch), mode=mode)
             same = len(base.roots) == len(other.roots) > 0 and all(
                 map(_equal, base.roots, other.roots)
             )
@@ -132,46 +134,46 @@ def _widens(call: Call) -> bool:
     return size > max(math.prod(shape) for shape in shapes)
 
 
-def _base_step(case: Case) -> tuple[StepReplay, list[int]]:
+def _base_step(context: HuntContext) -> tuple[StepReplay, list[int]]:
     """A step on a batch with an odd number of examples, else on the batch as it is."""
-    batch = case.subject.fresh_batch()
+    batch = context.program.fresh_batch()
     try:
         examples = batch_resizing.examples_of(batch)
-        for count in batch_resizing.candidates(examples.count, other_sizes(case)):
+        for count in batch_resizing.candidates(examples.count, other_sizes(context)):
             with contextlib.suppress(CannotTell):
-                return until_update(case, examples.resized(pytrees.fresh(batch), count)), [count]
+                return until_update(context, examples.resized(pytrees.fresh(batch), count)), [count]
     except CannotTell:
         pass
-    return until_update(case, batch), _flat_sizes(batch)
+    return until_update(context, batch), _flat_sizes(batch)
 
 
-def _base(case: Case) -> tuple[Replay, list[int]]:
+def _base(context: HuntContext) -> tuple[Replay, list[int]]:
     """A replay and the sizes of its batch axes: of its flat tensors, where it has no examples."""
     try:
-        run, examples = resized(case)
+        run, examples = resized(context)
     except CannotTell:
-        run = replay(case, case.subject.fresh_batch())
+        run = replay(context, context.program.fresh_batch())
         return run, _flat_sizes(run.batch)
     return run, [examples.count]
 
 
 @check(BROADCAST_METRIC, cost="replay", needs=("evaluate",))
-def broadcast_metric(case: Case) -> Iterator[Finding]:
+def broadcast_metric(context: HuntContext) -> Iterator[Finding]:
     """The same in ``evaluate``, where comparisons count too: ``(guess[:, None] == target).mean()``.
 
     Here the metric stays as it is when the targets of the call are dealt out anew.
     """
-    batches, counts = _validation(case)
+    batches, counts = _validation(context)
     copies = pytrees.fresh(batches)
-    value, calls, parameters = _evaluate(case, batches)  # the very tensors, to know them again
+    value, calls, parameters = _evaluate(context, batches)  # the very tensors, to know them again
     from_model = reached(calls, parameters)
     from_data = reached(calls, pytrees.tensors(batches))
     provenance = Provenance(calls)
     for count in counts:
         found = crossings(calls, from_model, from_data, count, "metric")
         for crossing in {c.call.location: c for c in found}.values():
-            mode = _Dealt(crossing, None, count)
-            other, _, _ = _evaluate(case, pytrees.fresh(copies), mode)
+            mode = _PermutedTargets(crossing, None, count)
+            other, _, _ = _evaluate(context, pytrees.fresh(copies), mode)
             if mode.dealt and _equal(value, other):
                 yield _finding(BROADCAST_METRIC, crossing, provenance, "metric", value)
 
@@ -239,7 +241,7 @@ def _crossed(prediction: torch.Size, target: torch.Size, count: int) -> int | No
     return theirs[0] - (width - len(target))
 
 
-class _Dealt(TorchFunctionMode):
+class _PermutedTargets(TorchFunctionMode):
     """Deal out the targets of one call (all at its line, without a number) in another order."""
 
     def __init__(self, crossing: Crossing, number: int | None, count: int) -> None:
@@ -284,46 +286,46 @@ def _number(calls: list[Call], crossing: Crossing) -> int:
     return same.index(crossing.call.order)
 
 
-def _validation(case: Case) -> tuple[list[Nest], list[int]]:
+def _validation(context: HuntContext) -> tuple[list[PyTree], list[int]]:
     """Two validation batches, resized like the batch in `_base`, and the sizes of batch axes."""
-    given = case.subject.validation_batches()
+    given = context.program.validation_batches()
     if not isinstance(given, list | tuple) or not given:
         raise CannotTell("val_batches is no list of batches")
     batches = pytrees.fresh(list(given[:2]))
     try:
         first = batch_resizing.examples_of(batches[0])
-        count = batch_resizing.candidates(first.count, other_sizes(case))[0]
+        count = batch_resizing.candidates(first.count, other_sizes(context))[0]
         return [batch_resizing.examples_of(b).resized(b, count) for b in batches], [count]
     except (CannotTell, IndexError):
         return batches, _flat_sizes(batches[0])
 
 
-def _flat_sizes(batch: Nest) -> list[int]:
+def _flat_sizes(batch: PyTree) -> list[int]:
     flat = [t.shape[0] for t in pytrees.tensors(batch) if t.dim() == 1 and len(t) > 2]
     return list(dict.fromkeys(flat))
 
 
 def _evaluate(
-    case: Case, batches: list[Nest], mode: TorchFunctionMode | None = None
+    context: HuntContext, batches: list[PyTree], mode: TorchFunctionMode | None = None
 ) -> tuple[float, list[Call], list[torch.Tensor]]:
     """What evaluate returns for some batches, with its calls and the model's parameters."""
     recorder = Recorder(phase="evaluate")
-    evaluate = case.subject.evaluate
+    evaluate = context.program.evaluate
     assert evaluate is not None
-    with case.world(recorder=recorder) as world:
+    with context.isolated_run(recorder=recorder) as isolated:
         try:
             if mode is None:
-                value = call_evaluate(evaluate, world.model, batches)
+                value = call_evaluate(evaluate, isolated.model, batches)
             else:
                 with mode:
-                    value = call_evaluate(evaluate, world.model, batches)
+                    value = call_evaluate(evaluate, isolated.model, batches)
         except BughuntError as error:
             raise CannotTell(f"evaluate does not run on resized batches: {error}") from error
         calls = [call for call in recorder.calls if call.phase == "evaluate"]
-        return value, calls, list(world.model.parameters())
+        return value, calls, list(isolated.model.parameters())
 
 
-def call_evaluate(evaluate: Callable[..., Any], model: Any, batches: list[Nest]) -> float:
+def call_evaluate(evaluate: Callable[..., Any], model: Any, batches: list[PyTree]) -> float:
     """Run evaluate and read the number that it returns."""
     value = run("evaluate", evaluate, model, batches)
     try:

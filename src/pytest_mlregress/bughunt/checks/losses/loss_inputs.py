@@ -23,7 +23,7 @@ from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.recording.tensor_origins import Provenance, inputs
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 from pytest_mlregress.bughunt.replaying.loss_calls import LossCall, loss_calls
 from pytest_mlregress.bughunt.replaying.output_range import attainable_range
 from pytest_mlregress.bughunt.torch_api import probabilities
@@ -42,13 +42,13 @@ from pytest_mlregress.bughunt.torch_api.operators import (
 
 
 @check(SOFTMAX_INTO_CROSS_ENTROPY)
-def softmax_into_cross_entropy(case: Case) -> Iterator[Finding]:
+def softmax_into_cross_entropy(context: HuntContext) -> Iterator[Finding]:
     """The input of cross_entropy already sums to one along the classes, and is trained.
 
     Judged by value, so that hand-made exp / sum and clamped probabilities count too; targets are
     free (distillation, mixup).
     """
-    for loss in loss_calls(case):
+    for loss in loss_calls(context):
         if loss.name != "cross_entropy" or not loss.input.requires_grad:
             continue
         source = _source(loss)
@@ -58,19 +58,19 @@ def softmax_into_cross_entropy(case: Case) -> Iterator[Finding]:
         sums = loss.input.detach().sum(loss.class_axis)
         yield SOFTMAX_INTO_CROSS_ENTROPY.finding(
             module=_module(loss),
-            location=_line(case, loss),
+            location=_line(context, loss),
             evidence=f"the input of shape {tuple(loss.input.shape)} lies in [0, 1] and sums to "
             f"{float(sums.min()):.4f} … {float(sums.max()):.4f} along the classes",
         )
 
 
 @check(DOUBLE_SOFTMAX)
-def double_softmax(case: Case) -> Iterator[Finding]:
+def double_softmax(context: HuntContext) -> Iterator[Finding]:
     """A softmax (or log_softmax, also as x - logsumexp(x)) of what is a softmax already, along
     the same axis; a temperature may stand between. Without gradient, of a teacher's targets only.
     """
-    calls = case.loss_trace.calls
-    provenance = case.loss_trace.provenance
+    calls = context.loss_trace.calls
+    provenance = context.loss_trace.provenance
     targets = {id(provenance.origin(t, c)) for c in calls if c.name in EXPECTS for t in inputs(c)}
     for call in calls:
         if not inputs(call):
@@ -113,19 +113,19 @@ def _normalises(provenance: Provenance, call: Call, given: torch.Tensor) -> bool
 
 
 @check(SIGMOID_INTO_BCE_WITH_LOGITS)
-def sigmoid_into_bce_with_logits(case: Case) -> Iterator[Finding]:
+def sigmoid_into_bce_with_logits(context: HuntContext) -> Iterator[Finding]:
     """The input of a with-logits loss was squashed: by a sigmoid, or it cannot leave [0, 1]."""
-    for loss in loss_calls(case):
+    for loss in loss_calls(context):
         if loss.expects != "binary-logits" or not loss.input.requires_grad:
             continue
         source = loss.provenance.source(loss.input, loss.call)
         by_sigmoid = source is not None and source.name in SIGMOID
-        if not by_sigmoid and not _cannot_leave_unit_interval(case, loss):
+        if not by_sigmoid and not _cannot_leave_unit_interval(context, loss):
             continue
         values = loss.input.detach()
         yield SIGMOID_INTO_BCE_WITH_LOGITS.finding(
             module=_module(loss),
-            location=_line(case, loss)
+            location=_line(context, loss)
             if by_sigmoid or _module(loss) is not None
             else loss.call.location,
             evidence=f"the input lies in [{float(values.min()):.3f}, {float(values.max()):.3f}]"
@@ -136,9 +136,9 @@ def sigmoid_into_bce_with_logits(case: Case) -> Iterator[Finding]:
 
 
 @check(PROBABILITIES_INTO_NLL, LOGITS_INTO_NLL, WRONG_SOFTMAX_DIM)
-def wrong_input_of_nll(case: Case) -> Iterator[Finding]:
+def wrong_input_of_nll(context: HuntContext) -> Iterator[Finding]:
     """nll_loss, kl_div and ctc_loss need log-probabilities: logsumexp along the classes is 0."""
-    for loss in loss_calls(case):
+    for loss in loss_calls(context):
         if loss.expects != "log-probabilities" or not loss.input.requires_grad:
             continue
         axis = loss.class_axis
@@ -151,7 +151,10 @@ def wrong_input_of_nll(case: Case) -> Iterator[Finding]:
         evidence = f"logsumexp along axis {axis} is {mass:.3f}, it must be 0"
         if probabilities.are_probabilities(loss.input, axis):
             yield PROBABILITIES_INTO_NLL.finding(
-                module=_module(loss), location=_line(case, loss), evidence=evidence, loss=loss.name
+                module=_module(loss),
+                location=_line(context, loss),
+                evidence=evidence,
+                loss=loss.name,
             )
         elif source is not None and source.name in SOFTMAX | LOG_SOFTMAX and abs(mass) > 0.05:
             yield WRONG_SOFTMAX_DIM.finding(
@@ -170,24 +173,24 @@ def wrong_input_of_nll(case: Case) -> Iterator[Finding]:
 
 
 @check(DROPOUT_ON_LOGITS)
-def dropout_on_logits(case: Case) -> Iterator[Finding]:
+def dropout_on_logits(context: HuntContext) -> Iterator[Finding]:
     """Dropout is the last thing that happens to a loss input: predictions are zeroed at random."""
-    for loss in loss_calls(case):
+    for loss in loss_calls(context):
         source = _last_act(loss)
         if source is None or source.name not in DROPOUTS or not _drops(source):
             continue
         yield DROPOUT_ON_LOGITS.finding(
             module=source.module,
-            location=_line_of(case, source),
+            location=_line_of(context, source),
             evidence=f"{float((loss.input.detach() == 0).double().mean()):.0%} of them are 0",
             loss=loss.name,
         )
 
 
 @check(RELU_ON_LOGITS)
-def relu_on_logits(case: Case) -> Iterator[Finding]:
+def relu_on_logits(context: HuntContext) -> Iterator[Finding]:
     """Logits, or predictions of targets that can be negative, are cut at zero."""
-    for loss in loss_calls(case):
+    for loss in loss_calls(context):
         source = _last_act(loss)
         if source is None or not _rectifies(source, loss.input) or loss.expects == "probabilities":
             continue
@@ -197,7 +200,7 @@ def relu_on_logits(case: Case) -> Iterator[Finding]:
             continue
         yield RELU_ON_LOGITS.finding(
             module=source.module,
-            location=_line_of(case, source),
+            location=_line_of(context, source),
             evidence=f"{float((loss.input.detach() == 0).double().mean()):.0%} of the "
             f"predictions are exactly 0 and get no gradient",
             source=source.name,
@@ -206,9 +209,9 @@ def relu_on_logits(case: Case) -> Iterator[Finding]:
 
 
 @check(SWAPPED_LOSS_ARGUMENTS)
-def swapped_loss_arguments(case: Case) -> Iterator[Finding]:
+def swapped_loss_arguments(context: HuntContext) -> Iterator[Finding]:
     """The target is trained and the input is data, in a loss where the order matters."""
-    for loss in loss_calls(case):
+    for loss in loss_calls(context):
         if loss.input.requires_grad or not loss.target.requires_grad:
             continue
         if loss.name not in ASYMMETRIC_LOSSES:
@@ -239,11 +242,11 @@ def _surely_swapped(loss: LossCall) -> bool:
     return False
 
 
-def _cannot_leave_unit_interval(case: Case, loss: LossCall) -> bool:
+def _cannot_leave_unit_interval(context: HuntContext, loss: LossCall) -> bool:
     if not probabilities.lie_within(loss.input, 0, 1) or loss.call.phase != "loss":
         return False
     try:
-        low, high = attainable_range(case, loss)
+        low, high = attainable_range(context, loss)
     except CannotTell:
         return False
     return low >= 0 and high <= 1
@@ -302,19 +305,19 @@ def _source(loss: LossCall) -> Call | None:
     return provenance.source(loss.input, loss.call)
 
 
-def _line(case: Case, loss: LossCall) -> str | None:
+def _line(context: HuntContext, loss: LossCall) -> str | None:
     source = _source(loss)
-    return loss.call.location if source is None else _line_of(case, source)
+    return loss.call.location if source is None else _line_of(context, source)
 
 
-def _line_of(case: Case, call: Call) -> str | None:
+def _line_of(context: HuntContext, call: Call) -> str | None:
     """Where a call was written: for a layer of an ``nn.Sequential``, where that was constructed.
 
     Such a layer has no line of its own in any ``forward``.
     """
-    world = case.loss_trace.world
-    if call.module and isinstance(_parent(world.model, call.module), nn.Sequential):
-        return world.built_at(world.model.get_submodule(call.module)) or call.location
+    isolated = context.loss_trace.isolated
+    if call.module and isinstance(_parent(isolated.model, call.module), nn.Sequential):
+        return isolated.built_at(isolated.model.get_submodule(call.module)) or call.location
     return call.location
 
 

@@ -15,14 +15,14 @@ from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replaying.case import Case, LossTrace
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext, LossTrace
 from pytest_mlregress.bughunt.torch_api import probabilities, pytrees
 from pytest_mlregress.bughunt.torch_api.loss_functions import EXPECTS
 from pytest_mlregress.bughunt.torch_api.operators import NEGATIONS, POWERS, SUBTRACTIONS
 
 
 @check(WRONG_LOSS_SIGN)
-def wrong_loss_sign(case: Case) -> Iterator[Finding]:
+def wrong_loss_sign(context: HuntContext) -> Iterator[Finding]:
     """Every term that compares predictions with data enters the loss with a negative sign.
 
     Terms: torch's loss functions with data as target (constant targets, as in adversarial games,
@@ -30,9 +30,9 @@ def wrong_loss_sign(case: Case) -> Iterator[Finding]:
     One positive term is enough to pass: a negative one may be an adversary or an entropy. So are
     weights in the batch that are negative themselves (advantages, costs as rewards).
     """
-    trace = case.loss_trace
+    trace = context.loss_trace
     terms = [(call, sign) for call in trace.calls if (sign := _sign(trace, call)) is not None]
-    if terms and all(sign < 0 for _, sign in terms) and not _weighted_negatively(case):
+    if terms and all(sign < 0 for _, sign in terms) and not _weighted_negatively(context):
         call = terms[0][0]
         yield WRONG_LOSS_SIGN.finding(
             module=call.module,
@@ -44,9 +44,9 @@ def wrong_loss_sign(case: Case) -> Iterator[Finding]:
 
 
 @check(WRONG_LOSS_SIGN, cost="replay", needs=("train_step",))
-def goes_uphill(case: Case) -> Iterator[Finding]:
+def goes_uphill(context: HuntContext) -> Iterator[Finding]:
     """The first step that moves anything moves along the gradient of loss_fn, not against it."""
-    trace = case.step_trace
+    trace = context.step_trace
     if len(trace.optimizers) != 1:
         raise CannotTell("several optimizers: whose loss loss_fn is cannot be told")
     pair = next(
@@ -61,7 +61,7 @@ def goes_uphill(case: Case) -> Iterator[Finding]:
         raise CannotTell("the first step moves nothing")
     cosine = _cosine(
         (pair[1][name] - pair[0][name], gradient)
-        for name, gradient in _first_gradients(case).items()
+        for name, gradient in _first_gradients(context).items()
         if name in pair[1] and pair[1][name].shape == gradient.shape
     )
     if cosine > 0.5:
@@ -72,30 +72,30 @@ def goes_uphill(case: Case) -> Iterator[Finding]:
         )
 
 
-def _weighted_negatively(case: Case) -> bool:
+def _weighted_negatively(context: HuntContext) -> bool:
     """Whether the loss is that of negative numbers of the batch, to which it is proportional."""
-    batch = case.subject.fresh_batch()
-    loss = float(case.loss_trace.loss.detach())
+    batch = context.program.fresh_batch()
+    loss = float(context.loss_trace.loss.detach())
     for path, leaf in pytrees.leaves(batch):
         if not isinstance(leaf, torch.Tensor) or not leaf.is_floating_point() or not leaf.numel():
             continue
         if bool((leaf > 0).any()) or not bool((leaf < 0).any()):
             continue
-        with case.world() as world, contextlib.suppress(BughuntError), torch.no_grad():
+        with context.isolated_run() as isolated, contextlib.suppress(BughuntError), torch.no_grad():
             negated = pytrees.replace(pytrees.fresh(batch), path, -leaf.detach())
-            if abs(float(world.loss(negated)) + loss) <= 1e-4 * abs(loss):
+            if abs(float(isolated.loss(negated)) + loss) <= 1e-4 * abs(loss):
                 return True
     return False
 
 
-def _first_gradients(case: Case) -> dict[str, torch.Tensor]:
+def _first_gradients(context: HuntContext) -> dict[str, torch.Tensor]:
     """The gradients of ``loss_fn`` at the start, on the batch of the first step."""
-    if case.subject.train_batches is None or case.subject.draws_batches:
-        known = case.loss_trace.gradients
+    if context.program.train_batches is None or context.program.draws_batches:
+        known = context.loss_trace.gradients
         return {name: gradient for name, gradient in known.items() if gradient is not None}
-    with case.world() as world:
-        world.loss(next(iter(case.subject.training_batches(1)))).backward()  # type: ignore[no-untyped-call]
-        return {n: p.grad for n, p in world.model.named_parameters() if p.grad is not None}
+    with context.isolated_run() as isolated:
+        isolated.loss(next(iter(context.program.training_batches(1)))).backward()  # type: ignore[no-untyped-call]
+        return {n: p.grad for n, p in isolated.model.named_parameters() if p.grad is not None}
 
 
 def _cosine(pairs: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> float:
@@ -152,7 +152,7 @@ def _is_error(trace: LossTrace, call: Call) -> bool:
     if len(operands) != 2 or operands[0].requires_grad == operands[1].requires_grad:
         return False
     data = trace.provenance.origin(next(t for t in operands if not t.requires_grad), source)
-    batch = {t.untyped_storage().data_ptr() for t in pytrees.tensors(trace.world.batch)}
+    batch = {t.untyped_storage().data_ptr() for t in pytrees.tensors(trace.isolated.batch)}
     return data.untyped_storage().data_ptr() in batch
 
 

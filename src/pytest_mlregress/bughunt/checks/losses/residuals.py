@@ -15,21 +15,21 @@ from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 from pytest_mlregress.bughunt.replaying.loss_calls import LossCall, made_by_parameters
 from pytest_mlregress.bughunt.replaying.output_range import bounds
 from pytest_mlregress.bughunt.replaying.residual_terms import residuals
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.loss_functions import EXPECTS
 from pytest_mlregress.bughunt.torch_api.operators import COMBINATIONS, SUBTRACTIONS
-from pytest_mlregress.bughunt.torch_api.pytrees import Nest
+from pytest_mlregress.bughunt.torch_api.pytrees import PyTree
 
 _NEAR, _FAR = 1e2, 1e4
 _OUT_OF_REACH = 0.5
 
 
 @check(WRONG_LOSS_SIGN, cost="replay")
-def falls_as_residuals_grow(case: Case) -> Iterator[Finding]:
+def falls_as_residuals_grow(context: HuntContext) -> Iterator[Finding]:
     """All residuals made a hundred and ten thousand times larger, upward and downward: a loss that
     falls both ways, in proportion or faster, rewards predictions for leaving the data.
 
@@ -37,57 +37,59 @@ def falls_as_residuals_grow(case: Case) -> Iterator[Finding]:
     bounded in the residual (kernels, robust losses) says nothing, and where numbers of the batch
     negated (advantages) end the fall, the data decide on the sign.
     """
-    if any(finding.check == "wrong-loss-sign" for finding in case.findings):
+    if any(finding.check == "wrong-loss-sign" for finding in context.findings):
         raise CannotTell("the sign of the loss is reported already")
-    found = residuals(case)
+    found = residuals(context)
     if not found:
         return
-    case.afford(5 * case.loss_trace.seconds)
+    context.afford(5 * context.loss_trace.seconds)
     orders = {residual.call.order for residual in found}
-    fall = _fall(case, orders, case.subject.fresh_batch())
-    if fall is None or _data_decide(case, orders):
+    fall = _fall(context, orders, context.program.fresh_batch())
+    if fall is None or _data_decide(context, orders):
         return
     residual = found[0]
     start, up, down = fall
     yield WRONG_LOSS_SIGN.finding(
         "residual",
         module=residual.call.module,
-        location=_last_judgement(case) or residual.call.location,
+        location=_last_judgement(context) or residual.call.location,
         evidence=f"loss {start:.4g} with all residuals 0; {up:.4g} and {down:.4g} with residuals "
         f"of {_NEAR:g} and -{_NEAR:g} times their size",
     )
 
 
-def _fall(case: Case, orders: set[int], batch: Nest) -> tuple[float, float, float] | None:
+def _fall(
+    context: HuntContext, orders: set[int], batch: PyTree
+) -> tuple[float, float, float] | None:
     """The loss without residuals, with large and with large negated ones, if it falls both ways
     and no slower than in proportion.
     """
-    start = _loss(case, orders, 0.0, batch)
+    start = _loss(context, orders, 0.0, batch)
     reached = []
     for sign in (1.0, -1.0):
-        near, far = (_loss(case, orders, sign * scale, batch) for scale in (_NEAR, _FAR))
+        near, far = (_loss(context, orders, sign * scale, batch) for scale in (_NEAR, _FAR))
         if not (far < near < start and start - far >= 10 * (start - near)):
             return None
         reached.append(near)
     return start, reached[0], reached[1]
 
 
-def _data_decide(case: Case, orders: set[int]) -> bool:
-    batch = case.subject.fresh_batch()
+def _data_decide(context: HuntContext, orders: set[int]) -> bool:
+    batch = context.program.fresh_batch()
     return any(
-        _fall(case, orders, pytrees.replace(pytrees.fresh(batch), path, -leaf.detach())) is None
+        _fall(context, orders, pytrees.replace(pytrees.fresh(batch), path, -leaf.detach())) is None
         for path, leaf in pytrees.leaves(batch)
         if isinstance(leaf, torch.Tensor) and leaf.is_floating_point()
     )
 
 
-def _loss(case: Case, orders: set[int], scale: float, batch: Nest) -> float:
+def _loss(context: HuntContext, orders: set[int], scale: float, batch: PyTree) -> float:
     """The loss with the chosen differences multiplied; NaN where the program does not run."""
-    alike = [call.order for call in case.loss_trace.calls if call.name in SUBTRACTIONS]
+    alike = [call.order for call in context.loss_trace.calls if call.name in SUBTRACTIONS]
     chosen = {index for index, order in enumerate(alike) if order in orders}
-    with case.world() as world, torch.no_grad(), _Scaled(chosen, scale):
+    with context.isolated_run() as isolated, torch.no_grad(), _Scaled(chosen, scale):
         try:
-            return float(world.loss(pytrees.fresh(batch)))
+            return float(isolated.loss(pytrees.fresh(batch)))
         except BughuntError:
             return math.nan
 
@@ -116,27 +118,27 @@ class _Scaled(TorchFunctionMode):
         return output
 
 
-def _last_judgement(case: Case) -> str | None:
+def _last_judgement(context: HuntContext) -> str | None:
     """The line of the last call behind the loss that is no mere total."""
     totals = COMBINATIONS | {"sum", "mul"}
-    behind = case.loss_trace.provenance.behind(case.loss_trace.loss)
+    behind = context.loss_trace.provenance.behind(context.loss_trace.loss)
     return next((call.location for call in behind if call.name not in totals), None)
 
 
 @check(NO_SINGLE_BATCH_OVERFIT, cost="replay")
-def targets_out_of_reach(case: Case) -> Iterator[Finding]:
+def targets_out_of_reach(context: HuntContext) -> Iterator[Finding]:
     """Most targets lie outside of what the function behind the last layer can give: a sigmoid on
     the output of a regression, a rectifier where targets are negative.
 
     Bounded is what does not grow when the last layer does, ten thousandfold.
     """
-    for loss in _regressions(case):
+    for loss in _regressions(context):
         target = loss.target.detach()
         if not target.is_floating_point() or not target.numel():
             continue
-        case.afford(4 * case.loss_trace.seconds)
+        context.afford(4 * context.loss_trace.seconds)
         try:
-            low, high = bounds(case, loss)
+            low, high = bounds(context, loss)
         except CannotTell:
             continue
         room = 0.01 * (high - low) if math.isfinite(high - low) else 1e-3
@@ -154,9 +156,9 @@ def targets_out_of_reach(case: Case) -> Iterator[Finding]:
         return
 
 
-def _regressions(case: Case) -> Iterator[LossCall]:
+def _regressions(context: HuntContext) -> Iterator[LossCall]:
     """torch's losses of values against data, then the residuals."""
-    trace = case.loss_trace
+    trace = context.loss_trace
     for call in trace.calls:
         if EXPECTS.get(call.name) != "values" or call.name == "poisson_nll_loss":
             continue
@@ -165,4 +167,4 @@ def _regressions(case: Case) -> Iterator[LossCall]:
             continue
         if not made_by_parameters(trace.provenance, given[1], call):
             yield LossCall(call, given[0], given[1], trace.provenance)
-    yield from residuals(case)
+    yield from residuals(context)

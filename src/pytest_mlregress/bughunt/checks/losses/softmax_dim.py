@@ -11,7 +11,7 @@ from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.recording.tensor_origins import Provenance, inputs
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 from pytest_mlregress.bughunt.torch_api.operators import (
     ADDITIONS,
     DIVISIONS,
@@ -28,7 +28,7 @@ _SCALED = SHAPE | SCORE_ARITHMETIC
 
 
 @check(WRONG_SOFTMAX_DIM)
-def wrong_softmax_dim(case: Case) -> Iterator[Finding]:
+def wrong_softmax_dim(context: HuntContext) -> Iterator[Finding]:
     """Attention weights that do not sum to one along the axis over which values are averaged.
 
     Judged by number at the product that uses them. Only scores that are themselves a product of
@@ -36,7 +36,7 @@ def wrong_softmax_dim(case: Case) -> Iterator[Finding]:
     over another axis on purpose and come from a layer. Or scores that are masked along the axis
     that is averaged and nowhere along the softmax: it cannot see such a mask.
     """
-    trace = case.loss_trace
+    trace = context.loss_trace
     yield from _picked_along_another_axis(trace.calls, trace.provenance)
     yield from _weighed_along_another_axis(trace.calls, trace.provenance)
     yield from _of_one(trace.calls)

@@ -12,16 +12,16 @@ from torch.overrides import TorchFunctionMode
 from pytest_mlregress.bughunt.catalogue.losses import LOSS_SUM_VS_MEAN
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.program.isolated_run import World
+from pytest_mlregress.bughunt.program.isolated_run import IsolatedRun
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.operators import MEANS_OF_DRAWS
-from pytest_mlregress.bughunt.torch_api.pytrees import Nest
+from pytest_mlregress.bughunt.torch_api.pytrees import PyTree
 
 
 @check(LOSS_SUM_VS_MEAN, cost="replay")
-def loss_sum_vs_mean(case: Case) -> Iterator[Finding]:
+def loss_sum_vs_mean(context: HuntContext) -> Iterator[Finding]:
     """A batch twice over must give the same loss (a mean) or twice the loss (a sum).
 
     If L(B+B) = M + 2 S with L(B) = M + S gives both a mean part M and a sum part S, for two
@@ -31,13 +31,13 @@ def loss_sum_vs_mean(case: Case) -> Iterator[Finding]:
     Dropout, batch statistics and drawn noise are switched off for the measurement.
     """
     try:
-        split = _split(case, torch.float64)
+        split = _split(context, torch.float64)
     except BughuntError:  # the program insists on its own precision
-        split = _split(case, torch.float32)
+        split = _split(context, torch.float32)
     mean, total = split.means, split.sums
     if split.fits and split.varies(mean) and split.varies(total):
         yield LOSS_SUM_VS_MEAN.finding(
-            location=_last_reductions(case),
+            location=_last_reductions(context),
             evidence=f"on half of the batch the mean part is {mean[0]:.4g} and the sum part "
             f"{total[0]:.4g}; they predict the whole batch's loss {split.both:.6g} as "
             f"{split.predicted:.6g}",
@@ -71,28 +71,30 @@ class _Split:
         )
 
 
-def _split(case: Case, dtype: torch.dtype) -> _Split:
+def _split(context: HuntContext, dtype: torch.dtype) -> _Split:
     def cast(tensor: torch.Tensor) -> torch.Tensor:
         return tensor.to(dtype) if tensor.dtype == torch.float32 else tensor
 
-    one, other = (pytrees.map_tensors(cast, half) for half in _halves(case.subject.fresh_batch()))
-    with case.world() as world:
-        world.model.eval().to(dtype)
-        first, second = _parts(world, one), _parts(world, other)
-        both = _loss(world, _join(one, other))
+    one, other = (
+        pytrees.map_tensors(cast, half) for half in _halves(context.program.fresh_batch())
+    )
+    with context.isolated_run() as isolated:
+        isolated.model.eval().to(dtype)
+        first, second = _parts(isolated, one), _parts(isolated, other)
+        both = _loss(isolated, _join(one, other))
     means, sums = zip(first, second, strict=True)
     return _Split(means, sums, both, torch.finfo(dtype).eps)
 
 
-def _parts(world: World, batch: Nest) -> tuple[float, float]:
+def _parts(isolated: IsolatedRun, batch: PyTree) -> tuple[float, float]:
     """(mean part, sum part) of the loss of a batch."""
-    single, double = _loss(world, batch), _loss(world, _join(batch, batch))
+    single, double = _loss(isolated, batch), _loss(isolated, _join(batch, batch))
     return 2 * single - double, double - single
 
 
-def _loss(world: World, batch: Nest) -> float:
+def _loss(isolated: IsolatedRun, batch: PyTree) -> float:
     with torch.no_grad(), _Quiet():
-        values = {float(world.loss(pytrees.fresh(batch))) for _ in range(2)}
+        values = {float(isolated.loss(pytrees.fresh(batch))) for _ in range(2)}
     if len(values) != 1:
         raise CannotTell("the loss is random")
     return values.pop()
@@ -113,7 +115,7 @@ class _Quiet(TorchFunctionMode):
         return output if mean is None else torch.full_like(output, mean)
 
 
-def _halves(batch: Nest) -> tuple[Nest, Nest]:
+def _halves(batch: PyTree) -> tuple[PyTree, PyTree]:
     sizes = {t.shape[0] for t in pytrees.tensors(batch) if t.dim() > 0}
     if len(sizes) != 1 or min(sizes) < 4:
         raise CannotTell("the tensors of the batch have no common first axis of at least four")
@@ -122,7 +124,7 @@ def _halves(batch: Nest) -> tuple[Nest, Nest]:
     return first, pytrees.map_tensors(lambda t: t[half : 2 * half] if t.dim() else t, batch)
 
 
-def _join(one: Nest, other: Nest) -> Nest:
+def _join(one: PyTree, other: PyTree) -> PyTree:
     others = iter(pytrees.tensors(other))
 
     def joined(tensor: torch.Tensor) -> torch.Tensor:
@@ -132,9 +134,9 @@ def _join(one: Nest, other: Nest) -> Nest:
     return pytrees.map_tensors(joined, one)
 
 
-def _last_reductions(case: Case) -> str | None:
+def _last_reductions(context: HuntContext) -> str | None:
     """The last call that reduces by a sum, else the last that reduces at all."""
-    reductions = [c for c in case.loss_trace.calls if c.name in ("sum", "mean")]
+    reductions = [c for c in context.loss_trace.calls if c.name in ("sum", "mean")]
     sums = [c for c in reductions if c.name == "sum" and _is_scalar(c.output)]
     chosen = sums or reductions
     return chosen[-1].location if chosen else None

@@ -13,7 +13,7 @@ from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replaying.case import Case, LossTrace
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext, LossTrace
 from pytest_mlregress.bughunt.replaying.loss_calls import LossCall, loss_calls
 from pytest_mlregress.bughunt.replaying.residual_terms import residuals
 from pytest_mlregress.bughunt.torch_api.operators import (
@@ -32,15 +32,15 @@ _PRODUCTS = CONVOLUTIONS | WEIGHT_PRODUCTS
 
 
 @check(BIAS_BEFORE_BATCHNORM)
-def bias_before_batchnorm(case: Case) -> Iterator[Finding]:
+def bias_before_batchnorm(context: HuntContext) -> Iterator[Finding]:
     """A bias whose sum is subtracted again by the batch statistics right behind it.
 
     Two witnesses: the recorded chain convolution/linear → (reshaping) → batch norm that uses
     batch statistics, and a gradient of the bias that is zero up to rounding. An error when asked
     for by name, a warning in a general hunt: the bias wastes parameters, it breaks nothing.
     """
-    trace = case.loss_trace
-    names = {id(p): name for name, p in trace.world.model.named_parameters()}
+    trace = context.loss_trace
+    names = {id(p): name for name, p in trace.isolated.model.named_parameters()}
     for key, sources in _before_batch_norm(trace).items():
         bias = sources[0].argument(2, "bias")
         if key not in names or not bias.requires_grad:
@@ -50,9 +50,9 @@ def bias_before_batchnorm(case: Case) -> Iterator[Finding]:
         if not everywhere or not _is_cancelled(trace, name, sources):
             continue
         yield BIAS_BEFORE_BATCHNORM.finding(
-            severity="error" if "bias-before-batchnorm" in case.asked else "warning",
+            severity="error" if "bias-before-batchnorm" in context.asked else "warning",
             module=name,
-            location=trace.world.declared_at(name) or source.location,
+            location=trace.isolated.declared_at(name) or source.location,
             evidence=f"largest gradient of the bias {_largest(trace.gradients[name]):.2g}, of what "
             f"it is added to {_largest(trace.output_gradients.get(source.order)):.2g}",
         )
@@ -95,7 +95,7 @@ def _largest(gradient: torch.Tensor | None) -> float:
 
 
 @check(MISSING_OUTPUT_BIAS)
-def missing_output_bias(case: Case) -> Iterator[Finding]:
+def missing_output_bias(context: HuntContext) -> Iterator[Finding]:
     """The predictions are a product with a weight and nothing is added to them.
 
     Left alone: heads that share their weight with another layer, heads over a vocabulary that is
@@ -103,14 +103,14 @@ def missing_output_bias(case: Case) -> Iterator[Finding]:
     targets that are centred at zero, for which a bias has nothing to do. An error only if the
     targets are far from what can be expressed without one.
     """
-    for loss in _losses(case):
+    for loss in _losses(context):
         if loss.expects == "probabilities" and loss.name != "binary_cross_entropy":
             continue
         source = _product(loss)
         if source is None or _target_is_made_by_model(loss):
             continue
-        weight = _bare_weight(case, loss, source)
-        if weight is None or _is_language_head(case, loss, weight):
+        weight = _bare_weight(context, loss, source)
+        if weight is None or _is_language_head(context, loss, weight):
             continue
         shift = _offset(loss)
         if shift is None:
@@ -119,20 +119,20 @@ def missing_output_bias(case: Case) -> Iterator[Finding]:
         yield MISSING_OUTPUT_BIAS.finding(
             severity="error" if certain else "warning",
             module=source.module,
-            location=_declared_at(case, weight) or source.location,
+            location=_declared_at(context, weight) or source.location,
             evidence=evidence,
         )
 
 
-def _losses(case: Case) -> list[LossCall]:
+def _losses(context: HuntContext) -> list[LossCall]:
     """Differences by hand, and torch's losses.
 
     Raises:
         CannotTell: there are neither.
     """
-    byhand = list(residuals(case))
+    byhand = list(residuals(context))
     try:
-        return byhand + loss_calls(case)
+        return byhand + loss_calls(context)
     except CannotTell:
         if not byhand:
             raise
@@ -151,7 +151,7 @@ def _target_is_made_by_model(loss: LossCall) -> bool:
     return loss.target.requires_grad
 
 
-def _bare_weight(case: Case, loss: LossCall, source: Call) -> nn.Parameter | None:
+def _bare_weight(context: HuntContext, loss: LossCall, source: Call) -> nn.Parameter | None:
     """The weight of a product without bias, if it is a parameter that only this call reads.
 
     Of a weight under weight normalisation, the direction: its length is free.
@@ -176,13 +176,13 @@ def _parameter_of(loss: LossCall, tensor: torch.Tensor, before: Call) -> torch.T
     return loss.provenance.origin(tensor, before)
 
 
-def _is_language_head(case: Case, loss: LossCall, weight: nn.Parameter) -> bool:
+def _is_language_head(context: HuntContext, loss: LossCall, weight: nn.Parameter) -> bool:
     """Whether the classes are tokens: some embedding table has as many rows as there are classes,
     or more and the targets are among the ids that it is asked for.
     """
     classes = loss.input.shape[loss.class_axis] if loss.input.dim() else 0
     wanted = {target for target in loss.target.flatten().tolist() if target >= 0}
-    for call in case.loss_trace.calls:
+    for call in context.loss_trace.calls:
         table = call.argument(1, "weight")
         if call.name != "embedding" or not isinstance(table, torch.Tensor):
             continue
@@ -212,9 +212,9 @@ def _offset(loss: LossCall) -> tuple[bool, str] | None:
     return False, f"{classes} classes, weight only"
 
 
-def _declared_at(case: Case, weight: nn.Parameter) -> str | None:
-    world = case.loss_trace.world
-    for name, parameter in world.model.named_parameters():
+def _declared_at(context: HuntContext, weight: nn.Parameter) -> str | None:
+    isolated = context.loss_trace.isolated
+    for name, parameter in isolated.model.named_parameters():
         if parameter is weight:
-            return world.declared_at(name)
+            return isolated.declared_at(name)
     return None

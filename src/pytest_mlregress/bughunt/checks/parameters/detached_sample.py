@@ -12,7 +12,7 @@ from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replaying.case import Case, LossTrace
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext, LossTrace
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.operators import (
     ADDITIONS,
@@ -27,7 +27,7 @@ _SUMS = ADDITIONS | SUBTRACTIONS | {"addcmul"}
 
 
 @check(DETACHED_GRAPH)
-def sample_cut(case: Case) -> Iterator[Finding]:
+def sample_cut(context: HuntContext) -> Iterator[Finding]:
     """location + scale * noise, both trained, is detached and goes on into the loss.
 
     The one use of writing a draw like that is its gradient. Also ``torch.normal(location, scale)``
@@ -35,7 +35,7 @@ def sample_cut(case: Case) -> Iterator[Finding]:
     (policy gradients, score functions) needs no gradient and passes, and so does one of which
     something undetached is used as well (a second loss on what another has trained).
     """
-    trace = case.loss_trace
+    trace = context.loss_trace
     for cut, sources in _cuts(trace):
         if _meets_its_density(trace, cut, sources) or not _reaches_the_loss(trace, cut):
             continue
@@ -61,20 +61,24 @@ def _cuts(trace: LossTrace) -> Iterator[tuple[Call, list[torch.Tensor]]]:
         if call.name in NORMAL_DRAWS or (call.name in SHAPE and given and id(given[0]) in noise):
             noise.update(map(id, made))
         if call.name in DETACHMENTS and given and given[0].requires_grad:
-            drawn = trace.provenance.source(given[0], call)
-            trained = [] if drawn is None else _location_with_scale(trace, drawn, noise)
+            noise_tensors = trace.provenance.source(given[0], call)
+            trained = (
+                [] if noise_tensors is None else _location_with_scale(trace, noise_tensors, noise)
+            )
             others = [r for r in trace.provenance.readers(given[0]) if r is not call]
             if trained and not others:
                 yield call, trained
 
 
-def _location_with_scale(trace: LossTrace, drawn: Call, noise: set[int]) -> list[torch.Tensor]:
+def _location_with_scale(
+    trace: LossTrace, noise_tensors: Call, noise: set[int]
+) -> list[torch.Tensor]:
     """The location and the scale, if a call adds a trained tensor to a trained one times noise."""
-    terms = inputs(drawn)
-    if drawn.name not in _SUMS or not all(map(_is_trained, terms[:2])):
+    terms = inputs(noise_tensors)
+    if noise_tensors.name not in _SUMS or not all(map(_is_trained, terms[:2])):
         return []
     for location, product in (terms[:2], terms[1::-1]):
-        made = trace.provenance.source(product, drawn)
+        made = trace.provenance.source(product, noise_tensors)
         if made is None or made.name not in MULTIPLICATIONS:
             continue
         factors = inputs(made)
@@ -90,16 +94,16 @@ def _is_trained(tensor: torch.Tensor) -> bool:
 
 def _meets_its_density(trace: LossTrace, cut: Call, sources: list[torch.Tensor]) -> bool:
     """Whether any later call, before sums to a scalar, takes both the draw and what made it."""
-    drawn = {id(t) for t in pytrees.tensors(cut.output)}
+    noise_tensors = {id(t) for t in pytrees.tensors(cut.output)}
     behind = {id(t) for t in sources}
     for call in trace.calls:
         given = inputs(call)
-        one, other = any(id(t) in drawn for t in given), any(id(t) in behind for t in given)
+        one, other = any(id(t) in noise_tensors for t in given), any(id(t) in behind for t in given)
         made = [t for t in pytrees.tensors(call.output) if t.is_floating_point()]
         if call.order > cut.order and one and other and any(t.dim() > 0 for t in made):
             return True
         if call.order > cut.order and one:
-            drawn.update(map(id, made))
+            noise_tensors.update(map(id, made))
         if other and call is not cut and not one:
             behind.update(id(t) for t in made if t.requires_grad)
     return False

@@ -12,19 +12,19 @@ from pytest_mlregress.bughunt.catalogue.parameters import SHARED_INIT, SYMMETRIC
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext, StepTrace
 
 _LAYERS = (nn.Linear, nn.modules.conv._ConvNd)
 
 
 @check(SYMMETRIC_INIT)
-def symmetric_init(case: Case) -> Iterator[Finding]:
+def symmetric_init(context: HuntContext) -> Iterator[Finding]:
     """All units of a layer have the same weights at the start and still after training steps.
 
     One step proves nothing: a zero-initialised head takes its rows apart at the first one. Rows
     that only a bias tells apart are equal at the start and not zero: a warning.
     """
-    trace = case.training_trace
+    trace = context.training_trace
     _require_movement(trace)
     first, last = trace.states[0].parameters, trace.states[trace.count].parameters
     alike = [
@@ -40,20 +40,20 @@ def symmetric_init(case: Case) -> Iterator[Finding]:
         yield SYMMETRIC_INIT.finding(
             "" if for_good else "at the start",
             module=name,
-            location=trace.world.initialised_at(name),
+            location=trace.isolated.initialised_at(name),
             evidence=f"the {len(first[name])} rows of {name} are equal at the start"
             + (f" and after {trace.count} steps" if for_good else ""),
         )
 
 
 @check(SHARED_INIT)
-def shared_init(case: Case) -> Iterator[Finding]:
+def shared_init(context: HuntContext) -> Iterator[Finding]:
     """Separate parameters that learn but are always equal, or that share one memory.
 
     Copies that start alike and part at the first step (layers of nn.TransformerEncoder) pass, as
     do copies that follow without gradient (targets, moving averages).
     """
-    trace = case.training_trace
+    trace = context.training_trace
     yield from _one_memory(trace)
     yield from _repeated_modules(trace)
     _require_movement(trace)
@@ -66,7 +66,7 @@ def shared_init(case: Case) -> Iterator[Finding]:
             continue
         yield SHARED_INIT.finding(
             module=other,
-            location=trace.world.initialised_at(other),
+            location=trace.isolated.initialised_at(other),
             evidence=f"bit-equal before and after {trace.count} steps, both with gradients",
             one=one,
             other=other,
@@ -76,17 +76,17 @@ def shared_init(case: Case) -> Iterator[Finding]:
 
 def _one_memory(trace: StepTrace) -> Iterator[Finding]:
     seen: dict[int, str] = {}
-    for name, parameter in trace.world.model.named_parameters():
+    for name, parameter in trace.isolated.model.named_parameters():
         if not parameter.numel() or parameter.is_meta:
             continue
         earlier = seen.setdefault(parameter.data_ptr(), name)
         if earlier == name:
             continue
-        both = parameter.requires_grad and trace.world.model.get_parameter(earlier).requires_grad
+        both = parameter.requires_grad and trace.isolated.model.get_parameter(earlier).requires_grad
         yield (SHARED_INIT if both else TARGET_ALIAS).finding(
             "one memory",
             module=name,
-            location=trace.world.assigned_at(name),
+            location=trace.isolated.assigned_at(name),
             evidence=f"both begin at address {parameter.data_ptr():#x}",
             one=earlier,
             other=name,
@@ -96,7 +96,7 @@ def _one_memory(trace: StepTrace) -> Iterator[Finding]:
 
 def _repeated_modules(trace: StepTrace) -> Iterator[Finding]:
     """``nn.ModuleList([layer] * n)``: one layer, n names."""
-    for path, container in trace.world.model.named_modules():
+    for path, container in trace.isolated.model.named_modules():
         if not isinstance(container, nn.Sequential | nn.ModuleList):
             continue
         children = [child for child in container if child is not None]  # registered as absent
@@ -106,7 +106,7 @@ def _repeated_modules(trace: StepTrace) -> Iterator[Finding]:
                 yield SHARED_INIT.finding(
                     "one layer",
                     module=path,
-                    location=trace.world.built_at(container),
+                    location=trace.isolated.built_at(container),
                     evidence=f"{count} of {len(children)} entries are one {type(child).__name__}",
                     path=path or "the model",
                     count=count,
@@ -123,7 +123,7 @@ def _require_movement(trace: StepTrace) -> None:
 def _is_layer_weight(trace: StepTrace, name: str) -> bool:
     module, _, attribute = name.rpartition(".")
     try:
-        owner = trace.world.model.get_submodule(module)
+        owner = trace.isolated.model.get_submodule(module)
     except AttributeError:  # the training replaced the layer
         return False
     return attribute == "weight" and isinstance(owner, _LAYERS)

@@ -9,18 +9,18 @@ from torch import nn
 from pytest_mlregress.bughunt.catalogue.parameters import TARGET_ALIAS
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext, StepTrace
 
 
 @check(TARGET_ALIAS)
-def target_alias(case: Case) -> Iterator[Finding]:
+def target_alias(context: HuntContext) -> Iterator[Finding]:
     """A parameter under two names is run both with gradients and, as a target, without.
 
     The target is then not a slow copy but the very network that is trained. Tied weights run with
     gradients under both names.
     """
-    trace = case.training_trace
-    model = trace.world.model
+    trace = context.training_trace
+    model = trace.isolated.model
     modes: dict[int, set[bool]] = {}
     for event in trace.recorder.of_kind("forward", "step 0"):
         modes.setdefault(id(event.subject), set()).add(event.detail.grad)
@@ -48,6 +48,8 @@ def target_alias(case: Case) -> Iterator[Finding]:
 def _alias_line(trace: StepTrace, name: str, owner: nn.Module) -> str | None:
     """Where the parameter was assigned by name, or else the part of the model that holds it."""
     top = name.split(".")[0]
-    shared = owner in trace.world.model.get_submodule(top).modules()
-    own = trace.world.assigned_at(name)
-    return trace.world.assigned_at(top) if shared and own == trace.world.built_at(owner) else own
+    shared = owner in trace.isolated.model.get_submodule(top).modules()
+    own = trace.isolated.assigned_at(name)
+    return (
+        trace.isolated.assigned_at(top) if shared and own == trace.isolated.built_at(owner) else own
+    )

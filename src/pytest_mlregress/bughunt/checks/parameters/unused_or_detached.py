@@ -18,18 +18,18 @@ from pytest_mlregress.bughunt.recording.recorder import Call, Recorder
 from pytest_mlregress.bughunt.recording.step_log import Applied, Backward, StepLog
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.operators import CUTS
 
 # So many passes are looked at where there is no train_step.
 _SEEDS = 4
 # Of several parameters at once: large enough that even the product of two shakes is seen.
-_JOINT_SHAKE = 0.3
+_JOINT_PERTURBATION = 0.3
 
 
 @check(DETACHED_GRAPH, UNUSED_MODULE, VANISHING_GRADIENT, cost="replay")
-def without_gradient(case: Case) -> Iterator[Finding]:
+def without_gradient(context: HuntContext) -> Iterator[Finding]:
     """Parameters that an optimizer owns and that got no gradient in any step.
 
     Each is shaken, and the values are compared from which its own optimizer's backward passes
@@ -40,20 +40,20 @@ def without_gradient(case: Case) -> Iterator[Finding]:
     step (zero-initialised heads, gates), and not where siblings are used in turn (experts,
     stochastic depth).
     """
-    starved = _starved(case)
+    starved = _without_gradient(context)
     if not starved:
         return
     modules = _by_module(starved)
-    case.afford(0.02 * len(modules))
-    base = _roots(case, {})
-    if base != _roots(case, {}):
+    context.afford(0.02 * len(modules))
+    base = _roots(context, {})
+    if base != _roots(context, {}):
         raise CannotTell("two equal replays give different losses")
     silent = True
-    waiting = _outermost(case, starved)
+    waiting = _outermost(context, starved)
     while waiting:
         module, names = waiting.pop(0)
         without = [name for name in names if starved[name] is None]
-        shaken = _roots(case, {name: 1.0 if name in without else 1e-2 for name in names})
+        shaken = _roots(context, {name: 1.0 if name in without else 1e-2 for name in names})
         tolerance = 1e-6 if without else 1e-4  # a zero gradient may be terms that cancel, rounded
         pairs = [(one, two) for one, two in zip(base, shaken, strict=False) if one.serves(names)]
         moved = [(one.value, two.value) for one, two in pairs if not one.is_near(two, tolerance)]
@@ -61,33 +61,35 @@ def without_gradient(case: Case) -> Iterator[Finding]:
         if moved and len(inner) > 1:
             waiting = [*inner.items(), *waiting]
         elif moved:
-            if case.subject.make_optimizer is None:
+            if context.program.make_optimizer is None:
                 continue  # a target network is cut off on purpose, and no optimizer has it
             silent = False
-            yield _cut(case, module, names, moved[0])
-        elif pairs and without and not _used_in_turn(case, module, starved):
+            yield _cut(context, module, names, moved[0])
+        elif pairs and without and not _used_in_turn(context, module, starved):
             silent = False
-            yield _unused(case, module, without)
+            yield _unused(context, module, without)
     if silent:
-        yield from _saddle(case, starved, base)
+        yield from _mutually_zero(context, starved, base)
 
 
-def _saddle(case: Case, starved: Mapping[str, float | None], base: list[Root]) -> Iterator[Finding]:
+def _mutually_zero(
+    context: HuntContext, starved: Mapping[str, float | None], base: list[Root]
+) -> Iterator[Finding]:
     """Parameters whose gradient stays exactly 0 because of each other: no one alone moves the
     loss, all together do. Both factors of a product that begin at zero never leave it.
     """
     stuck = [name for name, size in starved.items() if size == 0]
     if len(_by_module(stuck)) < 2:
         return
-    shaken = _roots(case, dict.fromkeys(stuck, _JOINT_SHAKE))
+    shaken = _roots(context, dict.fromkeys(stuck, _JOINT_PERTURBATION))
     pairs = [(one, two) for one, two in zip(base, shaken, strict=False) if one.serves(stuck)]
     moved = [(one.value, two.value) for one, two in pairs if not one.is_near(two, 1e-5)]
     if moved:
-        world = case.loss_trace.world
+        isolated = context.loss_trace.isolated
         yield VANISHING_GRADIENT.finding(
             "mutually zero",
             module=stuck[0],
-            location=world.initialised_at(stuck[0]),
+            location=isolated.initialised_at(stuck[0]),
             evidence=f"{len(stuck)} parameters ({', '.join(stuck[:4])}) have gradient 0 in every "
             f"step; changed together they move the loss from {moved[0][0]:.6g} to "
             f"{moved[0][1]:.6g}",
@@ -116,29 +118,29 @@ class Root:
         return one != one or abs(one - two) <= tolerance * max(abs(one), abs(two)) or one == two
 
 
-def _starved(case: Case) -> dict[str, float | None]:
+def _without_gradient(context: HuntContext) -> dict[str, float | None]:
     """The owned, trainable parameters without gradient: None if there never was one, else 0."""
-    if case.subject.train_step is None:
-        trace = case.loss_trace
-        groups = [g for o in trace.world.optimizers for g in o.param_groups]
+    if context.program.train_step is None:
+        trace = context.loss_trace
+        groups = [g for o in trace.isolated.optimizers for g in o.param_groups]
         owned = {id(p) for g in groups for p in g["params"]}
-        if case.subject.make_optimizer is None:  # then it is taken to train all that can be
-            owned = {id(p) for p in trace.world.model.parameters()}
+        if context.program.make_optimizer is None:  # then it is taken to train all that can be
+            owned = {id(p) for p in trace.isolated.model.parameters()}
         starved: dict[str, float | None] = {
             n: None
-            for n, p in trace.world.model.named_parameters()
+            for n, p in trace.isolated.model.named_parameters()
             if id(p) in owned and p.requires_grad and trace.gradients[n] is None
         }
         for seed in range(1, _SEEDS):  # one pass may leave out layers at random
             if starved:
-                reached = _with_gradient(case, seed)
+                reached = _with_gradient(context, seed)
                 starved = {name: None for name in starved if name not in reached}
         return starved
-    steps = case.step_trace
+    steps = context.step_trace
     if len(steps.log.applied) < 2:
         raise CannotTell("the optimizer stepped less than twice")
     if not steps.reaches_the_model and any(
-        g is not None for g in case.loss_trace.gradients.values()
+        g is not None for g in context.loss_trace.gradients.values()
     ):
         raise CannotTell("train_step trains something else than the model: lost-update")
     largest: dict[str, float | None] = {}
@@ -157,14 +159,14 @@ def _starved(case: Case) -> dict[str, float | None]:
     }
 
 
-def _with_gradient(case: Case, seed: int) -> set[str]:
+def _with_gradient(context: HuntContext, seed: int) -> set[str]:
     """Names of the parameters that get a gradient from ``loss_fn`` under another seed."""
-    case.afford(case.loss_trace.seconds)
-    with case.world(seed=seed) as world:
-        loss = world.loss()
+    context.afford(context.loss_trace.seconds)
+    with context.isolated_run(seed=seed) as isolated:
+        loss = isolated.loss()
         if loss.requires_grad:
             loss.backward()  # type: ignore[no-untyped-call]
-        return {name for name, p in world.model.named_parameters() if p.grad is not None}
+        return {name for name, p in isolated.model.named_parameters() if p.grad is not None}
 
 
 def _by_module(names: Iterable[str]) -> dict[str, list[str]]:
@@ -174,12 +176,14 @@ def _by_module(names: Iterable[str]) -> dict[str, list[str]]:
     return modules
 
 
-def _outermost(case: Case, starved: Mapping[str, float | None]) -> list[tuple[str, list[str]]]:
+def _outermost(
+    context: HuntContext, starved: Mapping[str, float | None]
+) -> list[tuple[str, list[str]]]:
     """The starved parameters by module: of the largest that never gets a gradient, taken whole.
 
     An unused branch is one mistake, however many layers it has.
     """
-    model = case.loss_trace.world.model
+    model = context.loss_trace.isolated.model
     whole = [
         name
         for name, module in model.named_modules()
@@ -194,23 +198,23 @@ def _outermost(case: Case, starved: Mapping[str, float | None]) -> list[tuple[st
     return list(groups.items())
 
 
-def _roots(case: Case, shaken: Mapping[str, float]) -> list[Root]:
+def _roots(context: HuntContext, shaken: Mapping[str, float]) -> list[Root]:
     """The values from which the first step's backward passes start, some parameters shaken.
 
     `shaken` gives the size of the shake, relative to the parameter's own.
     """
     log = StepLog()
-    with case.world(recorder=Recorder(keep_tensors=False, on_event=log)) as world:
-        log.name_parameters(world.model)
+    with context.isolated_run(recorder=Recorder(keep_tensors=False, on_event=log)) as isolated:
+        log.name_parameters(isolated.model)
         with torch.no_grad(), torch.random.fork_rng():
-            for name, parameter in world.model.named_parameters():
+            for name, parameter in isolated.model.named_parameters():
                 if name in shaken and parameter.is_floating_point():
                     size = shaken[name] * (parameter.abs().mean() + 0.1)
                     parameter.add_((torch.randn_like(parameter) + 0.5) * size)
         try:
-            if case.subject.train_step is None:
-                return [Root(float(world.loss()))]
-            world.step(next(iter(case.subject.training_batches(1))))
+            if context.program.train_step is None:
+                return [Root(float(isolated.loss()))]
+            isolated.step(next(iter(context.program.training_batches(1))))
         except BughuntError as error:
             raise CannotTell("the program fails with other parameter values") from error
     return _roots_of(log)
@@ -242,9 +246,9 @@ def _served(applied: list[Applied], passes: list[Backward], backward: Backward) 
     return frozenset(name for a in steps for name in a.gradients)
 
 
-def _used_in_turn(case: Case, module: str, starved: Collection[str]) -> bool:
+def _used_in_turn(context: HuntContext, module: str, starved: Collection[str]) -> bool:
     """Whether a module is one of several alike in a list, and other seeds make use of it."""
-    model = case.loss_trace.world.model
+    model = context.loss_trace.isolated.model
     parts = module.split(".")
     for depth in range(1, len(parts) + 1):
         container = model.get_submodule(".".join(parts[: depth - 1]))
@@ -253,7 +257,7 @@ def _used_in_turn(case: Case, module: str, starved: Collection[str]) -> bool:
             type(child) is type(model.get_submodule(own)) and _learns(child, model, starved)
             for child in container.children()
         ):
-            return any(_runs(case, own, seed) for seed in range(1, 6))
+            return any(_runs(context, own, seed) for seed in range(1, 6))
     return False
 
 
@@ -262,43 +266,45 @@ def _learns(child: nn.Module, model: nn.Module, starved: Collection[str]) -> boo
     return any(names.get(id(p)) not in starved for p in child.parameters())
 
 
-def _runs(case: Case, module: str, seed: int) -> bool:
+def _runs(context: HuntContext, module: str, seed: int) -> bool:
     recorder = Recorder(keep_tensors=False)
-    with case.world(seed=seed, recorder=recorder) as world:
-        world.loss()
+    with context.isolated_run(seed=seed, recorder=recorder) as isolated:
+        isolated.loss()
     return any(recorder.name_of(e.subject) == module for e in recorder.of_kind("forward"))
 
 
-def _cut(case: Case, module: str, names: list[str], change: tuple[float, float]) -> Finding:
+def _cut(
+    context: HuntContext, module: str, names: list[str], change: tuple[float, float]
+) -> Finding:
     return DETACHED_GRAPH.finding(
         module=names[0],
-        location=_where_cut(case, names),
+        location=_where_cut(context, names),
         evidence=f"no gradient in any step, yet changing {module or 'them'} moves the loss from "
         f"{change[0]:.6g} to {change[1]:.6g}",
     )
 
 
-def _unused(case: Case, module: str, names: list[str]) -> Finding:
-    world = case.loss_trace.world
+def _unused(context: HuntContext, module: str, names: list[str]) -> Finding:
+    isolated = context.loss_trace.isolated
     named = ", ".join(names[:4]) + (", …" if names[4:] else "")
     return UNUSED_MODULE.finding(
         # A published architecture may leave a pooler or a head idle: the user did not write it.
-        severity=None if held_by_user(world.model, module or names[0]) else "info",
+        severity=None if held_by_user(isolated.model, module or names[0]) else "info",
         module=module or names[0],
-        location=world.built_at(world.model.get_submodule(module)),
+        location=isolated.built_at(isolated.model.get_submodule(module)),
         evidence=f"no gradient in any step, and changing {len(names)} parameters ({named}) leaves "
         "the loss as it is",
     )
 
 
-def _where_cut(case: Case, names: list[str]) -> str | None:
+def _where_cut(context: HuntContext, names: list[str]) -> str | None:
     """The first call that takes something trained of these parameters and gives on something not.
 
     Looked for before their optimizer's step and after any other's. A call in a no_grad block
     points at the block, where torch says where that began.
     """
-    calls, parameters = _forward(case, names)
-    begin, end = _window(case, names[0])
+    calls, parameters = _forward(context, names)
+    begin, end = _window(context, names[0])
     tainted = {id(p) for p in parameters}
     found: list[tuple[bool, str | None]] = []
     block = None
@@ -319,23 +325,23 @@ def _where_cut(case: Case, names: list[str]) -> str | None:
     return (inside or [line for _, line in found] or [None])[0]
 
 
-def _window(case: Case, name: str) -> tuple[int, int]:
+def _window(context: HuntContext, name: str) -> tuple[int, int]:
     """The orders between which the loss of a parameter's optimizer is computed."""
-    if case.subject.train_step is None:
-        return 0, case.loss_trace.recorder.calls[-1].order + 1
-    applied = [a for a in case.step_trace.log.applied if a.phase == "step 0"]
+    if context.program.train_step is None:
+        return 0, context.loss_trace.recorder.calls[-1].order + 1
+    applied = [a for a in context.step_trace.log.applied if a.phase == "step 0"]
     own = next((a for a in applied if name in a.gradients), None)
     if own is None:
-        return 0, case.step_trace.recorder.calls[-1].order
+        return 0, context.step_trace.recorder.calls[-1].order
     return max((a.order for a in applied if a.order < own.order), default=0), own.order
 
 
-def _forward(case: Case, names: list[str]) -> tuple[list[Call], list[torch.Tensor]]:
-    trace = case.loss_trace
-    parameters = dict(trace.world.model.named_parameters())
-    if case.subject.train_step is None:
+def _forward(context: HuntContext, names: list[str]) -> tuple[list[Call], list[torch.Tensor]]:
+    trace = context.loss_trace
+    parameters = dict(trace.isolated.model.named_parameters())
+    if context.program.train_step is None:
         return trace.calls, [parameters[n] for n in names]
-    steps = case.step_trace
-    parameters = dict(steps.world.model.named_parameters())
+    steps = context.step_trace
+    parameters = dict(steps.isolated.model.named_parameters())
     first = [call for call in steps.recorder.calls if call.phase == "step 0"]
     return first, [parameters[n] for n in names]

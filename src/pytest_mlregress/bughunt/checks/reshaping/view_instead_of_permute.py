@@ -28,19 +28,19 @@ from pytest_mlregress.bughunt.recording.recorder import Call
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying import batch_resizing
-from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 from pytest_mlregress.bughunt.replaying.replays import (
     Replay,
     base_batch,
+    fastest_replay_seconds,
     other_sizes,
-    pace,
     replay,
     resized,
     shared,
 )
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.operators import JOINS, REARRANGEMENTS, RESHAPES
-from pytest_mlregress.bughunt.torch_api.pytrees import Nest
+from pytest_mlregress.bughunt.torch_api.pytrees import PyTree
 
 Meant = Moved | Tiled | Reordered
 
@@ -58,7 +58,7 @@ class Suspect:
 
 
 @check(VIEW_INSTEAD_OF_PERMUTE, cost="replay")
-def view_instead_of_permute(case: Case) -> Iterator[Finding]:
+def view_instead_of_permute(context: HuntContext) -> Iterator[Finding]:
     """A reshape regroups elements across an axis that goes on to be used as if it had moved.
 
     Three witnesses, all needed. The shapes, in a replay whose numbers of examples and positions
@@ -68,32 +68,32 @@ def view_instead_of_permute(case: Case) -> Iterator[Finding]:
     (skewing) regroup on purpose: they pad before or undo the regrouping after slicing.
     """
     reported: dict[str | None, Finding] = {}
-    for run, severity, suspects in _suspicions(case):
+    for run, severity, suspects in _suspicions(context):
         found = [s for s in suspects if not is_skew(run, s.call)]
         for location in dict.fromkeys(s.call.location for s in found):
             here = [s for s in found if s.call.location == location]
             if location in reported and reported[location].severity == "error":
                 continue
-            losses = _matters(case, run, found, here)
+            losses = _matters(context, run, found, here)
             if losses is not None:
                 reported[location] = _finding(here[0], losses, severity)
     yield from reported.values()
 
 
-def _suspicions(case: Case) -> Iterator[tuple[Replay, Severity, list[Suspect]]]:
+def _suspicions(context: HuntContext) -> Iterator[tuple[Replay, Severity, list[Suspect]]]:
     """Replays, the severity of what they show, and their suspects.
 
     First the one without equal sizes. Then that with the user's own lengths, for the sake of
     tiles: at an even length the boundaries of a pixel shuffle fit, at an odd one they do not. Last
     the swaps whose boundaries fit, which are no more than a warning.
     """
-    run, severity = unmistakable(case)
-    known = other_sizes(case)
+    run, severity = unmistakable(context)
+    known = other_sizes(context)
     yield run, severity, _suspects(run, known)
     lengths = set(_inner_lengths(run))
     swaps = _swaps(run, lengths)
     with contextlib.suppress(CannotTell):
-        own, _ = resized(case)
+        own, _ = resized(context)
         if own is not run:
             yield own, "error", [s for s in _suspects(own, known) if isinstance(s.moved, Tiled)]
             lines = {s.call.location for s in _swaps(own, set(_inner_lengths(own)))}
@@ -102,23 +102,23 @@ def _suspicions(case: Case) -> Iterator[tuple[Replay, Severity, list[Suspect]]]:
 
 
 @shared
-def unmistakable(case: Case) -> tuple[Replay, Severity]:
+def unmistakable(context: HuntContext) -> tuple[Replay, Severity]:
     """A replay in which no size is that of another axis, as far as the program can be resized.
 
     Without another number of examples, sizes may agree by chance: no more than a warning.
     """
     try:
-        run, examples = resized(case)
+        run, examples = resized(context)
     except CannotTell:
-        return replay(case, case.subject.fresh_batch()), "warning"
-    base, base_examples = base_batch(case)
+        return replay(context, context.program.fresh_batch()), "warning"
+    base, base_examples = base_batch(context)
     batch = run.batch
     for size in batch_resizing.inner_sizes(base, base_examples)[:3]:
-        for new in batch_resizing.lengths(size, other_sizes(case) | {examples.count}):
+        for new in batch_resizing.lengths(size, other_sizes(context) | {examples.count}):
             with contextlib.suppress(CannotTell):
-                case.afford(pace(case))
+                context.afford(fastest_replay_seconds(context))
                 run = replay(
-                    case, batch_resizing.with_length(pytrees.fresh(batch), examples, size, new)
+                    context, batch_resizing.with_length(pytrees.fresh(batch), examples, size, new)
                 )
                 batch = run.batch
                 break
@@ -219,24 +219,28 @@ def _leading(shape: Shape, product: int) -> Shape | None:
 
 
 def _matters(
-    case: Case, run: Replay, suspects: list[Suspect], here: list[Suspect]
+    context: HuntContext, run: Replay, suspects: list[Suspect], here: list[Suspect]
 ) -> tuple[float, float] | None:
     """(loss, loss with the permutations) if they differ; None if the order makes no difference.
 
     Predictions and targets that are regrouped alike are as good as permuted: all suspects are
     repaired together first, then those of one line alone.
     """
-    together = _repaired_loss(case, run, suspects)
-    alone = together if len(here) == len(suspects) else _repaired_loss(case, run, here)
+    together = _repaired_loss(context, run, suspects)
+    alone = together if len(here) == len(suspects) else _repaired_loss(context, run, here)
     loss = float(run.loss.detach())
     for other, chosen in ((together, suspects), (alone, here)):
-        if other is not None and _equal(loss, other) and not _differ_in_double(case, run, chosen):
+        if (
+            other is not None
+            and _equal(loss, other)
+            and not _differ_in_double(context, run, chosen)
+        ):
             return None
     shown = alone if alone is not None else together
     return (loss, shown) if shown is not None else (loss, float("nan"))
 
 
-def _differ_in_double(case: Case, run: Replay, suspects: list[Suspect]) -> bool:
+def _differ_in_double(context: HuntContext, run: Replay, suspects: list[Suspect]) -> bool:
     """Whether the repair changes the loss in double precision: behind a scale that begins near
     zero, single precision does not show it. Not looked at where a replay takes much memory.
     """
@@ -245,22 +249,22 @@ def _differ_in_double(case: Case, run: Replay, suspects: list[Suspect]) -> bool:
     batch = pytrees.map_tensors(lambda t: t.double() if t.is_floating_point() else t, run.batch)
     with contextlib.suppress(CannotTell):
         modes = None, _repairs(run, suspects)
-        one, two = (_double_loss(case, batch, mode) for mode in modes)
+        one, two = (_double_loss(context, batch, mode) for mode in modes)
         return abs(one - two) > 1e-12 * max(abs(one), abs(two))
     return False
 
 
-def _double_loss(case: Case, batch: Nest, mode: TorchFunctionMode | None) -> float:
-    loss = replay(case, pytrees.fresh(batch), mode=mode, double=True).loss
+def _double_loss(context: HuntContext, batch: PyTree, mode: TorchFunctionMode | None) -> float:
+    loss = replay(context, pytrees.fresh(batch), mode=mode, double=True).loss
     if loss.dtype != torch.float64:
         raise CannotTell("the program computes its loss in single precision")
     return float(loss.detach())
 
 
-def _repaired_loss(case: Case, run: Replay, suspects: list[Suspect]) -> float | None:
+def _repaired_loss(context: HuntContext, run: Replay, suspects: list[Suspect]) -> float | None:
     try:
         mode = _repairs(run, suspects)
-        return float(replay(case, pytrees.fresh(run.batch), mode=mode).loss.detach())
+        return float(replay(context, pytrees.fresh(run.batch), mode=mode).loss.detach())
     except CannotTell:
         return None
 

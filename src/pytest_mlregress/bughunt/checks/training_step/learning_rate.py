@@ -12,22 +12,22 @@ from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Event, Recorder
 from pytest_mlregress.bughunt.recording.step_log import StepLog
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext, StepTrace
 
 _DIVERGED, _SLOWER = 100.0, 1e-4
 TINY_RATE, _TINY_MOVE = 1e-6, 1e-6
 
 
 @check(BAD_LEARNING_RATE, EXPLODING_GRADIENT, cost="replay")
-def bad_learning_rate(case: Case) -> Iterator[Finding]:
+def bad_learning_rate(context: HuntContext) -> Iterator[Finding]:
     """The rate is zero in every step, too small to move anything, or so large that the loss
     explodes within a few steps while a small part of it does not.
 
-    Without a train_step the textbook step runs with the user's optimizer.
+    Without a train_step the default step runs with the user's optimizer.
     """
-    if case.subject.train_step is None and case.subject.make_optimizer is None:
+    if context.program.train_step is None and context.program.make_optimizer is None:
         raise CannotTell("needs train_step or make_optimizer")
-    trace = case.training_trace
+    trace = context.training_trace
     if not trace.log.applied:
         raise CannotTell("train_step never called a torch optimizer's step")
     rates = [rate for applied in trace.log.applied for rate in applied.learning_rates]
@@ -37,20 +37,20 @@ def bad_learning_rate(case: Case) -> Iterator[Finding]:
     peak = _peak(trace)
     if peak < TINY_RATE and _largest_move(trace) * peak / max(rates) < _TINY_MOVE:
         yield _rate(trace, "too small", rates)
-    yield from _diverges(case, trace, rates)
+    yield from _diverges(context, trace, rates)
 
 
-def _diverges(case: Case, trace: StepTrace, rates: list[float]) -> Iterator[Finding]:
+def _diverges(context: HuntContext, trace: StepTrace, rates: list[float]) -> Iterator[Finding]:
     growth = _growth(trace.log, trace.phases)
     if growth < _DIVERGED:
         return
     slow = StepLog()
     recorder = Recorder(keep_tensors=False, on_event=_Slowed(slow))
     try:
-        with case.training_world(recorder) as world:
-            for index, batch in enumerate(case.subject.training_batches(trace.count)):
-                world.phase(f"step {index}")
-                world.step(batch)
+        with context.isolated_training(recorder) as isolated:
+            for index, batch in enumerate(context.program.training_batches(trace.count)):
+                isolated.phase(f"step {index}")
+                isolated.step(batch)
     except BughuntError as error:
         raise CannotTell("train_step fails at a smaller learning rate") from error
     evidence = f"the loss grows {growth:.3g}-fold within {trace.count} steps"

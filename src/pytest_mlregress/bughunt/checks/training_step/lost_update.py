@@ -11,23 +11,23 @@ from pytest_mlregress.bughunt.checks.training_step.learning_rate import TINY_RAT
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext, StepTrace
 
 _HALF = (torch.float16, torch.bfloat16)
 
 
 @check(LOST_UPDATE, needs=("train_step",))
-def lost_update(case: Case) -> Iterator[Finding]:
+def lost_update(context: HuntContext) -> Iterator[Finding]:
     """Gradients arrive, the learning rate is positive, and parameters keep their very bits.
 
     Looked at around the whole train_step, so that values put back by hand count too.
     """
-    trace = case.step_trace
+    trace = context.step_trace
     if not trace.log.applied:
         yield from _never_stepped(trace)
         return
     if _steps_on_another_model(trace):
-        yield _trains_another(case, trace)
+        yield _trains_another(context, trace)
         return
     lost, total = _unmoved_entries(trace)
     rates = [rate for a in trace.log.applied for rate in a.learning_rates]
@@ -88,12 +88,12 @@ def _steps_on_another_model(trace: StepTrace) -> bool:
     return bool(passes) and not trace.reaches_the_model and not moved
 
 
-def _trains_another(case: Case, trace: StepTrace) -> Finding:
-    if all(gradient is None for gradient in case.loss_trace.gradients.values()):
+def _trains_another(context: HuntContext, trace: StepTrace) -> Finding:
+    if all(gradient is None for gradient in context.loss_trace.gradients.values()):
         raise CannotTell("the loss reaches no parameter: detached-graph")
     passes = [backward for backward in trace.log.backwards if not backward.by_grad]
     reached = {key for backward in passes for key in backward.leaves}
-    if reached & {id(parameter) for parameter in trace.world.model.parameters()}:
+    if reached & {id(parameter) for parameter in trace.isolated.model.parameters()}:
         variant = "gone"
     else:
         variant = "other tensors" if reached else "cut"

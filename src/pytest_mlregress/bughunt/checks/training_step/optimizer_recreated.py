@@ -10,17 +10,17 @@ from pytest_mlregress.bughunt.catalogue.training_step import OPTIMIZER_RECREATED
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.step_log import Applied
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replaying.case import Case
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 
 
 @check(OPTIMIZER_RECREATED, needs=("train_step",))
-def optimizer_recreated(case: Case) -> Iterator[Finding]:
+def optimizer_recreated(context: HuntContext) -> Iterator[Finding]:
     """The state of an optimizer (momentum, second moments) is gone at the next step.
 
     An optimizer without state may be made anew at will; one on other parameters than the model's
     (inner loops of meta-learning) is none of this check's business.
     """
-    trace = case.step_trace
+    trace = context.step_trace
     applied = [a for a in trace.log.applied if a.phase in trace.phases]
     gone: list[tuple[Applied, int]] = []
     for earlier, later in _successive(applied):

@@ -14,19 +14,19 @@ from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.recorder import Event
 from pytest_mlregress.bughunt.registry import check
-from pytest_mlregress.bughunt.replaying.case import Case, StepTrace
+from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext, StepTrace
 
 _UNSCALE = "_amp_foreach_non_finite_check_and_unscale_"
 
 
 @check(STEP_BEFORE_BACKWARD, needs=("train_step",))
-def step_before_backward(case: Case) -> Iterator[Finding]:
+def step_before_backward(context: HuntContext) -> Iterator[Finding]:
     """In every call the optimizer has stepped before the first backward pass runs.
 
     A closure runs its backward pass inside the step and passes; so does a step whose gradients
     come from elsewhere, without any backward pass.
     """
-    trace = case.step_trace
+    trace = context.step_trace
     early = [_step_before_backward(trace, phase) for phase in trace.phases]
     steps = [event for event in early if event is not None]
     if len(steps) == len(early):
@@ -46,12 +46,12 @@ def _step_before_backward(trace: StepTrace, phase: str) -> Event | None:
 
 
 @check(CLIP_MISORDER, needs=("train_step",))
-def clip_misorder(case: Case) -> Iterator[Finding]:
+def clip_misorder(context: HuntContext) -> Iterator[Finding]:
     """Gradients are clipped when nothing uses them: before backward, after step, or still scaled.
 
     Judged by the events between two clips, so that clipping per micro-batch passes.
     """
-    trace = case.step_trace
+    trace = context.step_trace
     clips = [e for phase in trace.phases for e in trace.recorder.of_kind("clip", phase)]
     if not clips:
         raise CannotTell("train_step clips no gradients with torch.nn.utils")
@@ -105,9 +105,9 @@ def _order_of(trace: StepTrace, phase: str) -> list[str]:
 
 
 @check(SCHEDULER_MISORDER, needs=("train_step",))
-def scheduler_misorder(case: Case) -> Iterator[Finding]:
+def scheduler_misorder(context: HuntContext) -> Iterator[Finding]:
     """The learning-rate scheduler steps before the optimizer, or steers another optimizer."""
-    trace = case.step_trace
+    trace = context.step_trace
     events = trace.recorder.of_kind("scheduler", "step 0")
     if not events:
         raise CannotTell("train_step steps no scheduler of torch")

@@ -1,4 +1,4 @@
-"""The case under investigation: the subject, and what was recorded of it once for all checks."""
+"""What all checks of a hunt share: the program, and what was recorded of it once."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.errors import CannotTell, OverBudget
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.program.default_train_step import with_textbook_step
-from pytest_mlregress.bughunt.program.isolated_run import World
+from pytest_mlregress.bughunt.program.default_train_step import with_default_step
+from pytest_mlregress.bughunt.program.isolated_run import IsolatedRun
 from pytest_mlregress.bughunt.program.process_state import RandomState
-from pytest_mlregress.bughunt.program.user_program import Subject
+from pytest_mlregress.bughunt.program.user_program import UserProgram
 from pytest_mlregress.bughunt.recording.recorder import Call, Recorder
 from pytest_mlregress.bughunt.recording.relu_activity import Activity
 from pytest_mlregress.bughunt.recording.step_log import StepLog
@@ -31,11 +31,11 @@ MOST_STEPS = 8
 
 @dataclass(frozen=True)
 class LossTrace:
-    """One ``loss_fn(model, batch)`` and its backward pass, in a fresh world.
+    """One ``loss_fn(model, batch)`` and its backward pass, in an isolated run.
 
     Attributes:
         recorder: every call with its tensors; phases ``"loss"`` and ``"backward"``.
-        world: the closed world; its model is in the state after the backward pass.
+        isolated: the closed run; its model is in the state after the backward pass.
         loss: the scalar loss, whose graph can be walked but no longer run backward.
         gradients: by parameter name; None where the parameter got none.
         output_gradients: of the loss with respect to the output of each call, by its `order`.
@@ -43,7 +43,7 @@ class LossTrace:
     """
 
     recorder: Recorder
-    world: World
+    isolated: IsolatedRun
     loss: torch.Tensor
     gradients: dict[str, torch.Tensor | None]
     output_gradients: dict[int, torch.Tensor]
@@ -62,13 +62,13 @@ class LossTrace:
 
 @dataclass(frozen=True)
 class StepTrace:
-    """Some calls of ``train_step`` in a fresh world, then ``evaluate``, then one more step.
+    """Some calls of ``train_step`` in an isolated run, then ``evaluate``, then one more step.
 
     Phases of the recorder: ``"make_optimizer"``; ``"step 0"``, ``"step 1"``, …; ``"evaluate"``;
     ``"after"``. Tensors are kept in ``"step 0"`` only.
 
     Attributes:
-        world: the closed world.
+        isolated: the closed run.
         states: of the model, before the first step and after each: ``states[k]`` is the one in
             which step k begins.
         random: the generators' states at the same moments.
@@ -80,7 +80,7 @@ class StepTrace:
     """
 
     recorder: Recorder
-    world: World
+    isolated: IsolatedRun
     states: list[State]
     random: list[RandomState]
     log: StepLog
@@ -113,7 +113,7 @@ class StepTrace:
     def optimizers(self) -> list[Optimizer]:
         """Those of ``make_optimizer`` and any other that stepped."""
         stepped = [event.subject for event in self.recorder.of_kind("step")]
-        return list({id(o): o for o in (*self.world.optimizers, *stepped)}.values())
+        return list({id(o): o for o in (*self.isolated.optimizers, *stepped)}.values())
 
 
 @dataclass(frozen=True)
@@ -138,36 +138,36 @@ class State:
     held_nodes: int
 
     @classmethod
-    def of(cls, world: World) -> State:
-        """The state of a world's model now."""
+    def of(cls, isolated: IsolatedRun) -> State:
+        """The state of the model of an isolated run now."""
         return cls(
-            world.parameters(),
-            world.buffers(),
-            {name: module.training for name, module in world.model.named_modules()},
-            {name: p.requires_grad for name, p in world.model.named_parameters()},
-            held_nodes(world.model),
+            isolated.parameters(),
+            isolated.buffers(),
+            {name: module.training for name, module in isolated.model.named_modules()},
+            {name: p.requires_grad for name, p in isolated.model.named_parameters()},
+            held_nodes(isolated.model),
         )
 
 
-class Case:
-    """The subject with its shared recordings, each made when first asked for.
+class HuntContext:
+    """The program with its shared recordings, each made when first asked for.
 
     Attributes:
         asked: slugs that the user asked for by name.
         findings: of the checks that ran before.
-        shared: what checks share, by the function that makes it; it goes with the case.
+        shared: what checks share, by the function that makes it; it goes with the context.
         replay_seconds: of the fastest replay so far; None before the first.
     """
 
     def __init__(
-        self, subject: Subject, budget_s: float = 10.0, asked: Collection[str] = ()
+        self, program: UserProgram, budget_s: float = 10.0, asked: Collection[str] = ()
     ) -> None:
-        self.subject = subject
+        self.program = program
         self.spent = Stopwatch()
         self.budget_s = budget_s
         self.asked = frozenset(asked)
         self.findings: tuple[Finding, ...] = ()
-        self.shared: dict[Callable[[Case], Any], Any] = {}
+        self.shared: dict[Callable[[HuntContext], Any], Any] = {}
         self.replay_seconds: float | None = None
 
     def close(self) -> None:
@@ -189,14 +189,16 @@ class Case:
                 f"of {self.budget_s:g} s are left; raise budget_s"
             )
 
-    def world(self, *, seed: int = 0, recorder: Recorder | None = None) -> World:
+    def isolated_run(self, *, seed: int = 0, recorder: Recorder | None = None) -> IsolatedRun:
         """A fresh replay."""
-        return World(self.subject, seed=seed, recorder=recorder)
+        return IsolatedRun(self.program, seed=seed, recorder=recorder)
 
-    def training_world(self, recorder: Recorder | None = None) -> World:
-        """A fresh replay whose step is the user's, or the textbook's where there is none."""
-        own = self.subject.train_step is not None
-        return World(self.subject if own else with_textbook_step(self.subject), recorder=recorder)
+    def isolated_training(self, recorder: Recorder | None = None) -> IsolatedRun:
+        """A fresh replay whose step is the user's, or the default one where there is none."""
+        own = self.program.train_step is not None
+        return IsolatedRun(
+            self.program if own else with_default_step(self.program), recorder=recorder
+        )
 
     @cached_property
     def loss_trace(self) -> LossTrace:
@@ -204,47 +206,47 @@ class Case:
         stopwatch = Stopwatch()
         listening = _OutputGradients()
         recorder = Recorder(phase="loss", on_call=listening)
-        with self.world(recorder=recorder) as world:
-            loss = world.loss()
-            world.phase("backward")
+        with self.isolated_run(recorder=recorder) as isolated:
+            loss = isolated.loss()
+            isolated.phase("backward")
             if loss.requires_grad:
                 loss.backward()  # type: ignore[no-untyped-call]
             gradients = {
                 name: None if p.grad is None else p.grad.detach().clone()
-                for name, p in world.model.named_parameters()
+                for name, p in isolated.model.named_parameters()
             }
         seconds = stopwatch.seconds
-        return LossTrace(recorder, world, loss, gradients, listening.gradients, seconds)
+        return LossTrace(recorder, isolated, loss, gradients, listening.gradients, seconds)
 
     @cached_property
     def step_trace(self) -> StepTrace:
         """The recorded training: at least `STEPS` calls, enough for two optimizer steps, if
         half of the budget pays for them.
         """
-        if self.subject.train_step is None:
+        if self.program.train_step is None:
             raise CannotTell("needs train_step")
-        return _record_steps(self.subject, self.seconds_left / 2)
+        return _record_steps(self.program, self.seconds_left / 2)
 
     @cached_property
     def training_trace(self) -> StepTrace:
-        """`step_trace`, or without a train_step the textbook step on ``loss_fn``."""
-        if self.subject.train_step is not None:
+        """`step_trace`, or without a train_step the default step on ``loss_fn``."""
+        if self.program.train_step is not None:
             return self.step_trace
         self.afford(0.0)
-        return _record_steps(with_textbook_step(self.subject), self.seconds_left / 2)
+        return _record_steps(with_default_step(self.program), self.seconds_left / 2)
 
     @cached_property
     def second_run(self) -> SecondRun:
-        """The steps of `step_trace` once more, in a world of their own."""
+        """The steps of `step_trace` once more, in a run of their own."""
         trace = self.step_trace
         recorder = Recorder()
-        with self.world(recorder=recorder) as world:
-            first = world.parameters()
-            for index, batch in enumerate(self.subject.training_batches(trace.count)):
-                world.phase(f"step {index}")
+        with self.isolated_run(recorder=recorder) as isolated:
+            first = isolated.parameters()
+            for index, batch in enumerate(self.program.training_batches(trace.count)):
+                isolated.phase(f"step {index}")
                 recorder.keep_tensors = index == 0
-                world.step(batch)
-            return SecondRun(recorder, first, world.parameters())
+                isolated.step(batch)
+            return SecondRun(recorder, first, isolated.parameters())
 
     @property
     def step_seconds(self) -> float:
@@ -266,22 +268,22 @@ class Case:
         return {h.location for h in happenings if h.location is not None}
 
 
-def _record_steps(subject: Subject, seconds_to_spend: float) -> StepTrace:
+def _record_steps(program: UserProgram, seconds_to_spend: float) -> StepTrace:
     """Record `STEPS` steps, and `FEWEST_STEPS` where these cost more seconds than may be spent."""
     log = StepLog()
     activity = Activity()
     recorder = Recorder(on_event=log, on_output=activity)
-    with World(subject, recorder=recorder) as world:
-        log.name_parameters(world.model)
-        states, random = [State.of(world)], [RandomState.now()]
+    with IsolatedRun(program, recorder=recorder) as isolated:
+        log.name_parameters(isolated.model)
+        states, random = [State.of(isolated)], [RandomState.now()]
         stopwatch, seconds = Stopwatch(), math.inf
-        for index, batch in enumerate(subject.training_batches(MOST_STEPS)):
+        for index, batch in enumerate(program.training_batches(MOST_STEPS)):
             recorder.keep_tensors = index == 0
-            world.phase(f"step {index}")
+            isolated.phase(f"step {index}")
             step_stopwatch = Stopwatch()
-            world.step(batch)
+            isolated.step(batch)
             seconds = min(seconds, step_stopwatch.seconds)
-            states.append(State.of(world))
+            states.append(State.of(isolated))
             random.append(RandomState.now())
             slow = stopwatch.seconds > seconds_to_spend
             enough = FEWEST_STEPS if slow else STEPS
@@ -289,14 +291,16 @@ def _record_steps(subject: Subject, seconds_to_spend: float) -> StepTrace:
                 break
         log.close()
         evaluation = resumed = None
-        if subject.evaluate is not None:
-            world.phase("evaluate")
-            world.evaluate()
-            evaluation = states[-1], State.of(world)
-            world.phase("after")
-            world.step()
-            resumed = State.of(world)
-    return StepTrace(recorder, world, states, random, log, activity, evaluation, resumed, seconds)
+        if program.evaluate is not None:
+            isolated.phase("evaluate")
+            isolated.evaluate()
+            evaluation = states[-1], State.of(isolated)
+            isolated.phase("after")
+            isolated.step()
+            resumed = State.of(isolated)
+    return StepTrace(
+        recorder, isolated, states, random, log, activity, evaluation, resumed, seconds
+    )
 
 
 class _OutputGradients:
