@@ -13,29 +13,20 @@ from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.listening.listening_level import ListeningLevel, NoGrad
+from pytest_mlregress.bughunt.recording.torch_call import TorchCall
 from pytest_mlregress.bughunt.torch_api.autograd_graph import Graph, walk
 from pytest_mlregress.bughunt.torch_api.optimizers import parameters_of
 
 
 @dataclass(frozen=True, slots=True)
-class ObservedCall:
-    """One torch call of the user's code or of a module; held only while detectors look at it.
+class ObservedCall(TorchCall):
+    """A call that a guard observes; held only while detectors look at it.
 
-    `direct` tells whether the user's own code made the call, rather than a library's.
+    Attributes:
+        direct: whether the user's own code made the call, rather than a library's.
     """
 
-    name: str
-    arguments: tuple[Any, ...]
-    keywords: dict[str, Any]
-    output: Any
-    location: str | None
     direct: bool
-
-    def argument(self, position: int, keyword: str, default: Any = None) -> Any:
-        """An argument that may have been given by position or by keyword."""
-        if len(self.arguments) > position:
-            return self.arguments[position]
-        return self.keywords.get(keyword, default)
 
 
 @dataclass(slots=True)

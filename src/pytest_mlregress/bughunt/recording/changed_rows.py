@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from pytest_mlregress.bughunt.recording.recorder import Call
+from pytest_mlregress.bughunt.recording.recorder import RecordedCall
 from pytest_mlregress.bughunt.torch_api import pytrees
 
 TOLERANCE = 1e-5
@@ -47,8 +47,8 @@ def changes_outside(
 
 
 def first_leaking_call(
-    calls: list[Call], others: list[Call], count: int, example: int
-) -> tuple[Call, torch.Tensor] | None:
+    calls: list[RecordedCall], others: list[RecordedCall], count: int, example: int
+) -> tuple[RecordedCall, torch.Tensor] | None:
     """The first call at which the change of one example reached another, with what it gave."""
     for call, twin in zip(calls, others, strict=False):
         if call.name != twin.name:

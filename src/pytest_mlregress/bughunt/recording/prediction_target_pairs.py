@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from pytest_mlregress.bughunt.recording.recorder import Call
+from pytest_mlregress.bughunt.recording.recorder import RecordedCall
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.torch_api.loss_functions import EXPECTS
 from pytest_mlregress.bughunt.torch_api.operators import CLASS_LOSSES, SUBTRACTIONS
@@ -22,13 +22,13 @@ class PredictionTargetPair:
         target: the data, as it was given.
     """
 
-    call: Call
+    call: RecordedCall
     prediction: torch.Tensor
     target: torch.Tensor
 
 
 def find_pairs(
-    calls: list[Call], from_model: set[int], from_data: set[int]
+    calls: list[RecordedCall], from_model: set[int], from_data: set[int]
 ) -> list[PredictionTargetPair]:
     """Every pair in the calls, in order; those whose shapes do not pair up are left out."""
     found: list[PredictionTargetPair] = []
@@ -43,7 +43,7 @@ def find_pairs(
 
 
 def _operands(
-    call: Call, from_model: set[int], from_data: set[int]
+    call: RecordedCall, from_model: set[int], from_data: set[int]
 ) -> tuple[torch.Tensor, torch.Tensor] | None:
     given = inputs(call)
     if call.name in EXPECTS or call.name.strip("_") in SUBTRACTIONS:
@@ -62,7 +62,9 @@ def _operands(
     return None
 
 
-def _rows(call: Call, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor | None:
+def _rows(
+    call: RecordedCall, prediction: torch.Tensor, target: torch.Tensor
+) -> torch.Tensor | None:
     values = prediction.detach()
     if values.shape == target.shape:
         return values.reshape(-1, 1)

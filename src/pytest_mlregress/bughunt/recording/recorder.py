@@ -19,6 +19,7 @@ from torch.optim.optimizer import (
 from torch.overrides import TorchFunctionMode
 
 from pytest_mlregress.bughunt.recording.source_lines import locate, outermost
+from pytest_mlregress.bughunt.recording.torch_call import TorchCall
 from pytest_mlregress.bughunt.torch_api import _private, pytrees
 from pytest_mlregress.bughunt.torch_api.announced_calls import AnnouncedCall, Observer, announced
 
@@ -50,31 +51,24 @@ _ANNOUNCED: Final[dict[AnnouncedCall, Kind]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One torch function called by the user's code or by a module; what it calls is not seen.
+class RecordedCall(TorchCall):
+    """A call that a recorder keeps; in traces that do not keep tensors None stands for each tensor
+    that is not a leaf.
 
-    `module` is the dotted name of the innermost module of the model that was running, ``""``
-    for the model itself and None outside of it; `training` is that module's mode. `arguments`
-    and `output` hold the very tensors; in traces that do not keep tensors None stands for each
-    tensor that is not a leaf.
+    Attributes:
+        order: its place among the calls and events of the recorder.
+        function: what was called.
+        phase: of the recorder at that moment.
+        module: dotted name of the innermost module of the model that was running, ``""`` for the
+            model itself and None outside of it.
+        training: that module's mode.
     """
 
     order: int
-    name: str
     function: Callable[..., Any]
-    arguments: tuple[Any, ...]
-    keywords: dict[str, Any]
-    output: Any
-    location: str | None
     phase: str
     module: str | None
     training: bool | None
-
-    def argument(self, position: int, keyword: str, default: Any = None) -> Any:
-        """An argument that may have been given by position or by keyword."""
-        if len(self.arguments) > position:
-            return self.arguments[position]
-        return self.keywords.get(keyword, default)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +118,7 @@ class Recorder:
     """Listens to torch while user code runs; `calls` and `events` share one counter `order`.
 
     Args:
-        keep_tensors: whether `Call` holds its tensors (and with them the autograd graph).
+        keep_tensors: whether `RecordedCall` holds its tensors (and with them the autograd graph).
         on_event: called with each event right when it happens, e.g. to snapshot gradients.
         on_call: called with each call right when it has returned.
         on_output: the same, and with the output, for recordings that do not keep it.
@@ -132,10 +126,10 @@ class Recorder:
 
     keep_tensors: bool = True
     on_event: Callable[[Event], None] | None = None
-    on_call: Callable[[Call], None] | None = None
-    on_output: Callable[[Call, Any], None] | None = None
+    on_call: Callable[[RecordedCall], None] | None = None
+    on_output: Callable[[RecordedCall, Any], None] | None = None
     phase: str = ""
-    calls: list[Call] = field(default_factory=list)
+    calls: list[RecordedCall] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     _order: int = 0
     _names: dict[int, str] = field(default_factory=dict)
@@ -203,7 +197,7 @@ class Recorder:
         self._order += 1
         module = next((m for m in reversed(self._running) if id(m) in self._names), None)
         keep = self.keep_tensors
-        call = Call(
+        call = RecordedCall(
             order=self._order,
             name=_name_of(function),
             function=function,

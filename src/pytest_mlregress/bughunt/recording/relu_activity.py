@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from pytest_mlregress.bughunt.recording.recorder import Call
+from pytest_mlregress.bughunt.recording.recorder import RecordedCall
 from pytest_mlregress.bughunt.torch_api.operators import RELUS
 
 
@@ -15,7 +15,7 @@ class Activity:
         self.active: dict[tuple[str | None, str | None], bool] = {}
         self.runs: dict[tuple[str | None, str | None], int] = {}
 
-    def __call__(self, call: Call, output: object) -> None:
+    def __call__(self, call: RecordedCall, output: object) -> None:
         if call.name not in RELUS or not isinstance(output, torch.Tensor):
             return
         key = call.module, call.location

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from pytest_mlregress.bughunt.recording.recorder import Call
+from pytest_mlregress.bughunt.recording.recorder import RecordedCall
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.replaying.replays import reached
 
@@ -45,7 +45,7 @@ class Score:
         return (self.value - self.floor) / (self.guess - self.floor)
 
 
-def score(loss: float, calls: list[Call]) -> Score:
+def score(loss: float, calls: list[RecordedCall]) -> Score:
     """The score of the last loss call whose targets are data; else the loss itself."""
     judged = last_judgement(calls)
     if judged is None:
@@ -55,7 +55,7 @@ def score(loss: float, calls: list[Call]) -> Score:
     return dataclasses.replace(found, loss=loss)
 
 
-def pooled_score(batches: Sequence[list[Call]]) -> Score | None:
+def pooled_score(batches: Sequence[list[RecordedCall]]) -> Score | None:
     """The score of several batches' predictions against the best constant for all of them.
 
     None where a batch has no known targets, or where they do not fit together.
@@ -71,13 +71,15 @@ def pooled_score(batches: Sequence[list[Call]]) -> Score | None:
     return _of(known[0][0], torch.cat(givens), torch.cat(targets))
 
 
-def last_judgement(calls: list[Call]) -> tuple[Call, torch.Tensor, torch.Tensor] | None:
+def last_judgement(
+    calls: list[RecordedCall],
+) -> tuple[RecordedCall, torch.Tensor, torch.Tensor] | None:
     """The last loss call that a `Score` can be made from, its input and its target.
 
     None where a network sets a target too (a teacher): nobody knows how well data and teacher can
     be followed at the same time.
     """
-    judged: list[tuple[Call, torch.Tensor, torch.Tensor]] = []
+    judged: list[tuple[RecordedCall, torch.Tensor, torch.Tensor]] = []
     learned = _from_parameters(calls)
     for call in calls:
         tensors = inputs(call)
@@ -92,13 +94,13 @@ def last_judgement(calls: list[Call]) -> tuple[Call, torch.Tensor, torch.Tensor]
     return judged[-1] if judged else None
 
 
-def _from_parameters(calls: list[Call]) -> set[int]:
+def _from_parameters(calls: list[RecordedCall]) -> set[int]:
     """Ids of the tensors that depend on parameters."""
     parameters = [t for call in calls for t in inputs(call) if isinstance(t, torch.nn.Parameter)]
     return reached(calls, parameters)
 
 
-def _of(call: Call, given: torch.Tensor, target: torch.Tensor) -> Score | None:
+def _of(call: RecordedCall, given: torch.Tensor, target: torch.Tensor) -> Score | None:
     if call.name in ("cross_entropy", "nll_loss") and given.dim() >= 2:
         return _of_classes(given, target, call)
     if call.name == "binary_cross_entropy_with_logits":
@@ -108,7 +110,7 @@ def _of(call: Call, given: torch.Tensor, target: torch.Tensor) -> Score | None:
     return None
 
 
-def _of_classes(given: torch.Tensor, target: torch.Tensor, call: Call) -> Score | None:
+def _of_classes(given: torch.Tensor, target: torch.Tensor, call: RecordedCall) -> Score | None:
     """Mean negative log-likelihood, whatever weights or smoothing the loss itself uses."""
     classes = given.shape[1]
     rows = given.movedim(1, -1).reshape(-1, classes)

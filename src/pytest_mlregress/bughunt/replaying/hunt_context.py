@@ -17,7 +17,7 @@ from pytest_mlregress.bughunt.program.default_train_step import with_default_ste
 from pytest_mlregress.bughunt.program.isolated_run import IsolatedRun
 from pytest_mlregress.bughunt.program.process_state import RandomState
 from pytest_mlregress.bughunt.program.user_program import UserProgram
-from pytest_mlregress.bughunt.recording.recorder import Call, Recorder
+from pytest_mlregress.bughunt.recording.recorder import RecordedCall, Recorder
 from pytest_mlregress.bughunt.recording.relu_activity import Activity
 from pytest_mlregress.bughunt.recording.step_log import StepLog
 from pytest_mlregress.bughunt.recording.tensor_origins import Provenance
@@ -50,7 +50,7 @@ class LossTrace:
     seconds: float
 
     @cached_property
-    def calls(self) -> list[Call]:
+    def calls(self) -> list[RecordedCall]:
         """The torch calls of the forward pass."""
         return [call for call in self.recorder.calls if call.phase == "loss"]
 
@@ -309,7 +309,7 @@ class _OutputGradients:
     def __init__(self) -> None:
         self.gradients: dict[int, torch.Tensor] = {}
 
-    def __call__(self, call: Call) -> None:
+    def __call__(self, call: RecordedCall) -> None:
         output = call.output
         if call.phase == "loss" and isinstance(output, torch.Tensor) and output.requires_grad:
             output.register_hook(self._noting(call.order))  # type: ignore[no-untyped-call]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from pytest_mlregress.bughunt.errors import CannotTell
-from pytest_mlregress.bughunt.recording.recorder import Call
+from pytest_mlregress.bughunt.recording.recorder import RecordedCall
 from pytest_mlregress.bughunt.recording.tensor_origins import Provenance, inputs
 from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 from pytest_mlregress.bughunt.torch_api.loss_functions import EXPECTS, Expects
@@ -18,7 +18,7 @@ from pytest_mlregress.bughunt.torch_api.loss_functions import EXPECTS, Expects
 class LossCall:
     """One call of a loss function, with its two main arguments, or one difference of the two."""
 
-    call: Call
+    call: RecordedCall
     input: torch.Tensor
     target: torch.Tensor
     provenance: Provenance
@@ -62,13 +62,13 @@ def loss_calls(context: HuntContext) -> list[LossCall]:
     return found
 
 
-def made_by_parameters(provenance: Provenance, tensor: torch.Tensor, before: Call) -> bool:
+def made_by_parameters(provenance: Provenance, tensor: torch.Tensor, before: RecordedCall) -> bool:
     """Whether a target comes from a network (a teacher, a target network) and not from data."""
     makers = provenance.behind(tensor, before)
     return any(isinstance(t, torch.nn.Parameter) for call in makers for t in inputs(call))
 
 
-def _of(calls: list[Call], provenance: Provenance) -> Iterator[LossCall]:
+def _of(calls: list[RecordedCall], provenance: Provenance) -> Iterator[LossCall]:
     for call in calls:
         if call.name not in EXPECTS:
             continue

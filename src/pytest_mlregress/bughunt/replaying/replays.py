@@ -18,7 +18,7 @@ from torch.distributions import Distribution
 from torch.overrides import TorchFunctionMode
 
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
-from pytest_mlregress.bughunt.recording.recorder import Call, Event, Recorder
+from pytest_mlregress.bughunt.recording.recorder import Event, RecordedCall, Recorder
 from pytest_mlregress.bughunt.recording.step_log import StepLog
 from pytest_mlregress.bughunt.recording.tensor_origins import Provenance, inputs
 from pytest_mlregress.bughunt.replaying import batch_resizing
@@ -64,7 +64,7 @@ class Replay:
     """
 
     batch: PyTree
-    calls: list[Call]
+    calls: list[RecordedCall]
     outputs: list[torch.Tensor]
     loss: torch.Tensor
     model: nn.Module
@@ -131,7 +131,7 @@ class StepReplay:
     """
 
     batch: PyTree
-    calls: list[Call]
+    calls: list[RecordedCall]
     roots: list[float]
     model: nn.Module
 
@@ -248,7 +248,7 @@ def tensors_of(output: Any) -> list[torch.Tensor]:
     return found
 
 
-def noise_tensors(calls: list[Call]) -> set[int]:
+def noise_tensors(calls: list[RecordedCall]) -> set[int]:
     """Ids of the tensors of noise that calls drew, and of all that was made from them."""
     noise = [
         tensor
@@ -259,7 +259,7 @@ def noise_tensors(calls: list[Call]) -> set[int]:
     return reached(calls, noise)
 
 
-def reached(calls: list[Call], sources: Sequence[torch.Tensor]) -> set[int]:
+def reached(calls: list[RecordedCall], sources: Sequence[torch.Tensor]) -> set[int]:
     """Ids of the sources and of every tensor that calls made from them."""
     tainted = {id(tensor) for tensor in sources}
     for call in calls:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from pytest_mlregress.bughunt.recording.recorder import Call
+from pytest_mlregress.bughunt.recording.recorder import RecordedCall
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 from pytest_mlregress.bughunt.replaying.loss_calls import LossCall, made_by_parameters
@@ -23,7 +23,7 @@ def residuals(context: HuntContext) -> list[LossCall]:
     data = reached(trace.calls, pytrees.tensors(trace.isolated.batch))
     found: list[LossCall] = []
     seen: set[int] = set()
-    queue: list[tuple[torch.Tensor, Call | None]] = [(trace.loss, None)]
+    queue: list[tuple[torch.Tensor, RecordedCall | None]] = [(trace.loss, None)]
     while queue:
         tensor, before = queue.pop(0)
         call = trace.provenance.producer(tensor, before)
@@ -40,7 +40,7 @@ def residuals(context: HuntContext) -> list[LossCall]:
     return found
 
 
-def _residual(context: HuntContext, call: Call, data: set[int]) -> LossCall | None:
+def _residual(context: HuntContext, call: RecordedCall, data: set[int]) -> LossCall | None:
     if call.name not in SUBTRACTIONS:
         return None
     terms = inputs(call)

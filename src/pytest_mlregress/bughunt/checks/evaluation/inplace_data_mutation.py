@@ -10,7 +10,7 @@ import torch
 from pytest_mlregress.bughunt.catalogue.evaluation import INPLACE_DATA_MUTATION
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.program.isolated_run import IsolatedRun, call
-from pytest_mlregress.bughunt.recording.recorder import Call, Recorder
+from pytest_mlregress.bughunt.recording.recorder import RecordedCall, Recorder
 from pytest_mlregress.bughunt.recording.source_lines import caller
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
@@ -131,7 +131,7 @@ def _line(
     return None
 
 
-def _writes(made: Call) -> bool:
+def _writes(made: RecordedCall) -> bool:
     in_place = made.name.endswith("_") and not made.name.endswith("__")
     augmented = made.name.startswith("__i") and made.name.endswith("__")
     return bool(inputs(made)) and (in_place or augmented or made.name == "__setitem__")

@@ -8,7 +8,7 @@ import torch
 
 from pytest_mlregress.bughunt.catalogue.evaluation import NONDETERMINISTIC
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.recording.recorder import Call, Recorder
+from pytest_mlregress.bughunt.recording.recorder import RecordedCall, Recorder
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
@@ -50,7 +50,7 @@ def _in_the_loss(context: HuntContext) -> Iterator[Finding]:
         yield _finding(culprit, "loss_fn", abs(loss - before))
 
 
-def _first_difference(ours: list[Call], theirs: list[Call]) -> Call | None:
+def _first_difference(ours: list[RecordedCall], theirs: list[RecordedCall]) -> RecordedCall | None:
     """The first call whose result differs between two recordings of the same program."""
     for one, other in zip(ours, theirs, strict=False):
         if one.name != other.name or one.location != other.location:
@@ -65,7 +65,7 @@ def _first_difference(ours: list[Call], theirs: list[Call]) -> Call | None:
     return None
 
 
-def _finding(culprit: Call | None, variant: str, gap: float, steps: int = 0) -> Finding:
+def _finding(culprit: RecordedCall | None, variant: str, gap: float, steps: int = 0) -> Finding:
     return NONDETERMINISTIC.finding(
         variant,
         module=culprit.module if culprit else None,

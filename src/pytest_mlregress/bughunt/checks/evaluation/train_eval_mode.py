@@ -10,7 +10,7 @@ from torch import nn
 from pytest_mlregress.bughunt.catalogue.evaluation import MISSING_EVAL_MODE, MISSING_TRAIN_MODE
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.recording.recorder import Call, Event, Recorder
+from pytest_mlregress.bughunt.recording.recorder import Event, RecordedCall, Recorder
 from pytest_mlregress.bughunt.recording.source_lines import of_function
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
@@ -143,7 +143,7 @@ def _functional_layers(context: HuntContext, recorder: Recorder, phase: str) -> 
         )
 
 
-def _joins_examples(context: HuntContext, call: Call) -> bool:
+def _joins_examples(context: HuntContext, call: RecordedCall) -> bool:
     """Whether a batch norm takes statistics over examples.
 
     Without running statistics it may as well standardise weights, or, with all else moved to the
@@ -160,7 +160,7 @@ def _joins_examples(context: HuntContext, call: Call) -> bool:
     )
 
 
-def _batch_statistics(call: Call) -> Finding:
+def _batch_statistics(call: RecordedCall) -> Finding:
     return MISSING_EVAL_MODE.finding(
         "functional batch norm",
         module=call.module,
@@ -185,7 +185,7 @@ def _evaluation_of_loss(context: HuntContext) -> Recorder:
     return recorder
 
 
-def _drops(call: Call) -> bool:
+def _drops(call: RecordedCall) -> bool:
     if call.name == "scaled_dot_product_attention":
         return _rate(call) > 0
     if call.name not in DROPOUTS:
@@ -194,7 +194,7 @@ def _drops(call: Call) -> bool:
     return _rate(call) > 0 and call.argument(2, "training", default) is True
 
 
-def _rate(call: Call) -> float:
+def _rate(call: RecordedCall) -> float:
     if call.name == "scaled_dot_product_attention":
         given = call.argument(4, "dropout_p", 0.0)
     else:
@@ -202,7 +202,7 @@ def _rate(call: Call) -> float:
     return float(given) if isinstance(given, int | float) else 0.0
 
 
-def _asks_for_noise(call: Call) -> bool:
+def _asks_for_noise(call: RecordedCall) -> bool:
     return call.keywords.get("training") is True or len(call.arguments) > 2
 
 

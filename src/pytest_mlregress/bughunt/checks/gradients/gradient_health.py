@@ -15,7 +15,7 @@ from pytest_mlregress.bughunt.catalogue.gradients import (
 )
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.recording.recorder import Call
+from pytest_mlregress.bughunt.recording.recorder import RecordedCall
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext, StepTrace
@@ -84,7 +84,7 @@ def _not_finite(context: HuntContext, what: str, evidence: str, parameter: str |
     )
 
 
-def _first_not_finite(context: HuntContext) -> Call | None:
+def _first_not_finite(context: HuntContext) -> RecordedCall | None:
     """The call where the numbers of the first loss go wrong, forward or backward."""
     trace = context.loss_trace
     for call in trace.calls:

@@ -10,7 +10,7 @@ from pytest_mlregress.bughunt.catalogue.leakage import BATCH_LEAK
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.changed_rows import changes_outside, first_leaking_call
-from pytest_mlregress.bughunt.recording.recorder import Call
+from pytest_mlregress.bughunt.recording.recorder import RecordedCall
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.batch_resizing import Examples
 from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
@@ -100,7 +100,9 @@ def _moved_outputs(
     return found
 
 
-def _require_mixing(base: Replay, call: Call, output: torch.Tensor, examples: Examples) -> None:
+def _require_mixing(
+    base: Replay, call: RecordedCall, output: torch.Tensor, examples: Examples
+) -> None:
     """Raise `CannotTell` where a spread may be meant."""
     whole = not output.is_floating_point() or bool((output == output.round()).all())
     if whole:
@@ -121,7 +123,7 @@ def _maybe_one_sequence(base: Replay, examples: Examples) -> bool:
     )
 
 
-def _walks(call: Call, output: torch.Tensor, examples: Examples) -> bool:
+def _walks(call: RecordedCall, output: torch.Tensor, examples: Examples) -> bool:
     """Whether a call is what sequence models do along time."""
     square = sum(size == examples.count for size in output.shape) > 1
     return any(name in call.name for name in ALONG_A_SEQUENCE) or (
@@ -129,5 +131,5 @@ def _walks(call: Call, output: torch.Tensor, examples: Examples) -> bool:
     )
 
 
-def _same(finding: Finding, call: Call) -> bool:
+def _same(finding: Finding, call: RecordedCall) -> bool:
     return finding.location == call.location

@@ -12,7 +12,7 @@ from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.changed_rows import changed
 from pytest_mlregress.bughunt.recording.prediction_target_pairs import find_pairs
-from pytest_mlregress.bughunt.recording.recorder import Call
+from pytest_mlregress.bughunt.recording.recorder import RecordedCall
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.batch_resizing import Examples
@@ -71,7 +71,7 @@ def padding_leak(context: HuntContext) -> Iterator[Finding]:
         return
 
 
-def _blurs(base: Replay, entry: Call | None) -> bool:
+def _blurs(base: Replay, entry: RecordedCall | None) -> bool:
     """Whether padding may have come in through a neighbourhood: no mask could keep it out."""
     end = entry.order if entry is not None else float("inf")
     return any(
@@ -82,7 +82,9 @@ def _blurs(base: Replay, entry: Call | None) -> bool:
     )
 
 
-def _is_next_to_padding(base: Replay, other: Replay, padding: Padding, entry: Call | None) -> bool:
+def _is_next_to_padding(
+    base: Replay, other: Replay, padding: Padding, entry: RecordedCall | None
+) -> bool:
     """Whether padding came in through a neighbourhood written by hand, as shifted copies.
 
     Then, where it came in, it moved no valid positions but those right beside it.
@@ -181,7 +183,7 @@ def _overwritten(batch: PyTree, padding: Padding, path: Path) -> PyTree:
     return pytrees.replace(batch, path, changed_values)
 
 
-def _leak(base: Replay, other: Replay, padding: Padding) -> tuple[str, Call | None] | None:
+def _leak(base: Replay, other: Replay, padding: Padding) -> tuple[str, RecordedCall | None] | None:
     """(what moved, the call where the padding got through); None if nothing valid moved."""
     outputs = zip(base.outputs, other.outputs, strict=False)
     for one, two in _behind_the_loss(base, list(outputs)):
@@ -235,7 +237,7 @@ def _stacked(output: torch.Tensor, axis: int, valid: torch.Tensor) -> torch.Tens
     return valid.view(count, places, length // places).all(-1)
 
 
-def _entry(base: Replay, other: Replay, padding: Padding) -> Call | None:
+def _entry(base: Replay, other: Replay, padding: Padding) -> RecordedCall | None:
     """The first call through which padding reached something valid; before a softmax, its input.
 
     A softmax is where unmasked scores do their harm; the mistake is at what it was given.
@@ -298,7 +300,9 @@ def _cut(batch: PyTree, length: int, *, first: bool) -> PyTree:
     return pytrees.map_tensors(cut, batch)
 
 
-def _finding(padding: Padding, path: Path, base: Replay, what: str, where: Call | None) -> Finding:
+def _finding(
+    padding: Padding, path: Path, base: Replay, what: str, where: RecordedCall | None
+) -> Finding:
     content, mask = (_entry_name(p) for p in (path, padding.said_by))
     return PADDING_LEAK.finding(
         module=where.module if where is not None else None,

@@ -14,7 +14,7 @@ from pytest_mlregress.bughunt.checks.learning.single_batch_overfit import LEARNE
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.program.isolated_run import IsolatedRun
-from pytest_mlregress.bughunt.recording.recorder import Call, Recorder
+from pytest_mlregress.bughunt.recording.recorder import RecordedCall, Recorder
 from pytest_mlregress.bughunt.recording.source_lines import of_function
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.constant_predictor import Score, pooled_score
@@ -148,7 +148,7 @@ def _modes(isolated: IsolatedRun, batches: list[PyTree]) -> Modes:
 
 def _score(isolated: IsolatedRun, batches: list[PyTree], *, training: bool) -> Score:
     """On all batches together, in one mode, without disturbing the program."""
-    recorded: list[list[Call]] = []
+    recorded: list[list[RecordedCall]] = []
     with in_mode(isolated.model, training), torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(1)
         for batch in batches:

@@ -11,7 +11,7 @@ from pytest_mlregress.bughunt.catalogue.learning import LEARNS_SHUFFLED_LABELS
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.program.isolated_run import IsolatedRun
-from pytest_mlregress.bughunt.recording.recorder import Call, Recorder
+from pytest_mlregress.bughunt.recording.recorder import RecordedCall, Recorder
 from pytest_mlregress.bughunt.recording.tensor_origins import Provenance
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.constant_predictor import (
@@ -89,7 +89,7 @@ def _agreement(one: torch.Tensor, other: torch.Tensor) -> float:
     return float(((rows - rows.mean(0)) * (others - others.mean(0))).mean())
 
 
-def _judging_call(context: HuntContext) -> Call:
+def _judging_call(context: HuntContext) -> RecordedCall:
     judged = last_judgement(context.loss_trace.calls)
     if judged is None:
         raise CannotTell("the labels that the loss compares with are not known")
@@ -171,7 +171,7 @@ def _stepper(context: HuntContext, isolated: IsolatedRun) -> Callable[[PyTree], 
 
 def _score(isolated: IsolatedRun, batches: list[PyTree] | tuple[PyTree, ...]) -> Score:
     """On all batches together, in evaluation mode, without disturbing the program."""
-    recorded: list[list[Call]] = []
+    recorded: list[list[RecordedCall]] = []
     for batch in batches[:MOST_BATCHES]:
         recorder = Recorder(phase="loss")
         with (
@@ -206,10 +206,10 @@ def _first_reader(context: HuntContext, path: Path) -> str | None:
     return min(readers, key=lambda call: call.order).location if readers else None
 
 
-def _prediction(call: Call) -> torch.Tensor:
+def _prediction(call: RecordedCall) -> torch.Tensor:
     return pytrees.tensors((call.arguments, call.keywords))[0]
 
 
-def _reads(provenance: Provenance, call: Call, labels: torch.Tensor) -> bool:
+def _reads(provenance: Provenance, call: RecordedCall, labels: torch.Tensor) -> bool:
     given = pytrees.tensors((call.arguments, call.keywords))
     return any(provenance.origin(tensor, call) is labels for tensor in given)

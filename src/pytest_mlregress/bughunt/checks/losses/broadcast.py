@@ -16,7 +16,7 @@ from pytest_mlregress.bughunt.catalogue.rule import Rule
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.program.isolated_run import call as run
-from pytest_mlregress.bughunt.recording.recorder import Call, Recorder
+from pytest_mlregress.bughunt.recording.recorder import RecordedCall, Recorder
 from pytest_mlregress.bughunt.recording.tensor_origins import Provenance, inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying import batch_resizing
@@ -50,7 +50,7 @@ class Crossing:
         axis: of the target, along which its examples lie.
     """
 
-    call: Call
+    call: RecordedCall
     prediction: torch.Tensor
     target: torch.Tensor
     position: int
@@ -121,7 +121,7 @@ def in_the_step(context: HuntContext, known: Collection[str | None]) -> Iterator
                 yield _finding(BROADCAST_LOSS, crossing, base.provenance, "loss", base.roots[0])
 
 
-def _widens(call: Call) -> bool:
+def _widens(call: RecordedCall) -> bool:
     """Whether an elementwise call has two operands and a result larger than both."""
     if call.name.strip("_") not in DIFFERENCES:
         return False
@@ -179,7 +179,7 @@ def broadcast_metric(context: HuntContext) -> Iterator[Finding]:
 
 
 def crossings(
-    calls: list[Call], from_model: set[int], from_data: set[int], count: int, kind: str
+    calls: list[RecordedCall], from_model: set[int], from_data: set[int], count: int, kind: str
 ) -> Iterator[Crossing]:
     """The calls in which a prediction and a target were expanded against each other."""
     names = {"loss": DIFFERENCES, "quotient": DIFFERENCES | {"add"}, "metric": _IN_METRICS}[kind]
@@ -208,7 +208,9 @@ def _is_target(
     return id(target) in from_data and (id(target) not in from_model or taught)
 
 
-def _deliberate(calls: list[Call], suspect: Call, from_model: set[int], count: int) -> bool:
+def _deliberate(
+    calls: list[RecordedCall], suspect: RecordedCall, from_model: set[int], count: int
+) -> bool:
     """Whether a line crosses batches on purpose: by axes written out on both sides.
 
     Or because it does the same to two predictions, or to two batches of data, as a kernel does.
@@ -281,7 +283,7 @@ class _PermutedTargets(TorchFunctionMode):
         return swapped[0], swapped[1]
 
 
-def _number(calls: list[Call], crossing: Crossing) -> int:
+def _number(calls: list[RecordedCall], crossing: Crossing) -> int:
     same = [call.order for call in calls if call.function is crossing.call.function]
     return same.index(crossing.call.order)
 
@@ -307,7 +309,7 @@ def _flat_sizes(batch: PyTree) -> list[int]:
 
 def _evaluate(
     context: HuntContext, batches: list[PyTree], mode: TorchFunctionMode | None = None
-) -> tuple[float, list[Call], list[torch.Tensor]]:
+) -> tuple[float, list[RecordedCall], list[torch.Tensor]]:
     """What evaluate returns for some batches, with its calls and the model's parameters."""
     recorder = Recorder(phase="evaluate")
     evaluate = context.program.evaluate
@@ -359,7 +361,7 @@ def _finding(
     )
 
 
-def _shaped_by(crossing: Crossing, provenance: Provenance) -> Call | None:
+def _shaped_by(crossing: Crossing, provenance: Provenance) -> RecordedCall | None:
     """The call that took an axis from one operand or gave one to the other; None for data."""
     shorter, longer = sorted((crossing.prediction, crossing.target), key=lambda t: t.dim())
     squeezed = provenance.producer(shorter, crossing.call)

@@ -20,7 +20,7 @@ from pytest_mlregress.bughunt.catalogue.losses import (
 )
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.recording.recorder import Call
+from pytest_mlregress.bughunt.recording.recorder import RecordedCall
 from pytest_mlregress.bughunt.recording.tensor_origins import Provenance, inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
@@ -95,8 +95,8 @@ def double_softmax(context: HuntContext) -> Iterator[Finding]:
 
 
 def _softmax_under_temperature(
-    provenance: Provenance, given: torch.Tensor, before: Call
-) -> Call | None:
+    provenance: Provenance, given: torch.Tensor, before: RecordedCall
+) -> RecordedCall | None:
     """The softmax behind a tensor, through reshaping and at most one scaling by a number."""
     source = provenance.source(given, before)
     if source is not None and source.name in SCALINGS and len(inputs(source)) == 1:
@@ -104,7 +104,7 @@ def _softmax_under_temperature(
     return source if source is not None and source.name in SOFTMAX else None
 
 
-def _normalises(provenance: Provenance, call: Call, given: torch.Tensor) -> bool:
+def _normalises(provenance: Provenance, call: RecordedCall, given: torch.Tensor) -> bool:
     """Whether a logsumexp is subtracted from what it was taken of, as distributions do."""
     return call.name == "logsumexp" and any(
         reader.name in ("sub", "__sub__") and inputs(reader)[0] is given
@@ -252,23 +252,23 @@ def _cannot_leave_unit_interval(context: HuntContext, loss: LossCall) -> bool:
     return low >= 0 and high <= 1
 
 
-def _last_act(loss: LossCall) -> Call | None:
+def _last_act(loss: LossCall) -> RecordedCall | None:
     """What last happened to a trained loss input; a normalising log_softmax is looked through."""
     if not loss.input.requires_grad:
         return None
     return loss.provenance.source(loss.input, loss.call, SHAPE | LOG_SOFTMAX)
 
 
-def _drops(call: Call) -> bool:
+def _drops(call: RecordedCall) -> bool:
     return _probability(call) > 0 and call.argument(2, "training", True) is not False
 
 
-def _probability(call: Call) -> float:
+def _probability(call: RecordedCall) -> float:
     given = call.argument(1, "p", 0.5)
     return float(given) if isinstance(given, int | float) else 0.5
 
 
-def _rectifies(call: Call, values: torch.Tensor) -> bool:
+def _rectifies(call: RecordedCall, values: torch.Tensor) -> bool:
     if call.name in CLAMPS | {"maximum"}:
         low = call.argument(1, "min")
         return low == 0 and call.argument(2, "max") is None
@@ -277,7 +277,7 @@ def _rectifies(call: Call, values: torch.Tensor) -> bool:
     return _acts_as_rectifier(call)
 
 
-def _acts_as_rectifier(call: Call) -> bool:
+def _acts_as_rectifier(call: RecordedCall) -> bool:
     """Whether a call gave on what was positive and made zeros of the rest, whatever its name."""
     made = call.output
     if not isinstance(made, torch.Tensor):
@@ -300,7 +300,7 @@ def _normalised_somewhere(values: torch.Tensor) -> bool:
     )
 
 
-def _source(loss: LossCall) -> Call | None:
+def _source(loss: LossCall) -> RecordedCall | None:
     provenance: Provenance = loss.provenance
     return provenance.source(loss.input, loss.call)
 
@@ -310,7 +310,7 @@ def _line(context: HuntContext, loss: LossCall) -> str | None:
     return loss.call.location if source is None else _line_of(context, source)
 
 
-def _line_of(context: HuntContext, call: Call) -> str | None:
+def _line_of(context: HuntContext, call: RecordedCall) -> str | None:
     """Where a call was written: for a layer of an ``nn.Sequential``, where that was constructed.
 
     Such a layer has no line of its own in any ``forward``.

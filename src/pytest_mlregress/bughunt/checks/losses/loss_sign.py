@@ -12,7 +12,7 @@ import torch
 from pytest_mlregress.bughunt.catalogue.losses import WRONG_LOSS_SIGN
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.recording.recorder import Call
+from pytest_mlregress.bughunt.recording.recorder import RecordedCall
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext, LossTrace
@@ -110,7 +110,7 @@ def _cosine(pairs: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> float:
     return product / math.sqrt(one_square) / math.sqrt(other_square)
 
 
-def _sign(trace: LossTrace, call: Call) -> float | None:
+def _sign(trace: LossTrace, call: RecordedCall) -> float | None:
     """+1 or -1: how the loss depends on one term of error; None for calls that are none."""
     gradient = trace.output_gradients.get(call.order)
     if gradient is None or not bool(gradient.any()):
@@ -133,7 +133,7 @@ def _uniform(gradient: torch.Tensor) -> float | None:
     return -1.0 if bool((kept < 0).all()) else None
 
 
-def _has_data_target(call: Call) -> bool:
+def _has_data_target(call: RecordedCall) -> bool:
     tensors = inputs(call)
     if len(tensors) < 2 or tensors[1].requires_grad or not tensors[0].requires_grad:
         return False
@@ -141,7 +141,7 @@ def _has_data_target(call: Call) -> bool:
     return target.numel() > 1 and bool((target != target.flatten()[0]).any())
 
 
-def _is_error(trace: LossTrace, call: Call) -> bool:
+def _is_error(trace: LossTrace, call: RecordedCall) -> bool:
     """Whether a square is that of a difference between something trained and the batch's data."""
     if call.name in ("pow", "__pow__") and call.argument(1, "exponent") != 2:
         return False
@@ -156,7 +156,7 @@ def _is_error(trace: LossTrace, call: Call) -> bool:
     return data.untyped_storage().data_ptr() in batch
 
 
-def _picks_log_probability(call: Call) -> bool:
+def _picks_log_probability(call: RecordedCall) -> bool:
     values, axis = inputs(call)[0], call.argument(1, "dim")
     if call.name == "__getitem__":  # log_p[torch.arange(n), labels]
         chosen = axis[-1] if isinstance(axis, tuple) and len(axis) == values.dim() else None

@@ -8,7 +8,7 @@ import torch
 
 from pytest_mlregress.bughunt.catalogue.losses import WRONG_SOFTMAX_DIM
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.recording.recorder import Call
+from pytest_mlregress.bughunt.recording.recorder import RecordedCall
 from pytest_mlregress.bughunt.recording.tensor_origins import Provenance, inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
@@ -64,7 +64,7 @@ def wrong_softmax_dim(context: HuntContext) -> Iterator[Finding]:
             )
 
 
-def _contracted(call: Call) -> Iterator[tuple[torch.Tensor, int]]:
+def _contracted(call: RecordedCall) -> Iterator[tuple[torch.Tensor, int]]:
     """The operands of a product, each with its axis that is summed over, if there is one."""
     if call.name == "einsum":
         yield from _einsum(call)
@@ -76,7 +76,7 @@ def _contracted(call: Call) -> Iterator[tuple[torch.Tensor, int]]:
     yield operands[1], operands[1].dim() - 2
 
 
-def _einsum(call: Call) -> Iterator[tuple[torch.Tensor, int]]:
+def _einsum(call: RecordedCall) -> Iterator[tuple[torch.Tensor, int]]:
     equation = call.argument(0, "equation")
     if not isinstance(equation, str) or "->" not in equation or "." in equation:
         return
@@ -87,7 +87,9 @@ def _einsum(call: Call) -> Iterator[tuple[torch.Tensor, int]]:
             yield operand, summed[0]
 
 
-def _softmax_behind(provenance: Provenance, weights: torch.Tensor, call: Call) -> Call | None:
+def _softmax_behind(
+    provenance: Provenance, weights: torch.Tensor, call: RecordedCall
+) -> RecordedCall | None:
     """The softmax that made these weights, by torch's function or as exp / sum by hand."""
     source = provenance.source(weights, call, SHAPE | DROPOUTS)
     if source is None:
@@ -98,7 +100,7 @@ def _softmax_behind(provenance: Provenance, weights: torch.Tensor, call: Call) -
 
 
 def _masked_elsewhere(
-    provenance: Provenance, softmax: Call, weights: torch.Tensor, axis: int
+    provenance: Provenance, softmax: RecordedCall, weights: torch.Tensor, axis: int
 ) -> bool:
     """Whether scores are masked along `axis` by a mask that has a single entry along the softmax's.
 
@@ -123,7 +125,7 @@ def _masked_elsewhere(
     return one_entry and varies
 
 
-def _is_handmade(provenance: Provenance, call: Call) -> bool:
+def _is_handmade(provenance: Provenance, call: RecordedCall) -> bool:
     """Whether a call is exp(x) / exp(x).sum(…) or exp(x - logsumexp(x, …))."""
     if call.name == "exp":
         shifted = provenance.source(inputs(call)[0], call)
@@ -143,7 +145,7 @@ def _is_handmade(provenance: Provenance, call: Call) -> bool:
     return summed is not None and summed.name == "exp"
 
 
-def _is_attention(provenance: Provenance, softmax: Call) -> bool:
+def _is_attention(provenance: Provenance, softmax: RecordedCall) -> bool:
     """Whether the scores are, up to scale and mask, a product of two activations."""
     given = inputs(softmax)[0]
     if softmax.name not in SOFTMAX and softmax.name != "exp":
@@ -159,9 +161,11 @@ def _is_attention(provenance: Provenance, softmax: Call) -> bool:
     )
 
 
-def _undropped(provenance: Provenance, weights: torch.Tensor, call: Call) -> torch.Tensor | None:
+def _undropped(
+    provenance: Provenance, weights: torch.Tensor, call: RecordedCall
+) -> torch.Tensor | None:
     """The weights as they were before dropout, in their present shape; None if that is lost."""
-    reshaping: list[Call] = []
+    reshaping: list[RecordedCall] = []
     maker = provenance.producer(weights, call)
     while maker is not None and maker.name in SHAPE and len(inputs(maker)) == 1:
         reshaping.append(maker)
@@ -178,7 +182,9 @@ def _undropped(provenance: Provenance, weights: torch.Tensor, call: Call) -> tor
     return tensor
 
 
-def _picked_along_another_axis(calls: list[Call], provenance: Provenance) -> Iterator[Finding]:
+def _picked_along_another_axis(
+    calls: list[RecordedCall], provenance: Provenance
+) -> Iterator[Finding]:
     """Log-probabilities that are picked along an axis which they were not normalised over."""
     for call in calls:
         if call.name != "gather" or not inputs(call)[0].requires_grad:
@@ -202,7 +208,9 @@ def _picked_along_another_axis(calls: list[Call], provenance: Provenance) -> Ite
             )
 
 
-def _weighed_along_another_axis(calls: list[Call], provenance: Provenance) -> Iterator[Finding]:
+def _weighed_along_another_axis(
+    calls: list[RecordedCall], provenance: Provenance
+) -> Iterator[Finding]:
     """Log-probabilities times a target distribution that sums to one along another axis only."""
     for call in calls:
         given = inputs(call)
@@ -243,7 +251,7 @@ def _axes_of_distribution(target: torch.Tensor) -> list[int]:
     ]
 
 
-def _of_one(calls: list[Call]) -> Iterator[Finding]:
+def _of_one(calls: list[RecordedCall]) -> Iterator[Finding]:
     """A softmax over a single entry is always 1 and has no gradient."""
     for call in calls:
         if call.name not in SOFTMAX | LOG_SOFTMAX or not inputs(call):

@@ -11,7 +11,7 @@ from torch import nn
 from pytest_mlregress.bughunt.catalogue.losses import WRONG_LOSS_SIGN
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.recording.recorder import Call
+from pytest_mlregress.bughunt.recording.recorder import RecordedCall
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
@@ -54,13 +54,13 @@ def falls_without_bound(context: HuntContext) -> Iterator[Finding]:
             return
 
 
-def _heads(context: HuntContext) -> list[tuple[Call, list[str]]]:
+def _heads(context: HuntContext) -> list[tuple[RecordedCall, list[str]]]:
     """The calls with parameters that lead to the loss without another such call between."""
     trace = context.loss_trace
     names = {id(p): n for n, p in trace.isolated.model.named_parameters() if p.requires_grad}
-    found: list[tuple[Call, list[str]]] = []
+    found: list[tuple[RecordedCall, list[str]]] = []
     seen: set[int] = set()
-    queue: list[tuple[torch.Tensor, Call | None]] = [(trace.loss, None)]
+    queue: list[tuple[torch.Tensor, RecordedCall | None]] = [(trace.loss, None)]
     while queue and len(found) < MOST_HEADS:
         tensor, before = queue.pop(0)
         call = trace.provenance.producer(tensor, before)

@@ -10,7 +10,7 @@ from torch import nn
 from pytest_mlregress.bughunt.catalogue.parameters import BIAS_BEFORE_BATCHNORM, MISSING_OUTPUT_BIAS
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.recording.recorder import Call
+from pytest_mlregress.bughunt.recording.recorder import RecordedCall
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext, LossTrace
@@ -58,11 +58,11 @@ def bias_before_batchnorm(context: HuntContext) -> Iterator[Finding]:
         )
 
 
-def _before_batch_norm(trace: LossTrace) -> dict[int, list[Call]]:
+def _before_batch_norm(trace: LossTrace) -> dict[int, list[RecordedCall]]:
     """The convolutions and linear layers right before a batch norm that uses batch statistics,
     by the id of their bias: a layer may run several times, as on both views of an image.
     """
-    found: dict[int, list[Call]] = {}
+    found: dict[int, list[RecordedCall]] = {}
     for call in trace.calls:
         if call.name != "batch_norm" or not _uses_batch_statistics(call):
             continue
@@ -75,12 +75,12 @@ def _before_batch_norm(trace: LossTrace) -> dict[int, list[Call]]:
     return found
 
 
-def _uses_batch_statistics(call: Call) -> bool:
+def _uses_batch_statistics(call: RecordedCall) -> bool:
     training = call.argument(5, "training", False)
     return bool(training) or call.argument(1, "running_mean") is None
 
 
-def _is_cancelled(trace: LossTrace, bias: str, sources: list[Call]) -> bool:
+def _is_cancelled(trace: LossTrace, bias: str, sources: list[RecordedCall]) -> bool:
     """Whether the bias's gradient is rounding noise: tiny against what its terms add up to."""
     gradient = trace.gradients[bias]
     incoming = [trace.output_gradients.get(source.order) for source in sources]
@@ -139,7 +139,7 @@ def _losses(context: HuntContext) -> list[LossCall]:
         return byhand
 
 
-def _product(loss: LossCall) -> Call | None:
+def _product(loss: LossCall) -> RecordedCall | None:
     if not loss.input.requires_grad:
         return None
     looked_through = SHAPE | LOG_SOFTMAX | SIGMOID | SOFTMAX
@@ -151,7 +151,7 @@ def _target_is_made_by_model(loss: LossCall) -> bool:
     return loss.target.requires_grad
 
 
-def _bare_weight(context: HuntContext, loss: LossCall, source: Call) -> nn.Parameter | None:
+def _bare_weight(context: HuntContext, loss: LossCall, source: RecordedCall) -> nn.Parameter | None:
     """The weight of a product without bias, if it is a parameter that only this call reads.
 
     Of a weight under weight normalisation, the direction: its length is free.
@@ -169,7 +169,7 @@ def _bare_weight(context: HuntContext, loss: LossCall, source: Call) -> nn.Param
     return None if len(readers) > 1 or normalised else found[0]
 
 
-def _parameter_of(loss: LossCall, tensor: torch.Tensor, before: Call) -> torch.Tensor:
+def _parameter_of(loss: LossCall, tensor: torch.Tensor, before: RecordedCall) -> torch.Tensor:
     maker = loss.provenance.source(tensor, before)
     if maker is not None and maker.name == "_weight_norm":
         return inputs(maker)[0]

@@ -9,7 +9,7 @@ from torch import nn
 
 from pytest_mlregress.bughunt.catalogue.parameters import DETACHED_GRAPH
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.recording.recorder import Call
+from pytest_mlregress.bughunt.recording.recorder import RecordedCall
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext, LossTrace
@@ -49,7 +49,7 @@ def sample_cut(context: HuntContext) -> Iterator[Finding]:
         return
 
 
-def _cuts(trace: LossTrace) -> Iterator[tuple[Call, list[torch.Tensor]]]:
+def _cuts(trace: LossTrace) -> Iterator[tuple[RecordedCall, list[torch.Tensor]]]:
     """The calls that give on a draw without gradient, with the trained tensors behind it."""
     noise: set[int] = set()
     for call in trace.calls:
@@ -71,7 +71,7 @@ def _cuts(trace: LossTrace) -> Iterator[tuple[Call, list[torch.Tensor]]]:
 
 
 def _location_with_scale(
-    trace: LossTrace, noise_tensors: Call, noise: set[int]
+    trace: LossTrace, noise_tensors: RecordedCall, noise: set[int]
 ) -> list[torch.Tensor]:
     """The location and the scale, if a call adds a trained tensor to a trained one times noise."""
     terms = inputs(noise_tensors)
@@ -92,7 +92,7 @@ def _is_trained(tensor: torch.Tensor) -> bool:
     return tensor.requires_grad and not isinstance(tensor, nn.Parameter)
 
 
-def _meets_its_density(trace: LossTrace, cut: Call, sources: list[torch.Tensor]) -> bool:
+def _meets_its_density(trace: LossTrace, cut: RecordedCall, sources: list[torch.Tensor]) -> bool:
     """Whether any later call, before sums to a scalar, takes both the draw and what made it."""
     noise_tensors = {id(t) for t in pytrees.tensors(cut.output)}
     behind = {id(t) for t in sources}
@@ -109,5 +109,5 @@ def _meets_its_density(trace: LossTrace, cut: Call, sources: list[torch.Tensor])
     return False
 
 
-def _reaches_the_loss(trace: LossTrace, cut: Call) -> bool:
+def _reaches_the_loss(trace: LossTrace, cut: RecordedCall) -> bool:
     return any(call is cut for call in trace.provenance.behind(trace.loss))

@@ -14,7 +14,7 @@ from pytest_mlregress.bughunt.catalogue.parameters import DETACHED_GRAPH, UNUSED
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.recording.construction_lines import held_by_user
-from pytest_mlregress.bughunt.recording.recorder import Call, Recorder
+from pytest_mlregress.bughunt.recording.recorder import RecordedCall, Recorder
 from pytest_mlregress.bughunt.recording.step_log import Applied, Backward, StepLog
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
@@ -336,7 +336,9 @@ def _window(context: HuntContext, name: str) -> tuple[int, int]:
     return max((a.order for a in applied if a.order < own.order), default=0), own.order
 
 
-def _forward(context: HuntContext, names: list[str]) -> tuple[list[Call], list[torch.Tensor]]:
+def _forward(
+    context: HuntContext, names: list[str]
+) -> tuple[list[RecordedCall], list[torch.Tensor]]:
     trace = context.loss_trace
     parameters = dict(trace.isolated.model.named_parameters())
     if context.program.train_step is None:

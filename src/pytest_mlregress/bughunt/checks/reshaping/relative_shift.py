@@ -9,14 +9,14 @@ from __future__ import annotations
 import torch
 
 from pytest_mlregress.bughunt.checks.reshaping.row_major import regroups
-from pytest_mlregress.bughunt.recording.recorder import Call
+from pytest_mlregress.bughunt.recording.recorder import RecordedCall
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.replaying.replays import Replay
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.operators import RESHAPES, SHAPE, SLICES
 
 
-def is_skew(run: Replay, call: Call) -> bool:
+def is_skew(run: Replay, call: RecordedCall) -> bool:
     """Whether a regrouping is one half of a relative shift: padded before, or undone after."""
     regrouped = run.provenance.source(inputs(call)[0], call, SLICES)
     if regrouped is not None and regrouped.name in RESHAPES and _regroups(regrouped):
@@ -29,7 +29,7 @@ def is_skew(run: Replay, call: Call) -> bool:
     return _undone(run, call.output, call, 0)
 
 
-def _undone(run: Replay, tensor: torch.Tensor, after: Call, depth: int) -> bool:
+def _undone(run: Replay, tensor: torch.Tensor, after: RecordedCall, depth: int) -> bool:
     """Whether all that becomes of a tensor is slicing and then a second regrouping."""
     readers = [c for c in run.provenance.readers(tensor) if c.order > after.order and _uses(c)]
     if not readers or depth > 4:
@@ -37,7 +37,7 @@ def _undone(run: Replay, tensor: torch.Tensor, after: Call, depth: int) -> bool:
     return all(_undoes(run, reader, depth) for reader in readers)
 
 
-def _undoes(run: Replay, reader: Call, depth: int) -> bool:
+def _undoes(run: Replay, reader: RecordedCall, depth: int) -> bool:
     if not isinstance(reader.output, torch.Tensor):
         return False
     if reader.name in RESHAPES:
@@ -45,10 +45,10 @@ def _undoes(run: Replay, reader: Call, depth: int) -> bool:
     return reader.name in SLICES and _undone(run, reader.output, reader, depth + 1)
 
 
-def _regroups(call: Call) -> bool:
+def _regroups(call: RecordedCall) -> bool:
     given = inputs(call)[0]
     return given.numel() > 0 and regroups(tuple(given.shape), tuple(call.output.shape))
 
 
-def _uses(call: Call) -> bool:
+def _uses(call: RecordedCall) -> bool:
     return bool(pytrees.tensors(call.output))

@@ -24,7 +24,7 @@ from pytest_mlregress.bughunt.checks.reshaping.row_major import (
 from pytest_mlregress.bughunt.checks.reshaping.tilings import Tiled, tilings
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding, Severity
-from pytest_mlregress.bughunt.recording.recorder import Call
+from pytest_mlregress.bughunt.recording.recorder import RecordedCall
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying import batch_resizing
@@ -53,7 +53,7 @@ _MOST_BYTES = 2**28
 class Suspect:
     """A recorded reshape with the axis that it seems to move, or the tiles that it seems to cut."""
 
-    call: Call
+    call: RecordedCall
     moved: Meant
 
 
@@ -177,7 +177,7 @@ def _swaps(run: Replay, lengths: set[int]) -> list[Suspect]:
     return found
 
 
-def _before_merging(run: Replay, tensor: torch.Tensor, call: Call) -> Shape | None:
+def _before_merging(run: Replay, tensor: torch.Tensor, call: RecordedCall) -> Shape | None:
     """The shape of a tensor with its first axis as it was before an earlier reshape merged it.
 
     Between, rows of that axis may have been worked on (layers on batch and time merged), but not
@@ -203,7 +203,7 @@ def _before_merging(run: Replay, tensor: torch.Tensor, call: Call) -> Shape | No
     return None
 
 
-def _joined_parts(call: Call) -> int:
+def _joined_parts(call: RecordedCall) -> int:
     """How many tensors of one shape a call joins along their first axis."""
     parts = inputs(call)
     if call.name not in JOINS or call.argument(1, "dim", 0) != 0:
