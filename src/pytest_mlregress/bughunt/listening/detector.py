@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.listening.listening_level import ListeningLevel, NoGrad
+from pytest_mlregress.bughunt.recording.function_modes import ModuleStack
 from pytest_mlregress.bughunt.recording.torch_call import TorchCall
 from pytest_mlregress.bughunt.torch_api.autograd_graph import Graph, walk
 from pytest_mlregress.bughunt.torch_api.optimizers import parameters_of
@@ -55,7 +56,7 @@ class Progress:
     alarmed: bool = False
     steps: int = 0
     counts: dict[int, int] = field(default_factory=dict)
-    running: list[nn.Module] = field(default_factory=list)
+    running: ModuleStack = field(default_factory=ModuleStack)
     _graph: Graph | None = None
     _optimizers: dict[int, weakref.ref[Optimizer]] = field(default_factory=dict)
 

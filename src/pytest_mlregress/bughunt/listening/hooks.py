@@ -19,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 
 from pytest_mlregress.bughunt.listening.detector import ObservedCall
 from pytest_mlregress.bughunt.listening.node_marks import Mark, mark
+from pytest_mlregress.bughunt.recording.function_modes import ModuleStack
 from pytest_mlregress.bughunt.recording.source_lines import locate, origin
 from pytest_mlregress.bughunt.torch_api import _private
 from pytest_mlregress.bughunt.torch_api.loss_functions import EXPECTS
@@ -139,7 +140,7 @@ class ModuleHooks:
         entered: Callable[[nn.Module, bool], None],
         left: Callable[[nn.Module, Any, Any], None],
         guarded: Guarded,
-        running: list[nn.Module],
+        running: ModuleStack,
     ) -> None:
         self._entered = entered
         self._left = left
@@ -168,14 +169,10 @@ class ModuleHooks:
             self._handles.pop().remove()
 
     def _enter(self, module: nn.Module, arguments: Any) -> None:
-        outermost = not self._running
-        self._running.append(module)
-        self._guarded(self._entered, module, outermost)
+        self._guarded(self._entered, module, self._running.enter(module))
 
     def _leave(self, module: nn.Module, arguments: Any, output: Any) -> None:
-        while self._running and self._running.pop() is not module:
-            pass
-        if not self._running:
+        if self._running.leave(module):
             self._guarded(self._left, module, output, arguments)
 
 

@@ -21,6 +21,7 @@ from pytest_mlregress.bughunt.program.model_snapshot import ModelSnapshot
 from pytest_mlregress.bughunt.program.process_state import preserved, seed_everything
 from pytest_mlregress.bughunt.program.user_program import UserProgram
 from pytest_mlregress.bughunt.recording.construction_lines import construction_lines
+from pytest_mlregress.bughunt.recording.function_modes import ModuleStack
 from pytest_mlregress.bughunt.recording.recorder import Recorder
 from pytest_mlregress.bughunt.recording.source_lines import boundary, deepest_user_line
 from pytest_mlregress.bughunt.torch_api import _private, pytrees
@@ -143,14 +144,14 @@ class IsolatedRun:
         """
         found: list[torch.Tensor] = []
         mine = set(map(id, self.model.modules()))
-        depth = [0]
+        running = ModuleStack()
 
         def enter(module: nn.Module, arguments: Any) -> None:
-            depth[0] += id(module) in mine
+            if id(module) in mine:
+                running.enter(module)
 
         def leave(module: nn.Module, arguments: Any, output: Any) -> None:
-            depth[0] -= id(module) in mine
-            if depth[0] == 0 and id(module) in mine and not _private.in_vmap():
+            if id(module) in mine and running.leave(module) and not _private.in_vmap():
                 found.extend(
                     t.detach()
                     for t in pytrees.tensors(output)

@@ -12,8 +12,8 @@ from types import FrameType
 from typing import Any
 
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
+from pytest_mlregress.bughunt.recording.function_modes import CallMode
 from pytest_mlregress.bughunt.recording.source_lines import caller, of_function, origin
 
 
@@ -62,25 +62,21 @@ def construction_lines() -> Iterator[ConstructionLines]:
         nn.Module.__setattr__ = assign  # type: ignore[method-assign]
 
 
-class _Writes(TorchFunctionMode):
+class _Writes(CallMode):
     def __init__(self, lines: dict[int, str]) -> None:
         super().__init__()
         self.lines = lines
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
+    def on_call(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         name = getattr(func, "__name__", "")
-        target = args[0] if args else (kwargs or {}).get("tensor")  # nn.init passes it by name
+        target = args[0] if args else kwargs.get("tensor")  # nn.init passes it by name
         if isinstance(target, nn.Parameter) and name.endswith("_"):
             line = caller(sys._getframe(1))
             if line is not None:
                 self.lines[id(target)] = line
-        return func(*args, **(kwargs or {}))
+        return func(*args, **kwargs)
 
 
 def _outside_of(module: nn.Module, frame: FrameType | None) -> FrameType | None:

@@ -16,8 +16,8 @@ from torch.optim.optimizer import (
     register_optimizer_step_post_hook,
     register_optimizer_step_pre_hook,
 )
-from torch.overrides import TorchFunctionMode
 
+from pytest_mlregress.bughunt.recording.function_modes import CallMode, ModuleStack
 from pytest_mlregress.bughunt.recording.source_lines import locate, outermost
 from pytest_mlregress.bughunt.recording.torch_call import TorchCall
 from pytest_mlregress.bughunt.torch_api import _private, pytrees
@@ -133,7 +133,7 @@ class Recorder:
     events: list[Event] = field(default_factory=list)
     _order: int = 0
     _names: dict[int, str] = field(default_factory=dict)
-    _running: list[nn.Module] = field(default_factory=list)
+    _running: ModuleStack = field(default_factory=ModuleStack)
     _run: int = 0
 
     @contextlib.contextmanager
@@ -218,15 +218,13 @@ class Recorder:
             self.on_output(call, output)
 
     def _enter_module(self, module: nn.Module, arguments: Any) -> None:
-        if not self._running:
+        if self._running.enter(module):
             self._run = self._order + 1
-        self._running.append(module)
         detail = ModuleCall(module.training, torch.is_grad_enabled(), self._run)
         self.add_event("forward", module, detail)
 
     def _leave_module(self, module: nn.Module, arguments: Any, output: Any) -> None:
-        while self._running and self._running.pop() is not module:
-            pass
+        self._running.leave(module)
         if not _private.in_vmap():
             for tensor in pytrees.tensors(output):
                 if (node := _private.node_of(tensor)) is not None:
@@ -257,19 +255,15 @@ def _without_graph(argument: Any) -> Any:
     return argument if isinstance(argument, bool | int | float | str | torch.dtype) else None
 
 
-class _Mode(TorchFunctionMode):
+class _Mode(CallMode):
     def __init__(self, recorder: Recorder) -> None:
         super().__init__()
         self.recorder = recorder
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
+    def on_call(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        keywords = kwargs or {}
+        keywords = kwargs
         output = func(*args, **keywords)
         self.recorder.add_call(func, args, keywords, output)
         return output

@@ -18,6 +18,7 @@ from torch.distributions import Distribution
 from torch.overrides import TorchFunctionMode
 
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
+from pytest_mlregress.bughunt.recording.function_modes import CallMode, ModuleStack
 from pytest_mlregress.bughunt.recording.recorder import Event, RecordedCall, Recorder
 from pytest_mlregress.bughunt.recording.step_log import StepLog
 from pytest_mlregress.bughunt.recording.tensor_origins import Provenance, inputs
@@ -192,17 +193,13 @@ class _Until:
         self.log(event)
 
 
-class FrozenBatchNorm(TorchFunctionMode):
+class FrozenBatchNorm(CallMode):
     """Make every ``F.batch_norm`` that has running statistics use them and leave them alone."""
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
+    def on_call(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        keywords = dict(kwargs or {})
+        keywords = dict(kwargs)
         if func is nn.functional.batch_norm and len(args) > 2 and args[1] is not None:
             if len(args) > 5:
                 args = (*args[:5], False, *args[6:])
@@ -215,15 +212,13 @@ class FrozenBatchNorm(TorchFunctionMode):
 def outer_outputs(model: nn.Module) -> Iterator[list[torch.Tensor]]:
     """Collect the floating-point tensors that outermost module calls return."""
     found: list[torch.Tensor] = []
-    running: list[nn.Module] = []
+    running = ModuleStack()
 
     def enter(module: nn.Module, arguments: Any) -> None:
-        running.append(module)
+        running.enter(module)
 
     def leave(module: nn.Module, arguments: Any, output: Any) -> None:
-        while running and running.pop() is not module:
-            pass
-        if not running and not _private.in_vmap():
+        if running.leave(module) and not _private.in_vmap():
             found.extend(t for t in tensors_of(output) if t.is_floating_point() and t.dim())
 
     handles = []

@@ -16,6 +16,7 @@ from pytest_mlregress.bughunt.catalogue.rule import Rule
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.program.isolated_run import call as run
+from pytest_mlregress.bughunt.recording.function_modes import CallMode
 from pytest_mlregress.bughunt.recording.recorder import RecordedCall, Recorder
 from pytest_mlregress.bughunt.recording.tensor_origins import Provenance, inputs
 from pytest_mlregress.bughunt.registry import check
@@ -243,7 +244,7 @@ def _crossed(prediction: torch.Size, target: torch.Size, count: int) -> int | No
     return theirs[0] - (width - len(target))
 
 
-class _PermutedTargets(TorchFunctionMode):
+class _PermutedTargets(CallMode):
     """Deal out the targets of one call (all at its line, without a number) in another order."""
 
     def __init__(self, crossing: Crossing, number: int | None, count: int) -> None:
@@ -254,14 +255,10 @@ class _PermutedTargets(TorchFunctionMode):
         self.seen = -1
         self.dealt = 0
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
+    def on_call(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        keywords = kwargs or {}
+        keywords = kwargs
         if func is self.crossing.call.function:
             self.seen += 1
             if self.number in (None, self.seen):

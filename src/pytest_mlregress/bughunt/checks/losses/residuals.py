@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
 
 from pytest_mlregress.bughunt.catalogue.learning import NO_SINGLE_BATCH_OVERFIT
 from pytest_mlregress.bughunt.catalogue.losses import WRONG_LOSS_SIGN
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.recording.function_modes import CallMode
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
@@ -94,7 +94,7 @@ def _loss(context: HuntContext, orders: set[int], scale: float, batch: PyTree) -
             return math.nan
 
 
-class _Scaled(TorchFunctionMode):
+class _Scaled(CallMode):
     """Multiplies the results of chosen differences, counted in the order of their calls."""
 
     def __init__(self, chosen: set[int], scale: float) -> None:
@@ -103,14 +103,10 @@ class _Scaled(TorchFunctionMode):
         self.scale = scale
         self.count = -1
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
+    def on_call(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        output = func(*args, **(kwargs or {}))
+        output = func(*args, **kwargs)
         if getattr(func, "__name__", "") in SUBTRACTIONS:
             self.count += 1
             if self.count in self.chosen:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
 
 from pytest_mlregress.bughunt.catalogue.losses import LOSS_SUM_VS_MEAN
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.program.isolated_run import IsolatedRun
+from pytest_mlregress.bughunt.recording.function_modes import CallMode
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 from pytest_mlregress.bughunt.torch_api import pytrees
@@ -100,17 +100,13 @@ def _loss(isolated: IsolatedRun, batch: PyTree) -> float:
     return values.pop()
 
 
-class _Quiet(TorchFunctionMode):
+class _Quiet(CallMode):
     """Replaces drawn noise by its mean, so that a batch twice over meets the same noise twice."""
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
+    def on_call(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        output = func(*args, **(kwargs or {}))
+        output = func(*args, **kwargs)
         mean = MEANS_OF_DRAWS.get(getattr(func, "__name__", ""))
         return output if mean is None else torch.full_like(output, mean)
 

@@ -24,6 +24,7 @@ from pytest_mlregress.bughunt.checks.reshaping.row_major import (
 from pytest_mlregress.bughunt.checks.reshaping.tilings import Tiled, tilings
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding, Severity
+from pytest_mlregress.bughunt.recording.function_modes import CallMode
 from pytest_mlregress.bughunt.recording.recorder import RecordedCall
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
@@ -279,7 +280,7 @@ def _equal(one: float, other: float) -> bool:
     return one == other or abs(one - other) <= 1e-6 * max(abs(one), abs(other))
 
 
-class _Permute(TorchFunctionMode):
+class _Permute(CallMode):
     """Give back the permutation for chosen reshapes, counted in the order of their calls."""
 
     def __init__(self, repairs: dict[int, Meant]) -> None:
@@ -287,14 +288,10 @@ class _Permute(TorchFunctionMode):
         self.repairs = repairs
         self.count = -1
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
+    def on_call(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        output = func(*args, **(kwargs or {}))
+        output = func(*args, **kwargs)
         if getattr(func, "__name__", "") in RESHAPES:
             self.count += 1
             moved = self.repairs.get(self.count)
