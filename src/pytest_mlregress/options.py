@@ -43,14 +43,17 @@ class Option:
 
     @property
     def flag(self) -> str:
+        """Its name on the command line."""
         return FLAG_PREFIX + self.field.replace("_", "-")
 
     @property
     def ini(self) -> str:
+        """Its name in a configuration file."""
         return INI_PREFIX + self.field
 
     @property
     def dest(self) -> str:
+        """Where pytest keeps its value."""
         return "mlregress_" + self.field
 
 

@@ -66,8 +66,9 @@ def images(
     height: Size = (4, 16),
     width: Size = (4, 16),
 ) -> st.SearchStrategy[torch.Tensor]:
-    """Float images (N, C, H, W) in [0, 1]; height and width are drawn apart, so that code which
-    takes one for the other is found out.
+    """Float images (N, C, H, W) in [0, 1].
+
+    Height and width are drawn apart, so that code which takes one for the other is found out.
     """
     return tensors((size, channels, height, width), low=0.0, high=1.0)
 

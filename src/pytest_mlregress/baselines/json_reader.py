@@ -101,7 +101,7 @@ class Node:
         return None if self.value is None else self.text()
 
     def flag(self) -> bool:
-        """true or false."""
+        """True or false."""
         if not isinstance(self.value, bool):
             self.fail("true or false")
         return self.value

@@ -95,8 +95,10 @@ def _is_as_written(text: str, revision: str) -> bool:
 
 
 def _has_revision(document: object, revision: str) -> bool:
-    """Whether a document has the recorded revision, in whatever layout; that of an older schema
-    is that of its content before it was migrated."""
+    """Whether a document has the recorded revision, in whatever layout.
+
+    The revision of an older schema is that of its content before it was migrated.
+    """
     return isinstance(document, Mapping) and _revision(document) == revision
 
 

@@ -133,8 +133,10 @@ def utc_now() -> str:
 
 
 def _has_repository_above(directory: Path) -> bool:
-    """Whether a repository is there that git should have found; it says that there is none also of
-    one with a broken `HEAD`."""
+    """Whether a repository is there that git should have found.
+
+    git says that there is none also of one with a broken `HEAD`.
+    """
     return any((folder / ".git").exists() for folder in (directory, *directory.absolute().parents))
 
 

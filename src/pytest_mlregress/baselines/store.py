@@ -38,8 +38,11 @@ class Store(Protocol):
         """Every baseline of the suite, sorted."""
 
     def check_writable(self, directories: Iterable[PurePosixPath]) -> None:
-        """Raise now what `write` would raise later for the tests in those directories, relative to
-        the rootdir, as far as it shows already; nothing is left behind."""
+        """Raise now what `write` would raise later, as far as it shows already.
+
+        Asked for the tests in those directories, relative to the rootdir; nothing is left
+        behind.
+        """
 
     def describe(self, key: BaselineKey) -> str:
         """The file of the baseline, as a message prints it."""

@@ -55,8 +55,10 @@ def p_text(metric: MetricVerdict) -> str:
 
 
 def margin_text(metric: MetricVerdict) -> str:
-    """The margin in metric units, what a green verdict would have missed, and as it was declared
-    where that is in another unit: ``1% = 0.0093``."""
+    """The margin in metric units, and what a green verdict would have missed.
+
+    Also as it was declared where that is in another unit: ``1% = 0.0093``.
+    """
     if metric.comparison is None:
         return ""
     margin = metric.comparison.margin

@@ -12,8 +12,11 @@ from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKin
 
 @dataclass(frozen=True, slots=True)
 class SampleSummary:
-    """``mean`` is non-finite where a value is, ``sd`` (n - 1 in the denominator) is then NaN, as
-    it is for fewer than two values."""
+    """Number, mean and spread of a sample.
+
+    ``mean`` is non-finite where a value is, ``sd`` (n - 1 in the denominator) is then NaN, as
+    it is for fewer than two values.
+    """
 
     n: int
     mean: float

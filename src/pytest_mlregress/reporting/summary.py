@@ -213,7 +213,7 @@ def _undecided(verdict: Verdict) -> Iterator[str]:
 
 
 def _title(verdict: Verdict, width: int, encoding: str) -> _Line:
-    """``regression    tests/test_digits.py::test_digits              5/5 seeds``"""
+    """The first line of a verdict: its kind, its test and how many seeds it took."""
     kind = pad(verdict.kind, 14)
     planned = "" if verdict.kind is VerdictKind.RECORDED else f"/{len(verdict.planned)}"
     seeds = f" {verdict.decided_after}{planned} seeds" if verdict.planned else ""

@@ -23,8 +23,10 @@ class History:
         return working_tree(self._rootdir)
 
     def knows(self, commit: str | None) -> bool:
-        """True where ``git log <commit>..HEAD`` works: not outside git, nor in a shallow clone
-        that has cut the commit off."""
+        """True where ``git log <commit>..HEAD`` works.
+
+        Not outside git, nor in a shallow clone that has cut the commit off.
+        """
         if commit is None or self.tree.commit is None:
             return False
         if commit not in self._knows:
@@ -36,8 +38,10 @@ class History:
         return self._knows[commit]
 
     def same_code(self, commit: str | None) -> bool:
-        """True where the working tree holds the code of that commit, whatever the baselines say;
-        False where git cannot tell."""
+        """True where the working tree holds the code of that commit, whatever the baselines say.
+
+        False where git cannot tell.
+        """
         if commit is None or not self.knows(commit) or self.tree.dirty:
             return False
         if commit not in self._unchanged:

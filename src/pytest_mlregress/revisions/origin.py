@@ -17,6 +17,7 @@ from pytest_mlregress.revisions.fresh import OTHER_CHECKOUT
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Fail a seed that has imported the code of another checkout."""
     foreign = foreign_module(Path(os.environ[OTHER_CHECKOUT]))
     if foreign is not None:
         name, file = foreign

@@ -48,8 +48,10 @@ class Declaration:
     looks: tuple[int, ...] = ()
 
     def turn(self, seed: int) -> int:
-        """When a seed's turn comes among those of other tests: a check's as it is counted, an
-        update's with the look that needs it."""
+        """When a seed's turn comes among those of other tests.
+
+        A check's as it is counted, an update's with the look that needs it.
+        """
         place = self.seeds.index(seed)
         return sum(place >= n for n in self.looks) if self.looks else place
 

@@ -68,8 +68,11 @@ class SeedResult:
     message: str = ""
 
     def to_builtins(self) -> dict[str, Any]:
-        """Plain builtins only: execnet, which carries reports between xdist's processes,
-        refuses anything else (a ``numpy.float64`` included)."""
+        """Plain builtins only.
+
+        execnet, which carries reports between xdist's processes, refuses anything else (a
+        ``numpy.float64`` included).
+        """
         record = {
             "seed": self.seed,
             "outcome": self.outcome,

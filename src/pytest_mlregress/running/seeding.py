@@ -26,7 +26,8 @@ _NUMPY_RANGE: Final = 2**32
 class Seeder(Protocol):
     """Seeds the generators of one library."""
 
-    def __call__(self, seed: int, /) -> object: ...
+    def __call__(self, seed: int, /) -> object:
+        """Seed a generator."""
 
 
 _SEEDED_LATE: Final = ("numpy.random", "torch", "tensorflow", "keras")
@@ -141,12 +142,15 @@ class TorchGenerator:
     """
 
     def seed(self, seed: int) -> None:
+        """Seed torch's generators."""
         sys.modules["torch"].manual_seed(seed)
 
     def getstate(self) -> object:
+        """The state of torch's generator for the processor."""
         return sys.modules["torch"].get_rng_state()
 
     def setstate(self, state: object) -> None:
+        """Put torch's generator for the processor to a state."""
         sys.modules["torch"].set_rng_state(state)
 
 

@@ -93,7 +93,9 @@ def reunite_seeds(config: pytest.Config, items: list[pytest.Item], *, seed_major
 
 
 def _representative(test: str, seeds: list[pytest.Item]) -> pytest.Item:
-    """The same seed on every machine, and not the same for all tests: a splitter that takes every
-    n-th item would otherwise leave all of them to one."""
+    """The same seed on every machine, and not the same for all tests.
+
+    A splitter that takes every n-th item would otherwise leave all of them to one.
+    """
     digest = hashlib.sha256(test.encode("utf-8", "replace")).digest()
     return seeds[int.from_bytes(digest[:8], "big") % len(seeds)]

@@ -58,8 +58,11 @@ def stop_flags(config: pytest.Config) -> StopFlags:
 
 
 def _new_folder() -> str:
-    """A folder of this session's own; without a place for temporary files, a name where pytest was
-    started, at which the first flag makes one."""
+    """A folder of this session's own.
+
+    Without a place for temporary files, a name where pytest was started, at which the first
+    flag makes one.
+    """
     try:
         return tempfile.mkdtemp(prefix="pytest-mlregress-")
     except OSError:

@@ -89,8 +89,11 @@ def _limited_pools(threads: int) -> Iterator[None]:
 
 @lru_cache(maxsize=1)
 def _pools(modules: int) -> ThreadpoolController:
-    """The loaded libraries.  Finding them takes about 10 ms, as long as some tests: it is done
-    again only where ``modules``, the number of imported ones, has changed."""
+    """The loaded libraries.
+
+    Finding them takes about 10 ms, as long as some tests: it is done again only where
+    ``modules``, the number of imported ones, has changed.
+    """
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

@@ -171,6 +171,7 @@ class EndsOfItems:
     def pytest_runtest_protocol(
         self, item: pytest.Item, nextitem: pytest.Item | None
     ) -> Generator[None, object, object]:
+        """Tell of an item's end once its protocol is over."""
         if isinstance(item, VerdictItem):
             return (yield)
         self._inside = True

@@ -180,8 +180,10 @@ def _aligned(curves: Sequence[CurvePoints]) -> tuple[FloatArray, FloatArray]:
 
 
 def _best_of_runs(values: FloatArray, run_length: int) -> FloatArray:
-    """The best of each run of evaluations: shape (curves, m - run + 1) from (curves, m), higher
-    being better."""
+    """The best of each run of evaluations, higher being better.
+
+    Shape (curves, m - run + 1) from (curves, m).
+    """
     finite = np.where(np.isfinite(values), values, -np.inf)
     best = sliding_window_view(finite, run_length, axis=1).max(axis=2)
     # A baseline run without a finite value there says nothing about healthy ones.
@@ -207,7 +209,9 @@ def _limits(values: FloatArray, best: FloatArray, tail: float) -> FloatArray:
 
 
 def _easiest_since(latest: FloatArray, steps: FloatArray, limits: FloatArray) -> FloatArray:
-    """At each step the easiest limit since the step that `latest` gives for it, or the one before
-    it: all of shape (m,)."""
+    """At each step the easiest limit since the step that `latest` gives for it.
+
+    Or the one before it; all of shape (m,).
+    """
     first = np.maximum(np.searchsorted(steps, latest, side="right") - 1, 0)
     return np.array([limits[i : k + 1].min() for k, i in enumerate(first)])

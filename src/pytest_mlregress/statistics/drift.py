@@ -35,8 +35,9 @@ _UNDERCOUNT: Final = 1.1
 
 
 def drift_budget(anchor: FloatArray) -> float:
-    """The budget in metric units, from an anchor of shape (n,); NaN for fewer than two finite
-    values.
+    """The budget in metric units, from an anchor of shape (n,).
+
+    NaN for fewer than two finite values.
 
     Winsorised, since on heavy tails the plain standard deviation is so wide that a loss of it is
     accepted in 8 to 12 % of tries instead of 1.

@@ -194,7 +194,7 @@ def _lower_bound(rho: float, centred_pairs: int) -> float:
 
 
 def _residuals(runs: Sequence[Sequence[tuple[float, float]]], theta: float) -> FloatArray:
-    """c - theta b of all runs, each centred and scaled to unit spread, so that none prevails."""
+    """C - theta b of all runs, each centred and scaled to unit spread, so that none prevails."""
     scaled = []
     for pairs in runs:
         values = np.array(pairs, dtype=np.float64)

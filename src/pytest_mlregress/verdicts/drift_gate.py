@@ -123,8 +123,10 @@ def _no_spread(name: str, anchor: Anchor) -> str:
 
 
 def _same_seeds(before: Mapping[int, float], now: Mapping[int, float]) -> bool:
-    """True where every seed of before gave the same value: nothing has drifted, however few seeds
-    there are to tell."""
+    """True where every seed of before gave the same value.
+
+    Nothing has drifted then, however few seeds there are to tell.
+    """
     return all(now.get(seed, math.nan) == value for seed, value in before.items())
 
 

@@ -81,8 +81,10 @@ def _skipped_test(case: JudgingContext) -> Verdict | None:
 
 
 def skipped_seeds(case: JudgingContext) -> Verdict | None:
-    """What is left to say where all seeds are there, some skipped, and none of the other rules
-    decides.  Asked last, since a skip must not win or lose by when it arrives."""
+    """What is left to say where all seeds are there, some skipped, and no other rule decides.
+
+    Asked last, since a skip must not win or lose by when it arrives.
+    """
     skipped = _skipped(case)
     if not skipped or not case.group.complete:
         return None

@@ -45,8 +45,9 @@ class Shortfall:
 def shortfalls(
     n_seeds: int, first: SeedResult, baseline: Artifact, rules: Rules
 ) -> tuple[Shortfall, ...]:
-    """Every metric that a check of ``n_seeds`` seeds cannot decide on; margins are the ``first``
-    seed's.
+    """Every metric that a check of ``n_seeds`` seeds cannot decide on.
+
+    Margins are those of the ``first`` seed.
 
     That is a design whose smallest attainable p-value cannot reach alpha, and a fixed margin that
     the seeds find with a power below 80 %, linked ones included.  What `pairing="always"` links

@@ -80,13 +80,16 @@ class SuiteBaselines:
 
     @cached_property
     def comparisons(self) -> int:
-        """M, as `count` found it when it was first asked for: no verdict depends on what else
-        is recorded in the same run."""
+        """M, as `count` found it when it was first asked for.
+
+        No verdict depends on what else is recorded in the same run.
+        """
         return self.count()
 
     def count(self) -> int:
-        """The metrics in the baselines of the whole suite: each test counts once, with the tier
-        that has most, since a run uses one tier.
+        """The metrics in the baselines of the whole suite.
+
+        Each test counts once, with the tier that has most, since a run uses one tier.
 
         It depends neither on `-k` nor on what else runs, and so no verdict does.  Baselines that
         cannot be read are left out; the test they belong to says so itself.
@@ -123,8 +126,10 @@ class SuiteBaselines:
 
 
 def test_id(plan: GroupPlan) -> str:
-    """``test_file.py::Class::name[params]``: the node id without folders, so that an artifact
-    does not depend on the rootdir."""
+    """``test_file.py::Class::name[params]``: the node id without folders.
+
+    So an artifact does not depend on the rootdir.
+    """
     return _short_id(plan.file, plan.test)
 
 

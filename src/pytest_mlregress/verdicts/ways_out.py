@@ -66,8 +66,11 @@ class WaysOut:
             )
 
     def _more_baseline_seeds(self) -> Iterator[str]:
-        """With the declared seeds; where these do not suffice then, twice as many and more with
-        the seeds that it takes beside them."""
+        """With the declared seeds.
+
+        Where these do not suffice then, twice as many and more with the seeds that it takes
+        beside them.
+        """
         update = f"{self.plan.update_command} --mlregress-baseline-seeds"
         recorded = max(one.n_baseline for one in self.found)
         baseline = _first(range(recorded + 1, MOST_SEEDS + 1), lambda n: self._suffices(baseline=n))

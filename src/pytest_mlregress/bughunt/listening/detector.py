@@ -141,8 +141,10 @@ class Detector:
         """
 
     def stepped(self, optimizer: Optimizer, location: str | None) -> None:
-        """An optimizer has stepped; while not `Progress.observes_modules` only the first time after
-        modules ran under observation.
+        """An optimizer has stepped.
+
+        While not `Progress.observes_modules` only the first time after modules ran under
+        observation.
         """
 
     def zeroed(self, owner: Any, location: str | None) -> None:

@@ -52,8 +52,9 @@ _ANNOUNCED: Final[dict[AnnouncedCall, Kind]] = {
 
 @dataclass(frozen=True, slots=True)
 class RecordedCall(TorchCall):
-    """A call that a recorder keeps; in traces that do not keep tensors None stands for each tensor
-    that is not a leaf.
+    """A call that a recorder keeps.
+
+    In traces that do not keep tensors None stands for each tensor that is not a leaf.
 
     Attributes:
         order: its place among the calls and events of the recorder.

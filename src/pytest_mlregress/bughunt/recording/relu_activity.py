@@ -16,6 +16,7 @@ class Activity:
         self.runs: dict[tuple[str | None, str | None], int] = {}
 
     def __call__(self, call: RecordedCall, output: object) -> None:
+        """Take in a call and what it returned."""
         if call.name not in RELUS or not isinstance(output, torch.Tensor):
             return
         key = call.module, call.location

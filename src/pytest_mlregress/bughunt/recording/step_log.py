@@ -93,6 +93,7 @@ class StepLog:
         self.alive = [sentinel() is not None for sentinel in self._sentinels]
 
     def __call__(self, event: Event) -> None:
+        """Take in an event right when it happens."""
         if event.kind == "backward" or (event.kind == "step" and event.detail == "before"):
             self.stale = self.stale or any(map(_has_gradient, self._consumed))
             self._consumed.clear()

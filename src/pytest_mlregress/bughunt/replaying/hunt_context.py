@@ -127,8 +127,9 @@ class SecondRun:
 
 @dataclass(frozen=True)
 class State:
-    """Copies of a model's parameters and buffers, with its modes and frozen parameters; the
-    number of graph nodes behind the tensors that its modules hold in attributes.
+    """Copies of a model's parameters and buffers, with its modes and frozen parameters.
+
+    Also the number of graph nodes behind the tensors that its modules hold in attributes.
     """
 
     parameters: dict[str, torch.Tensor]
@@ -171,8 +172,9 @@ class HuntContext:
         self.replay_seconds: float | None = None
 
     def close(self) -> None:
-        """Let go of everything recorded, now and not at some later garbage collection: the
-        recordings hold many copies of the model, and hold each other.
+        """Let go of everything recorded, now and not at some later garbage collection.
+
+        The recordings hold many copies of the model, and hold each other.
         """
         self.__dict__.clear()
 
@@ -220,8 +222,9 @@ class HuntContext:
 
     @cached_property
     def step_trace(self) -> StepTrace:
-        """The recorded training: at least `STEPS` calls, enough for two optimizer steps, if
-        half of the budget pays for them.
+        """The recorded training: at least `STEPS` calls, enough for two optimizer steps.
+
+        As far as half of the budget pays for them.
         """
         if self.program.train_step is None:
             raise CannotTell("needs train_step")

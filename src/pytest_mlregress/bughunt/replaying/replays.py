@@ -93,8 +93,9 @@ def replay(
     mode: TorchFunctionMode | None = None,
     double: bool = False,
 ) -> Replay:
-    """Run ``loss_fn`` in an isolated run on `batch`, under another mode if one is given, with the
-    model in double precision if asked for.
+    """Run ``loss_fn`` in an isolated run on `batch`.
+
+    Under another mode if one is given, with the model in double precision if asked for.
 
     Raises:
         CannotTell: the program does not run on it.
@@ -199,6 +200,7 @@ class FrozenBatchNorm(CallMode):
     def on_call(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
+        """Let batch norm use its running statistics in place of the batch's."""
         keywords = dict(kwargs)
         if func is nn.functional.batch_norm and len(args) > 2 and args[1] is not None:
             if len(args) > 5:

@@ -16,8 +16,10 @@ from pytest_mlregress.bughunt.torch_api.operators import SUBTRACTIONS
 
 @shared
 def residuals(context: HuntContext) -> list[LossCall]:
-    """The differences of something trained and the batch's data between the last parameters and
-    the loss: what follows them has no parameters, so that zero means a perfect prediction.
+    """The differences of something trained and the batch's data on the way to the loss.
+
+    They lie behind the last parameters: what follows has none, so that zero means a perfect
+    prediction.
     """
     trace = context.loss_trace
     data = reached(trace.calls, pytrees.tensors(trace.isolated.batch))

@@ -76,8 +76,9 @@ class _Noise:
         self.kind = type(module).__name__
 
     def note(self, given: torch.Tensor, step: int) -> None:
-        """Look whether this input is the one before, with the same weights, or holds its own
-        first example again.
+        """Look whether this input has been seen before.
+
+        It is the one before, with the same weights, or holds its own first example again.
         """
         given = given.detach()
         again = self.last is not None and step == self.step and torch.equal(given, self.last)

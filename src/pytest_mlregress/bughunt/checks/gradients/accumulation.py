@@ -21,8 +21,9 @@ from pytest_mlregress.bughunt.torch_api.pytrees import PyTree
 
 @check(MISSING_ZERO_GRAD, LOSS_SUM_VS_MEAN, cost="replay", needs=("train_step",))
 def accumulated_gradient(context: HuntContext) -> Iterator[Finding]:
-    """One step after k backward passes must apply the mean gradient: neither k times it nor
-    that of the last micro-batch alone.
+    """One step after k backward passes must apply the mean gradient.
+
+    Neither k times it nor that of the last micro-batch alone.
 
     Applies to steps whose gradient is, up to a factor, one of the two: everything else (SAM,
     adversarial training, several losses) cannot be told.
@@ -54,8 +55,9 @@ def accumulated_gradient(context: HuntContext) -> Iterator[Finding]:
 
 @check(MISSING_ZERO_GRAD, needs=("train_step",))
 def cleared_between_parts(context: HuntContext) -> Iterator[Finding]:
-    """In a loop of backward passes, zero_grad clears what the pass before has left, and nobody
-    has looked at it: whatever the parts are, only the last one is learned from.
+    """In a loop of backward passes, zero_grad clears what the pass before has left.
+
+    Nobody has looked at it: whatever the parts are, only the last one is learned from.
 
     Gradients that are read between (per-example clipping, climbs, logging) may have served. So
     may those of a pass at another line: a generator's loss leaves gradients in its critic.
@@ -72,8 +74,9 @@ def cleared_between_parts(context: HuntContext) -> Iterator[Finding]:
 
 
 def _cleared(trace: StepTrace, phase: str) -> str | None:
-    """Where zero_grad clears all that a backward pass has made, before the same line's next one
-    and before any step; only if a step follows at all.
+    """Where zero_grad clears a gradient before the same line's next pass and before any step.
+
+    Only if a step follows at all.
     """
     steps = [e for e in trace.recorder.of_kind("step", phase) if e.detail == "before"]
     passes = [

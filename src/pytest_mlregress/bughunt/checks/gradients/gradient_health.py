@@ -55,8 +55,9 @@ def nan_gradient(context: HuntContext) -> Iterator[Finding]:
 
 
 def _lost_parameters(context: HuntContext) -> Iterator[Finding]:
-    """A parameter that was finite and is not any more, whoever wrote it: a closure's optimizer
-    computes its gradients where nobody sees them.
+    """A parameter that was finite and is not any more, whoever wrote it.
+
+    A closure's optimizer computes its gradients where nobody sees them.
     """
     states = context.step_trace.states
     for index, state in enumerate(states[1:], start=1):
@@ -134,8 +135,10 @@ def exploding_gradient(context: HuntContext) -> Iterator[Finding]:
 
 
 def _is_absurd(context: HuntContext, loss: float) -> bool:
-    """Whether a mean cross entropy is far beyond that of guessing (the logarithm of classes), or
-    predicted values are a hundred times the size of their targets.
+    """Whether the first predictions are wildly off.
+
+    A mean cross entropy far beyond that of guessing (the logarithm of classes), or predicted
+    values a hundred times the size of their targets.
     """
     if _predicts_out_of_scale(context):
         return True
@@ -158,8 +161,7 @@ def _predicts_out_of_scale(context: HuntContext) -> bool:
 
 @check(VANISHING_GRADIENT)
 def vanishing_gradient(context: HuntContext) -> Iterator[Finding]:
-    """The gradient of the first quarter of the layers is next to nothing, at the start and after
-    training steps.
+    """The first quarter of the layers gets next to no gradient, at the start and after training.
 
     Only weight matrices count, by the order in which they run, and both moments must agree:
     LayerScale and zero-initialised gates let the gradient through after a few steps.

@@ -16,7 +16,10 @@ from pytest_mlregress.bughunt.torch_api.operators import READS
 
 @check(GRAPH_GROWTH, needs=("train_step",))
 def graph_growth(context: HuntContext) -> Iterator[Finding]:
-    """The graph behind the loss grows by the same amount in every step, or outlives its step.
+    """The graph behind the loss grows, or the graphs of the first steps still exist.
+
+    It grows by the same amount in each of the first steps, or the graphs exist `LATER` on,
+    wholly or in part: a hidden state that is kept holds what came before it, not the loss.
 
     So does that behind a tensor which a module holds in an attribute.
     """

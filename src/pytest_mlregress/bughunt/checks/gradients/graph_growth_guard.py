@@ -28,9 +28,10 @@ class _Sentinel:
 
 
 class Growth(Detector):
-    """The graph behind the loss grows by the same amount in each of the first steps, or the graphs
-    of the first steps still exist `LATER` on, wholly or in part: a hidden state that is kept holds
-    what came before it, not the loss.
+    """The graph behind the loss grows, or the graphs of the first steps still exist.
+
+    It grows by the same amount in each of the first steps, or the graphs exist `LATER` on,
+    wholly or in part: a hidden state that is kept holds what came before it, not the loss.
     """
 
     def __init__(self, progress: Progress) -> None:

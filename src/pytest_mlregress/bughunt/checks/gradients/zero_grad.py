@@ -53,8 +53,9 @@ def missing_zero_grad(context: HuntContext) -> Iterator[Finding]:
 
 
 def _used_by_hand(context: HuntContext) -> Iterator[Finding]:
-    """Between two backward passes the parameters move along their gradient, without an optimizer,
-    and the second pass adds to that gradient: a climb (SAM) or a step by hand has used it.
+    """Between two backward passes the parameters move along their gradient, without an optimizer.
+
+    The second pass adds to that gradient: a climb (SAM) or a step by hand has used it.
     """
     order = [
         event.kind

@@ -1,5 +1,6 @@
-"""Information that reaches the model and must not:
-between examples, from the future, from padding.
+"""Information that reaches the model and must not.
+
+Between examples, from the future, from padding.
 """
 
 from __future__ import annotations

@@ -102,6 +102,7 @@ def causal_leak(context: HuntContext) -> Iterator[Finding]:
 
 
 def is_causal(visible: Visibility) -> bool:
+    """Whether predictions see a fixed distance ahead at most, and some see what lies behind."""
     ahead = {back for back, _ in visible.reach if back >= 0}
     back = max(on for _, on in visible.reach)
     inner = [place for place in visible.places if place > max(ahead, default=0)]
@@ -233,6 +234,7 @@ def _another(rows: torch.Tensor, example: int, place: int) -> torch.Tensor:
 
 
 def leak_finding(visible: Visibility, rule: Rule) -> Finding:
+    """The finding of `causal-leak` or `labels-not-shifted` for what predictions see."""
     entry = "".join(f"[{key!r}]" for key in visible.path)
     position = visible.own_label[0]
     own = f"position {position} changes with the input at {position + visible.offset}"

@@ -227,8 +227,10 @@ def _valid_moved(one: torch.Tensor, other: torch.Tensor, valid: torch.Tensor) ->
 
 
 def _stacked(output: torch.Tensor, axis: int, valid: torch.Tensor) -> torch.Tensor | None:
-    """Which places of an axis hold valid positions only, where it may hold several in each:
-    stacked frames. None for an axis that cannot, or beside one of all positions.
+    """Which places of an axis hold valid positions only.
+
+    A place may hold several, as stacked frames do. None for an axis that cannot, or beside one
+    of all positions.
     """
     count, length = valid.shape
     places = output.shape[axis]

@@ -64,8 +64,9 @@ class Run:
 
     @property
     def learned(self) -> bool:
-        """Whether it got clearly better than guessing (without a guess: than the start), or is
-        on its way there.
+        """Whether it got clearly better than guessing, or is on its way there.
+
+        Without a guess: than at the start.
         """
         start, middle, end = self.scores
         falling = end.value < middle.value - 0.02 * abs(middle.value)
@@ -73,8 +74,9 @@ class Run:
 
     @property
     def stuck(self) -> bool:
-        """Whether it is no better than guessing, and in the second half has not moved or has come
-        to a halt far away from there.
+        """Whether it is no better than guessing and does not get there.
+
+        In the second half it has not moved, or it has come to a halt far away from a guess.
         """
         start, middle, end = self.scores
         if end.guess is None:
@@ -84,8 +86,10 @@ class Run:
 
     @property
     def halted(self) -> bool:
-        """Whether its pace fell to less than a tenth from one half to the other, and at that pace
-        ten times as many steps would not bring it to a guess.
+        """Whether it has slowed down too much to come to a guess.
+
+        Its pace fell to less than a tenth from one half to the other, and at that pace ten
+        times as many steps would not bring it there.
         """
         start, middle, end = self.scores
         first, second = start.value - middle.value, middle.value - end.value

@@ -62,6 +62,7 @@ def grows(one: torch.Tensor, other: torch.Tensor) -> bool:
 
 
 def together(one: torch.Tensor, other: torch.Tensor) -> tuple[int, ...]:
+    """The shape to which two tensors broadcast."""
     return tuple(torch.broadcast_shapes(one.shape, other.shape))  # type: ignore[no-untyped-call]
 
 

@@ -66,8 +66,10 @@ def softmax_into_cross_entropy(context: HuntContext) -> Iterator[Finding]:
 
 @check(DOUBLE_SOFTMAX)
 def double_softmax(context: HuntContext) -> Iterator[Finding]:
-    """A softmax (or log_softmax, also as x - logsumexp(x)) of what is a softmax already, along
-    the same axis; a temperature may stand between. Without gradient, of a teacher's targets only.
+    """A softmax of what is a softmax already, along the same axis.
+
+    Also log_softmax and x - logsumexp(x); a temperature may stand between. Without gradient, of
+    a teacher's targets only.
     """
     calls = context.loss_trace.calls
     provenance = context.loss_trace.provenance

@@ -23,8 +23,9 @@ _KEY = "pytest_mlregress_error"
 
 
 class Ascent(Detector):
-    """The one term of the loss is an error against data, or the log-probability of data, and a
-    single optimizer follows it the wrong way.
+    """A single optimizer follows the one term of the loss the wrong way.
+
+    The term is an error against data, or the log-probability of data.
 
     Several optimizers (adversaries), models of which a part is frozen or owned by nobody (patches,
     inputs that are to fool them), weights per example (policy gradients) and sums pass.

@@ -30,8 +30,10 @@ _OUT_OF_REACH = 0.5
 
 @check(WRONG_LOSS_SIGN, cost="replay")
 def falls_as_residuals_grow(context: HuntContext) -> Iterator[Finding]:
-    """All residuals made a hundred and ten thousand times larger, upward and downward: a loss that
-    falls both ways, in proportion or faster, rewards predictions for leaving the data.
+    """A loss that falls as all residuals grow rewards predictions for leaving the data.
+
+    The residuals are made a hundred and ten thousand times larger, upward and downward; it must
+    fall both ways, in proportion or faster.
 
     A policy's loss is linear in its residual, too: it falls one way and rises the other. What is
     bounded in the residual (kernels, robust losses) says nothing, and where numbers of the batch
@@ -61,8 +63,9 @@ def falls_as_residuals_grow(context: HuntContext) -> Iterator[Finding]:
 def _fall(
     context: HuntContext, orders: set[int], batch: PyTree
 ) -> tuple[float, float, float] | None:
-    """The loss without residuals, with large and with large negated ones, if it falls both ways
-    and no slower than in proportion.
+    """The loss without residuals, with large and with large negated ones.
+
+    Only if it falls both ways and no slower than in proportion.
     """
     start = _loss(context, orders, 0.0, batch)
     reached = []
@@ -123,8 +126,9 @@ def _last_judgement(context: HuntContext) -> str | None:
 
 @check(NO_SINGLE_BATCH_OVERFIT, cost="replay")
 def targets_out_of_reach(context: HuntContext) -> Iterator[Finding]:
-    """Most targets lie outside of what the function behind the last layer can give: a sigmoid on
-    the output of a regression, a rectifier where targets are negative.
+    """Most targets lie outside of what the function behind the last layer can give.
+
+    A sigmoid on the output of a regression, a rectifier where targets are negative.
 
     Bounded is what does not grow when the last layer does, ten thousandfold.
     """
@@ -153,7 +157,7 @@ def targets_out_of_reach(context: HuntContext) -> Iterator[Finding]:
 
 
 def _regressions(context: HuntContext) -> Iterator[LossCall]:
-    """torch's losses of values against data, then the residuals."""
+    """Torch's losses of values against data, then the residuals."""
     trace = context.loss_trace
     for call in trace.calls:
         if EXPECTS.get(call.name) != "values" or call.name == "poisson_nll_loss":

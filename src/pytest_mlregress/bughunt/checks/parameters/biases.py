@@ -59,8 +59,9 @@ def bias_before_batchnorm(context: HuntContext) -> Iterator[Finding]:
 
 
 def _before_batch_norm(trace: LossTrace) -> dict[int, list[RecordedCall]]:
-    """The convolutions and linear layers right before a batch norm that uses batch statistics,
-    by the id of their bias: a layer may run several times, as on both views of an image.
+    """The layers right before a batch norm that uses batch statistics, by the id of their bias.
+
+    Convolutions and linear layers. One may run several times, as on both views of an image.
     """
     found: dict[int, list[RecordedCall]] = {}
     for call in trace.calls:
@@ -177,8 +178,10 @@ def _parameter_of(loss: LossCall, tensor: torch.Tensor, before: RecordedCall) ->
 
 
 def _is_language_head(context: HuntContext, loss: LossCall, weight: nn.Parameter) -> bool:
-    """Whether the classes are tokens: some embedding table has as many rows as there are classes,
-    or more and the targets are among the ids that it is asked for.
+    """Whether the classes are tokens.
+
+    Some embedding table has as many rows as there are classes, or more and the targets are
+    among the ids that it is asked for.
     """
     classes = loss.input.shape[loss.class_axis] if loss.input.dim() else 0
     wanted = {target for target in loss.target.flatten().tolist() if target >= 0}

@@ -28,7 +28,7 @@ _SUMS = ADDITIONS | SUBTRACTIONS | {"addcmul"}
 
 @check(DETACHED_GRAPH)
 def sample_cut(context: HuntContext) -> Iterator[Finding]:
-    """location + scale * noise, both trained, is detached and goes on into the loss.
+    """Location + scale * noise, both trained, is detached and goes on into the loss.
 
     The one use of writing a draw like that is its gradient. Also ``torch.normal(location, scale)``
     and ``Normal(…).sample()``, which draw without one. A draw that meets its own density later

@@ -27,9 +27,11 @@ _NORMALISING = NORMALISATIONS | DIVISIONS
 
 
 class OutputBiases(Detector):
-    """The predictions are a product with one parameter, nothing is added, and every batch's
-    targets lie far to one side: their mean beyond three standard deviations, or fewer than one
-    in ten positive.
+    """Predictions without a bias whose targets lie far to one side.
+
+    The predictions are a product with one parameter, nothing is added, and in every batch the
+    mean of the targets is beyond three standard deviations, or fewer than one in ten are
+    positive.
 
     Features that come straight from data (a column of ones among them) or from a normalisation
     pass.

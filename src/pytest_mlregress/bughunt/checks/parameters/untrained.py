@@ -97,8 +97,10 @@ def _missed_in_steps(context: HuntContext) -> Iterator[Finding]:
 
 
 def _never_stepped(context: HuntContext) -> Iterator[Finding]:
-    """An optimizer that never steps while, in every call, another one steps twice and the later
-    time right after a backward pass that reaches the idle one's parameters: the wrong one's step.
+    """An optimizer never steps while another one steps in its place.
+
+    In every call the other steps twice, the later time right after a backward pass that reaches
+    the parameters of the idle one.
 
     An optimizer that waits for its turn (a generator after five steps of the critic) passes:
     nobody steps twice in its place.
@@ -122,8 +124,9 @@ def _never_stepped(context: HuntContext) -> Iterator[Finding]:
 
 
 def _in_place_of(trace: StepTrace, phase: str, own: set[int]) -> str | None:
-    """Where, in one call, an optimizer makes its second step although the backward pass since its
-    first one reaches the parameters `own`.
+    """Where an optimizer makes its second step of a call after a pass that reaches `own`.
+
+    The backward pass since its first step reaches these parameters of another optimizer.
     """
     passes = [b for b in trace.log.backwards if b.phase == phase]
     first: dict[int, int] = {}

@@ -75,8 +75,10 @@ def without_gradient(context: HuntContext) -> Iterator[Finding]:
 def _mutually_zero(
     context: HuntContext, starved: Mapping[str, float | None], base: list[Root]
 ) -> Iterator[Finding]:
-    """Parameters whose gradient stays exactly 0 because of each other: no one alone moves the
-    loss, all together do. Both factors of a product that begin at zero never leave it.
+    """Parameters whose gradient stays exactly 0 because of each other.
+
+    No one alone moves the loss, all together do. Both factors of a product that begin at zero
+    never leave it.
     """
     stuck = [name for name, size in starved.items() if size == 0]
     if len(_by_module(stuck)) < 2:
@@ -221,8 +223,10 @@ def _roots(context: HuntContext, shaken: Mapping[str, float]) -> list[Root]:
 
 
 def _roots_of(log: StepLog) -> list[Root]:
-    """One for each backward pass; ``autograd.grad`` counts only where nothing else is called, for
-    it takes derivatives along the way too (gradient penalties).
+    """One for each backward pass.
+
+    ``autograd.grad`` counts only where nothing else is called, for it takes derivatives along
+    the way too (gradient penalties).
     """
     passes = [b for b in log.backwards if not b.by_grad] or log.backwards
     if len({id(applied.optimizer) for applied in log.applied}) < 2:

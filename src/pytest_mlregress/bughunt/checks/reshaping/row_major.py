@@ -140,8 +140,10 @@ def moved_axes(shape_in: Shape, shape_out: Shape) -> list[Moved]:
 
 
 def reordered_axes(shape_in: Shape, shape_out: Shape) -> list[Reordered]:
-    """The permutation that would give the output's sizes, where the boundaries do not fit and no
-    one axis has moved alone: ``(example, place, kind, head) → (kind, example, head, place)``.
+    """The permutation that would give the sizes of the output.
+
+    Where the boundaries do not fit and no one axis has moved alone: ``(example, place, kind,
+    head) → (kind, example, head, place)``.
 
     Axes of one size keep their order.
     """
@@ -203,8 +205,9 @@ def _without(shape: Shape, axis: int, width: int) -> Shape:
 
 
 def fits(inner: Shape, outer: Shape) -> bool:
-    """Whether splitting axes and merging neighbours leads from one shape to the other, and no
-    axis of the result is made of a part of one axis and a part of another.
+    """Whether splitting axes and merging neighbours leads from one shape to the other.
+
+    No axis of the result is made of a part of one axis and a part of another.
     """
     before, after = _boundaries(inner), _boundaries(outer)
     bounds = sorted(before | after)

@@ -127,8 +127,10 @@ def unmistakable(context: HuntContext) -> tuple[Replay, Severity]:
 
 
 def _suspects(run: Replay, known: set[int]) -> list[Suspect]:
-    """Reshapes of data, and of parameters with an axis whose size is none of the `known` ones: it
-    follows a length that the replay has varied, as a table of relative positions does.
+    """Reshapes of data, and of parameters with an axis whose size is none of the `known` ones.
+
+    Such an axis follows a length that the replay has varied, as a table of relative positions
+    does.
     """
     found: list[Suspect] = []
     for call in run.calls:
@@ -242,8 +244,10 @@ def _matters(
 
 
 def _differ_in_double(context: HuntContext, run: Replay, suspects: list[Suspect]) -> bool:
-    """Whether the repair changes the loss in double precision: behind a scale that begins near
-    zero, single precision does not show it. Not looked at where a replay takes much memory.
+    """Whether the repair changes the loss in double precision.
+
+    Behind a scale that begins near zero, single precision does not show it. Not looked at where
+    a replay takes much memory.
     """
     if sum(t.nbytes for call in run.calls for t in pytrees.tensors(call.output)) > _MOST_BYTES:
         return False

@@ -123,8 +123,9 @@ def _is_shift(sizes: Axes, history: frozenset[str]) -> bool:
 
 
 def _shape_history(tensor: torch.Tensor) -> tuple[frozenset[str], set[str | None]]:
-    """Names of the reshaping calls behind a tensor (and of the one before them), and the lines of
-    those that regrouped axes.
+    """Names of the reshaping calls behind a tensor, and the lines of those that regrouped axes.
+
+    The call before them is named too.
     """
     names, lines = set(), set()
     node = node_of(tensor)

@@ -20,8 +20,9 @@ TINY_RATE, _TINY_MOVE = 1e-6, 1e-6
 
 @check(BAD_LEARNING_RATE, EXPLODING_GRADIENT, cost="replay")
 def bad_learning_rate(context: HuntContext) -> Iterator[Finding]:
-    """The rate is zero in every step, too small to move anything, or so large that the loss
-    explodes within a few steps while a small part of it does not.
+    """The learning rate is zero, too small to move anything, or so large that the loss explodes.
+
+    It explodes within a few steps while a small part of the rate does not.
 
     Without a train_step the default step runs with the user's optimizer.
     """

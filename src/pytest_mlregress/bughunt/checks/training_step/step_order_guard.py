@@ -33,8 +33,10 @@ class _Moment:
 
 
 class Order(Detector):
-    """Steps without a gradient, gradients zeroed or clipped at the wrong time or clipped while they
-    are scaled, schedules that run ahead.
+    """Steps, zeroing, clipping and schedules in the wrong order.
+
+    Steps without a gradient, gradients zeroed or clipped at the wrong time or clipped while
+    they are scaled, schedules that run ahead.
 
     Each must repeat itself; a scheduler must precede the first step of its optimizer.
     """
@@ -177,8 +179,10 @@ def _clipped_scaled(cycles: list[list[_Moment]]) -> Finding | None:
 
 
 def _scheduled_first(cycles: list[list[_Moment]], optimizer: int) -> Finding | None:
-    """The scheduler is ahead of its optimizer: no backward pass precedes it, or the one whose
-    step follows it directly (a step that loss scaling skips is followed by another backward).
+    """The scheduler is ahead of its optimizer.
+
+    No backward pass precedes it, or the one whose step follows it directly (a step that loss
+    scaling skips is followed by another backward).
     """
     first = cycles[0]
     early = [i for i, m in enumerate(first) if m.kind == "schedule" and m.subject == optimizer]
