@@ -10,9 +10,9 @@ import torch
 from pytest_mlregress.bughunt.checks.evaluation.nondeterministic_guard import difference
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guards import watch
-from pytest_mlregress.bughunt.program.default_train_step import with_textbook_step
+from pytest_mlregress.bughunt.program.default_train_step import with_default_step
 from pytest_mlregress.bughunt.program.process_state import seed_everything
-from pytest_mlregress.bughunt.program.user_program import Subject
+from pytest_mlregress.bughunt.program.user_program import UserProgram
 
 from .registry import Program
 from .scoring import Hunted
@@ -29,7 +29,7 @@ def train(program: Program, seed: int = 0) -> list[torch.Tensor]:
         The trained parameters.
     """
     seed_everything(seed)
-    subject = _with_step(Subject(**program.build()))
+    subject = _with_step(UserProgram(**program.build()))
     model = subject.make_model()
     optimizer = subject.make_optimizer(model) if subject.make_optimizer else None
     for index, batch in enumerate(subject.training_batches(STEPS), start=1):
@@ -74,5 +74,5 @@ def _failure_of_training(program: Program, seed: int) -> str | None:
     return None
 
 
-def _with_step(subject: Subject) -> Subject:
-    return subject if subject.train_step is not None else with_textbook_step(subject)
+def _with_step(subject: UserProgram) -> UserProgram:
+    return subject if subject.train_step is not None else with_default_step(subject)

@@ -13,7 +13,7 @@ from benchmarks.calibration.trials import early_stop
 from pytest_mlregress.statistics.baseline_offset import baseline_offset
 from pytest_mlregress.statistics.batched_pvalues import harm_pvalues
 from pytest_mlregress.statistics.promised_margin import automatic_margins
-from pytest_mlregress.statistics.simulation import play, safety_of_samples
+from pytest_mlregress.statistics.simulation import run_checks, safety_of_samples
 
 N_BASELINE: Final = 20
 N_CHECK: Final = 5
@@ -110,7 +110,7 @@ def _projects(projects: int, offset: float, linked: float, alpha: float) -> list
 def _checked(baseline: Floats, candidate: Floats, alpha: float) -> tuple[Floats, Floats]:
     """(green, seeds used) of each check with early stop."""
     design, _ = early_stop((N_BASELINE, N_CHECK), alpha)
-    played = play(
+    played = run_checks(
         design,
         len(baseline),
         lambda n, which: harm_pvalues(

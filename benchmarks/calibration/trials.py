@@ -14,7 +14,7 @@ from pytest_mlregress.statistics.batched_pvalues import harm_pvalues
 from pytest_mlregress.statistics.power import design_for_power
 from pytest_mlregress.statistics.promised_margin import automatic_margins
 from pytest_mlregress.statistics.sequential import SequentialDesign, default_looks
-from pytest_mlregress.statistics.simulation import Indices, play, safety_of_samples
+from pytest_mlregress.statistics.simulation import Indices, run_checks, safety_of_samples
 
 Floats = NDArray[np.float64]
 
@@ -85,7 +85,7 @@ def fixed_reds(trials: Trials, alpha: float) -> NDArray[np.bool_]:
 
 def sequential_outcome(trials: Trials, design: SequentialDesign) -> tuple[Floats, Floats]:
     """(red, seeds used) of each check with early stop and the automatic margin of its baseline."""
-    played = play(
+    played = run_checks(
         design,
         len(trials.baseline),
         trials.pvalues_of,

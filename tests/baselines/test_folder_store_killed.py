@@ -16,13 +16,13 @@ from pytest_mlregress.baselines.json_text import dumps
 WRITE_FOR_EVER = """
 import sys
 from pathlib import Path, PurePosixPath
-from pytest_mlregress.baselines import folder
+from pytest_mlregress.baselines import folder_store
 from pytest_mlregress.baselines.paths import BaselineKey
 root, texts = map(Path, sys.argv[1:3])
 key = BaselineKey(*map(PurePosixPath, sys.argv[3:]))
 # The artifacts are encoded already, so that nearly every kill hits the writing itself.
-folder.bytes_of = lambda text, key, source: text.encode()
-store = folder.FolderStore(root, beside_tests=True)
+folder_store.bytes_of = lambda text, key, source: text.encode()
+store = folder_store.FolderStore(root, beside_tests=True)
 texts = [path.read_text() for path in texts.iterdir()]
 print("ready", flush=True)
 while True:
