@@ -257,7 +257,7 @@ class HuntContext:
 
         Not of the textbook step, which cannot be made with every optimizer.
         """
-        trace = self.loss_trace if self.subject.train_step is None else self.step_trace
+        trace = self.loss_trace if self.program.train_step is None else self.step_trace
         return trace.seconds
 
     def executed_lines(self) -> set[str]:
