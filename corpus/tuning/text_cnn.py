@@ -26,6 +26,10 @@ class TextCNN(nn.Module):
         x = self.drop(x)
         # BUG functional: missing-eval-mode
         #: x = F.dropout(x, p=0.2, training=True)
+        # BUG built: missing-eval-mode
+        #: x = nn.Dropout(0.2)(x)
+        # FINE built-in-mode: a layer of one call that is put into the mode of the model
+        #: x = nn.Dropout(0.2).train(self.training)(x)
         return self.fc(x)
 
 

@@ -74,18 +74,20 @@ MISSING_EVAL_MODE: Final = Rule(
     fix="call model.eval() before evaluating, and model.train() after it",
     mistake=(
         "Evaluation runs dropout or batch norm in training mode; also functional "
-        "dropout that ignores the mode."
+        "dropout that ignores the mode, and a layer that is constructed in `forward`."
     ),
     example=("with torch.no_grad():\n    accuracy = score(model)"),
     repaired="model.eval()",
     sees=(
-        "modules and functional calls that act as in training inside `evaluate`; "
-        "Monte-Carlo dropout below a model in evaluation mode passes."
+        "modules and functional calls that act as in training inside `evaluate`, also of "
+        "layers that the model does not register; Monte-Carlo dropout below a model in "
+        "evaluation mode passes."
     ),
     cannot_see=(
         "noise drawn by hand. Guards (warnings): runs without gradients of a model that "
-        "never runs in evaluation mode; functional dropout or batch norm that act as in "
-        "training, unless an input comes twice (Monte Carlo dropout)."
+        "never runs in evaluation mode; functional dropout or batch norm, or layers that "
+        "the model does not register, that act as in training, unless an input comes "
+        "twice (Monte Carlo dropout)."
     ),
     guarded=True,
     variants={
@@ -98,6 +100,16 @@ MISSING_EVAL_MODE: Final = Rule(
         "functional dropout": Text(
             message="{call} drops values although the module is in evaluation mode",
             fix="pass training=self.training, or use nn.Dropout",
+        ),
+        "unregistered": Text(
+            message=(
+                "a {layer} that is no part of the model runs in training mode although "
+                "{kind} is in evaluation mode: eval() does not reach it"
+            ),
+            fix=(
+                "construct it once, in __init__, as an attribute or in an nn.ModuleList "
+                "(of dropout: or use F.dropout(x, p, self.training))"
+            ),
         ),
         "never": Text(
             message=(

@@ -62,7 +62,7 @@ class RecordedCall(TorchCall):
         phase: of the recorder at that moment.
         module: dotted name of the innermost module of the model that was running, ``""`` for the
             model itself and None outside of it.
-        training: that module's mode.
+        training: that module's mode; outside of the model that of whatever module was running.
     """
 
     order: int
@@ -197,6 +197,7 @@ class Recorder:
             return
         self._order += 1
         module = next((m for m in reversed(self._running) if id(m) in self._names), None)
+        running = module or (self._running[-1] if self._running else None)
         keep = self.keep_tensors
         call = RecordedCall(
             order=self._order,
@@ -210,7 +211,7 @@ class Recorder:
             location=location,
             phase=self.phase,
             module=None if module is None else self._names[id(module)],
-            training=self._running[-1].training if self._running else None,
+            training=None if running is None else running.training,
         )
         self.calls.append(call)
         if self.on_call is not None:

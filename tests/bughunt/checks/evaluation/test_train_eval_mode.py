@@ -192,6 +192,63 @@ def test_functional_dropout_that_ignores_the_mode(evaluation):
     assert find("missing-eval-mode", make_model=Switched, evaluate=evaluation) == []
 
 
+class BuiltInForward(Functional):
+    def forward(self, x):
+        return self.layer(nn.Dropout(0.4)(x))  # always on
+
+
+class KeptInAList(Functional):
+    def __init__(self):
+        super().__init__()
+        self.dropouts = [nn.Dropout(0.4)]
+
+    def forward(self, x):
+        return self.layer(self.dropouts[0](x))  # always on
+
+
+class NormBuiltInForward(Functional):
+    def forward(self, x):
+        return self.layer(nn.BatchNorm1d(6)(x))  # always on
+
+
+@pytest.mark.parametrize("evaluation", [evaluate, None])
+@pytest.mark.parametrize("network", [BuiltInForward, KeptInAList, NormBuiltInForward])
+def test_a_layer_that_the_model_does_not_register_stays_in_training_mode(network, evaluation):
+    [finding] = find("missing-eval-mode", make_model=network, evaluate=evaluation)
+    assert (finding.severity, finding.location) == ("error", line_of(network, "# always on"))
+    assert "__init__" in finding.fix
+
+
+class BuiltInItsMode(Functional):
+    def forward(self, x):
+        return self.layer(nn.Dropout(0.4).train(self.training)(x))
+
+
+class OfNoEffect(Functional):
+    def forward(self, x):
+        return self.layer(nn.Dropout(0.0)(x))
+
+
+class BuiltForNoise(Functional):
+    def forward(self, x):
+        return self.layer(nn.Dropout(0.4).train()(x))
+
+
+@torch.no_grad()
+def average(model, batches):
+    model.eval()
+    draws = torch.stack([model(batches[0][0]) for _ in range(4)])
+    return float(draws.mean())
+
+
+@pytest.mark.parametrize(
+    ("network", "evaluation"),
+    [(BuiltInItsMode, evaluate), (OfNoEffect, evaluate), (BuiltForNoise, average)],
+)
+def test_an_unregistered_dropout_that_follows_the_mode_or_is_asked_for_passes(network, evaluation):
+    assert find("missing-eval-mode", make_model=network, evaluate=evaluation) == []
+
+
 @pytest.mark.parametrize("step", [train_step, None])
 def test_evaluation_is_judged_with_and_without_a_step_of_the_users(step):
     program = {"make_model": make_model, "train_step": step}
@@ -329,6 +386,39 @@ def test_functions_that_ignore_the_evaluation_mode_are_a_warning(network):
     found, [finding] = watched(cross_entropy, model=network(), after=after)
     assert found == [("missing-eval-mode", "warning")]
     assert finding.location == line_of(network.forward, "# noise")
+
+
+class NoisyByALayer(Net):
+    def forward(self, x):
+        return self.last(nn.Dropout(0.1)(self.first(x).relu()))  # noise
+
+
+class QuietLayer(Net):
+    def forward(self, x):
+        return self.last(nn.Dropout(0.1).train(self.training)(self.first(x).relu()))
+
+
+def test_a_dropout_that_is_built_in_forward_is_a_warning():
+    after = evaluation(lambda: data()[0].split(8))
+    found, [finding] = watched(cross_entropy, model=NoisyByALayer(), after=after)
+    assert found == [("missing-eval-mode", "warning")]
+    assert finding.location == line_of(NoisyByALayer.forward, "# noise")
+    assert "does not reach" in finding.message
+    assert watched(cross_entropy, model=QuietLayer(), after=after)[0] == []
+    twice = evaluation(lambda: 3 * [data()[0]])
+    assert watched(cross_entropy, model=NoisyByALayer(), after=twice)[0] == []
+
+
+def test_a_registered_dropout_that_is_put_into_training_mode_is_meant():
+    def after(model, optimizer):
+        model.eval()
+        model.dropout.train()
+        with torch.no_grad():
+            for x in data()[0].split(8):
+                model(x)
+        model.train()
+
+    assert watched(cross_entropy, after=after)[0] == []
 
 
 def test_monte_carlo_dropout_passes():

@@ -17,7 +17,11 @@ from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext, StepTrace
 from pytest_mlregress.bughunt.replaying.replays import reached
 from pytest_mlregress.bughunt.torch_api import pytrees
-from pytest_mlregress.bughunt.torch_api.module_modes import BATCH_NORM_MODULES, is_mode_sensitive
+from pytest_mlregress.bughunt.torch_api.module_modes import (
+    BATCH_NORM_MODULES,
+    DROPOUT_MODULES,
+    is_mode_sensitive,
+)
 from pytest_mlregress.bughunt.torch_api.operators import DROPOUTS
 
 
@@ -122,25 +126,56 @@ def missing_eval_mode(context: HuntContext) -> Iterator[Finding]:
 
 def _functional_layers(context: HuntContext, recorder: Recorder, phase: str) -> Iterator[Finding]:
     for call in recorder.calls:
-        if call.phase != phase or call.training is not False:
+        if call.phase != phase or call.training is not False or not _acts_as_in_training(call):
             continue
-        if (
-            call.name == "batch_norm"
-            and call.argument(5, "training") is True
-            and _joins_examples(context, call)
-        ):
-            yield _batch_statistics(call)
-        if not _drops(call):
-            continue
-        if _asks_for_noise(call) and _repeats(recorder, phase):
-            continue
-        yield MISSING_EVAL_MODE.finding(
-            "functional dropout",
-            module=call.module,
-            location=call.location,
-            evidence=f"p = {_rate(call):g} with module.training = False",
-            call=call.name,
-        )
+        layer = _unregistered(recorder, call)
+        if layer is not None:
+            if not (_put_into_training(recorder, layer, call) and _repeats(recorder, phase)):
+                yield _unreachable(context, layer, call)
+        elif call.name == "batch_norm":
+            if _joins_examples(context, call):
+                yield _batch_statistics(call)
+        elif not (_asks_for_noise(call) and _repeats(recorder, phase)):
+            yield MISSING_EVAL_MODE.finding(
+                "functional dropout",
+                module=call.module,
+                location=call.location,
+                evidence=f"p = {_rate(call):g} with module.training = False",
+                call=call.name,
+            )
+
+
+def _acts_as_in_training(call: RecordedCall) -> bool:
+    if call.name == "batch_norm":
+        return call.argument(5, "training") is True
+    return _drops(call)
+
+
+def _unregistered(recorder: Recorder, call: RecordedCall) -> nn.Module | None:
+    """The layer that made a call, if the model does not know it: ``eval()`` never reaches it."""
+    runs = [e for e in recorder.of_kind("forward", call.phase) if e.order < call.order]
+    layer = runs[-1].subject if runs else None
+    kinds = BATCH_NORM_MODULES if call.name == "batch_norm" else DROPOUT_MODULES
+    found = isinstance(layer, kinds) and layer.training and recorder.name_of(layer) is None
+    return layer if found else None
+
+
+def _put_into_training(recorder: Recorder, layer: nn.Module, call: RecordedCall) -> bool:
+    """Whether the user's code called ``train()`` on a layer before it ran."""
+    modes = [e for e in recorder.of_kind("mode") if e.subject is layer and e.order < call.order]
+    return bool(modes) and modes[-1].detail is True
+
+
+def _unreachable(context: HuntContext, layer: nn.Module, call: RecordedCall) -> Finding:
+    owner = type(_at(context.loss_trace.isolated.model, call.module or "")).__name__
+    return MISSING_EVAL_MODE.finding(
+        "unregistered",
+        module=call.module,
+        location=call.location,
+        evidence=f"training = True in {layer}, training = False in the {owner} that runs it",
+        layer=type(layer).__name__,
+        kind=owner,
+    )
 
 
 def _joins_examples(context: HuntContext, call: RecordedCall) -> bool:

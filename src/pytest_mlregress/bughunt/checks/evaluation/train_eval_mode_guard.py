@@ -63,9 +63,15 @@ class _Record:
 
 @dataclass(slots=True)
 class _Noise:
-    """A call that acts as in training, inside of a module that is in evaluation mode."""
+    """A call that acts as in training, inside of a module that is in evaluation mode.
+
+    Attributes:
+        layer: the class of the layer that made it, where the model does not register that.
+        kind: the class of the module.
+    """
 
     module: InitVar[nn.Module]
+    layer: str | None = None
     kind: str = ""
     inputs: int = 0
     repeated: bool = False
@@ -148,11 +154,17 @@ class Modes(Detector):
         running = self.progress.running
         if call.name not in NOISES or torch.is_grad_enabled() or not running or not call.direct:
             return
-        if running[0].training or running[-1].training or not differs_from_evaluation(call):
+        if running[0].training or not differs_from_evaluation(call):
             return
+        owner = running[-1]
+        if owner.training:  # meant, or out of reach of eval()
+            owner = _registered(running)
+            if owner.training:
+                return
+        layer = None if owner is running[-1] else type(running[-1]).__name__
         given = call.argument(0, "input", call.argument(0, "query"))
         if isinstance(given, torch.Tensor):
-            noise = self._noises.setdefault((call.name, call.location), _Noise(running[-1]))
+            noise = self._noises.setdefault((call.name, call.location), _Noise(owner, layer))
             noise.note(given, self.progress.steps)
 
     def switched(self, module: nn.Module, training: bool, location: str | None) -> None:
@@ -224,6 +236,12 @@ class Modes(Detector):
         return known
 
 
+def _registered(running: Sequence[nn.Module]) -> nn.Module:
+    """The innermost of the modules that run which the outermost one registers."""
+    known = {id(module) for module in running[0].modules()}
+    return next(module for module in reversed(running) if id(module) in known)
+
+
 def _trained_by(root: nn.Module, owned: set[int]) -> bool:
     return any(id(p) in owned for p in root.parameters())
 
@@ -288,6 +306,16 @@ def _never_evaluated(record: _Record, run: _Run) -> Finding:
 
 
 def _always_noisy(name: str, location: str | None, noise: _Noise) -> Finding:
+    if noise.layer is not None:
+        return MISSING_EVAL_MODE.finding(
+            "unregistered",
+            severity="warning",
+            location=location,
+            evidence=f"{noise.inputs} runs without gradients, training = False in the "
+            f"{noise.kind} and True in the {noise.layer}, on another input each time",
+            layer=noise.layer,
+            kind=noise.kind,
+        )
     return MISSING_EVAL_MODE.finding(
         "functional",
         location=location,
