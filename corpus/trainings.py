@@ -11,8 +11,8 @@ from pytest_mlregress.bughunt.checks.evaluation.nondeterministic_guard import di
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.guards import watch
 from pytest_mlregress.bughunt.program.default_train_step import with_default_step
-from pytest_mlregress.bughunt.program.process_state import seed_everything
 from pytest_mlregress.bughunt.program.user_program import UserProgram
+from pytest_mlregress.seeding import seed_python_numpy_torch
 
 from .registry import Program
 from .scoring import Hunted
@@ -28,7 +28,7 @@ def train(program: Program, seed: int = 0) -> list[torch.Tensor]:
     Returns:
         The trained parameters.
     """
-    seed_everything(seed)
+    seed_python_numpy_torch(seed)
     subject = _with_step(UserProgram(**program.build()))
     model = subject.make_model()
     optimizer = subject.make_optimizer(model) if subject.make_optimizer else None

@@ -44,8 +44,8 @@ def within(name: str, *packages: str) -> bool:
     return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
-SHARED = ("__version__", "margins")
-"""The version, and the grammar of margins that recording and judging have in common."""
+SHARED = ("__version__", "margins", "seeding")
+"""The version, the grammar of margins and the generators of numbers, free of every library."""
 
 JUDGED_BY = (
     *("statistics", "baselines", "revisions.history", "revisions.worktree", "revisions.fresh"),
@@ -188,6 +188,18 @@ def test_torch_stays_in_the_rooms_that_train() -> None:
         "strategies.py",
         "properties.py",
     }
+
+
+def test_generators_are_seeded_in_one_place() -> None:
+    """Python's and numpy's; `torch.manual_seed` serves the bug hunt's trial trainings, too."""
+    seeders = {
+        file.relative_to(PACKAGE).as_posix()
+        for file in modules(PACKAGE)
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in ("random.seed", "np.random.seed", "numpy.random.seed")
+    }
+    assert seeders == {"seeding.py"}
 
 
 def test_nothing_reads_or_writes_pickles() -> None:

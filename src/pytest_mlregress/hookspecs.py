@@ -9,7 +9,7 @@ import pytest
 def pytest_mlregress_seed(seed: int) -> None:
     """Seed generators that pytest-mlregress does not know with ``seed``, a number >= 0.
 
-    Called before and after the fixtures of each seed, after the first import of a library with
-    generators in a test, and around shared fixtures (with 0), always after python, numpy, torch,
-    tensorflow and Keras have been seeded.  Several implementations are all called.
+    Called before and after the fixtures of each seed, and before shared fixtures (with 0), always
+    after python, numpy, torch, tensorflow and Keras have been seeded. Several implementations are
+    all called.
     """

@@ -19,8 +19,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from pytest_mlregress.bughunt.program.process_state import RandomState
 from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.seeding import RandomState
 
 RELATIVE, ABSOLUTE = 1e-4, 1e-5
 

@@ -29,6 +29,11 @@ def drawn(folder: Path, name: str, seeds: int = 3) -> list[list[float]]:
     return numbers
 
 
+def python_path(suite: Suite) -> str:
+    """Where another process finds the suite's own libraries, and the plugin that is tested."""
+    return os.pathsep.join([str(suite.path), os.environ.get("PYTHONPATH", "")])
+
+
 def test_python_and_numpy_start_from_the_seed(suite: Suite, workers: str) -> None:
     import random
 
@@ -190,7 +195,7 @@ def test_other_libraries_join_through_the_entry_point_group(suite: Suite, worker
         def test_it(mlregress): assert otherlib.calls[-1] == mlregress.seed
         """
     )
-    result = suite.run(workers, apart=True, PYTHONPATH=str(suite.path))
+    result = suite.run(workers, apart=True, PYTHONPATH=python_path(suite))
     assert re.search(r" 1 passed, (1 warning, )?2 seeds in ", result.stdout.lines[-1])
 
 
@@ -201,7 +206,7 @@ def test_a_seeder_that_fails_is_named(suite: Suite) -> None:
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: otherlib\nVersion: 1.0\n")
     (folder / "entry_points.txt").write_text("[pytest_mlregress.seeders]\nother = otherlib:seed\n")
     suite.write("import pytest\n@pytest.mark.seeds(1)\ndef test_it(mlregress): pass\n")
-    result = suite.run(apart=True, PYTHONPATH=str(suite.path))
+    result = suite.run(apart=True, PYTHONPATH=python_path(suite))
     result.stdout.fnmatch_lines(
         ["*SeederError: entry point 'other' of group 'pytest_mlregress.seeders' failed with "
     "seed 0: "
@@ -237,6 +242,57 @@ def test_tensorflow_and_keras_start_from_the_seed(suite: Suite, where: str) -> N
     assert result.ret == 0
 
 
+SEEDS_ALL_OTHERS = """
+import random as python_random
+import tensorflow
+calls = []
+class utils:
+    @staticmethod
+    def set_random_seed(seed):
+        calls.append(seed)
+        python_random.seed(seed)
+        tensorflow.random.set_seed(seed)
+"""
+
+
+def test_a_late_import_seeds_the_imported_library_alone(suite: Suite) -> None:
+    suite.write(FAKES["tensorflow.py"], "tensorflow.py")
+    suite.write(SEEDS_ALL_OTHERS, "keras.py")
+    suite.write("calls = []\ndef seed(number): calls.append(number)\n", "otherlib.py")
+    folder = suite.path / "otherlib-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: otherlib\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text("[pytest_mlregress.seeders]\nother = otherlib:seed\n")
+    suite.write("calls = []\ndef pytest_mlregress_seed(seed): calls.append(seed)\n", "conftest.py")
+    suite.write(
+        """
+        import random
+        import otherlib, pytest, tensorflow
+
+        @pytest.mark.seeds([5])
+        def test_it(mlregress, pytestconfig):
+            (hooks,) = [p for p in pytestconfig.pluginmanager.get_plugins()
+                        if getattr(p, "__file__", "").endswith("conftest.py")]
+            others = (tensorflow, otherlib, hooks)
+            before = [list(other.calls) for other in others]
+            first = random.random()
+            set_seed = tensorflow.random.set_seed
+
+            import keras
+
+            assert keras.calls == [5]
+            assert [other.calls for other in others] == before
+            expected = random.Random(5)
+            assert [first, random.random()] == [expected.random(), expected.random()]
+            assert tensorflow.random.set_seed == set_seed
+        """
+    )
+    result = suite.run(apart=True, PYTHONPATH=python_path(suite))
+    assert re.search(r" 1 passed, (1 warning, )?1 seeds in ", result.stdout.lines[-1]), (
+        result.stdout.str()
+    )
+
+
 def test_a_library_that_pytest_randomly_seeds_is_seeded(suite: Suite, workers: str) -> None:
     suite.write("calls = []\ndef seed(number): calls.append(number)\n", "otherlib.py")
     folder = suite.path / "otherlib-1.0.dist-info"
@@ -253,8 +309,7 @@ def test_a_library_that_pytest_randomly_seeds_is_seeded(suite: Suite, workers: s
         def test_it(mlregress): assert otherlib.calls[-1] == mlregress.seed
         """
     )
-    path = os.pathsep.join([str(suite.path), os.environ.get("PYTHONPATH", "")])
-    result = suite.run(workers, apart=True, PYTHONPATH=path)
+    result = suite.run(workers, apart=True, PYTHONPATH=python_path(suite))
     assert re.search(r" 1 passed, (1 warning, )?2 seeds in ", result.stdout.lines[-1])
 
 

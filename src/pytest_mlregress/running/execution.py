@@ -19,18 +19,17 @@ from pytest_mlregress import _compat
 from pytest_mlregress.baselines.environment import describe_environment
 from pytest_mlregress.running.curve_watch import BaselineCurves, CurveWatch
 from pytest_mlregress.running.guarded_run import HEARD, guarded
+from pytest_mlregress.running.late_seeding import (
+    register_torch_with_hypothesis,
+    seeding_late_imports,
+)
 from pytest_mlregress.running.result import Xfail
 from pytest_mlregress.running.run import Run
 from pytest_mlregress.running.run_record import RunRecord
 from pytest_mlregress.running.seed_items import FIXTURE, SEED_ITEM, SeedItem
-from pytest_mlregress.running.seeding import (
-    preserved_generators,
-    register_torch_with_hypothesis,
-    seed_everything,
-    seeding_late_imports,
-)
 from pytest_mlregress.running.stop_flags import StopFlags, stop_flags
 from pytest_mlregress.running.threads import limited_threads
+from pytest_mlregress.seeding import preserved_generators, seed_everything
 from pytest_mlregress.settings import Settings
 
 REPORT_ATTRIBUTE: Final = "mlregress"
@@ -120,11 +119,10 @@ class Execution:
         running = item.stash[RUNNING]
         running.in_setup = False
         register_torch_with_hypothesis()
-        seed = partial(_seed, item, running.run.seed)
-        seed()
+        _seed(item, running.run.seed)
         record = item.stash[SEED_ITEM]
         with (
-            seeding_late_imports(seed),
+            seeding_late_imports(running.run.seed),
             guarded(item, record.test, record.seed, record.declaration.settings),
         ):
             yield

@@ -18,7 +18,7 @@ from torch.optim import Optimizer
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell, UserCodeError
 from pytest_mlregress.bughunt.program.global_variables import ProgramState
 from pytest_mlregress.bughunt.program.model_snapshot import ModelSnapshot
-from pytest_mlregress.bughunt.program.process_state import preserved, seed_everything
+from pytest_mlregress.bughunt.program.process_state import preserved
 from pytest_mlregress.bughunt.program.user_program import UserProgram
 from pytest_mlregress.bughunt.recording.construction_lines import construction_lines
 from pytest_mlregress.bughunt.recording.function_modes import ModuleStack
@@ -26,6 +26,7 @@ from pytest_mlregress.bughunt.recording.recorder import Recorder
 from pytest_mlregress.bughunt.recording.source_lines import boundary, deepest_user_line
 from pytest_mlregress.bughunt.torch_api import _private, pytrees
 from pytest_mlregress.bughunt.torch_api.pytrees import PyTree
+from pytest_mlregress.seeding import seed_python_numpy_torch
 
 
 class IsolatedRun:
@@ -54,7 +55,7 @@ class IsolatedRun:
         with contextlib.ExitStack() as exits:
             exits.enter_context(preserved())
             exits.callback(ProgramState(self.program.functions).restore)
-            seed_everything(self.seed)
+            seed_python_numpy_torch(self.seed)
             with construction_lines() as self._lines:
                 self.model = self._build()
             if self.program.models.shares is not False:
@@ -68,7 +69,7 @@ class IsolatedRun:
                 self.optimizer = call("make_optimizer", self.program.make_optimizer, self.model)
             if self.recorder is not None:
                 self.recorder.phase = phase
-            seed_everything(self.seed)
+            seed_python_numpy_torch(self.seed)
             self._exits = exits.pop_all()
         return self
 
@@ -159,7 +160,7 @@ class IsolatedRun:
                 )
 
         hooks = (register_module_forward_pre_hook(enter), register_module_forward_hook(leave))
-        seed_everything(seed)
+        seed_python_numpy_torch(seed)
         try:
             with torch.no_grad():
                 self.loss(batch)

@@ -12,8 +12,9 @@ from torch.overrides import TorchFunctionMode
 
 from pytest_mlregress.bughunt.errors import BughuntError, UserCodeError
 from pytest_mlregress.bughunt.program.isolated_run import call
-from pytest_mlregress.bughunt.program.process_state import preserved, seed_everything
+from pytest_mlregress.bughunt.program.process_state import preserved
 from pytest_mlregress.bughunt.program.user_program import UserProgram
+from pytest_mlregress.seeding import seed_python_numpy_torch
 
 # Parameters, gradients, two Adam moments, the snapshot of the model, and two of the steps.
 COPIES = 7
@@ -32,7 +33,7 @@ def require_room(program: UserProgram) -> None:
         return
     try:
         with preserved(), _Meter(free // COPIES):
-            seed_everything(0)
+            seed_python_numpy_torch(0)
             call("make_model", program.models.build)
     except UserCodeError as error:
         if not isinstance(error.__cause__, _TooMuchError):

@@ -15,7 +15,6 @@ from pytest_mlregress.bughunt.errors import CannotTell, OverBudget
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.program.default_train_step import with_default_step
 from pytest_mlregress.bughunt.program.isolated_run import IsolatedRun
-from pytest_mlregress.bughunt.program.process_state import RandomState
 from pytest_mlregress.bughunt.program.user_program import UserProgram
 from pytest_mlregress.bughunt.recording.recorder import RecordedCall, Recorder
 from pytest_mlregress.bughunt.recording.relu_activity import Activity
@@ -23,6 +22,7 @@ from pytest_mlregress.bughunt.recording.step_log import StepLog
 from pytest_mlregress.bughunt.recording.tensor_origins import Provenance
 from pytest_mlregress.bughunt.replaying.cpu_clock import Stopwatch
 from pytest_mlregress.bughunt.torch_api.unregistered_tensors import held_nodes
+from pytest_mlregress.seeding import RandomState
 
 FEWEST_STEPS = 3
 STEPS = 4

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from pytest_mlregress.bughunt.catalogue.evaluation import RNG_RESET
 from pytest_mlregress.bughunt.findings import Finding
-from pytest_mlregress.bughunt.program.process_state import RandomState
 from pytest_mlregress.bughunt.recording.source_lines import of_function
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext, StepTrace
+from pytest_mlregress.seeding import RandomState
 
 
 @check(RNG_RESET, needs=("train_step",))
