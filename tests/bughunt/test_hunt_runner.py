@@ -299,3 +299,22 @@ def test_a_defect_is_said_where_another_check_of_the_slug_could_tell(monkeypatch
     skipped = hunt(make_model, BATCH, **WHOLE).skipped
     [reason] = [skip.reason for skip in skipped if skip.check == "missing-zero-grad"]
     assert reason.startswith("internal error of the check")
+
+
+def test_a_skip_is_said_where_another_check_of_the_slug_could_answer():
+    def halves(model):
+        return [torch.optim.SGD(part.parameters(), lr=0.1) for part in (model[0], model[3])]
+
+    def step(model, optimizers, batch):
+        model.zero_grad()
+        loss_fn(model, batch).backward()
+        for optimizer in optimizers:
+            optimizer.step()
+
+    program = {**WHOLE, "make_optimizer": halves, "train_step": step}
+    findings = hunt(make_model, BATCH, **program, checks=["no-single-batch-overfit"])
+    assert findings == []
+    assert list(map(str, findings.skipped)) == [
+        "skipped: no-single-batch-overfit: several optimizers: what loss_fn measures is not what "
+        "all minimise"
+    ]

@@ -57,7 +57,8 @@ def hunt(
         ablate: dotted names of modules that must matter.
         checks: slugs of the checks to run; None runs all.
         suppress: slugs whose findings are intended.
-        budget_s: seconds; what did not fit is listed in ``.skipped``.
+        budget_s: seconds; what did not fit, or does not apply, is listed in ``.skipped``, also
+            where another check of the same slug could answer.
 
     Returns:
         A list of `Finding`, errors first, with ``.skipped``, ``.suppressed``, ``.errors`` and
@@ -103,25 +104,24 @@ def _investigate(
     skipped: list[Skip] = []
     answered: set[str] = set()
     unpaid: set[str] = set()
-    defects: list[Skip] = []
     for check in chosen:
         try:
             found = _ask(check, context)
         except CannotTell as reason:
-            skipped += [Skip(s, str(reason)) for s in check.slugs if wanted is None or s in wanted]
+            skipped += [
+                Skip(slug, str(reason))
+                for slug in check.slugs
+                if wanted is None or slug in wanted or isinstance(reason, InternalError)
+            ]
             unpaid.update(check.slugs if isinstance(reason, OverBudget) else ())
-            if isinstance(reason, InternalError):
-                defects += [Skip(slug, str(reason)) for slug in check.slugs]
             continue
         answered.update(check.slugs)
         findings += [f for f in found if wanted is None or f.check in wanted]
         context.findings = tuple(findings)
     answered -= unpaid  # what another check of the slug has seen is not all that there is to see
-    skipped = [skip for skip in dict.fromkeys(skipped) if skip.check not in answered]
-    skipped += [skip for skip in dict.fromkeys(defects) if skip not in skipped]
     reported, suppressed = suppression.split(merged(findings), suppress)
     reported += suppression.complaints(suppress, suppressed, answered, context.executed_lines())
-    return Findings(by_severity(reported), skipped, suppressed)
+    return Findings(by_severity(reported), dict.fromkeys(skipped), suppressed)
 
 
 def _run_once(context: HuntContext) -> None:
