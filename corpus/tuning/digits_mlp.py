@@ -54,15 +54,27 @@ def loss_fn(model, batch):
 def train_step(model, optimizer, batch):
     model.train()
     # BUG stays-eval: missing-train-mode
+    # BUG late: missing-train-mode
     optimizer.zero_grad()
     # BUG no-zero: missing-zero-grad
     loss = loss_fn(model, batch)
+    # BUG late: missing-train-mode
+    #: loss = loss_fn(model, batch)
+    #: model.train()
     loss.backward()
+    # FINE measured-first: the accuracy is measured in evaluation mode, with gradients on
+    #: model.eval()
+    #: hits = (model(batch[0]).argmax(dim=1) == batch[1]).sum().item()
+    #: loss.backward()
+    #: assert hits <= len(batch[1])
     optimizer.step()
     # BUG step-first 2: step-before-backward
     #: optimizer.step()  #!
     #: loss.backward()
     return loss.item()
+    # FINE measured: the accuracy after the update is measured in evaluation mode
+    #: model.eval()
+    #: return (model(batch[0]).argmax(dim=1) == batch[1]).float().mean().item()
 
 
 def evaluate(model, batches):

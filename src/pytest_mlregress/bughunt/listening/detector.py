@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.listening.listening_level import ListeningLevel, NoGrad
+from pytest_mlregress.bughunt.listening.node_marks import RUNS
 from pytest_mlregress.bughunt.recording.function_modes import ModuleStack
 from pytest_mlregress.bughunt.recording.torch_call import TorchCall
 from pytest_mlregress.bughunt.torch_api.autograd_graph import Graph, walk
@@ -73,7 +74,7 @@ class Progress:
     def graph(self, roots: Sequence[torch.Tensor]) -> Graph:
         """What lies behind the roots of the backward pass that begins; walked once for all."""
         if self._graph is None:
-            self._graph = walk(list(roots))
+            self._graph = walk(list(roots), RUNS)
         return self._graph
 
     def forget_graph(self) -> None:

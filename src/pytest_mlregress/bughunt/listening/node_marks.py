@@ -6,13 +6,16 @@ The graph itself is the record: a mark lives exactly as long as its node and kee
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch.autograd.graph import Node
 
 from pytest_mlregress.bughunt.torch_api._private import metadata, node_of
 from pytest_mlregress.bughunt.torch_api.operators import SHAPE
+
+RUNS: Final = "pytest_mlregress_guard_runs"
+"""In the metadata of a node: numbers of the runs of modules whose output it made."""
 
 _KEY = "pytest_mlregress"
 # Nodes of calls that move, copy or cast elements; one user-level call may make several.

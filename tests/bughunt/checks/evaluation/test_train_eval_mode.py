@@ -472,3 +472,81 @@ def test_switching_back_and_forth_passes():
         model.train()
 
     assert watched(cross_entropy, after=after)[0] == []
+
+
+def measure_in_evaluation_mode(model, optimizer):
+    model.eval()
+    return (model(data()[0]).argmax(-1) == data()[1]).float().mean().item()
+
+
+def back_to_training(model, optimizer):
+    model.train()
+
+
+@pytest.mark.parametrize("moment", ["before", "between", "after"])
+def test_guards_pass_a_step_that_measures_in_evaluation_mode(moment):
+    def before(model, optimizer):
+        optimizer.zero_grad()
+        if moment == "before":
+            measure_in_evaluation_mode(model, optimizer)
+        model.train()
+
+    others = {} if moment == "before" else {moment: measure_in_evaluation_mode}
+    assert watched(cross_entropy, before=before, **others, steps=16)[0] == []
+
+
+def test_guards_pass_a_measurement_that_comes_when_they_do_not_look():
+    steps = iter(range(100))
+
+    def between(model, optimizer):
+        if next(steps) % 5 == 4:  # eval() makes them look, after the training forward
+            measure_in_evaluation_mode(model, optimizer)
+
+    assert watched(cross_entropy, between=between, after=back_to_training, steps=16)[0] == []
+
+
+def test_guards_pass_an_accuracy_between_loss_and_backward():
+    def loss_of(model, x, y):
+        loss = cross_entropy(model, x, y)
+        measure_in_evaluation_mode(model, None)
+        return loss
+
+    assert watched(loss_of, after=back_to_training, steps=16)[0] == []
+
+
+def in_evaluation_mode(model, x, y):
+    model.eval()
+    loss = cross_entropy(model, x, y)
+    model.train()
+    return loss
+
+
+def test_guards_find_a_training_forward_in_evaluation_mode_whatever_follows():
+    def measured(model, x, y):
+        loss = in_evaluation_mode(model, x, y)
+        model(x)
+        return loss
+
+    for loss_of in (in_evaluation_mode, measured):
+        found, [finding] = watched(loss_of)
+        assert found == [("missing-train-mode", "warning")]
+        assert finding.location == line_of(in_evaluation_mode, "model.eval()")
+
+
+def test_guards_find_a_mode_that_is_lost_for_the_forward_only():
+    def after(model, optimizer):
+        model.eval()
+        run_three_times(model, optimizer)
+
+    found, [finding] = watched(cross_entropy, between=back_to_training, after=after)
+    assert found == [("missing-train-mode", "error")]
+    assert finding.location == line_of(after, "model.eval()")
+
+
+def test_an_evaluation_with_gradients_counts_as_one():
+    def after(model, optimizer):
+        run_three_times(model, optimizer)
+        measure_in_evaluation_mode(model, optimizer)
+        model.train()
+
+    assert watched(cross_entropy, after=after, steps=16)[0] == []

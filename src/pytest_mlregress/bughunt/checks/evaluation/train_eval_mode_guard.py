@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Sequence
 from dataclasses import InitVar, dataclass, field
 from types import FrameType
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,7 +18,10 @@ from pytest_mlregress.bughunt.catalogue.evaluation import MISSING_EVAL_MODE, MIS
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.listening.detector import Detector, ObservedCall, Progress
 from pytest_mlregress.bughunt.listening.hooks import NOISES, differs_from_evaluation
+from pytest_mlregress.bughunt.listening.node_marks import RUNS
 from pytest_mlregress.bughunt.recording.source_lines import caller
+from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api._private import in_vmap, metadata, node_of
 from pytest_mlregress.bughunt.torch_api.module_modes import DROPOUT_MODULES, is_mode_sensitive
 from pytest_mlregress.bughunt.torch_api.optimizers import parameters_of
 
@@ -28,12 +32,23 @@ FAR_APART = 2
 
 @dataclass(slots=True)
 class _Run:
-    """One run of an outermost module: whether it trained its mode-sensitive modules."""
+    """One run of an outermost module: whether it trained its mode-sensitive modules.
 
+    Attributes:
+        number: by which the nodes of its output know it.
+        left_training: where ``eval()`` had been called on the module when it ran, if so.
+        used: whether a backward pass went through it, as far as that was looked at.
+        traceable: whether its output has tensors that tell.
+    """
+
+    number: int
     root: weakref.ref[nn.Module]
     location: str | None
     training: bool
     grad: bool
+    left_training: str | None = None
+    used: bool = False
+    traceable: bool = False
     modes: list[bool] = field(default_factory=list)
     dropout: str | None = None
     sensitive: str | None = None
@@ -42,6 +57,11 @@ class _Run:
     @property
     def trains(self) -> bool:
         return self.training or any(self.modes)
+
+    @property
+    def evaluates(self) -> bool:
+        """Whether something in it ran as in evaluation, although gradients were on."""
+        return self.grad and not self.training and not all(self.modes)
 
 
 @dataclass(slots=True)
@@ -97,11 +117,13 @@ class _Noise:
 class Modes(Detector):
     """Training in evaluation mode, and evaluation in training mode.
 
-    A training run is one with gradients of a module of which the optimizer that steps next owns a
-    parameter. An evaluation is one of at least two runs without gradients between two training
-    steps, or a single one after several steps, again and again; a model that anywhere runs in
-    evaluation mode is believed to know what it does, unless it calls a function that still acts
-    as in training and never gives it the same input twice, as Monte Carlo dropout does.
+    A training run is one whose output a backward pass uses, of a module of which the optimizer
+    that steps next owns a parameter; the graph is looked at only where one ran in evaluation mode,
+    which may have measured something. An evaluation is one of at least two runs without gradients
+    between two training steps, or a single one after several steps, again and again; a model that
+    anywhere runs in evaluation mode is believed to know what it does, unless it calls a function
+    that still acts as in training and never gives it the same input twice, as Monte Carlo dropout
+    does.
     """
 
     tireless = True
@@ -109,6 +131,8 @@ class Modes(Detector):
     def __init__(self, progress: Progress) -> None:
         super().__init__(progress)
         self._runs: list[_Run] = []
+        self._numbers = itertools.count()
+        self._by_backward = False
         self._records: dict[int, _Record] = {}
         self._owned: dict[int, set[int]] = {}
         self._no_grad_blocks: dict[int, int] = {}
@@ -129,12 +153,30 @@ class Modes(Detector):
 
     def _begin(self, module: nn.Module) -> None:
         grad = torch.is_grad_enabled()
-        run = _Run(weakref.ref(module), caller(), module.training, grad, step=self.progress.steps)
-        self._runs.append(run)
         record = self._record(module)
+        run = _Run(
+            next(self._numbers),
+            weakref.ref(module),
+            caller(),
+            module.training,
+            grad,
+            record.left_training,
+            step=self.progress.steps,
+        )
+        self._runs.append(run)
         if not grad:
             self._no_grad_blocks[id(module)] = self._no_grad_blocks.get(id(module), 0) + 1
             record.evaluated = record.evaluated or not module.training
+
+    def left(self, module: nn.Module, output: Any, given: Any) -> None:
+        run = self._runs[-1] if self._runs else None
+        if run is None or not run.grad or run.root() is not module or in_vmap():
+            return
+        tensors = pytrees.tensors(output)
+        run.traceable = bool(tensors)
+        for tensor in tensors:
+            if (node := node_of(tensor)) is not None:
+                metadata(node).setdefault(RUNS, set()).add(run.number)
 
     def _judge_quiet(self, run: _Run, module: nn.Module) -> None:
         """A second run in a row without gradients, in training mode, of what is mode-sensitive."""
@@ -171,8 +213,15 @@ class Modes(Detector):
         record = self._record(module)
         record.left_training = None if training else location
 
-    def backward(self, roots: object, location: str | None) -> None:
+    def backward(self, roots: Sequence[torch.Tensor], location: str | None) -> None:
         self._no_grad_blocks.clear()
+        self._by_backward = True
+        if not self._runs:
+            return
+        in_doubt = any(run.evaluates and not run.used for run in self._runs)
+        numbers = self.progress.graph(roots).marks if in_doubt else ()
+        for run in self._runs:
+            run.used = run.used or not in_doubt or not run.traceable or run.number in numbers
 
     def stepped(self, optimizer: Optimizer, location: str | None) -> None:
         runs, self._runs = self._runs, []
@@ -185,7 +234,12 @@ class Modes(Detector):
         by_root: dict[int, list[_Run]] = {}
         for run in runs:
             root = run.root()
-            if run.grad and run.modes and root is not None and _trained_by(root, owned):
+            if not run.grad or not run.modes or root is None:
+                continue
+            if self._by_backward and not run.used:
+                record = self._record(root)
+                record.evaluated = record.evaluated or not run.trains
+            elif _trained_by(root, owned):
                 by_root.setdefault(id(root), []).append(run)
         for own in by_root.values():
             self._note_training(own)
@@ -198,18 +252,20 @@ class Modes(Detector):
             record.trained += 1
             record.trained_wholly += any(run.training and all(run.modes) for run in runs)
             if all(not run.training and not all(run.modes) for run in runs):
-                self._note_partial_training(record, root)
+                self._note_partial_training(record, root, runs[0].left_training)
             return
         record.trained_in_eval += 1
-        record.eval_run = runs[0]
-        if record.trained and record.left_training is not None:
-            self.progress.report(_lost(record))
+        record.eval_run = run = runs[0]
+        if record.trained and run.left_training is not None:
+            self.progress.report(_lost(record, run.left_training))
 
-    def _note_partial_training(self, record: _Record, root: nn.Module) -> None:
+    def _note_partial_training(
+        self, record: _Record, root: nn.Module, left_training: str | None
+    ) -> None:
         """Some of the modules train, although eval() was called on all; freezing is meant."""
         freezes = not all(p.requires_grad for p in root.parameters())
-        if record.trained_wholly and record.left_training is not None and not freezes:
-            self.progress.report(_partly_lost(record))
+        if record.trained_wholly and left_training is not None and not freezes:
+            self.progress.report(_partly_lost(record, left_training))
 
     def finish(self) -> None:
         for record in self._records.values():
@@ -264,20 +320,20 @@ def _called_by_update_bn() -> bool:
     return frame is not None
 
 
-def _lost(record: _Record) -> Finding:
+def _lost(record: _Record, location: str) -> Finding:
     return MISSING_TRAIN_MODE.finding(
         "lost",
-        location=record.left_training,
+        location=location,
         evidence=f"{record.trained} steps that were looked at ran in training mode, then eval() "
         f"was called here, and later steps ran with training = False",
         record=record.name,
     )
 
 
-def _partly_lost(record: _Record) -> Finding:
+def _partly_lost(record: _Record, location: str) -> Finding:
     return MISSING_TRAIN_MODE.finding(
         "lost in part",
-        location=record.left_training,
+        location=location,
         evidence=f"{record.trained_wholly} steps that were looked at ran wholly in training mode, "
         f"then eval() was called here on the whole, and train() on a part only",
         record=record.name,
@@ -287,7 +343,7 @@ def _partly_lost(record: _Record) -> Finding:
 def _never_trained(record: _Record, run: _Run) -> Finding:
     return MISSING_TRAIN_MODE.finding(
         "never",
-        location=record.left_training or run.location,
+        location=run.left_training or run.location,
         evidence=f"training = False at all {record.trained_in_eval} steps that were looked at",
         record=record.name,
         dropout=run.dropout,
