@@ -37,7 +37,10 @@ def main() -> None:
     parser.add_argument("--part", action="append", choices=PARTS, default=None)
     parser.add_argument("--tool", default="", help="tools whose name contains this")
     parser.add_argument(
-        "--sample", type=int, default=0, help="so many programs drawn at random, and their twins"
+        "--sample",
+        type=int,
+        default=0,
+        help="number of programs drawn at random, with their fixed versions",
     )
     parser.add_argument("--json", type=Path, default=None)
     options = parser.parse_args()

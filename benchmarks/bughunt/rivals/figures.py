@@ -11,9 +11,9 @@ WARNING = "warning: "
 
 
 def tool_table(rows: dict[str, dict[str, Any]]) -> Table:
-    """Bugs flagged, bugs flagged whose twin is quiet, false alarms, unable, seconds."""
+    """Bugs flagged, bugs flagged without a flag on the fixed program, false alarms, unable, seconds."""
     made = Table(
-        "tool", "version", "bugs flagged", "and its twin not", "false alarms", "unable", "s"
+        "tool", "version", "bugs flagged", "but not the fixed one", "false alarms", "unable", "s"
     )
     for tool, row in rows.items():
         results, version = row["results"], row["version"]
