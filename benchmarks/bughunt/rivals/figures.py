@@ -11,7 +11,7 @@ WARNING = "warning: "
 
 
 def tool_table(rows: dict[str, dict[str, Any]]) -> Table:
-    """Bugs flagged, bugs flagged without a flag on the fixed program, false alarms, unable, seconds."""
+    """Bugs flagged, bugs flagged but not the fixed program, false alarms, unable, seconds."""
     made = Table(
         "tool", "version", "bugs flagged", "but not the fixed one", "false alarms", "unable", "s"
     )
