@@ -88,15 +88,20 @@ FULL = Scale(
 # own number of checks.
 IN_TESTS = replace(
     FULL,
-    powers=2000,
-    suites=800,
-    planning=3000,
-    bands=40,
-    pairing=160,
-    nonfinite=60,
-    health=80,
+    levels=2500,
+    powers=1500,
+    savings=2000,
+    suites=500,
+    drift=500,
+    planning=2000,
+    bands=20,
+    identity=5000,
+    pairing=100,
+    several=several.Checks(powers=125, levels=200),
+    nonfinite=40,
+    health=60,
     run_effects=200,
-    acceptance=acceptance.Checks(normal=6, others=2, collapsed=2),
+    acceptance=acceptance.Checks(normal=4, others=1, collapsed=1),
 )
 
 SECTIONS: dict[str, Callable[[Scale], list[Section]]] = {

@@ -253,7 +253,9 @@ def test_known_misses_are_still_missed() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("part", BLIND)
 def test_programs_of_the_blind_parts_are_found_as_often_as_promised(part: str) -> None:
-    buggy = [hunt_program(p, budget_s=BUDGET_S) for p in programs(part) if p.kind == "buggy"]
+    # Every second one: `python -m benchmarks.bughunt` hunts them all.
+    chosen = [program for program in programs(part) if program.kind == "buggy"][::2]
+    buggy = [hunt_program(program, budget_s=BUDGET_S) for program in chosen]
     share = sum(result.found for result in buggy) / len(buggy)
     assert share >= 0.90, f"found {share:.1%} of {len(buggy)} programs"
 
