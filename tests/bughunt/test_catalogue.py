@@ -89,10 +89,10 @@ def test_a_finding_is_the_text_of_its_rule_with_values() -> None:
         "error: double-softmax at a.py:3",
         "    softmax is applied to the output of a softmax",
         "    evidence: sums to 1",
-        "    fix: keep one of the two",
+        "    fix: remove one of the two",
     ]
     loss = WRONG_SOFTMAX_DIM.finding("loss", source="softmax", loss="nll_loss", classes=4)
-    assert loss.fix == "apply it along the axis of the 4 classes"
+    assert loss.fix == "apply it along the dimension of the 4 classes"
     with pytest.raises(KeyError, match="loss"):
         WRONG_SOFTMAX_DIM.finding("loss", source="softmax", classes=4)
 

@@ -61,8 +61,8 @@ def test_a_finding_is_a_warning_with_its_line_told_once_for_all_seeds(run):
     result.stdout.fnmatch_lines(
         [
             "*all_seeds.py:13: "
-            "GuardWarning: missing-zero-grad: gradients that optimizer.step() has already used "
-            "are added to the next step's; call optimizer.zero_grad() before backward(), once "
+            "GuardWarning: missing-zero-grad: gradients that optimizer.step() has used are "
+            "added to those of the next step; call optimizer.zero_grad() before backward(), once "
             "per optimizer step (if meant: suppress=*; --mlregress-guards=off for none of these)"
         ]
     )

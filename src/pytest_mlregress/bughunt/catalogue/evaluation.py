@@ -13,25 +13,25 @@ MISSING_TRAIN_MODE: Final = Rule(
     message="the training steps run in evaluation mode",
     fix="call model.train() at the start of the training step",
     mistake=(
-        "Training runs in evaluation mode: from the start, or since `evaluate()` forgot "
-        "to switch back."
+        "Training runs in evaluation mode: from the start, or because `evaluate()` does not "
+        "switch back."
     ),
     example=("model.eval()\nscore(model)\nloss = f(model(x))"),
     repaired="model.train()  # at the start of every epoch",
     sees=(
-        "the mode of every mode-sensitive module at every forward pass, before and "
-        "after an evaluation. Without a `train_step`, an `evaluate` that leaves "
-        "evaluation mode behind is a warning: the loop that is not seen may call "
+        "the mode of every mode-sensitive module at every forward pass whose output is trained "
+        "on, before and after an evaluation. Without a `train_step`, an `evaluate` that leaves "
+        "evaluation mode on is a warning: the loop, which the hunt does not see, may call "
         "`train()`."
     ),
     cannot_see=(
-        "models without dropout, batch norm or a `forward` that reads `self.training`; "
-        "frozen batch norm is taken as meant."
+        "models without dropout, batch norm or a `forward` that reads `self.training`; frozen "
+        "batch norm is taken to be intended."
     ),
     guarded=True,
     variants={
         "after evaluate": Text(
-            message="after evaluate() the training goes on in evaluation mode",
+            message="after evaluate() the training continues in evaluation mode",
             fix=(
                 "call model.train() at the start of every training step, or at the end of evaluate"
             ),
@@ -45,21 +45,21 @@ MISSING_TRAIN_MODE: Final = Rule(
             severity="warning",
         ),
         "restored in part": Text(
-            message="evaluate() puts only a part of the model back into training mode",
+            message="evaluate() puts only a part of the model back in training mode",
             fix="call model.train() on the whole model",
             severity="warning",
         ),
         "lost": Text(
-            message="the training of {record} goes on in evaluation mode",
+            message="the training of {record} continues in evaluation mode",
             fix="call model.train() after evaluating, at the start of every epoch",
         ),
         "lost in part": Text(
-            message="the training of {record} goes on with a part of it in evaluation mode",
+            message="the training of {record} continues with a part of it in evaluation mode",
             fix="call train() on the whole model after evaluating",
             severity="warning",
         ),
         "never": Text(
-            message="{record} is trained in evaluation mode: its {dropout} never drops",
+            message="{record} is trained in evaluation mode: its {dropout} is inactive",
             fix="call model.train() before training",
             severity="warning",
         ),
@@ -73,8 +73,8 @@ MISSING_EVAL_MODE: Final = Rule(
     message="evaluate() runs mode-sensitive modules in training mode",
     fix="call model.eval() before evaluating, and model.train() after it",
     mistake=(
-        "Evaluation runs dropout or batch norm in training mode; also functional "
-        "dropout that ignores the mode, and a layer that is constructed in `forward`."
+        "Evaluation runs dropout or batch norm in training mode; or functional dropout ignores the "
+        "mode; or a layer is constructed in `forward`, where `eval()` does not reach it."
     ),
     example=("with torch.no_grad():\n    accuracy = score(model)"),
     repaired="model.eval()",
@@ -130,9 +130,9 @@ RNG_RESET: Final = Rule(
     slug="rng-reset",
     chapter="evaluation",
     severity="error",
-    message="{where} sets {name}'s random generator back: the same noise is drawn every time",
-    fix=("seed once, before training; draw reproducible noise from a torch.Generator of its own"),
-    mistake="A step or evaluation sets a random generator back.",
+    message="{where} resets {name}'s random generator: the same noise is drawn every time",
+    fix=("seed once, before training; draw reproducible noise from a separate torch.Generator"),
+    mistake="A step or an evaluation resets a random generator.",
     example="torch.manual_seed(0)  # in evaluate",
     repaired="# seed once",
     sees=(
@@ -140,13 +140,13 @@ RNG_RESET: Final = Rule(
         "whose noise is drawn, inside of modules, from the same state of torch's "
         "generator."
     ),
-    cannot_see="generators of one's own.",
+    cannot_see="generators of your own.",
     guarded=True,
     variants={
         "every step": Text(
             message=(
-                "the random generator is put back at every step: dropout and noise are "
-                "the same each time"
+                "the random generator is reset at every step: dropout and noise are the same each "
+                "time"
             ),
             fix="seed once, before the loop",
             severity="warning",
@@ -160,7 +160,7 @@ EVAL_MUTATES_MODEL: Final = Rule(
     severity="error",
     message="evaluate() changes the model's {what}",
     fix="evaluate in eval mode and without updates, or on a copy of the model",
-    mistake="`evaluate` leaves other parameters or statistics behind.",
+    mistake="`evaluate` changes parameters or statistics of the model.",
     example="optimizer.step()  # in evaluate",
     repaired="# evaluate without updates",
     sees="the state before and after; swapping averaged weights in and out passes.",
@@ -172,13 +172,13 @@ INPLACE_DATA_MUTATION: Final = Rule(
     slug="inplace-data-mutation",
     chapter="evaluation",
     severity="error",
-    message="{name} changes the data that it is given, and again each time it sees it",
+    message="{name} changes the data it is given in place, again at every pass",
     fix="work on a copy: x = x * noise, not x.mul_(noise); batch = {{**batch, ...}}",
-    mistake="A step changes the batch it was given.",
+    mistake="A step changes its batch in place.",
     example="x.sub_(x.mean())",
     repaired="x = x - x.mean()",
     sees="the batch before and after.",
-    cannot_see="changes to data that the hunt never gets.",
+    cannot_see="changes to data that is not passed through the hunt.",
     guarded=False,
 )
 
@@ -186,12 +186,12 @@ NONDETERMINISTIC: Final = Rule(
     slug="nondeterministic",
     chapter="evaluation",
     severity="warning",
-    message="two equal runs of {steps} steps end differently",
+    message="two identical runs of {steps} steps give different results",
     fix="draw all randomness from seeded generators",
-    mistake="Equal seeds, other weights.",
+    mistake="The same seed gives different weights.",
     example="torch.Generator().seed()",
     repaired="generator.manual_seed(seed)",
-    sees=("two trainings in isolated runs; guards: two runs of one seed in one process (reruns)."),
+    sees=("two trainings in isolated runs. Guards: two runs of one seed in one process (reruns)."),
     cannot_see="differences between machines.",
     guarded=True,
     variants={
@@ -199,7 +199,7 @@ NONDETERMINISTIC: Final = Rule(
             message="two models made with the same seed differ",
         ),
         "loss_fn": Text(
-            message="two equal evaluations of loss_fn differ",
+            message="two identical evaluations of loss_fn differ",
         ),
         "in training": Text(
             message="two runs of the same seed train differently",

@@ -10,19 +10,19 @@ BATCH_LEAK: Final = Rule(
     slug="batch-leak",
     chapter="leakage",
     severity="error",
-    message="the output for one example depends on the input of another one",
+    message="the output for one example depends on the input of another",
     fix=(
-        "let softmax, mean, normalisation, recurrence and attention run along another "
-        "axis than the batch (batch_first?)"
+        "apply softmax, mean, normalisation, recurrence and attention along another dimension "
+        "than the batch (batch_first=True?)"
     ),
-    mistake="An example's output depends on another example's input.",
+    mistake="The output for one example depends on another example's input.",
     example="x - x.mean(0)",
     repaired="x - x.mean(1, keepdim=True)",
     sees=(
         "one example is replaced in evaluation mode and the others' outputs compared; N "
         "x N logits and time-major layouts pass."
     ),
-    cannot_see="batches without one leading size (graphs).",
+    cannot_see="batches without one leading batch dimension (graphs).",
     guarded=False,
 )
 
@@ -30,11 +30,12 @@ CAUSAL_LEAK: Final = Rule(
     slug="causal-leak",
     chapter="leakage",
     severity="error",
-    message="a prediction sees the token that it is asked to predict",
+    message="a prediction depends on the token that it has to predict",
     fix=(
-        "mask the future: causal attention mask, padding on the left only, no statistics over time"
+        "mask the future: a causal attention mask, padding on the left only, no statistics "
+        "over time"
     ),
-    mistake="A language model sees the token that it must predict.",
+    mistake="A language model sees the token that it has to predict.",
     example="# attention without a mask",
     repaired="F.scaled_dot_product_attention(q, k, v, is_causal=True)",
     sees=(
@@ -49,15 +50,18 @@ PADDING_LEAK: Final = Rule(
     slug="padding-leak",
     chapter="leakage",
     severity="error",
-    message="padding matters: what stands in {content} where {mask} says that nothing is",
-    fix=("mask the padding in attention, pooling and the loss, and pack it for recurrent layers"),
-    mistake="What stands under the mask changes valid outputs or the loss.",
+    message="padding changes the result: the values of {content} where {mask} marks padding",
+    fix=(
+        "mask the padding in attention, pooling and the loss, and pack sequences for recurrent "
+        "layers"
+    ),
+    mistake="Padded values change valid outputs or the loss.",
     example="h.mean(1)",
     repaired="(h * mask).sum(1) / mask.sum(1)",
-    sees="padded content is changed, outputs and loss must stay.",
+    sees="padded values are changed; outputs and loss must not.",
     cannot_see=(
-        "batches without a recognisable mask; padding that comes in by a convolution or "
-        "a pooling, which may be meant."
+        "batches without a recognisable mask; padding that enters by a convolution or pooling, "
+        "which may be intended."
     ),
     guarded=False,
 )
@@ -66,13 +70,13 @@ LABELS_NOT_SHIFTED: Final = Rule(
     slug="labels-not-shifted",
     chapter="leakage",
     severity="error",
-    message="the labels are the very inputs of a causal model: it learns to copy",
+    message="the labels of a causal model equal its inputs: it learns to copy",
     fix="compare the prediction at t with the token at t + 1",
-    mistake="A causal model is asked for the token it was just given.",
+    mistake="A causal model is trained to predict the token that it was just given.",
     example="F.cross_entropy(logits, ids)",
     repaired="F.cross_entropy(logits[:, :-1], ids[:, 1:])",
-    sees="labels equal the inputs, and the model is causal.",
-    cannot_see="masked-language models are recognised and pass.",
+    sees="labels that equal the inputs, and a causal model.",
+    cannot_see="masked language models: they are recognised and pass.",
     guarded=False,
 )
 
@@ -81,12 +85,15 @@ SHUFFLED_LABELS: Final = Rule(
     chapter="leakage",
     severity="error",
     message="predictions are compared with the targets of other examples",
-    fix="reorder inputs and targets by the same index, or neither",
-    mistake="Inputs and labels are paired wrongly.",
+    fix="reorder inputs and targets by the same index, or reorder neither",
+    mistake="Inputs are paired with the labels of other examples.",
     example="x = x[perm]",
     repaired="x, y = x[perm], y[perm]",
-    sees="rows that move with an example's input must be those that move with its label.",
-    cannot_see="pairs that were already wrong on disk.",
+    sees=(
+        "the predictions that change with an example's input must be those that are compared with "
+        "its label."
+    ),
+    cannot_see="pairs that are wrong in the stored data.",
     guarded=False,
 )
 
@@ -95,11 +102,11 @@ TRAIN_VAL_LEAK: Final = Rule(
     chapter="leakage",
     severity="error",
     message="validation examples are training examples",
-    fix="split before batching and augmenting, by the keys that tell examples apart",
-    mistake="Validation examples stand in the training data.",
+    fix="split before batching and augmenting, by the key that tells examples apart",
+    mistake="Validation examples are part of the training data.",
     example="val = train[:100]",
     repaired="train, val = data[100:], data[:100]",
-    sees="bit-equal rows, calibrated by duplicates inside the training data.",
+    sees="bit-equal rows, against the rate of duplicates inside the training data.",
     cannot_see="near-duplicates and overlapping windows.",
     guarded=False,
 )

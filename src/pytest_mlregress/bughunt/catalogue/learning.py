@@ -12,30 +12,29 @@ NO_SINGLE_BATCH_OVERFIT: Final = Rule(
     severity="warning",
     message="the model does not memorise one batch in {steps} steps{cause}",
     fix=(
-        "a model that cannot memorise one batch cannot learn: look at what gradients, "
-        "labels and regularisation do on this batch"
+        "look at gradients, labels and regularisation on this batch: a model that cannot memorise "
+        "one batch does not learn from many"
     ),
     mistake=("The model cannot memorise one batch (or, through a `DataLoader`, a small data set)."),
     example="overfit_single_batch(model, batch, loss_fn)",
     repaired=("# remove what keeps it from learning: other findings of the hunt usually name it"),
     sees=(
-        "trains on one batch and measures progress against the best constant guess, not "
-        "against a fixed share of the first loss: losses with a floor (Poisson, "
-        "distillation, InfoNCE) pass. Before that: targets of which most lie outside of "
-        "what the function behind the last layer can give, however large its weights."
+        "trains on one batch and measures progress against the best constant prediction, not "
+        "against a fixed share of the first loss: losses with a positive minimum (Poisson, "
+        "distillation, InfoNCE) pass. Before that: targets of which most lie outside of the range "
+        "of the function after the last layer, whatever its weights."
     ),
-    cannot_see="most silent bugs: a net with a wrong loss input, mode or leak still memorises.",
+    cannot_see="most silent bugs: a model with a wrong loss input, mode or leak still memorises.",
     guarded=False,
     variants={
         "train_step": Text(
             message="train_step does not memorise one batch, Adam does{cause}",
         ),
         "out of reach": Text(
-            message="most targets are out of the model's reach: it can memorise no batch",
-            fix=(
-                "leave the activation behind the last layer out, or scale the targets "
-                "into its range"
+            message=(
+                "most targets are outside of the model's output range: it cannot memorise any batch"
             ),
+            fix=("remove the activation after the last layer, or scale the targets into its range"),
         ),
         "single check": Text(
             message="the model does not memorise {failed} of {count} batches in {steps} steps",
@@ -50,12 +49,13 @@ NOT_ABOVE_TRIVIAL: Final = Rule(
     chapter="learning",
     severity="warning",
     message=(
-        "the model learns in training mode and is no better than a constant in evaluation mode"
+        "the model learns in training mode but predicts no better than a constant in "
+        "evaluation mode"
     ),
-    fix="look at what differs between the modes: running statistics, dropout, self.training",
+    fix="check what differs between the modes: running statistics, dropout, self.training",
     mistake=(
-        "After training, the model is no better than the best constant: the majority "
-        "class, the mean, the unigram."
+        "After training, the model predicts no better than the best constant: the majority class, "
+        "the mean, the unigram frequencies."
     ),
     example="nn.BatchNorm1d(6, momentum=0.0)  # evaluation mode never learns what it normalises",
     repaired="nn.BatchNorm1d(6)",
@@ -73,7 +73,7 @@ NOT_ABOVE_TRIVIAL: Final = Rule(
     variants={
         "train_step": Text(
             message="train_step learns nothing from the training batches, Adam does",
-            fix="look at what train_step does between two batches, and at its learning rate",
+            fix="check what train_step does between two batches, and its learning rate",
         ),
     },
 )
@@ -83,15 +83,15 @@ CONSTANT_OUTPUT: Final = Rule(
     chapter="learning",
     severity="warning",
     message="the model's output does not depend on its input",
-    fix="look for dead or zero-initialised layers, and for inputs that are never used",
-    mistake="The model answers the same, whatever it is given.",
+    fix="look for dead or zero-initialised layers and for inputs that are never used",
+    mistake="The model gives the same output for every input.",
     example="x * 0 + self.bias",
     repaired="# use the input",
     sees=(
-        "outputs for different inputs after training. Guards (a warning): one row for "
-        "all examples whenever they look, after the first steps."
+        "outputs for different inputs after training. Guards (a warning): the same row for all "
+        "examples in every sampled step, after the first steps."
     ),
-    cannot_see="distributions in place of tensors.",
+    cannot_see="outputs that are distributions, not tensors.",
     guarded=True,
     variants={
         "while training": Text(
@@ -109,25 +109,25 @@ LEARNS_SHUFFLED_LABELS: Final = Rule(
     chapter="learning",
     severity="error",
     message=(
-        "trained on shuffled labels, the model predicts the true labels of validation "
-        "data: it is told them"
+        "trained on shuffled labels, the model predicts the true labels of validation data: the "
+        "labels reach its inputs"
     ),
-    fix="compute predictions from the inputs alone; use the labels in the loss only",
+    fix="compute predictions from the inputs alone; use the labels only in the loss",
     mistake=(
-        "The model is told the labels: trained on shuffled ones, it is right about the "
-        "true ones of validation data."
+        "The labels reach the model's inputs: trained on shuffled labels, it predicts the true "
+        "labels of validation data."
     ),
     example=("logits = net(torch.cat([x, F.one_hot(y, 3)], 1))\nloss = F.cross_entropy(logits, y)"),
     repaired="logits = net(x)",
     sees=(
-        "where a prediction changes with its own label, the model is trained on labels "
-        "that are dealt out anew in every step, never better than by chance; the error "
-        "on the true labels of `val_batches` must not fall clearly below that of the "
+        "where a prediction changes with its own label, the model is trained on labels that are "
+        "shuffled again in every step and agree with the true ones no more often than by chance; "
+        "the error on the true labels of `val_batches` must not fall clearly below that of the "
         "best constant."
     ),
     cannot_see=(
-        "labels hidden among the features of the data itself; models that are better "
-        "than a guess before training; batches without one label for each example."
+        "labels hidden among the features of the data; models that are better than chance before "
+        "training; batches without one label per example."
     ),
     guarded=False,
 )

@@ -10,24 +10,23 @@ DETACHED_GRAPH: Final = Rule(
     slug="detached-graph",
     chapter="parameters",
     severity="error",
-    message="parameters shape the loss but get no gradient: the graph to them is cut",
+    message="parameters influence the loss but get no gradient: the graph to them is cut",
     fix="remove the detach(), no_grad(), .data, .item() or numpy round trip on the way",
-    mistake="An optimizer's parameters never get a gradient although they matter.",
+    mistake="Parameters of the optimizer never get a gradient although they influence the loss.",
     example="head(backbone(x).detach())",
     repaired="head(backbone(x))",
     sees=(
-        "no gradient in any step, and changing them changes the loss; a random draw "
-        "with trained location and scale that is cut and never meets its density (a "
-        "warning). Guards: an optimizer none of whose parameters ever gets one or "
-        "moves."
+        "no gradient in any step, while changing them changes the loss; a random draw with "
+        "trained location and scale that is detached and whose density is never used (a warning). "
+        "Guards: an optimizer of whose parameters none ever gets a gradient or moves."
     ),
-    cannot_see="single parameters, in guards.",
+    cannot_see="in guards: single parameters.",
     guarded=True,
     variants={
         "random draw": Text(
             message=(
-                "a random draw with a trained location and scale loses its gradient: "
-                "what follows it does not train them"
+                "a random draw with a trained location and scale loses its gradient: the loss "
+                "after it does not train them"
             ),
             fix="remove the detach(); with distributions, call rsample()",
             severity="warning",
@@ -37,7 +36,10 @@ DETACHED_GRAPH: Final = Rule(
                 "the optimizer {optimizer} changes nothing: none of its parameters ever "
                 "gets a gradient"
             ),
-            fix="give it the parameters that the loss uses, and detach nothing on the way",
+            fix=(
+                "give it the parameters that the loss uses, and detach nothing between them and "
+                "the loss"
+            ),
         ),
     },
 )
@@ -46,17 +48,17 @@ UNREGISTERED_PARAMETERS: Final = Rule(
     slug="unregistered-parameters",
     chapter="parameters",
     severity="error",
-    message="{name} is trained by the loss but is no parameter of the model",
+    message="{name} gets a gradient from the loss but is not a registered parameter of the model",
     fix="use nn.ModuleList, nn.ModuleDict, nn.ParameterList or nn.Parameter",
-    mistake="Layers in a plain list or dict.",
+    mistake="Layers or parameters in a plain list or dict.",
     example="self.blocks = [Block() for _ in range(4)]",
     repaired="nn.ModuleList(...)",
     sees=(
-        "leaves of the loss's graph that the model holds but does not register. Guards: "
-        "the same, where no optimizer owns them and they never move; what is in "
-        "evaluation mode or frozen is hidden on purpose."
+        "leaves of the loss's graph that the model holds but does not register. Guards: the same, "
+        "where no optimizer owns them and they never move; what is in evaluation mode or frozen "
+        "is taken to be hidden on purpose."
     ),
-    cannot_see="layers that the loss never reaches.",
+    cannot_see="layers that the loss does not reach.",
     guarded=True,
 )
 
@@ -64,22 +66,22 @@ OPTIMIZER_MISSES_PARAMETERS: Final = Rule(
     slug="optimizer-misses-parameters",
     chapter="parameters",
     severity="error",
-    message="the loss reaches parameters that no optimizer owns: they stay as they are",
-    fix="give them to the optimizer, or freeze them with requires_grad_(False)",
+    message="the loss reaches parameters that no optimizer owns: they are never updated",
+    fix="pass them to the optimizer, or freeze them with requires_grad_(False)",
     mistake="The loss reaches parameters that no optimizer owns.",
     example="Adam(model.head.parameters())",
     repaired="# Adam(model.parameters()), or freeze the rest",
     sees=(
-        "leaves reached in several steps, unowned and unmoved; an optimizer that never "
-        "steps where another steps twice; a model of which nothing is owned (perceptual "
-        "losses, input optimisation) passes."
+        "leaves that are reached in several steps, owned by no optimizer and never moved; an "
+        "optimizer that never steps where another steps twice. A model of which no optimizer owns "
+        "anything passes (perceptual losses, input optimisation)."
     ),
     cannot_see="parameters outside of the modules that run.",
     guarded=True,
     variants={
         "never steps": Text(
             message="an optimizer never steps: another one steps twice instead",
-            fix="call step() of the optimizer that owns the parameters of that loss",
+            fix="call step() on the optimizer that owns the parameters of that loss",
         ),
     },
 )
@@ -88,20 +90,20 @@ FROZEN_PARAMETER: Final = Rule(
     slug="frozen-parameter",
     chapter="parameters",
     severity="error",
-    message="parameters that train at first are frozen and never thawed",
+    message="parameters that train at first are frozen and never unfrozen",
     fix="set requires_grad back to True",
     mistake=(
-        "Frozen by accident: `module.requires_grad = False`, frozen ones in the "
+        "Parameters frozen by accident: `module.requires_grad = False`, frozen parameters in the "
         "optimizer, freezing that is never undone."
     ),
     example="net.backbone.requires_grad = True",
     repaired="net.backbone.requires_grad_(True)",
-    sees="contradictions between flags, optimizer and time.",
-    cannot_see="freezing that is consistent is taken as meant.",
+    sees="contradictions between `requires_grad`, the optimizer and earlier steps.",
+    cannot_see="consistent freezing: it is taken to be intended.",
     guarded=False,
     variants={
         "given to the optimizer": Text(
-            message="the optimizer was given parameters that are frozen",
+            message="the optimizer is given parameters that are frozen",
             fix=(
                 "call requires_grad_(True) on what should train, or leave it out of the optimizer"
             ),
@@ -109,8 +111,8 @@ FROZEN_PARAMETER: Final = Rule(
         ),
         "attribute of a module": Text(
             message=(
-                "{name}.requires_grad = {flag} sets an attribute of the module and "
-                "leaves its parameters as they are"
+                "{name}.requires_grad = {flag} sets an attribute of the module and does not "
+                "change its parameters"
             ),
             fix="call {name}.requires_grad_({flag})",
         ),
@@ -123,7 +125,7 @@ UNUSED_MODULE: Final = Rule(
     severity="warning",
     message="parameters in the optimizer have no influence on the loss",
     fix="use the module in forward(), or delete it",
-    mistake="A parameter in the optimizer that does not matter to the loss.",
+    mistake="A parameter of the optimizer has no influence on the loss.",
     example="self.extra = nn.Linear(8, 8)",
     repaired="# delete it, or use it",
     sees=(
@@ -147,11 +149,11 @@ UNUSED_COMPONENT: Final = Rule(
     chapter="parameters",
     severity="error",
     message="the component {name} has no influence on the loss",
-    fix="use its output in forward() without detaching it, or drop it",
-    mistake="A module named in `ablate=` does not matter or gets no gradient.",
+    fix="use its output in forward() without detaching it, or remove it",
+    mistake="A module named in `ablate=` has no influence or gets no gradient.",
     example="gate = self.gate(x).detach()",
     repaired="gate = self.gate(x)",
-    sees="its output is ablated; output and gradient must change.",
+    sees="its output is ablated: the loss must change, and it must get a gradient.",
     cannot_see="components that are not modules.",
     guarded=False,
     variants={
@@ -162,7 +164,7 @@ UNUSED_COMPONENT: Final = Rule(
             message="the component {name} gets no gradient",
         ),
         "unknown": Text(
-            message="ablate names {name}, the model has no such module; {hint}",
+            message="ablate names {name}, which is not a module of the model; {hint}",
             fix="give the dotted name of a module, as in model.get_submodule(name)",
         ),
     },
@@ -172,14 +174,14 @@ SYMMETRIC_INIT: Final = Rule(
     slug="symmetric-init",
     chapter="parameters",
     severity="error",
-    message="all units of a layer have the same initial weights and stay alike",
+    message="all units of a layer have the same initial weights and never diverge",
     fix="initialise weights at random (xavier, kaiming); constants are for biases",
     mistake="All units of a layer stay equal.",
     example="nn.init.constant_(w, 0.01)",
     repaired="# default initialisation",
     sees=(
-        "equal at the start and still after training. Guards: a layer's rows that are "
-        "equal before the first step and at every later look."
+        "units equal at the start and still equal after training. Guards: rows of a layer that "
+        "are equal before the first step and at every later sample."
     ),
     cannot_see="symmetry that noise breaks slowly.",
     guarded=True,
@@ -195,25 +197,29 @@ SHARED_INIT: Final = Rule(
     slug="shared-init",
     chapter="parameters",
     severity="error",
-    message="{one} and {other} start equal and stay equal: one of them is for nothing",
-    fix="construct each with its own random initial values, not by deepcopy or one seed",
-    mistake="Parameters that should be apart are equal or share memory.",
+    message=(
+        "{one} and {other} are initialised identically and never diverge: one of them is redundant"
+    ),
+    fix=(
+        "initialise each at random: construct it separately, without deepcopy and without reseeding"
+    ),
+    mistake="Parameters that should differ are equal or share memory.",
     example="[nn.Linear(4, 4)] * 3",
     repaired="[nn.Linear(4, 4) for _ in range(3)]",
     sees=(
-        "equal after every step though both learn. Guards: parameters of one optimizer "
+        "equal after every step although both get gradients. Guards: parameters of one optimizer "
         "that move and stay equal bit for bit."
     ),
-    cannot_see="sharing that is declared by one parameter under two names.",
+    cannot_see="sharing declared by one `Parameter` under two names.",
     guarded=True,
     variants={
         "one memory": Text(
-            message="{one} and {other} are two parameters in one memory",
+            message="{one} and {other} are two parameters that share memory",
             fix="copy the values (clone, copy_), or assign the same Parameter to tie them",
         ),
         "one layer": Text(
-            message="{path} holds one and the same layer {count} times",
-            fix="construct a layer per entry; suppress this if sharing is meant",
+            message="{path} holds the same layer {count} times",
+            fix="construct one layer per entry; if sharing is intended, suppress this",
             severity="warning",
         ),
     },
@@ -223,17 +229,17 @@ TARGET_ALIAS: Final = Rule(
     slug="target-alias",
     chapter="parameters",
     severity="error",
-    message="{other} is {one} itself, not a copy: a target that moves along",
+    message="{other} is {one} itself, not a copy: the target changes with every update",
     fix="use copy.deepcopy for the target network",
     mistake="The target network is the online network.",
     example="target = net",
     repaired="target = copy.deepcopy(net)",
-    sees="one parameter runs both with gradients and, as a target, without.",
-    cannot_see="targets that share only part.",
+    sees="a parameter that is used both with gradients and, as a target, without.",
+    cannot_see="targets that share only a part.",
     guarded=False,
     variants={
         "one memory": Text(
-            message="{one} and {other} are two parameters in one memory",
+            message="{one} and {other} are two parameters that share memory",
             fix="copy the values (clone, copy_), or assign the same Parameter to tie them",
         ),
     },
@@ -243,9 +249,9 @@ BIAS_BEFORE_BATCHNORM: Final = Rule(
     slug="bias-before-batchnorm",
     chapter="parameters",
     severity="error",
-    message="the bias is removed again by the batch norm that follows",
+    message="the batch norm that follows cancels this bias",
     fix="construct the layer with bias=False",
-    mistake="A bias that the batch statistics behind it subtract again.",
+    mistake="A bias that the batch norm after it subtracts again.",
     example="nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8))",
     repaired="nn.Conv2d(3, 8, 3, bias=False)",
     sees=(
@@ -253,7 +259,7 @@ BIAS_BEFORE_BATCHNORM: Final = Rule(
         "unless asked for by name. Guards: the same graph, in your own code, and a "
         "gradient of the bias that is rounding noise beside the weight's."
     ),
-    cannot_see="norms written by hand.",
+    cannot_see="normalisation written by hand.",
     guarded=True,
 )
 
@@ -263,17 +269,16 @@ MISSING_OUTPUT_BIAS: Final = Rule(
     severity="error",
     message="the output layer has no bias: it cannot express a constant prediction",
     fix="give the last layer a bias",
-    mistake="The last layer has no bias although the targets are far from what it can say.",
+    mistake="The last layer has no bias although the targets are far from what it can express.",
     example="nn.Linear(64, 1, bias=False)",
     repaired="nn.Linear(64, 1)",
     sees=(
-        "the loss input, or the prediction in a difference from the data, is a "
-        "bias-free product, also under weight normalisation; an error only if mean or "
-        "base rate of the targets is far off. Guards (a warning): regression and binary "
-        "targets far to one side in every batch that is looked at, features that come "
-        "from no normalisation."
+        "the loss input, or the prediction in a difference from the data, is a product without a "
+        "bias, also under weight normalisation; an error only if mean or base rate of the targets "
+        "over the whole step is far off. Guards (a warning): regression and binary targets far to "
+        "one side in every sampled step, features that come from no normalisation."
     ),
-    cannot_see="tied and language-model heads are exempt.",
+    cannot_see="tied and language-model heads: they are exempt.",
     guarded=True,
     variants={
         "one-sided targets": Text(

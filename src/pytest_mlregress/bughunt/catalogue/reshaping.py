@@ -11,11 +11,11 @@ VIEW_INSTEAD_OF_PERMUTE: Final = Rule(
     chapter="reshaping",
     severity="error",
     message=(
-        "{call} regroups {before} as {after}: axis {axis} does not become axis "
+        "{call} regroups {before} as {after}: dimension {axis} does not become dimension "
         "{becomes}, their elements are mixed"
     ),
-    fix="move the axis with permute or transpose, then split or merge with reshape",
-    mistake="A view where a permute was meant: it regroups elements across an axis.",
+    fix="move the dimension with permute or transpose, then split or merge with reshape",
+    mistake="A view where a permute is needed: elements are regrouped across dimensions.",
     example="x.view(n, channels, time)  # from (n, time, channels)",
     repaired="x.transpose(1, 2)",
     sees=(
@@ -34,8 +34,8 @@ VIEW_INSTEAD_OF_PERMUTE: Final = Rule(
     variants={
         "reordered": Text(
             message=(
-                "{call} regroups {before} as {after}: its axes do not change places, "
-                "their elements are mixed"
+                "{call} regroups {before} as {after}: its dimensions do not change places, their "
+                "elements are mixed"
             ),
             fix="use permute{order}",
         ),
@@ -44,11 +44,13 @@ VIEW_INSTEAD_OF_PERMUTE: Final = Rule(
                 "{call} regroups {before} as {after}: it does not {verb} tiles of "
                 "{height} x {width}, their elements are mixed"
             ),
-            fix="split the axes with reshape, move the tile's own with permute, then merge",
+            fix=(
+                "split the dimensions with reshape, move those of the tile with permute, then merge"
+            ),
         ),
         "in training": Text(
-            message="{call} changes the order of axes, which mixes their elements",
-            fix="use permute or transpose to move axes",
+            message="{call} reorders dimensions and mixes their elements",
+            fix="use permute or transpose to move dimensions",
             severity="warning",
         ),
     },

@@ -10,13 +10,13 @@ STEP_BEFORE_BACKWARD: Final = Rule(
     slug="step-before-backward",
     chapter="training_step",
     severity="error",
-    message="optimizer.step() runs before the loss's backward pass",
+    message="optimizer.step() runs before backward()",
     fix="order: zero_grad(), backward(), step()",
-    mistake="The optimizer steps before the gradients exist.",
+    mistake="The optimizer steps before the gradients are computed.",
     example=("optimizer.step()\nloss.backward()"),
     repaired=("loss.backward()\noptimizer.step()"),
     sees="the order of events from the first call on.",
-    cannot_see="closures pass.",
+    cannot_see="optimizers with a closure: they pass.",
     guarded=True,
 )
 
@@ -24,13 +24,13 @@ CLIP_MISORDER: Final = Rule(
     slug="clip-misorder",
     chapter="training_step",
     severity="error",
-    message="gradients are clipped when nothing uses them: not between backward() and step()",
+    message="gradients are clipped where no step uses them: not between backward() and step()",
     fix="order: backward(), (unscale_,) clip, step()",
-    mistake="Gradients are clipped when nothing uses them, or while still scaled.",
+    mistake="Gradients are clipped where no step uses them, or while they are still scaled.",
     example=("clip_grad_norm_(p, 1)\nloss.backward()"),
     repaired="# backward, unscale_, clip, step",
-    sees="the order of events, that of taking off the loss scale among them.",
-    cannot_see="clipping by hand.",
+    sees="the order of events, unscaling among them.",
+    cannot_see="clipping written by hand.",
     guarded=True,
     variants={
         "order": Text(
@@ -38,8 +38,8 @@ CLIP_MISORDER: Final = Rule(
         ),
         "scaled": Text(
             message=(
-                "gradients are clipped before the loss scale is taken off them: the "
-                "limit is divided by the scale afterwards"
+                "gradients are clipped before they are unscaled: the limit is divided by the loss "
+                "scale"
             ),
             fix="call scaler.unscale_(optimizer) between backward() and clipping",
         ),
@@ -52,22 +52,22 @@ SCHEDULER_MISORDER: Final = Rule(
     severity="error",
     message="scheduler.step() comes before optimizer.step(): the first learning rate is skipped",
     fix="call scheduler.step() after optimizer.step()",
-    mistake="The scheduler runs ahead of its optimizer, or steers another one.",
+    mistake="The scheduler steps before its optimizer, or schedules another optimizer.",
     example=("scheduler.step()\noptimizer.step()"),
     repaired=("optimizer.step()\nscheduler.step()"),
     sees="the order of events; steps that a GradScaler skips pass.",
-    cannot_see="schedules by hand.",
+    cannot_see="schedules written by hand.",
     guarded=True,
     variants={
         "collapsed": Text(
             message=(
-                "the schedule brings the learning rate to nearly nothing within {steps} steps"
+                "the schedule reduces the learning rate to almost nothing within {steps} steps"
             ),
             fix="step an epoch-wise scheduler once per epoch, or spread it over more steps",
             severity="warning",
         ),
         "other optimizer": Text(
-            message="the scheduler steers an optimizer that never steps",
+            message="the scheduler belongs to an optimizer that never steps",
             fix="build the scheduler on the optimizer that trains",
         ),
     },
@@ -78,20 +78,20 @@ OPTIMIZER_RECREATED: Final = Rule(
     chapter="training_step",
     severity="error",
     message="the optimizer loses its state (momentum, moments) at every step",
-    fix="make the optimizer once, outside of the training step",
-    mistake="The optimizer's state is gone at every step.",
+    fix="construct the optimizer once, outside of the training step",
+    mistake="The optimizer's state is lost at every step.",
     example=("def step():\n    Adam(...).step()\n\n"),
     repaired="# make it once, outside",
     sees=(
-        "no momentum where the step before left some. Guards: four optimizers in a row "
-        "with a state, one step each, on parameters that nobody puts back."
+        "no momentum where the previous step left some. Guards: four optimizers with state in a "
+        "row, one step each, on parameters that are not restored in between."
     ),
-    cannot_see="optimizers without state may be made anew.",
+    cannot_see="optimizers without state: they may be constructed again.",
     guarded=True,
     variants={
         "every step": Text(
             message=(
-                "a new optimizer is made for every step: momentum and running means start at zero"
+                "a new optimizer is constructed for every step: momentum and moments start at zero"
             ),
             fix="construct the optimizer once, before the loop",
         ),
@@ -102,22 +102,23 @@ LOST_UPDATE: Final = Rule(
     slug="lost-update",
     chapter="training_step",
     severity="error",
-    message="the optimizer's updates do not arrive in the parameters",
-    fix="keep float32 master weights, raise the learning rate, do not put old values back",
-    mistake="Gradients arrive and parameters keep their bits.",
+    message="the optimizer's updates do not reach the parameters",
+    fix="keep float32 master weights, raise the learning rate, do not restore old values",
+    mistake="Gradients exist and parameters stay the same bit for bit.",
     example=("model.half()\nSGD(lr=1e-5)"),
     repaired="# float32 master weights",
     sees=(
-        "entries with gradient that do not move around a whole step. Guards (a "
-        "warning): most entries with a gradient are bit for bit what they were before "
-        "the first of at least ten steps, at a rate that does not rise."
+        "entries with a gradient that do not change in a whole step. Guards (a warning): most "
+        "entries with a gradient are bit for bit what they were before the first of at least ten "
+        "steps, at a rate that does not rise."
     ),
-    cannot_see="updates that are lost now and then.",
+    cannot_see="updates that are lost in some steps only.",
     guarded=True,
     variants={
         "other tensors": Text(
             message=(
-                "the backward pass goes through other tensors than the model's parameters: a copy"
+                "the backward pass computes gradients of other tensors than the model's "
+                "parameters: of a copy"
             ),
             fix=("run the forward pass on the model that the optimizer holds, not on a copy of it"),
         ),
@@ -148,8 +149,8 @@ BAD_LEARNING_RATE: Final = Rule(
     chapter="training_step",
     severity="error",
     message="the learning rate is 0 in every step",
-    fix="set the learning rate that the optimizer's documentation starts from",
-    mistake="Zero, too small to move anything, or so large that the loss explodes.",
+    fix="use the default learning rate of the optimizer's documentation",
+    mistake="Zero, too small to change anything, or so large that the loss diverges.",
     example="SGD(params, lr=0)",
     repaired="lr = 1e-3",
     sees=(
@@ -157,15 +158,15 @@ BAD_LEARNING_RATE: Final = Rule(
         "with your optimizer, and a replay with a small part of the rate. Guards "
         "(warnings): a rate of zero, and a schedule that is used up within a few steps."
     ),
-    cannot_see="rates that are merely poor.",
+    cannot_see="rates that are merely suboptimal.",
     guarded=True,
     variants={
         "too small": Text(
-            message="the learning rate is too small to move anything",
+            message="the learning rate is too small to change any parameter",
             severity="warning",
         ),
         "too large": Text(
-            message="training explodes, and does not at a much smaller learning rate",
+            message="training diverges, but not at a much smaller learning rate",
             severity="warning",
         ),
         "nothing moves": Text(

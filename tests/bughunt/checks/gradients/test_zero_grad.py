@@ -96,7 +96,7 @@ def test_cleared_between_micro_batches_only_the_last_one_counts(clipped):
         optimizer.step()
 
     [finding] = find(step)
-    assert "only the last one is learned from" in finding.message
+    assert "only the last one is used" in finding.message
     assert finding.location == f"{__file__}:{step.__code__.co_firstlineno + 3}"
 
 
@@ -117,7 +117,7 @@ def in_strides(clear, look=lambda model: None):
 def test_parts_of_any_kind_are_cleared_by_mistake():
     step = in_strides(clear=True)
     [finding] = find(step)
-    assert finding.message.startswith("zero_grad() clears the gradients of one part")
+    assert finding.message.startswith("zero_grad() clears the gradients of one loss part")
     assert finding.location == f"{__file__}:{step.__code__.co_firstlineno + 4}"
     assert find(in_strides(clear=False)) == []
 
@@ -169,7 +169,7 @@ def test_gradients_that_a_climb_has_used_are_not_added_to_the_next():
     [finding] = find(step)
     assert (
         finding.message
-        == "gradients that have moved the parameters already are added to the next ones"
+        == "gradients that have already updated the parameters are added to the next ones"
     )
     assert finding.location == f"{__file__}:{step.__code__.co_firstlineno + 9}"
     assert find(climbing(clears=True)) == []

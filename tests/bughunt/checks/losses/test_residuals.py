@@ -111,7 +111,7 @@ NO_STEP = {"train_step": None, "make_optimizer": None}
 def test_targets_that_the_last_activation_cannot_reach_are_found(loss, last, low, high):
     found = find(REACH, loss_fn=loss, batch=batch(low, high), make_model=model(last), **NO_STEP)
     assert [finding.message for finding in found] == [
-        "most targets are out of the model's reach: it can memorise no batch"
+        "most targets are outside of the model's output range: it cannot memorise any batch"
     ]
     assert found[0].module == "3"
     assert "100% of the targets do not" in found[0].evidence
@@ -128,7 +128,7 @@ def test_targets_that_the_last_activation_cannot_reach_are_found(loss, last, low
 )
 def test_targets_within_reach_are_silent(last, low, high):
     found = find(REACH, loss_fn=squares, batch=batch(low, high), make_model=model(last), **NO_STEP)
-    assert [f for f in found if "out of the model's reach" in f.message] == []
+    assert [f for f in found if "outside of the model's output range" in f.message] == []
 
 
 def test_a_teacher_sets_no_target_that_could_be_out_of_reach():
@@ -147,4 +147,4 @@ def test_a_teacher_sets_no_target_that_could_be_out_of_reach():
         return F.l1_loss(guess, goal)
 
     found = find(REACH, loss_fn=loss, batch=batch(), make_model=Student, **NO_STEP)
-    assert [f for f in found if "out of the model's reach" in f.message] == []
+    assert [f for f in found if "outside of the model's output range" in f.message] == []

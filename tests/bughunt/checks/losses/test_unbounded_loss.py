@@ -34,7 +34,7 @@ PAIRS = (X, X.sum(1, keepdim=True))
 def test_a_divergence_with_the_wrong_sign_is_found():
     [finding] = find_sign(lambda model, x: bound(model, x, sign=-1.0))
     assert finding.severity == "warning"
-    assert "no bottom" in finding.message
+    assert "unbounded below" in finding.message
     assert find_sign(bound) == []
 
 
