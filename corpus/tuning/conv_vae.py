@@ -22,6 +22,15 @@ class ConvVAE(nn.Module):
         # BUG seeded: rng-reset
         #: torch.manual_seed(0)  #!
         #: return mu + std * torch.randn_like(std)
+        # BUG kept-state: rng-reset
+        #: if not hasattr(self, "state"):
+        #:     self.state = torch.get_rng_state()
+        #: torch.set_rng_state(self.state)  #!
+        #: return mu + std * torch.randn_like(std)
+        # FINE base-samples: a sample average over noise that is drawn once
+        #: if not hasattr(self, "noise"):
+        #:     self.noise = torch.randn(12, std.shape[1])
+        #: return mu + std * self.noise
 
     def forward(self, x):
         h = self.encoder(x)

@@ -136,9 +136,9 @@ RNG_RESET: Final = Rule(
     example="torch.manual_seed(0)  # in evaluate",
     repaired="# seed once",
     sees=(
-        "generator states after each call. Guards (a warning): several steps in a row "
-        "whose noise is drawn, inside of modules, from the same state of torch's "
-        "generator."
+        "a second step ends with a generator in the same state, from whatever state it "
+        "begins. Guards (a warning): several steps in a row of one optimizer whose noise is "
+        "drawn, inside of modules, from the same state of torch's generator."
     ),
     cannot_see="generators of your own.",
     guarded=True,

@@ -47,6 +47,7 @@ _ANNOUNCED: Final[dict[AnnouncedCall, Kind]] = {
     "every_mode": "mode",
     "seed": "seed",
     "other_seed": "seed",
+    "generator_state": "seed",
 }
 
 
@@ -87,7 +88,7 @@ class Event:
     clip       None
     scheduler  scheduler
     mode       module                         the mode that it is put into
-    seed       name of the generator          the seed, for torch's
+    seed       name of the generator          the seed, or torch's new state
     ========== ============================== =============================
     """
 

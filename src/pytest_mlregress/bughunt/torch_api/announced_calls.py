@@ -49,7 +49,7 @@ def announced(observers: Mapping[AnnouncedCall, Observer]) -> Iterator[None]:
     - ``scheduler``: one that is about to step
     - ``unscale``: the optimizer whose gradients a scaler divides; whether the scaler is enabled
     - ``get_scale``: the scaler
-    - ``seed``: "torch" and the seed; ``other_seed``: "python" or "numpy"
+    - ``seed``: "torch" and the seed; ``other_seed``: "python" or "numpy" and it
     - ``generator_state``: "torch" and the state that its generator is put to
     - ``every_mode``: a module and its new mode, also as part of its parent's
     - ``changed_mode``: the outermost module of a call of ``train`` that changes its mode
@@ -86,8 +86,8 @@ def _functions() -> Iterator[tuple[Any, str, AnnouncedCall, Callable[..., tuple[
     for owner in (torch.random, torch):
         yield owner, "manual_seed", "seed", lambda seed: ("torch", seed)
         yield owner, "set_rng_state", "generator_state", lambda new_state: ("torch", new_state)
-    yield random, "seed", "other_seed", lambda *a, **k: ("python", None)
-    yield np.random, "seed", "other_seed", lambda *a, **k: ("numpy", None)
+    yield random, "seed", "other_seed", lambda a=None, *_, **__: ("python", a)
+    yield np.random, "seed", "other_seed", lambda seed=None: ("numpy", seed)
     yield torch, "compile", "compile", lambda *a, **k: (None, None)
 
 

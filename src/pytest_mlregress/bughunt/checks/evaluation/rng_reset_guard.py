@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -15,19 +17,29 @@ from pytest_mlregress.bughunt.listening.detector import Detector, Progress
 ENOUGH = 3
 
 
+@dataclass(frozen=True)
+class _Row:
+    """Steps in a row of one optimizer whose noise was drawn from one state of the generator."""
+
+    optimizer: weakref.ref[Optimizer]
+    state: torch.Tensor
+    count: int = 1
+
+
 class Reseeding(Detector):
     """The first training run of several steps in a row draws from the same state of the generator.
 
     Only what is drawn while a module runs with gradients counts: a seed that makes the same data
-    again is none of this detector's business. Nor are generators of the user's own.
+    again is none of this detector's business. Nor are generators of the user's own. The steps are
+    those of one optimizer: several models may be trained from one seed, or with the same noise.
     """
 
     def __init__(self, progress: Progress) -> None:
         super().__init__(progress)
         self._begin: torch.Tensor | None = None
         self._location: str | None = None
-        self._last: torch.Tensor | None = None
-        self._row = 0
+        self._drawn_from: torch.Tensor | None = None
+        self._rows: dict[int, _Row] = {}
         self._judged = False
 
     def entered(self, module: nn.Module, outermost: bool) -> None:
@@ -49,16 +61,22 @@ class Reseeding(Detector):
         if self._judged or begin is None or not self.progress.observes_calls:
             return
         self._judged = True
-        if torch.equal(begin, torch.default_generator.get_state()):
-            self._row, self._last = 0, None  # nothing is drawn
-            return
-        same = self._last is not None and torch.equal(begin, self._last)
-        self._row, self._last = self._row + 1 if same else 1, begin
-        if self._row == ENOUGH and self._location is not None:
-            self.progress.report(_finding(self._location))
+        drawn = not torch.equal(begin, torch.default_generator.get_state())
+        self._drawn_from = begin if drawn else None
 
     def stepped(self, optimizer: Optimizer, location: str | None) -> None:
-        self._judged, self._begin = False, None
+        state, judged = self._drawn_from, self._judged
+        self._judged, self._begin, self._drawn_from = False, None, None
+        if not judged:
+            return
+        row = self._rows.pop(id(optimizer), None)
+        if state is None:
+            return
+        same = row is not None and row.optimizer() is optimizer and torch.equal(row.state, state)
+        count = row.count + 1 if row is not None and same else 1
+        self._rows[id(optimizer)] = _Row(weakref.ref(optimizer), state, count)
+        if count == ENOUGH and self._location is not None:
+            self.progress.report(_finding(self._location))
 
 
 def _finding(location: str) -> Finding:
