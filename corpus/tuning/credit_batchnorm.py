@@ -29,8 +29,11 @@ class Default(Base):
         self.score = nn.Linear(16, 1)
         # BUG biasless: missing-output-bias
         #: self.score = nn.Linear(16, 1, bias=False)
+        # BUG biasless-classes: missing-output-bias
+        #: self.score = nn.Linear(16, 1, bias=False)  #!
         nn.init.constant_(self.score.bias, -2.2)
         # BUG biasless: missing-output-bias
+        # BUG biasless-classes: missing-output-bias
 
     def forward(self, x):
         return self.score(self.body(x)).squeeze(-1)
@@ -62,6 +65,11 @@ def loss_fn(model, batch):
     # BUG tanh-prob: sigmoid-into-bce-with-logits
     #: chance = (torch.tanh(model(batch["x"])) + 1) / 2
     #: return F.binary_cross_entropy_with_logits(chance, batch["bad"])  #!
+    # BUG biasless-classes: missing-output-bias
+    #: score, bad = model(batch["x"]), batch["bad"] == 1
+    #: good = F.binary_cross_entropy_with_logits(score[~bad], torch.zeros(int((~bad).sum())))
+    #: lost = F.binary_cross_entropy_with_logits(score[bad], torch.ones(int(bad.sum())))
+    #: return good + 0.1 * lost
 
 
 def train_step(model, optimizer, batch):

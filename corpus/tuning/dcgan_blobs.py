@@ -21,6 +21,10 @@ class GAN(nn.Module):
         #: self.netD = nn.Sequential(
         #:     nn.Linear(16, 32), nn.LeakyReLU(0.2), nn.Linear(32, 1), nn.Sigmoid()  #!
         #: )
+        # FINE d-plain: each call has labels of one class, the step has as many of both
+        #: self.netD = nn.Sequential(
+        #:     nn.Linear(16, 32), nn.LeakyReLU(0.2), nn.Linear(32, 1, bias=False)
+        #: )
 
     def forward(self, z):
         return self.netG(z)

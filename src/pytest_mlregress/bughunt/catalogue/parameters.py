@@ -278,7 +278,10 @@ MISSING_OUTPUT_BIAS: Final = Rule(
         "over the whole step is far off. Guards (a warning): regression and binary targets far to "
         "one side in every sampled step, features that come from no normalisation."
     ),
-    cannot_see="tied and language-model heads: they are exempt.",
+    cannot_see=(
+        "tied and language-model heads: they are exempt. So are labels that the program makes, "
+        "one for each call (those of a discriminator), unless one of them is rare."
+    ),
     guarded=True,
     variants={
         "one-sided targets": Text(

@@ -48,18 +48,22 @@ def loss_calls(context: HuntContext) -> list[LossCall]:
         CannotTell: there are none; the loss is computed by hand.
     """
     found = list(_of(context.loss_trace.calls, context.loss_trace.provenance))
-    if context.program.train_step is not None:
-        trace = context.step_trace
-        first = [call for call in trace.recorder.calls if call.phase == "step 0"]
-        known = {(loss.name, loss.call.location) for loss in found}
-        found += [
-            loss
-            for loss in _of(first, trace.provenance)
-            if (loss.name, loss.call.location) not in known
-        ]
+    known = {(loss.name, loss.call.location) for loss in found}
+    found += [
+        loss for loss in loss_calls_of_step(context) if (loss.name, loss.call.location) not in known
+    ]
     if not found:
         raise CannotTell("no loss function of torch was called")
     return found
+
+
+def loss_calls_of_step(context: HuntContext) -> list[LossCall]:
+    """All loss calls of the first ``train_step``, in order; none without a ``train_step``."""
+    if context.program.train_step is None:
+        return []
+    trace = context.step_trace
+    first = [call for call in trace.recorder.calls if call.phase == "step 0"]
+    return list(_of(first, trace.provenance))
 
 
 def made_by_parameters(provenance: Provenance, tensor: torch.Tensor, before: RecordedCall) -> bool:

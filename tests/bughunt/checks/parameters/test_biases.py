@@ -146,6 +146,62 @@ def test_a_target_made_by_a_network_says_nothing_about_the_bias():
     assert find("missing-output-bias", make_model=Gauge, **program) == []
 
 
+class Adversaries(nn.Module):
+    """A generator and a discriminator whose head has no bias."""
+
+    def __init__(self):
+        super().__init__()
+        self.generator = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 6))
+        self.features = nn.Sequential(nn.Linear(6, 8), nn.Tanh())
+        self.head = nn.Linear(8, 1, bias=False)
+
+    def forward(self, x):
+        return self.head(self.features(x))
+
+
+def logistic(score, real):
+    return F.binary_cross_entropy_with_logits(score, torch.full_like(score, real))
+
+
+def least_squares(score, real):
+    return F.mse_loss(score, torch.full_like(score, real))
+
+
+def adversarial(criterion, real):
+    def generator_loss(model, batch):
+        return criterion(model(model.generator(batch[0])), real)
+
+    def step(model, optimizer, batch):
+        optimizer.zero_grad()
+        fake = model.generator(batch[0]).detach()
+        (criterion(model(batch[0]), real) + criterion(model(fake), 0.0)).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        generator_loss(model, batch).backward()
+        optimizer.step()
+
+    return {"make_model": Adversaries, "loss_fn": generator_loss, "train_step": step}
+
+
+@pytest.mark.parametrize("criterion", [logistic, least_squares])
+@pytest.mark.parametrize("real", [1.0, 0.95])
+def test_labels_of_one_class_in_each_call_say_nothing_about_the_bias(criterion, real):
+    program = adversarial(criterion, real)
+    assert find("missing-output-bias", **program) == []
+    assert find("missing-output-bias", **{**program, "train_step": None}) == []
+
+
+def one_call_for_each_class(model, batch):
+    x, _ = batch
+    return logistic(model(x[:1]), 1.0) / 12 + 11 / 12 * logistic(model(x[1:]), 0.0)
+
+
+def test_a_rare_class_in_calls_of_its_own_needs_a_bias():
+    program = {"make_model": Adversaries, "loss_fn": one_call_for_each_class, "train_step": None}
+    [finding] = find("missing-output-bias", **program)
+    assert (finding.severity, finding.evidence) == ("error", "8% of the targets are positive")
+
+
 def test_a_language_head_may_have_fewer_rows_than_the_embedding():
     assert find_in_text("missing-output-bias", head_of_embedding, table=WORDS + 4) == []
 
@@ -223,3 +279,29 @@ class Unit(nn.Module):
 )
 def test_outputs_without_bias_that_need_none_pass(model, loss_of):
     assert train(model, by_loss(loss_of))[0] == []
+
+
+def in_parts(model, x, y):
+    """Each half of a batch in a call of its own; all positives are in the first."""
+    rare = (torch.arange(32) < 2).float()
+    score = model(x)[:, 0]
+    halves = zip(score.split(16), rare.split(16), strict=True)
+    return sum(F.binary_cross_entropy_with_logits(*half) for half in halves) / 2
+
+
+def test_guards_pool_the_targets_of_a_step():
+    found, [finding] = train(headed(), by_loss(in_parts))
+    assert found == [("missing-output-bias", "warning")]
+    assert finding.evidence == "6% of the targets are positive"
+
+
+@pytest.mark.parametrize("criterion", [logistic, least_squares])
+def test_guards_pass_labels_of_one_class_in_each_call(criterion):
+    def discriminate(model, x, y):
+        return criterion(model(x), 0.95) + criterion(model(x + 1), 0.05)
+
+    def generate(model, x, y):
+        return criterion(model(x + 1), 0.95)
+
+    assert train(headed(), by_loss(discriminate))[0] == []
+    assert train(headed(), by_loss(generate))[0] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -14,8 +15,15 @@ from pytest_mlregress.bughunt.recording.recorder import RecordedCall
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext, LossTrace
-from pytest_mlregress.bughunt.replaying.loss_calls import LossCall, loss_calls
+from pytest_mlregress.bughunt.replaying.loss_calls import (
+    LossCall,
+    loss_calls,
+    loss_calls_of_step,
+)
+from pytest_mlregress.bughunt.replaying.replays import reached
 from pytest_mlregress.bughunt.replaying.residual_terms import residuals
+from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.loss_functions import Expects
 from pytest_mlregress.bughunt.torch_api.operators import (
     CONVOLUTIONS,
     DIVISIONS,
@@ -102,27 +110,53 @@ def missing_output_bias(context: HuntContext) -> Iterator[Finding]:
     Left alone: heads that share their weight with another layer, heads over a vocabulary that is
     also embedded (language models), weights or features that are normalised (cosine heads), and
     targets that are centred at zero, for which a bias has nothing to do. An error only if the
-    targets are far from what can be expressed without one.
+    targets are far from what can be expressed without one. The targets are those of a whole step:
+    a discriminator is told the real and the generated in calls of their own.
     """
+    heads: dict[tuple[str | int, Expects], list[_Head]] = {}
     for loss in _losses(context):
-        if loss.expects == "probabilities" and loss.name != "binary_cross_entropy":
-            continue
-        source = _product(loss)
-        if source is None or _target_is_made_by_model(loss):
-            continue
-        weight = _bare_weight(context, loss, source)
-        if weight is None or _is_language_head(context, loss, weight):
-            continue
-        shift = _offset(loss)
+        head = _head_of(context, loss)
+        if head is not None:
+            heads.setdefault((head.key, loss.expects), []).append(head)
+    in_step = [head for loss in loss_calls_of_step(context) if (head := _head_of(context, loss))]
+    for (key, expects), own in heads.items():
+        step = [head for head in in_step if (head.key, head.loss.expects) == (key, expects)]
+        shift = _offset(context, [head.loss for head in step or own])
         if shift is None:
             continue
         certain, evidence = shift
         yield MISSING_OUTPUT_BIAS.finding(
             severity="error" if certain else "warning",
-            module=source.module,
-            location=_declared_at(context, weight) or source.location,
+            module=own[0].source.module,
+            location=_declared_at(context, own[0].weight) or own[0].source.location,
             evidence=evidence,
         )
+
+
+@dataclass(frozen=True)
+class _Head:
+    """A loss call whose input is a product with one weight alone.
+
+    Attributes:
+        key: what the weight has in common in all runs: its name, else its ``id``.
+    """
+
+    loss: LossCall
+    source: RecordedCall
+    weight: nn.Parameter
+    key: str | int
+
+
+def _head_of(context: HuntContext, loss: LossCall) -> _Head | None:
+    if loss.expects == "probabilities" and loss.name != "binary_cross_entropy":
+        return None
+    source = _product(loss)
+    if source is None or _target_is_made_by_model(loss):
+        return None
+    weight = _bare_weight(context, loss, source)
+    if weight is None or _is_language_head(context, loss, weight):
+        return None
+    return _Head(loss, source, weight, _name_of(context, weight) or id(weight))
 
 
 def _losses(context: HuntContext) -> list[LossCall]:
@@ -197,27 +231,53 @@ def _is_language_head(context: HuntContext, loss: LossCall, weight: nn.Parameter
     return False
 
 
-def _offset(loss: LossCall) -> tuple[bool, str] | None:
-    """(whether a bias is surely needed, the numbers); None if there is nothing for it to do."""
-    target = loss.target.detach()
-    if loss.expects == "values":
+def _offset(context: HuntContext, losses: list[LossCall]) -> tuple[bool, str] | None:
+    """Whether a bias is needed by one output, from all of its loss calls in a step.
+
+    Returns:
+        (whether a bias is surely needed, the numbers); None if there is nothing for it to do.
+    """
+    expects = losses[0].expects
+    if expects not in ("values", "binary-logits", "probabilities"):
+        classes = losses[0].input.shape[losses[0].class_axis]
+        return False, f"{classes} classes, weight only"
+    labels = all(_is_made_label(context, loss) for loss in losses)
+    target = torch.cat([loss.target.detach().flatten().double() for loss in losses])
+    if labels and (expects == "values" or not bool((target != target[0]).any())):
+        return None
+    if expects == "values":
         if target.numel() < 2:
             return None
-        mean, std = float(target.double().mean()), float(target.double().std())
+        mean, std = float(target.mean()), float(target.std())
         if abs(mean) <= 0.5 * std:
             return None
         return abs(mean) > 3 * std, f"targets have mean {mean:.3g} and standard deviation {std:.3g}"
-    if loss.expects in ("binary-logits", "probabilities"):
-        rate = float(target.double().mean())
-        rare = min(rate, 1 - rate) < 0.1
-        return rare, f"{rate:.0%} of the targets are positive"
-    classes = loss.input.shape[loss.class_axis]
-    return False, f"{classes} classes, weight only"
+    rate = float(target.mean())
+    rare = min(rate, 1 - rate) < 0.1
+    return None if labels and not rare else (rare, f"{rate:.0%} of the targets are positive")
+
+
+def _is_made_label(context: HuntContext, loss: LossCall) -> bool:
+    """Whether all targets are one number that the program made, such as "real" for a GAN."""
+    target = loss.target.detach()
+    if target.numel() == 0 or bool((target != target.flatten()[0]).any()):
+        return False
+    trace = context.loss_trace
+    if loss.provenance is trace.provenance:
+        return id(loss.target) not in reached(trace.calls, pytrees.tensors(trace.isolated.batch))
+    origin = loss.provenance.origin(loss.target, loss.call)
+    return loss.provenance.producer(origin, loss.call) is not None
+
+
+def _name_of(context: HuntContext, weight: nn.Parameter) -> str | None:
+    """The name of a parameter, of the model of either recording."""
+    models = [context.loss_trace.isolated.model]
+    if context.program.train_step is not None:
+        models.append(context.step_trace.isolated.model)
+    named = (pair for model in models for pair in model.named_parameters())
+    return next((name for name, parameter in named if parameter is weight), None)
 
 
 def _declared_at(context: HuntContext, weight: nn.Parameter) -> str | None:
-    isolated = context.loss_trace.isolated
-    for name, parameter in isolated.model.named_parameters():
-        if parameter is weight:
-            return isolated.declared_at(name)
-    return None
+    name = _name_of(context, weight)
+    return None if name is None else context.loss_trace.isolated.declared_at(name)

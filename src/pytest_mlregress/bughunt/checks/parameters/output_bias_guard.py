@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass, field
+
 import torch
 from torch import nn
 from torch.autograd.graph import Node
+from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.catalogue.parameters import MISSING_OUTPUT_BIAS
 from pytest_mlregress.bughunt.findings import Finding
@@ -29,17 +33,19 @@ _NORMALISING = NORMALISATIONS | DIVISIONS
 class OutputBiases(Detector):
     """Predictions without a bias whose targets lie far to one side.
 
-    The predictions are a product with one parameter, nothing is added, and in every batch the
+    The predictions are a product with one parameter, nothing is added, and in every step the
     mean of the targets is beyond three standard deviations, or fewer than one in ten are
     positive.
 
-    Features that come straight from data (a column of ones among them) or from a normalisation
-    pass.
+    All calls of a step count together: a discriminator is told the real and the generated in
+    calls of their own. Features that come straight from data (a column of ones among them) or
+    from a normalisation pass.
     """
 
     def __init__(self, progress: Progress) -> None:
         super().__init__(progress)
         self._looks: dict[str | None, int] = {}
+        self._targets: dict[str | None, _Targets] = {}
 
     def on_call(self, call: ObservedCall) -> None:
         kind = EXPECTS.get(call.name)
@@ -51,13 +57,19 @@ class OutputBiases(Detector):
         made = None if target.requires_grad else _bare_product(given)
         if made is None or self._looks.get(made.location, 0) < 0:
             return
-        evidence = _offset(target.detach(), binary=kind == "binary-logits")
-        if evidence is None:
-            self._looks[made.location] = -1
-            return
-        looks = self._looks[made.location] = self._looks.get(made.location, 0) + 1
-        if looks == LOOKS:
-            self.progress.report(_finding(made, evidence))
+        new = _Targets(made, kind == "binary-logits")
+        self._targets.setdefault(made.location, new).add(target.detach())
+
+    def stepped(self, optimizer: Optimizer, location: str | None) -> None:
+        targets, self._targets = self._targets, {}
+        for line, one in targets.items():
+            evidence = one.offset()
+            if evidence is None:
+                self._looks[line] = -1
+                continue
+            looks = self._looks[line] = self._looks.get(line, 0) + 1
+            if looks == LOOKS:
+                self.progress.report(_finding(one.made, evidence))
 
 
 def _bare_product(given: torch.Tensor) -> Mark | None:
@@ -95,17 +107,51 @@ def _has_one_factor(product: Node) -> bool:
     return matrix and len(features) == 1 and not normalised
 
 
-def _offset(target: torch.Tensor, binary: bool) -> str | None:
-    """Why a bias is needed, in numbers; None where it may have nothing to do."""
-    if target.numel() < FEWEST_TARGETS or not target.is_floating_point():
-        return None
-    mean, spread = float(target.double().mean()), float(target.double().std())
-    if binary:
-        rare = 0 < min(mean, 1 - mean) < RARE
-        return f"{mean:.0%} of the targets are positive" if rare else None
-    if abs(mean) <= FAR * spread or spread == 0:
-        return None
-    return f"targets have mean {mean:.3g} and standard deviation {spread:.3g}"
+@dataclass(slots=True)
+class _Targets:
+    """The targets of one product in one step, as their number, sum and sum of squares.
+
+    Attributes:
+        made: the product.
+        binary: whether they are probabilities.
+        varied: whether those of any one call differ; else they are labels, "real" or "fake".
+        values: one target of each call.
+    """
+
+    made: Mark
+    binary: bool
+    floating: bool = True
+    varied: bool = False
+    values: set[float] = field(default_factory=set)
+    count: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+
+    def add(self, target: torch.Tensor) -> None:
+        """Count those of one more call."""
+        self.floating = self.floating and target.is_floating_point()
+        if not self.floating or target.numel() == 0:
+            return
+        flat = target.double().flatten()
+        self.varied = self.varied or bool((flat != flat[0]).any())
+        self.values.add(float(flat[0]))
+        self.count += flat.numel()
+        self.total += float(flat.sum())
+        self.squares += float(flat.square().sum())
+
+    def offset(self) -> str | None:
+        """Why a bias is needed, in numbers; None where it may have nothing to do."""
+        if self.count < FEWEST_TARGETS or not self.floating:
+            return None
+        mean = self.total / self.count
+        if self.binary:
+            several = self.varied or len(self.values) > 1
+            rare = several and 0 < min(mean, 1 - mean) < RARE
+            return f"{mean:.0%} of the targets are positive" if rare else None
+        spread = math.sqrt(max(self.squares - self.count * mean**2, 0.0) / (self.count - 1))
+        if abs(mean) <= FAR * spread or not self.varied:
+            return None
+        return f"targets have mean {mean:.3g} and standard deviation {spread:.3g}"
 
 
 def _finding(made: Mark, evidence: str) -> Finding:
