@@ -47,7 +47,7 @@ def judge_metrics(
     followed = [_follow(name, ready, looks, baseline, rules) for name in metric_names(ready)]
     for n in (n for n in looks if n <= len(ready)):
         followed = _held_together(followed, n, rules)
-        reached = [_reached(course.steps, n) for course in followed]
+        reached = [_reached(checked.steps, n) for checked in followed]
         decided = [step for step in reached if step is not None and step.decided]
         red = any(step.metric.kind in RED for step in decided)
         if red or len(decided) == len(reached):
@@ -137,15 +137,15 @@ def _follow(
     looks: Sequence[int],
     baseline: Artifact,
     rules: Rules,
-) -> _Course:
+) -> _CheckedMetric:
     """One metric's check, with the looks at it that the ready seeds allow."""
     metric = metric_verdict(name, ready, baseline, rules, kind=VerdictKind.INCONCLUSIVE)
     check, linked = _plan_both(metric, looks, baseline, rules)
-    return _Course(metric, check, linked, _baseline_values(metric, rules)).followed()
+    return _CheckedMetric(metric, check, linked, _baseline_values(metric, rules)).followed()
 
 
 @dataclass(frozen=True, slots=True)
-class _Course:
+class _CheckedMetric:
     """One metric with all of its values, its check, and the steps until one decides.
 
     ``joint`` holds, by number of seeds, levels that take the place of the check's own.
@@ -158,7 +158,7 @@ class _Course:
     joint: Mapping[int, JointLevel] = field(default_factory=dict)
     steps: tuple[_Step, ...] = ()
 
-    def followed(self) -> _Course:
+    def followed(self) -> _CheckedMetric:
         decisions = self.check.follow(
             self.baseline,
             tuple(self.metric.candidate.values()),
@@ -180,21 +180,23 @@ class _Course:
         return next((step for step in self.steps if step.n_seeds == n), None)
 
 
-def _held_together(courses: Sequence[_Course], n: int, rules: Rules) -> list[_Course]:
+def _held_together(
+    checked_metrics: Sequence[_CheckedMetric], n: int, rules: Rules
+) -> list[_CheckedMetric]:
     """The courses after one relabelling served all metrics of the look at n seeds, where it does.
 
     It is asked only where no metric is red without it.
     """
-    steps = [course.at(n) for course in courses]
+    steps = [checked.at(n) for checked in checked_metrics]
     if any(step is not None and step.metric.kind in RED for step in steps):
-        return list(courses)
+        return list(checked_metrics)
     looks = [
-        LookedAt(course.check, course.metric, n, step.p_harm if step is not None else None)
-        for course, step in zip(courses, steps, strict=True)
+        LookedAt(checked.check, checked.metric, n, step.p_harm if step is not None else None)
+        for checked, step in zip(checked_metrics, steps, strict=True)
     ]
     return [
-        course if joint is None else replace(course, joint={**course.joint, n: joint}).followed()
-        for course, joint in zip(courses, joint_levels(looks, rules), strict=True)
+        checked if joint is None else replace(checked, joint={**checked.joint, n: joint}).followed()
+        for checked, joint in zip(checked_metrics, joint_levels(looks, rules), strict=True)
     ]
 
 
