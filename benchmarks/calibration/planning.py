@@ -48,7 +48,7 @@ def run(checks: int, settings: tuple[int, ...] = tuple(range(len(SETTINGS)))) ->
             "The planner against simulation",
             COLUMNS,
             tuple(rows),
-            "planned (rehearsed) power within 0.03, expected seeds within 0.03 of simulation",
+            "planned (simulated) power within 0.03, expected seeds within 0.03 of simulation",
         )
     ]
 
@@ -57,7 +57,7 @@ def _compared(
     looks: tuple[int, ...], n_baseline: int, alpha: float, checks: int
 ) -> tuple[Measure, ...]:
     unit = Spread(1.0, 1.0, lower_bound=False)
-    plan = plan_metric(unit, looks, n_baseline=n_baseline, alpha=alpha, rehearsed=True)
+    plan = plan_metric(unit, looks, n_baseline=n_baseline, alpha=alpha, simulated=True)
     design, loss = design_for_power(looks, n_baseline=n_baseline, alpha=alpha)
     trials = draw(NORMAL, (n_baseline, looks[-1]), checks, loss_sd=loss, seed=5)
     red, used = sequential_outcome(trials, design)

@@ -50,7 +50,7 @@ def samples(shape, checks, loss, seed):
     return baseline, generator.normal(-loss, 1.0, size=(checks, n_candidate))
 
 
-def played(design, shape, checks, loss, seed, most=20_000, margin=None):
+def decisions(design, shape, checks, loss, seed, most=20_000, margin=None):
     """Simulated checks under a design, by default with each baseline's automatic margin."""
     baseline, candidate = samples(shape, checks, loss, seed)
     margins = automatic_margins(baseline, design) if margin is None else np.full(checks, margin)
@@ -84,10 +84,10 @@ def test_batched_p_values_are_those_of_compare(shape, kind):
     assert batched == pytest.approx(one_by_one, abs=1e-12)
 
 
-def test_a_rehearsed_check_takes_the_decisions_of_a_real_one():
+def test_a_simulated_check_takes_the_decisions_of_a_real_one():
     baseline, candidate = samples((20, 5), 60, 1.5, seed=4)
     plan = plan_check(baseline[0], (2, 5), higher_is_better=True, alpha=0.05)
-    checks = played(plan.design, (20, 5), 60, 1.5, seed=4, most=200_000, margin=plan.margin)
+    checks = decisions(plan.design, (20, 5), 60, 1.5, seed=4, most=200_000, margin=plan.margin)
     rejected, seeds = checks.rejected, checks.seeds
     final = [plan.follow(b, c)[-1] for b, c in zip(baseline, candidate, strict=True)]
     assert [bool(r) for r in rejected] == [d.action == "reject" for d in final]
@@ -112,11 +112,11 @@ def test_the_power_of_all_seeds_at_once_is_that_of_the_design_contract():
 )
 def test_formulas_agree_with_simulation(looks, n_baseline, alpha, loss, n):
     design, margin = design_for_power(looks, n_baseline=n_baseline, alpha=alpha)
-    rehearsed = simulate_checks(design, loss, n_baseline=n_baseline, margin_sd=margin, checks=n)
+    simulated = simulate_checks(design, loss, n_baseline=n_baseline, margin_sd=margin, checks=n)
     safe = with_evidence_of_safety(design, margin, n_baseline=n_baseline)
     power, seeds = sequential_power(safe, loss, n_baseline=n_baseline)
-    assert power == pytest.approx(rehearsed.power, abs=0.04)
-    assert seeds == pytest.approx(rehearsed.expected_seeds, rel=0.06)
+    assert power == pytest.approx(simulated.power, abs=0.04)
+    assert seeds == pytest.approx(simulated.expected_seeds, rel=0.06)
 
 
 TWELVE_SETTINGS = [
@@ -138,14 +138,14 @@ TWELVE_SETTINGS = [
 @pytest.mark.slow
 @pytest.mark.parametrize(("looks", "n_baseline", "alpha"), TWELVE_SETTINGS)
 def test_the_plan_agrees_with_simulation(looks, n_baseline, alpha):
-    plan = plan_metric(UNIT, looks, n_baseline=n_baseline, alpha=alpha, rehearsed=True)
+    plan = plan_metric(UNIT, looks, n_baseline=n_baseline, alpha=alpha, simulated=True)
     design, margin_sd = design_for_power(looks, n_baseline=n_baseline, alpha=alpha)
     shape = (n_baseline, looks[-1])
-    lost = played(design, shape, 6000, margin_sd, seed=77)
+    lost = decisions(design, shape, 6000, margin_sd, seed=77)
     rejected, seeds = lost.rejected, lost.seeds
     assert plan.power == pytest.approx(rejected.mean(), abs=0.03)
     assert plan.expected_seeds_at_margin == pytest.approx(seeds.mean(), rel=0.03)
-    idle = played(design, shape, 6000, 0.0, seed=78).seeds
+    idle = decisions(design, shape, 6000, 0.0, seed=78).seeds
     noise = 2 * idle.std() / math.sqrt(idle.size)  # of the simulation itself
     assert plan.expected_seeds_unchanged == pytest.approx(
         idle.mean(), abs=0.03 * idle.mean() + noise
@@ -193,11 +193,11 @@ def test_one_interim_look_costs_little_power():
     """The same simulated seeds, judged after 3 and 5 of them, and all at once."""
     design, margin = design_for_power((3, 5), n_baseline=20, alpha=0.01)
     at_once = sequential_design((5,), n_baseline=20, alpha=0.01, beta=0.1, margin_sd=2.0)
-    rehearsed = partial(simulate_checks, n_baseline=20, margin_sd=margin, checks=3000)
-    stopped = rehearsed(design, 2.0)
-    assert stopped.power > rehearsed(at_once, 2.0).power - 0.03
+    simulated = partial(simulate_checks, n_baseline=20, margin_sd=margin, checks=3000)
+    stopped = simulated(design, 2.0)
+    assert stopped.power > simulated(at_once, 2.0).power - 0.03
     assert stopped.expected_seeds < 4.3
-    assert rehearsed(design, 0.0).expected_seeds < 3.7
+    assert simulated(design, 0.0).expected_seeds < 3.7
 
 
 def test_80_percent_is_detected_at_a_smaller_loss_than_90():

@@ -1,14 +1,14 @@
-"""When a look may accept: only where its data exclude a loss of the margin.
+"""When a look may accept: only if its data exclude a loss of the margin.
 
 A test for harm that fails to reject is no evidence: with few seeds, ties, or a candidate that
-became unstable it fails to reject total collapses. So acceptance asks for safety: the candidate,
-granted the margin, is better than the baseline by the permutation test and by Welch's t-test on the
-same values, and the losses of the raw mean and median are smaller than the margin.
+became unstable it fails to reject total collapses. So acceptance requires safety: with the margin
+added, the candidate is better than the baseline by the permutation test and by Welch's t-test on
+the same values, and the losses of the raw mean and median are smaller than the margin.
 
-The two tests guard each other. With a wider spread on the side of few seeds the permutation test
-is too generous, which Welch's degrees of freedom pay for; on few, skewed or tied values Welch's
-t-distribution is the wrong one, and the permutation test is exact. What winsorising hides from
-both, the raw means and medians see.
+The two tests complement each other. If the side with few seeds has the wider spread, the
+permutation test is too liberal and Welch's degrees of freedom correct for it; on few, skewed or
+tied values Welch's t-distribution is wrong and the permutation test is exact. The raw means and
+medians see what winsorising hides from both.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pytest_mlregress.statistics.samples import FloatArray, mean, median, one_co
 from pytest_mlregress.statistics.score_process import initial_density
 from pytest_mlregress.statistics.t_tests import robust_difference
 
-#: The chance that a loss of exactly the margin is accepted: the complement of the power.
+#: Probability that a loss of exactly the margin is accepted: the complement of the power.
 SAFETY_LEVEL: Final = 0.1
 
 # With one interim look half of it is spent there by t^0.5, with more all of it in proportion to
@@ -40,10 +40,13 @@ _SEARCH_STEPS: Final = 14
 class Safety:
     """What a look knows of the loss, oriented so that a loss is positive.
 
-    `p_test`, of the test that judges, and `p_welch` are the one-sided p-values for "no loss as
-    large as the margin". `mean_loss` and `median_loss` are differences of the raw samples in
-    metric units: infinite where a candidate value is non-finite, unless such seeds only enter the
-    test, where `mean_loss` and `p_welch` say nothing and are -inf and 0.
+    Attributes:
+        p_test: one-sided p-value for "no loss as large as the margin", of the test that judges.
+        p_welch: the same by Welch's test; 0 if failed seeds only enter the test.
+        mean_loss: difference of the raw means, in metric units; infinite if a candidate value is
+            non-finite, -inf if failed seeds only enter the test.
+        median_loss: difference of the raw medians, in metric units; infinite if a candidate value
+            is non-finite, unless failed seeds only enter the test.
     """
 
     p_test: float
@@ -60,6 +63,13 @@ class Safety:
         """Whether the data exclude a loss of `margin` at `level`.
 
         Equal constants lose nothing, and are safe at a margin of 0 too.
+
+        Args:
+            margin: the margin that the p-values were computed for, in metric units.
+            level: the level that both p-values are held to.
+
+        Returns:
+            True if both tests, the mean and the median exclude the margin.
         """
         loss = max(self.mean_loss, self.median_loss)
         return self.p <= level and (loss < margin or loss <= 0.0)
@@ -68,9 +78,16 @@ class Safety:
 def safety_levels(looks: Sequence[int], n_baseline: int) -> tuple[float, ...]:
     """The level of the safety test at each look; it depends on the looks alone.
 
-    What is spent up to an interim look bounds the chance that a loss of exactly the margin was
+    What is spent up to an interim look bounds the probability that a loss of exactly the margin was
     accepted by then, in the normal score process of a one-sided test without any other boundary.
     The last look tests at `SAFETY_LEVEL`.
+
+    Args:
+        looks: increasing numbers of candidate seeds.
+        n_baseline: number of baseline seeds.
+
+    Returns:
+        One level per look.
     """
     return _levels(tuple(looks), n_baseline)
 
@@ -101,14 +118,17 @@ def safety_of(
     """The safety of a candidate, shapes (n_b,) and (n_c,), oriented so that higher is better.
 
     Args:
-        baseline: the baseline; a non-finite value is left out of its mean, median and spread,
-            which makes them better than they were.
-        candidate: the candidate as it was recorded.
-        p_test: the p-value of the test that judges, for the candidate with the margin granted.
+        baseline: the baseline, shape (n_b,), in metric units; a non-finite value is left out of its
+            mean, median and spread, which makes them better than they were.
+        candidate: the candidate as it was recorded, shape (n_c,).
+        p_test: the p-value of the test that judges, for the candidate with the margin added.
         granted: the candidate with the margin added to it, shape (n_c,), for Welch's test on the
-            winsorised values; None where the test that judges is a classical one itself.
-        failures_enter_the_test: non-finite values are part of what is compared, so that the order
-            alone can tell.
+            winsorised values; None if the test that judges is a classical one.
+        failures_enter_the_test: non-finite values are part of what is compared, so only the ranks
+            are evidence.
+
+    Returns:
+        Both p-values and both losses.
     """
     if failures_enter_the_test:
         return Safety(p_test, 0.0, -math.inf, _median_loss(baseline, candidate))
@@ -128,7 +148,13 @@ def safety_of(
 def excluded_loss(excluded: Callable[[float], bool], *, least: float, most: float) -> float:
     """The smallest loss between `least` and `most` that the data exclude, within 1 % of the range.
 
-    `excluded(loss)` tells whether they exclude it. Infinite where not even `most` is.
+    Args:
+        excluded: whether the data exclude a loss of that size, in metric units.
+        least: lower end of the search, in metric units.
+        most: upper end of the search, in metric units.
+
+    Returns:
+        The loss, in metric units; infinite if not even `most` is excluded.
     """
     if not (math.isfinite(least) and math.isfinite(most)) or not excluded(most):
         return math.inf

@@ -1,9 +1,9 @@
-"""How far the runs since lie from a baseline, and whether it is more than its own uncertainty.
+"""How far the later runs are from a baseline, and whether that exceeds its own uncertainty.
 
 Every mean of a baseline is off by about its standard error, which the level of a check allows for
-on average over baselines. One that is off by 1.5 of them or more multiplies the false reds of all
-the checks that follow, or hides losses from them. The green runs since tell which it is: each adds
-values of its own, except for what their seeds have in common, which no further run adds to.
+on average over baselines. One that is off by 1.5 standard errors or more multiplies the false reds
+of all the checks that follow, or hides losses from them. The later green runs show which: each adds
+new values, except for what its seeds have in common with other runs.
 """
 
 from __future__ import annotations
@@ -23,28 +23,33 @@ from pytest_mlregress.statistics.seed_run_layout import (
     seed_run_layout,
 )
 
-#: A baseline whose mean is off by so many of its standard errors is worth recording anew.
+#: A baseline whose mean is off by this many of its standard errors should be recorded again.
 LARGE: Final = 1.5
 
-#: One-sided confidence that the difference is none of chance: 2 % of the baselines whose mean is
-#: right would be taken for wrong, and fewer are, since most such differences are not large.
+#: One-sided confidence that the difference is not chance: at most 2 % of the baselines whose mean
+#: is right are taken for wrong, in fact fewer, since most such differences are not large.
 CONFIDENCE: Final = 0.99
 
-#: An effect of the seeds or the runs counts from this p-value on: not to see one that is there
-#: costs more than to see one that is not.
+#: An effect of the seeds or the runs counts up to this p-value: missing a real one costs more than
+#: counting one that is not there.
 _COUNTED: Final = 0.2
 
-#: Where runs share the luck of their seeds fewer seeds than this do not tell how much of it.
+#: Fewer seeds than this do not show how much the values of a seed are correlated over the runs.
 LEAST_LINKED_SEEDS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
 class BaselineOffset:
-    """The mean of the runs against that of the baseline, in metric units.
+    """The mean of the runs compared with that of the baseline, in metric units.
 
-    `standard_error` is that of the baseline's mean. `reach` is how far the mean of the runs may be
-    off by chance at `CONFIDENCE`, infinite where they do not tell; it rests on `n_runs` runs of
-    `n_values` values.
+    Attributes:
+        baseline_mean: mean of the baseline's finite values.
+        runs_mean: mean of all values of the runs.
+        standard_error: standard error of the baseline's mean.
+        reach: how far `runs_mean` may be off by chance at `CONFIDENCE`; infinite if the runs do not
+            tell.
+        n_runs: number of runs.
+        n_values: number of values in them.
     """
 
     baseline_mean: float
@@ -56,7 +61,7 @@ class BaselineOffset:
 
     @property
     def shown(self) -> bool:
-        """Whether the baseline's mean is off by much, and not by the chance of these runs."""
+        """Whether the baseline's mean is far off, by more than the chance of these runs."""
         offset = abs(self.runs_mean - self.baseline_mean)
         return offset > LARGE * self.standard_error and offset > self.reach
 
@@ -66,8 +71,15 @@ def baseline_offset(baseline: RunValues, runs: Sequence[RunValues]) -> BaselineO
 
     All values count alike, so that a check that stopped early weighs as much as it measured: by
     Wald's identity the mean over many such checks is not biased by their stops. Runs that are
-    bit-identical to the baseline or to another one are left out. None where fewer than two values
-    of the baseline are finite, or no value of a run.
+    bit-identical to the baseline or to another one are left out.
+
+    Args:
+        baseline: the baseline's values by seed, in metric units.
+        runs: the values of each later run by seed, in metric units.
+
+    Returns:
+        The comparison; None if fewer than two values of the baseline, or none of the runs, are
+        finite.
     """
     finite = np.array([value for value in baseline.values() if math.isfinite(value)])
     others = [run for run in distinct_runs(runs) if not same_values(run, baseline)]

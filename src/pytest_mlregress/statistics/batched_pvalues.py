@@ -1,8 +1,8 @@
 """The robust t-test, and what excludes a margin, for many data sets at once: for simulations.
 
-The same tests as `compare(..., test="robust-t")`, data set by data set, which tests assert; only
-the arithmetic is shared: the relabellings are columns of one matrix, and their sums are products
-with it.
+The tests are those of `compare(..., test="robust-t")`, data set by data set, which the test suite
+asserts; only the arithmetic is shared: the relabellings are columns of one matrix, and their sums
+are products with it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from scipy.special import stdtr
 from pytest_mlregress.statistics.permutation import TIE_TOLERANCE, ordered_as_t
 from pytest_mlregress.statistics.samples import IQR_TO_SD, MAD_TO_SD, WINSOR_LIMIT, FloatArray
 
-# Statistics computed at a time: what stays in a processor's cache pays most.
+# Statistics computed at a time: blocks that fit into a processor's cache are fastest.
 _CELLS = 400_000
 
 
@@ -27,9 +27,15 @@ def harm_pvalues(
 ) -> FloatArray:
     """One-sided p-values for a lower candidate, shape (s,), of s finite data sets.
 
-    `baseline` has shape (s, n_b), `candidate` (s, n_c). Up to `max_relabellings` all relabellings
-    are enumerated; beyond, so many are drawn (the same for all data sets, from `seed`) and the
-    observed one is counted with them.
+    Args:
+        baseline: shape (s, n_b).
+        candidate: shape (s, n_c).
+        max_relabellings: up to this number all relabellings are enumerated; otherwise this number
+            is drawn, the same for all data sets, and the observed one is counted with them.
+        seed: seed of the draws.
+
+    Returns:
+        The p-values, shape (s,).
     """
     n_candidate = candidate.shape[1]
     chosen = _relabellings(baseline.shape[1], n_candidate, max_relabellings, seed)
@@ -56,10 +62,20 @@ def excludes_margin(
     max_relabellings: int,
     seed: int = 0,
 ) -> NDArray[np.bool_]:
-    """Whether each of s finite data sets excludes a loss of its margin, shape (s,), at `level`.
+    """Whether each of s finite data sets excludes a loss of its margin, as `Safety.excludes`.
 
-    As `Safety.excludes`. `baseline` has shape (s, n_b), `candidate` (s, n_c), `margin` (s,). The
-    permutation test, which costs most, is asked only where nothing else speaks against it.
+    The permutation test, which costs most, runs only if nothing else speaks against it.
+
+    Args:
+        baseline: shape (s, n_b), higher being better.
+        candidate: shape (s, n_c).
+        margin: shape (s,), in the units of the values.
+        level: level of the safety test.
+        max_relabellings: as in `harm_pvalues`.
+        seed: seed of the draws.
+
+    Returns:
+        One truth value per data set, shape (s,).
     """
     loss = np.maximum(
         baseline.mean(axis=1) - candidate.mean(axis=1),

@@ -1,7 +1,7 @@
 """Single seeds that fell far below all others: which they are, and whether chance explains them.
 
-A t-test on means is blind to a part of the seeds that collapsed: they blow up the spread as much as
-the difference. Their number is what tells (Fisher 1935, J. R. Stat. Soc. 98, 39).
+A t-test on means is blind if some of the seeds collapse: they inflate the spread as much as the
+difference. Their number is the evidence (Fisher 1935, J. R. Stat. Soc. 98, 39).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from pytest_mlregress.statistics.samples import FloatArray, median, robust_sd
 
-#: So many robust standard deviations of the pooled sample below its median a seed has collapsed.
+#: Robust standard deviations of the pooled sample below its median at which a seed has collapsed.
 COLLAPSED_BEYOND_SD: Final = 8.0
 
 #: The share of the level that Fisher's test may take at the last look.
@@ -28,9 +28,12 @@ _ROUNDING: Final = 1e-9
 class CollapsedSeeds:
     """The seeds of both sides below one limit, oriented so that higher is better.
 
-    `positions` are those of the candidate's seeds, in their order; `in_baseline` counts the
-    baseline's. `fisher_level` is the chance that all of them fall on the candidate, if all seeds
-    are alike: the p-value where none is the baseline's; 1 without a collapsed seed.
+    Attributes:
+        limit: the limit, in metric units; -inf without one.
+        positions: positions of the candidate's collapsed seeds, in their order.
+        in_baseline: number of the baseline's collapsed seeds.
+        fisher_level: probability that all of them are the candidate's, if all seeds are alike: the
+            p-value if none is the baseline's; 1 without a collapsed seed.
     """
 
     limit: float
@@ -54,23 +57,38 @@ class CollapsedSeeds:
     def left_of(self, level: float, alpha: float) -> float:
         """What Fisher's test leaves of a last look's `level` to the t-test.
 
-        The limit is that of the pooled sample, and so is the number of seeds below it. Both are
-        the same for every relabelling: given them, Fisher's test rejects with probability
+        The limit is that of the pooled sample, and so is the number of seeds below it. Both are the
+        same for every relabelling: given them, Fisher's test rejects with probability
         `fisher_level` if all seeds are alike, and both tests together with at most `level`.
+
+        Args:
+            level: level of the look.
+            alpha: level of the check, which bounds the share of Fisher's test.
+
+        Returns:
+            The level of the t-test.
         """
         return max(level - self.fisher_level, 0.0) if self.affordable(alpha) else level
 
 
-#: What two samples without a collapsed seed say.
+#: The result for two samples without a collapsed seed.
 NONE_COLLAPSED: Final = CollapsedSeeds(-np.inf, (), 0, 1.0)
 
 
 def collapsed_seeds(baseline: FloatArray, candidate: FloatArray, margin: float) -> CollapsedSeeds:
-    """Which seeds of two samples, shapes (n_b,) and (n_c,), higher being better, collapsed.
+    """Which seeds of two samples, higher being better, collapsed.
 
     The limit is the pooled median less 8 robust standard deviations of the pooled sample, or less
-    the margin where that is more. None has collapsed where a value or the margin is not finite,
-    or where neither gives a limit below the median.
+    the margin if that is more.
+
+    Args:
+        baseline: shape (n_b,), in metric units.
+        candidate: shape (n_c,), in metric units.
+        margin: the smallest loss that matters, in metric units.
+
+    Returns:
+        The collapsed seeds: none if a value or the margin is not finite, or if neither gives a
+        limit below the median.
     """
     pooled = np.concatenate((baseline, candidate))
     if not (np.isfinite(pooled).all() and np.isfinite(margin)):

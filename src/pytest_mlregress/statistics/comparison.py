@@ -51,42 +51,62 @@ INTERVAL_LEVEL = 0.95
 class Comparison:
     """What two samples of one metric say about a change, and the figures a report needs.
 
-    Quantities in metric units are not oriented: `difference` is candidate mean minus baseline
-    mean, so for a loss a positive one is bad. p-values are oriented: `p_harm` is small when the
-    candidate is worse, `p_safe` when a loss as large as `margin` is excluded, `p_better` when the
-    candidate is better.
+    Quantities in metric units are not oriented: for a loss a positive `difference` is bad. p-values
+    are oriented.
+
+    Attributes:
+        verdict: the verdict that the two samples give.
+        reasons: What the figures alone do not tell, as sentences without a full stop.
+        p_harm: small when the candidate is worse.
+        p_safe: small when a loss as large as `margin` is excluded.
+        safety: what acceptance requires: `p_safe`, Welch's p-value on the same values, the raw
+            losses.
+        p_better: small when the candidate is better.
+        p_failures: Fisher's exact test on the numbers of failed seeds.
+        difference: candidate mean minus baseline mean, in metric units; NaN if a value is
+            non-finite.
+        interval: confidence interval of the difference of means; the whole line if it cannot be
+            bounded.
+        interval_level: its confidence level.
+        margin: absolute, in metric units; infinite or NaN if the samples give none.
+        detectable: loss, in metric units, that this many seeds find with 90 % power at `alpha`;
+            infinite if there is none.
+        smallest_p: the smallest p-value that the test can give for this many seeds.
+        alpha: level of the test of harm.
+        beta: level of the test of safety.
+        test: The test that judged: "rank" wherever a value is non-finite.
+        theta: How much of a matched baseline value the test subtracted; None for unpaired samples.
+        statistic: t (or Mann-Whitney's U), signed candidate minus baseline.
+        welch: the classical two-sided Welch test, whatever test judged.
+        higher_is_better: the metric's direction.
+        n_baseline: number of baseline seeds.
+        n_candidate: number of candidate seeds.
+        failed_baseline: how many of the baseline's values are non-finite.
+        failed_candidate: how many of the candidate's are.
+        mean_baseline: in metric units; NaN with a non-finite value, as those below.
+        mean_candidate: in metric units.
+        sd_baseline: in metric units, ddof 1.
+        sd_candidate: in metric units, ddof 1.
     """
 
     verdict: ComparisonVerdict
-    #: What the figures alone do not tell, as sentences without a full stop.
     reasons: tuple[str, ...]
     p_harm: float
     p_safe: float
-    #: `p_safe` beside Welch's p-value on the same values, and the raw losses: what acceptance asks.
     safety: Safety
     p_better: float
-    #: Fisher's exact test on the numbers of failed seeds.
     p_failures: float
-    #: NaN where a value is non-finite.
     difference: float
-    #: Of the difference of means; the whole line where it cannot be bounded.
     interval: tuple[float, float]
     interval_level: float
-    #: Absolute, in metric units; infinite or NaN where the samples give none.
     margin: float
-    #: The loss found with 90 % power by so many seeds at `alpha`; infinite where none is.
     detectable: float
-    #: The smallest p-value that the test can give for so many seeds.
     smallest_p: float
     alpha: float
     beta: float
-    #: The test that judged: "rank" wherever a value is non-finite.
     test: ComparisonTest
-    #: How much of a matched baseline value the test subtracted; None for unpaired samples.
     theta: float | None
-    #: t (or Mann-Whitney's U), signed candidate minus baseline.
     statistic: float
-    #: The classical two-sided Welch test, whatever judged.
     welch: TTestResult
     higher_is_better: bool
     n_baseline: int
@@ -112,34 +132,47 @@ def compare(
     linked: LinkedSamples | None = None,
     resolution: float | None = None,
 ) -> Comparison:
-    """Compare a candidate with its baseline, shapes (n_c,) and (n_b,), one value per seed.
+    """Compare a candidate with its baseline, one value per seed.
 
-    Two one-sided tests: *harm* (the candidate is worse) at level `alpha`, and *safety* (a loss
-    of `margin` or more is excluded, tested after granting the candidate the margin) at level
-    `beta`, by default `alpha`. With `margin="auto"`, the loss found with 90 % power, `beta=0.1`
-    is the complement of that power: safety then begins about where harm ends, so that an
-    unchanged candidate passes with probability about 1 - alpha instead of being inconclusive,
-    and a loss of the margin passes with probability 0.1.
-
-    An automatic margin is never below the `resolution`, the smallest step of the metric.
+    Two one-sided tests (Schuirmann 1987, J. Pharmacokinet. Biopharm. 15, 657): *harm* (the
+    candidate is worse) at level `alpha`, and *safety* (a loss of `margin` or more is excluded,
+    tested after adding the margin to the candidate) at level `beta`. With `margin="auto"`, the loss
+    found with 90 % power, `beta=0.1` is the complement of that power: safety then begins about
+    where harm ends, so that an unchanged candidate passes with probability about 1 - alpha instead
+    of being inconclusive, and a loss of the margin passes with probability 0.1.
 
     `regression`: harm, not safe. `minor`: harm, but safe. `pass`: safe; `improvement`: safe and
-    better at `alpha`. `inconclusive`: neither. Safe is a candidate whose `safety` excludes the
+    better at `alpha`. `inconclusive`: neither. A candidate is safe if its `safety` excludes the
     margin: by the test, by Welch's test on the same values, and in the raw mean and median.
-    `diverged`: see `failure_test`. Two samples that are one and the same constant pass.
+    `diverged`: see `failure_test`. Two samples that are the same constant pass.
 
-    Non-finite values (a seed that raised is one: give NaN) are never dropped; each is as bad as
-    can be, +inf too. A sample with such values has an order but no scale, so every `test` is then
-    the rank test in which ties of failed seeds never help (`failed_rank_pvalues`). With
-    `on_nonfinite="test"`, where one may turn up at any time, that test judges from the start.
-    Hence replacing a finite candidate value by NaN never raises `p_harm`, lowers `p_safe` or
-    `p_better`, or makes a verdict greener. A worse finite value moves these p-values the same way
-    where ranks judge and the margin does not depend on it.
+    Non-finite values (give NaN for a seed that raised) are never dropped; each counts as the worst
+    value, +inf too. A sample with such values has ranks but no scale, so every `test` is then the
+    rank test in which ties of failed seeds never help (`failed_rank_pvalues`). With
+    `on_nonfinite="test"`, where one may occur at any time, that test judges from the start. Hence
+    replacing a finite candidate value by NaN never raises `p_harm`, lowers `p_safe` or `p_better`,
+    or makes a verdict greener. A worse finite value moves these p-values the same way if ranks
+    judge and the margin does not depend on it.
 
-    `linked` samples (`seed_linked`) are tested in place of the raw ones, in metric units and with
-    their own classical t-test, while all values are finite.
+    Args:
+        baseline: shape (n_b,), in metric units.
+        candidate: shape (n_c,), in metric units.
+        higher_is_better: the metric's direction.
+        margin: the smallest loss that matters: absolute, `"1%"`, `"1sd"` or `"auto"`.
+        alpha: level of the test of harm.
+        beta: level of the test of safety, by default `alpha`.
+        test: the test that judges.
+        on_nonfinite: `"fail"`: failures are red if the baseline has none; `"test"`: they only enter
+            the test.
+        linked: samples of `seed_linked`, tested in place of the raw ones, in metric units and by
+            their classical t-test, if all values are finite.
+        resolution: the smallest step of the metric, a lower bound of the automatic margin.
 
-    Raises ValueError for a bad margin, resolution, level, test, policy or sample, naming it.
+    Returns:
+        The verdict and its figures.
+
+    Raises:
+        ValueError: a bad margin, resolution, level, test, policy or sample; the message names it.
     """
     require_choice("test", test, get_args(ComparisonTest))
     alpha = _level("alpha", alpha)
@@ -157,7 +190,7 @@ def compare(
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """What is asked of two samples."""
+    """The settings of a comparison."""
 
     higher_is_better: bool
     alpha: float
@@ -175,12 +208,19 @@ class _Question:
 
 @dataclass(frozen=True, slots=True)
 class _Sides:
-    """Both samples as recorded, their failures, and how they are to be tested."""
+    """Both samples as recorded, their failures, and how they are to be tested.
+
+    Attributes:
+        baseline: as recorded, shape (n_b,).
+        candidate: as recorded, shape (n_c,).
+        failures: the test of the numbers of failed seeds.
+        by_order: by ranks alone: a value is non-finite, or may be.
+        linked: the samples to be tested in their place.
+    """
 
     baseline: FloatArray
     candidate: FloatArray
     failures: FailureTestResult
-    #: By order alone: a value is non-finite, or may be.
     by_order: bool
     linked: LinkedSamples | None
 

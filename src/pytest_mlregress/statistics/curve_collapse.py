@@ -1,16 +1,16 @@
-"""Early sight of a collapse: has a running training left its baseline's learning curves for good?
+"""Early detection of a collapse: has a running training left its baseline's curves for good?
 
-Meant for the obvious only, because a stop is a red verdict: all healthy seeds of a check together
-are stopped by mistake with a given chance at most, a share of the level of the metric whose name
-the curve has. What is compared is the best of the latest tenth of all evaluations, so that no spike
-and no dip counts. It has to be worse than the baseline's by all of these: the prediction limit of a
-robust location and scale, at that level divided by the seeds and the times that one is judged;
-twice the deviation of the worst baseline seed; a quarter of what the baseline has learned by then.
-The first keeps the level where seeds are normal, the others where they are not.
+It detects the obvious only, because a stop is a red verdict: all healthy seeds of a check together
+are stopped by mistake with at most a given probability, a share of the level of the metric whose
+name the curve has. What is compared is the best of the latest tenth of all evaluations, so that
+spikes and dips do not count. It has to be worse than the baseline's by all of these: the prediction
+limit of a robust location and scale, at that level divided by the seeds and the times that one is
+judged; twice the deviation of the worst baseline seed; a quarter of what the baseline has learned
+by then. The first keeps the level for normal seeds, the others for all other distributions.
 
 A run that is merely slow (warm-up, a smaller learning rate) may be half a training behind: it is
-held against the easiest limit of that time, and so nothing is judged in the first half. Only curves
-whose direction is known are held against limits; any may turn non-finite.
+compared with the most lenient limit of that time, and so nothing is judged in the first half. Only
+curves whose direction is known have limits; non-finite values are judged in every curve.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from pytest_mlregress.statistics.samples import MAD_TO_SD, FloatArray
 #: A learning curve: (step, value) in order of the steps.
 CurvePoints: TypeAlias = Sequence[tuple[float, float]]
 
-#: Fewer baseline curves than this make no band.
+#: Fewer baseline curves than this give no band.
 LEAST_CURVES: Final = 5
 
 #: The share of a comparison's level that is spent on the curve of its metric, where one is judged.
@@ -49,9 +49,13 @@ _LEARNED_SHARE: Final = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Collapse:
-    """What was seen of a running curve at its last `step`; `reason` is empty where all is well.
+    """The state of a running curve at its last step.
 
-    `limit` is what the best of the latest evaluations was held against; NaN where it was not.
+    Attributes:
+        collapsed: whether the run is to be ended.
+        step: the last step.
+        reason: why; empty if the curve is healthy.
+        limit: what the best of the latest evaluations was compared with; NaN if it was not.
     """
 
     collapsed: bool
@@ -62,11 +66,20 @@ class Collapse:
 
 @dataclass(frozen=True, slots=True)
 class CurveBand:
-    """The limits that healthy runs keep: `limits` at `steps`, shape (m,), higher being better.
+    """The limits that healthy runs keep, higher being better.
 
-    The best of `run_length` evaluations is held against them, oriented by `sign`, whenever a run
-    reaches one of the steps that are `asked`; `worst` and `best`, of the shape of the limits, are
-    where the baseline's runs lie. Without steps only non-finite values are judged.
+    They apply to the best of the latest evaluations. Without steps only non-finite values are
+    judged.
+
+    Attributes:
+        steps: the steps with limits, shape (m,).
+        asked: the steps at which a run is judged, a subset of `steps`.
+        limits: the limit at each step, shape (m,), oriented.
+        worst: the worst of the baseline's runs there, shape (m,), oriented.
+        best: the best of them, shape (m,), oriented.
+        sign: what a value is multiplied with so that higher is better.
+        run_length: number of latest evaluations of which the best counts.
+        may_be_nonfinite: whether a baseline run had non-finite values, which then are no evidence.
     """
 
     steps: FloatArray
@@ -77,10 +90,16 @@ class CurveBand:
     sign: float
     run_length: int
     may_be_nonfinite: bool
-    """A baseline run had such values, which then are no evidence."""
 
     def judge(self, curve: CurvePoints) -> Collapse:
-        """Judge a running curve by all its evaluations so far, in order of their steps."""
+        """Judge a running curve by all its evaluations so far.
+
+        Args:
+            curve: its points (step, value), in order of their steps.
+
+        Returns:
+            Whether it has collapsed, with the reason.
+        """
         if not curve:
             return Collapse(False, math.nan, "")
         values = np.array([value for _, value in curve], dtype=np.float64)
@@ -111,7 +130,7 @@ class CurveBand:
         )
 
     def _asks(self, curve: CurvePoints) -> bool:
-        """Whether the last evaluation of a curve is the first at or after a step that is asked."""
+        """Whether the last evaluation is the first at or after a step where a curve is judged."""
         before = float(curve[-2][0]) if len(curve) > 1 else -math.inf
         reached = np.searchsorted(self.asked, (before, float(curve[-1][0])), side="right")
         return bool(reached[1] > reached[0]) and float(curve[-1][0]) <= self.steps[-1]
@@ -124,20 +143,26 @@ def curve_band(
     level: float = 1e-3,
     seeds: int = 1,
 ) -> CurveBand | None:
-    """The band of a baseline's learning curves, one per seed; None where they make none.
+    """The band of a baseline's learning curves, one per seed.
 
-    `level` is the chance that any of so many healthy `seeds` is stopped at any of its steps.
+    Curves are interpolated to the steps of the longest one and need not share their steps.
 
-    Curves are interpolated to the steps of the longest one and need not share their own. Without
-    `higher_is_better` a band has no limits and judges non-finite values alone. There is no band for
-    fewer than five curves or fewer than four common evaluations.
+    Args:
+        curves: the points (step, value) of each seed, in order of their steps.
+        higher_is_better: direction of the values; without it a band has no limits and judges
+            non-finite values alone.
+        level: probability that any of the healthy `seeds` is stopped at any of its steps.
+        seeds: number of seeds of a check.
+
+    Returns:
+        The band; None for fewer than five curves or fewer than four common evaluations.
     """
     if len(curves) < LEAST_CURVES or any(len(curve) < 2 for curve in curves):
         return None
     steps, values = _aligned(curves)
     if steps.size < _LEAST_RUN + 1:
         return None
-    # Finite values alone make the band; a step at which half the runs have none makes no limit.
+    # The band uses finite values only; a step at which half the runs have none gets no limit.
     usable = np.isfinite(values).mean(axis=0) > 0.5
     if not usable.all():
         steps, values = steps[usable], values[:, usable]
@@ -153,14 +178,14 @@ def curve_band(
     latest = ends - _DELAY * (steps[-1] - steps[0])
     seen = latest >= ends[0]
     best = _best_of_runs(sign * values, run_length)
-    # Runs that overlap by more than half tell the same, and each judged one costs its share.
+    # Windows that overlap by more than half add little, and each one judged costs its share.
     asked = ends[seen][:: max(run_length // 2, 1)]
     tail = level / (seeds * max(asked.size, 1))
     limits = _limits(sign * values, best, tail)
     return CurveBand(
         steps=ends[seen],
         asked=asked,
-        limits=_easiest_since(latest, ends, limits)[seen],
+        limits=_most_lenient_since(latest, ends, limits)[seen],
         worst=np.nanmin(best, axis=0)[seen],
         best=np.nanmax(best, axis=0)[seen],
         sign=sign,
@@ -191,14 +216,14 @@ def _best_of_runs(values: FloatArray, run_length: int) -> FloatArray:
 
 
 def _limits(values: FloatArray, best: FloatArray, tail: float) -> FloatArray:
-    """The least best-of-run that is not beyond the baseline: shape (m - run + 1,).
+    """The lowest best-of-run that is not beyond the baseline: shape (m - run + 1,).
 
-    `values` are the curves and `best` their best of runs, as `_best_of_runs` has them; `tail` is
-    the chance that one evaluation of a healthy run is beyond the prediction limit.
+    `values` are the curves and `best` their best of runs, as `_best_of_runs` returns them; `tail`
+    is the probability that one evaluation of a healthy run is beyond the prediction limit.
     """
     middle = np.nanmedian(best, axis=0)
     scale = MAD_TO_SD * np.nanmedian(np.abs(best - middle), axis=0)
-    # A step at which most runs happen to agree is no more precise than its neighbours.
+    # A step at which most runs agree by chance is no more precise than its neighbours.
     scale = np.maximum(scale, np.median(scale) / 2.0)
     effective = max(_MAD_EFFICIENCY * (len(values) - 1), 1.0)
     reach = -float(stdtrit(effective, tail)) * math.sqrt(1.0 + math.pi / 2.0 / len(values))
@@ -208,8 +233,8 @@ def _limits(values: FloatArray, best: FloatArray, tail: float) -> FloatArray:
     return np.asarray(middle - allowed)
 
 
-def _easiest_since(latest: FloatArray, steps: FloatArray, limits: FloatArray) -> FloatArray:
-    """At each step the easiest limit since the step that `latest` gives for it.
+def _most_lenient_since(latest: FloatArray, steps: FloatArray, limits: FloatArray) -> FloatArray:
+    """At each step the most lenient limit since the step that `latest` gives for it.
 
     Or the one before it; all of shape (m,).
     """

@@ -22,18 +22,24 @@ from pytest_mlregress.statistics.samples import (
 )
 from pytest_mlregress.statistics.tails import Alternative, require_choice
 
-#: Up to so many relabellings all of them are taken; beyond, so many are drawn.
+#: Up to this many relabellings all of them are taken; otherwise this many are drawn.
 MAX_RELABELLINGS: Final = 60_000
 
 DRAW_SEED: Final = 19_740_364
 
-#: Positions in all draws together, which bounds the memory: of many seeds fewer are drawn.
+#: Positions in all draws together, which bounds the memory: with many seeds fewer are drawn.
 MOST_DRAWN: Final = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class DispersionTestResult:
-    """The ratio of mean absolute deviations, candidate over baseline, and its p-value."""
+    """The result of `dispersion_test`.
+
+    Attributes:
+        ratio: mean absolute deviations from the median, candidate over baseline.
+        pvalue: its p-value.
+        alternative: the alternative that was tested.
+    """
 
     ratio: float
     pvalue: float
@@ -45,15 +51,24 @@ def dispersion_test(
 ) -> DispersionTestResult:
     """Test whether the candidate's seeds spread more (`greater`) around their own median.
 
-    Both samples, shapes (n_b,) and (n_c,), are moved to median 0 and winsorised together. The
-    statistic is the ratio of mean absolute deviations from the median, as in Brown & Forsythe 1974
-    (J. Am. Stat. Assoc. 69, 364); its distribution is that over all relabellings (60,000 seeded
-    draws and the observed one where there are more; of N seeds, 4 million / N at most), each moved
-    to its own median again. Without that second move the test takes the noise of two small samples'
-    medians for spread, and skewed data come out red twice as often as they should.
+    Both samples are shifted to median 0 and winsorised together. The statistic is the ratio of mean
+    absolute deviations from the median, as in Brown & Forsythe 1974 (J. Am. Stat. Assoc. 69, 364);
+    its distribution is that over all relabellings (60,000 seeded draws and the observed one if
+    there are more; with N seeds, at most 4 million / N), each shifted to its own median again.
+    Without that second shift the test takes the noise of two small samples' medians for spread, and
+    skewed data are red twice as often as they should be.
 
-    NaN where a value is non-finite, which is a failure and no spread, or where a side has fewer
-    than three seeds. Raises ValueError for a bad sample or alternative.
+    Args:
+        baseline: shape (n_b,), in metric units.
+        candidate: shape (n_c,), in metric units.
+        alternative: what is tested of the candidate's spread.
+
+    Returns:
+        The ratio and its p-value; NaN if a value is non-finite, which is a failure and no spread,
+        or if a side has fewer than three seeds.
+
+    Raises:
+        ValueError: a bad sample or alternative.
     """
     require_choice("alternative", alternative, get_args(Alternative))
     baseline_values = as_sample(baseline, "baseline")
@@ -92,7 +107,7 @@ def _relabelled_spreads(residuals: FloatArray, n_candidate: int) -> FloatArray:
     observed = np.concatenate(
         (np.flatnonzero(order < n_candidate), np.flatnonzero(order >= n_candidate))
     )
-    # An enumeration has the observed labelling already; draws have it added to them.
+    # An enumeration contains the observed labelling already; to draws it is added.
     if comb(residuals.size, n_candidate) <= MAX_RELABELLINGS:
         again = (labellings == observed).all(axis=1)
         labellings = labellings[~again]

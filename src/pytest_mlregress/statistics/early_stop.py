@@ -1,8 +1,8 @@
 """The verdict of a group-sequential check, look by look.
 
-`plan_check` fixes everything before the first seed; `SequentialCheck.follow` is then all that is
-ever asked. The plugin and the calibration suite call the same functions. A look uses the first n
-seeds by number: which seed arrived first changes nothing.
+`plan_check` fixes everything before the first seed; afterwards only `SequentialCheck.follow` is
+called. The plugin and the calibration suite call the same functions. A look uses the first n seeds
+by number: the order in which seeds finish changes nothing.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from pytest_mlregress.statistics.t_tests import mean_difference
 #: last look only.
 Action: TypeAlias = Literal["continue", "reject", "accept", "inconclusive"]
 
-#: The tests whose p-values the boundaries hold for, because they are exact for any few seeds.
+#: The tests whose p-values the boundaries hold for, because they are exact for few seeds.
 SEQUENTIAL_TESTS: Final[tuple[ComparisonTest, ...]] = ("robust-t", "rank")
 
 _UNKNOWN_SPREAD: Final = Spread(math.inf, math.inf, lower_bound=False)
@@ -50,13 +50,22 @@ _SEEDS_ALONE: Final = RunNoise(0.0, math.inf)
 class LookDecision:
     """What one look decided, and on which figures.
 
-    `z` is Phi^-1(1 - p of harm), infinite where p is 0 or 1; `reject` and `accept` are the
-    look's boundaries. `harm_shown` tells whether this look or an earlier one crossed the first;
-    `better_shown` whether an accepted candidate is better than its baseline by the same boundary.
-    `safety_level` is what the evidence of safety is held to. `estimated_loss` is in metric units,
-    positive when the candidate is worse, and infinite where a value is non-finite. `collapsed`
-    are the seeds far below all others. `excluded_loss` is the smallest loss that the data of an
-    inconclusive last look exclude, infinite where they exclude none; NaN at other looks.
+    Attributes:
+        n_seeds: number of candidate seeds of the look.
+        action: the decision.
+        z: Phi^-1(1 - p of harm), infinite if p is 0 or 1.
+        reject: the look's rejection boundary on z.
+        accept: its acceptance boundary on z.
+        harm_shown: whether this look or an earlier one crossed `reject`.
+        better_shown: whether an accepted candidate is better than its baseline by the same
+            boundary.
+        safety_level: the level that both p-values of safety are held to.
+        estimated_loss: in metric units, positive when the candidate is worse; infinite if a value
+            is non-finite.
+        collapsed: the seeds far below all others.
+        excluded_loss: the smallest loss, in metric units, that the data of an inconclusive last
+            look exclude; infinite if they exclude none, NaN at other looks.
+        comparison: the comparison of the look's seeds with the baseline.
     """
 
     n_seeds: int
@@ -77,9 +86,17 @@ class LookDecision:
 class SequentialCheck:
     """One metric's check as it was fixed before its first seed.
 
-    `margin` is absolute, in metric units; `fixed_margin` tells that the user gave it, or the
-    metric's resolution. `safety_levels` holds the level of the evidence of safety per look.
-    `noise` is what runs differ by beyond their seeds: it widens the evidence of each look.
+    Attributes:
+        design: the boundaries.
+        margin: absolute, in metric units.
+        fixed_margin: whether the user declared the margin, or it is the metric's resolution.
+        safety_levels: the level of the safety test at each look.
+        higher_is_better: the metric's direction.
+        alpha: level of the check.
+        beta: probability of accepting a loss of the margin.
+        test: the test that judges.
+        on_nonfinite: what failed seeds do, see `failure_test`.
+        noise: how much runs differ beyond their seeds, which widens the evidence of each look.
     """
 
     design: SequentialDesign
@@ -102,10 +119,18 @@ class SequentialCheck:
     ) -> tuple[LookDecision, ...]:
         """The decisions of all looks that `candidate` reaches, until one ends the check.
 
-        `candidate` holds the values of the first seeds by number, without a gap, shape (m,) with
-        any m >= 1; seeds beyond the deciding look are not looked at. Empty before the first look.
-        `joint_levels`, by number of seeds, take the place of the levels of their looks: see
-        `min_p_levels`.
+        Args:
+            baseline: the baseline's values, shape (n_b,), in metric units.
+            candidate: the values of the first seeds by number, without a gap, shape (m,) with any m
+                >= 1; seeds beyond the deciding look are ignored.
+            joint_levels: by number of seeds, levels that replace those of their looks, see
+                `min_p_levels`.
+
+        Returns:
+            One decision per look; empty before the first look.
+
+        Raises:
+            ValueError: a bad sample.
         """
         joint = joint_levels or {}
         base, values = as_sample(baseline, "baseline"), as_sample(candidate, "candidate")
@@ -124,10 +149,20 @@ class SequentialCheck:
         return tuple(decisions)
 
     def level_at(self, baseline: ArrayLike, candidate: ArrayLike) -> float:
-        """The level of the t-test's harm at the look of so many candidate seeds.
+        """The level of the t-test of harm at the look of this many candidate seeds.
 
-        The values matter through the pooled sample alone, by the part that Fisher's test takes at
-        the last look. Raises ValueError where there is no look at so many.
+        The values enter only through the pooled sample, by the part that Fisher's test takes at the
+        last look.
+
+        Args:
+            baseline: the baseline's values, shape (n_b,).
+            candidate: the values of the look's seeds, shape (n_c,).
+
+        Returns:
+            The level.
+
+        Raises:
+            ValueError: there is no look at n_c seeds.
         """
         base, values = as_sample(baseline, "baseline"), as_sample(candidate, "candidate")
         look = self.design.looks.index(values.size)
@@ -147,18 +182,35 @@ def plan_check(
     earlier: Sequence[ArrayLike] = (),
     run_effect: float = 0.0,
 ) -> SequentialCheck:
-    """Fix the design of a check from its baseline, shape (n_b,), and the looks.
+    """Fix the design of a check from its baseline and the looks.
 
     With `margin="auto"` the margin is the loss that the design detects with 90 % power, in the
-    baseline's winsorised standard deviations, enlarged for what such an estimate may be off
-    (`margin_factor`). `earlier` are the samples of earlier revisions of the baseline: their spread
-    is pooled with its own, for margins alone. Where that is less than `resolution`, the smallest
-    step of the metric, the margin is one step and as good as fixed. A fixed margin is turned into
-    standard deviations. A baseline without spread has no such unit: it gets the automatic design,
-    and a margin of 0 if neither a margin nor a resolution is known. A `run_effect`, the standard
-    deviation of what a run's values have in common, in metric units, makes margins as much larger
-    as it widens the evidence of the last look. Raises ValueError for a bad value, and for several
-    looks with a test whose p-values these boundaries do not hold for.
+    baseline's winsorised standard deviations, enlarged for the error of such an estimate
+    (`margin_factor`). If that is less than `resolution`, the margin is one step and counts as
+    fixed. A fixed margin is converted to standard deviations. A baseline without spread has no such
+    unit: it gets the automatic design, and a margin of 0 if neither a margin nor a resolution is
+    known.
+
+    Args:
+        baseline: shape (n_b,), in metric units.
+        looks: increasing numbers of candidate seeds.
+        higher_is_better: the metric's direction.
+        margin: the smallest loss that matters, as in `compare`.
+        alpha: level of the check.
+        test: the test that judges.
+        on_nonfinite: what failed seeds do, see `failure_test`.
+        resolution: the smallest step of the metric.
+        earlier: the samples of earlier revisions of the baseline, whose spread is pooled with its
+            own, for margins only.
+        run_effect: the standard deviation, in metric units, of what the values of a run have in
+            common; it enlarges margins as much as it widens the evidence of the last look.
+
+    Returns:
+        The check.
+
+    Raises:
+        ValueError: a bad value, or several looks with a test whose p-values the boundaries do not
+            hold for.
     """
     base = as_sample(baseline, "baseline")
     if len(looks) > 1 and test not in SEQUENTIAL_TESTS:
@@ -211,16 +263,27 @@ def decide_at_look(
     Harm is shown when z reaches the rejection boundary, now or at an earlier look (`harm_shown`),
     and at the last look also by Fisher's test on collapsed seeds. With an automatic margin that
     ends the check. With a fixed one it does so before the last look only if the estimated loss is
-    at least the margin; otherwise the loss may still turn out to be real but smaller than what
-    matters, and the check goes on.
+    at least the margin; otherwise the loss may be real but smaller than what matters, and the check
+    goes on.
 
-    Acceptance asks that z does not exceed the acceptance boundary, and that the data exclude a loss
-    of the margin at the look's safety level (see `acceptance`). The last look asks for the latter
-    alone: harm without it is rejection, neither is inconclusive.
+    Acceptance requires that z does not exceed the acceptance boundary, and that the data exclude a
+    loss of the margin at the look's safety level (see `acceptance`). The last look requires only
+    the latter: harm without it is rejection, neither is inconclusive. A divergence (see
+    `failure_test`) rejects at once.
 
-    A `level` takes the place of the rejection boundary: the joint one of several metrics.
-    A divergence (see `failure_test`) rejects at once. Raises ValueError where the number of
-    candidate values is not that of the look.
+    Args:
+        look: index of the look.
+        baseline: the baseline's values, shape (n_b,), in metric units.
+        candidate: the values of the look's seeds, shape (n_c,), in metric units.
+        check: the check as planned.
+        harm_shown: whether an earlier look showed harm.
+        level: replaces the level of the rejection boundary: the joint one of several metrics.
+
+    Returns:
+        The decision and its figures.
+
+    Raises:
+        ValueError: the number of candidate values is not that of the look.
     """
     base, values = as_sample(baseline, "baseline"), as_sample(candidate, "candidate")
     design = check.design
@@ -289,7 +352,7 @@ def _collapsed(
 
 
 def _rejection(look: int, collapsed: CollapsedSeeds, check: SequentialCheck) -> float:
-    """The rejection boundary of a look; the last one leaves Fisher's test what it takes.
+    """The rejection boundary of a look; at the last one Fisher's test takes its share.
 
     With a run effect that test takes nothing: a whole run may lie beyond the limit of single seeds.
     """
@@ -321,7 +384,7 @@ def _action(
         return "accept" if safe else "reject" if shown else "inconclusive"
     if shown and loss >= check.margin:
         return "reject"
-    # Harm shown now cannot be acceptance now, even where the two boundaries meet.
+    # Harm shown now rules out acceptance now, even where the two boundaries meet.
     if safe and z <= design.accept[look] and z < boundary:
         return "accept"
     return "continue"

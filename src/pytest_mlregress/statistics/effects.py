@@ -18,11 +18,14 @@ from pytest_mlregress.statistics.t_tests import mean_difference
 class EffectSizes:
     """Effect sizes of a candidate against its baseline.
 
-    `shift` is Hodges and Lehmann's, candidate minus baseline in metric units, with its exact
-    distribution-free interval. `probability_worse` is the chance that a candidate seed is worse
-    than a baseline seed, ties counting half: 0.5 when nothing changed. `sd_ratio` is candidate
-    over baseline. `hedges_g` is the difference of means in pooled standard deviations, corrected
-    for small samples.
+    Attributes:
+        shift: Hodges and Lehmann's, candidate minus baseline, in metric units.
+        shift_interval: its exact distribution-free confidence interval, in metric units.
+        interval_level: the level of that interval.
+        probability_worse: probability that a candidate seed is worse than a baseline seed, ties
+            counting half: 0.5 when nothing changed.
+        sd_ratio: standard deviation, candidate over baseline.
+        hedges_g: difference of means in pooled standard deviations, corrected for small samples.
     """
 
     shift: float
@@ -36,10 +39,22 @@ class EffectSizes:
 def effect_sizes(
     baseline: ArrayLike, candidate: ArrayLike, *, higher_is_better: bool, level: float = 0.95
 ) -> EffectSizes:
-    """All effect sizes of two samples, shapes (n_b,) and (n_c,).
+    """All effect sizes of two samples.
 
-    Non-finite values count as worst in `probability_worse`; they leave the other estimates NaN
-    and the interval the whole line. Raises ValueError for a bad sample or level.
+    Non-finite values count as worst in `probability_worse`; with them the other estimates are NaN
+    and the interval is the whole line.
+
+    Args:
+        baseline: shape (n_b,), in metric units.
+        candidate: shape (n_c,), in metric units.
+        higher_is_better: the metric's direction.
+        level: confidence level of the interval of the shift.
+
+    Returns:
+        The estimates.
+
+    Raises:
+        ValueError: a bad sample or level.
     """
     if not 0 < level < 1:
         raise ValueError(f"level={level!r} is not a probability; allowed is 0 < level < 1")
@@ -65,8 +80,16 @@ def hodges_lehmann(
 ) -> tuple[float, tuple[float, float]]:
     """The median of all pairwise differences, and the interval that inverts the rank test.
 
-    Hodges & Lehmann 1963, Ann. Math. Stat. 34, 598. The coverage is at least `level`; the
-    interval is the whole line where so few seeds cannot bound the shift at that level.
+    Hodges & Lehmann 1963, Ann. Math. Stat. 34, 598.
+
+    Args:
+        baseline: shape (n_b,), in metric units.
+        candidate: shape (n_c,), in metric units.
+        level: least coverage of the interval.
+
+    Returns:
+        The shift, NaN with a non-finite value, and its interval; the whole line if so few seeds
+        cannot bound the shift at that level.
     """
     if not (np.isfinite(baseline).all() and np.isfinite(candidate).all()):
         return math.nan, (-math.inf, math.inf)

@@ -11,15 +11,20 @@ from pytest_mlregress.statistics.tails import require_choice
 #: `fail`: failures where the baseline has none are red. `test`: they only enter the test.
 OnNonfinite: TypeAlias = Literal["fail", "test"]
 
-#: All of the candidate's seeds failed; any did and none of the baseline's; Fisher's test says so.
+#: All of the candidate's seeds failed; any did and none of the baseline's; by Fisher's test.
 FailureRule: TypeAlias = Literal["all", "any", "fisher"]
 
 
 @dataclass(frozen=True, slots=True)
 class FailureTestResult:
-    """Whether the candidate's failures are too many: by which rule, and in words.
+    """Whether the candidate's failures are too many.
 
-    `pvalue` is Fisher's exact one-sided one; `rule` is None and `reason` empty where they are not.
+    Attributes:
+        rule: the rule that says so; None if they are not.
+        reason: the same in words; empty if they are not.
+        pvalue: one-sided p-value of Fisher's exact test.
+        failed_baseline: number of failed baseline seeds.
+        failed_candidate: number of failed candidate seeds.
     """
 
     rule: FailureRule | None
@@ -45,13 +50,27 @@ def failure_test(
 ) -> FailureTestResult:
     """Judge the numbers of seeds that raised or gave a non-finite value, out of all seeds.
 
-    The candidate has diverged when all of its seeds failed; when any did where none of the
-    baseline's did; or when Fisher's exact test (Fisher 1935, J. R. Stat. Soc. 98, 39) gives a
-    one-sided p-value of at most `alpha`. `on_nonfinite="test"` keeps the first rule alone: for
-    trainings in which a lost seed is part of the game.
+    The candidate has diverged when all of its seeds failed; when any did and none of the
+    baseline's; or when Fisher's exact test (Fisher 1935, J. R. Stat. Soc. 98, 39) gives a one-sided
+    p-value of at most `alpha`.
 
-    The any-failure rule is a decision, not a test: a failed seed is a bug until somebody says
-    otherwise, so it holds no error rate. Raises ValueError for counts that do not fit together.
+    The second rule is a convention, not a test, and holds no error rate: a failed seed is a bug
+    unless declared otherwise.
+
+    Args:
+        failed_baseline: number of failed baseline seeds.
+        n_baseline: number of baseline seeds.
+        failed_candidate: number of failed candidate seeds.
+        n_candidate: number of candidate seeds.
+        alpha: level of Fisher's test.
+        on_nonfinite: `"test"` keeps the first rule only, for trainings in which lost seeds are
+            normal.
+
+    Returns:
+        The rule that the failures break, if any, and the p-value.
+
+    Raises:
+        ValueError: counts that do not fit together, or an unknown policy.
     """
     require_choice("on_nonfinite", on_nonfinite, get_args(OnNonfinite))
     _require_counts("baseline", failed_baseline, n_baseline)
@@ -79,7 +98,17 @@ def failure_test(
 def fisher_pvalue(
     failed_baseline: int, n_baseline: int, failed_candidate: int, n_candidate: int
 ) -> float:
-    """P(at least so many of the failures fall on the candidate), all seeds being alike."""
+    """Probability that at least this many failures are the candidate's, if all seeds are alike.
+
+    Args:
+        failed_baseline: number of failed baseline seeds.
+        n_baseline: number of baseline seeds.
+        failed_candidate: number of failed candidate seeds.
+        n_candidate: number of candidate seeds.
+
+    Returns:
+        The one-sided p-value of Fisher's exact test.
+    """
     failed = failed_baseline + failed_candidate
     total = comb(n_baseline + n_candidate, failed)
     at_least = range(failed_candidate, min(failed, n_candidate) + 1)

@@ -1,9 +1,9 @@
 """Permutation distributions of many seeds: their limits, corrected for shape and ties.
 
-With fifty seeds on each side hundreds of thousands of drawn relabellings tell less than the limit
-does: their own noise is 2 % of a p-value of 0.01 and 70 % of one of 1e-5. The corrections are those
-of Edgeworth and Cornish-Fisher expansions (Hall 1992, The Bootstrap and Edgeworth Expansion, ch. 2)
-in the skewness and kurtosis of the pooled sample; docs/methods.md says how close they come.
+With fifty seeds on each side hundreds of thousands of drawn relabellings are less precise than the
+limit: their own noise is 2 % of a p-value of 0.01 and 70 % of one of 1e-5. The corrections are
+those of Edgeworth and Cornish-Fisher expansions (Hall 1992, The Bootstrap and Edgeworth Expansion,
+ch. 2) in the skewness and kurtosis of the pooled sample; docs/methods.md says how close they come.
 """
 
 from __future__ import annotations
@@ -21,29 +21,45 @@ from pytest_mlregress.statistics.tails import Tails
 #: Seeds that each side must have.
 LEAST_SIDE: Final = 50
 
-#: How skewed t may be: farther the expansion is no longer close. With equal sides it never is.
+#: How skewed t may be: beyond it the expansion is not close. With equal sides t is never skewed.
 MOST_SKEW: Final = 0.1
 
-#: Beyond so many standard errors the expansions are not used: p is at its least there.
+#: Beyond this many standard errors the expansions are not used: p is at its minimum there.
 FURTHEST: Final = 5.0
 
-#: Two values closer than this, of values scaled to at most 1, are one value.
+#: Two values closer than this, of values scaled to at most 1, are equal.
 SAME_LEVEL: Final = 1e-9
 
 
 def has_limit(values: FloatArray, n_candidate: int) -> bool:
-    """Whether `welch_limit` serves for such values, shape (n,), and sides."""
+    """Whether `welch_limit` applies.
+
+    Args:
+        values: the pooled sample, shape (n,).
+        n_candidate: number of candidate seeds.
+
+    Returns:
+        False with few seeds on a side, and with few seeds of very skewed values against many.
+    """
     if min(n_candidate, values.size - n_candidate) < LEAST_SIDE:
         return False
     return values.min() == values.max() or abs(_Shape.of(values, n_candidate).skew) <= MOST_SKEW
 
 
 def welch_limit(values: FloatArray, n_candidate: int, smallest_p: float) -> Tails:
-    """Tails of Welch's t over the relabellings of centred `values`, shape (n,), candidate first.
+    """Tails of Welch's t over the relabellings of centred `values`, candidate first.
 
-    Welch's t distribution, its argument moved by the terms of order 1 / sqrt(n) and 1 / n that
-    skewed and heavy-tailed values add. Where values repeat, sums move in steps: half a step counts
-    against either alternative. No p-value is below `smallest_p`.
+    Welch's t distribution, its argument shifted by the terms of order 1 / sqrt(n) and 1 / n that
+    skewed and heavy-tailed values add (Hall 1992, ch. 2). If values repeat, sums move in steps:
+    half a step counts against either alternative.
+
+    Args:
+        values: the pooled sample, shape (n,), centred, the candidate's first.
+        n_candidate: number of candidate seeds.
+        smallest_p: lower bound of the p-values.
+
+    Returns:
+        Both one-sided p-values.
     """
     candidate, baseline = values[:n_candidate], values[n_candidate:]
     parts = candidate.var(ddof=1) / candidate.size, baseline.var(ddof=1) / baseline.size
@@ -64,10 +80,18 @@ def welch_limit(values: FloatArray, n_candidate: int, smallest_p: float) -> Tail
 
 
 def sum_limit(population: FloatArray, size: int, observed: float, step: float) -> Tails:
-    """Tails of the sum of `size` of the numbers of `population`, shape (n,), drawn at random.
+    """Tails of the sum of `size` numbers drawn at random from `population`.
 
-    The normal distribution with the exact variance, skewness and kurtosis of such a sum. Sums move
-    in steps of `step`, half of which counts against either alternative.
+    The normal distribution with the exact variance, skewness and kurtosis of such a sum.
+
+    Args:
+        population: shape (n,).
+        size: how many of them are added.
+        observed: the observed sum.
+        step: the step in which sums move; half of it counts against either alternative.
+
+    Returns:
+        Both one-sided p-values.
     """
     n = population.size
     centred = population - population.mean()
@@ -138,14 +162,14 @@ def _bounded(p: float, least: float) -> float:
 
 
 def _far(difference: float, smallest_p: float) -> Tails:
-    """The tails of two constants: as far apart as can be, or equal."""
+    """The tails of two constants: either as far apart as possible, or equal."""
     if difference == 0.0:
         return Tails(1.0, 1.0)
     return Tails(smallest_p, 1.0) if difference < 0 else Tails(1.0, smallest_p)
 
 
 def _step(values: FloatArray) -> float:
-    """The smallest difference of two values that are not one; that of continuous ones is tiny."""
+    """The smallest difference of two different values; tiny for continuous ones."""
     gaps = np.diff(np.sort(values))
     gaps = gaps[gaps > SAME_LEVEL * np.abs(values).max()]
     return float(gaps.min()) if gaps.size else 0.0

@@ -1,10 +1,10 @@
 """What matched seeds add to a check: evidence of harm that the unpaired test cannot see.
 
-The unpaired sequential test decides as ever, at 0.9 of alpha. At the looks where it pays, the
-seed-linked test may show harm too, at levels that sum to the remaining 0.1: by the union bound the
-level of the two together is alpha at any correlation, and however their looks depend on each other.
-Matched seeds never accept anything: a correlation that has dropped since the earlier runs costs
-little power then, and a check that stops early does so as without them.
+The unpaired sequential test decides as without them, at 0.9 of alpha. At some looks the seed-linked
+test may show harm too, at levels that sum to the remaining 0.1: by the union bound the level of the
+two together is alpha at any correlation, and however their looks depend on each other. Matched
+seeds never accept anything: a correlation that has dropped since the earlier runs then costs little
+power, and a check that stops early does so as without them.
 """
 
 from __future__ import annotations
@@ -29,20 +29,26 @@ from pytest_mlregress.statistics.sign_flip import sign_flip_test, smallest_flip_
 from pytest_mlregress.statistics.spread import spread_of
 from pytest_mlregress.statistics.t_tests import mean_difference
 
-#: The share of alpha that the linked test spends; 0.5 would cost 7 to 10 points of power where the
+#: The share of alpha that the linked test spends; 0.5 would cost 7 to 10 points of power if the
 #: correlation has dropped to 0, this costs 1.
 LINKED_SHARE: Final = 0.1
 
 #: A t-test of fewer differences than this does not keep its level where they are skewed.
 LEAST_SEEDS: Final = 5
 
-#: From so many pairs on the sign-flip test is used where its p-values are small enough.
+#: From this many pairs on the sign-flip test is used if its p-values are small enough.
 SIGN_FLIP_FROM: Final = 11
 
 
 @dataclass(frozen=True, slots=True)
 class LinkedLook:
-    """One look of the linked test: after so many seeds, at that level, by one of two tests."""
+    """One look of the linked test.
+
+    Attributes:
+        n_seeds: number of candidate seeds of the look.
+        level: level of its test.
+        exact: whether that is the sign-flip test, not a t-test.
+    """
 
     n_seeds: int
     level: float
@@ -51,10 +57,14 @@ class LinkedLook:
 
 @dataclass(frozen=True, slots=True)
 class LinkedEvidence:
-    """What the matched seeds of one look say.
+    """What the matched seeds of one look show.
 
-    `shown` tells that they show harm at the look's level, `red` that the harm is one of the margin.
-    `loss` is the linked estimate in metric units, positive when the candidate is worse.
+    Attributes:
+        level: level of the look.
+        shown: whether they show harm at that level.
+        red: whether the harm is one of the margin.
+        loss: the linked estimate, in metric units, positive when the candidate is worse.
+        comparison: the comparison that a report shows.
     """
 
     level: float
@@ -68,12 +78,18 @@ class LinkedEvidence:
 class LinkedCheck:
     """The linked part of a check, as it was fixed before its first seed.
 
-    `margin` is absolute, in metric units: the user's own, else the loss that the linked test
-    detects with 90 % power at the correlation of the earlier runs, where that is less than what
-    the unpaired one detects. It is never below the standard error of the baseline's own mean: a
-    loss that the baseline itself does not know matters to nobody who did not say so.
-    `fixed_margin` tells that it is the user's, or the resolution. `run_effect` is what runs differ
-    by beyond their seeds, which no linking removes.
+    Attributes:
+        looks: the looks at which the linked test runs.
+        theta: regression weight of the baseline's value.
+        margin: absolute, in metric units: the user's, otherwise the loss that the linked test
+            detects with 90 % power at the correlation of the earlier runs, if that is less than
+            what the unpaired one detects. It is never below the standard error of the baseline's
+            mean: a loss below the baseline's own uncertainty matters only if declared.
+        fixed_margin: whether the margin is the user's, or the resolution.
+        higher_is_better: the metric's direction.
+        beta: level of the test that excludes a loss of the margin.
+        run_effect: how much runs differ beyond their seeds, in metric units, which no linking
+            removes.
     """
 
     looks: tuple[LinkedLook, ...]
@@ -89,10 +105,16 @@ class LinkedCheck:
     ) -> LinkedEvidence | None:
         """The evidence of the first candidate seeds by number, as many as one look takes.
 
-        None where there is no linked look after so many seeds, where a seed has no baseline value,
-        and where a value is not finite. Harm is red at an earlier look of a fixed margin if the
-        estimated loss is at least the margin, and else unless the data exclude a loss of the margin
-        at level `beta`: a real loss that matters to nobody is none.
+        Harm is red at an earlier look of a fixed margin if the estimated loss is at least the
+        margin, and otherwise unless the data exclude a loss of the margin at level `beta`.
+
+        Args:
+            baseline_by_seed: the baseline's value of each seed, in metric units.
+            candidate_by_seed: the candidate's.
+
+        Returns:
+            The evidence; None if there is no linked look after this many seeds, a seed has no
+            baseline value, or a value is not finite.
         """
         look = next((at for at in self.looks if at.n_seeds == len(candidate_by_seed)), None)
         if look is None or not linkable(baseline_by_seed, candidate_by_seed):
@@ -164,12 +186,20 @@ def linkable(baseline_by_seed: Mapping[int, float], candidate_by_seed: Mapping[i
 def linked_looks(
     looks: Sequence[int], *, n_baseline: int, alpha: float, skewed: bool
 ) -> tuple[LinkedLook, ...]:
-    """The looks at which the linked test is asked, with levels that sum to `alpha`.
+    """The looks at which the linked test runs, with levels that sum to `alpha`.
 
     Those of at least 5 seeds, and the last one of at least 3. With information times t of the
-    unpaired design the first k of them spend alpha t_k^1.5 together. A look has the sign-flip test
-    from 11 seeds on where that can reach the look's level, else the t-test, or none where the
-    recorded pairs are `skewed`.
+    unpaired design the first k of them spend alpha t_k^1.5 together.
+
+    Args:
+        looks: increasing numbers of candidate seeds.
+        n_baseline: number of baseline seeds.
+        alpha: level of the linked test.
+        skewed: whether the recorded pairs are skewed, which rules the t-test out.
+
+    Returns:
+        The looks, with the sign-flip test from 11 seeds on if it can reach the look's level,
+        otherwise the t-test; no look where neither applies.
     """
     asked = [n for n in looks if n >= LEAST_SEEDS or (n == looks[-1] and n >= 3)]
     if skewed:
@@ -198,9 +228,18 @@ def plan_linked_check(
 ) -> LinkedCheck | None:
     """Fix the linked part of a `check`, at `alpha`, from what earlier runs say of its seeds.
 
-    `theta` and `rho` are those of `estimate_theta`; a NaN rho, without earlier runs, leaves the
-    margin that of the check. None where no look can use matched seeds: too few, skewed, a baseline
-    with non-finite values or without spread.
+    Args:
+        baseline_by_seed: the baseline's value of each seed, in metric units.
+        check: the unpaired check.
+        alpha: level of the linked test.
+        theta: the weight of `estimate_theta`.
+        rho: its correlation; NaN, without earlier runs, leaves the margin that of the check.
+        skewed: whether the recorded pairs are skewed.
+        resolution: the smallest step of the metric.
+
+    Returns:
+        The linked check; None if no look can use matched seeds: too few, skewed, a baseline with
+        non-finite values or without spread.
     """
     values = np.array(tuple(baseline_by_seed.values()), dtype=np.float64)
     looks = linked_looks(check.design.looks, n_baseline=values.size, alpha=alpha, skewed=skewed)
@@ -239,8 +278,15 @@ def linked_margin_sd(
 ) -> float:
     """The automatic margin of linked seeds, in the baseline's standard deviations.
 
-    What the look detects with 90 % power, and never below the standard error of the baseline's
-    mean.
+    Args:
+        look: the look that has to detect it with 90 % power.
+        n_baseline: number of baseline seeds.
+        theta: regression weight of the baseline's value.
+        rho: correlation of matched seeds.
+        run_effect_sd: run effect in the baseline's standard deviations.
+
+    Returns:
+        The margin, never below the standard error of the baseline's mean.
     """
     detected = detectable_linked(
         look, n_baseline=n_baseline, theta=theta, rho=rho, run_effect_sd=run_effect_sd
@@ -259,8 +305,18 @@ def detectable_linked(
 ) -> float:
     """The loss that a linked look finds with a given power, in the baseline's standard deviations.
 
-    Both sides have one spread and the correlation `rho`; a run effect, in the same unit, is noise
-    that their link does not remove.
+    Both sides have one spread and the correlation `rho`.
+
+    Args:
+        look: the look.
+        n_baseline: number of baseline seeds.
+        theta: regression weight of the baseline's value.
+        rho: correlation of matched seeds.
+        power: the power.
+        run_effect_sd: run effect in the same unit, noise that the link does not remove.
+
+    Returns:
+        The loss; infinite if the look finds none.
     """
     n = look.n_seeds
     weight = 1.0 if look.exact else link_weight(theta, n_baseline, n)

@@ -1,4 +1,4 @@
-"""What non-finite seeds in a baseline cost: the power of the checks that are held against it."""
+"""What non-finite seeds in a baseline cost: the power of the checks against it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from pytest_mlregress.statistics.margins import detectable_in_sd
 from pytest_mlregress.statistics.one_sided_tests import gather_evidence_by_order
 
-#: Simulated checks; a standard error of about 2 points, which is what a note needs.
+#: Simulated checks; a standard error of about 2 points suffices for a note.
 TRIALS: Final = 500
 
 
@@ -19,11 +19,18 @@ TRIALS: Final = 500
 def power_with_failures(n_baseline: int, n_failed: int, n_candidate: int, alpha: float) -> float:
     """The power of a check against a baseline with failed seeds, where 90 % would be without.
 
-    A baseline with non-finite values has an order but no scale, and so its checks are judged by
-    ranks. Simulated with normal metrics and a fixed seed, one look at all `n_candidate` seeds, for
-    the loss that the robust t-test finds with 90 % power against `n_baseline` finite values.
+    A baseline with non-finite values has ranks but no scale, and so its checks are judged by ranks.
+    Simulated with normal metrics and a fixed seed, one look at all `n_candidate` seeds, for the
+    loss that the robust t-test finds with 90 % power against `n_baseline` finite values.
 
-    0.0 where that test finds no loss whatever its size, for want of seeds.
+    Args:
+        n_baseline: number of baseline seeds, failed ones included.
+        n_failed: number of failed baseline seeds.
+        n_candidate: number of candidate seeds.
+        alpha: level of the check.
+
+    Returns:
+        The power; 0.0 if the seeds are too few for that test to find any loss.
     """
     loss = detectable_in_sd(n_baseline, n_candidate, alpha)
     if not math.isfinite(loss):

@@ -33,13 +33,22 @@ class Margin:
     def resolve(
         self, baseline: FloatArray, detectable: float, resolution: float | None = None
     ) -> float:
-        """The margin in metric units, from the finite values of a baseline of shape (n,).
+        """The margin in metric units, from the finite values of a baseline.
 
         `"1%"` is of the absolute baseline mean, `"1sd"` of the plain standard deviation (ddof 1),
-        `"auto"` is `detectable`, but at least the `resolution`: seeds that are all equal detect
-        any loss, and one below the smallest step of the metric matters to nobody who did not say
-        so. NaN where a baseline has too few finite values for it.
-        Raises ValueError for a resolution that is not a finite number above 0.
+        `"auto"` is `detectable`, but at least the `resolution`: seeds that are all equal detect any
+        loss, and one below the smallest step of the metric matters only if declared.
+
+        Args:
+            baseline: shape (n,), in metric units.
+            detectable: the loss that the seeds detect, in metric units.
+            resolution: the smallest step of the metric.
+
+        Returns:
+            The margin; NaN if the baseline has too few finite values for it.
+
+        Raises:
+            ValueError: a resolution that is not a finite number above 0.
         """
         if resolution is not None and not 0.0 < resolution < math.inf:
             raise ValueError(
@@ -64,7 +73,13 @@ def parse_margin(margin: MarginLike) -> Margin:
 def detectable_noncentrality(df: float, alpha: float, power: float = DETECTION_POWER) -> float:
     """The true difference, in standard errors, that a one-sided t-test finds with a given power.
 
-    From the noncentral t distribution with `df` degrees of freedom at level `alpha`.
+    Args:
+        df: degrees of freedom of the noncentral t distribution.
+        alpha: level of the test.
+        power: the power.
+
+    Returns:
+        The noncentrality.
     """
     critical = special.stdtrit(df, 1 - alpha)
     return float(special.nctdtrinc(df, 1 - power, critical))
@@ -78,12 +93,21 @@ def detectable_loss(
     *,
     linked: bool = False,
 ) -> float:
-    """The loss, in metric units, that so many seeds find with 90 % power at level `alpha`.
+    """The loss, in metric units, that this many seeds find with 90 % power at level `alpha`.
 
-    Infinite where no loss would be found: too few seeds for any p-value to reach `alpha`, or a
-    baseline of fewer than two finite values, which knows no spread. The spread is the baseline's
-    (winsorised where the test winsorises), so that no candidate moves its own yardstick; paired
-    and `linked` samples have that of their difference.
+    The spread is the baseline's (winsorised if the test winsorises), so that no candidate changes
+    the scale that it is measured by; paired and `linked` samples have that of their difference.
+
+    Args:
+        baseline: shape (n_b,), in metric units.
+        candidate: shape (n_c,), in metric units.
+        alpha: level of the test.
+        test: the test.
+        linked: whether the samples are those of `seed_linked`.
+
+    Returns:
+        The loss; infinite if none would be found: too few seeds for any p-value to reach `alpha`,
+        or a baseline of fewer than two finite values, whose spread is unknown.
     """
     if smallest_p(baseline.size, candidate.size, test) > alpha:
         return math.inf
@@ -109,8 +133,18 @@ def detectable_in_sd(
 ) -> float:
     """The loss that two independent normal samples show with a given power, in their SDs.
 
-    `student` and `welch` have the degrees of freedom of their names, `robust-t` and `rank` those
-    of `effective_df` at the largest p-value that counts. Infinite where no loss would be found.
+    `student` and `welch` have the degrees of freedom of their names, `robust-t` and `rank` those of
+    `effective_df` at the largest p-value that counts.
+
+    Args:
+        n_baseline: number of baseline seeds.
+        n_candidate: number of candidate seeds.
+        alpha: level of the test.
+        test: the test.
+        power: the power.
+
+    Returns:
+        The loss; infinite if none would be found.
     """
     student_df = n_baseline + n_candidate - 2
     if smallest_p(n_baseline, n_candidate, test) > alpha or student_df < 1:

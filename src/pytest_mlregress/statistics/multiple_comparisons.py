@@ -1,4 +1,4 @@
-"""Many comparisons in one run: the level each gets, and which reds to believe first."""
+"""Many comparisons in one run: the level of each, and which reds are most reliable."""
 
 from __future__ import annotations
 
@@ -12,16 +12,25 @@ from pytest_mlregress.statistics.large_samples import LEAST_SIDE
 from pytest_mlregress.statistics.permutation import relabelled_pvalues
 from pytest_mlregress.statistics.samples import FloatArray, as_sample, winsorised_pair
 
-# Two ratios of p-value and level that differ by less are one, computed in another order.
+# Two ratios of p-value and level that differ by less are equal, computed in another order.
 _ROUNDING: Final = 1e-9
 
 
 def comparison_alpha(alpha: float, n_comparisons: int) -> float:
     """The level of one comparison, so that a whole suite has false reds in `alpha` of its runs.
 
-    Bonferroni's alpha / M, with M the comparisons in all baselines of the suite, not those that
-    run today: a verdict must not depend on what else ran. Raises ValueError for a level outside
-    (0, 1) or fewer than one comparison.
+    Bonferroni's alpha / M.
+
+    Args:
+        alpha: level of the suite.
+        n_comparisons: M, the comparisons in all baselines of the suite, not only those of this run:
+            a verdict must not depend on what else ran.
+
+    Returns:
+        The level.
+
+    Raises:
+        ValueError: a level outside (0, 1) or fewer than one comparison.
     """
     if not 0 < alpha < 1:
         raise ValueError(f"alpha={alpha!r} is not a probability; allowed is 0 < alpha < 1")
@@ -33,23 +42,30 @@ def comparison_alpha(alpha: float, n_comparisons: int) -> float:
 def min_p_levels(
     baselines: FloatArray, candidates: FloatArray, levels: Sequence[float]
 ) -> tuple[float, ...]:
-    """What the robust t-tests of m metrics of one training may be held to together: m levels.
+    """The joint levels of the robust t-tests of m metrics of one training.
 
-    `baselines` has shape (m, n_b), `candidates` (m, n_c): finite, higher being better, a column
-    the metrics of one seed. `levels`, above 0, are those of Bonferroni, under which the m tests
-    show a harm that is none with probability sum(levels) at most, but less where metrics go
-    together. The answer is `levels` times the largest factor f >= 1 that keeps the sum: one
-    relabelling of the seeds serves all metrics, and the smallest p-value, in units of its level,
-    is at most f in a share sum(levels) of the relabellings (the step-down min-p procedure's first
-    step: Westfall and Young 1993, Resampling-Based Multiple Testing, 2.3-2.6). No level becomes
-    larger than the sum.
+    Under `levels` the m tests show a false harm with probability at most sum(levels), but less if
+    metrics are correlated. The answer is `levels` times the largest factor f >= 1 that keeps the
+    sum: one relabelling of the seeds serves all metrics, and the smallest p-value, in units of its
+    level, is at most f in a share sum(levels) of the relabellings (the first step of the step-down
+    min-p procedure: Westfall and Young 1993, Resampling-Based Multiple Testing, 2.3-2.6). No level
+    becomes larger than the sum.
 
-    That holds exactly where no metric changed. Where some did, the others alone could have the same
-    sum with a factor no less, since their smallest p-value is never below that of all metrics, and
-    what relabelling does to some metrics does not depend on the rest (subset pivotality).
+    That holds exactly if no metric changed. If some did, the others alone could have the same sum
+    with a factor no less, since their smallest p-value is never below that of all metrics, and what
+    relabelling does to some metrics does not depend on the rest (subset pivotality).
 
-    With `LEAST_SIDE` seeds on both sides, where no relabelling is drawn, the levels stay as they
-    are. Raises ValueError for shapes that do not fit together.
+    Args:
+        baselines: shape (m, n_b), finite, higher being better, a column the metrics of one seed.
+        candidates: shape (m, n_c), likewise.
+        levels: m levels above 0, those of Bonferroni.
+
+    Returns:
+        m levels; those of Bonferroni if both sides have `LEAST_SIDE` seeds, where no relabelling is
+        drawn.
+
+    Raises:
+        ValueError: shapes that do not fit together.
     """
     shares = np.asarray(levels, dtype=np.float64)
     if baselines.shape[0] != shares.size or candidates.shape[0] != shares.size:
@@ -82,10 +98,19 @@ def _largest_kept(ratios: FloatArray, share: float) -> float:
 
 
 def q_values(pvalues: ArrayLike) -> tuple[float, ...]:
-    """Benjamini-Hochberg adjusted p-values, in the order given (1995, J. R. Stat. Soc. B 57, 289).
+    """Benjamini-Hochberg adjusted p-values (1995, J. R. Stat. Soc. B 57, 289).
 
-    Calling red everything with q <= 0.1 keeps the expected share of false reds among the reds at
-    10 %. `pvalues` has shape (m,), m >= 0. Raises ValueError for a value outside [0, 1] or NaN.
+    Calling red everything with q <= 0.1 keeps the expected share of false reds among the reds at 10
+    %.
+
+    Args:
+        pvalues: shape (m,), m >= 0.
+
+    Returns:
+        m q-values, in the order given.
+
+    Raises:
+        ValueError: a value outside [0, 1] or NaN.
     """
     if np.size(pvalues) == 0:
         return ()

@@ -17,33 +17,48 @@ from pytest_mlregress.statistics.tails import Tails
 #: The tests that can judge a comparison.
 ComparisonTest: TypeAlias = Literal["robust-t", "welch", "student", "paired", "rank"]
 
-#: Relative difference of two metric values that is rounding.
+#: Two metric values with a smaller relative difference are equal up to rounding.
 SAME_VALUE: Final = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """p-values for: the candidate is worse; a loss of the margin is excluded; it is better."""
+    """The one-sided p-values of a comparison.
+
+    Attributes:
+        harm: small when the candidate is worse.
+        safe: small when a loss of the margin is excluded.
+        better: small when the candidate is better.
+    """
 
     harm: float
     safe: float
     better: float
 
 
-#: What a failure rule says: harm for certain, and nothing in favour.
+#: The evidence of a failure rule: certain harm.
 CERTAIN_HARM: Final = Evidence(harm=0.0, safe=1.0, better=1.0)
 
-#: What two samples of one and the same value say.
+#: The evidence of two samples of the same single value.
 NO_DIFFERENCE: Final = Evidence(harm=1.0, safe=0.0, better=1.0)
 
 
 def gather_evidence(
     baseline: FloatArray, candidate: FloatArray, margin: float, test: ComparisonTest
 ) -> Evidence:
-    """Run both one-sided tests on samples of shapes (n_b,) and (n_c,), higher being better.
+    """Run both one-sided tests, higher being better.
 
-    Safety is the test for a higher candidate after adding the margin to it. An infinite margin
-    excludes nothing. Two samples that are one constant show no harm and are safe at any margin.
+    Safety is the test for a higher candidate after adding the margin to it. Two samples that are
+    the same constant show no harm and are safe at any margin.
+
+    Args:
+        baseline: shape (n_b,), oriented, in metric units.
+        candidate: shape (n_c,), oriented.
+        margin: in metric units; an infinite one excludes nothing.
+        test: the test that judges.
+
+    Returns:
+        The three p-values.
     """
     if one_constant(baseline, candidate):
         return NO_DIFFERENCE
@@ -55,17 +70,35 @@ def gather_evidence(
 def gather_evidence_by_order(
     baseline: FloatArray, candidate: FloatArray, margin: float
 ) -> Evidence:
-    """The same from the order alone: for samples with failed seeds, which are -inf."""
+    """The same by ranks alone: for samples with failed seeds, which are -inf.
+
+    Args:
+        baseline: shape (n_b,), oriented, in metric units.
+        candidate: shape (n_c,), oriented.
+        margin: in metric units.
+
+    Returns:
+        The three p-values.
+    """
     harm = failed_rank_pvalues(baseline, candidate)
     if one_constant(baseline, candidate):
-        # p-values of ranks, so that a value beside the constant does not move them the wrong way.
+        # p-values of ranks, so that a value next to the constant does not move them the wrong way.
         return Evidence(harm.less, NO_DIFFERENCE.safe, harm.greater)
     safety = failed_rank_pvalues(baseline, with_margin(baseline, candidate, margin))
     return _evidence(harm, safety, margin)
 
 
 def smallest_p(n_baseline: int, n_candidate: int, test: ComparisonTest) -> float:
-    """The smallest one-sided p-value that a test can give; 1 where it needs a second seed."""
+    """The smallest one-sided p-value that a test can give.
+
+    Args:
+        n_baseline: number of baseline seeds.
+        n_candidate: number of candidate seeds.
+        test: the test.
+
+    Returns:
+        The p-value; 1 if the test needs a second seed.
+    """
     if test == "robust-t":
         return smallest_attainable_p(n_baseline, n_candidate)
     if test == "rank":
@@ -76,10 +109,18 @@ def smallest_p(n_baseline: int, n_candidate: int, test: ComparisonTest) -> float
 
 
 def with_margin(baseline: FloatArray, candidate: FloatArray, margin: float) -> FloatArray:
-    """The candidate with the margin added to it; as it is where the margin is not finite.
+    """The candidate with the margin added to it.
 
-    A sum that differs from a baseline value by rounding alone, as 0.1 + 0.2 does from 0.3, becomes
+    A sum that differs from a baseline value by rounding only, as 0.1 + 0.2 does from 0.3, becomes
     that value, so that ranks see the tie.
+
+    Args:
+        baseline: shape (n_b,), in metric units.
+        candidate: shape (n_c,), in metric units.
+        margin: in metric units.
+
+    Returns:
+        Shape (n_c,); the candidate itself if the margin is not finite.
     """
     if not np.isfinite(margin):
         return candidate
@@ -110,9 +151,9 @@ def _classical_tails(
     candidate: FloatArray,
     test: Literal["welch", "student", "paired"],
 ) -> Tails:
-    """Those of a t distribution, or without any spread, where t is infinite, of an exact test.
+    """The tails of a t distribution; without any spread, where t is infinite, of an exact test.
 
-    1 where the test is not defined, with a single seed: no evidence of anything.
+    1 if the test is not defined, with a single seed: no evidence of anything.
     """
     difference = mean_difference(baseline, candidate, test)
     if difference.standard_error == 0 and test == "paired":

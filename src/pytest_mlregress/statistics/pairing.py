@@ -1,8 +1,9 @@
-"""Matched seeds: the seed-linked Welch test, and what earlier runs say about its weight.
+"""Matched seeds: the seed-linked Welch test, and its weight as estimated from earlier runs.
 
 A small change keeps the seeds of both sides correlated: a lucky initialisation stays lucky. The
-seed-linked test subtracts what the baseline's own seed predicts, theta times its value, from each
-candidate value. theta is fixed from earlier runs, never from the run being judged.
+seed-linked test subtracts what the baseline's value of a seed predicts, theta times that value,
+from each candidate value. theta is fixed from earlier runs, never from the run being judged. It is
+a control variate (Glasserman 2003, Monte Carlo Methods, 4.1).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 from pytest_mlregress.statistics.samples import FloatArray
 from pytest_mlregress.statistics.skewness import skewness_z
 
-#: When earlier runs are evidence enough to link seeds.
+#: What earlier runs must show before seeds are linked.
 LEAST_RHO: Final = 0.5
 LEAST_PAIRS: Final = 20
 LEAST_COMMITS: Final = 2
@@ -33,8 +34,12 @@ _SKEWED_Z: Final = 1.6448536269514722
 class LinkedSamples:
     """Two independent samples whose means differ by the seed-linked estimate of the change.
 
-    `test` is the classical t-test that compares them. `weight` is what each matched baseline
-    value is multiplied with before it is subtracted.
+    Attributes:
+        baseline: (1 - w) b_j of the unmatched seeds, in metric units; zeros for the paired test.
+        candidate: c_i - w b_i of the matched seeds, in metric units.
+        test: the classical t-test that compares them.
+        theta: the regression weight.
+        weight: w, what each matched baseline value is multiplied with before it is subtracted.
     """
 
     baseline: tuple[float, ...]
@@ -47,17 +52,28 @@ class LinkedSamples:
 def seed_linked(
     baseline_by_seed: Mapping[int, float], candidate_by_seed: Mapping[int, float], theta: float
 ) -> LinkedSamples:
-    """The samples x_i = c_i - w b_i over matched seeds and y_j = (1 - w) b_j over the other ones.
+    """The samples x_i = c_i - w b_i over matched seeds and y_j = (1 - w) b_j over the others.
 
     The difference of their means is that of c_i - theta b_i (matched seeds) and (1 - theta) b_j
-    (all baseline seeds). There the matched seeds stand on both sides, and the two are independent
-    only if the correlation is theta today as well. Moving the matched part of the second mean to
-    the first, which makes the weight w = theta + (1 - theta) n_matched / n_baseline, gives the
+    (all baseline seeds). There the matched seeds are on both sides, and the two are independent
+    only if the correlation is theta in this run as well. Moving the matched part of the second mean
+    to the first, which makes the weight w = theta + (1 - theta) n_matched / n_baseline, gives the
     same difference from disjoint seeds, so that Welch's test holds its level at any correlation.
 
     With theta = 1, or fewer than two unmatched baseline seeds, w is 1 and the test is the paired
-    t-test: y is then 0 for each pair. Raises ValueError for a theta outside [0, 1], a non-finite
-    value, a candidate seed that the baseline lacks, or fewer than two matched seeds.
+    t-test: y is then 0 for each pair.
+
+    Args:
+        baseline_by_seed: the baseline's value of each seed, in metric units.
+        candidate_by_seed: the candidate's.
+        theta: the regression weight, from earlier runs.
+
+    Returns:
+        The two samples.
+
+    Raises:
+        ValueError: a theta outside [0, 1], a non-finite value, a candidate seed that the baseline
+            lacks, or fewer than two matched seeds.
     """
     _check_linkable(baseline_by_seed, candidate_by_seed, theta)
     matched = sorted(candidate_by_seed)
@@ -73,7 +89,16 @@ def seed_linked(
 
 
 def link_weight(theta: float, n_baseline: int, n_matched: int) -> float:
-    """The weight w of a matched baseline value; 1 for theta = 1, or fewer than 2 other seeds."""
+    """The weight w of a matched baseline value.
+
+    Args:
+        theta: the regression weight.
+        n_baseline: number of baseline seeds.
+        n_matched: how many of them are matched.
+
+    Returns:
+        The weight; 1 for theta = 1, or fewer than 2 other seeds.
+    """
     if theta == 1 or n_baseline - n_matched < 2:
         return 1.0
     return theta + (1 - theta) * n_matched / n_baseline
@@ -81,7 +106,12 @@ def link_weight(theta: float, n_baseline: int, n_matched: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class EarlierRun:
-    """The (baseline, candidate) values of the matched seeds of one earlier run, and its commit."""
+    """The matched seeds of one earlier run.
+
+    Attributes:
+        commit: the commit of the run.
+        pairs: (baseline, candidate) values of each seed, in metric units.
+    """
 
     commit: str
     pairs: tuple[tuple[float, float], ...]
@@ -89,10 +119,19 @@ class EarlierRun:
 
 @dataclass(frozen=True, slots=True)
 class LinkEstimate:
-    """What earlier runs say about pairing; `reason` tells why they are not `eligible`.
+    """What earlier runs say about pairing.
 
-    `rho_lower` is the lower 90 % confidence bound of `rho`. `skewness` is the skewness of the
-    residuals c - theta b as a standard normal deviate, positive for a long upper tail.
+    Attributes:
+        rho: correlation of matched seeds within runs.
+        rho_lower: its lower 90 % confidence bound.
+        theta: slope of candidate on baseline values, clipped to [0, 1].
+        skewness: skewness of the residuals c - theta b as a standard normal deviate, positive for a
+            long upper tail.
+        n_pairs: number of pairs.
+        n_runs: number of runs.
+        n_commits: number of their commits.
+        eligible: whether seeds may be linked.
+        reason: why they may not.
     """
 
     rho: float
@@ -108,8 +147,14 @@ class LinkEstimate:
     def skewed(self, *, higher_is_better: bool) -> bool:
         """Whether the residuals have a long tail at the good end, at level 0.05.
 
-        That is the tail which makes a t-test for a loss reject too often; one at the bad end makes
-        it reject too rarely.
+        That tail makes a t-test for a loss reject too often; one at the bad end makes it reject too
+        rarely.
+
+        Args:
+            higher_is_better: the metric's direction.
+
+        Returns:
+            True if they have.
         """
         return (self.skewness if higher_is_better else -self.skewness) > _SKEWED_Z
 
@@ -118,17 +163,21 @@ def estimate_theta(history: Sequence[EarlierRun]) -> LinkEstimate:
     """Correlation and regression weight of matched seeds within earlier runs.
 
     Each run is centred on its own means, so that the changes themselves do not count as
-    correlation; runs then pool their sums of squares. theta is the slope of candidate on baseline
-    values, clipped to [0, 1]. The bound of rho is Fisher's, z = atanh(rho) with standard error
-    1 / sqrt(pairs - runs - 2). Pairs with a non-finite value, runs of a single pair and runs whose
-    pairs are all equal teach nothing and are left out: a run that moved no bit says how
+    correlation; runs then pool their sums of squares. The bound of rho is Fisher's, z = atanh(rho)
+    with standard error 1 / sqrt(pairs - runs - 2). Pairs with a non-finite value, runs of a single
+    pair and runs whose pairs are all equal are left out: a run in which no bit changed says how
     deterministic the training is, not how a change correlates.
 
-    Pairing is eligible where the bound is at least 0.5, from at least 20 pairs of at least 2
-    commits.
+    Pairing is eligible if the bound is at least 0.5, from at least 20 pairs of at least 2 commits.
+
+    Args:
+        history: the earlier runs.
+
+    Returns:
+        The estimate, and whether it is eligible.
     """
     runs = [(run.commit, _finite_pairs(run)) for run in history]
-    runs = [(commit, pairs) for commit, pairs in runs if len(pairs) > 1 and _moved(pairs)]
+    runs = [(commit, pairs) for commit, pairs in runs if len(pairs) > 1 and _shifted(pairs)]
     n_pairs, n_commits = sum(len(pairs) for _, pairs in runs), len({commit for commit, _ in runs})
     rho, slope = _pooled_correlation([pairs for _, pairs in runs])
     lower = _lower_bound(rho, n_pairs - len(runs))
@@ -157,11 +206,21 @@ def estimate_theta(history: Sequence[EarlierRun]) -> LinkEstimate:
 
 
 def equivalent_seeds(n_baseline: int, n_candidate: int, *, theta: float, rho: float) -> float:
-    """The number of unpaired candidate seeds that tell as much as `n_candidate` linked ones.
+    """The number of unpaired candidate seeds that are as informative as `n_candidate` linked ones.
 
-    The baseline is imagined to grow in proportion. Below `n_candidate`, pairing loses. Infinite
-    for perfectly correlated seeds. All `n_candidate` seeds are matched; raises ValueError where
-    the baseline has fewer.
+    The baseline is assumed to grow in proportion. All `n_candidate` seeds are matched.
+
+    Args:
+        n_baseline: number of baseline seeds.
+        n_candidate: number of candidate seeds.
+        theta: the regression weight.
+        rho: correlation of matched seeds.
+
+    Returns:
+        The number: below `n_candidate`, pairing loses; infinite for perfectly correlated seeds.
+
+    Raises:
+        ValueError: the baseline has fewer seeds than the candidate.
     """
     if not 1 <= n_candidate <= n_baseline:
         raise ValueError(
@@ -180,7 +239,7 @@ def _finite_pairs(run: EarlierRun) -> list[tuple[float, float]]:
     return [pair for pair in run.pairs if math.isfinite(pair[0]) and math.isfinite(pair[1])]
 
 
-def _moved(pairs: Sequence[tuple[float, float]]) -> bool:
+def _shifted(pairs: Sequence[tuple[float, float]]) -> bool:
     return any(before != after for before, after in pairs)
 
 
@@ -194,7 +253,7 @@ def _lower_bound(rho: float, centred_pairs: int) -> float:
 
 
 def _residuals(runs: Sequence[Sequence[tuple[float, float]]], theta: float) -> FloatArray:
-    """C - theta b of all runs, each centred and scaled to unit spread, so that none prevails."""
+    """C - theta b of all runs, each centred and scaled to unit spread, so that none dominates."""
     scaled = []
     for pairs in runs:
         values = np.array(pairs, dtype=np.float64)

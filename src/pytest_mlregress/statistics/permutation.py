@@ -1,4 +1,4 @@
-"""The permutation distribution of Welch's t: enumerated, drawn, or of so many seeds its limit."""
+"""The permutation distribution of Welch's t: enumerated, drawn, or its limit for many seeds."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from pytest_mlregress.statistics.large_samples import LEAST_SIDE, has_limit, wel
 from pytest_mlregress.statistics.samples import FloatArray, exponent_of
 from pytest_mlregress.statistics.tails import Tails
 
-#: Up to so many relabellings all of them are enumerated; beyond, so many are drawn.
+#: Up to this many relabellings all of them are enumerated; otherwise this many are drawn.
 MAX_RELABELLINGS: Final = 200_000
 
-#: Relative difference below which two statistics are the same one, computed in another order.
+#: Relative difference below which two statistics are equal, computed in another order.
 TIE_TOLERANCE: Final = 1e-9
 
-#: Values of a size of about 1 that differ by less are equal but for rounding.
+#: Values of magnitude about 1 that differ by less are equal up to rounding.
 ROUNDING: Final = 1e-14
 
 #: Least squared standard error, of values scaled to at most 1, that is not rounding noise.
@@ -32,12 +32,20 @@ DRAW_BLOCKS: Final = 20
 #: Smaller ones, which stay in a processor's cache, for their sums.
 SUM_BLOCKS: Final = 200
 
-#: Up to so many seeds in all draws are kept as indicators of all; beyond, as positions of the few.
+#: Up to this many seeds draws are kept as indicators of all; otherwise as positions of a few.
 MOST_INDICATED: Final = 60
 
 
 def smallest_attainable_p(n_baseline: int, n_candidate: int) -> float:
-    """The smallest one-sided p-value that a permutation test of these sizes can give."""
+    """The smallest one-sided p-value that a permutation test of these sizes can give.
+
+    Args:
+        n_baseline: number of baseline seeds.
+        n_candidate: number of candidate seeds.
+
+    Returns:
+        The p-value.
+    """
     relabellings = comb(n_baseline + n_candidate, n_candidate)
     return 1 / (relabellings if relabellings <= MAX_RELABELLINGS else MAX_RELABELLINGS + 1)
 
@@ -47,15 +55,20 @@ def welch_permutation_test(
 ) -> list[Tails]:
     """Permutation p-values of Welch's t for several (baseline, candidate) pairs of equal sizes.
 
-    All C(n_b + n_c, n_c) relabellings are enumerated when they are at most 200,000; otherwise
-    200,000 seeded draws are taken and the observed labelling is counted with them (the add-one
-    rule: Phipson & Smyth 2010, Stat. Appl. Genet. Mol. Biol. 9, 39). With 50 seeds and more on
-    each side the limit of the distribution serves, unless few seeds of very skewed values stand
-    against many (`has_limit`); its smallest p-value is that of draws.
+    All C(n_b + n_c, n_c) relabellings are enumerated if they are at most 200,000; otherwise 200,000
+    seeded draws are taken and the observed labelling is counted with them (the add-one rule:
+    Phipson & Smyth 2010, Stat. Appl. Genet. Mol. Biol. 9, 39). With 50 seeds and more on each side
+    the limit of the distribution is used, unless few seeds of very skewed values are compared with
+    many (`has_limit`); its smallest p-value is that of draws.
 
     The studentised statistic keeps the level asymptotically under unequal variances too (Janssen
     1997, Stat. Probab. Lett. 36, 9-21). Pairs are taken together because the enumeration is shared.
-    The values are finite.
+
+    Args:
+        samples: pairs of finite arrays, shapes (n_b,) and (n_c,), the same sizes in each pair.
+
+    Returns:
+        Both one-sided p-values of each pair.
     """
     n_candidate = samples[0][1].size
     scaled = [_scaled(np.concatenate((candidate, baseline))) for baseline, candidate in samples]
@@ -72,8 +85,14 @@ def welch_permutation_test(
 def tail_probabilities(statistics: FloatArray) -> Tails:
     """How much of the distribution is at least as extreme as its first, the observed, entry.
 
-    Ties are counted with a tolerance, so that the p-value depends neither on the order of
-    summation nor on the platform.
+    Ties are counted with a tolerance, so that the p-value depends neither on the order of summation
+    nor on the platform.
+
+    Args:
+        statistics: the statistic of each relabelling, shape (R,), the observed one first.
+
+    Returns:
+        Both one-sided p-values.
     """
     observed = float(statistics[0])
     tolerance = float(_tolerance(observed))
@@ -86,9 +105,16 @@ def tail_probabilities(statistics: FloatArray) -> Tails:
 def relabelled_pvalues(baseline: FloatArray, candidate: FloatArray, most: float) -> FloatArray:
     """The p-value for a lower candidate that each relabelling would have had: shape (R,).
 
-    Those above `most` are infinite, for only the others have to be sorted. The first is the
-    observed one, that of `welch_permutation_test` where it enumerates or draws. The relabellings
-    are the same, in the same order, for all samples of the same sizes.
+    The relabellings are the same, in the same order, for all samples of the same sizes.
+
+    Args:
+        baseline: shape (n_b,), finite.
+        candidate: shape (n_c,), finite.
+        most: p-values above it are returned as infinite, since only the others have to be sorted.
+
+    Returns:
+        Shape (R,); the first is the observed one, that of `welch_permutation_test` if it enumerates
+        or draws.
     """
     values = _scaled(np.concatenate((candidate, baseline)))
     sums, squares = relabelled_sums(np.array([values, values**2]), candidate.size)
@@ -109,9 +135,14 @@ def _tolerance(statistics: FloatArray | float) -> FloatArray:
 
 
 def relabelled_sums(columns: FloatArray, chosen: int) -> FloatArray:
-    """Sums of `columns`, shape (m, n), over relabellings of `chosen` of the n positions.
+    """Sums of `columns` over relabellings of `chosen` of the n positions.
 
-    Shape (m, R); the first relabelling is the observed one, the first `chosen` positions.
+    Args:
+        columns: shape (m, n).
+        chosen: number of candidate seeds.
+
+    Returns:
+        Shape (m, R); the first relabelling is the observed one, the first `chosen` positions.
     """
     if comb(columns.shape[1], chosen) > MAX_RELABELLINGS:
         return _drawn_sums(columns, chosen)
@@ -179,7 +210,7 @@ def _drawn_relabellings(n: int, chosen: int) -> NDArray[np.bool_]:
 
 
 def _drawn_sums_of_few(columns: FloatArray, chosen: int) -> FloatArray:
-    """The same at a cost that goes by the smaller side, however many seeds the other one has."""
+    """The same at a cost that depends on the smaller side, however many seeds the other one has."""
     n = columns.shape[1]
     few = min(chosen, n - chosen)
     positions_of = _kept_positions if few < LEAST_SIDE else _drawn_positions
@@ -196,9 +227,9 @@ def _drawn_sums_of_few(columns: FloatArray, chosen: int) -> FloatArray:
 def _drawn_positions(n: int, few: int, block: int) -> NDArray[np.unsignedinteger]:
     """One block of random subsets of `few` of n positions: shape (few, 1,000).
 
-    Each position is drawn from one more than the one before, and where it was drawn already the
-    new one is taken instead, which makes all subsets equally likely (Floyd, in Bentley 1987,
-    Commun. ACM 30, 754).
+    Each position is drawn from one more than the one before, and if it was drawn already the new
+    one is taken instead, which makes all subsets equally likely (Floyd, in Bentley 1987, Commun.
+    ACM 30, 754).
     """
     generator = np.random.default_rng([DRAW_SEED, n, few, block])
     shape = few, MAX_RELABELLINGS // SUM_BLOCKS
@@ -220,22 +251,29 @@ def _scaled(values: FloatArray) -> FloatArray:
     scaled = np.ldexp(values, -exponent_of(values))
     scaled -= scaled.mean()
     largest = np.abs(scaled).max()
-    # Values that differ by rounding alone are equal.
+    # Values that differ by rounding only are equal.
     return scaled / largest if largest > ROUNDING else np.zeros_like(scaled)
 
 
 def ordered_as_t(
     values: FloatArray, sums: FloatArray, squares: FloatArray, n_candidate: int
 ) -> FloatArray:
-    """A statistic of each relabelling, shape (..., R), that orders them as Welch's t does.
-
-    `values` has shape (..., n): one data set, or many at once.
+    """A statistic of each relabelling that orders them as Welch's t does.
 
     `values` are centred, so with s the candidate's sum and q its sum of squares the baseline's are
-    -s and Q - q. With weights w = 1 / (n (n - 1)) the squared standard error is D - b s^2, where
-    D = w_c q + w_b (Q - q) and b is constant; t^2 = g s^2 / (D - b s^2) increases with s^2 / D,
-    which never subtracts nearly equal numbers. With a single seed on a side Welch's variance does
-    not exist and the pooled one serves, for which D is constant. Overwrites `squares`.
+    -s and Q - q. With weights w = 1 / (n (n - 1)) the squared standard error is D - b s^2, where D
+    = w_c q + w_b (Q - q) and b is constant; t^2 = g s^2 / (D - b s^2) increases with s^2 / D, which
+    never subtracts nearly equal numbers. With a single seed on a side Welch's variance does not
+    exist and the pooled one is used, for which D is constant.
+
+    Args:
+        values: centred, shape (..., n): one data set, or many at once.
+        sums: the candidate's sums, shape (..., R).
+        squares: its sums of squares, shape (..., R); overwritten.
+        n_candidate: number of candidate seeds.
+
+    Returns:
+        Shape (..., R).
     """
     k, m = n_candidate, values.shape[-1] - n_candidate
     if min(k, m) > 1:

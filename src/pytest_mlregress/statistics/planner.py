@@ -1,4 +1,4 @@
-"""What the planned seeds of a check can detect and will cost, before anything runs."""
+"""What the planned seeds of a check can detect and what they cost, before anything runs."""
 
 from __future__ import annotations
 
@@ -35,12 +35,27 @@ from pytest_mlregress.statistics.spread import Spread
 class MetricPlan:
     """What a check of one metric can do. Losses are in metric units, seeds are candidate seeds.
 
-    `power` is the chance that the check, with early stop, shows a loss of `margin`;
-    `power_upper_sd` the same, should the spread be as large as its upper bound; `power_all_seeds`
-    that of all seeds at once. `pass_probability` is the chance that an unchanged candidate passes:
-    it is neither red nor inconclusive. `run_effect` is what runs differ by beyond their seeds, and
-    `least_detectable` the loss that is found with 90 % power by any number of seeds on both sides:
-    0 without such an effect.
+    Attributes:
+        design: the boundaries.
+        looks: numbers of candidate seeds.
+        n_baseline: number of baseline seeds.
+        alpha: level of the check.
+        spread: the standard deviation that the plan assumes.
+        margin: the smallest loss that matters.
+        power: probability that the check, with early stop, shows a loss of `margin`.
+        power_upper_sd: the same, if the spread is as large as its upper bound.
+        power_all_seeds: the same with all seeds at once.
+        detectable_80: loss shown with 80 % power.
+        detectable_90: loss shown with 90 % power.
+        expected_seeds_unchanged: when nothing changed.
+        expected_seeds_at_margin: at a loss of `margin`.
+        pass_probability: probability that an unchanged candidate passes, neither red nor
+            inconclusive.
+        smallest_p: the smallest p-value of all seeds.
+        needed: the seeds that detect a loss of `margin`.
+        run_effect: how much runs differ beyond their seeds.
+        least_detectable: loss found with 90 % power by any number of seeds on both sides; 0 without
+            a run effect.
     """
 
     design: SequentialDesign
@@ -71,21 +86,31 @@ def plan_metric(
     alpha: float,
     margin: float | None = None,
     resolution: float | None = None,
-    rehearsed: bool = False,
+    simulated: bool = False,
     run_effect: float = 0.0,
 ) -> MetricPlan:
-    """Plan a check of one metric; `margin` is absolute, None means automatic.
+    """Plan a check of one metric.
 
-    An automatic margin is never below the `resolution` of the metric, where that is known.
+    Args:
+        spread: the standard deviation of the seeds.
+        looks: increasing numbers of candidate seeds.
+        n_baseline: number of baseline seeds.
+        alpha: level of the check.
+        margin: absolute, in metric units; None means automatic.
+        resolution: the smallest step of the metric, a lower bound of an automatic margin.
+        simulated: simulate the test for the powers and the expected seeds: some seconds for a
+            design that was not simulated before, within 0.02 and 2 %. Formulas give them within
+            0.03 and 5 %.
+        run_effect: the standard deviation, in metric units, of what the values of a run have in
+            common; it counts as the noise that it is at the last look.
 
-    `rehearsed` simulates the test for the powers and the expected seeds: some seconds for a design
-    that was not rehearsed before, within 0.02 and 2 %. Formulas give them within 0.03 and 5 %.
+    Returns:
+        The plan.
 
-    A `run_effect`, the standard deviation of what a run's values have in common in metric units,
-    counts as the noise that it is at the last look.
-
-    Raises UnaffordableError where no result of these seeds could reach alpha, and ValueError for a
-    bad value or for a spread of 0: seeds that are all equal show any change and need no plan.
+    Raises:
+        UnaffordableError: no result of these seeds could reach alpha.
+        ValueError: a bad value, or a spread of 0: seeds that are all equal show any change and need
+            no plan.
     """
     if not 0.0 < spread.sd < math.inf:
         raise ValueError(
@@ -105,8 +130,8 @@ def plan_metric(
     if margin is not None:
         margin_sd = within_reach(margin / unit)
         design = design_for_margin(looks, n_baseline=n_baseline, alpha=alpha, margin_sd=margin_sd)
-    course = _Course(design, n_baseline, margin_sd, margin is None, rehearsed)
-    power, seeds_at_margin = course.at(margin_sd)
+    performance = _Performance(design, n_baseline, margin_sd, margin is None, simulated)
+    power, seeds_at_margin = performance.at(margin_sd)
     return MetricPlan(
         design=design,
         looks=design.looks,
@@ -115,15 +140,15 @@ def plan_metric(
         spread=spread,
         margin=margin_sd * unit if margin is None else margin,
         power=power,
-        power_upper_sd=course.at(
+        power_upper_sd=performance.at(
             margin_sd * unit / RunNoise(run_effect, spread.upper).total_sd(information)
         )[0],
         power_all_seeds=fixed_power(
             margin_sd, n_baseline=n_baseline, n_candidate=design.looks[-1], alpha=alpha
         ),
-        detectable_80=course.detectable(0.8) * unit,
-        detectable_90=course.detectable(0.9) * unit,
-        expected_seeds_unchanged=course.at(0.0)[1],
+        detectable_80=performance.detectable(0.8) * unit,
+        detectable_90=performance.detectable(0.9) * unit,
+        expected_seeds_unchanged=performance.at(0.0)[1],
         expected_seeds_at_margin=seeds_at_margin,
         pass_probability=_pass_probability(design, margin_sd, n_baseline, alpha, margin is None),
         smallest_p=smallest_attainable_p(n_baseline, design.looks[-1]),
@@ -139,34 +164,40 @@ def plan_metric(
 
 
 def suite_pass_probability(plans: Sequence[MetricPlan]) -> tuple[float, float]:
-    """The chance that an unchanged suite passes: (at least, if its checks are independent).
+    """The probability that an unchanged suite passes.
 
-    Metrics of one training are correlated, so that the truth lies between the first, which no
+    Metrics of one training are correlated, so the truth is between the first value, which no
     correlation can undercut (Bonferroni), and the best single check; independence is the usual
     estimate.
+
+    Args:
+        plans: the plan of each metric.
+
+    Returns:
+        (at least, if its checks are independent).
     """
     failing = [1.0 - plan.pass_probability for plan in plans]
     return max(0.0, 1.0 - math.fsum(failing)), math.prod(plan.pass_probability for plan in plans)
 
 
 @dataclass(frozen=True, slots=True)
-class _Course:
-    """How checks of one design go at any loss, by formula or by rehearsal."""
+class _Performance:
+    """How checks of one design end at any loss, by formula or by simulation."""
 
     design: SequentialDesign
     n_baseline: int
     margin_sd: float
     automatic: bool
-    rehearsed: bool
+    simulated: bool
 
     def at(self, loss_sd: float) -> tuple[float, float]:
         """(power, expected seeds)."""
-        if self.rehearsed:
+        if self.simulated:
             margin_sd = None if self.automatic else self.margin_sd
-            played = simulate_checks(
+            simulated = simulate_checks(
                 self.design, loss_sd, n_baseline=self.n_baseline, margin_sd=margin_sd
             )
-            return played.power, played.expected_seeds
+            return simulated.power, simulated.expected_seeds
         return sequential_power(
             with_evidence_of_safety(self.design, self.margin_sd, n_baseline=self.n_baseline),
             loss_sd,
@@ -176,7 +207,7 @@ class _Course:
     def detectable(self, power: float) -> float:
         """The loss, in standard deviations, that is shown with `power`."""
         formula = detectable_loss(self.design, n_baseline=self.n_baseline, power=power)
-        if not (self.rehearsed and math.isfinite(formula)):
+        if not (self.simulated and math.isfinite(formula)):
             return formula
         # One Newton step on the probit scale, on which power is nearly linear in the loss.
         probit = float(ndtri(power))
@@ -190,7 +221,7 @@ def _pass_probability(
 ) -> float:
     if automatic:
         return 1.0 - alpha
-    # With a fixed margin that is too small for the seeds, the last look may exclude neither.
+    # With a fixed margin that is too small for the seeds, the last look may be inconclusive.
     excluded = fixed_power(
         margin_sd,
         n_baseline=n_baseline,

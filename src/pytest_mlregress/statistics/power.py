@@ -1,11 +1,11 @@
 """Power of the robust t-test, fixed and sequential, from formulas: fast enough for collection.
 
 The permutation test of Welch's t has, on normal data, nearly the power of a t-test with a number of
-degrees of freedom between Welch's, which knows the small sample alone, and Student's: the more so
-the smaller the level, because a permutation p-value does not pay in full for the few seeds of the
+degrees of freedom between Welch's, which depends on the small sample only, and Student's: the more
+so the smaller the level, because a permutation p-value is less affected by the few seeds of the
 smaller side. With `effective_df` the power of sequential checks is within about 0.03 of simulation
 and their expected seeds within about 5 % (5 to 40 baseline seeds, 2 to 20 candidate seeds, alpha
-0.05 to 0.001). `rehearsal` simulates the test itself where more is wanted.
+0.05 to 0.001). `simulation` simulates the test itself for more precision.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from pytest_mlregress.statistics.sequential import (
 #: The power at which a loss counts as detectable.
 DETECTION_POWER: Final = 0.9
 
-#: A fixed margin is refused where the power to detect it is less than this.
+#: A fixed margin is refused if the power to detect it is less than this.
 LEAST_POWER: Final = 0.8
 
-# Losses, in standard deviations, beyond which nothing changes: none is seen, or each one.
+# Losses, in standard deviations, beyond which nothing changes: none is detected, or each one.
 _LEAST_LOSS_SD: Final = 1e-9
 _LARGEST_LOSS_SD: Final = 1e6
 
@@ -50,14 +50,20 @@ _BETA_SHARE_OF_TWO_LOOKS: Final = 0.5
 # margin, than t^0.5 does: of 20 against 3, 6 and 11 seeds 55 and 22 % instead of 55 and 19.5 %.
 _MORE_LOOKS: Final = Spending(to_reject=1.5, to_accept=1.0)
 
-# A boundary that no trial comes near, on the scale of z.
+# A boundary that no trial reaches, on the scale of z.
 _UNREACHABLE: Final = 60.0
 
 
 def within_reach(loss_sd: float) -> float:
-    """A positive loss in standard deviations, where it is finite and no power is a rounding error.
+    """A positive loss, clipped to where it is finite and no power is a rounding error.
 
     A margin over a tiny spread overflows to infinity, a tiny margin over a large one to 0.
+
+    Args:
+        loss_sd: the loss in standard deviations.
+
+    Returns:
+        The clipped loss.
     """
     return min(max(loss_sd, _LEAST_LOSS_SD), _LARGEST_LOSS_SD)
 
@@ -66,6 +72,14 @@ def effective_df(n_baseline: int, n_candidate: int, level: float) -> float:
     """Degrees of freedom of the t-test with the power of the robust one at `level`.
 
     The two constants were fitted to simulations; see the module's docstring.
+
+    Args:
+        n_baseline: number of baseline seeds.
+        n_candidate: number of candidate seeds.
+        level: level of the test.
+
+    Returns:
+        The degrees of freedom, between Welch's and Student's.
     """
     student_df = float(max(n_baseline + n_candidate - 2, 1))
     if min(n_baseline, n_candidate) < 2:
@@ -83,7 +97,16 @@ def welch_df(n_baseline: int, n_candidate: int) -> float:
 
 
 def attainable_level(p: float, n_baseline: int, n_candidate: int) -> float:
-    """The largest p-value of a permutation test of these sizes that is not above `p`; maybe 0."""
+    """The largest p-value of a permutation test of these sizes that is not above `p`.
+
+    Args:
+        p: the nominal level.
+        n_baseline: number of baseline seeds.
+        n_candidate: number of candidate seeds.
+
+    Returns:
+        The p-value; 0 if there is none.
+    """
     step = smallest_attainable_p(n_baseline, n_candidate)
     return math.floor(p / step * (1.0 + 1e-9)) * step
 
@@ -92,7 +115,7 @@ def _noncentral_t(value: float, df: float, drift: float) -> float:
     """The distribution function of noncentral t.
 
     scipy's is NaN far out in the tails; there the normal approximation of Johnson and Welch
-    (Biometrika 31, 1940) serves, which is as good as 0 or 1.
+    (Biometrika 31, 1940) is used, which is close to 0 or 1.
     """
     below = float(nctdtr(df, drift, value))
     if math.isnan(below):
@@ -101,7 +124,17 @@ def _noncentral_t(value: float, df: float, drift: float) -> float:
 
 
 def fixed_power(loss_sd: float, *, n_baseline: int, n_candidate: int, alpha: float) -> float:
-    """The chance that all seeds at once show a loss of so many standard deviations at `alpha`."""
+    """The probability that all seeds at once show a loss at `alpha`.
+
+    Args:
+        loss_sd: the loss in standard deviations.
+        n_baseline: number of baseline seeds.
+        n_candidate: number of candidate seeds.
+        alpha: level of the test.
+
+    Returns:
+        The power.
+    """
     level = attainable_level(alpha, n_baseline, n_candidate)
     if level <= 0.0:
         return 0.0
@@ -113,10 +146,18 @@ def fixed_power(loss_sd: float, *, n_baseline: int, n_candidate: int, alpha: flo
 def sequential_power(
     design: SequentialDesign, loss_sd: float, *, n_baseline: int
 ) -> tuple[float, float]:
-    """(probability of rejection, expected candidate seeds) of the robust t-test under a design.
+    """Power and expected seeds of the robust t-test under a design.
 
-    The boundaries are moved to where the normal score process crosses them as often as the t-test
-    does, look by look; the correlation between looks is left as it is.
+    The boundaries are shifted so that the normal score process crosses them as often as the t-test
+    does, look by look; the correlation between looks is not changed.
+
+    Args:
+        design: the boundaries.
+        loss_sd: the loss in standard deviations.
+        n_baseline: number of baseline seeds.
+
+    Returns:
+        (probability of rejection, expected candidate seeds).
     """
     loss_sd = min(loss_sd, _LARGEST_LOSS_SD)
     reject, accept = [], []
@@ -127,8 +168,8 @@ def sequential_power(
         at_most = attainable_level(float(ndtr(-high)), n_baseline, n)
         # Acceptance takes p-values from the boundary on, rejection those up to it.
         more_than = attainable_level(float(ndtr(-low)) * (1.0 - 1e-6), n_baseline, n)
-        reject.append(_moved(at_most, drift, n_baseline, n))
-        accept.append(reject[-1] if low == high else _moved(more_than, drift, n_baseline, n))
+        reject.append(_shifted(at_most, drift, n_baseline, n))
+        accept.append(reject[-1] if low == high else _shifted(more_than, drift, n_baseline, n))
     moved = replace(design, reject=tuple(reject), accept=tuple(accept))
     return operating_characteristics(moved, loss_sd)
 
@@ -136,11 +177,19 @@ def sequential_power(
 def with_evidence_of_safety(
     design: SequentialDesign, margin_sd: float, *, n_baseline: int
 ) -> SequentialDesign:
-    """The design with its acceptance boundaries where the evidence of safety lets them be.
+    """The design with its acceptance boundaries where the test of safety allows acceptance.
 
     On the scale of z a loss of the margin is excluded below margin sqrt(I) less the quantile of the
     safety level, here that of Welch's t with its few degrees of freedom. For expected seeds: what
-    accepts later goes on longer.
+    accepts later continues longer.
+
+    Args:
+        design: the boundaries.
+        margin_sd: the margin in standard deviations.
+        n_baseline: number of baseline seeds.
+
+    Returns:
+        The changed design.
     """
     accept = list(design.accept)
     levels = safety_levels(design.looks, n_baseline)
@@ -158,9 +207,17 @@ def design_for_power(
 ) -> tuple[SequentialDesign, float]:
     """The design for `margin="auto"`, and the loss in standard deviations that it detects.
 
-    The design is the one whose normal approximation has that power at its own margin; the loss is
-    larger than that margin, by what the t-test costs with so few seeds. It is infinite where no
-    p-value of the last look can reach its boundary.
+    The design is the one whose normal approximation has that power at its margin; the loss is
+    larger than that margin, by what the t-test costs with so few seeds.
+
+    Args:
+        looks: increasing numbers of candidate seeds.
+        n_baseline: number of baseline seeds.
+        alpha: level of the check.
+        power: the power.
+
+    Returns:
+        The design and the loss; infinite if no p-value of the last look can reach its boundary.
     """
     plan = _NormalPlan.of(looks, n_baseline=n_baseline, alpha=alpha, power=power)
     design = plan.design(plan.detected())
@@ -175,17 +232,27 @@ def design_for_margin(
     margin_sd: float,
     power: float = DETECTION_POWER,
 ) -> SequentialDesign:
-    """The design for a margin that the user fixed, in standard deviations.
+    """The design for a fixed margin, in standard deviations.
 
-    The margin enters the normal approximation smaller, by the same factor as in
-    `design_for_power`; so a margin equal to the automatic one gives the automatic design. An
-    infinite margin (a constant baseline) gives that too.
+    The margin enters the normal approximation smaller, by the same factor as in `design_for_power`;
+    so a margin equal to the automatic one gives the automatic design.
 
-    A large margin accepts early, at a look of so few seeds that none of their p-values may be
-    small enough not to be accepted. Where that takes the power, the automatic design, which goes
-    on longer, serves instead. Its rejection boundaries hold for large margins in any case: those
-    of the large margin would count on acceptances that the data need not allow, and a loss so
-    large is seen with either.
+    A large margin accepts early, at a look of so few seeds that none of their p-values may be small
+    enough not to be accepted. If that costs the power, the automatic design, which continues
+    longer, is used instead. Its rejection boundaries apply to large margins in any case: those of
+    the large margin would rely on acceptances that the data may not allow, and a loss so large is
+    seen with either.
+
+    Args:
+        looks: increasing numbers of candidate seeds.
+        n_baseline: number of baseline seeds.
+        alpha: level of the check.
+        margin_sd: the margin in standard deviations; an infinite one (a constant baseline) gives
+            the automatic design.
+        power: the power of the automatic design.
+
+    Returns:
+        The design.
     """
     automatic, detectable = design_for_power(looks, n_baseline=n_baseline, alpha=alpha, power=power)
     if not (math.isfinite(margin_sd) and math.isfinite(detectable)):
@@ -252,10 +319,17 @@ class _NormalPlan:
 def spendable_alpha(alpha: float, looks: int) -> float:
     """What a design may spend so that a sequence of t-tests keeps `alpha`.
 
-    Boundaries assume that z has independent increments. A t statistic estimates its own standard
-    error anew at each look, so that looks are less correlated than that and more checks cross a
-    boundary for the first time: simulated with normal seeds by up to 15 to 17 % at two or three
-    looks, by 36 % at five. A single look is exact and spends all.
+    Boundaries assume that z has independent increments. A t statistic estimates its standard error
+    again at each look, so looks are less correlated than that and more checks cross a boundary for
+    the first time: simulated with normal seeds by up to 15 to 17 % at two or three looks, by 36 %
+    at five. A single look is exact and spends all.
+
+    Args:
+        alpha: level of the check.
+        looks: number of looks.
+
+    Returns:
+        The level for the normal design.
     """
     excess = max(0.15, 0.12 * (looks - 2)) if looks > 1 else 0.0
     return alpha / (1.0 + excess)
@@ -263,7 +337,16 @@ def spendable_alpha(alpha: float, looks: int) -> float:
 
 @lru_cache(maxsize=256)
 def detectable_loss(design: SequentialDesign, *, n_baseline: int, power: float) -> float:
-    """The loss, in standard deviations, that a design rejects with `power`; maybe infinite."""
+    """The loss, in standard deviations, that a design rejects with `power`.
+
+    Args:
+        design: the boundaries.
+        n_baseline: number of baseline seeds.
+        power: the power.
+
+    Returns:
+        The loss; infinite if there is none.
+    """
 
     def excess(loss_sd: float) -> float:
         return sequential_power(design, loss_sd, n_baseline=n_baseline)[0] - power
@@ -275,7 +358,7 @@ def detectable_loss(design: SequentialDesign, *, n_baseline: int, power: float) 
     return float(brentq(excess, 0.25 * normal, largest, xtol=1e-4 * normal))
 
 
-def _moved(level: float, drift: float, n_baseline: int, n_candidate: int) -> float:
+def _shifted(level: float, drift: float, n_baseline: int, n_candidate: int) -> float:
     """The z that a normal variable around `drift` exceeds as often as the t-test at `level`."""
     if level <= 0.0:
         return drift + _UNREACHABLE

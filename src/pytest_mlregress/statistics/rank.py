@@ -14,13 +14,19 @@ from pytest_mlregress.statistics.large_samples import LEAST_SIDE, sum_limit
 from pytest_mlregress.statistics.samples import FloatArray, as_sample
 from pytest_mlregress.statistics.tails import Alternative, Tails, require_choice
 
-#: Rank sums of a smaller side are counted up to so many of its seeds times all seeds.
+#: Rank sums are counted exactly up to this product of the smaller side's seeds and all seeds.
 MOST_COUNTED: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class RankTestResult:
-    """Mann-Whitney's U of the candidate (pairs in which it is higher, ties half) and its p."""
+    """The result of `rank_test`.
+
+    Attributes:
+        statistic: Mann-Whitney's U: pairs in which the candidate is higher, ties counting half.
+        pvalue: its p-value.
+        alternative: the alternative that was tested.
+    """
 
     statistic: float
     pvalue: float
@@ -30,14 +36,23 @@ class RankTestResult:
 def rank_test(
     baseline: ArrayLike, candidate: ArrayLike, *, alternative: Alternative = "two-sided"
 ) -> RankTestResult:
-    """Compare two samples, shapes (n_b,) and (n_c,), by their ranks.
+    """Compare two samples by their ranks.
 
     Tied values share their mean rank, and the p-value is that of the permutation distribution of
-    these midranks, exact for any ties (Lehmann 1975, Nonparametrics, ch. 1); with 50 seeds and
-    more on each side it is the limit of that distribution (`sum_limit`).
-    `alternative="less"` means that the candidate is lower; the two-sided p-value is twice the
-    smaller one-sided one, at most 1. Infinities rank as what they are; a NaN on either side gives
-    NaN. Raises ValueError for an empty or non-numeric sample or an unknown alternative.
+    these midranks, exact for any ties (Lehmann 1975, Nonparametrics, ch. 1); with 50 seeds and more
+    on each side it is the limit of that distribution (`sum_limit`). Infinities are ranked.
+
+    Args:
+        baseline: shape (n_b,).
+        candidate: shape (n_c,).
+        alternative: `"less"` means that the candidate is lower; the two-sided p-value is twice the
+            smaller one-sided one, at most 1.
+
+    Returns:
+        U and its p-value; NaN with a NaN on either side.
+
+    Raises:
+        ValueError: an empty or non-numeric sample or an unknown alternative.
     """
     require_choice("alternative", alternative, get_args(Alternative))
     baseline_values = as_sample(baseline, "baseline")
@@ -50,17 +65,33 @@ def rank_test(
 
 
 def mann_whitney_u(baseline: FloatArray, candidate: FloatArray) -> float:
-    """The number of pairs in which the candidate is higher, ties counting one half."""
+    """The number of pairs in which the candidate is higher, ties counting one half.
+
+    Args:
+        baseline: shape (n_b,).
+        candidate: shape (n_c,).
+
+    Returns:
+        U, between 0 and n_b n_c.
+    """
     wins = np.count_nonzero(candidate[:, None] > baseline[None, :])
     ties = np.count_nonzero(candidate[:, None] == baseline[None, :])
     return int(wins) + int(ties) / 2
 
 
 def rank_pvalues(baseline: FloatArray, candidate: FloatArray) -> Tails:
-    """One-sided p-values of the midrank sum. Infinities are ranked; there is no NaN."""
+    """One-sided p-values of the midrank sum.
+
+    Args:
+        baseline: shape (n_b,), without NaN; infinities are ranked.
+        candidate: shape (n_c,), likewise.
+
+    Returns:
+        Both one-sided p-values.
+    """
     ranks = _doubled_midranks(baseline, candidate)
     candidate_is_smaller = candidate.size <= baseline.size
-    # The sum of either side determines the other's: the smaller one has the shorter recursion.
+    # The sum of one side determines the other's: the smaller side has the shorter recursion.
     side = ranks[: candidate.size] if candidate_is_smaller else ranks[candidate.size :]
     tails = _rank_sum_tails(ranks, side.size, int(side.sum()))
     return tails if candidate_is_smaller else Tails(less=tails.greater, greater=tails.less)
@@ -69,15 +100,22 @@ def rank_pvalues(baseline: FloatArray, candidate: FloatArray) -> Tails:
 def failed_rank_pvalues(baseline: FloatArray, candidate: FloatArray) -> Tails:
     """One-sided rank p-values of samples in which failed seeds are -inf; no failure is rewarded.
 
-    Finite ties count one half in U. Failed seeds are equally bad only for want of knowing better: a
-    tie of two of them counts against whichever alternative is tested.
+    Finite ties count one half in U. The order of two failed seeds is unknown: their tie counts
+    against the alternative that is tested.
 
-    The distribution is the one without ties, which depends on the sizes alone. So making any
+    The distribution is the one without ties, which depends on the sizes only. So making any
     candidate value worse, or failed, can lower `less` and raise `greater` only, never the reverse:
     neither the exact distribution of midranks, whose steps change with every tie that is split, nor
-    a t statistic has this property. For the coarser steps of tied values U is moved against the
+    a t statistic has this property. For the coarser steps of tied values U is shifted against the
     alternative, as by a continuity correction, by half of one and the number of values that a value
     of the smaller side is tied with on the other, on average (`_half_step`).
+
+    Args:
+        baseline: shape (n_b,), oriented so that higher is better, failed seeds -inf.
+        candidate: shape (n_c,), likewise.
+
+    Returns:
+        Both one-sided p-values.
     """
     wins = int(np.count_nonzero(candidate[:, None] > baseline[None, :]))
     losses = int(np.count_nonzero(candidate[:, None] < baseline[None, :]))
@@ -85,7 +123,7 @@ def failed_rank_pvalues(baseline: FloatArray, candidate: FloatArray) -> Tails:
     tied = _finite_ties(fewer, more)
     ties, correction = int(tied.sum()), _half_step(tied)
     highest = baseline.size * candidate.size - losses
-    # All that ties can do is to be won, or lost.
+    # Ties can at most be all won, or all lost.
     for_harm = min(highest - ties / 2 + correction, highest)
     for_gain = max(wins + ties / 2 - correction, wins)
     return Tails(
@@ -123,7 +161,13 @@ def _untied_below(n_baseline: int, n_candidate: int, u: float) -> float:
 def shift_interval_index(n_baseline: int, n_candidate: int, tail: float) -> int | None:
     """Which of the sorted pairwise differences, from either end, bounds a shift at `tail`.
 
-    The largest k with P(U <= k) <= `tail` for untied samples; None where there is none.
+    Args:
+        n_baseline: number of baseline seeds.
+        n_candidate: number of candidate seeds.
+        tail: probability beyond either end of the interval.
+
+    Returns:
+        The largest k with P(U <= k) <= `tail` for untied samples; None if there is none.
     """
     size = min(n_baseline, n_candidate)
     ranks, smallest = _untied(n_baseline + n_candidate), size * (size + 1)

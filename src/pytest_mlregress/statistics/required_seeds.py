@@ -1,4 +1,4 @@
-"""Checks that cannot do what is asked of them, refused before they cost anything."""
+"""Checks that cannot detect what they are declared to detect, refused before they cost anything."""
 
 from __future__ import annotations
 
@@ -28,16 +28,17 @@ MOST_SEEDS: Final = 1_000
 
 
 class UnaffordableError(ValueError):
-    """The planned seeds cannot do what is asked of them; the message says what would."""
+    """The planned seeds cannot detect the declared loss; the message says what would suffice."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeedsNeeded:
     """What detects a loss with 90 % power, in checks that may stop early at the default looks.
 
-    `candidate` seeds per check with the baseline as it is; None where no number of them suffices.
-    Then `more_baseline` more baseline seeds are needed, and `candidate_then` seeds per check; None
-    where even 1,000 of each would not do.
+    Attributes:
+        candidate: seeds per check with the baseline as it is; None if no number of them suffices.
+        more_baseline: then, how many more baseline seeds are needed.
+        candidate_then: and how many seeds per check; None if even 1,000 of each do not suffice.
     """
 
     candidate: int | None
@@ -64,13 +65,25 @@ def seeds_needed(
     power: float = DETECTION_POWER,
     run_effect_sd: float = 0.0,
 ) -> SeedsNeeded:
-    """The fewest seeds that detect a loss of so many standard deviations with `power`.
+    """The fewest seeds that detect a loss with `power`.
 
-    A finite baseline bounds what any number of candidate seeds can learn: their information has
-    the limit n_baseline. Where that is too little, the smallest larger baseline is sought for
-    which a check of at most as many seeds suffices. A run effect, in the same standard deviations,
-    leaves a part of the noise that no number of seeds removes.
-    Raises ValueError unless the loss is positive.
+    A finite baseline limits what any number of candidate seeds can show: their information is
+    bounded by n_baseline. If that is too little, the smallest larger baseline is sought for which a
+    check of at most as many seeds suffices.
+
+    Args:
+        loss_sd: the loss in standard deviations.
+        n_baseline: number of baseline seeds.
+        alpha: level of the check.
+        power: the power.
+        run_effect_sd: run effect in the same standard deviations: noise that no number of seeds
+            removes.
+
+    Returns:
+        The numbers of seeds.
+
+    Raises:
+        ValueError: the loss is not positive.
     """
     if not loss_sd > 0.0:
         raise ValueError(f"loss_sd is {loss_sd!r}; allowed is a number above 0")
@@ -95,8 +108,15 @@ def seeds_needed(
 def detectable_sd(looks: tuple[int, ...], *, n_baseline: int, alpha: float) -> float:
     """The loss, in standard deviations, that a check finds with 90 % power.
 
-    Infinite where `require_attainable` refuses the check. A margin of at least so much is
-    affordable.
+    A margin of at least that much is affordable.
+
+    Args:
+        looks: increasing numbers of candidate seeds.
+        n_baseline: number of baseline seeds.
+        alpha: level of the check.
+
+    Returns:
+        The loss; infinite if `require_attainable` refuses the check.
     """
     design, detectable = design_for_power(looks, n_baseline=n_baseline, alpha=alpha)
     smallest = smallest_attainable_p(n_baseline, looks[-1])
@@ -113,6 +133,14 @@ def require_attainable(looks: Sequence[int], *, n_baseline: int, alpha: float) -
     The smallest p-value of the last look has to reach its boundary: 3 against 3 seeds have 20
     relabellings, no result is rarer than 0.05, and none can be shown at alpha 0.01. And an earlier
     look must not accept every result, as one of 3 seeds against a baseline of 3 may.
+
+    Args:
+        looks: increasing numbers of candidate seeds.
+        n_baseline: number of baseline seeds.
+        alpha: level of the check.
+
+    Raises:
+        UnaffordableError: no result can be shown; the message says which seeds would suffice.
     """
     design, detectable = design_for_power(looks, n_baseline=n_baseline, alpha=alpha)
     level = float(ndtr(-design.reject[-1]))
@@ -155,8 +183,15 @@ def require_affordable(
 ) -> None:
     """Raise UnaffordableError unless a fixed margin is detected with at least 80 % power.
 
-    `margin_sd` is the margin in the baseline's standard deviations. The message names the loss
-    that the seeds do detect, and the seeds that the margin needs.
+    Args:
+        margin_sd: the margin in the baseline's standard deviations.
+        looks: increasing numbers of candidate seeds.
+        n_baseline: number of baseline seeds.
+        alpha: level of the check.
+
+    Raises:
+        UnaffordableError: the power is less; the message names the loss that the seeds detect, and
+            the seeds that the margin needs.
     """
     require_attainable(looks, n_baseline=n_baseline, alpha=alpha)
     margin_sd = within_reach(margin_sd)

@@ -1,7 +1,7 @@
-"""How unchanged checks of a recorded metric end: its own seeds, drawn again and again.
+"""How unchanged checks of a recorded metric end, by resampling its seeds.
 
-Formulas know normal seeds. A long bad tail hides a loss of the automatic margin more often, and
-the recorded values tell how long theirs is.
+Formulas assume normal seeds. A long bad tail hides a loss of the automatic margin more often, and
+the recorded values show how long the tail is.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from pytest_mlregress.statistics.samples import as_sample
 from pytest_mlregress.statistics.sequential import SequentialDesign
 from pytest_mlregress.statistics.simulation import SimulatedChecks, run_checks, safety_of_samples
 
-#: Checks that are played: a share of 10 % is then known within 4 points, in a third of a second.
+#: Simulated checks: a share of 10 % is then known within 4 points, in a third of a second.
 RESAMPLED_CHECKS: Final = 300
 
-# Relabellings drawn per check: acceptance asks for levels of .03 and more.
+# Relabellings drawn per check: acceptance uses levels of .03 and more.
 _RELABELLINGS: Final = 2_000
 
 
@@ -33,10 +33,19 @@ def unchanged_checks(
     checks: int = RESAMPLED_CHECKS,
     seed: int = 0,
 ) -> SimulatedChecks:
-    """Play checks whose baselines and candidates are both drawn from a recorded sample.
+    """Simulate checks whose baselines and candidates are both drawn from a recorded sample.
 
-    `values` has shape (n_b,), at least two of them finite: non-finite ones are left out. `margin`
-    is absolute, None for the automatic one of each drawn baseline.
+    Args:
+        values: shape (n_b,), in metric units, at least two of them finite; non-finite ones are left
+            out.
+        design: the boundaries.
+        higher_is_better: the metric's direction.
+        margin: absolute, in metric units; None for the automatic one of each drawn baseline.
+        checks: number of simulated checks.
+        seed: seed of the draws.
+
+    Returns:
+        How each check ended.
     """
     sample = as_sample(values, "values")
     oriented = sample[np.isfinite(sample)] * (1.0 if higher_is_better else -1.0)

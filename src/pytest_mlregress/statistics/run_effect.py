@@ -1,9 +1,10 @@
 """What the values of one run have in common: a session, a machine, a driver, a build.
 
-A check compares two runs, the baseline's and today's. Its p-values know the noise of seeds, and not
-that a run as a whole may lie higher or lower than another one of the same code: with a run effect
-of 0.3 standard deviations 20 against 5 seeds are red about five times as often as they promise at
-small levels (docs/methods.md). Earlier runs of what counts as the same code tell how large it is.
+A check compares two runs, the baseline's and the current one. Its p-values account for the noise of
+seeds, and not for a run as a whole being higher or lower than another one of the same code: with a
+run effect of 0.3 standard deviations 20 against 5 seeds are red about five times as often as the
+level says, at small levels (docs/methods.md). Earlier runs of what counts as the same code show how
+large it is.
 """
 
 from __future__ import annotations
@@ -22,16 +23,19 @@ from pytest_mlregress.statistics.seed_run_layout import (
 #: Fewer runs than this show no run effect.
 LEAST_RUNS: Final = 5
 
-#: The level of the F test that shows one: the lower confidence bound of its variance is above 0.
+#: Level of the F test that shows one: the lower confidence bound of its variance is above 0.
 LEVEL: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class RunEffect:
-    """The run effect in `n_runs` runs.
+    """The estimated run effect.
 
-    `tau` is the standard deviation of what a run's values have in common, in metric units, `sd`
-    that of seeds within a run, `pvalue` that of the F test for no run effect.
+    Attributes:
+        tau: standard deviation of what the values of a run have in common, in metric units.
+        sd: standard deviation of seeds within a run, in metric units.
+        n_runs: number of runs.
+        pvalue: p-value of the F test for no run effect.
     """
 
     tau: float
@@ -58,11 +62,16 @@ class RunEffect:
 def estimate_run_effect(runs: Iterable[RunValues]) -> RunEffect | None:
     """The run effect in runs of the same code, by seed, not all of which have all seeds.
 
-    Of runs that are bit-identical in the seeds that they share one counts: the other is the same
-    run again. With R runs, S seeds and N values SS(run | seed), what runs explain beyond seeds, has
-    the expectation (R - 1) V(rest) + (N - S) tau^2, whichever cells are empty (Searle, Casella and
-    McCulloch 1992, Variance Components, ch. 5.5). None where the runs tell nothing: a single one,
-    or no seed in two of them.
+    Of runs that are bit-identical in the seeds that they share one counts. With R runs, S seeds and
+    N values SS(run | seed), what runs explain beyond seeds, has the expectation (R - 1) V(rest) +
+    (N - S) tau^2, whichever cells are empty (Searle, Casella and McCulloch 1992, Variance
+    Components, ch. 5.5).
+
+    Args:
+        runs: the values of each run by seed, in metric units.
+
+    Returns:
+        The effect; None if it cannot be estimated: a single run, or no seed in two of them.
     """
     distinct = [run for run in distinct_runs(runs) if any(map(math.isfinite, run.values()))]
     if len(distinct) < 2:

@@ -1,11 +1,12 @@
-"""The evidence of a look where runs differ by themselves.
+"""The evidence of a look if runs differ beyond their seeds.
 
 Both runs of a comparison carry a run effect of standard deviation tau, so that the difference of
 their means has the variance se^2 + 2 tau^2. On the scale of normal quantiles every p-value is
 divided by sqrt(1 + 2 tau^2 / se^2). Over the looks of a check the difference then has the
-covariances of a process with the information 1 / (se^2 + 2 tau^2), whose looks are more alike than
-those that the boundaries were computed for: they hold for a tau that is known. It is estimated,
-and where few runs tell and it is not small beside se, small levels are exceeded (docs/methods.md).
+covariances of a process with the information 1 / (se^2 + 2 tau^2), whose looks are more strongly
+correlated than those that the boundaries were computed for: they hold for a known tau. It is
+estimated, and if it is estimated from few runs and not small beside se, small levels are exceeded
+(docs/methods.md).
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ _TWO_SIDED_95: Final = 1.959963984540054
 
 @dataclass(frozen=True, slots=True)
 class RunNoise:
-    """The noise of two runs: tau and the spread of seeds, both in metric units.
+    """The noise of two runs; without an effect, or if the spread is unknown, it changes nothing.
 
-    Without an effect, and where the spread is unknown, it changes nothing.
+    Attributes:
+        tau: the run effect, in metric units.
+        spread: standard deviation of the seeds, in metric units.
     """
 
     tau: float
@@ -38,17 +41,29 @@ class RunNoise:
         return self.tau > 0.0 and math.isfinite(self.spread)
 
     def total_sd(self, information: float) -> float:
-        """The spread of seeds that would give the noise of seeds and runs together.
+        """The standard deviation of seeds that would give the noise of seeds and runs together.
 
-        `information` is that of the look, 1 / (1/n + 1/n_baseline): whoever reckons in standard
-        deviations of seeds reckons with this one instead.
+        It replaces that of the seeds wherever a loss is expressed in standard deviations.
+
+        Args:
+            information: that of the look, 1 / (1/n + 1/n_baseline).
+
+        Returns:
+            The standard deviation, in metric units.
         """
         if not self.matters:
             return self.spread
         return math.hypot(self.spread, self.tau * math.sqrt(2.0 * information))
 
     def factor(self, information: float) -> float:
-        """What z is divided by, at least 1; infinite where seeds do not spread at all."""
+        """What z is divided by.
+
+        Args:
+            information: that of the look, 1 / (1/n + 1/n_baseline).
+
+        Returns:
+            At least 1; infinite if seeds do not spread at all.
+        """
         if not self.matters:
             return 1.0
         if self.spread <= 0.0:
@@ -65,8 +80,14 @@ class RunNoise:
     ) -> Comparison:
         """The comparison of one look with its evidence widened: p-values, safety and interval.
 
-        `loss` is the estimated loss in metric units and `smallest_p` the least p-value of the test
-        that judged, where they are not those of the comparison.
+        Args:
+            comparison: the comparison of the look.
+            information: that of the look, 1 / (1/n + 1/n_baseline).
+            loss: the estimated loss in metric units, if not that of the comparison.
+            smallest_p: the smallest p-value of the test that judged, likewise.
+
+        Returns:
+            The widened comparison.
         """
         if not self.matters:
             return comparison
@@ -75,7 +96,7 @@ class RunNoise:
         safety = comparison.safety
         least = comparison.smallest_p if smallest_p is None else smallest_p
         loss = safety.mean_loss if loss is None else loss
-        # Where failed seeds enter the test there is no mean; the median tells a collapse.
+        # If failed seeds enter the test there is no mean; the median shows a collapse.
         harm = loss if math.isfinite(loss) else safety.median_loss
 
         def widened(p: float, loss: float) -> float:
@@ -109,9 +130,9 @@ class RunNoise:
 def _widened(p: float, factor: float, z_of_means: float) -> float:
     """The p-value whose normal quantile is that of `p` divided by `factor`.
 
-    A permutation p-value that is the smallest of so few seeds does not tell how far apart they
-    are. There the means in standard errors of both noises count, `z_of_means`, if that is more, and
-    up to what p says itself: or else no loss could be red where the factor is large.
+    A permutation p-value that is the smallest of so few seeds does not say how far apart they are.
+    There the means in standard errors of both noises count, `z_of_means`, if that is more, and up
+    to what p says itself: otherwise no loss could be red if the factor is large.
     """
     z = -float(ndtri(p))
     divided = z if math.isinf(z) else z / factor

@@ -24,11 +24,20 @@ IQR_TO_SD = 1 / 1.349
 
 
 def as_sample(values: ArrayLike, name: str) -> FloatArray:
-    """The values of one side as a new one-dimensional float array of shape (n,), n >= 1.
+    """The values of one side as a new one-dimensional float array.
 
-    Raises ValueError, naming `name`, where the values are not one-dimensional, empty or not
-    real numbers. NaN and infinities are values and stay; so far beyond any metric that sums would
-    overflow, at 1e300, a value counts as infinite.
+    NaN and infinities are values and stay; beyond 1e300, where sums would overflow, a value counts
+    as infinite.
+
+    Args:
+        values: one number per seed, shape (n,), n >= 1.
+        name: the name of the side, for messages.
+
+    Returns:
+        Shape (n,).
+
+    Raises:
+        ValueError: the values are not one-dimensional, empty or not real numbers.
     """
     array = np.asarray(values)
     if array.ndim != 1:
@@ -47,6 +56,12 @@ def worst_end(oriented: FloatArray) -> FloatArray:
     """The sample (higher is better) with every non-finite value at the bad end, as -inf.
 
     That holds for +inf too: an accuracy of +inf is a broken computation, not a record.
+
+    Args:
+        oriented: shape (n,), higher being better.
+
+    Returns:
+        Shape (n,).
     """
     return np.where(np.isfinite(oriented), oriented, -np.inf)
 
@@ -57,7 +72,14 @@ def one_constant(baseline: FloatArray, candidate: FloatArray) -> bool:
 
 
 def exponent_of(*samples: FloatArray) -> int:
-    """A power of two that scales all values to at most 1: exact, and safe to square after."""
+    """A power of two that scales all values to at most 1: exact, and safe to square after.
+
+    Args:
+        *samples: finite arrays of any shape.
+
+    Returns:
+        The exponent.
+    """
     return max(int(np.frexp(np.abs(values).max())[1]) for values in samples)
 
 
@@ -96,10 +118,16 @@ def median(values: FloatArray) -> float:
 
 
 def robust_sd(values: FloatArray) -> float:
-    """A standard deviation that a few wild values cannot move: 1.4826 MAD, or IQR / 1.349.
+    """A standard deviation that a few outliers cannot move: 1.4826 MAD, or IQR / 1.349.
 
-    The interquartile range serves where the median absolute deviation is 0 (more than half of the
-    values are equal); 0.0 where that is 0 too. `values` has shape (n,) and is finite.
+    The interquartile range is used if the median absolute deviation is 0 (more than half of the
+    values are equal). Huber 1981, Robust Statistics, ch. 5.
+
+    Args:
+        values: shape (n,), finite.
+
+    Returns:
+        The estimate; 0.0 if both are 0.
     """
     mad = median(np.abs(values - median(values)))
     if mad > 0:
@@ -109,13 +137,18 @@ def robust_sd(values: FloatArray) -> float:
 
 
 def winsorise(pooled: FloatArray) -> FloatArray:
-    """The pooled sample of shape (n,), clipped at its median +- 3 robust standard deviations.
+    """The pooled sample, clipped at its median +- 3 robust standard deviations.
 
-    The limits depend on the pooled sample alone and not on which side a value came from, so a
-    permutation test on the clipped values is as exact as on the raw ones. Where the robust
-    standard deviation is 0 nothing is clipped. Infinities go to the limits, which are computed
-    from the finite values; without limits they go one range beyond the finite extreme. There is
-    no NaN.
+    The limits depend on the pooled sample only and not on which side a value came from, so a
+    permutation test on the clipped values is as exact as on the raw ones. If the robust standard
+    deviation is 0 nothing is clipped. Infinities are set to the limits, which are computed from the
+    finite values; without limits they are set one range beyond the finite extreme.
+
+    Args:
+        pooled: shape (n,), without NaN.
+
+    Returns:
+        Shape (n,).
     """
     finite = pooled[np.isfinite(pooled)]
     if finite.size == 0:
@@ -136,6 +169,14 @@ def _winsor_limits(finite: FloatArray) -> tuple[float, float]:
 
 
 def winsorised_pair(baseline: FloatArray, candidate: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Both samples, winsorised together."""
+    """Both samples, winsorised together.
+
+    Args:
+        baseline: shape (n_b,), without NaN.
+        candidate: shape (n_c,), without NaN.
+
+    Returns:
+        Shapes (n_b,) and (n_c,).
+    """
     pooled = winsorise(np.concatenate((baseline, candidate)))
     return pooled[: baseline.size], pooled[baseline.size :]

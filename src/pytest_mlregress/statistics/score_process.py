@@ -1,11 +1,11 @@
 """The score process of a group-sequential test, integrated look by look.
 
 At information I the score S = Z sqrt(I) of a test statistic Z with standardised effect delta is
-normal with mean delta I and variance I, and its increments between looks are independent. What
-makes a sequential design is that only the trials which have not yet stopped go on; their density
-is carried from look to look by numerical integration (Armitage, McPherson and Rowe, "Repeated
-significance tests on accumulating data", JRSS A 132, 1969; Jennison and Turnbull, "Group
-Sequential Methods", 2000, chapter 19), here with Gauss-Legendre nodes on the continuation region.
+normal with mean delta I and variance I, and its increments between looks are independent. In a
+sequential design only the trials which have not yet stopped go on; their density is carried from
+look to look by numerical integration (Armitage, McPherson and Rowe, "Repeated significance tests on
+accumulating data", JRSS A 132, 1969; Jennison and Turnbull, "Group Sequential Methods", 2000,
+chapter 19), here with Gauss-Legendre nodes on the continuation region.
 """
 
 from __future__ import annotations
@@ -40,9 +40,12 @@ _MOST_NODES = 2048
 class Survivors:
     """The trials that have not stopped, for several effects at once.
 
-    `effects` has shape (e,): standardised effects delta. `scores` has shape (m,): the nodes.
-    `mass` has shape (e, m): the probability that sits at each node; its sum over the nodes is the
-    probability of having come this far. `information` is that of the look just passed.
+    Attributes:
+        information: that of the last look.
+        effects: standardised effects delta, shape (e,).
+        scores: the nodes, shape (m,).
+        mass: the probability at each node, shape (e, m); its sum over the nodes is the probability
+            of having come this far.
     """
 
     information: float
@@ -55,17 +58,39 @@ class Survivors:
         return np.asarray(self.mass.sum(axis=1), dtype=np.float64)
 
     def above(self, information: float, z: float) -> Floats:
-        """P(still in the trial, and Z at the next look >= z), shape (e,)."""
+        """P(still in the trial, and Z at the next look >= z), shape (e,).
+
+        Args:
+            information: that of the next look.
+            z: the boundary.
+
+        Returns:
+            Shape (e,).
+        """
         return self._tail(information, z, side=-1.0)
 
     def below(self, information: float, z: float) -> Floats:
-        """P(still in the trial, and Z at the next look < z), shape (e,)."""
+        """P(still in the trial, and Z at the next look < z), shape (e,).
+
+        Args:
+            information: that of the next look.
+            z: the boundary.
+
+        Returns:
+            Shape (e,).
+        """
         return self._tail(information, z, side=1.0)
 
     def z_above(self, information: float, probability: float, *, effect: int = 0) -> float:
-        """The z with P(Z >= z) = `probability` at the next look, under the effect of that number.
+        """The z with P(Z >= z) = `probability` at the next look.
 
-        -inf where fewer trials than `probability` are left.
+        Args:
+            information: that of the next look.
+            probability: the probability.
+            effect: index of the effect.
+
+        Returns:
+            The boundary; -inf if fewer trials than `probability` are left.
         """
         if probability >= self.reached()[effect]:
             return -math.inf
@@ -74,7 +99,16 @@ class Survivors:
         )
 
     def z_below(self, information: float, probability: float, *, effect: int = 0) -> float:
-        """The z with P(Z < z) = `probability` at the next look; +inf where too few are left."""
+        """The z with P(Z < z) = `probability` at the next look.
+
+        Args:
+            information: that of the next look.
+            probability: the probability.
+            effect: index of the effect.
+
+        Returns:
+            The boundary; +inf if too few trials are left.
+        """
         if probability >= self.reached()[effect]:
             return math.inf
         return self._root(
@@ -82,7 +116,16 @@ class Survivors:
         )
 
     def between(self, information: float, low: float, high: float) -> Survivors:
-        """The trials that also survive the next look, with low < Z < high there."""
+        """The trials that also survive the next look, with low < Z < high there.
+
+        Args:
+            information: that of the next look.
+            low: the lower boundary on z.
+            high: the upper boundary on z.
+
+        Returns:
+            The remaining trials.
+        """
         step = information - self.information
         root = math.sqrt(information)
         means = self._means(step)
@@ -111,7 +154,14 @@ class Survivors:
 
 
 def initial_density(*effects: float) -> Survivors:
-    """All trials before the first look, under each of the standardised `effects`."""
+    """All trials before the first look.
+
+    Args:
+        *effects: standardised effects delta.
+
+    Returns:
+        The density of the score under each of them.
+    """
     at_zero = np.zeros(1)
     return Survivors(
         0.0, np.asarray(effects, dtype=np.float64), at_zero, np.ones((len(effects), 1))

@@ -1,7 +1,7 @@
-"""Values by seed and run, and what part of their scatter belongs to which.
+"""Values by seed and run, and the parts of their variance.
 
 The model is y = mean + seed + run + rest with random effects. Not every seed is in every run: a
-check that stops early has the first ones alone. Sums of squares are those of least squares, each
+check that stops early has only the first ones. Sums of squares are those of least squares, each
 effect after the other one; variances come from equating them with their expectations (Henderson's
 method III: Searle, Casella and McCulloch 1992, Variance Components, ch. 5.5).
 """
@@ -24,9 +24,12 @@ RunValues = Mapping[int, float]
 
 @dataclass(frozen=True, slots=True)
 class MeanSquare:
-    """A mean square and its degrees of freedom; NaN where there are none.
+    """A mean square, whose expectation is the variance of the rest plus that of its effect.
 
-    Its expectation is the variance of the rest plus `weight` times that of its own effect.
+    Attributes:
+        value: the mean square, in squared metric units; NaN without degrees of freedom.
+        df: its degrees of freedom.
+        weight: what the variance of its effect is multiplied with in the expectation.
     """
 
     value: float
@@ -42,11 +45,21 @@ class MeanSquare:
 
 @dataclass(frozen=True, slots=True)
 class SeedRunLayout:
-    """The mean of all values, the mean squares, and how unevenly the values are spread.
+    """The mean of all values, the mean squares, and how unevenly the values are distributed.
 
-    `seed_share` is the sum over seeds of the squared share of all values that a seed has,
-    `run_share` that over runs: the mean of all values has the variance seed_share * V(seed) +
-    run_share * V(run) + V(rest) / n_values.
+    The mean of all values has the variance seed_share * V(seed) + run_share * V(run) + V(rest) /
+    n_values.
+
+    Attributes:
+        mean: the mean of all values, in metric units.
+        n_values: number of values.
+        n_seeds: number of seeds.
+        n_runs: number of runs.
+        seed: the mean square of the seeds.
+        run: the mean square of the runs.
+        rest: the mean square of the rest.
+        seed_share: sum over seeds of the squared share of all values that a seed has.
+        run_share: the same over runs.
     """
 
     mean: float
@@ -68,7 +81,7 @@ class SeedRunLayout:
     def p_run(self) -> float:
         """The p-value of the F test for an effect of a run as a whole.
 
-        Both are exact for normal values, whatever the other effect is; 1 where nothing tells.
+        Both F tests are exact for normal values, whatever the other effect is; 1 without evidence.
         """
         return self._p(self.run)
 
@@ -83,8 +96,14 @@ class SeedRunLayout:
         """How far the mean of all values may be off by chance, one-sided, with that confidence.
 
         Student's quantile times the standard error, with Satterthwaite's degrees of freedom for a
-        combination of mean squares (1946, Biometrics Bull. 2, 110). An effect of the seeds or of
-        the runs counts where its p-value is at most `count_from`. Infinite where nothing tells.
+        combination of mean squares (1946, Biometrics Bull. 2, 110).
+
+        Args:
+            confidence: the one-sided confidence.
+            count_from: an effect of the seeds or of the runs counts if its p-value is at most this.
+
+        Returns:
+            The distance, in metric units; infinite if it cannot be estimated.
         """
         if self.rest.df < 1:
             return math.inf
@@ -103,9 +122,17 @@ class SeedRunLayout:
 
 
 def seed_run_layout(runs: Sequence[RunValues]) -> SeedRunLayout:
-    """The layout of at least one run with at least one finite value; others are left out.
+    """The layout of at least one run with at least one finite value.
 
-    Raises ValueError where there is none.
+    Args:
+        runs: the values of each run by seed, in metric units; runs without a finite one are left
+            out.
+
+    Returns:
+        The mean squares.
+
+    Raises:
+        ValueError: there is no finite value.
     """
     cells = [
         (seed, number, value)
@@ -118,12 +145,12 @@ def seed_run_layout(runs: Sequence[RunValues]) -> SeedRunLayout:
     raw = np.array([value for _, _, value in cells])
     mean = float(raw.mean())
     values = raw - mean
-    # What is left of values that fit exactly is rounding, and no variance.
+    # The remainder of values that fit exactly is rounding, not variance.
     rounding = 1e-24 * float(values @ values) + raw.size * (1e-15 * float(abs(raw).max())) ** 2
     seed, run = _numbered([s for s, _, _ in cells]), _numbered([r for _, r, _ in cells])
     seeds, runs_used, n = int(seed.max()) + 1, int(run.max()) + 1, values.size
     of_seeds = _centred(values, seed)
-    # Seeds are taken out first, since runs are few.
+    # Seeds are removed first, since runs are few.
     both, rank = _residual_squares(of_seeds, _centred(np.eye(runs_used)[run], seed))
     rank += seeds
     squares = (float(of_seeds @ of_seeds), float((_centred(values, run) ** 2).sum()), both)
@@ -144,8 +171,14 @@ def seed_run_layout(runs: Sequence[RunValues]) -> SeedRunLayout:
 def distinct_runs(runs: Iterable[RunValues]) -> list[RunValues]:
     """The runs without those that are bit-identical to another one, of which the longest stays.
 
-    Identical are runs that give equal values for all the seeds that they share: one of them is no
-    evidence beside the other. The order stays that of the first of each.
+    Two runs are identical if they give equal values for all the seeds that they share: one of them
+    is no further evidence.
+
+    Args:
+        runs: the values of each run by seed.
+
+    Returns:
+        The runs, in the order of the first of each.
     """
     kept: list[RunValues] = []
     for run in runs:
@@ -177,7 +210,7 @@ def _centred(columns: FloatArray, group: NDArray[np.intp]) -> FloatArray:
 
 
 def _residual_squares(values: FloatArray, columns: FloatArray) -> tuple[float, int]:
-    """What least squares on the columns leaves, and the columns' rank."""
+    """The sum of squares that remains after least squares on the columns, and the columns' rank."""
     solution, _, rank, _ = np.linalg.lstsq(columns, values, rcond=None)
     return float(((values - columns @ solution) ** 2).sum()), int(rank)
 

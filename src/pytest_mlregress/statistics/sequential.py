@@ -3,7 +3,7 @@
 The baseline is finite and complete, the candidate grows: after n candidate seeds the standardised
 difference of means has information I = 1 / (1/n + 1/n_baseline), and the boundaries are spaced by
 it. Error is spent along t = I / I_last by the power family of Kim and DeMets (Biometrika 74, 1987),
-by default alpha t^1.5 to reject, little of it early, when a single odd seed weighs most; beta t^0.5
+by default alpha t^1.5 to reject, little of it early, when a single outlier weighs most; beta t^0.5
 to accept, much of it early, because most changes change nothing. Acceptance is binding: the
 rejection boundaries are computed in its presence, and the last look decides one way or the other.
 """
@@ -27,13 +27,18 @@ from pytest_mlregress.statistics.score_process import initial_density
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """How much error is spent by information time t: alpha t^to_reject and beta t^to_accept."""
+    """How much error is spent by information time t: alpha t^to_reject and beta t^to_accept.
+
+    Attributes:
+        to_reject: exponent of the rejection.
+        to_accept: exponent of the acceptance.
+    """
 
     to_reject: float = 1.5
     to_accept: float = 0.5
 
 
-#: What `sequential_design` spends by unless told otherwise.
+#: What `sequential_design` spends by default.
 REFERENCE_SPENDING: Final = Spending()
 
 
@@ -41,13 +46,18 @@ REFERENCE_SPENDING: Final = Spending()
 class SequentialDesign:
     """Boundaries on z = Phi^-1(1 - p of harm), one entry per look, and what they achieve.
 
-    `looks` are numbers of candidate seeds. At look k the check is rejected (harm) when
-    z >= `reject[k]` and accepted when z <= `accept[k]`; the two meet at the last look at the
-    latest. They meet earlier where the margin is so large that an early look already decides; the
-    looks behind it are then never reached, and repeat its boundary.
+    At look k the check is rejected (harm) when z >= `reject[k]` and accepted when z <= `accept[k]`;
+    the two meet at the last look at the latest. They meet earlier if the margin is so large that an
+    early look already decides; the looks after it are then never reached, and repeat its boundary.
 
-    `power` is the probability of rejecting a loss of the margin. The expected seeds are candidate
-    seeds, when nothing changed and at a loss of the margin.
+    Attributes:
+        looks: increasing numbers of candidate seeds.
+        information: 1 / (1/n + 1/n_baseline) of each look.
+        reject: the rejection boundaries.
+        accept: the acceptance boundaries.
+        power: probability of rejecting a loss of the margin.
+        expected_seeds_unchanged: expected candidate seeds when nothing changed.
+        expected_seeds_at_margin: expected candidate seeds at a loss of the margin.
     """
 
     looks: tuple[int, ...]
@@ -70,13 +80,21 @@ def sequential_design(
 ) -> SequentialDesign:
     """The design with the given looks that spends exactly `alpha`, and about `beta`.
 
-    `looks`: increasing numbers of candidate seeds. `n_baseline`: baseline seeds. `alpha`: the
-    one-sided chance to reject when nothing changed. `beta`: the chance to accept a loss of
-    `margin_sd` standard deviations; where the seeds do not suffice for it the last look keeps to
-    `alpha`, and `power` is less than 1 - beta (`margin_for_power` gives the margin they suffice
-    for).
+    Args:
+        looks: increasing numbers of candidate seeds.
+        n_baseline: number of baseline seeds.
+        alpha: the one-sided probability of rejecting when nothing changed.
+        beta: the probability of accepting a loss of `margin_sd`. If the seeds do not suffice for it
+            the last look keeps to `alpha`, and `power` is less than 1 - beta (`margin_for_power`
+            gives the margin they suffice for).
+        margin_sd: the margin in standard deviations.
+        spending: how much of each error is spent by information time.
 
-    Raises ValueError for looks that do not increase, or a value outside its range.
+    Returns:
+        The design.
+
+    Raises:
+        ValueError: looks that do not increase, or a value outside its range.
     """
     _open_unit("alpha", alpha)
     _open_unit("beta", beta)
@@ -101,10 +119,21 @@ def margin_for_power(
     beta: float | None = None,
     spending: Spending = REFERENCE_SPENDING,
 ) -> float:
-    """The smallest loss, in standard deviations, that the design detects with `power`.
+    """The smallest loss, in standard deviations, that the design for it detects with `power`.
 
-    The design is the one for that very margin, with `beta`, by default and at most 1 - power.
-    Raises ValueError as `sequential_design` does, unless alpha < power < 1, and for a larger beta.
+    Args:
+        looks: increasing numbers of candidate seeds.
+        n_baseline: number of baseline seeds.
+        alpha: the one-sided probability of rejecting when nothing changed.
+        power: the power, above `alpha`.
+        beta: the probability of accepting that loss, by default and at most 1 - power.
+        spending: how much of each error is spent by information time.
+
+    Returns:
+        The loss.
+
+    Raises:
+        ValueError: as `sequential_design`, unless alpha < power < 1, and for a larger beta.
     """
     _open_unit("alpha", alpha)
     beta = 1.0 - power if beta is None else beta
@@ -129,8 +158,16 @@ def default_looks(n: int) -> tuple[int, ...]:
     A quarter (rounded up, at least 3), half (rounded up) and all of them; one interim look at 2 or
     3 seeds up to n = 5; none up to n = 2. A first look at 2 seeds would save a little more when
     nothing changed, but 2 seeds can hardly show harm: no p-value of 20 against 2 seeds is below
-    0.004, and a seed that fails half of the time would pass unseen once in four.
-    Raises ValueError unless n is a positive integer.
+    0.004, and a seed that fails half of the time would be missed in one of four checks.
+
+    Args:
+        n: the largest number of candidate seeds.
+
+    Returns:
+        Increasing numbers of candidate seeds.
+
+    Raises:
+        ValueError: n is not a positive integer.
     """
     n = _positive_integer("n", n)
     if n <= 2:
@@ -141,7 +178,15 @@ def default_looks(n: int) -> tuple[int, ...]:
 
 
 def operating_characteristics(design: SequentialDesign, loss_sd: float) -> tuple[float, float]:
-    """(probability of rejection, expected candidate seeds) at a loss in standard deviations."""
+    """Power and expected seeds of a design at a loss.
+
+    Args:
+        design: the boundaries.
+        loss_sd: the loss in standard deviations.
+
+    Returns:
+        (probability of rejection, expected candidate seeds).
+    """
     ((power, seeds),) = _walk(
         design.looks, design.information, design.reject, design.accept, (loss_sd,)
     )
@@ -154,8 +199,18 @@ def classical_boundaries(
     """Two-sided critical values of |Z| at equally spaced looks, at overall level `alpha`.
 
     They reproduce the tables 2.1 (Pocock) and 2.3 (O'Brien and Fleming) of Jennison and Turnbull
-    (2000). No verdict uses them; they tie this integration to the literature.
-    Raises ValueError for an unknown shape, or a value outside its range.
+    (2000). No verdict uses them; they validate this integration against the literature.
+
+    Args:
+        shape: the shape of the boundaries.
+        looks: number of looks.
+        alpha: overall two-sided level.
+
+    Returns:
+        One critical value per look.
+
+    Raises:
+        ValueError: an unknown shape, or a value outside its range.
     """
     looks = _positive_integer("looks", looks)
     _open_unit("alpha", alpha)
@@ -213,8 +268,8 @@ def _boundaries(
         closing = going_on.z_above(level, float(alpha_spends[k:].sum()), effect=0)
         low = going_on.z_below(level, float(beta_spends[k]), effect=1)
         if k == len(information) - 1 or low >= closing:
-            # To reject with all the alpha that is left costs no more than the beta due at this
-            # look: going on would gain nothing.
+            # Rejecting with all the remaining alpha costs no more than the beta to be spent at
+            # this look: going on would gain nothing.
             rest = [closing] * (len(information) - k)
             return (*reject, *rest), (*accept, *rest)
         high = going_on.z_above(level, float(alpha_spends[k]), effect=0)

@@ -1,4 +1,4 @@
-"""The sign-flip test of pairs: exact where each could as well have come the other way round."""
+"""The sign-flip test of pairs: exact if the two values of a pair are exchangeable."""
 
 from __future__ import annotations
 
@@ -10,17 +10,23 @@ from pytest_mlregress.statistics.permutation import DRAW_SEED, tail_probabilitie
 from pytest_mlregress.statistics.samples import FloatArray
 from pytest_mlregress.statistics.tails import Tails
 
-#: Up to so many pairs all 2^n flips are enumerated; beyond, `DRAWS` of them are drawn.
+#: Up to this many pairs all 2^n flips are enumerated; otherwise `DRAWS` of them are drawn.
 MOST_ENUMERATED: Final = 17
 DRAWS: Final = 200_000
 
 
 def sign_flip_test(differences: FloatArray) -> Tails:
-    """p-values of the sum of finite `differences`, shape (n,), when each sign is a fair coin.
+    """p-values of the sum of `differences` when each sign is a fair coin.
 
     Exact for pairs that are exchangeable within themselves, whatever their distribution and
     correlation (Fisher 1935, "The Design of Experiments", section 21). Drawn flips are seeded, and
     the observed signs count as one of them.
+
+    Args:
+        differences: shape (n,), finite.
+
+    Returns:
+        Both one-sided p-values.
     """
     largest = float(np.abs(differences).max())
     scaled = differences / largest if largest > 0.0 else differences
@@ -29,7 +35,7 @@ def sign_flip_test(differences: FloatArray) -> Tails:
 
 
 def smallest_flip_p(n_pairs: int) -> float:
-    """The smallest p-value of so many pairs."""
+    """The smallest p-value of the sign-flip test of `n_pairs` pairs."""
     return 0.5**n_pairs if n_pairs <= MOST_ENUMERATED else 1.0 / (DRAWS + 1)
 
 

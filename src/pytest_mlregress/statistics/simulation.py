@@ -1,8 +1,7 @@
-"""What a check would do, found by doing it: the test itself on simulated normal seeds.
+"""What a check would decide, by simulation: the test itself on normal seeds.
 
 The first looks of a check have two or three seeds, where no formula describes the permutation test
-well. A rehearsal plays the whole check many times and is used for planning, where a second is
-affordable.
+well. The whole check is simulated many times for planning, where a second is affordable.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ from pytest_mlregress.statistics.sequential import SequentialDesign
 
 Indices: TypeAlias = NDArray[np.intp]
 
-#: Tells of the first n seeds of the checks with some indices whether they exclude the margin.
+#: (n, which): whether the first n seeds of the checks with those indices exclude the margin.
 Safe: TypeAlias = Callable[[int, Indices], NDArray[np.bool_]]
 
-#: Checks per rehearsal: powers are then within 0.01, expected seeds within 2 %.
-REHEARSED_CHECKS: Final = 6_000
+#: Checks per simulation: powers are then within 0.01, expected seeds within 2 %.
+SIMULATED_CHECKS: Final = 6_000
 
 # Relabellings per check: up to so many are enumerated; of those drawn so many are at or below the
 # smallest level.
@@ -38,8 +37,14 @@ _PER_SMALLEST_LEVEL: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsal:
-    """The share of checks that ended red, and the mean of the candidate seeds they used."""
+class SimulatedPower:
+    """The result of simulated checks.
+
+    Attributes:
+        power: share of the checks that ended red.
+        expected_seeds: mean number of candidate seeds they used.
+        checks: number of checks.
+    """
 
     power: float
     expected_seeds: float
@@ -53,15 +58,25 @@ def simulate_checks(
     *,
     n_baseline: int,
     margin_sd: float | None,
-    checks: int = REHEARSED_CHECKS,
+    checks: int = SIMULATED_CHECKS,
     seed: int = 0,
-) -> Rehearsal:
-    """Play `checks` checks of a candidate that lost `loss_sd` standard deviations.
+) -> SimulatedPower:
+    """Simulate checks of a candidate that lost `loss_sd` standard deviations.
 
-    `margin_sd` is the margin that acceptance has to exclude, in true standard deviations; None for
-    the automatic one of each baseline.
-    Baseline and candidate seeds are normal with equal spread. The same `seed` draws the same
-    noise, so that rehearsals of different losses are comparable.
+    Baseline and candidate seeds are normal with equal spread.
+
+    Args:
+        design: the boundaries.
+        loss_sd: the loss in standard deviations.
+        n_baseline: number of baseline seeds.
+        margin_sd: the margin that acceptance has to exclude, in true standard deviations; None for
+            the automatic one of each baseline.
+        checks: number of simulated checks.
+        seed: seed of the draws; the same one draws the same noise, so that simulations of different
+            losses are comparable.
+
+    Returns:
+        The power and the expected seeds.
     """
     generator = np.random.default_rng([seed, n_baseline, design.looks[-1]])
     baseline = generator.normal(size=(checks, n_baseline))
@@ -72,13 +87,13 @@ def simulate_checks(
         if margin_sd is None
         else np.full(checks, float(margin_sd))
     )
-    played = run_checks(
+    simulated = run_checks(
         design,
         checks,
         lambda n, which: harm_pvalues(baseline[which], candidate[which, :n], max_relabellings=most),
         safety_of_samples(baseline, candidate, margins, design, most=most),
     )
-    return Rehearsal(float(played.rejected.mean()), float(played.seeds.mean()), checks)
+    return SimulatedPower(float(simulated.rejected.mean()), float(simulated.seeds.mean()), checks)
 
 
 def safety_of_samples(
@@ -89,10 +104,17 @@ def safety_of_samples(
     *,
     most: int,
 ) -> Safe:
-    """Whether the first n seeds of some checks exclude their margins, as `run_checks` asks it.
+    """Whether the first n seeds of some checks exclude their margins, for `run_checks`.
 
-    `baseline` has shape (checks, n_b), `candidate` (checks, n_c), `margin` (checks,); `most` is
-    the number of relabellings.
+    Args:
+        baseline: shape (checks, n_b).
+        candidate: shape (checks, n_c).
+        margin: shape (checks,), in the units of the values.
+        design: the boundaries.
+        most: number of relabellings.
+
+    Returns:
+        The function (n, which) that `run_checks` calls.
     """
     levels = dict(zip(design.looks, safety_levels(design.looks, baseline.shape[1]), strict=True))
 
@@ -117,9 +139,12 @@ def _relabellings(design: SequentialDesign, n_baseline: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedChecks:
-    """Of each check, shape (checks,): 1 where rejected, 1 where accepted, and the seeds used.
+    """How each simulated check ended; one that was neither rejected nor accepted was inconclusive.
 
-    One that is neither ended inconclusive.
+    Attributes:
+        rejected: 1 if rejected, shape (checks,).
+        accepted: 1 if accepted, shape (checks,).
+        seeds: candidate seeds used, shape (checks,).
     """
 
     rejected: FloatArray
@@ -130,11 +155,19 @@ class SimulatedChecks:
 def run_checks(
     design: SequentialDesign, checks: int, pvalues: Callable[[int, Indices], FloatArray], safe: Safe
 ) -> SimulatedChecks:
-    """Many checks with an automatic margin at once.
+    """Run many checks with an automatic margin at once.
 
-    `pvalues(n, which)` gives the harm p-values of the first n candidate seeds of the checks with
-    those indices, `safe(n, which)` whether they exclude the margin. The decisions are those of
-    `SequentialCheck.follow` for samples without a collapsed seed.
+    The decisions are those of `SequentialCheck.follow` for samples without a collapsed seed.
+
+    Args:
+        design: the boundaries.
+        checks: number of checks.
+        pvalues: (n, which) to the harm p-values of the first n candidate seeds of the checks with
+            those indices.
+        safe: (n, which) to whether they exclude the margin.
+
+    Returns:
+        How each check ended.
     """
     rejected, accepted, seeds = (np.zeros(checks) for _ in range(3))
     going_on = np.arange(checks)

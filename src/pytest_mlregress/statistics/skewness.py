@@ -9,15 +9,20 @@ import numpy as np
 
 from pytest_mlregress.statistics.samples import FloatArray
 
-#: The approximation holds from so many values on.
+#: The approximation holds from this many values on.
 LEAST_VALUES: Final = 8
 
 
 def skewness_z(values: FloatArray) -> float:
     """The sample skewness as a standard normal deviate, positive for a long upper tail.
 
-    D'Agostino's transformation (1970, Biometrika 57, 679) of the third standardised moment of
-    finite `values`, shape (n,). 0 for fewer than 8 values, and for values without spread.
+    D'Agostino's transformation (1970, Biometrika 57, 679) of the third standardised moment.
+
+    Args:
+        values: shape (n,), finite.
+
+    Returns:
+        The deviate; 0 for fewer than 8 values, and for values without spread.
     """
     n = values.size
     centred = values - values.mean() if n else values

@@ -1,4 +1,4 @@
-"""The seed-to-seed standard deviation that a plan is made with, and how well it is known."""
+"""The seed-to-seed standard deviation that a plan assumes, and how well it is known."""
 
 from __future__ import annotations
 
@@ -16,17 +16,20 @@ from pytest_mlregress.statistics.samples import FloatArray, as_sample, sd, winso
 #: Confidence of `Spread.upper`.
 UPPER_CONFIDENCE: Final = 0.8
 
-# An earlier sample whose variance differs at this two-sided level spread otherwise, and tells
-# nothing about today's.
+# An earlier sample whose variance differs at this two-sided level has another spread, and is no
+# evidence about the current one.
 _OTHER_SPREAD: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """A standard deviation in metric units, and the bound it stays below with 80 % confidence.
+    """A standard deviation and its upper bound.
 
-    `lower_bound` tells that it counts one source of noise only, so that the true one is larger.
-    `df` are the degrees of freedom that it was estimated with, infinite where it is known.
+    Attributes:
+        sd: the standard deviation, in metric units.
+        upper: its upper confidence bound at 80 %, in metric units.
+        lower_bound: whether it counts one source of noise only, so that the true one is larger.
+        df: degrees of freedom of the estimate; infinite if it is known.
     """
 
     sd: float
@@ -36,13 +39,22 @@ class Spread:
 
 
 def spread_of(values: ArrayLike, earlier: Sequence[ArrayLike] = ()) -> Spread:
-    """The spread of a baseline, shape (n,) with at least two finite values.
+    """The spread of a baseline.
 
-    `earlier` are the samples of earlier revisions, each around a mean of its own: their variances
-    are pooled with the baseline's, but for those that differ from it in an F test. Winsorised as
-    the robust test does it. The upper bound is sd sqrt(df / q) with q the 0.2 quantile of
+    Winsorised as in the robust test. The upper bound is sd sqrt(df / q) with q the 0.2 quantile of
     chi-square with df degrees of freedom, exact for normal values: 1.10 at n = 50, 1.18 at n = 20,
-    1.56 at n = 5. Raises ValueError for fewer than two finite values.
+    1.56 at n = 5.
+
+    Args:
+        values: shape (n,) with at least two finite values, in metric units.
+        earlier: the samples of earlier revisions, each around its own mean: their variances are
+            pooled with the baseline's, except for those that differ from it in an F test.
+
+    Returns:
+        The spread.
+
+    Raises:
+        ValueError: fewer than two finite values.
     """
     sample = as_sample(values, "values")
     finite = sample[np.isfinite(sample)]
@@ -59,7 +71,7 @@ def spread_of(values: ArrayLike, earlier: Sequence[ArrayLike] = ()) -> Spread:
         other, other_df = _variance(sample)
         if _alike(variance, df, other, other_df):
             squares, freedom = squares + other * other_df, freedom + other_df
-    # The square root of a mean of squares would lose digits where there is nothing to pool.
+    # The square root of a mean of squares would lose digits if there is nothing to pool.
     estimate = sd(winsorise(finite)) if freedom == df else math.sqrt(squares / freedom)
     factor = math.sqrt(freedom / float(chdtri(freedom, UPPER_CONFIDENCE)))
     return Spread(estimate, estimate * factor, lower_bound=False, df=float(freedom))
@@ -76,7 +88,7 @@ def _variance(finite: FloatArray) -> tuple[float, int]:
 
 
 def _alike(variance: float, df: int, other: float, other_df: int) -> bool:
-    """Whether two variances can be one; not where one of them is 0."""
+    """Whether two variances can be equal; not if one of them is 0."""
     if min(variance, other) <= 0.0:
         return False
     below = float(fdtr(other_df, df, other / variance))
@@ -84,13 +96,22 @@ def _alike(variance: float, df: int, other: float, other_df: int) -> bool:
 
 
 def spread_of_accuracy(accuracy: float, n_test: int) -> Spread:
-    """The spread of an accuracy that a test set of `n_test` examples causes, before any run.
+    """The spread of an accuracy that a test set causes, before any run.
 
-    The binomial standard deviation sqrt(p (1 - p) / n): what remains if two trainings differ in
-    nothing but luck on each example. With a fixed test set, seeds share its easy and hard examples
-    and may spread less; initialisation and order of the data add to it. Take it as a lower bound on
-    a first guess, and the recorded baseline as the answer.
-    Raises ValueError for an accuracy outside (0, 1) or a size below 1.
+    The binomial standard deviation sqrt(p (1 - p) / n): what remains if two trainings differ only
+    by chance on each example. With a fixed test set, seeds share its easy and hard examples and may
+    spread less; initialisation and order of the data add to it. It is a lower bound and a first
+    guess; the recorded baseline gives the answer.
+
+    Args:
+        accuracy: the expected accuracy, between 0 and 1.
+        n_test: number of test examples.
+
+    Returns:
+        The spread, a lower bound.
+
+    Raises:
+        ValueError: an accuracy outside (0, 1) or a size below 1.
     """
     if not 0.0 < accuracy < 1.0:
         raise ValueError(f"accuracy is {accuracy!r}; allowed is a number between 0 and 1")

@@ -27,9 +27,14 @@ NAN: Final = float("nan")
 
 @dataclass(frozen=True, slots=True)
 class TTestResult:
-    """A t statistic, signed candidate minus baseline, with its degrees of freedom and p-value.
+    """The result of `t_test`.
 
-    `df` is descriptive for the kind `robust`, whose p-value comes from permutation.
+    Attributes:
+        statistic: t, signed candidate minus baseline.
+        pvalue: its p-value; by permutation for the kind `robust`.
+        df: degrees of freedom; only descriptive for the kind `robust`.
+        kind: the test.
+        alternative: the alternative that was tested.
     """
 
     statistic: float
@@ -41,7 +46,13 @@ class TTestResult:
 
 @dataclass(frozen=True, slots=True)
 class MeanDifference:
-    """Candidate mean minus baseline mean, its standard error and degrees of freedom."""
+    """A difference of means.
+
+    Attributes:
+        value: candidate mean minus baseline mean, in metric units.
+        standard_error: its standard error, in metric units; NaN if it is not defined.
+        df: degrees of freedom of the standard error.
+    """
 
     value: float
     standard_error: float
@@ -70,7 +81,14 @@ class MeanDifference:
         return Tails(lower, upper).pvalue(alternative)
 
     def interval(self, level: float) -> tuple[float, float]:
-        """The confidence interval; the whole line where the standard error is not defined."""
+        """The confidence interval of the difference.
+
+        Args:
+            level: confidence level.
+
+        Returns:
+            Both ends, in metric units; the whole line if the standard error is not defined.
+        """
         if self.standard_error == 0:
             return self.value, self.value
         reach = float(special.stdtrit(self.df, (1 + level) / 2)) * self.standard_error
@@ -86,20 +104,29 @@ def t_test(
     kind: TTestKind = "robust",
     alternative: Alternative = "two-sided",
 ) -> TTestResult:
-    """Compare the means of two samples, shapes (n_b,) and (n_c,), by a t-test.
+    """Compare the means of two samples by a t-test.
 
-    `robust` is Welch's t on values winsorised at the pooled median +- 3 robust standard
-    deviations, with the p-value of its permutation distribution. `welch` (Welch 1947,
-    Biometrika 34, 28-35), `student` and `paired` are the classical tests. The statistic is
-    signed candidate minus baseline; `alternative="less"` means that the candidate is lower.
+    `robust` is Welch's t on values winsorised at the pooled median +- 3 robust standard deviations,
+    with the p-value of its permutation distribution. `welch` (Welch 1947, Biometrika 34, 28-35),
+    `student` and `paired` are the classical tests.
 
-    Defined limits: two equal constants give statistic 0 and p-value 1; two different constants
-    give an infinite statistic, with p-value 0 or 1 for the classical kinds. A NaN on either side
-    gives NaN, an infinity does so for the classical kinds and is winsorised by `robust`. The
-    classical Welch and paired tests of a single seed are NaN.
+    Two equal constants give statistic 0 and p-value 1; two different constants give an infinite
+    statistic, with p-value 0 or 1 for the classical kinds. A NaN on either side gives NaN; so does
+    an infinity for the classical kinds, while `robust` winsorises it. The classical Welch and
+    paired tests of a single seed are NaN.
 
-    Raises ValueError for an empty or non-numeric sample, an unknown kind or alternative, and for
-    `paired` samples of different lengths.
+    Args:
+        baseline: shape (n_b,).
+        candidate: shape (n_c,).
+        kind: the test.
+        alternative: `"less"` means that the candidate is lower.
+
+    Returns:
+        The statistic, signed candidate minus baseline, and its p-value.
+
+    Raises:
+        ValueError: an empty or non-numeric sample, an unknown kind or alternative, or for `paired`
+            samples of different lengths.
     """
     require_choice("kind", kind, get_args(TTestKind))
     require_choice("alternative", alternative, get_args(Alternative))
@@ -116,7 +143,19 @@ def t_test(
 def mean_difference(
     baseline: FloatArray, candidate: FloatArray, kind: Literal["welch", "student", "paired"]
 ) -> MeanDifference:
-    """The difference of means with the standard error of one of the classical tests."""
+    """The difference of means with the standard error of one of the classical tests.
+
+    Args:
+        baseline: shape (n_b,), in metric units.
+        candidate: shape (n_c,), in metric units.
+        kind: the test.
+
+    Returns:
+        The difference; NaN with a non-finite value.
+
+    Raises:
+        ValueError: for `paired` samples of different lengths.
+    """
     if kind == "paired":
         require_pairs(baseline, candidate)
     if not (np.isfinite(baseline).all() and np.isfinite(candidate).all()):
@@ -136,7 +175,15 @@ def mean_difference(
 
 
 def require_pairs(baseline: FloatArray, candidate: FloatArray) -> None:
-    """Raise ValueError unless both samples have one value for each of the same seeds."""
+    """Raise ValueError unless both samples have one value for each of the same seeds.
+
+    Args:
+        baseline: shape (n,).
+        candidate: shape (n,).
+
+    Raises:
+        ValueError: the lengths differ.
+    """
     if baseline.size != candidate.size:
         raise ValueError(
             "a paired test needs the same seeds on both sides, in the same order; got "
@@ -145,7 +192,15 @@ def require_pairs(baseline: FloatArray, candidate: FloatArray) -> None:
 
 
 def robust_difference(baseline: FloatArray, candidate: FloatArray) -> MeanDifference:
-    """Welch's difference of the winsorised samples; Student's where a side has a single seed."""
+    """Welch's difference of the winsorised samples; Student's if a side has a single seed.
+
+    Args:
+        baseline: shape (n_b,), in metric units.
+        candidate: shape (n_c,), in metric units.
+
+    Returns:
+        The difference.
+    """
     single_seed = min(baseline.size, candidate.size) == 1
     clipped = winsorised_pair(baseline, candidate)
     return mean_difference(*clipped, "student" if single_seed else "welch")

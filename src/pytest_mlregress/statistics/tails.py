@@ -11,7 +11,12 @@ Alternative: TypeAlias = Literal["two-sided", "less", "greater"]
 
 @dataclass(frozen=True, slots=True)
 class Tails:
-    """The p-values of one statistic for a lower candidate (`less`) and a higher one."""
+    """The p-values of one statistic.
+
+    Attributes:
+        less: for a lower candidate.
+        greater: for a higher candidate.
+    """
 
     less: float
     greater: float
@@ -19,7 +24,11 @@ class Tails:
     def pvalue(self, alternative: Alternative) -> float:
         """The p-value for an alternative; two-sided is twice the smaller tail, at most 1.
 
-        NaN stays NaN.
+        Args:
+            alternative: the alternative.
+
+        Returns:
+            The p-value; NaN if a tail is NaN.
         """
         if alternative == "less":
             return self.less
@@ -30,6 +39,15 @@ class Tails:
 
 
 def require_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    """Raise ValueError unless `value` is one of `allowed`."""
+    """Raise ValueError unless `value` is one of `allowed`.
+
+    Args:
+        name: the name of the parameter, for the message.
+        value: its value.
+        allowed: the allowed values.
+
+    Raises:
+        ValueError: the value is another one.
+    """
     if value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {value!r}")

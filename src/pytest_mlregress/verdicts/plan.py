@@ -156,13 +156,13 @@ def _inconclusive_share(metric: MetricBaseline, plan: MetricPlan, margin: float 
     """The share of unchanged checks that would end undecided, if seeds are as those recorded."""
     from pytest_mlregress.statistics.resampled_checks import unchanged_checks
 
-    played = unchanged_checks(
+    simulated = unchanged_checks(
         tuple(metric.values.values()),
         plan.design,
         higher_is_better=metric.higher_is_better,
         margin=margin,
     )
-    return 1.0 - float(played.rejected.mean()) - float(played.accepted.mean())
+    return 1.0 - float(simulated.rejected.mean()) - float(simulated.accepted.mean())
 
 
 def plan_before_any_run(
