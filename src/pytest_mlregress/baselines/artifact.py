@@ -1,9 +1,8 @@
 """The baseline of one test and tier, as plain frozen values.
 
-Every mapping is copied and every number turned into a plain Python one when a value is built, so
-that an artifact never shares state with the code that measured it and never carries a
-`numpy.float64`.  Every NaN becomes the one object `math.nan`, so that equal artifacts compare
-equal.
+Every mapping is copied and every number converted to a plain Python one when a value is built, so
+that an artifact never shares state with the code that measured it and never holds a
+`numpy.float64`. Every NaN becomes the one object `math.nan`, so that equal artifacts compare equal.
 """
 
 import math
@@ -111,10 +110,10 @@ class LedgerEntry:
         revision: the revision that was replaced.
         commit: the commit of the accepted values, None outside git.
         time: when they were accepted, in UTC (ISO 8601).
-        effects: per metric the accepted change of the mean in metric units, oriented so that
-            a loss is negative.
+        effects: per metric the accepted change of the mean in metric units, oriented so that a loss
+            is negative.
         reason: why it was accepted, in words.
-        anchored: the metrics whose anchor this entry set anew; their booked loss restarts here.
+        anchored: the metrics whose anchor this entry reset; their accepted loss restarts here.
     """
 
     revision: str
@@ -159,12 +158,13 @@ class Provenance:
     Attributes:
         plugin: the version of pytest-mlregress that wrote the file.
         time: when the values were recorded, in UTC (ISO 8601).
-        commit, branch: of the working tree; None outside git or where there is none.
+        commit: of the working tree; None outside git or before its first commit.
+        branch: of the working tree; None outside git or when detached.
         dirty: whether the tree held changes that are in no commit.
         diff_hash: hash of those changes, None for a clean tree.
-        command: `pytest`, the tests that were named, `-k`, `-m` and the plugin's own options.
+        command: `pytest`, the tests that were named, `-k`, `-m` and the plugin's options.
         seeds: the seeds that ran.
-        environment: what can move numbers, as `describe_environment` found it where they trained.
+        environment: what can change results, as `describe_environment` found it where they trained.
     """
 
     plugin: str
@@ -186,7 +186,7 @@ class Provenance:
     def named_commit(self) -> str | None:
         """The commit, None unless it is 7 to 64 hexadecimal digits.
 
-        Only then may it stand in a command: a file can hold any text in its place, such as one
+        Only then may it be part of a command: a file can hold any text in its place, such as one
         that a shell runs when the command is pasted.
         """
         return self.commit if self.commit and _COMMIT.fullmatch(self.commit) else None
@@ -231,8 +231,8 @@ class Artifact:
         ledger: the accepted updates, oldest first.
         pairing: earlier green runs, oldest first, bounded by `append_pairing`.
         edited: whether the file's revision did not match its content when it was read: it was
-            edited by hand, or two updates were merged into it.  Never written; such values were
-            measured by nobody, so that no candidate is compared with them.
+            edited by hand, or two updates were merged into it. Never written; such values were not
+            measured, so no candidate is compared with them.
     """
 
     test: str

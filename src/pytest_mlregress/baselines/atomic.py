@@ -15,10 +15,14 @@ _ABANDONED_AFTER_S: Final = 600.0
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Put `content` under `path`, in an existing folder, in one step that survives a crash.
+    """Write `content` to `path`, in an existing folder, in one step that survives a crash.
+
+    Args:
+        path: the file.
+        content: its new content.
 
     Raises:
-        OSError: it cannot be written; what was there before is untouched.
+        OSError: it cannot be written; the old file is untouched.
     """
     temporary = path.with_name(f".{secrets.token_hex(8)}{_TEMPORARY}")
     # Not `tempfile`: its files are private to their owner, and baselines and reports are shared.
@@ -36,10 +40,13 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def check_replaceable(path: Path) -> None:
-    """Meet now the error that `replace_file` would meet later, as far as it shows already.
+    """Raise the error now that `replace_file` would raise later, as far as it can be known.
 
-    A file is made and removed where the path, or the nearest folder above it that exists, would
-    get one: permissions alone do not tell of read-only disks.
+    A file is made and removed where the path, or the nearest folder above it that exists, would get
+    one: permissions do not show read-only disks.
+
+    Args:
+        path: the file.
 
     Raises:
         OSError: nothing can be written under that path.
@@ -55,7 +62,11 @@ def check_replaceable(path: Path) -> None:
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Remove the temporary files of writers that were killed; a living one's is younger."""
+    """Remove the temporary files of writers that were killed, known by their age.
+
+    Args:
+        folder: the folder.
+    """
     before = time.time() - _ABANDONED_AFTER_S
     for leftover in folder.glob(f".*{_TEMPORARY}"):
         with suppress(OSError):  # another writer may have been faster
@@ -64,7 +75,7 @@ def remove_abandoned(folder: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename in the folder last; Windows, which cannot open folders, does so by itself."""
+    """Make a rename in the folder durable; Windows cannot open folders, and needs no such step."""
     if not hasattr(os, "O_DIRECTORY"):
         return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -1,4 +1,4 @@
-"""What every store does with the bytes of a baseline file, wherever they came from."""
+"""What every store does with the bytes of a baseline file, whatever the store."""
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.errors import ArtifactError
@@ -13,7 +13,7 @@ def refuse_large(size: int, *, source: str) -> None:
 
     Args:
         size: its size in bytes.
-        source: the file, as a message should print it.
+        source: the file, as a message prints it.
 
     Raises:
         ArtifactError: it is larger than `MAX_BYTES`.
@@ -30,6 +30,14 @@ def refuse_large(size: int, *, source: str) -> None:
 
 def artifact_in(text: bytes, key: BaselineKey, *, source: str) -> Artifact:
     """The artifact in a file's bytes, which must be the baseline that the file's name says.
+
+    Args:
+        text: the content of the file.
+        key: the test and tier of the file's name.
+        source: the file, as a message prints it.
+
+    Returns:
+        The artifact.
 
     Raises:
         ArtifactError: it is no valid artifact, or the baseline of another test or tier.
@@ -51,9 +59,12 @@ def bytes_of(artifact: Artifact, key: BaselineKey, *, source: str) -> bytes:
     """The bytes of an artifact's file, after every check that reading them makes.
 
     Args:
-        artifact: the baseline to keep.
-        key: the test and tier whose baseline it is to be.
-        source: the file, as a message should print it.
+        artifact: the baseline to write.
+        key: the test and tier whose baseline it is.
+        source: the file, as a message prints it.
+
+    Returns:
+        The content of the file.
 
     Raises:
         ArtifactError: a check would refuse the file.

@@ -1,7 +1,7 @@
-"""What of a command line of pytest is kept in files that many people read.
+"""Which part of a pytest command line is kept in files that many people read.
 
-The plugin's own options, `-k`, `-m` and node ids say which values a run recorded.  Everything else
-is left out unread: the options of other plugins carry tokens and paths.
+The plugin's options, `-k`, `-m` and node ids say which values a run recorded. Everything else is
+left out unread: the options of other plugins may hold tokens and paths.
 """
 
 import re
@@ -20,8 +20,8 @@ _OWN_FLAGS: Final = frozenset(
 )
 _EXPRESSIONS: Final = ("-k", "-m")
 _PYTEST: Final = re.compile(r"(?:.*[/\\])?(?:pytest|py\.test)(?:\.exe|-script\.py)?")
-# What is known not to take the next word, or to take exactly one.  After any other option the
-# words may be its values, and a secret must not pass for the name of a test.
+# Options that are known to take no word, or exactly one. After any other option the words may be
+# its values, and a secret must not be taken for the name of a test.
 _FLAGS: Final = re.compile(r"-[qvsxl]+|-r\w+|-n\w+|-p\S+|--lf|--ff|--[a-z-]+=.*", re.DOTALL)
 _TAKE_ONE: Final = frozenset({"-n", "-p", "-c", "-o", "-W", "-r"})
 
@@ -31,11 +31,11 @@ def recorded_command(words: Sequence[str], root: PurePath | None = None) -> tupl
 
     Args:
         words: the whole command line, from the interpreter on.
-        root: the folder that paths are told relative to; None where it is not known.
+        root: the folder that paths are made relative to; None if it is not known.
 
     Returns:
-        ``pytest`` and the words, without credentials and absolute paths; nothing where the command
-        did not name pytest.
+        ``pytest`` and the words, without credentials and absolute paths; nothing if the command did
+        not name pytest.
     """
     for place, word in enumerate(words):
         if _PYTEST.fullmatch(word):

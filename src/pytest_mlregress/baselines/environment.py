@@ -1,8 +1,9 @@
-"""What can move the numbers of a training run, as plain builtins that cross processes.
+"""What can change the results of a training run, as plain builtins that cross processes.
 
 A description is made in the process that trains, after it trained, from what that process has
-imported: nothing is imported here, and no device is woken up, to find something out.  Clocks, host
-names and paths stay out, so that two machines that compute the same have the same fingerprint.
+imported: nothing is imported here, and no device is initialised, to find something out. Clocks,
+host names and paths are left out, so that two machines that compute the same have the same
+fingerprint.
 """
 
 import hashlib
@@ -50,7 +51,7 @@ def describe_environment(modules: Iterable[str] = ()) -> dict[str, Fact]:
 
     Args:
         modules: top-level names that the test modules import; those of third-party packages are
-            listed with their versions, besides the packages that are known to move numbers.
+            listed with their versions, besides the packages that are known to change results.
 
     Returns:
         Facts by name: strings, integers, booleans, None, lists of strings and flat dictionaries.
@@ -75,10 +76,17 @@ def environment_fingerprint(environment: Environment) -> str:
 
 
 def environment_differences(old: Environment, new: Environment) -> list[str]:
-    """What differs, one line a fact: `torch 2.12.0 -> 2.13.0`, `CPU: old -> new`.
+    """What differs, one line per fact: `torch 2.12.0 -> 2.13.0`, `CPU: old -> new`.
 
-    A package, or a flag of one, that only one side had imported is no difference: in a process
-    that runs many tests it may have been imported for another test.
+    A package, or a flag of one, that only one side had imported is no difference: in a process that
+    runs many tests it may have been imported for another test.
+
+    Args:
+        old: one environment.
+        new: the other one.
+
+    Returns:
+        The differences; none if the environments are equal.
     """
     lines: list[str] = []
     for name in sorted(old.keys() | new.keys()):
@@ -91,7 +99,7 @@ def environment_differences(old: Environment, new: Environment) -> list[str]:
 
 
 def same_environment(old: Environment, new: Environment) -> bool:
-    """Whether nothing that can move numbers is known to differ."""
+    """Whether nothing that can change results is known to differ."""
     return not environment_differences(old, new)
 
 
@@ -111,7 +119,7 @@ def _group_differences(
 
 
 def _plain(fact: object) -> object:
-    """Lists and tuples alike: a description loses the difference on its way through a file."""
+    """Lists for tuples: a file does not keep the difference."""
     return list(fact) if isinstance(fact, list | tuple) else fact
 
 
@@ -143,7 +151,7 @@ def _cpu_model() -> str | None:
 
 
 def _threads(torch: ModuleType | None) -> int | None:
-    """The threads that one seed computes with: torch's own count, else OpenMP's limit."""
+    """The threads that one seed computes with: torch's count, otherwise OpenMP's limit."""
     if torch is not None:
         return _probe(lambda: int(torch.get_num_threads()))
     limit = os.environ.get("OMP_NUM_THREADS", "")
@@ -169,9 +177,9 @@ def _determinism(torch: ModuleType | None) -> dict[str, Scalar]:
 
 
 def _devices(torch: ModuleType | None) -> dict[str, Fact]:
-    """The GPUs that this process has used; others cannot have moved its numbers.
+    """The GPUs that this process has used; others cannot have changed its results.
 
-    Which of several equal GPUs a worker was given moves none either: names are listed once.
+    Nor does it matter which of several equal GPUs a worker was given: names are listed once.
     """
     used = torch is not None and _probe(lambda: bool(torch.cuda.is_initialized()))
     if torch is None or not used:
@@ -199,7 +207,7 @@ def _gpu_driver() -> str | None:
 
 
 def _probe(fact: Callable[[], _T]) -> _T | None:
-    """The fact, None where this build or version of a package cannot tell."""
+    """The fact, None if this build or version of a package cannot report it."""
     try:
         return fact()
     except Exception:

@@ -1,4 +1,4 @@
-"""What can go wrong with baselines, as named errors whose text tells the user what to do next."""
+"""What can go wrong with baselines, as named errors whose text says what to do next."""
 
 from pytest_mlregress.baselines.visible import visible
 
@@ -8,7 +8,7 @@ __all__ = ["ArtifactError", "BaselineError", "StoreError"]
 class BaselineError(Exception):
     """Anything wrong with a baseline or with the place where baselines are kept.
 
-    Its text can be printed as it is, whatever the file or the place holds.
+    Its text is safe to print, whatever the file or the place holds.
     """
 
     def __init__(self, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Baselines in folders of this machine, written so that a kill leaves the old or the new file."""
+"""Baselines in local folders, written so that a kill leaves the old or the new file."""
 
 import errno
 import os
@@ -16,7 +16,7 @@ from pytest_mlregress.baselines.paths import FOLDER, SUFFIX, BaselineKey
 
 __all__ = ["FolderStore"]
 
-# What pytest's own `norecursedirs` leaves out, and what no test file lies in.
+# What pytest's `norecursedirs` leaves out, and what holds no test file.
 _PRUNED: Final = frozenset({"build", "dist", "node_modules", "site-packages", "venv"})
 _REMEDIES: Final = {
     errno.ENOSPC: "Free space on this disk and run again",
@@ -36,8 +36,8 @@ class FolderStore:
     """Baselines as files below a folder.
 
     Args:
-        root: pytest's rootdir if `beside_tests`, else the folder that was asked for.
-        beside_tests: whether the files lie in a `__baselines__` folder beside each test file, or
+        root: pytest's rootdir if `beside_tests`, otherwise the folder that was named.
+        beside_tests: whether the files are in a `__baselines__` folder beside each test file, or
             all below `root`.
     """
 
@@ -49,6 +49,12 @@ class FolderStore:
 
     def read(self, key: BaselineKey) -> Artifact | None:
         """The baseline, None if there is none.
+
+        Args:
+            key: the test and tier.
+
+        Returns:
+            The artifact.
 
         Raises:
             ArtifactError: the file is not the baseline of this test and tier.
@@ -68,6 +74,10 @@ class FolderStore:
     def write(self, key: BaselineKey, artifact: Artifact) -> None:
         """Replace the baseline: whatever happens, the whole old or the whole new file is there.
 
+        Args:
+            key: the test and tier.
+            artifact: the new baseline.
+
         Raises:
             ArtifactError: a check would refuse the file.
             StoreError: the file cannot be written; the old one is untouched.
@@ -82,7 +92,10 @@ class FolderStore:
             raise _unusable(path, "write", error) from error
 
     def delete(self, key: BaselineKey) -> None:
-        """Forget the baseline, and the folders that it leaves empty.
+        """Delete the baseline, and the folders that it leaves empty.
+
+        Args:
+            key: the test and tier.
 
         Raises:
             StoreError: the file cannot be deleted.
@@ -98,7 +111,10 @@ class FolderStore:
                 path.parent.parent.rmdir()
 
     def check_writable(self, directories: Iterable[PurePosixPath]) -> None:
-        """Try whether the folders for the tests in those directories can be written.
+        """Check whether the folders for the tests in those directories can be written.
+
+        Args:
+            directories: directories of test files, relative to the rootdir.
 
         Raises:
             StoreError: one of them cannot.
@@ -115,17 +131,17 @@ class FolderStore:
                 ) from error
 
     def list(self) -> tuple[BaselineKey, ...]:
-        """Every baseline below the folder, sorted; none where there is no such folder.
+        """Every baseline below the folder, sorted; none if the folder does not exist.
 
         Raises:
-            StoreError: the folder that was asked for cannot be listed.
+            StoreError: the folder that was named cannot be listed.
         """
         if not self._beside_tests:
             self._check_listable()
         return tuple(sorted(self._keys()))
 
     def _check_listable(self) -> None:
-        """`os.walk` passes over what it cannot list, as it should beside tests."""
+        """`os.walk` skips what it cannot list, as it should beside tests."""
         try:
             os.scandir(self._root).close()
         except FileNotFoundError:
@@ -145,7 +161,7 @@ class FolderStore:
     def _path(self, key: BaselineKey) -> Path:
         """The file of a baseline, which no symbolic link may lead out of its folder."""
         path = self._folder(key) / key.path
-        # Test folders may be links, since pytest runs what is behind them; baseline folders not.
+        # Test folders may be links, since pytest follows them; baseline folders may not.
         within = (
             (self._root / key.directory).resolve() / FOLDER
             if self._beside_tests
@@ -188,7 +204,7 @@ class FolderStore:
 
 
 def _regular_file(path: Path) -> BinaryIO:
-    """Open a file for reading without following a link or waiting for the other end of a pipe.
+    """Open a file for reading without following a link or blocking on a pipe.
 
     Raises:
         OSError: it cannot be opened.
@@ -203,7 +219,7 @@ def _regular_file(path: Path) -> BinaryIO:
             "Remove it and restore the file from version control, or record the baseline again "
             "with --mlregress-update",
         )
-    # Should something else take its place in between, it is neither followed nor waited for.
+    # If something else takes its place in between, it is neither followed nor waited for.
     careful = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | careful
     return os.fdopen(os.open(path, flags), "rb")

@@ -31,7 +31,7 @@ class RemoteStore:
             them, and are never printed.
 
     Raises:
-        StoreError: fsspec or the protocol's own package is missing, or the URL makes no sense.
+        StoreError: fsspec or the protocol's package is missing, or the URL is invalid.
     """
 
     writable = True
@@ -62,6 +62,12 @@ class RemoteStore:
     def read(self, key: BaselineKey) -> Artifact | None:
         """The baseline, None if there is none.
 
+        Args:
+            key: the test and tier.
+
+        Returns:
+            The artifact.
+
         Raises:
             ArtifactError: the file is not the baseline of this test and tier.
             StoreError: the URL cannot be read.
@@ -85,6 +91,10 @@ class RemoteStore:
     def write(self, key: BaselineKey, artifact: Artifact) -> None:
         """Replace the baseline.
 
+        Args:
+            key: the test and tier.
+            artifact: the new baseline.
+
         Raises:
             ArtifactError: a check would refuse the file.
             StoreError: the URL cannot be written.
@@ -97,7 +107,10 @@ class RemoteStore:
             self._fail(key, "write", error)
 
     def delete(self, key: BaselineKey) -> None:
-        """Forget the baseline; one that is not there is no error.
+        """Delete the baseline; one that does not exist is no error.
+
+        Args:
+            key: the test and tier.
 
         Raises:
             StoreError: the URL cannot be written.
@@ -110,7 +123,10 @@ class RemoteStore:
             self._fail(key, "delete", error)
 
     def check_writable(self, directories: Iterable[PurePosixPath]) -> None:
-        """Try whether the URL can be written.
+        """Check whether the URL can be written.
+
+        Args:
+            directories: ignored: one URL holds the baselines of all of them.
 
         Raises:
             StoreError: it cannot.
@@ -162,7 +178,7 @@ class RemoteStore:
         return f"{self._protocol}://{path.lstrip('/')}"
 
     def _replace(self, path: str, text: bytes) -> None:
-        """Write a file in one step, as far as the place can.
+        """Write a file in one step, as far as the file system can.
 
         An object store (these are fsspec's asynchronous file systems) shows an object when it is
         complete; elsewhere, as over SSH, a file is written under another name and then moved.
@@ -197,5 +213,5 @@ def _unknown_protocol(place: str, unknown: str, known: Sequence[str]) -> StoreEr
 
 
 def _reason(error: Exception) -> str:
-    """The error in a line, without the URL of a request: such a one may hold a token."""
+    """The error in one line, without the URL of a request, which may hold a token."""
     return without_credentials(f"{type(error).__name__}: {error}")

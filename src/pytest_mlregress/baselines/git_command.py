@@ -1,4 +1,4 @@
-"""Running git: without prompts, without a shell, and never for longer than it is worth."""
+"""Running git: without prompts, without a shell, and with a timeout."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ _MISLEADING: Final = frozenset(
 
 
 class GitError(Exception):
-    """git is missing, timed out, or refused; the text is git's own."""
+    """Git is missing, timed out, or refused; the text is git's."""
 
 
 def outside_hooks() -> dict[str, str]:
@@ -35,11 +35,19 @@ def outside_hooks() -> dict[str, str]:
 def git(directory: Path, *arguments: str, timeout_s: float = TIMEOUT_S) -> bytes:
     """What git prints for these arguments in a directory.
 
+    Args:
+        directory: where git runs.
+        *arguments: the arguments of git.
+        timeout_s: seconds after which git is stopped.
+
+    Returns:
+        The standard output.
+
     Raises:
         GitError: git is not installed, takes longer than ``timeout_s``, or fails.
     """
     environment = outside_hooks() | _SETTINGS
-    # Into files and not pipes: a helper of git's that outlives it would keep a pipe open.
+    # Into files and not pipes: a helper process that outlives git would keep a pipe open.
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         try:
             done = subprocess.run(

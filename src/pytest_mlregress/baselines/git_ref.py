@@ -8,5 +8,5 @@ GIT_SCHEME: Final = "git:"
 
 
 def is_git_ref(source: str | None) -> bool:
-    """True for a place that is a git ref, and so read only."""
+    """True for a place that is a git ref, and so is read only."""
     return source is not None and source.startswith(GIT_SCHEME)

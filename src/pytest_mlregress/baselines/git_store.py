@@ -30,8 +30,8 @@ class _Blob:
 class GitStore:
     """The `__baselines__` folders of a git ref, read only.
 
-    The ref is resolved once, so that a branch that moves meanwhile does not change what a run is
-    compared with.
+    The ref is resolved once, so that a branch that moves during a run does not change what the run
+    is compared with.
 
     Args:
         rootdir: pytest's rootdir, anywhere inside the repository.
@@ -60,6 +60,12 @@ class GitStore:
     def read(self, key: BaselineKey) -> Artifact | None:
         """The baseline in the ref, None if there is none.
 
+        Args:
+            key: the test and tier.
+
+        Returns:
+            The artifact.
+
         Raises:
             ArtifactError: the file is not the baseline of this test and tier.
             StoreError: git cannot read it.
@@ -77,15 +83,27 @@ class GitStore:
         return artifact_in(text, key, source=self.describe(key))
 
     def write(self, key: BaselineKey, artifact: Artifact) -> None:
-        """Refuse: a commit does not change."""
+        """Refuse: a commit does not change.
+
+        Raises:
+            StoreError: always.
+        """
         raise StoreError(self.describe(key), "a git ref cannot be written to", _READ_ONLY)
 
     def delete(self, key: BaselineKey) -> None:
-        """Refuse: a commit does not change."""
+        """Refuse: a commit does not change.
+
+        Raises:
+            StoreError: always.
+        """
         raise StoreError(self.describe(key), "a git ref cannot be written to", _READ_ONLY)
 
     def check_writable(self, directories: Iterable[PurePosixPath]) -> None:
-        """Refuse: a commit does not change."""
+        """Refuse: a commit does not change.
+
+        Raises:
+            StoreError: always.
+        """
         raise StoreError(f"{GIT_SCHEME}{self._ref}", "a git ref cannot be written to", _READ_ONLY)
 
     def list(self) -> tuple[BaselineKey, ...]:
@@ -104,7 +122,7 @@ class GitStore:
 
     @cached_property
     def _blobs(self) -> dict[PurePosixPath, _Blob]:
-        """The files of the commit below the rootdir; symbolic links and submodules are none."""
+        """The files of the commit below the rootdir, without symbolic links and submodules."""
         try:
             listing = git(self._rootdir, "ls-tree", "-r", "-l", "-z", self._commit)
         except GitError as error:

@@ -1,7 +1,7 @@
 """The history that an artifact carries from update to update: anchor, ledger and paired runs.
 
-Pure functions from artifact to artifact.  Whether an update is accepted, and how non-inferior it
-is to the anchor, is decided elsewhere; here an accepted one is booked.
+Pure functions from artifact to artifact. Whether an update is accepted, and how non-inferior it is
+to the anchor, is decided elsewhere; here an accepted one is recorded.
 """
 
 import math
@@ -50,7 +50,20 @@ def first_artifact(
     params: Mapping[str, Scalar] | None = None,
     data: Mapping[str, str] | None = None,
 ) -> Artifact:
-    """The first revision of a test's baseline; its values become the anchor."""
+    """The first revision of a test's baseline; its values become the anchor.
+
+    Args:
+        test: the test, as in `Artifact`.
+        tier: the tier.
+        metrics: the samples.
+        provenance: where they come from.
+        curves: as in `Artifact`.
+        params: as in `Artifact`.
+        data: as in `Artifact`.
+
+    Returns:
+        The artifact.
+    """
     return seal(
         Artifact(
             test=test,
@@ -79,19 +92,24 @@ def revise(
 ) -> Artifact:
     """The revision that replaces `previous` after an accepted update.
 
-    The anchor of a metric stays as it was.  It is set anew only where the new values cannot be
-    compared with it (the metric is new, changed its direction or version, or the data changed), and
-    where a slow decay is accepted.
+    The anchor of a metric stays as it was. It is reset only if the new values cannot be compared
+    with it (the metric is new, changed its direction or version, or the data changed), and if a
+    slow decay is accepted.
 
     Args:
         previous: the revision that is replaced.
         metrics: the new samples.
         provenance: where they come from.
-        effects: per metric the change of the mean against `previous`, in metric units, oriented
-            so that a loss is negative; metrics that cannot be compared have none.
+        effects: per metric the change of the mean against `previous`, in metric units, oriented so
+            that a loss is negative; metrics that cannot be compared have none.
         reason: why the update was accepted.
         rebased: whether the reason accepts a decay, too: every anchor moves to the new values.
-        curves, params, data: as in `Artifact`.
+        curves: as in `Artifact`.
+        params: as in `Artifact`.
+        data: as in `Artifact`.
+
+    Returns:
+        The new revision.
     """
     data = data or {}
     same_data = dict(data) == dict(previous.data)
@@ -132,7 +150,15 @@ def revise(
 
 
 def with_refused_try(artifact: Artifact, metrics: Collection[str]) -> Artifact:
-    """The artifact that remembers one more refused update against the anchors of these metrics."""
+    """The artifact with one more refused update counted against the anchors of these metrics.
+
+    Args:
+        artifact: the baseline.
+        metrics: the metrics that may have drifted.
+
+    Returns:
+        The artifact; nothing else in it changes.
+    """
     anchors = {
         name: replace(anchor, refused=anchor.refused + 1) if name in metrics else anchor
         for name, anchor in artifact.anchor.items()
@@ -141,7 +167,15 @@ def with_refused_try(artifact: Artifact, metrics: Collection[str]) -> Artifact:
 
 
 def booked_loss(artifact: Artifact, metric: str) -> float:
-    """The loss accepted since the metric's anchor was set, in metric units; a gain is negative."""
+    """The loss accepted since the metric's anchor was set, in metric units; a gain is negative.
+
+    Args:
+        artifact: the baseline.
+        metric: the name of the metric.
+
+    Returns:
+        The sum of the effects in the ledger, with the sign turned.
+    """
     entries = _since_anchor(artifact, metric)
     return -math.fsum(entry.effects.get(metric, 0.0) for entry in entries)
 
@@ -158,7 +192,16 @@ def _since_anchor(artifact: Artifact, metric: str) -> tuple[LedgerEntry, ...]:
 def pair_with_baseline(
     artifact: Artifact, candidate: Mapping[str, Mapping[int, float]], *, commit: str | None
 ) -> PairedRun:
-    """The seeds and metrics that a candidate shares with the baseline, as a run to remember."""
+    """The seeds and metrics that a candidate shares with the baseline.
+
+    Args:
+        artifact: the baseline.
+        candidate: the values of the candidate by metric and seed.
+        commit: the commit of the candidate, None outside git.
+
+    Returns:
+        The pairs, as `append_pairing` takes them.
+    """
     shared: dict[str, tuple[PairedValue, ...]] = {}
     for name, metric in artifact.metrics.items():
         values = candidate.get(name, {})
@@ -169,7 +212,19 @@ def pair_with_baseline(
 
 
 def append_pairing(artifact: Artifact, run: PairedRun, *, keep: int = PAIRED_RUNS_KEPT) -> Artifact:
-    """The artifact that also remembers `run`, with the `keep` latest runs."""
+    """The artifact with `run` appended to its paired runs.
+
+    Args:
+        artifact: the baseline.
+        run: the pairs of a run.
+        keep: how many of the latest runs are kept.
+
+    Returns:
+        The new artifact.
+
+    Raises:
+        ValueError: `keep` is below 1.
+    """
     if keep < 1:
         raise ValueError(f"an artifact keeps at least one paired run, got keep={keep}")
     return seal(replace(artifact, pairing=(*artifact.pairing, run)[-keep:]))
@@ -178,7 +233,15 @@ def append_pairing(artifact: Artifact, run: PairedRun, *, keep: int = PAIRED_RUN
 def paired_history(
     artifact: Artifact, metric: str
 ) -> tuple[tuple[str | None, tuple[tuple[float, float], ...]], ...]:
-    """The earlier (baseline, candidate) pairs of a metric: one (commit, pairs) a run, by age."""
+    """The earlier (baseline, candidate) pairs of a metric.
+
+    Args:
+        artifact: the baseline.
+        metric: the name of the metric.
+
+    Returns:
+        One (commit, pairs) per run, oldest first.
+    """
     return tuple(
         (run.commit, tuple((b, c) for _, b, c in run.metrics[metric]))
         for run in artifact.pairing
@@ -189,7 +252,14 @@ def paired_history(
 def earlier_samples(artifact: Artifact, metric: str) -> tuple[tuple[float, ...], ...]:
     """The samples of a metric's earlier revisions that the artifact still has, each once.
 
-    They are the anchor, and the baseline's side of the remembered runs.
+    They are the anchor, and the baseline's side of the paired runs.
+
+    Args:
+        artifact: the baseline.
+        metric: the name of the metric.
+
+    Returns:
+        One tuple of values per sample, in metric units.
     """
     current = artifact.metrics[metric].values if metric in artifact.metrics else {}
     samples = [tuple(b for _, b, _ in run.metrics.get(metric, ())) for run in artifact.pairing]
@@ -198,7 +268,7 @@ def earlier_samples(artifact: Artifact, metric: str) -> tuple[tuple[float, ...],
     known = {frozenset(current.values())}
     found = []
     for sample in samples:
-        # Values in another order, or the part of them that was paired, are no other sample.
+        # Values in another order, or a paired part of them, are the same sample.
         if len(sample) > 1 and not any(known_one >= frozenset(sample) for known_one in known):
             known.add(frozenset(sample))
             found.append(sample)
@@ -206,11 +276,18 @@ def earlier_samples(artifact: Artifact, metric: str) -> tuple[tuple[float, ...],
 
 
 def samples_of_same_code(artifact: Artifact, metric: str) -> tuple[Mapping[int, float], ...]:
-    """The samples by seed of the revisions that differ by no known change, today's last.
+    """The samples by seed of the revisions that differ by no known change, the current one last.
 
-    They begin with the anchor: an update that sets it anew, for a reason or for other data, begins
-    other code. So does one that gained more than two standard errors, since gains are what many
-    updates are made for. A sample may come twice, or with a part of its seeds.
+    They begin with the anchor: an update that resets it, for a reason or for other data, counts as
+    a change of code. So does one that gained more than two standard errors, since gains are the
+    purpose of many updates.
+
+    Args:
+        artifact: the baseline.
+        metric: the name of the metric.
+
+    Returns:
+        The samples; one may occur twice, or with some of its seeds.
     """
     if metric not in artifact.metrics:
         return ()

@@ -1,7 +1,7 @@
 """Between an `Artifact` and the JSON document that a file holds.
 
-`document_of` and `artifact_from` stand side by side, one pair of functions per part of the
-format, so that the format can be read off this file.
+`document_of` and `artifact_from` have one pair of functions per part of the format, side by side,
+so that this file documents the format.
 """
 
 import math
@@ -51,8 +51,15 @@ def document_of(artifact: Artifact) -> Document:
 def artifact_from(document: object, *, source: str) -> Artifact:
     """The artifact in a document of the current schema.
 
+    Args:
+        document: the parsed file.
+        source: the file, as a message prints it.
+
+    Returns:
+        The artifact.
+
     Raises:
-        ArtifactError: a value is missing, unknown, or not of the kind that stands there.
+        ArtifactError: a value is missing, unknown, or of another kind than the schema says.
     """
     fields = Node(document, source).fields(
         *("schema", "test", "tier", "revision", "parent", "metrics", "curves", "params"),
@@ -130,7 +137,7 @@ def _to_curves(node: Node) -> dict[int, Curve]:
 
 
 def _to_curve(node: Node) -> Curve:
-    # Curves are the bulk of a file, so a plain one is recognised at once; any other is looked at
+    # Curves are the bulk of a file, so a plain one is recognised at once; any other is read
     # point by point, to read its non-finite values or to say what is wrong with it.
     plain = node.value
     if _is_plain_curve(plain):

@@ -1,4 +1,4 @@
-"""Strict reading of a parsed JSON document: each value knows where it stands.
+"""Strict reading of a parsed JSON document: each value knows its place in the file.
 
 A `Node` is asked for the one shape that the format allows there; anything else is an
 `ArtifactError` that names the file, the path, the value and the remedy.
@@ -31,9 +31,9 @@ class Node:
     """A value of the document.
 
     Attributes:
-        value: as `json.loads` gave it.
+        value: as `json.loads` returned it.
         source: the file, as a message prints it.
-        path: where the value stands in the file.
+        path: where the value is in the file.
     """
 
     value: object
@@ -41,14 +41,33 @@ class Node:
     path: str = "$"
 
     def fail(self, expected: str, remedy: str = RESTORE) -> NoReturn:
-        """Raise the `ArtifactError` that says what was expected here."""
+        """Raise the `ArtifactError` that says what was expected here.
+
+        Args:
+            expected: the allowed values, in words.
+            remedy: what to do about it.
+
+        Raises:
+            ArtifactError: always.
+        """
         shown = ascii(self.value)
         if len(shown) > _LONGEST_SHOWN:
             shown = shown[: _LONGEST_SHOWN - 3] + "..."
         raise ArtifactError(self.source, self.path, f"expected {expected}, got {shown}", remedy)
 
     def fields(self, *names: str, optional: tuple[str, ...] = ()) -> dict[str, "Node"]:
-        """The object that has exactly these fields, and maybe the optional ones."""
+        """The fields of an object that has exactly these.
+
+        Args:
+            *names: the fields that it must have.
+            optional: those that it may have.
+
+        Returns:
+            The values by field.
+
+        Raises:
+            ArtifactError: it is no object, or a field is missing, unknown or twice there.
+        """
         entries = dict(self.entries())
         missing = [name for name in names if name not in entries]
         if missing:
@@ -85,7 +104,18 @@ class Node:
             yield Node(item, self.source, f"{self.path}[{position}]")
 
     def row(self, length: int, expected: str) -> tuple["Node", ...]:
-        """The items of a list of exactly this length."""
+        """The items of a list of exactly this length.
+
+        Args:
+            length: the length.
+            expected: the allowed values, in words.
+
+        Returns:
+            The items.
+
+        Raises:
+            ArtifactError: it is no such list.
+        """
         if not isinstance(self.value, list) or len(self.value) != length:
             self.fail(expected)
         return tuple(self.items())
@@ -125,7 +155,18 @@ class Node:
             self.fail("a number within the range of a float")
 
     def optional_size(self, expected: str, *, zero: bool) -> float | None:
-        """null, or a finite number above 0 (or from 0)."""
+        """Null, or a finite number above 0 (or from 0).
+
+        Args:
+            expected: the allowed values, in words.
+            zero: whether 0 is allowed.
+
+        Returns:
+            The number, None for null.
+
+        Raises:
+            ArtifactError: it is anything else.
+        """
         if self.value is None:
             return None
         size = self.number()

@@ -1,8 +1,8 @@
-"""Artifacts as text that a review reads and two branches merge: strict, deterministic JSON.
+"""Artifacts as text that is easy to review and to merge: strict, deterministic JSON.
 
 Sorted keys and two spaces of indentation, as `json.dumps(sort_keys=True, indent=2)` writes them,
-except that a list of plain values stays on one line: one line per seed.  Floats are written by
-`repr`, so that they come back bit for bit; non-finite ones are the strings `"nan"`, `"inf"` and
+except that a list of plain values stays on one line: one line per seed. Floats are written by
+`repr`, so that they are read back bit for bit; non-finite ones are the strings `"nan"`, `"inf"` and
 `"-inf"`, because JSON has none.
 """
 
@@ -34,6 +34,12 @@ _ONE_SIDE: Final = (
 def dumps(artifact: Artifact) -> str:
     """The text of an artifact's file, with the revision of its content.
 
+    Args:
+        artifact: the baseline.
+
+    Returns:
+        The text, with a newline at its end.
+
     Raises:
         ArtifactError: the artifact holds something that could not be read back.
     """
@@ -48,13 +54,13 @@ def loads(text: str | bytes, *, source: str) -> Artifact:
 
     Args:
         text: the content of the file.
-        source: the file, as a message should print it.
+        source: the file, as a message prints it.
 
     Returns:
-        The artifact, with the revision of the file.  Where the file's content has another one it
-        was edited or merged by hand, and `Artifact.edited` is true.  A file of an older schema
-        keeps the revision that it was written with, so that the `parent` of its successor names
-        one that a file had.
+        The artifact, with the revision of the file. If the file's content has another one it was
+        edited or merged by hand, and `Artifact.edited` is true. A file of an older schema keeps the
+        revision that it was written with, so that the `parent` of its successor names one that a
+        file had.
 
     Raises:
         ArtifactError: anything in the text is not as this package writes it.
@@ -70,6 +76,12 @@ def loads(text: str | bytes, *, source: str) -> Artifact:
 
 def seal(artifact: Artifact) -> Artifact:
     """The artifact with the revision of its content.
+
+    Args:
+        artifact: the baseline, with any revision.
+
+    Returns:
+        The artifact with the new revision.
 
     Raises:
         ArtifactError: the artifact holds something that could not be read back.

@@ -1,7 +1,7 @@
 """Older file formats, made current by one explicit function per step.
 
 A change of the format raises `artifact.SCHEMA` and adds the step from the version before to
-`STEPS`.  A step takes and returns the parsed document and does not look at its `schema`.
+`STEPS`. A step takes and returns the parsed document and does not look at its `schema`.
 """
 
 import re
@@ -22,7 +22,11 @@ Step = Callable[[dict[str, object]], dict[str, object]]
 def cleaned(document: dict[str, object]) -> dict[str, object]:
     """From 1 to 2: no whole command line, no credentials of a URL, no absolute path.
 
-    A part that is not of the format's shape is left for the reader to refuse.
+    Args:
+        document: the parsed file of schema 1.
+
+    Returns:
+        The document; a part that is not of the format's shape is left for the reader to refuse.
     """
     clean = dict(document)
     provenance, params, ledger = (document.get(n) for n in ("provenance", "params", "ledger"))
@@ -62,9 +66,12 @@ def migrate(
 
     Args:
         document: the parsed file.
-        source: the file, as a message should print it.
+        source: the file, as a message prints it.
         current: the schema that this package reads.
         steps: the known steps by the schema that they start from.
+
+    Returns:
+        The migrated document.
 
     Raises:
         ArtifactError: the schema is missing, newer than `current`, or too old for the steps.

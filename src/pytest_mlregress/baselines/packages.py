@@ -1,4 +1,4 @@
-"""The versions of the imported packages that can move the numbers of a training run."""
+"""The versions of the imported packages that can change the results of a training run."""
 
 import json
 import sys
@@ -9,7 +9,7 @@ from typing import Final
 
 __all__ = ["package_versions"]
 
-# Distributions by the module that shows they are in use.  Looking a name up here is a thousand
+# Distributions by the module that shows they are in use. Looking a name up here is a thousand
 # times faster than asking every installed distribution which modules it has.
 _KNOWN: Final = {
     "accelerate": "accelerate",
@@ -48,7 +48,7 @@ _KNOWN: Final = {
     "triton": "triton",
     "xgboost": "xgboost",
 }
-# What test modules import to test with, and the process is run by: no number comes from these.
+# What test modules import to test with, and what runs the process: no result comes from these.
 _TOOLS: Final = frozenset(
     {
         "_pytest",
@@ -66,13 +66,18 @@ _TOOLS: Final = frozenset(
 def package_versions(modules: Iterable[str] = ()) -> dict[str, str]:
     """Versions by distribution name, of what this process has imported.
 
+    Standard library, test tools and modules that are not imported are left out, and the code under
+    test, which the commit identifies and whose version may change with every commit: what was
+    installed from a directory, a wheel or a repository (PEP 610), as by editable installs, tox, nox
+    and CI jobs. A library that is known to change results, such as a nightly build of torch, is
+    left out only if it was installed from a directory.
+
     Args:
-        modules: further top-level module names to look at, besides the packages that are known to
-            move numbers.  Standard library, test tools and modules that are not imported are
-            left out, and the code under test, which the commit identifies and whose version may
-            change with every commit: what was installed from a directory, a wheel or a repository
-            (PEP 610), as editable installs, tox, nox and CI jobs do.  A library that is known to
-            move numbers, such as a nightly build of torch, is left out only from a directory.
+        modules: further top-level module names, besides the packages that are known to change
+            results.
+
+    Returns:
+        The versions.
     """
     asked = {name.partition(".")[0] for name in modules} - _TOOLS - sys.stdlib_module_names
     versions: dict[str, str] = {}

@@ -1,8 +1,8 @@
-"""Where the baseline of a test lies: names that are safe on every file system.
+"""Where the baseline of a test is: names that are safe on every file system.
 
-A name is kept as it is where that is harmless.  Whatever had to be changed, and whatever another
-id could clash with on a file system that ignores case, gets a short hash of the exact id, so that
-two ids never share a file and nothing needs to be known of the other tests of a suite.
+A name is kept if it is safe. Whatever had to be changed, and whatever could clash with another id
+on a file system that ignores case, gets a short hash of the exact id, so that two ids never share a
+file and nothing needs to be known of the other tests of a suite.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ class BaselineKey:
         path: the file below the baseline folder, from `artifact_path`.
 
     Raises:
-        StoreError: the directory lies outside the rootdir.
+        StoreError: the directory is outside the rootdir.
     """
 
     directory: PurePosixPath
@@ -76,7 +76,7 @@ def _joined(qualified_name: str) -> str:
 
 
 def _safe(text: str, identity: str, *, dots: bool = True, ambiguous: bool = False) -> str:
-    """`text` if it may stand in a file name as it is, else a readable rest of it and a hash.
+    """`text` if it is safe in a file name, otherwise its readable part and a hash.
 
     Args:
         text: the part of the file name.

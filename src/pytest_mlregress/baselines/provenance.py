@@ -43,8 +43,8 @@ class WorkingTree:
             git ignores them, baselines and bytecode never do.
         diff_hash: hash of those changes, None for a clean tree.
         changed: the files that are dirty, sorted, relative to the repository.
-        unknown: why git could not tell, in its own words; None where it could.  A tree that it
-            could not look through is dirty.
+        unknown: why git could not tell, in its words; None if it could. A tree that it could not
+            inspect is dirty.
     """
 
     commit: str | None = None
@@ -58,9 +58,14 @@ class WorkingTree:
 def working_tree(directory: Path) -> WorkingTree:
     """The state of the repository that contains a directory; the empty state outside one.
 
-    Whatever keeps git from telling, be it another owner of the folder, a broken `HEAD`, a timeout
-    or that git is not installed, leaves the state unknown and hence dirty: it must not pass for a
-    commit.
+    If git cannot tell, because of another owner of the folder, a broken `HEAD`, a timeout or a
+    missing git, the state is unknown and hence dirty: it must not be taken for a commit.
+
+    Args:
+        directory: the directory.
+
+    Returns:
+        The state.
     """
     try:
         top = Path(_line(git(directory, "rev-parse", "--show-toplevel")))
@@ -103,6 +108,9 @@ def collect_provenance(
         command: what may be kept of the command line: no secret, no absolute path.
         tree: the state of the code if it was looked up already, as when a session starts.
         time: when, in UTC (ISO 8601); None for now.
+
+    Returns:
+        The provenance.
     """
     tree = tree or working_tree(rootdir)
     return Provenance(
@@ -119,7 +127,15 @@ def collect_provenance(
 
 
 def unchanged_since(directory: Path, commit: str) -> bool:
-    """True where the tracked code is that of the commit; False where git cannot tell."""
+    """Whether the tracked code is that of the commit.
+
+    Args:
+        directory: a directory of the repository.
+        commit: the commit.
+
+    Returns:
+        False also if git cannot tell.
+    """
     try:
         git(directory, "diff", "--quiet", "--no-ext-diff", commit, "--", *_CODE)
     except GitError:  # a difference is reported as a failure, too
@@ -133,9 +149,9 @@ def utc_now() -> str:
 
 
 def _has_repository_above(directory: Path) -> bool:
-    """Whether a repository is there that git should have found.
+    """Whether there is a repository that git should have found.
 
-    git says that there is none also of one with a broken `HEAD`.
+    git reports none also for one with a broken `HEAD`.
     """
     return any((folder / ".git").exists() for folder in (directory, *directory.absolute().parents))
 
@@ -182,7 +198,7 @@ def _diff_hash(top: Path, entries: list[tuple[bytes, bytes]], commit: str | None
 
 
 def _content(path: Path) -> bytes:
-    """The start of an untracked file and its size: a forgotten data set is not read whole."""
+    """The start of an untracked file and its size: a large data set is not read whole."""
     with suppress(OSError), path.open("rb") as file:
         return b"%d\0" % path.stat().st_size + file.read(_HASHED_PER_FILE)
     return b""

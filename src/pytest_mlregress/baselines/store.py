@@ -18,8 +18,11 @@ _FILE_URL: Final = "file://"
 class Store(Protocol):
     """A place where the baselines of a suite are kept.
 
-    Every method raises `StoreError` where the place cannot be read or written, with the place and
-    the remedy in its text; `read` raises `ArtifactError` for a file that is no baseline.
+    Every method raises `StoreError` if the place cannot be read or written, with the place and the
+    remedy in its text; `read` raises `ArtifactError` for a file that is no baseline.
+
+    Attributes:
+        writable: whether `write` and `delete` can succeed.
     """
 
     writable: bool
@@ -29,19 +32,21 @@ class Store(Protocol):
         """The baseline, None if there is none."""
 
     def write(self, key: BaselineKey, artifact: Artifact) -> None:
-        """Keep the baseline: afterwards the whole new one is there, after an error the old one."""
+        """Write the baseline: afterwards the whole new one is there, after an error the old one."""
 
     def delete(self, key: BaselineKey) -> None:
-        """Forget the baseline; one that is not there is no error."""
+        """Delete the baseline; one that does not exist is no error."""
 
     def list(self) -> tuple[BaselineKey, ...]:
         """Every baseline of the suite, sorted."""
 
     def check_writable(self, directories: Iterable[PurePosixPath]) -> None:
-        """Raise now what `write` would raise later, as far as it shows already.
+        """Raise the error now that `write` would raise later, as far as it can be known.
 
-        Asked for the tests in those directories, relative to the rootdir; nothing is left
-        behind.
+        Nothing is left behind.
+
+        Args:
+            directories: directories of test files, relative to the rootdir.
         """
 
     def describe(self, key: BaselineKey) -> str:
@@ -52,14 +57,17 @@ def open_store(source: str | None, *, rootdir: Path) -> Store:
     """The store that `--mlregress-baseline` names.
 
     Args:
-        source: None for `__baselines__` folders beside the test files; `git:REF` for those of a
-            git ref; an fsspec URL (`s3://bucket/folder`); else a folder, relative to `rootdir`.
+        source: None for `__baselines__` folders beside the test files; `git:REF` for those of a git
+            ref; an fsspec URL (`s3://bucket/folder`); otherwise a folder, relative to `rootdir`.
         rootdir: pytest's rootdir, which contains the tests.
+
+    Returns:
+        The store.
 
     Raises:
         StoreError: the git ref does not exist, or the URL's file system cannot be used.
     """
-    # Each kind of store is imported when it is asked for: git and fsspec are not everyone's.
+    # Each kind of store is imported only when it is used.
     if source is not None and is_git_ref(source):
         from pytest_mlregress.baselines.git_store import GitStore
 

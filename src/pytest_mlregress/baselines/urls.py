@@ -1,6 +1,6 @@
-"""What of a text may be shown to everyone who can read a repository or a report.
+"""Which part of a text may be shown to everyone who can read a repository or a report.
 
-Credentials of URLs and the paths of one machine may not: the first are secret, the second name
+Not the credentials of URLs, which are secret, and not the absolute paths of a machine, which name
 people and change with every checkout.
 """
 
@@ -16,7 +16,7 @@ _T = TypeVar("_T")
 _USERINFO: Final = re.compile(r"(?<=://)\S*@")
 _QUERY: Final = re.compile(r"(://[^\s?#]*)[?#]\S*")
 _FILE_URL: Final = re.compile(r"\bfile://(?=/)", re.IGNORECASE)
-# At least two parts, so that "and/or" and "1/2" are none; nor is what follows the // of a URL.
+# At least two parts, so that "and/or" and "1/2" do not match; nor does a URL after its //.
 _ABSOLUTE: Final = re.compile(
     r"""(?<![\w.~:/\\*+-])(?:[A-Za-z]:[\\/]|\\\\|/(?=[^\s/'"]+/))[^\s'"<>|;,=()]+"""
 )
@@ -24,10 +24,16 @@ _ELSEWHERE: Final = "..."
 
 
 def without_credentials(text: str) -> str:
-    """The text with user, password, query and fragment left out of every URL in it.
+    """The text with user, password, query and fragment removed from every URL in it.
 
-    Everything between ``://`` and the last ``@`` of the word goes, since an unescaped password
-    may look like a host or a path: a path that holds an ``@`` loses what stands before it.
+    Everything between ``://`` and the last ``@`` of the word is removed, since an unescaped
+    password may look like a host or a path: a path that holds an ``@`` loses what precedes it.
+
+    Args:
+        text: any text.
+
+    Returns:
+        The text.
     """
     return _QUERY.sub(r"\1", _USERINFO.sub("", text))
 
@@ -37,7 +43,7 @@ def shareable(text: str, root: PurePath | None = None) -> str:
 
     Args:
         text: any text.
-        root: the folder that paths are told relative to; None where it is not known.
+        root: the folder that paths are made relative to; None if it is not known.
 
     Returns:
         The text, in which a path below the root is relative to it, and of any other absolute path

@@ -1,8 +1,8 @@
-"""Text of files that someone else wrote, made safe to print.
+"""Text of files that others wrote, made safe to print.
 
-A name or a message can hold what a terminal obeys instead of printing: escape sequences that
-rename its window, write its clipboard or hide a line, and marks that reverse the order of what is
-read.  Whatever leads a text out of this package sends it through here.
+A name or a message can hold what a terminal interprets instead of printing: escape sequences that
+rename its window, write its clipboard or hide a line, and marks that reverse the reading order. All
+text that leaves this package passes through here.
 """
 
 import unicodedata
@@ -17,7 +17,11 @@ _INVISIBLE: Final = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
 def visible(text: str) -> str:
     """The text with control characters, bidirectional marks and lone surrogates as escapes.
 
-    Line feeds stay; any other white space is a blank.
+    Args:
+        text: any text.
+
+    Returns:
+        The text; line feeds stay, any other white space becomes a space.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -31,7 +35,7 @@ def _printable(character: str) -> str:
     if character.isspace():
         return " "
     if "\ufe00" <= character <= "\ufe0f":
-        # A variation selector: it would change the width of what stands before it.
+        # A variation selector: it would change the width of the character before it.
         return ""
     if unicodedata.category(character) in _INVISIBLE:
         return character.encode("unicode_escape").decode("ascii")

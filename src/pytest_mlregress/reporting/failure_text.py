@@ -77,7 +77,7 @@ def _metric(verdict: Verdict, metric: MetricVerdict, width: int) -> Iterator[str
 
 
 def _samples(verdict: Verdict, metric: MetricVerdict, width: int) -> Iterator[str]:
-    """Both samples by seed.  They share their digits, so that they can be compared by eye."""
+    """Both samples by seed. They share their digits, so that they can be compared by eye."""
     values = (*metric.baseline.values(), *metric.candidate.values())
     texts = iter(numbers(values, digits=4))
     baseline = {seed: next(texts) for seed in metric.baseline}

@@ -1,7 +1,7 @@
 """The machine-readable report, schema 1: what CI, dashboards and `mlregress merge` read.
 
-The schema is documented in ``docs/report-schema.md``.  Numbers keep all their digits; non-finite
-ones are the strings ``"nan"``, ``"inf"`` and ``"-inf"``, so that the file is strict JSON.  Equal
+The schema is documented in ``docs/report-schema.md``. Numbers keep all their digits; non-finite
+ones are the strings ``"nan"``, ``"inf"`` and ``"-inf"``, so that the file is strict JSON. Equal
 runs give equal files: tests are sorted by id and tier, mappings by key.
 """
 

@@ -26,7 +26,7 @@ def difference_with_interval(metric: MetricVerdict, *, digits: int = 3) -> str:
 def means(metric: MetricVerdict) -> str:
     """``0.9312 -> 0.8874``: the baseline's mean and the candidate's; one alone has no arrow.
 
-    Of an identical metric only the matched seeds: the mean of all would seem to have moved.  Where
+    Of an identical metric only the matched seeds: the mean of all would seem to have moved. Where
     seeds were compared with their own values, the baseline's mean for these seeds: that of all may
     be on the other side of the candidate's.
     """

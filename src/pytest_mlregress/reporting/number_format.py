@@ -18,12 +18,12 @@ def numbers(
     """Write values that are read together.
 
     ``aligned``: with one common number of decimals, at which the largest magnitude has ``digits``
-    significant digits, less the trailing zeros that all of them share.  Else each value has
+    significant digits, less the trailing zeros that all of them share. Else each value has
     ``digits`` significant digits of its own.
 
     Digits are added until values that differ in magnitude differ in print, and until nothing but
-    zero is printed as zero.  Non-finite values are ``nan``, ``inf`` and ``-inf``; zero has no
-    sign.  ``signed`` writes ``+`` before the positive ones.
+    zero is printed as zero. Non-finite values are ``nan``, ``inf`` and ``-inf``; zero has no
+    sign. ``signed`` writes ``+`` before the positive ones.
     """
     values = tuple(float(value) for value in values)
     magnitudes = {abs(value) for value in values if math.isfinite(value)}

@@ -17,11 +17,11 @@ class ReportError(Exception):
 class RunReport:
     """One run of the suite, with everything that a reader of its reports may ask for.
 
-    ``settings`` are the active settings by name.  ``notes`` are lines for the end of the summary,
-    such as unused baselines.  ``alpha`` is the chance that an unchanged suite shows any false red,
-    shared by ``comparisons`` metrics.  ``duration`` is the wall time in seconds, ``started`` an
+    ``settings`` are the active settings by name. ``notes`` are lines for the end of the summary,
+    such as unused baselines. ``alpha`` is the chance that an unchanged suite shows any false red,
+    shared by ``comparisons`` metrics. ``duration`` is the wall time in seconds, ``started`` an
     ISO 8601 time, ``command`` the command line, ``version`` that of the plugin and ``environment``
-    what the run ran on.  ``q_values`` are false-discovery rates by ``(test, tier, metric)``, where
+    what the run ran on. ``q_values`` are false-discovery rates by ``(test, tier, metric)``, where
     they were computed.
     """
 
@@ -62,7 +62,7 @@ class RunReport:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Counts over a run.  ``training`` is in seconds, all seeds of all tests together."""
+    """Counts over a run. ``training`` is in seconds, all seeds of all tests together."""
 
     tests: int
     kinds: Mapping[VerdictKind, int]

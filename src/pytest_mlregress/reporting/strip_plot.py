@@ -26,7 +26,7 @@ _TICKS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """One seed.  ``finite`` is False for NaN and infinities, which sit at the bad end."""
+    """One seed. ``finite`` is False for NaN and infinities, which sit at the bad end."""
 
     x: float
     y: float

@@ -62,8 +62,8 @@ def summary_table(
 ) -> str:
     """The verdicts, the gravest first, and a last paragraph of totals; no line over ``width``.
 
-    More than `FOLD_ABOVE` quiet tests become one line of counts unless ``verbose``.  With
-    ``colour`` the text has ANSI codes.  What ``encoding`` lacks is written as an escape.
+    More than `FOLD_ABOVE` quiet tests become one line of counts unless ``verbose``. With
+    ``colour`` the text has ANSI codes. What ``encoding`` lacks is written as an escape.
     """
     listed, folded = _fold(report.gravest_first, verbose)
     rows = {id(metric): _row(report, v, metric) for v in listed for metric in _shown(v)}

@@ -1,4 +1,4 @@
-"""Fitting text into columns.  Widths are in terminal cells: a CJK character takes two."""
+"""Fitting text into columns. Widths are in terminal cells: a CJK character takes two."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def wrap(text: str, width: int, *, first: str = "", rest: str | None = None) -> 
     """The text in lines of at most ``width`` cells, broken at spaces where there are any.
 
     ``first`` stands before the first line and ``rest`` (default: as many blanks) before the
-    others; both count.  An indent that would leave less than half of the width gives way, but
+    others; both count. An indent that would leave less than half of the width gives way, but
     ``first`` is never broken itself.
     """
     rest = " " * width_of(first) if rest is None else rest

@@ -30,7 +30,7 @@ def fingerprint(data: Any) -> str:
     Takes arrays and tensors (dtype, shape and bytes; sparse ones too), tables and columns of
     pandas, polars, Arrow and Hugging Face (names, types, rows), paths of files and folders
     (relative names and bytes), open files (all of their bytes, wherever they are read to), bytes
-    and text, numbers and times, and mappings and sequences of these.  Independent of device,
+    and text, numbers and times, and mappings and sequences of these. Independent of device,
     memory layout and path.
 
     Text that names a file or folder which exists is a path: the hash of the mere name would stay

@@ -1,7 +1,7 @@
 """Node ids without a seed on the command line: ``test_a.py::test_two[y]`` means all its seeds.
 
 A verdict is reported under such an id, so that it is what a user pastes; to pytest it names no
-item.  The argument is widened to the whole function, and what it does not name is deselected.
+item. The argument is widened to the whole function, and what it does not name is deselected.
 """
 
 from __future__ import annotations

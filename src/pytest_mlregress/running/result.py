@@ -54,8 +54,8 @@ class SeedResult:
     """What one seed of one test did.
 
     ``curves`` maps the name of a learning curve to its ``(step, value)`` points, ``params`` holds
-    hyper-parameters and ``data`` the fingerprints of data sets.  ``duration`` is in seconds and
-    covers set-up, call and tear-down.  ``message`` says why a seed failed, was skipped or stopped.
+    hyper-parameters and ``data`` the fingerprints of data sets. ``duration`` is in seconds and
+    covers set-up, call and tear-down. ``message`` says why a seed failed, was skipped or stopped.
     """
 
     seed: int

@@ -88,11 +88,11 @@ class Run:
             value: anything with one number in it; the metrics of torchmetrics, flax and Keras are
                 computed, and a torchmetrics ``Metric``'s own ``higher_is_better`` then serves.
                 NaN and infinities are kept and judged.
-            higher_is_better: the direction.  It has no default, since a wrong guess would pass
+            higher_is_better: the direction. It has no default, since a wrong guess would pass
                 silently.
             margin: the smallest loss that matters: absolute ``0.01``, relative ``"1%"``, in
                 standard deviations of the baseline ``"1sd"``, or ``"auto"``, the smallest that
-                the seeds can detect, and at least the resolution.  Type checkers know the common
+                the seeds can detect, and at least the resolution. Type checkers know the common
                 texts; `pytest_mlregress.margin` declares any other: ``margin("0.37sd")``.
             version: the version of how the metric is computed; raise it when that changes.
             resolution: the smallest step the metric can take, such as ``1 / len(test_set)``.
@@ -126,7 +126,7 @@ class Run:
 
         Names that are no Python names go into a mapping: ``log(step, {"val/loss": 0.3})``.
 
-        ``step`` is a whole number that never goes back within a curve.  A step that is logged again
+        ``step`` is a whole number that never goes back within a curve. A step that is logged again
         replaces its point, and with an equal value changes nothing: loggers and callbacks of
         several sources may tell the same.
 

@@ -86,7 +86,7 @@ def to_plain(value: object) -> bool | int | float | str | None:
     """The value as an exact builtin; what is neither a number nor text becomes its ``repr``.
 
     Subclasses count as what they derive from: a ``numpy.float64`` is a float, a member of a
-    ``StrEnum`` is text.  Lone surrogates, which no UTF-8 has, are escaped.  An integer beyond the
+    ``StrEnum`` is text. Lone surrogates, which no UTF-8 has, are escaped. An integer beyond the
     range of a float becomes hexadecimal text: Python writes no more than 4,300 decimal digits;
     a fraction beyond it becomes its ``repr``.
     """

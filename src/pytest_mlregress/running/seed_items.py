@@ -197,7 +197,7 @@ def in_seed_major_order(items: Iterable[pytest.Item]) -> list[pytest.Item]:
 def note_selected_seeds(items: Iterable[pytest.Item], torn: Container[str] = ()) -> bool:
     """Tell every seed which seeds of its test are left after all deselection.
 
-    ``torn`` are the tests of which something else than the user removed some.  Answers whether
+    ``torn`` are the tests of which something else than the user removed some. Answers whether
     there is any.
     """
     groups: dict[str, list[pytest.Item]] = {}

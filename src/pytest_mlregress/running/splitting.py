@@ -1,8 +1,8 @@
 """Seeds that something else than the user takes out of the list of items.
 
 Plugins that split a suite over machines see items, and would send the seeds of one test to several
-of them, where none has a verdict.  While one of them is active, one seed stands for its test: where
-it is left all of them run, elsewhere none.  Whatever else removes seeds leaves a test incomplete,
+of them, where none has a verdict. While one of them is active, one seed stands for its test: where
+it is left all of them run, elsewhere none. Whatever else removes seeds leaves a test incomplete,
 and the verdict has to know that nobody asked for it.
 """
 

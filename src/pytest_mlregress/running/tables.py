@@ -20,7 +20,7 @@ class StreamedTableError(TypeError):
 def table_parts(data: Any) -> Iterator[object] | None:
     """Arrays, lists and text that tell the content of a table, a column or a sparse array.
 
-    None for anything else.  Parts are equal for equal content: chunks, slices and the order of
+    None for anything else. Parts are equal for equal content: chunks, slices and the order of
     what a sparse array stores do not matter; names, types and the rows' labels do.
 
     Raises:

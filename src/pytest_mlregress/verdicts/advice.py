@@ -1,6 +1,6 @@
 """What a verdict that rests on numbers advises: the next commands, and remarks on the metrics.
 
-Every command works as it stands in the state that the working tree is in.  A seed gives the same
+Every command works as it stands in the state that the working tree is in. A seed gives the same
 numbers again, so that no text sends anybody to run the same seeds once more.
 """
 

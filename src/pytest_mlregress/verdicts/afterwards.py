@@ -1,6 +1,6 @@
 """What the seeds that a verdict did not wait for say against it.
 
-When a verdict falls, other workers are still training seeds of its test.  One that dies or raises
+When a verdict falls, other workers are still training seeds of its test. One that dies or raises
 was run, and so it counts; odd values are named, since whether such a seed had started at all is a
 matter of timing, and a verdict on values is not.
 """
@@ -22,7 +22,7 @@ from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
 def with_late_seed(verdict: Verdict, group: SeedGroup, seed: int) -> Verdict:
     """The verdict once a seed that it did not wait for has ended: ``diverged`` if that failed.
 
-    A verdict that is red already stays what it is, with one more reason.  Unchanged where the seed
+    A verdict that is red already stays what it is, with one more reason. Unchanged where the seed
     did not fail.
     """
     result = group.results.get(seed)

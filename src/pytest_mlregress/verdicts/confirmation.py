@@ -1,7 +1,7 @@
 """A red verdict tested on fresh seeds of both sides before it is reported.
 
-A baseline is one sample.  While a project changes little, every commit is compared with the same
-luck of the same seeds, and an unlucky pair of samples would be red commit after commit.  Fresh
+A baseline is one sample. While a project changes little, every commit is compared with the same
+luck of the same seeds, and an unlucky pair of samples would be red commit after commit. Fresh
 seeds of the baseline's own commit and of the working tree share none of it.
 """
 
@@ -18,7 +18,7 @@ from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind, gravest
 
 CONFIRMATION_LEVEL: Final = 0.05
-"""Of the second test.  A red needs both, so that a false one has a chance below alpha / 20."""
+"""Of the second test. A red needs both, so that a false one has a chance below alpha / 20."""
 
 LEAST_FRESH_SEEDS: Final = 10
 
@@ -51,7 +51,7 @@ def fresh_seeds(planned: int) -> int:
 def confirm(verdict: Verdict, rules: Rules, setting: Confirmation) -> Verdict:
     """The verdict as it stands after fresh seeds of both sides.
 
-    A red metric that they do not confirm becomes inconclusive.  Where the baseline's code cannot
+    A red metric that they do not confirm becomes inconclusive. Where the baseline's code cannot
     be run the verdict stays red and says why.
     """
     taken = {seed for metric in verdict.metrics for seed in metric.baseline} | set(verdict.planned)

@@ -11,7 +11,7 @@ from pytest_mlregress.verdicts.policy import Rules
 def beside_curves(rules: Rules, baseline: Artifact | None) -> Rules:
     """The rules of a test's comparisons, which leave its judged curves their share of alpha.
 
-    Unchanged where no curve of the baseline is held against limits, or none is judged at all.  That
+    Unchanged where no curve of the baseline is held against limits, or none is judged at all. That
     is known before the first seed, and so no value of the candidate moves a level.
     """
     if baseline is None or not rules.judges_curves or not _judged(baseline):

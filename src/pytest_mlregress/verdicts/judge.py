@@ -1,6 +1,6 @@
 """The decision on one test, as a pure function of what its seeds gave.
 
-`judge` is asked after every seed and answers None while the verdict is open.  Statistics look at
+`judge` is asked after every seed and answers None while the verdict is open. Statistics look at
 the first n seeds by number, never at those that happened to arrive first, so that the answer is
 the same for any number of workers.
 """

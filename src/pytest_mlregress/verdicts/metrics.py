@@ -38,7 +38,7 @@ def judge_metrics(
 ) -> MetricsDecision | None:
     """Look at every metric, or answer None while the seeds of the deciding look are missing.
 
-    A test is decided by the first look at which one metric is red or every metric is decided.  A
+    A test is decided by the first look at which one metric is red or every metric is decided. A
     metric that was decided at an earlier look keeps that verdict.
     """
     if rules.test == "paired" and (unmatched := _unmatched(ready, baseline)):

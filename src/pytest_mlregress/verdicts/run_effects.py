@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def run_effect_of(name: str, baseline: Artifact, rules: Rules) -> RunEffect | None:
     """The run effect in the revisions and green runs that count as the code of the baseline.
 
-    None where they tell nothing.  A small change that was never shown counts as a run effect.
+    None where they tell nothing. A small change that was never shown counts as a run effect.
     """
     runs = [*samples_of_same_code(baseline, name), *rules.green_runs.get(name, ())]
     if len(runs) < 2:

@@ -25,7 +25,7 @@ class Link:
     """How the matched seeds of one metric are linked, fixed from earlier runs.
 
     ``theta`` is the weight of a baseline seed's own value, ``rho`` the correlation in so many
-    ``runs``, NaN and 0 where `pairing="always"` links without any history.  ``skewed`` tells that
+    ``runs``, NaN and 0 where `pairing="always"` links without any history. ``skewed`` tells that
     their residuals are.
     """
 
@@ -70,8 +70,8 @@ class Linked:
     def with_evidence(self, metric: MetricVerdict) -> MetricVerdict:
         """The metric after one look, red where its linked seeds show a loss that matters.
 
-        ``metric`` is what the unpaired test said, with the candidate's values of that look.  One
-        that would pass is `minor` where they show a loss of less than the linked margin.  Either
+        ``metric`` is what the unpaired test said, with the candidate's values of that look. One
+        that would pass is `minor` where they show a loss of less than the linked margin. Either
         carries the linked comparison: the unpaired one may have seen a gain.
         """
         evidence = self.check.at(metric.baseline, metric.candidate)
@@ -134,8 +134,8 @@ class PlannedLink:
 
     ``detectable_90`` is the loss, in metric units, that they find in 90 % of the checks that run
     all seeds, with a correlation today like that of the earlier runs, ``rho``; with an automatic
-    margin none is red below the standard error of the baseline's mean.  ``least_margin`` is the
-    declared one that they find in 80 %.  All are None where `pairing="always"` links without such
+    margin none is red below the standard error of the baseline's mean. ``least_margin`` is the
+    declared one that they find in 80 %. All are None where `pairing="always"` links without such
     runs.
     """
 

@@ -19,9 +19,9 @@ class Shortfall:
     """One metric that the seeds of a check cannot decide on.
 
     ``margin`` is in metric units, None for the automatic one, which falls short only where no
-    p-value can reach the level; ``written`` is the margin as the code has it.  ``spread`` is the
+    p-value can reach the level; ``written`` is the margin as the code has it. ``spread`` is the
     baseline's standard deviation, ``detectable`` the loss in metric units that the seeds find with
-    90 % power, maybe infinite.  ``problem`` is the planner's sentence, with its numbers.  ``share``
+    90 % power, maybe infinite. ``problem`` is the planner's sentence, with its numbers. ``share``
     is the part of the comparison's alpha that the unpaired test has: less than 1 beside linked
     seeds.
     """
@@ -50,7 +50,7 @@ def shortfalls(
     Margins are those of the ``first`` seed.
 
     That is a design whose smallest attainable p-value cannot reach alpha, and a fixed margin that
-    the seeds find with a power below 80 %, linked ones included.  What `pairing="always"` links
+    the seeds find with a power below 80 %, linked ones included. What `pairing="always"` links
     without earlier runs is not judged beforehand: nothing is known of its correlation.
     """
     from pytest_mlregress.statistics.early_stop import SEQUENTIAL_TESTS

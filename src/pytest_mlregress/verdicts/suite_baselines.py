@@ -91,7 +91,7 @@ class SuiteBaselines:
 
         Each test counts once, with the tier that has most, since a run uses one tier.
 
-        It depends neither on `-k` nor on what else runs, and so no verdict does.  Baselines that
+        It depends neither on `-k` nor on what else runs, and so no verdict does. Baselines that
         cannot be read are left out; the test they belong to says so itself.
 
         Raises:

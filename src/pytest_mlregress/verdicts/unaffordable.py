@@ -1,7 +1,7 @@
 """A margin that the seeds cannot pay for is a verdict on its own test, and on no other.
 
-Such a check would train every seed to say `inconclusive`.  It is told so after one seed: the margin
-stands in the code, and the first seed that records is the first to know it.  Where the test has
+Such a check would train every seed to say `inconclusive`. It is told so after one seed: the margin
+stands in the code, and the first seed that records is the first to know it. Where the test has
 other metrics, which its seeds can decide on, all of them run: no margin hides another one's loss.
 """
 
@@ -34,7 +34,7 @@ def unaffordable(case: JudgingContext, baseline: Artifact) -> tuple[Shortfall, .
 def looks_harmless(first: SeedResult, baseline: Artifact) -> bool:
     """False where the first seed is worse than every seed of the baseline in some metric.
 
-    Seeds that cannot decide on the margin still show a collapse.  So a first seed that may belong
+    Seeds that cannot decide on the margin still show a collapse. So a first seed that may belong
     to one (of an unchanged training one in 21 does) is followed by the others, and what they give
     is red or `unaffordable`.
     """

@@ -77,9 +77,9 @@ def judge_update(
     """The new baseline of a test, the refusal of one, or None while seeds are missing.
 
     A sample is accepted when every seed of it passed, and, where there is a baseline already,
-    when it is not red against that and non-inferior to the anchor within the drift budget.  What
+    when it is not red against that and non-inferior to the anchor within the drift budget. What
     is undecided after the seeds of one look waits for those of the next; the sample is always the
-    first n of the planned seeds.  ``rebase_reason`` accepts a loss all the same and moves the
+    first n of the planned seeds. ``rebase_reason`` accepts a loss all the same and moves the
     anchor.
     """
     case = judging_context(group, previous, rules)

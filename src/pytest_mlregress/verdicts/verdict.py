@@ -72,13 +72,13 @@ class Colour(StrEnum):
 class MetricVerdict:
     """The verdict on one metric.
 
-    ``baseline`` and ``candidate`` hold the values by seed that the verdict rests on.  ``declared``
+    ``baseline`` and ``candidate`` hold the values by seed that the verdict rests on. ``declared``
     is the margin as the test wrote it, ``alpha`` the level of this one comparison (the suite's
     divided by its number of comparisons), ``level`` the part of it that the deciding look may
     spend, None where there was one look only, or what one relabelling for all metrics of the test
-    allowed this one.  ``comparison`` is None where nothing was compared.
+    allowed this one. ``comparison`` is None where nothing was compared.
     ``recorded_margin`` is the margin that the baseline was recorded with, in metric units or
-    ``"auto"``, None without a baseline; it decides nothing.  ``run_effect`` is what the runs before
+    ``"auto"``, None without a baseline; it decides nothing. ``run_effect`` is what the runs before
     differ by, None where they tell nothing.
     """
 
@@ -101,10 +101,10 @@ class MetricVerdict:
 class Verdict:
     """The verdict on one test: one line of the summary, one report to pytest.
 
-    ``test`` is pytest's node id without the seed.  ``reasons`` say why, ``next_steps`` what to do,
-    a command where there is one.  ``environment`` lists how this environment differs from the
-    baseline's.  ``seeds`` holds every seed that was reported, ``planned`` and ``selected`` the
-    seeds of the declaration and those that ``-k``, a node id or ``--lf`` left.  ``decided_after``
+    ``test`` is pytest's node id without the seed. ``reasons`` say why, ``next_steps`` what to do,
+    a command where there is one. ``environment`` lists how this environment differs from the
+    baseline's. ``seeds`` holds every seed that was reported, ``planned`` and ``selected`` the
+    seeds of the declaration and those that ``-k``, a node id or ``--lf`` left. ``decided_after``
     is the number of seeds that the verdict rests on.
     """
 
