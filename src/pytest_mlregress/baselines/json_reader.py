@@ -66,7 +66,7 @@ class Node:
             The values by field.
 
         Raises:
-            ArtifactError: it is no object, or a field is missing, unknown or twice there.
+            ArtifactError: it is no object, or a field is missing or unknown.
         """
         entries = dict(self.entries())
         missing = [name for name in names if name not in entries]

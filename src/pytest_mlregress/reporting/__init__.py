@@ -1,4 +1,4 @@
 """What the user reads: failure texts, the summary table, and the report files.
 
-Verdicts go in, text comes out. Nothing here decides anything, and nothing here knows pytest.
+Verdicts in, text out. Nothing here decides anything, and nothing here imports pytest.
 """

@@ -26,9 +26,19 @@ def run_report(
     command: Iterable[str],
     environments: Iterable[Environment] = (),
 ) -> RunReport:
-    """The run that began at ``started``, in seconds since the epoch, and ends now.
+    """The report of the run that ends now.
 
-    ``command`` may be shown to everyone; ``environments`` are those that its tests trained in.
+    Args:
+        verdicts: the verdicts of all tests.
+        settings: the active settings.
+        notes: lines for the end of the summary.
+        comparisons: number of metrics that share alpha.
+        started: when the run began, in seconds since the epoch.
+        command: the words of the command line that may be shown to everyone.
+        environments: those that the tests trained in.
+
+    Returns:
+        The report.
     """
     return RunReport(
         verdicts=tuple(verdicts),
@@ -51,7 +61,7 @@ def _shareable_settings(settings: Settings) -> dict[str, object]:
 
 
 def _environment(environments: Iterable[Environment]) -> dict[str, str]:
-    """What the run ran on, in words; facts that are unknown or empty are left out."""
+    """The environment of the run in words; facts that are unknown or empty are left out."""
     facts: dict[str, object] = {}
     packages: dict[str, str] = {}
     for environment in environments:

@@ -41,7 +41,14 @@ _LABELS: Final = 14
 def failure_text(verdict: Verdict, *, width: int = 80) -> str:
     """The verdict in full, as plain text with no line over ``width`` cells.
 
-    The first line is the headline, cut to fit; `headline` gives it whole.
+    The first line is the headline, cut to fit; `headline` returns it whole.
+
+    Args:
+        verdict: the verdict.
+        width: width in terminal cells.
+
+    Returns:
+        The text.
     """
     lines = [headline(verdict, width=width)]
     lines += _section(_troubled_seeds(verdict, width))
@@ -54,7 +61,7 @@ def failure_text(verdict: Verdict, *, width: int = 80) -> str:
 
 
 def _section(lines: Iterator[str]) -> list[str]:
-    """The lines after a blank one; nothing for nothing."""
+    """The lines after a blank one; nothing without lines."""
     body = list(lines)
     return ["", *body] if body else []
 
@@ -77,7 +84,7 @@ def _metric(verdict: Verdict, metric: MetricVerdict, width: int) -> Iterator[str
 
 
 def _samples(verdict: Verdict, metric: MetricVerdict, width: int) -> Iterator[str]:
-    """Both samples by seed. They share their digits, so that they can be compared by eye."""
+    """Both samples by seed, with the same number of digits, so that they are easy to compare."""
     values = (*metric.baseline.values(), *metric.candidate.values())
     texts = iter(numbers(values, digits=4))
     baseline = {seed: next(texts) for seed in metric.baseline}
@@ -110,7 +117,7 @@ def _grid(by_seed: Mapping[int, str], width: int) -> Iterator[str]:
 
 
 def _row(row: str, indent: int, width: int) -> list[str]:
-    """The indented row as it is where it fits, else wrapped."""
+    """The indented row on one line if it fits, otherwise wrapped."""
     line = " " * indent + row
     return [line] if width_of(line) <= width else wrap(row, width, first=" " * indent)
 
@@ -134,7 +141,7 @@ def _comparison(metric: MetricVerdict, comparison: Comparison, width: int) -> It
 def _effects(metric: MetricVerdict) -> Iterator[tuple[str, str]]:
     """Estimates that no outlier moves; none of them decides.
 
-    They are of two separate samples, and would contradict a comparison of matched seeds.
+    They are of two separate samples, and could contradict a comparison of matched seeds.
     """
     if not (metric.baseline and metric.candidate) or compares_matched_seeds(metric):
         return
@@ -211,7 +218,7 @@ def _circumstances(verdict: Verdict, width: int) -> Iterator[str]:
 
 
 def _next_steps(verdict: Verdict, width: int) -> Iterator[str]:
-    """Each on a line of its own; a command that needs more can still be pasted into a shell."""
+    """Each on its own line; a command that needs more can still be pasted into a shell."""
     for index, step in enumerate(verdict.next_steps):
         label = pad("" if index else "next", _LABELS)
         whole = wrap(step, width, first=label)
@@ -239,7 +246,7 @@ def _seeds(verdict: Verdict) -> str:
 
 
 def _list(label: str, texts: Sequence[str], width: int, *, indent: int = 2) -> Iterator[str]:
-    """One labelled text after the other; the label stands once."""
+    """One labelled text after the other, with the label only once."""
     for index, text in enumerate(texts):
         yield from _labelled("" if index else label, text, width, indent=indent)
 

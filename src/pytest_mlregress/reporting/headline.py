@@ -1,4 +1,4 @@
-"""The one sentence on a verdict: the first line of its failure, and what JUnit shows."""
+"""The one sentence on a verdict: the first line of its failure, and the message in JUnit."""
 
 from __future__ import annotations
 
@@ -55,9 +55,14 @@ _TEST_IS: Final[Mapping[VerdictKind, str]] = {
 
 
 def headline(verdict: Verdict, *, width: int | None = None) -> str:
-    """The verdict in one line that stands alone: what happened, by how much, how sure.
+    """The verdict in one line that needs no context: what happened, by how much, how sure.
 
-    With a ``width``, clauses are left out from the end, the least important first, until it fits.
+    Args:
+        verdict: the verdict.
+        width: clauses are left out from the end, the least important first, until the line fits.
+
+    Returns:
+        The line.
     """
     return _fitted(_clauses(verdict), width)
 
@@ -102,7 +107,7 @@ def _clauses(verdict: Verdict) -> Sequence[str]:
 
 
 def _collapsed_early(verdict: Verdict, collapsed: Sequence[SeedResult]) -> Sequence[str]:
-    """What a learning curve had come to, and the metrics by then; the others by their number."""
+    """What a learning curve had reached, and the metrics then; the others by their number."""
     name = name_parts(verdict.test)[-1]
     curve, *so_far = collapsed[0].collapse.split("; ")
     others = [str(seed.seed) for seed in collapsed[1:]]
@@ -146,7 +151,7 @@ def _fitted(clauses: Sequence[str], width: int | None) -> str:
 
 
 def _joined(clauses: list[str]) -> str:
-    """A clause that starts with a comma or semicolon follows directly; a colon swallows it."""
+    """Join clauses: a comma or semicolon follows directly, and is dropped after a colon."""
     text = clauses[0]
     for clause in clauses[1:]:
         if text.endswith(":"):

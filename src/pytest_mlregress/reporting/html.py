@@ -30,7 +30,14 @@ _TEXT_WIDTH: Final = 92
 
 
 def to_html(report: RunReport) -> str:
-    """A page that reads on a phone, in light and dark, and stands alone as an artifact of CI."""
+    """A self-contained page for phones and desktops, in light and dark.
+
+    Args:
+        report: the report.
+
+    Returns:
+        The HTML.
+    """
     tests = [_test(report, verdict, index) for index, verdict in enumerate(report.gravest_first)]
     page = _environment().get_template("report.html.j2")
     return page.render(
@@ -58,7 +65,7 @@ def _environment() -> jinja2.Environment:
 
 
 def _visible(value: object) -> object:
-    """Every text that the template prints; markup has been through here already."""
+    """Every text that the template prints; markup has passed through here already."""
     return visible(value) if type(value) is str else value
 
 

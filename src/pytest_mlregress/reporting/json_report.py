@@ -107,7 +107,7 @@ def _metric(report: RunReport, verdict: Verdict, metric: MetricVerdict) -> dict[
 
 
 def _run_effect(effect: RunEffect | None) -> dict[str, Any] | None:
-    """Null where earlier runs tell nothing."""
+    """Null if earlier runs give no estimate."""
     if effect is None:
         return None
     return {
@@ -132,7 +132,7 @@ _COMPARED: Final = (
 
 
 def _comparison(comparison: Comparison | None) -> dict[str, Any]:
-    """All null where nothing was compared."""
+    """All null if nothing was compared."""
     if comparison is None:
         return dict.fromkeys((*_COMPARED, "p_safe_welch", "safety_level", "welch"))
     welch = comparison.welch
@@ -166,7 +166,14 @@ def _seed(result: SeedResult) -> dict[str, Any]:
 
 
 def builtin(value: object) -> Any:
-    """What `json` writes as it is; of anything that JSON has no type for, the text."""
+    """What `json` can write; text for anything that JSON has no type for.
+
+    Args:
+        value: any value.
+
+    Returns:
+        Builtins only.
+    """
     match value:
         case None | bool() | int():
             return value

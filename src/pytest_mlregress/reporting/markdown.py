@@ -37,7 +37,11 @@ _MARKS: Final = {Colour.RED: "🔴", Colour.YELLOW: "🟡", Colour.GREEN: "🟢"
 def to_markdown(report: RunReport) -> str:
     """A heading, a table of what is not green, details, and the greens folded.
 
-    At most `LONGEST` characters: what does not fit is counted, not cut in the middle.
+    Args:
+        report: the report.
+
+    Returns:
+        At most `LONGEST` characters: what does not fit is counted, not cut in the middle.
     """
     grave = [v for v in report.gravest_first if v.colour is not Colour.GREEN]
     green = [v for v in report.gravest_first if v.colour is Colour.GREEN]
@@ -89,7 +93,7 @@ def _table(verdicts: Sequence[Verdict], room: int) -> tuple[str, int]:
 
 
 def _rows(verdict: Verdict) -> Iterator[str]:
-    """One row per metric; what is the same in all of them stands in the first."""
+    """One row per metric; only the first holds what is the same in all of them."""
     mark, name = _MARKS[verdict.colour], _code(verdict.test)
     if verdict.tier not in ("", "default"):
         name += f" ({_escaped(verdict.tier)})"
@@ -148,6 +152,6 @@ def _escaped(text: str) -> str:
 
 
 def _html(text: str) -> str:
-    """Inside of HTML tags Markdown still looks for emphasis and the like."""
+    """Inside HTML tags Markdown still interprets emphasis and the like."""
     entities = {"&": "&amp;", "<": "&lt;", ">": "&gt;"} | {c: f"&#{ord(c)};" for c in "*_`[]\\"}
     return "".join(entities.get(character, character) for character in text)

@@ -13,7 +13,15 @@ MEANING_OF_Q: Final = "expected share of false losses among the comparisons with
 
 
 def difference_with_interval(metric: MetricVerdict, *, digits: int = 3) -> str:
-    """``-0.0438 [-0.0610, -0.0270]``: candidate minus baseline, 95 % confidence."""
+    """``-0.0438 [-0.0610, -0.0270]``: candidate minus baseline, 95 % confidence.
+
+    Args:
+        metric: the metric.
+        digits: significant digits.
+
+    Returns:
+        The text.
+    """
     if metric.comparison is None:
         return ""
     low, high = metric.comparison.interval
@@ -24,11 +32,17 @@ def difference_with_interval(metric: MetricVerdict, *, digits: int = 3) -> str:
 
 
 def means(metric: MetricVerdict) -> str:
-    """``0.9312 -> 0.8874``: the baseline's mean and the candidate's; one alone has no arrow.
+    """``0.9312 -> 0.8874``: the baseline's mean and the candidate's; a single one has no arrow.
 
-    Of an identical metric only the matched seeds: the mean of all would seem to have moved. Where
+    For an identical metric only the matched seeds: the mean of all would seem to have changed. If
     seeds were compared with their own values, the baseline's mean for these seeds: that of all may
     be on the other side of the candidate's.
+
+    Args:
+        metric: the metric.
+
+    Returns:
+        The text.
     """
     if metric.comparison is not None and compares_matched_seeds(metric):
         now, difference = summarise(metric.candidate.values()).mean, metric.comparison.difference
@@ -42,22 +56,28 @@ def means(metric: MetricVerdict) -> str:
 
 
 def compares_matched_seeds(metric: MetricVerdict) -> bool:
-    """True where each seed was compared with its own value in the baseline."""
+    """True if each seed was compared with its own value in the baseline."""
     comparison = metric.comparison
     return comparison is not None and (comparison.theta is not None or comparison.test == "paired")
 
 
 def p_text(metric: MetricVerdict) -> str:
-    """The p-value of the test for a loss, with digits enough to tell it from its alpha."""
+    """The p-value of the test for a loss, with enough digits to tell it from its alpha."""
     if metric.comparison is None:
         return ""
     return numbers((metric.comparison.p_harm, metric.alpha), digits=2, aligned=False)[0]
 
 
 def margin_text(metric: MetricVerdict) -> str:
-    """The margin in metric units, and what a green verdict would have missed.
+    """The margin in metric units, and what a green verdict may have missed.
 
-    Also as it was declared where that is in another unit: ``1% = 0.0093``.
+    Also as it was declared if that is in another unit: ``1% = 0.0093``.
+
+    Args:
+        metric: the metric.
+
+    Returns:
+        The text.
     """
     if metric.comparison is None:
         return ""

@@ -1,4 +1,4 @@
-"""How numbers are written: few digits, but never so few that two values look like one."""
+"""How numbers are written: with few digits, but enough to tell different values apart."""
 
 from __future__ import annotations
 
@@ -17,13 +17,19 @@ def numbers(
 ) -> tuple[str, ...]:
     """Write values that are read together.
 
-    ``aligned``: with one common number of decimals, at which the largest magnitude has ``digits``
-    significant digits, less the trailing zeros that all of them share. Else each value has
-    ``digits`` significant digits of its own.
-
     Digits are added until values that differ in magnitude differ in print, and until nothing but
-    zero is printed as zero. Non-finite values are ``nan``, ``inf`` and ``-inf``; zero has no
-    sign. ``signed`` writes ``+`` before the positive ones.
+    zero is printed as zero. Non-finite values are ``nan``, ``inf`` and ``-inf``; zero has no sign.
+
+    Args:
+        values: the values.
+        digits: significant digits.
+        signed: write ``+`` before the positive ones.
+        aligned: one common number of decimals, at which the largest magnitude has ``digits``
+            significant digits, less the trailing zeros that all of them share; otherwise each value
+            has ``digits`` significant digits.
+
+    Returns:
+        The texts, in order.
     """
     values = tuple(float(value) for value in values)
     magnitudes = {abs(value) for value in values if math.isfinite(value)}
@@ -32,12 +38,28 @@ def numbers(
 
 
 def number(value: float, *, digits: int = 3, signed: bool = False) -> str:
-    """Write one value on its own; see `numbers`."""
+    """Write a single value; see `numbers`.
+
+    Args:
+        value: the value.
+        digits: significant digits.
+        signed: write ``+`` before a positive one.
+
+    Returns:
+        The text.
+    """
     return numbers((value,), digits=digits, signed=signed)[0]
 
 
 def seconds(duration: float) -> str:
-    """A duration as people say it: 0.4 s, 12 s, 3 min 20 s, 2 h 5 min."""
+    """A duration for readers: 0.4 s, 12 s, 3 min 20 s, 2 h 5 min.
+
+    Args:
+        duration: in seconds.
+
+    Returns:
+        The text.
+    """
     if not math.isfinite(duration) or duration < 10:
         return f"{number(duration, digits=2)} s"
     whole = round(duration)
@@ -91,7 +113,7 @@ def _spellings(magnitudes: list[float], digits: int, aligned: bool) -> Iterator[
 
 
 def _decimals(value: float, precision: int) -> int:
-    """The decimals at which the value has so many significant digits."""
+    """The decimals at which the value has this many significant digits."""
     exponent = math.floor(math.log10(value)) if value else 0
     return max(0, precision - 1 - exponent)
 

@@ -1,4 +1,4 @@
-"""A plan as a person reads it."""
+"""A plan as a table for a terminal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 
 
 def plan_table(plan: SuitePlan, *, width: int) -> str:
-    """What the planned seeds can detect, a test and its metrics at a time."""
+    """What the planned seeds can detect, test by test.
+
+    Args:
+        plan: the plan.
+        width: width in terminal cells.
+
+    Returns:
+        The text.
+    """
     lines = [line for test in plan.tests for line in _lines(test)] + _totals(plan)
     return "".join(_wrapped(visible(line), width) + "\n" for line in lines)
 
@@ -91,7 +99,7 @@ def _linked(linked: PlannedLink | None) -> list[str]:
 
 
 def _undecided(metric: PlannedMetric, plan: MetricPlan) -> list[str]:
-    """A long bad tail hides a loss of the automatic margin: how often, and what helps."""
+    """A long bad tail hides a loss of the automatic margin: how often, and the remedy."""
     if metric.inconclusive < WORTH_SAYING:
         return []
     return [

@@ -15,14 +15,20 @@ class ReportError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """One run of the suite, with everything that a reader of its reports may ask for.
+    """One run of the suite, with everything that its reports show.
 
-    ``settings`` are the active settings by name. ``notes`` are lines for the end of the summary,
-    such as unused baselines. ``alpha`` is the chance that an unchanged suite shows any false red,
-    shared by ``comparisons`` metrics. ``duration`` is the wall time in seconds, ``started`` an
-    ISO 8601 time, ``command`` the command line, ``version`` that of the plugin and ``environment``
-    what the run ran on. ``q_values`` are false-discovery rates by ``(test, tier, metric)``, where
-    they were computed.
+    Attributes:
+        verdicts: the verdicts of all tests.
+        settings: the active settings by name.
+        notes: lines for the end of the summary, such as unused baselines.
+        comparisons: number of metrics that share ``alpha``.
+        alpha: probability that an unchanged suite shows any false red.
+        duration: wall time, in seconds.
+        started: when it began, ISO 8601.
+        command: the command line.
+        version: that of the plugin.
+        environment: the environment of the run, in words.
+        q_values: false-discovery rates by ``(test, tier, metric)``, if they were computed.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -38,12 +44,12 @@ class RunReport:
     q_values: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
 
     def q_value(self, verdict: Verdict, metric: MetricVerdict) -> float | None:
-        """The false-discovery rate of a metric's comparison, where it was computed."""
+        """The false-discovery rate of a metric's comparison, if it was computed."""
         return self.q_values.get((verdict.test, verdict.tier, metric.name))
 
     @property
     def gravest_first(self) -> tuple[Verdict, ...]:
-        """The verdicts in the order in which they should be read; equals by test and tier."""
+        """The verdicts in reading order, the most severe first; equals by test and tier."""
         return tuple(sorted(self.verdicts, key=_gravity))
 
     @property
@@ -62,7 +68,16 @@ class RunReport:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Counts over a run. ``training`` is in seconds, all seeds of all tests together."""
+    """Counts over a run.
+
+    Attributes:
+        tests: number of verdicts.
+        kinds: number of tests by verdict.
+        colours: number of tests by colour.
+        seeds_run: seeds that trained.
+        seeds_saved: seeds that were not needed.
+        training: seconds of all seeds of all tests together.
+    """
 
     tests: int
     kinds: Mapping[VerdictKind, int]
@@ -73,12 +88,12 @@ class Totals:
 
     @property
     def by_gravity(self) -> tuple[tuple[VerdictKind, int], ...]:
-        """Each verdict that occurred with its count, the gravest first."""
+        """Each verdict that occurred with its count, the most severe first."""
         return tuple((kind, self.kinds[kind]) for kind in reversed(SEVERITY) if self.kinds[kind])
 
 
 def gravest_metrics_first(verdict: Verdict) -> tuple[MetricVerdict, ...]:
-    """A test's metrics in the order in which they should be read; equals as they were recorded."""
+    """A test's metrics in reading order, the most severe first; equals as they were recorded."""
     return tuple(sorted(verdict.metrics, key=lambda metric: -SEVERITY.index(metric.kind)))
 
 

@@ -1,4 +1,4 @@
-"""What is said about a sample: its size, mean and spread, and the seeds that are not in it."""
+"""Text about a sample: its size, mean and spread, and the seeds that are not in it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKin
 class SampleSummary:
     """Number, mean and spread of a sample.
 
-    ``mean`` is non-finite where a value is, ``sd`` (n - 1 in the denominator) is then NaN, as
-    it is for fewer than two values.
+    Attributes:
+        n: number of values.
+        mean: in metric units; non-finite if a value is.
+        sd: n - 1 in the denominator; NaN then, and for fewer than two values.
     """
 
     n: int
@@ -30,7 +32,7 @@ def summarise(values: Iterable[float]) -> SampleSummary:
         return SampleSummary(len(sample), _limit(sample), math.nan)
     if not sample:
         return SampleSummary(0, math.nan, math.nan)
-    # Sums of values near the largest double overflow; a power of two takes no digit away.
+    # Sums of values near the largest double overflow; scaling by a power of two is exact.
     scale = 2.0 ** max(0, math.frexp(max(map(abs, sample)))[1] - 1)
     scaled = [value / scale for value in sample]
     sd = statistics.stdev(scaled) * scale if len(sample) > 1 else math.nan
@@ -38,7 +40,7 @@ def summarise(values: Iterable[float]) -> SampleSummary:
 
 
 def effect_size(metric: MetricVerdict) -> float | None:
-    """The difference of the means in standard deviations of the baseline, signed as the metric."""
+    """The difference of the means in SDs of the baseline, candidate minus baseline."""
     if metric.comparison is None:
         return None
     spread = summarise(metric.baseline.values()).sd
@@ -49,7 +51,7 @@ def effect_size(metric: MetricVerdict) -> float | None:
 
 
 def absent(verdict: Verdict, metric: MetricVerdict) -> Mapping[int, str]:
-    """The planned seeds without a value of this metric, with one word on why."""
+    """The planned seeds without a value of this metric, with the reason in a word."""
     outcomes = {seed.seed: seed.outcome for seed in verdict.seeds}
     return {
         seed: _why_absent(seed, verdict, outcomes.get(seed))
@@ -59,7 +61,7 @@ def absent(verdict: Verdict, metric: MetricVerdict) -> Mapping[int, str]:
 
 
 def unneeded(verdict: Verdict) -> tuple[int, ...]:
-    """The selected seeds that did not have to run, stopped already or about to be."""
+    """The selected seeds that were not needed, already skipped or not yet."""
     if verdict.kind is VerdictKind.INCOMPLETE:
         return verdict.stopped
     reported = {seed.seed for seed in verdict.seeds} - set(verdict.stopped)

@@ -26,7 +26,14 @@ _TICKS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """One seed. ``finite`` is False for NaN and infinities, which sit at the bad end."""
+    """One seed.
+
+    Attributes:
+        x: horizontal position.
+        y: vertical position.
+        title: text shown on hovering.
+        finite: False for NaN and infinities, which are drawn at the bad end.
+    """
 
     x: float
     y: float
@@ -36,7 +43,14 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One sample; ``mean`` is the x of its mean, None where it is not finite."""
+    """One sample.
+
+    Attributes:
+        label: the label of the row.
+        y: vertical position.
+        dots: its seeds.
+        mean: horizontal position of its mean, None if it is not finite.
+    """
 
     label: str
     y: float
@@ -48,7 +62,11 @@ class Row:
 class StripPlot:
     """All positions in the units of an SVG of `WIDTH` x `HEIGHT`.
 
-    ``loss`` is the band ``(x, width)`` of means worse than the baseline's by more than the margin.
+    Attributes:
+        title: the title.
+        rows: the baseline's row and the candidate's.
+        ticks: position and label of each tick.
+        loss: the band ``(x, width)`` of means worse than the baseline's by more than the margin.
     """
 
     title: str
@@ -58,7 +76,14 @@ class StripPlot:
 
 
 def strip_plot(metric: MetricVerdict) -> StripPlot | None:
-    """The plot of a metric's two samples; None where there is no value at all."""
+    """The plot of a metric's two samples.
+
+    Args:
+        metric: the metric.
+
+    Returns:
+        The positions; None without any value.
+    """
     if not metric.baseline and not metric.candidate:
         return None
     limit = _limit(metric)
@@ -115,7 +140,7 @@ class _Scale:
         return round(LEFT + 12 + share * (RIGHT - LEFT - 24), 2)
 
     def ticks(self) -> tuple[tuple[float, str], ...]:
-        """At round numbers; none where doubles are too coarse or too large for that."""
+        """At round numbers; none if doubles are too coarse or too large for that."""
         step = _round_step((self.high - self.low) / _TICKS)
         if step is None:
             return ()

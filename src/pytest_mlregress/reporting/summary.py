@@ -1,4 +1,4 @@
-"""The summary at the end of a run: what to read first, then counts, for a terminal or a CI log."""
+"""The summary at the end of a run, for a terminal or a CI log: verdicts, then counts."""
 
 from __future__ import annotations
 
@@ -60,10 +60,18 @@ def summary_table(
     verbose: bool = False,
     encoding: str = "utf-8",
 ) -> str:
-    """The verdicts, the gravest first, and a last paragraph of totals; no line over ``width``.
+    """The verdicts, the most severe first, and a last paragraph of totals.
 
-    More than `FOLD_ABOVE` quiet tests become one line of counts unless ``verbose``. With
-    ``colour`` the text has ANSI codes. What ``encoding`` lacks is written as an escape.
+    Args:
+        report: the report.
+        width: width in terminal cells.
+        colour: whether the text has ANSI codes.
+        verbose: list every test; otherwise more than `FOLD_ABOVE` quiet ones become a line of
+            counts.
+        encoding: characters that it lacks are written as escapes.
+
+    Returns:
+        The text, no line over ``width``.
     """
     listed, folded = _fold(report.gravest_first, verbose)
     rows = {id(metric): _row(report, v, metric) for v in listed for metric in _shown(v)}
@@ -95,7 +103,7 @@ def _is_quiet(verdict: Verdict) -> bool:
 
 
 def _shown(verdict: Verdict) -> Sequence[MetricVerdict]:
-    """Of a test that is not quiet, the metrics that made it so; else all."""
+    """For a test that is not quiet, the metrics that made it so; otherwise all."""
     metrics = gravest_metrics_first(verdict)
     if _is_quiet(verdict):
         return metrics
@@ -106,7 +114,7 @@ _Row = tuple[str, ...]
 
 
 def _row(report: RunReport, verdict: Verdict, metric: MetricVerdict) -> _Row | None:
-    """The cells under `_HEADINGS`; None where there is no number to show."""
+    """The cells under `_HEADINGS`; None without a number to show."""
     named = metric.name if metric.kind is verdict.kind else f"{metric.name} ({metric.kind})"
     if metric.comparison is None:
         measured = metric.kind in (VerdictKind.RECORDED, VerdictKind.NO_BASELINE)
@@ -126,7 +134,7 @@ def _row(report: RunReport, verdict: Verdict, metric: MetricVerdict) -> _Row | N
 
 
 def _is_short(row: _Row) -> bool:
-    """False for a row with so many digits that it would widen the columns of all the others."""
+    """False for a row with so many digits that it would widen the columns of all others."""
     return len(row[1]) <= _LONGEST_MEANS and len(row[2]) <= _LONGEST_DIFFERENCE
 
 
@@ -134,8 +142,8 @@ def _is_short(row: _Row) -> bool:
 class _Columns:
     """The widths that all short rows share; empty columns have none.
 
-    ``aligned`` is False where they cannot fit into the ``total``; each row, as a long one always,
-    then becomes a paragraph.
+    ``aligned`` is False if they cannot fit into the ``total``; each row, as a long one always, then
+    becomes a paragraph.
     """
 
     widths: tuple[int, ...]
@@ -196,7 +204,7 @@ def _verdict_lines(
     if not quiet and (passed := _by_kind(m for m in verdict.metrics if m.kind in QUIET)):
         yield from _paragraph(passed, width, "dim")
     if verdict.colour is not Colour.RED:
-        # A red one has its failure text; of the others, this is all that is printed.
+        # A red one has its failure text; for the others, only this is printed.
         skipped = verdict.reasons[:1] if verdict.kind is VerdictKind.SKIPPED else ()
         # A choice between ways out is one with all of them in view.
         steps = verdict.next_steps[: None if verdict.kind is VerdictKind.UNAFFORDABLE else 1]
@@ -261,7 +269,7 @@ _STYLES: Final = {
 
 
 def _encodable(line: _Line, encoding: str, width: int) -> list[_Line]:
-    """The line with its escapes, which may need more lines than the characters they stand for."""
+    """The line with its escapes, which may need more lines than the characters they replace."""
     text = encodable(line.text, encoding)
     if width_of(text) <= width:
         return [replace(line, text=text)]

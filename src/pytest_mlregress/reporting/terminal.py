@@ -10,7 +10,12 @@ from pytest_mlregress.verdicts.plan import SuitePlan
 
 
 def print_summary(terminal: Any, report: RunReport) -> None:
-    """Write the summary with pytest's terminal reporter, at its width and with its colours."""
+    """Write the summary with pytest's terminal reporter, at its width and with its colours.
+
+    Args:
+        terminal: pytest's terminal reporter.
+        report: the report.
+    """
     writer = terminal._tw
     text = summary_table(
         report,
@@ -24,7 +29,12 @@ def print_summary(terminal: Any, report: RunReport) -> None:
 
 
 def print_plan(terminal: Any, plan: SuitePlan) -> None:
-    """Write the plan with pytest's terminal reporter, at its width and with its colours."""
+    """Write the plan with pytest's terminal reporter, at its width and with its colours.
+
+    Args:
+        terminal: pytest's terminal reporter.
+        plan: the plan.
+    """
     from pytest_mlregress.reporting.plan_table import plan_table
 
     terminal.section("mlregress plan", sep="=")

@@ -33,11 +33,19 @@ def width_of(text: str) -> int:
 
 
 def wrap(text: str, width: int, *, first: str = "", rest: str | None = None) -> list[str]:
-    """The text in lines of at most ``width`` cells, broken at spaces where there are any.
+    """The text in lines of at most ``width`` cells, broken at spaces if there are any.
 
-    ``first`` stands before the first line and ``rest`` (default: as many blanks) before the
-    others; both count. An indent that would leave less than half of the width gives way, but
-    ``first`` is never broken itself.
+    An indent that would leave less than half of the width is dropped, but ``first`` is never
+    broken.
+
+    Args:
+        text: the text.
+        width: width in terminal cells, prefixes included.
+        first: prefix of the first line.
+        rest: prefix of the others; by default as many spaces.
+
+    Returns:
+        The lines.
     """
     rest = " " * width_of(first) if rest is None else rest
     if width_of(rest) > width // 2:
@@ -59,8 +67,16 @@ def wrap(text: str, width: int, *, first: str = "", rest: str | None = None) -> 
 def wrap_command(command: str, width: int, *, first: str, rest: str) -> list[str]:
     """A shell command in lines of at most ``width`` cells, continued by backslashes.
 
-    It is broken between words only, as a shell counts them: the shell would not put a long node id
-    together again.
+    It is broken between shell words only, since a shell would not join the parts of a node id.
+
+    Args:
+        command: the command.
+        width: width in terminal cells, prefixes included.
+        first: prefix of the first line.
+        rest: prefix of the others.
+
+    Returns:
+        The lines.
     """
     lines, line, empty = [], first, True
     for word in _SHELL_WORD.findall(one_line(command)):
@@ -80,9 +96,17 @@ def clip(text: str, width: int, *, ellipsis: str = "...") -> str:
 
 
 def shorten(text: str, width: int, *, ellipsis: str = "...") -> str:
-    """Both ends of the text, in at most ``width`` cells: of a node id, the middle says least.
+    """Both ends of the text, in at most ``width`` cells: the middle of a node id matters least.
 
     The end gets the larger share, since it holds the test's name and parameters.
+
+    Args:
+        text: the text.
+        width: width in terminal cells.
+        ellipsis: what replaces the middle.
+
+    Returns:
+        The shortened text.
     """
     if width_of(text) <= width:
         return text
@@ -95,7 +119,7 @@ def shorten(text: str, width: int, *, ellipsis: str = "...") -> str:
 
 
 def pad(text: str, width: int, *, right: bool = False) -> str:
-    """The text filled with blanks to ``width`` cells; ``right`` moves it to the right edge."""
+    """The text padded with spaces to ``width`` cells; ``right`` aligns it to the right."""
     blanks = " " * max(0, width - width_of(text))
     return blanks + text if right else text + blanks
 

@@ -22,7 +22,7 @@ def heading(report: RunReport) -> str:
 
 
 def worst_colour(report: RunReport) -> Colour:
-    """The gravest colour of any verdict; green for none."""
+    """The most severe colour of any verdict; green without verdicts."""
     colours = report.totals.colours
     return next((c for c in (Colour.RED, Colour.YELLOW) if colours.get(c, 0)), Colour.GREEN)
 

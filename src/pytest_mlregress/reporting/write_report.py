@@ -1,4 +1,4 @@
-"""Report files: the suffix says which format, and a file is there whole or not at all."""
+"""Report files: the suffix gives the format, and a file is written whole or not at all."""
 
 from __future__ import annotations
 
@@ -20,10 +20,14 @@ FORMATS: Final[Mapping[str, Callable[[RunReport], str]]] = {
 
 
 def check_report_path(path: Path | str) -> None:
-    """Refuse a path that `write_report` could not serve, before hours of training.
+    """Refuse a path that `write_report` could not write, before hours of training.
 
-    Raises ValueError, naming the file and the three suffixes, and `ReportError`, naming the path
-    and the remedy, where no file can be written there.
+    Args:
+        path: the file.
+
+    Raises:
+        ValueError: another suffix than .html, .json and .md.
+        ReportError: no file can be written there; names the path and the remedy.
     """
     _check_suffix(Path(path))
     try:
@@ -36,8 +40,14 @@ def write_report(path: Path | str, report: RunReport) -> None:
     """Write the report in the format of the path's suffix; missing folders are made.
 
     The file is replaced in one step, so that no reader and no crash ever sees half of one.
-    Raises ValueError for another suffix than .html, .json and .md, and `ReportError`, naming the
-    path and the remedy, where the file cannot be written.
+
+    Args:
+        path: the file.
+        report: the report.
+
+    Raises:
+        ValueError: another suffix than .html, .json and .md.
+        ReportError: the file cannot be written; names the path and the remedy.
     """
     path = Path(path)
     _check_suffix(path)

@@ -1,4 +1,4 @@
-"""Learning curves watched while they grow: a collapsed run is ended early.
+"""Watch learning curves while they grow: a collapsed run is ended early.
 
 An obvious regression then costs seconds of one seed, not hours of all of them.
 """
@@ -22,10 +22,14 @@ Points = Sequence[tuple[int, float]]
 
 @dataclass(frozen=True, slots=True)
 class BaselineCurves:
-    """A test's recorded curves by name and seed, and the direction of those that are metrics.
+    """A test's recorded curves, and the direction of those that are metrics.
 
-    ``level`` is the chance that a check of so many healthy ``seeds`` may have of ending any of them
-    because of one curve.
+    Attributes:
+        curves: the points (step, value) by name and seed.
+        higher_is_better: the direction of each curve with the name of a recorded metric.
+        level: probability that a check of the healthy ``seeds`` may have of ending any of them
+            because of one curve.
+        seeds: number of seeds of a check.
     """
 
     curves: Mapping[str, Mapping[int, Points]]
@@ -38,10 +42,13 @@ class BaselineCurves:
 class CurveWatch:
     """Compares the points that one seed logs with the baseline's curves of the same name.
 
-    A curve with the name of a recorded metric has its direction and is held against limits; any
-    other one ends the seed only where it is not finite and the baseline's always were.
-    Only steps that the baseline kept are compared: its curves are thinned, and a limit for the best
-    of a few points is none for the best of a few others.
+    A curve with the name of a recorded metric has its direction and has limits; any other one ends
+    the seed only if it is not finite and the baseline's always were. Only steps that the baseline
+    kept are compared: its curves are thinned, and a limit for the best of a few points does not
+    hold for the best of other points.
+
+    Attributes:
+        load: returns the baseline's curves, None without any.
     """
 
     load: Callable[[], BaselineCurves | None]
@@ -49,7 +56,15 @@ class CurveWatch:
     _latest: dict[str, float] = field(default_factory=dict)
 
     def __call__(self, step: int, values: Mapping[str, float]) -> None:
-        """Take in one point of one or more curves; fails the seed where one has collapsed."""
+        """Add one point to one or more curves; fail the seed if one has collapsed.
+
+        Args:
+            step: the step.
+            values: the values by name of the curve.
+
+        Raises:
+            Failed: pytest's, for a curve that has collapsed.
+        """
         self._latest.update(values)
         for name, value in values.items():
             steps, band = self._bands.get(name, (frozenset(), None))
@@ -66,7 +81,7 @@ class CurveWatch:
                 )
 
     def _so_far(self, collapsed: str) -> str:
-        """What the metrics had come to by then, those of them that are logged."""
+        """The latest values of the logged metrics."""
         metrics = self._baseline.higher_is_better if self._baseline is not None else {}
         values = [
             f"{name} so far {value:.4g}"

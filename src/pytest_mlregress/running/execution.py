@@ -1,6 +1,6 @@
 """One seed runs: seeded, with its threads, and with its result on every report.
 
-The result travels as one attribute of plain builtins, since reports are all that an xdist worker
+The result is sent as one attribute of plain builtins, since reports are all that an xdist worker
 sends and the controller never collects.
 """
 
@@ -42,7 +42,16 @@ STOPPED_MESSAGE: Final = "mlregress: not needed, the verdict of this test is cer
 
 @dataclass(slots=True)
 class RunningSeed:
-    """The state of a seed while its item runs."""
+    """The state of a seed while its item runs.
+
+    Attributes:
+        run: the run that the test receives.
+        record: what it has recorded so far.
+        seeded: whether the generators are seeded.
+        in_setup: whether its fixtures are being set up.
+        stopped: whether it was skipped because its verdict is certain.
+        xfailed: the reason of an expected failure that occurred; None without one.
+    """
 
     run: Run
     record: RunRecord
@@ -85,7 +94,11 @@ class Execution:
             yield
 
     def setup(self, item: pytest.Item) -> None:
-        """Before the fixtures of a seed: skip it when its verdict is certain, else seed."""
+        """Before the fixtures of a seed: skip it if its verdict is certain, otherwise seed.
+
+        Args:
+            item: the item of the seed.
+        """
         record = item.stash[SEED_ITEM]
         running = item.stash[RUNNING] = _running_seed(item, record)
         if self._flags.is_raised(record.test):
@@ -100,7 +113,15 @@ class Execution:
     def fixture(self, definition: pytest.FixtureDef[Any], item: pytest.Item) -> Iterator[None]:
         """Around the set-up of a fixture: other plugins may have reseeded since `setup`.
 
-        A shared one is set up with the same numbers also by a test that is no regression test.
+        A shared one is set up with the same random numbers even by a test that is no regression
+        test.
+
+        Args:
+            definition: the fixture.
+            item: the item that requests it.
+
+        Yields:
+            Once, around the set-up.
         """
         if definition.scope != "function":
             with preserved_generators():
@@ -115,7 +136,14 @@ class Execution:
 
     @contextmanager
     def call(self, item: pytest.Item) -> Iterator[None]:
-        """Around the test function: seed once more, after every fixture."""
+        """Around the test function: seed once more, after every fixture.
+
+        Args:
+            item: the item of the seed.
+
+        Yields:
+            Once, around the call.
+        """
         running = item.stash[RUNNING]
         running.in_setup = False
         register_torch_with_hypothesis()
@@ -158,7 +186,7 @@ class Execution:
 
 
 def _seed(item: pytest.Item, seed: int) -> None:
-    """Seed every generator: those that are known, then those of the conftests above the item."""
+    """Seed every generator: the known ones, then those of the conftests above the item."""
     seed_everything(seed)
     item.ihook.pytest_mlregress_seed(seed=seed)
 
@@ -193,7 +221,7 @@ def _running_seed(item: pytest.Item, seed_item: SeedItem) -> RunningSeed:
 
 
 def _imports_of(item: pytest.Item) -> set[str]:
-    """Top-level names of what the item's test module imports: its packages may move numbers."""
+    """Top-level names of what the test module imports: its packages may change results."""
     module = getattr(item, "module", None)
     values = vars(module).values() if module is not None else ()
     names = {
@@ -203,7 +231,7 @@ def _imports_of(item: pytest.Item) -> set[str]:
 
 
 def _neutralise_xfail(report: pytest.TestReport, running: RunningSeed, xfail: Xfail | None) -> None:
-    """An expected failure belongs to the verdict: its seeds neither fail nor pass by it."""
+    """An expected failure belongs to the verdict: it neither fails nor passes a seed."""
     reason = getattr(report, "wasxfail", None)
     if reason is not None:
         if report.skipped:

@@ -27,19 +27,25 @@ _DIGITS: Final = 16
 def fingerprint(data: Any) -> str:
     """A short hash of the content of ``data``.
 
-    Takes arrays and tensors (dtype, shape and bytes; sparse ones too), tables and columns of
+    It takes arrays and tensors (dtype, shape and bytes; sparse ones too), tables and columns of
     pandas, polars, Arrow and Hugging Face (names, types, rows), paths of files and folders
-    (relative names and bytes), open files (all of their bytes, wherever they are read to), bytes
-    and text, numbers and times, and mappings and sequences of these. Independent of device,
+    (relative names and bytes), open files (all of their bytes, whatever their position), bytes and
+    text, numbers and times, and mappings and sequences of these. It is independent of device,
     memory layout and path.
 
-    Text that names a file or folder which exists is a path: the hash of the mere name would stay
-    when the data change.
+    Text that names an existing file or folder is a path: a hash of the name only would not change
+    with the data.
+
+    Args:
+        data: the data set.
+
+    Returns:
+        Hexadecimal digits.
 
     Raises:
         FileNotFoundError: a path that does not exist.
-        TypeError: anything else, saying what to pass; a hash of its ``repr`` could change from run
-            to run.
+        TypeError: anything else; the message says what to pass. A hash of its ``repr`` could change
+            from run to run.
     """
     digest = hashlib.sha256()
     _feed(digest, Path(data) if isinstance(data, str) and _is_path(data) else data)
@@ -148,7 +154,7 @@ def _feed_file(digest: Any, path: Path) -> None:
 
 
 def _feed_open_file(digest: Any, file: Any) -> None:
-    """As the path of the file would be, so that it does not matter which of them is given."""
+    """As the path of the file would be, so that either of them gives the same hash."""
     raw = getattr(file, "buffer", file)  # the bytes under a file that is open as text
     if isinstance(raw, TextIOBase):
         _feed(digest, file.getvalue())

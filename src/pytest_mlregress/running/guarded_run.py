@@ -1,6 +1,6 @@
 """Bug guards around the test functions of regression tests.
 
-Nothing is imported for them until torch is: a test that trains with something else costs nothing.
+Nothing is imported for them until torch is: a test that trains without torch is not slowed down.
 """
 
 from __future__ import annotations
@@ -32,9 +32,18 @@ _LOSSES: Final = pytest.StashKey[dict[tuple[str, int], list[float]]]()
 def guarded(item: pytest.Item, test: str, seed: int, settings: Settings) -> Iterator[None]:
     """Watch one seed's training; fail the seed or warn, as `settings.guards` says.
 
-    A finding is told once per test and process, whichever of its seeds shows it. A seed that
-    fails by itself is not failed once more, but its findings are told as warnings. Information is
-    named in the reports alone.
+    A finding is reported once per test and process, whichever of its seeds shows it. A seed that
+    fails already is not failed once more, but its findings are reported as warnings. Findings of
+    severity information are in the reports only.
+
+    Args:
+        item: the item of the seed.
+        test: the node id without the seed.
+        seed: the seed.
+        settings: the settings of the test.
+
+    Yields:
+        Once, around the test function.
     """
     if settings.guards == "off":
         yield
@@ -73,7 +82,7 @@ def _start(exits: ExitStack, test: str, settings: Settings) -> Guard:
 def _fail(errors: Sequence[Finding], test: str) -> None:
     count = count_of(len(errors), "bug")
     slugs = list(dict.fromkeys(finding.check for finding in errors))
-    # The first line is all that pytest's and the plugin's summaries show.
+    # pytest's and the plugin's summaries show only the first line.
     pytest.fail(
         "\n".join(
             [
@@ -88,7 +97,7 @@ def _fail(errors: Sequence[Finding], test: str) -> None:
 
 
 def _place(finding: Finding) -> str:
-    """``slug (file.py:line)``, or the slug alone."""
+    """``slug (file.py:line)``, or the slug only."""
     name = Path(finding.location).name if finding.location else ""
     return f"{finding.check} ({name})" if name else finding.check
 
@@ -122,7 +131,7 @@ def _warn(item: pytest.Item, finding: Finding) -> None:
 
 
 def _compare_with_earlier_run(config: pytest.Config, guard: Guard, key: tuple[str, int]) -> None:
-    """Where one seed runs twice in a process (reruns, repeats), both must train alike."""
+    """If one seed runs twice in a process (reruns, repeats), both must train alike."""
     from pytest_mlregress.bughunt.checks.evaluation.nondeterministic_guard import difference
 
     losses = guard.digest.losses
@@ -134,7 +143,7 @@ def _compare_with_earlier_run(config: pytest.Config, guard: Guard, key: tuple[st
 
 @contextmanager
 def _when_torch_is_imported(action: Callable[[], object]) -> Iterator[None]:
-    """Act now if torch is imported already, else right after the block imports it."""
+    """Act now if torch is imported already, otherwise right after the block imports it."""
     if hasattr(sys.modules.get("torch"), "nn"):
         action()
         yield

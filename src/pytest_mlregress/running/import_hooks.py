@@ -1,4 +1,4 @@
-"""Acting on a module at its first import, by whomever and whenever that is."""
+"""Call a function right after the first import of a module, whatever imports it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,15 @@ from typing import Any
 
 @contextmanager
 def after_import_of(*names: str, action: Callable[[str], object]) -> Iterator[None]:
-    """Act right after each of the modules that the block is the first to import, on its name."""
+    """Call `action` right after each of the modules that the block is the first to import.
+
+    Args:
+        *names: names of modules.
+        action: called with the name of the module.
+
+    Yields:
+        Once, around the block.
+    """
     finder = _ActingFinder(names, action)
     sys.meta_path.insert(0, finder)
     try:
@@ -25,7 +33,7 @@ def after_import_of(*names: str, action: Callable[[str], object]) -> Iterator[No
 
 
 class _ActingFinder(MetaPathFinder):
-    """Finds nothing itself; lets a module's own loader act once more when it is done."""
+    """Finds nothing itself; wraps a module's loader, to act when it is done."""
 
     def __init__(self, names: Sequence[str], action: Callable[[str], object]) -> None:
         self._names = names

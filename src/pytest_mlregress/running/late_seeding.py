@@ -15,15 +15,21 @@ def seeding_late_imports(seed: int) -> Iterator[None]:
     """Seed each library with generators that the block is the first to import.
 
     Otherwise torch would start every seed from the same built-in state, and numpy from the
-    operating system's entropy. All other generators go on where they are: which seed is the first
-    to import, and whether this plugin did, must not change what they give.
+    operating system's entropy. All other generators continue from their state: which seed is the
+    first to import, and whether this plugin did, must not change their numbers.
+
+    Args:
+        seed: the seed.
+
+    Yields:
+        Once, around the block.
     """
     with after_import_of(*SEED_LIBRARY, action=lambda library: SEED_LIBRARY[library](seed)):
         yield
 
 
 class TorchGenerator:
-    """torch's global generator in the shape that Hypothesis manages: ``random.Random``'s.
+    """torch's global generator with the interface that Hypothesis manages: ``random.Random``'s.
 
     Registered, it makes a property test with torch in it reproducible.
     """
@@ -33,11 +39,11 @@ class TorchGenerator:
         sys.modules["torch"].manual_seed(seed)
 
     def getstate(self) -> object:
-        """The state of torch's generator for the processor."""
+        """The state of torch's CPU generator."""
         return sys.modules["torch"].get_rng_state()
 
     def setstate(self, state: object) -> None:
-        """Put torch's generator for the processor to a state."""
+        """Set the state of torch's CPU generator."""
         sys.modules["torch"].set_rng_state(state)
 
 
@@ -45,7 +51,7 @@ _torch_generator = TorchGenerator()  # Hypothesis keeps a weak reference only
 
 
 def register_torch_with_hypothesis() -> None:
-    """Let Hypothesis manage torch's generator, where both are imported."""
+    """Let Hypothesis manage torch's generator, if both are imported."""
     hypothesis = sys.modules.get("hypothesis")
     if hypothesis is not None and "torch" in sys.modules:
         hypothesis.register_random(_torch_generator)

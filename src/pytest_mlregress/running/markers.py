@@ -1,4 +1,4 @@
-"""What the markers on a test ask for."""
+"""What the markers on a test declare."""
 
 from __future__ import annotations
 
@@ -37,7 +37,13 @@ class MarkerError(ValueError):
 class Declaration:
     """What a test declares: its settings, the seeds of this run, and its tier.
 
-    ``looks`` are the numbers of seeds after which an update is judged; empty for a check.
+    Attributes:
+        settings: the settings of the test.
+        seeds: the seeds of this run.
+        check_seeds: the seeds of a check.
+        tier: the name of the tier.
+        params: the mapping of the tier.
+        looks: numbers of seeds after which an update is judged; empty for a check.
     """
 
     settings: Settings
@@ -48,9 +54,15 @@ class Declaration:
     looks: tuple[int, ...] = ()
 
     def turn(self, seed: int) -> int:
-        """When a seed's turn comes among those of other tests.
+        """When a seed runs among those of other tests.
 
-        A check's as it is counted, an update's with the look that needs it.
+        A check's seeds run in order, an update's with the look that needs them.
+
+        Args:
+            seed: a seed of the test.
+
+        Returns:
+            Its position; seeds with the same one run together.
         """
         place = self.seeds.index(seed)
         return sum(place >= n for n in self.looks) if self.looks else place
@@ -58,6 +70,13 @@ class Declaration:
 
 def declare(node: pytest.Item, settings: Settings) -> Declaration:
     """Read the markers of a test.
+
+    Args:
+        node: the item or function definition.
+        settings: the settings of the run.
+
+    Returns:
+        What the test declares.
 
     Raises:
         MarkerError: a marker's argument cannot be used.
@@ -93,7 +112,7 @@ def _mlregress_arguments(node: pytest.Item) -> dict[str, Any]:
 
 
 def check_seeds(node: pytest.Item, settings: Settings) -> tuple[int, ...]:
-    """The seeds of a check, in the order in which they are run and looked at."""
+    """The seeds of a check, in the order in which they run and are judged."""
     mark = node.get_closest_marker("seeds")
     declared = tuple(range(settings.default_seeds)) if mark is None else _marked_seeds(mark)
     if settings.seeds is None:
@@ -152,9 +171,16 @@ def _call(mark: pytest.Mark) -> str:
 
 
 def baseline_looks(check: tuple[int, ...], settings: Settings) -> tuple[int, ...]:
-    """After how many seeds an update is judged: once where the number was given, or is one.
+    """After how many seeds an update is judged: once if the number was given, or is one.
 
     Its seeds are the check's, so that runs can be paired, and then more of them.
+
+    Args:
+        check: the seeds of the check.
+        settings: the settings of the test.
+
+    Returns:
+        Increasing numbers of seeds.
     """
     if settings.deterministic:
         return (1,)

@@ -1,7 +1,7 @@
 """Node ids without a seed on the command line: ``test_a.py::test_two[y]`` means all its seeds.
 
-A verdict is reported under such an id, so that it is what a user pastes; to pytest it names no
-item. The argument is widened to the whole function, and what it does not name is deselected.
+A verdict is reported under such an id, so users paste it; to pytest it names no item. The argument
+is widened to the whole function, and what it does not name is deselected.
 """
 
 from __future__ import annotations
@@ -34,7 +34,11 @@ _WIDENED: Final = pytest.StashKey[list[_Widened]]()
 
 
 def widen_arguments(config: pytest.Config) -> None:
-    """Let an argument that names parameters, but no seed, collect every one of its function."""
+    """Let an argument with parameters but no seed collect every seed of its function.
+
+    Args:
+        config: pytest's, whose arguments are changed.
+    """
     widened: list[_Widened] = []
     for position, argument in enumerate(config.args):
         path, separator, names = argument.partition("::")
@@ -47,10 +51,14 @@ def widen_arguments(config: pytest.Config) -> None:
 
 
 def deselect_unnamed(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what only a widened argument collected.
+    """Deselect what only a widened argument collected.
+
+    Args:
+        config: pytest's.
+        items: the collected items, changed in place.
 
     Raises:
-        pytest.UsageError: an argument names no collected test, as pytest itself would say.
+        pytest.UsageError: an argument names no collected test, as in pytest without the plugin.
     """
     widened = config.stash.get(_WIDENED, [])
     if not widened or _covered_otherwise(config, widened):
@@ -72,7 +80,7 @@ def deselect_unnamed(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 
 def _covered_otherwise(config: pytest.Config, widened: Iterable[_Widened]) -> bool:
-    """True where another argument asks for the whole of a widened function."""
+    """True if another argument selects the whole of a widened function."""
     originals = {one.argument.partition("[")[0] for one in widened}
     others = [argument for argument in config.args if argument not in originals]
     folders = [(config.invocation_params.dir / other.split("::")[0]).resolve() for other in others]
@@ -86,7 +94,7 @@ def _is_of_function(item: pytest.Item, one: _Widened) -> bool:
 
 
 def _names(item: pytest.Item) -> tuple[str, ...]:
-    """What follows the file in the ids that mean this item: its own, and its test's."""
+    """What follows the file in the ids that select this item: its own, and its test's."""
     own = item.nodeid.partition("::")[2]
     record = item.stash.get(SEED_ITEM, None)
     return (own,) if record is None else (own, record.test.partition("::")[2])

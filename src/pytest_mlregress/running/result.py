@@ -20,7 +20,13 @@ SEED_OUTCOMES: Final = frozenset(get_args(SeedOutcome))
 
 @dataclass(frozen=True, slots=True)
 class Xfail:
-    """An ``xfail`` mark in force on an item."""
+    """An ``xfail`` mark that applies to an item.
+
+    Attributes:
+        reason: its reason.
+        strict: whether an unexpected pass fails.
+        raises: whether only some exceptions are expected.
+    """
 
     reason: str
     strict: bool
@@ -29,7 +35,16 @@ class Xfail:
 
 @dataclass(frozen=True, slots=True)
 class RecordedMetric:
-    """One number that a seed recorded, with everything that says how to judge it."""
+    """One number that a seed recorded, with everything that says how to judge it.
+
+    Attributes:
+        name: the name of the metric.
+        value: its value, in metric units; may be non-finite.
+        higher_is_better: its direction.
+        margin: the margin as declared.
+        version: the version of how it is computed.
+        resolution: its smallest step, in metric units; None if unknown.
+    """
 
     name: str
     value: float
@@ -53,9 +68,15 @@ class RecordedMetric:
 class SeedResult:
     """What one seed of one test did.
 
-    ``curves`` maps the name of a learning curve to its ``(step, value)`` points, ``params`` holds
-    hyper-parameters and ``data`` the fingerprints of data sets. ``duration`` is in seconds and
-    covers set-up, call and tear-down. ``message`` says why a seed failed, was skipped or stopped.
+    Attributes:
+        seed: the seed.
+        outcome: how it ended.
+        metrics: what it recorded.
+        curves: the (step, value) points of each learning curve.
+        params: hyper-parameters.
+        data: the fingerprints of data sets.
+        duration: seconds of set-up, call and tear-down.
+        message: why it failed, was skipped or stopped.
     """
 
     seed: int
@@ -68,9 +89,9 @@ class SeedResult:
     message: str = ""
 
     def to_builtins(self) -> dict[str, Any]:
-        """Plain builtins only.
+        """The result as plain builtins only.
 
-        execnet, which carries reports between xdist's processes, refuses anything else (a
+        execnet, which sends reports between xdist's processes, refuses anything else (a
         ``numpy.float64`` included).
         """
         record = {
@@ -106,14 +127,14 @@ class SeedResult:
 
     @property
     def collapse(self) -> str:
-        """What the learning curve had come to that ended the seed; empty for any other end."""
+        """What the learning curve that ended the seed had reached; empty for any other end."""
         own = self.message.removeprefix("Failed: ")  # pytest's name for what `pytest.fail` raises
         line = own.strip().partition("\n")[0]
         begins = f"{COLLAPSED}: "
         return line.removeprefix(begins) if line.startswith(begins) else ""
 
     def metric(self, name: str) -> RecordedMetric | None:
-        """The metric of that name, or None where this seed did not record it."""
+        """The metric of that name, or None if this seed did not record it."""
         return next((metric for metric in self.metrics if metric.name == name), None)
 
 

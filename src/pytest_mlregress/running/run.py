@@ -66,7 +66,7 @@ class Run:
 
     @property
     def tmp_path(self) -> Path:
-        """An empty folder of this seed's own, made when first asked for."""
+        """An empty folder for this seed, made when first requested."""
         if self._tmp_path is None:
             self._tmp_path = self._make_tmp_path()
         return self._tmp_path
@@ -126,13 +126,17 @@ class Run:
 
         Names that are no Python names go into a mapping: ``log(step, {"val/loss": 0.3})``.
 
-        ``step`` is a whole number that never goes back within a curve. A step that is logged again
-        replaces its point, and with an equal value changes nothing: loggers and callbacks of
-        several sources may tell the same.
+        A step that is logged again replaces its point, and with an equal value changes nothing:
+        several loggers and callbacks may report the same step.
+
+        Args:
+            step: a whole number that never decreases within a curve.
+            mapping: values by name of the curve.
+            **values: the same as keywords.
 
         Raises:
             RecordError: a value that is no number, a name that is given twice, or a step that is no
-                whole number or goes back.
+                whole number or decreases.
         """
         __tracebackhide__ = True
         at = self._step(step)
@@ -146,12 +150,23 @@ class Run:
             self._record.on_log(at, new)
 
     def log_params(self, mapping: Mapping[str, object]) -> None:
-        """Keep hyper-parameters with the baseline; values that are not plain are kept as text."""
+        """Keep hyper-parameters with the baseline; values that are not plain are kept as text.
+
+        Args:
+            mapping: values by name.
+        """
         for name, value in mapping.items():
             self._record.params[str(name)] = to_plain(value)
 
     def fingerprint(self, name: str, data: Any) -> str:
-        """Hash a data set (array, tensor, file, path); another hash is never compared.
+        """Hash a data set (array, tensor, file, path); values with another hash are never compared.
+
+        Args:
+            name: a name for the data set.
+            data: the data set.
+
+        Returns:
+            The hash.
 
         Raises:
             RecordError: the name was used before in this seed for other data, or the data have no
@@ -203,7 +218,7 @@ class Run:
             )
 
     def _add(self, name: str, at: int, value: float) -> bool:
-        """Put a point at the end of its curve; False where it is there already."""
+        """Add a point to its curve; False if it is there already."""
         curve = self._record.curves.setdefault(name, [])
         if curve and curve[-1][0] == at:
             before = curve.pop()[1]

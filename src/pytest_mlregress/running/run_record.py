@@ -18,7 +18,7 @@ class RunRecord:
         curves: the points ``(step, value)`` of each learning curve.
         params: hyper-parameters, as plain values.
         data: the digest of each data set by the name that the test gave it.
-        on_log: called as ``on_log(step, values)`` after each `Run.log`, with the new values alone.
+        on_log: called as ``on_log(step, values)`` after each `Run.log`, with the new values only.
     """
 
     metrics: dict[str, RecordedMetric] = field(default_factory=dict)
@@ -28,9 +28,15 @@ class RunRecord:
     on_log: Callable[[int, Mapping[str, float]], None] | None = None
 
     def result(self, seed: int) -> SeedResult:
-        """A copy in the form that travels, as of a seed that passed.
+        """A copy in the form that crosses processes, as of a seed that passed.
 
-        The controller puts in how the seed ended, which it knows from pytest's reports.
+        The controller adds how the seed ended, which it knows from pytest's reports.
+
+        Args:
+            seed: the seed.
+
+        Returns:
+            The result.
         """
         return SeedResult(
             seed=seed,

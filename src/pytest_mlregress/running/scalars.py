@@ -1,7 +1,7 @@
 """One number out of whatever a training loop calls a metric.
 
 Nothing is imported for it: tensors, arrays and the metrics of torchmetrics, Keras and flax are
-known by what they offer.
+recognised by their attributes.
 """
 
 from __future__ import annotations
@@ -63,9 +63,15 @@ def is_torchmetric(value: object) -> bool:
 def to_number(value: object) -> float:
     """The one number in ``value``, NaN and infinities included.
 
-    Accepts Python numbers (``Decimal`` and ``Fraction`` among them; a bool is 0 or 1), numpy
+    It accepts Python numbers (``Decimal`` and ``Fraction`` among them; a bool is 0 or 1), numpy
     scalars, arrays and tensors of one element (on any device), and metric objects, whose
     ``compute()`` (torchmetrics, flax) or ``result()`` (Keras) is called.
+
+    Args:
+        value: the value.
+
+    Returns:
+        The number.
 
     Raises:
         NotANumberError: text, complex numbers, durations, masked or missing values, numbers too
@@ -87,8 +93,14 @@ def to_plain(value: object) -> bool | int | float | str | None:
 
     Subclasses count as what they derive from: a ``numpy.float64`` is a float, a member of a
     ``StrEnum`` is text. Lone surrogates, which no UTF-8 has, are escaped. An integer beyond the
-    range of a float becomes hexadecimal text: Python writes no more than 4,300 decimal digits;
-    a fraction beyond it becomes its ``repr``.
+    range of a float becomes hexadecimal text: Python writes no more than 4,300 decimal digits; a
+    fraction beyond it becomes its ``repr``.
+
+    Args:
+        value: the value.
+
+    Returns:
+        The builtin.
     """
     match value:
         case None | bool():
@@ -113,7 +125,7 @@ def _float_of(value: Real) -> float | None:
 
 
 def _represented(value: object) -> str:
-    """The ``repr``, or what is known of a value that has none, such as a list of huge integers."""
+    """The ``repr``, or a description of a value that has none, such as a list of huge integers."""
     try:
         return repr(value)
     except Exception as error:
@@ -121,7 +133,7 @@ def _represented(value: object) -> str:
 
 
 def _refuse(value: object) -> None:
-    """Refuse what could pass for a number and is none, each with what to pass instead."""
+    """Refuse what could be taken for a number and is none, each with what to pass instead."""
     if isinstance(value, (str, bytes)):
         raise NotANumberError(f"{_shown(value)} is text; pass the number itself")
     if isinstance(value, type):
@@ -143,19 +155,19 @@ def _refuse(value: object) -> None:
 
 
 def _is_duration(value: object) -> bool:
-    """Durations and dates; numpy's call themselves integers and would count in any unit."""
+    """Durations and dates; numpy's are integers in arbitrary units."""
     kind = getattr(getattr(value, "dtype", None), "kind", None)
     return isinstance(value, timedelta) or kind in ("m", "M")
 
 
 def _is_masked(value: object) -> bool:
-    """A masked array's number is whatever lies under the mask."""
+    """A masked array's number is whatever is under the mask."""
     mask = getattr(value, "mask", None)
     return hasattr(value, "filled") and getattr(mask, "size", 0) == 1 and bool(mask)
 
 
 def _number_of_elements(value: object) -> int | None:
-    """None for what has no size, or one that is not known before it runs."""
+    """None for what has no size, or one that is unknown before it runs."""
     try:
         shape = getattr(value, "shape", None)
         if shape is None:
@@ -166,7 +178,7 @@ def _number_of_elements(value: object) -> int | None:
 
 
 def _way_in(value: object) -> Callable[[], Any] | None:
-    """What gives the value inside a metric, an array or a tensor of one element, if anything."""
+    """The method that returns the value of a metric, array or tensor of one element, if any."""
     metric = callable(getattr(value, "update_state", None))  # a future has a result too
     names = ("compute", "result") if metric else ("compute",)
     for name in (*names, "item", "numpy", "toarray", "to_numpy"):

@@ -24,9 +24,14 @@ _SEED_ID: Final = re.compile(r"::.*[\[-]seed\d+[\]-]")
 class SeedItem:
     """What an item knows about the test it is a seed of.
 
-    ``test`` is the node id without the seed; ``selected`` the seeds of the test that this session
-    runs, in planned order, once the collection is complete; ``torn`` that another plugin or a
-    ``conftest.py`` removed some of them.
+    Attributes:
+        test: the node id without the seed.
+        file: the test file.
+        seed: the seed.
+        declaration: what the test declares.
+        selected: the seeds of the test that this session runs, in planned order, once the
+            collection is complete.
+        torn: whether another plugin or a ``conftest.py`` removed some of them.
     """
 
     test: str
@@ -42,6 +47,13 @@ SEED_ITEM: Final = pytest.StashKey[SeedItem]()
 
 def declare_seeds(metafunc: pytest.Metafunc, settings: Settings) -> Declaration:
     """What a regression test declares.
+
+    Args:
+        metafunc: pytest's, of the test.
+        settings: the settings of the run.
+
+    Returns:
+        The declaration.
 
     Raises:
         pytest.Collector.CollectError: a marker cannot be used, or ``seed`` is parametrized.
@@ -62,7 +74,11 @@ def declare_seeds(metafunc: pytest.Metafunc, settings: Settings) -> Declaration:
 
 
 def parametrize_seeds(metafunc: pytest.Metafunc, seeds: Sequence[int]) -> None:
-    """Give a regression test one call per seed, with the marker that ``-m mlregress`` looks for.
+    """Give a regression test one call per seed, with the marker that ``-m mlregress`` selects.
+
+    Args:
+        metafunc: pytest's, of the test.
+        seeds: the seeds.
 
     Raises:
         pytest.Collector.CollectError: another plugin has parametrized ``seed``.
@@ -94,9 +110,16 @@ def _collect_error(name: str, problem: str) -> pytest.Collector.CollectError:
 
 
 def seed_files(nodeids: Iterable[str], rootdir: Path) -> set[Path]:
-    """The test files of the seeds among node ids, all that xdist's controller has of items.
+    """The test files of the seeds among node ids, all that xdist's controller knows of items.
 
-    A parameter of a project's own that looks like a seed's counts too.
+    A project's parameter that looks like a seed's counts too.
+
+    Args:
+        nodeids: node ids of items.
+        rootdir: pytest's rootdir.
+
+    Returns:
+        The files.
     """
     return {rootdir / nodeid.partition("::")[0] for nodeid in nodeids if _SEED_ID.search(nodeid)}
 
@@ -104,8 +127,13 @@ def seed_files(nodeids: Iterable[str], rootdir: Path) -> set[Path]:
 def is_regression_test(metafunc: pytest.Metafunc, plugin: str) -> bool:
     """True for a test with one of the markers, or with a fixture of this plugin.
 
-    ``plugin`` is the module that defines the plugin's own fixture ``seed``: a project's own
-    fixture of that name makes no regression test.
+    Args:
+        metafunc: pytest's, of the test.
+        plugin: the module that defines the plugin's fixture ``seed``; a project's fixture of that
+            name makes no regression test.
+
+    Returns:
+        Whether it is one.
     """
     if _is_marked(metafunc.definition) or FIXTURE in metafunc.fixturenames:
         return True
@@ -117,9 +145,16 @@ def is_regression_test(metafunc: pytest.Metafunc, plugin: str) -> bool:
 
 
 def overridden_seed(metafunc: pytest.Metafunc, plugin: str) -> str | None:
-    """What to say about a project's own fixture ``seed``, which the seeds override, or None.
+    """The warning about a project's fixture ``seed``, which the seeds override, or None.
 
-    Asked before `parametrize_seeds`; ``plugin`` as in `is_regression_test`.
+    Called before `parametrize_seeds`.
+
+    Args:
+        metafunc: pytest's, of the test.
+        plugin: as in `is_regression_test`.
+
+    Returns:
+        The text of the warning.
     """
     place = _compat.place_of(metafunc, SEED) if SEED in metafunc.fixturenames else None
     if place is None or _compat.resolves_to(metafunc, SEED, plugin):
@@ -131,9 +166,14 @@ def overridden_seed(metafunc: pytest.Metafunc, plugin: str) -> str | None:
 
 
 def hunts_once(metafunc: pytest.Metafunc, fixtures: Iterable[str]) -> bool:
-    """True for a bug hunt that asks for no seeds: it is marked only to suppress findings.
+    """True for a bug hunt that declares no seeds: it is marked only to suppress findings.
 
-    ``fixtures`` are the names of the bug-hunting fixtures.
+    Args:
+        metafunc: pytest's, of the test.
+        fixtures: the names of the bug-hunting fixtures.
+
+    Returns:
+        Whether it is one.
     """
     names = set(metafunc.fixturenames)
     asks_for_seeds = any(
@@ -156,7 +196,7 @@ def _parametrizes_seed(metafunc: pytest.Metafunc) -> bool:
 
 
 def adopt(item: pytest.Item, settings: Settings) -> None:
-    """Give an item that `parametrize_seeds` made the record for its run."""
+    """Attach the record for its run to an item that `parametrize_seeds` made."""
     seed = _compat.parameter_values(item).get(SEED)
     if not isinstance(seed, int) or seed_id(seed) not in _compat.parameter_ids(item):
         return
@@ -182,9 +222,13 @@ def in_seed_major_order(items: Iterable[pytest.Item]) -> list[pytest.Item]:
     """All first seeds first, so that every test's first look comes before any second one.
 
     In an update, the seeds of a look stay together, and those of later looks come last: most of
-    them are not needed when their turn comes.
+    them are not needed by then. Other items keep their place among the first seeds.
 
-    Other items keep their place among the first seeds.
+    Args:
+        items: the collected items.
+
+    Returns:
+        The items in order.
     """
 
     def position(item: pytest.Item) -> int:
@@ -197,8 +241,12 @@ def in_seed_major_order(items: Iterable[pytest.Item]) -> list[pytest.Item]:
 def note_selected_seeds(items: Iterable[pytest.Item], torn: Container[str] = ()) -> bool:
     """Tell every seed which seeds of its test are left after all deselection.
 
-    ``torn`` are the tests of which something else than the user removed some. Answers whether
-    there is any.
+    Args:
+        items: the remaining items.
+        torn: the tests of which something else than the user removed some seeds.
+
+    Returns:
+        Whether there is any seed.
     """
     groups: dict[str, list[pytest.Item]] = {}
     for item in items:
@@ -215,10 +263,16 @@ def note_selected_seeds(items: Iterable[pytest.Item], torn: Container[str] = ())
 
 
 def unittest_problem(collected: Iterable[object]) -> str | None:
-    """Why what a collector gave cannot be used, or None.
+    """Why what a collector returned cannot be used, or None.
 
     pytest does not parametrize the methods of ``unittest.TestCase``, so that a marked one would
     silently run once, with no seed and no verdict.
+
+    Args:
+        collected: the collected nodes.
+
+    Returns:
+        The message.
     """
     for node in collected:
         if not isinstance(node, pytest.Function) or node.cls is None:

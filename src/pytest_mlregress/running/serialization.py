@@ -1,4 +1,4 @@
-"""What a report carries from a worker to the controller: builtins, and text that can be encoded."""
+"""What a report sends from a worker to the controller: builtins, and text that can be encoded."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ from pytest_mlregress.running.scalars import to_plain
 
 
 def plain(value: Any) -> Any:
-    """The value with all that xdist's channel refuses made plain, in whatever it is nested.
+    """The value with everything that xdist cannot send made plain, at any depth.
 
-    One lone surrogate (from a file name, say) in a message or user property of a test, or one
-    numpy number, would otherwise end the whole run with an internal error.
+    One lone surrogate (for example from a file name) in a message or user property of a test, or
+    one numpy number, would otherwise end the whole run with an internal error.
+
+    Args:
+        value: any value.
+
+    Returns:
+        Builtins only.
     """
     if isinstance(value, (bytes, complex, set, frozenset)):
         return value

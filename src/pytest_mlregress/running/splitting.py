@@ -1,9 +1,9 @@
-"""Seeds that something else than the user takes out of the list of items.
+"""Seeds that something else than the user removes from the list of items.
 
 Plugins that split a suite over machines see items, and would send the seeds of one test to several
-of them, where none has a verdict. While one of them is active, one seed stands for its test: where
+of them, where none has a verdict. While one of them is active, one seed represents its test: where
 it is left all of them run, elsewhere none. Whatever else removes seeds leaves a test incomplete,
-and the verdict has to know that nobody asked for it.
+and the verdict has to know that the user did not deselect them.
 """
 
 from __future__ import annotations
@@ -23,22 +23,33 @@ _SPLITTERS: Final = (("splits", "group"), ("test-group-count", "test-group"))
 
 
 def is_split(config: pytest.Config) -> bool:
-    """True where a plugin sends parts of the suite to several machines."""
+    """True if a plugin sends parts of the suite to several machines."""
     by_groups = any(all(config.getoption(name, None) for name in names) for names in _SPLITTERS)
     return by_groups or int(config.getoption("num_shards", 1) or 1) > 1
 
 
 @dataclass(slots=True)
 class Removals:
-    """The seeds of a collection by test, and those that the user has deselected since."""
+    """The seeds of a collection, and those that the user has deselected since.
+
+    Attributes:
+        collected: the items of each test.
+        by_user: the items that the user has deselected.
+    """
 
     collected: dict[str, list[pytest.Item]] = field(default_factory=dict)
     by_user: set[pytest.Item] = field(default_factory=set)
 
     def by_others(self, left: Iterable[pytest.Item]) -> frozenset[str]:
-        """The tests that have lost a seed, and none because the user deselected it.
+        """The tests that have lost a seed, but none because the user deselected it.
 
-        One of which the user deselected some has no verdict anyway.
+        A test of which the user deselected some has no verdict anyway.
+
+        Args:
+            left: the remaining items.
+
+        Returns:
+            The node ids without the seed.
         """
         kept = set(left)
         return frozenset(
@@ -66,7 +77,7 @@ def note_collected(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
 
 
 def note_deselected(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
-    """Remember what pytest itself deselects: it does so only as the user says."""
+    """Remember what pytest itself deselects: it does so only at the user's request."""
     if _compat.called_by_pytest_or("pytest_mlregress"):
         removals_of(config).by_user.update(items)
 
@@ -75,6 +86,11 @@ def reunite_seeds(config: pytest.Config, items: list[pytest.Item], *, seed_major
     """After a splitter: run all seeds of the tests whose representative is left, and no others.
 
     A test of which the user deselected some seeds stays as it is.
+
+    Args:
+        config: pytest's.
+        items: the remaining items, changed in place.
+        seed_major: whether the seeds are to be in seed-major order.
     """
     removals = removals_of(config)
     torn = removals.by_others(items)
@@ -95,7 +111,7 @@ def reunite_seeds(config: pytest.Config, items: list[pytest.Item], *, seed_major
 def _representative(test: str, seeds: list[pytest.Item]) -> pytest.Item:
     """The same seed on every machine, and not the same for all tests.
 
-    A splitter that takes every n-th item would otherwise leave all of them to one.
+    A splitter that takes every n-th item would otherwise leave all of them to one machine.
     """
     digest = hashlib.sha256(test.encode("utf-8", "replace")).digest()
     return seeds[int.from_bytes(digest[:8], "big") % len(seeds)]

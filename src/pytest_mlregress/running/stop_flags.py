@@ -1,6 +1,6 @@
 """Which tests need no more seeds: a folder with one empty file for each.
 
-The controller touches a file and workers look before each seed: the one channel that needs no
+The controller creates a file and workers look before each seed: the one channel that needs no
 message to a busy worker.
 """
 
@@ -22,7 +22,7 @@ WORKER_INPUT = "mlregress_flags"
 class StopFlags:
     """The flags of one session, shared by its processes through a folder.
 
-    They save time and decide nothing: where the folder cannot be made or is deleted in mid-run,
+    They save time and decide nothing: if the folder cannot be made or is deleted during the run,
     seeds run that were not needed, and the verdicts are the same.
     """
 
@@ -31,13 +31,13 @@ class StopFlags:
         self._owner = owner
 
     def raise_for(self, test: str) -> None:
-        """Let the seeds of ``test`` that have not started be skipped."""
+        """Skip the seeds of ``test`` that have not started."""
         with contextlib.suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
             self._file(test).touch()
 
     def is_raised(self, test: str) -> bool:
-        """True where the seeds of ``test`` need not run."""
+        """True if the seeds of ``test`` need not run."""
         return self._file(test).exists()
 
     def _file(self, test: str) -> Path:
@@ -50,7 +50,7 @@ class StopFlags:
 
 
 def stop_flags(config: pytest.Config) -> StopFlags:
-    """The session's flags, made when first asked for; a worker gets its controller's."""
+    """The session's flags, made when first requested; a worker gets its controller's."""
     if _FLAGS not in config.stash:
         given = getattr(config, "workerinput", {}).get(WORKER_INPUT)
         config.stash[_FLAGS] = StopFlags(Path(given or _new_folder()), owner=given is None)
@@ -58,10 +58,10 @@ def stop_flags(config: pytest.Config) -> StopFlags:
 
 
 def _new_folder() -> str:
-    """A folder of this session's own.
+    """A new folder for this session.
 
-    Without a place for temporary files, a name where pytest was started, at which the first
-    flag makes one.
+    Without a place for temporary files, a name in the folder where pytest was started, which the
+    first flag creates.
     """
     try:
         return tempfile.mkdtemp(prefix="pytest-mlregress-")
@@ -70,6 +70,6 @@ def _new_folder() -> str:
 
 
 def remove_stop_flags(config: pytest.Config) -> None:
-    """Delete the session's flags, where any were made."""
+    """Delete the session's flags, if any were made."""
     if _FLAGS in config.stash:
         config.stash[_FLAGS].remove()

@@ -1,7 +1,7 @@
-"""The content of tables and sparse arrays, in an order that no library's layout changes.
+"""The content of tables and sparse arrays, in an order that does not depend on their layout.
 
-Nothing is imported for it: pandas, polars, Arrow, Hugging Face data sets, dask and scipy are known
-by what they offer.
+Nothing is imported for it: pandas, polars, Arrow, Hugging Face data sets, dask and scipy are
+recognised by their attributes.
 """
 
 from __future__ import annotations
@@ -14,17 +14,23 @@ _NUMERIC: Final = "biufcmM"
 
 
 class StreamedTableError(TypeError):
-    """Rows that are not there yet; its text says how to have them."""
+    """Rows that are not loaded yet; its text says how to load them."""
 
 
 def table_parts(data: Any) -> Iterator[object] | None:
-    """Arrays, lists and text that tell the content of a table, a column or a sparse array.
+    """Arrays, lists and text with the content of a table, a column or a sparse array.
 
-    None for anything else. Parts are equal for equal content: chunks, slices and the order of
-    what a sparse array stores do not matter; names, types and the rows' labels do.
+    Parts are equal for equal content: chunks, slices and the order of what a sparse array stores do
+    not matter; names, types and the rows' labels do.
+
+    Args:
+        data: any value.
+
+    Returns:
+        The parts; None for anything else.
 
     Raises:
-        StreamedTableError: a table whose rows are not there before it is run.
+        StreamedTableError: a table whose rows are not loaded before it is run.
     """
     kind = next((parts for holds, parts in _KINDS if holds(data)), None)
     return kind(data) if kind is not None else None
@@ -61,7 +67,7 @@ def _named_columns(data: Any) -> Iterator[object]:
 
 
 def _hugging_face(data: Any) -> Iterator[object]:
-    """Read as Arrow: images and sounds stay the bytes that they are."""
+    """Read as Arrow: images and sounds stay bytes."""
     yield "rows"
     yield len(data)
     for batch in data.with_format("arrow").iter(batch_size=_BATCH):

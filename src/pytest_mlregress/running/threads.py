@@ -1,8 +1,8 @@
 """CPU threads and GPUs per seed.
 
 Two workers with all cores each run several times slower than two with their share, and the number
-of threads changes the order of floating-point sums, hence the metrics: it is a setting, the same
-everywhere.
+of threads changes the order of floating-point sums, hence the metrics: it is a setting, the same on
+every machine.
 """
 
 from __future__ import annotations
@@ -31,7 +31,14 @@ THREAD_VARIABLES: Final = (
 
 
 def export_threads(threads: Threads) -> Mapping[str, str | None]:
-    """Set the variables that workers inherit; returns what they were, for `restore_variables`."""
+    """Set the environment variables that workers inherit.
+
+    Args:
+        threads: CPU threads per seed, or `"keep"`.
+
+    Returns:
+        What they were, for `restore_variables`; None for one that was not set.
+    """
     if threads == "keep":
         return {}
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
@@ -41,7 +48,7 @@ def export_threads(threads: Threads) -> Mapping[str, str | None]:
 
 
 def restore_variables(before: Mapping[str, str | None]) -> None:
-    """Put environment variables back."""
+    """Restore environment variables."""
     for name, value in before.items():
         if value is None:
             os.environ.pop(name, None)
@@ -53,8 +60,14 @@ def restore_variables(before: Mapping[str, str | None]) -> None:
 def limited_threads(threads: Threads) -> Iterator[None]:
     """Run one seed with that many threads in torch and in every loaded BLAS and OpenMP library.
 
-    BLAS libraries are limited through threadpoolctl, where it is installed (scikit-learn brings
-    it); in xdist's workers the variables have done it already.
+    BLAS libraries are limited through threadpoolctl, if it is installed (scikit-learn installs it);
+    in xdist's workers the variables have done it already.
+
+    Args:
+        threads: CPU threads per seed, or `"keep"`.
+
+    Yields:
+        Once, around the seed.
     """
     if threads == "keep":
         yield
@@ -91,8 +104,8 @@ def _limited_pools(threads: int) -> Iterator[None]:
 def _pools(modules: int) -> ThreadpoolController:
     """The loaded libraries.
 
-    Finding them takes about 10 ms, as long as some tests: it is done again only where
-    ``modules``, the number of imported ones, has changed.
+    Finding them takes about 10 ms, as long as some tests: it is repeated only if ``modules``, the
+    number of imported ones, has changed.
     """
     from threadpoolctl import ThreadpoolController
 
@@ -102,8 +115,11 @@ def _pools(modules: int) -> ThreadpoolController:
 def pin_device(worker: str) -> None:
     """Give the k-th xdist worker (``gw3``) the k-th of the caller's ``CUDA_VISIBLE_DEVICES``.
 
-    Without that variable the caller has not said which GPUs are free, and nothing is changed.
-    More workers than GPUs share them in turn.
+    Without that variable it is unknown which GPUs are free, and nothing is changed. More workers
+    than GPUs share them in turn.
+
+    Args:
+        worker: the id of the worker.
     """
     devices = [entry.strip() for entry in os.environ.get(_DEVICES, "").split(",") if entry.strip()]
     number = worker.removeprefix("gw")
