@@ -22,7 +22,7 @@ from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.group import GroupPlan, SeedGroup
 from pytest_mlregress.verdicts.judge import judge
 from pytest_mlregress.verdicts.policy import rules_for
-from pytest_mlregress.verdicts.suite_baselines import BaselineDesk, test_id
+from pytest_mlregress.verdicts.suite_baselines import SuiteBaselines
 
 SEEDS = 5
 BASELINE_SEEDS = 20
@@ -40,16 +40,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         rootdir = Path(name)
         plans = [plan(rootdir, number) for number in range(tests)]
-        write_baselines(BaselineDesk(None, rootdir), plans, draws)
+        write_baselines(SuiteBaselines(None, rootdir), plans, draws)
         records = {each.test: [record(seed, draws) for seed in range(SEEDS)] for each in plans}
 
-        first = judged_in(BaselineDesk(None, rootdir), plans[0], records[plans[0].test], Settings())
+        first = judged_in(
+            SuiteBaselines(None, rootdir), plans[0], records[plans[0].test], Settings()
+        )
         print(
             f"{tests} tests x {SEEDS} seeds x {len(MEANS)} metrics, baselines of {BASELINE_SEEDS}"
         )
         print(f"  the first verdict, with the imports of numpy and scipy: {first:.2f} s, once")
         for stop in ("early", "never"):
-            desk = BaselineDesk(None, rootdir)
+            desk = SuiteBaselines(None, rootdir)
             settings = Settings(stop=stop)
             start = time.process_time()
             comparisons = desk.comparisons
@@ -72,7 +74,7 @@ def plan(rootdir: Path, number: int) -> GroupPlan:
                      OF_TEST)  # fmt: skip
 
 
-def write_baselines(desk: BaselineDesk, plans: list[GroupPlan], draws: random.Random) -> None:
+def write_baselines(desk: SuiteBaselines, plans: list[GroupPlan], draws: random.Random) -> None:
     provenance = Provenance(plugin="benchmark", time="2026-01-01T00:00:00Z")
     for each in plans:
         metrics = {
@@ -82,7 +84,7 @@ def write_baselines(desk: BaselineDesk, plans: list[GroupPlan], draws: random.Ra
             )
             for name, mean in MEANS.items()
         }
-        artifact = first_artifact(test_id(each), each.tier, metrics, provenance)
+        artifact = first_artifact(each.baseline_id, each.tier, metrics, provenance)
         desk.store.write(desk.key(each), artifact)
 
 
@@ -95,7 +97,7 @@ def record(seed: int, draws: random.Random) -> dict[str, Any]:
 
 
 def judged_in(
-    desk: BaselineDesk, each: GroupPlan, records: list[dict[str, Any]], settings: Settings
+    desk: SuiteBaselines, each: GroupPlan, records: list[dict[str, Any]], settings: Settings
 ) -> float:
     """Seconds from the first record of a test to its verdict."""
     start = time.process_time()

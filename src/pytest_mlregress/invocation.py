@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pytest_mlregress.baselines.urls import shareable
+from pytest_mlregress.node_ids import in_file, split_file
 from pytest_mlregress.options import OPTIONS
 
 
@@ -29,11 +30,11 @@ def invocation(config: pytest.Config) -> tuple[str, ...]:
 
 def _named(config: pytest.Config, name: str) -> str:
     """A node id or a path relative to the rootdir; `--pyargs` names no path and stays as it is."""
-    path, separator, rest = name.partition("::")
+    path, names = split_file(name)
     place = (config.invocation_params.dir / path).resolve()
     if place.exists():
         path = shareable(str(place), config.rootpath.resolve())
-    return _text(path + separator + rest, config.rootpath)
+    return _text(in_file(path, names), config.rootpath)
 
 
 def _expressions(config: pytest.Config) -> Iterator[str]:

@@ -21,5 +21,5 @@ def test_importing_all_of_it_imports_no_other_part_and_nothing_heavy() -> None:
 
     assert "pytest_mlregress.baselines.artifact" in loaded
     own = {name for name in loaded if name.startswith("pytest_mlregress.")}
-    assert {name.split(".")[1] for name in own} == {"baselines"}
+    assert {name.split(".")[1] for name in own} == {"baselines", "node_ids"}
     assert not {"_pytest", "fsspec", "numpy", "pytest", "rich", "scipy", "torch"} & set(loaded)

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from pytest_mlregress.baselines.errors import StoreError
+from pytest_mlregress.node_ids import dotted_name, split_file, split_parameters
 
 __all__ = ["FOLDER", "BaselineKey", "artifact_path"]
 
@@ -62,17 +63,13 @@ def artifact_path(test_id: str, tier: str) -> PurePosixPath:
         `<test file stem>/<Class>.<name>[params].<tier>.json`, always two parts of lower-case
         ASCII that stay below the folder.
     """
-    file_name, _, rest = test_id.partition("::")
-    name, bracket, params = rest.partition("[")
-    test = _joined(name) + bracket + params
+    file_name, names = split_file(test_id)
+    name, _ = split_parameters(names)
+    test = dotted_name(test_id)
     folder = _safe(file_name.removesuffix(".py"), file_name, dots=False)
     return PurePosixPath(folder) / (
         _safe(test, test_id, ambiguous="." in name) + f".{_safe(tier, tier, dots=False)}{SUFFIX}"
     )
-
-
-def _joined(qualified_name: str) -> str:
-    return qualified_name.replace("::", ".")
 
 
 def _safe(text: str, identity: str, *, dots: bool = True, ambiguous: bool = False) -> str:

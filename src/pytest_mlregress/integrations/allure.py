@@ -25,7 +25,7 @@ from allure_commons.types import AttachmentType, LabelType
 from allure_commons.utils import host_tag, md5, platform_label, thread_tag, uuid4
 
 from pytest_mlregress import _compat
-from pytest_mlregress.node_ids import name_parts
+from pytest_mlregress.node_ids import name_parts, split_file, split_parameters
 from pytest_mlregress.running.execution import REPORT_ATTRIBUTE
 from pytest_mlregress.running.markers import DEFAULT_TIER
 from pytest_mlregress.running.scalars import to_plain
@@ -71,13 +71,11 @@ class AllureTest:
     def of_seed(cls, item: pytest.Item, result: TestResult) -> AllureTest:
         """From what allure-pytest has put together for one of its seeds."""
         test = item.stash[SEED_ITEM].test
-        assert item.parent is not None
-        name = test.removeprefix(f"{item.parent.nodeid}::")
         titled = result.name != item.name
         known = {parameter.name: parameter for parameter in result.parameters}
         own = [key for key in _compat.parameter_values(item) if key != SEED and key in known]
         return cls(
-            name=f"{_text(result.name)} (verdict)" if titled else name,
+            name=f"{_text(result.name)} (verdict)" if titled else name_parts(test)[-1],
             full_name=_text(result.fullName),
             title_path=[_text(part) for part in getattr(result, "titlePath", ())],
             labels=[
@@ -94,9 +92,9 @@ class AllureTest:
     @classmethod
     def of_node_id(cls, test: str) -> AllureTest:
         """From the test's node id alone: no seed has lived to say more."""
-        path = test.partition("::")[0]
+        path, _ = split_file(test)
         *classes, name = name_parts(test)
-        function = name.partition("[")[0]
+        function, _ = split_parameters(name)
         *folders, file = path.split("/")
         module = file.removesuffix(".py")
         package = ".".join([*folders, module])

@@ -6,7 +6,6 @@ is widened to the whole function, and what it does not name is deselected.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,14 @@ from typing import Final
 
 import pytest
 
+from pytest_mlregress.node_ids import (
+    ends_with_seed,
+    in_file,
+    split_file,
+    split_parameters,
+    without_parameters,
+)
 from pytest_mlregress.running.seed_items import SEED_ITEM
-
-_SEEDED: Final = re.compile(r"seed\d+\]$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,7 @@ class _Widened:
 
     @property
     def function(self) -> str:
-        return self.names.partition("[")[0]
+        return split_parameters(self.names)[0]
 
 
 _WIDENED: Final = pytest.StashKey[list[_Widened]]()
@@ -41,11 +45,11 @@ def widen_arguments(config: pytest.Config) -> None:
     """
     widened: list[_Widened] = []
     for position, argument in enumerate(config.args):
-        path, separator, names = argument.partition("::")
-        if not (separator and names.endswith("]")) or _SEEDED.search(names):
+        path, names = split_file(argument)
+        if not names.endswith("]") or ends_with_seed(names):
             continue
         one = _Widened(argument, (config.invocation_params.dir / path).resolve(), names)
-        config.args[position] = f"{path}::{one.function}"
+        config.args[position] = in_file(path, one.function)
         widened.append(one)
     config.stash[_WIDENED] = widened
 
@@ -81,20 +85,20 @@ def deselect_unnamed(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 def _covered_otherwise(config: pytest.Config, widened: Iterable[_Widened]) -> bool:
     """True if another argument selects the whole of a widened function."""
-    originals = {one.argument.partition("[")[0] for one in widened}
+    originals = {without_parameters(one.argument) for one in widened}
     others = [argument for argument in config.args if argument not in originals]
-    folders = [(config.invocation_params.dir / other.split("::")[0]).resolve() for other in others]
+    folders = [(config.invocation_params.dir / split_file(other)[0]).resolve() for other in others]
     return any(one.file.is_relative_to(folder) for one in widened for folder in folders)
 
 
 def _is_of_function(item: pytest.Item, one: _Widened) -> bool:
     return item.path == one.file and any(
-        names.partition("[")[0] == one.function for names in _names(item)
+        split_parameters(names)[0] == one.function for names in _names(item)
     )
 
 
 def _names(item: pytest.Item) -> tuple[str, ...]:
     """What follows the file in the ids that select this item: its own, and its test's."""
-    own = item.nodeid.partition("::")[2]
     record = item.stash.get(SEED_ITEM, None)
-    return (own,) if record is None else (own, record.test.partition("::")[2])
+    ids = (item.nodeid,) if record is None else (item.nodeid, record.test)
+    return tuple(split_file(node_id)[1] for node_id in ids)

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from pytest_mlregress import _compat
+from pytest_mlregress.node_ids import in_file, replace_seed, seed_id, split_file
 from pytest_mlregress.running.execution import REPORT_ATTRIBUTE
 from pytest_mlregress.running.markers import DEFAULT_TIER
-from pytest_mlregress.running.seed_items import seed_id
 from pytest_mlregress.session.seed_reports import PHASES, phase_of
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.group import GroupPlan, SeedGroup, SeedPhases
@@ -95,7 +95,10 @@ class SeedCollector:
         nodeid, seed = next(
             (nodeid, seed) for nodeid, (owner, seed) in self._seeds.items() if owner == test
         )
-        return {other: _node_id(nodeid, seed, other) for other in self.groups[test].plan.selected}
+        return {
+            other: replace_seed(nodeid, seed, seed_id(other))
+            for other in self.groups[test].plan.selected
+        }
 
     def _register(self, nodeid: str, payload: Mapping[str, Any]) -> None:
         if payload["test"] in self.groups:
@@ -111,7 +114,7 @@ class SeedCollector:
         group = self.groups[plan.test] = SeedGroup(plan)
         # A seed whose worker dies in its set-up never says what it belongs to; its test does.
         for seed in plan.selected:
-            other = _node_id(nodeid, payload["seed"], seed)
+            other = replace_seed(nodeid, payload["seed"], seed_id(seed))
             self._seeds[other] = (plan.test, seed)
             lost = self._lost.pop(other, None)
             if lost is not None:
@@ -121,10 +124,4 @@ class SeedCollector:
     def _argument(self, plan: GroupPlan) -> str:
         """The test as a command line names it, from where pytest was started."""
         file = os.path.relpath(plan.file, self._started_in)
-        return f"{Path(file).as_posix()}::{plan.test.partition('::')[2]}"
-
-
-def _node_id(known: str, known_seed: int, seed: int) -> str:
-    """The node id of another seed of the same test."""
-    head, _, tail = known.rpartition(seed_id(known_seed))
-    return head + seed_id(seed) + tail
+        return in_file(Path(file).as_posix(), split_file(plan.test)[1])

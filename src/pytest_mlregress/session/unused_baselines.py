@@ -10,9 +10,10 @@ import pytest
 
 from pytest_mlregress.baselines.errors import BaselineError
 from pytest_mlregress.baselines.paths import BaselineKey
+from pytest_mlregress.node_ids import split_file
 from pytest_mlregress.running.splitting import is_split
 from pytest_mlregress.verdicts.group import GroupPlan
-from pytest_mlregress.verdicts.suite_baselines import SuiteBaselines, test_id
+from pytest_mlregress.verdicts.suite_baselines import SuiteBaselines
 
 
 class UnusedBaselines:
@@ -73,7 +74,7 @@ def unused_baselines(
     if folders is None or uncollected is None or _cut_short(session):
         return ()
     plans = tuple(plans)
-    ran = {(baselines.key(plan).directory, test_id(plan)) for plan in plans}
+    ran = {(baselines.key(plan).directory, plan.baseline_id) for plan in plans}
     collected = {plan.file for plan in plans}
     return tuple(
         key
@@ -121,9 +122,10 @@ def _whole_folders(config: pytest.Config) -> tuple[PurePosixPath, ...] | None:
         return None
     folders = []
     for argument in config.args:
-        path = Path(argument.split("::")[0])
+        file, names = split_file(argument)
+        path = Path(file)
         absolute = path if path.is_absolute() else config.invocation_params.dir / path
-        if "::" in argument or not absolute.is_dir():
+        if names or not absolute.is_dir():
             return None
         try:
             folders.append(PurePosixPath(absolute.relative_to(config.rootpath).as_posix()))
@@ -141,7 +143,7 @@ def _uncollected(config: pytest.Config) -> tuple[PurePosixPath, ...] | None:
     if terminal is None:
         return None
     return tuple(
-        PurePosixPath(report.nodeid.split("::")[0])
+        PurePosixPath(split_file(report.nodeid)[0])
         for category in ("error", "skipped")
         for report in terminal.stats.get(category, ())
         if isinstance(report, pytest.CollectReport)
@@ -150,7 +152,7 @@ def _uncollected(config: pytest.Config) -> tuple[PurePosixPath, ...] | None:
 
 def _file(key: BaselineKey, owner: str) -> PurePosixPath:
     """The test file of a baseline's test."""
-    return key.directory / owner.split("::")[0]
+    return key.directory / split_file(owner)[0]
 
 
 def _owner(baselines: SuiteBaselines, key: BaselineKey) -> str | None:

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_mlregress import _compat
-from pytest_mlregress.node_ids import name_parts
-from pytest_mlregress.running.seed_items import SEED, SEED_ITEM, seed_id
+from pytest_mlregress.node_ids import dotted_name, name_parts, replace_seed, split_parameters
+from pytest_mlregress.running.seed_items import SEED, SEED_ITEM
 
 if TYPE_CHECKING:
     from pytest_mlregress.verdicts.group import GroupPlan
@@ -58,8 +58,8 @@ class VerdictItem(pytest.Item):
     ) -> None:
         """``params`` are the test's own, ``place`` what `reportinfo` answers."""
         super().__init__(path=place[0], **attributes)
-        self.originalname, _, rest = self.name.partition("[")
-        self.callspec = CallSpec(params, id=rest.removesuffix("]"))
+        self.originalname, parameters = split_parameters(self.name)
+        self.callspec = CallSpec(params, id=parameters or "")
         self._place = place
         self._report: Callable[[], None] | None = None
         self._error: BaseException | None = None
@@ -69,29 +69,28 @@ class VerdictItem(pytest.Item):
         """The item of the test that the item ``seed`` belongs to."""
         assert seed.parent is not None
         record = seed.stash[SEED_ITEM]
-        head, _, tail = seed.name.rpartition(seed_id(record.seed))
         params = _compat.parameter_values(seed)
         params.pop(SEED, None)
         item: VerdictItem = cls.from_parent(
             seed.parent,
-            name=f"{head}verdict{tail}",
+            name=replace_seed(seed.name, record.seed, "verdict"),
             nodeid=record.test,
             params=params,
-            place=(seed.path, seed.location[1], _names(record.test)),
+            place=(seed.path, seed.location[1], dotted_name(record.test)),
         )
         return item
 
     @classmethod
     def of(cls, session: pytest.Session, plan: GroupPlan) -> VerdictItem:
         """The item of a test whose seeds are items of other processes."""
-        function, _, rest = _names(plan.test).partition("[")
-        params = f"{rest.removesuffix(']')}-" if rest else ""
+        function, parameters = split_parameters(name_parts(plan.test)[-1])
+        parameters = "verdict" if parameters is None else f"{parameters}-verdict"
         item: VerdictItem = cls.from_parent(
             session,
-            name=f"{function.rpartition('.')[2]}[{params}verdict]",
+            name=f"{function}[{parameters}]",
             nodeid=plan.test,
             params={},
-            place=(plan.file, plan.location[1], _names(plan.test)),
+            place=(plan.file, plan.location[1], dotted_name(plan.test)),
         )
         return item
 
@@ -136,11 +135,6 @@ class VerdictItem(pytest.Item):
 
     def runtest(self) -> None:
         """Nothing: what this item has to say was found out by the seeds."""
-
-
-def _names(test: str) -> str:
-    """``TestClass.test_name[a]`` of a node id."""
-    return ".".join(name_parts(test))
 
 
 def verdict_items(items: Iterable[pytest.Item]) -> list[VerdictItem]:

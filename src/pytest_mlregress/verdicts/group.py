@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_mlregress.baselines.git_ref import is_git_ref
-from pytest_mlregress.node_ids import name_parts
+from pytest_mlregress.node_ids import dotted_name, in_file, split_file
 from pytest_mlregress.running.result import SeedOutcome, SeedResult, Xfail
 
 
@@ -47,6 +47,11 @@ class GroupPlan:
     """Whether the test asks for the fixture ``mlregress``."""
 
     @property
+    def baseline_id(self) -> str:
+        """``test_file.py::Class::name[params]``: an artifact does not depend on the rootdir."""
+        return in_file(self.file.name, split_file(self.test)[1])
+
+    @property
     def command(self) -> str:
         """The command that runs every seed of the test against the same baseline."""
         return self._command(self.source)
@@ -77,7 +82,7 @@ class GroupPlan:
         return cls(
             test=payload["test"],
             file=Path(payload["file"]),
-            location=(path, line, ".".join(name_parts(payload["test"])) or domain),
+            location=(path, line, dotted_name(payload["test"]) or domain),
             planned=tuple(payload["planned"]),
             selected=tuple(payload["selected"]),
             torn=payload["torn"],

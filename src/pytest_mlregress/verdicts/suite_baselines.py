@@ -11,6 +11,7 @@ from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.errors import BaselineError, StoreError
 from pytest_mlregress.baselines.paths import BaselineKey, artifact_path
 from pytest_mlregress.baselines.store import Store, open_store
+from pytest_mlregress.node_ids import in_file, split_file
 from pytest_mlregress.verdicts.group import GroupPlan
 
 
@@ -52,7 +53,8 @@ class SuiteBaselines:
             StoreError: the test file lies outside the rootdir.
         """
         return BaselineKey(
-            directory=self._directory(file), path=artifact_path(_short_id(file, test), tier)
+            directory=self._directory(file),
+            path=artifact_path(in_file(file.name, split_file(test)[1]), tier),
         )
 
     def _directory(self, file: Path) -> PurePosixPath:
@@ -123,16 +125,3 @@ class SuiteBaselines:
         if key not in self._artifacts:
             self._artifacts[key] = self.store.read(key)
         return self._artifacts[key]
-
-
-def test_id(plan: GroupPlan) -> str:
-    """``test_file.py::Class::name[params]``: the node id without folders.
-
-    So an artifact does not depend on the rootdir.
-    """
-    return _short_id(plan.file, plan.test)
-
-
-def _short_id(file: Path, test: str) -> str:
-    _, separator, rest = test.partition("::")
-    return file.name + separator + rest

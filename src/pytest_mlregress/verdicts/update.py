@@ -44,7 +44,6 @@ from pytest_mlregress.verdicts.preconditions import (
     edited_update,
 )
 from pytest_mlregress.verdicts.seed_blind import seed_blind_update
-from pytest_mlregress.verdicts.suite_baselines import test_id
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
 
 MOST_CURVE_POINTS: Final = 50
@@ -125,7 +124,7 @@ def _at_look(
         return None
     provenance = replace(provenance, seeds=tuple(seed.seed for seed in case.ready))
     if previous is None:
-        artifact = first_artifact(test_id(case.group.plan), case.group.plan.tier, metrics,
+        artifact = first_artifact(case.group.plan.baseline_id, case.group.plan.tier, metrics,
                                   provenance, **_context(case.ready))  # fmt: skip
         return Update(_recorded(case, looks, metrics, (), "first baseline"), artifact)
     if case.rules.deterministic:
