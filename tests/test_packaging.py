@@ -44,12 +44,12 @@ def within(name: str, *packages: str) -> bool:
     return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
-SHARED = ("__version__", "margins", "seeding")
-"""The version, the grammar of margins and the generators of numbers, free of every library."""
+SHARED = ("__version__", "margins", "node_ids", "plurals", "seeding")
+"""One module per fact that several rooms share; they import the standard library alone."""
 
 JUDGED_BY = (
     *("statistics", "baselines", "revisions.history", "revisions.worktree", "revisions.fresh"),
-    *("running.result", "settings", "node_ids", "plurals"),
+    *("running.result", "settings"),
 )
 """What verdicts are reached with: numbers, files and plain values, none of which knows pytest."""
 
@@ -129,9 +129,16 @@ FOLDERS_OF_BUGHUNT = {
         *("listening", "replaying", "program", "recording", "torch_api"),
         *("catalogue", "registry"),
     ),
-    "guards": ("listening", "checks"),
+    "guards": (
+        *("listening", "recording", "torch_api"),
+        *("checks", "registry", "suppression"),
+    ),
 }
-"""What each folder of bughunt may import, besides itself and the vocabulary."""
+"""What each folder of bughunt may import, besides itself and the vocabulary.
+
+``guards`` puts a guard together from what listens, what it listens with and what was suppressed, as
+``hunt_runner.py`` does for hunts; it neither isolates nor replays anything.
+"""
 
 VOCABULARY = ("errors", "findings")
 
@@ -147,21 +154,7 @@ def strangers_in(folder: str) -> set[str]:
     }
 
 
-GUARD_REACHES_DEEPER = pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="guard.py imports registry, suppression, recording.source_lines and "
-    "torch_api.announced_calls",
-)
-
-
-@pytest.mark.parametrize(
-    "folder",
-    [
-        pytest.param(folder, marks=GUARD_REACHES_DEEPER if folder == "guards" else ())
-        for folder in FOLDERS_OF_BUGHUNT
-    ],
-)
+@pytest.mark.parametrize("folder", FOLDERS_OF_BUGHUNT)
 def test_each_folder_of_bughunt_imports_those_below_it_alone(folder: str) -> None:
     assert strangers_in(folder) == set()
 
@@ -190,16 +183,52 @@ def test_torch_stays_in_the_rooms_that_train() -> None:
     }
 
 
+def nodes() -> Iterator[tuple[str, ast.AST]]:
+    """Every node of the package's syntax trees, with the file that it stands in."""
+    for file in modules(PACKAGE):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            yield file.relative_to(PACKAGE).as_posix(), node
+
+
+@pytest.mark.parametrize(
+    ("text", "home"),
+    [
+        ("::", "node_ids.py"),
+        ("git", "baselines/git_command.py"),
+        ("git:", "baselines/git_ref.py"),
+        ("s", "plurals.py"),
+    ],
+)
+def test_each_fact_has_one_home(text: str, home: str) -> None:
+    """Node ids are cut and joined, git is run, its refs are known, plurals are made in one file."""
+    homes = {
+        file for file, node in nodes() if isinstance(node, ast.Constant) and node.value == text
+    }
+    assert homes == {home}
+
+
 def test_generators_are_seeded_in_one_place() -> None:
     """Python's and numpy's; `torch.manual_seed` serves the bug hunt's trial trainings, too."""
     seeders = {
-        file.relative_to(PACKAGE).as_posix()
-        for file in modules(PACKAGE)
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        file
+        for file, node in nodes()
         if isinstance(node, ast.Call)
         and ast.unparse(node.func) in ("random.seed", "np.random.seed", "numpy.random.seed")
     }
     assert seeders == {"seeding.py"}
+
+
+def test_programs_are_started_in_few_places() -> None:
+    starters = {
+        file.relative_to(PACKAGE).as_posix()
+        for file in modules(PACKAGE)
+        if any(within(name, "subprocess") for name in imported_names(file))
+    }
+    assert starters == {
+        "baselines/git_command.py",  # git
+        "baselines/environment.py",  # the processor's name on macOS
+        "revisions/fresh.py",  # seeds of another revision
+    }
 
 
 def test_nothing_reads_or_writes_pickles() -> None:

@@ -21,6 +21,7 @@ from pytest_mlregress.baselines.git_ref import GIT_SCHEME
 from pytest_mlregress.baselines.paths import BaselineKey
 from pytest_mlregress.baselines.store import Store, open_store
 from pytest_mlregress.baselines.visible import visible
+from pytest_mlregress.plurals import count_of
 
 _F = TypeVar("_F", bound=Callable[..., None])
 
@@ -81,7 +82,8 @@ def list_baselines(source: str | None, rootdir: Path, as_json: bool) -> None:
         brief = _brief(artifact)
         _say(
             f"{artifact.test} ({artifact.tier}): {', '.join(artifact.metrics)}; "
-            f"{brief['seeds']} seeds, commit {(brief['commit'] or 'none')[:10]}, {brief['time']}"
+            f"{count_of(brief['seeds'], 'seed')}, "
+            f"commit {(brief['commit'] or 'none')[:10]}, {brief['time']}"
         )
         _say(f"  {file}")
 
@@ -272,8 +274,8 @@ def _show(file: str, artifact: Artifact) -> None:
         direction = "higher" if metric.higher_is_better else "lower"
         margin = "auto" if metric.margin is None else f"{metric.margin:.6g}"
         _say(
-            f"  {name:<10} mean {fmean(values):.6g}{spread}, {len(values)} seeds, {direction} is "
-            f"better, margin {margin}, version {metric.version}"
+            f"  {name:<10} mean {fmean(values):.6g}{spread}, {count_of(len(values), 'seed')}, "
+            f"{direction} is better, margin {margin}, version {metric.version}"
         )
     for entry in artifact.ledger:
         moved = f" (anchor of {', '.join(entry.anchored)})" if entry.anchored else ""

@@ -227,7 +227,7 @@ def _text(findings: Findings) -> str:
     lines = [count_of(len(findings.errors), "bug")]
     lines += map(str, findings.errors)
     if skipped:
-        lines.append(f"{skipped} checks did not apply or did not fit into the budget")
+        lines.append(f"{count_of(skipped, 'check')} did not apply or did not fit into the budget")
     lines.append(f"if this is meant, say so: @pytest.mark.mlregress(suppress={slugs!r})")
     return "\n".join(lines)
 

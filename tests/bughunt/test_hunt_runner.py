@@ -71,7 +71,7 @@ def test_findings_print_check_place_evidence_and_fix():
     [finding] = findings.errors
     line = doubled.__code__.co_firstlineno + 1
     assert str(findings).splitlines()[:2] == [
-        "1 errors, 0 warnings, 0 suppressed, 0 checks skipped",
+        "1 error, 0 warnings, 0 suppressed, 0 checks skipped",
         f"error: softmax-into-cross-entropy at {__file__}:{line}",
     ]
     assert "sums to 1.0000" in finding.evidence

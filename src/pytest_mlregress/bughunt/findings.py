@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from pytest_mlregress.plurals import count_of
+
 Severity = Literal["error", "warning", "info"]
 
 _RANK: Final[dict[Severity, int]] = {"error": 0, "warning": 1, "info": 2}
@@ -90,8 +92,8 @@ class Findings(list[Finding]):
         return [finding for finding in self if finding.severity == "info"]
 
     def __str__(self) -> str:
-        head = f"{len(self.errors)} errors, {len(self.warnings)} warnings, "
-        head += f"{len(self.suppressed)} suppressed, {len(self.skipped)} checks skipped"
+        head = f"{count_of(len(self.errors), 'error')}, {count_of(len(self.warnings), 'warning')}, "
+        head += f"{len(self.suppressed)} suppressed, {count_of(len(self.skipped), 'check')} skipped"
         return "\n".join([head, *map(str, self), *map(str, self.skipped)])
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from pytest_mlregress.node_ids import name_parts
-from pytest_mlregress.plurals import plural
+from pytest_mlregress.plurals import count_of, plural
 from pytest_mlregress.reporting.metric_text import (
     difference_with_interval,
     margin_text,
@@ -99,7 +99,7 @@ def _clauses(verdict: Verdict) -> Sequence[str]:
         first = f"{len(troubled)} of {count} seeds {what}:"
         return (first, *(f"; seed {seed}: {what}" for seed, what in troubled))
     if verdict.kind is VerdictKind.IDENTICAL:
-        return (f"identical in {verdict.decided_after} seeds",)
+        return (f"identical in {count_of(verdict.decided_after, 'seed')}",)
     if not alike or (alike[0].comparison is None and verdict.reasons):
         return _with_reason(_TEST_IS[verdict.kind], verdict.reasons)
     others = [metric.name for metric in alike[1:]]
@@ -122,7 +122,7 @@ def _collapsed_early(verdict: Verdict, collapsed: Sequence[SeedResult]) -> Seque
 def _metric_clauses(metric: MetricVerdict) -> Sequence[str]:
     subject = f"{metric.name} {_METRIC_DID[metric.kind]}"
     if metric.kind is VerdictKind.IDENTICAL:
-        return (f"{subject} in {len(metric.candidate)} seeds",)
+        return (f"{subject} in {count_of(len(metric.candidate), 'seed')}",)
     if metric.comparison is None:
         return _with_reason(subject, metric.reasons)
     comparison = metric.comparison

@@ -44,7 +44,7 @@ def _wrapped(line: str, width: int) -> str:
 
 def _lines(test: PlannedTest) -> list[str]:
     tier = f" ({test.tier})" if test.tier != "default" else ""
-    lines = [f"{test.test}{tier}: at most {test.seeds} seeds"]
+    lines = [f"{test.test}{tier}: at most {count_of(test.seeds, 'seed')}"]
     if test.problem:
         lines.append(f"  {test.problem}")
     for metric in test.metrics:
@@ -66,7 +66,8 @@ def _metric_lines(metric: PlannedMetric) -> list[str]:
         f"({plan.power_upper_sd:.2f} should the spread be at its upper 80 % bound)",
         f"  detectable: {number(plan.detectable_80)} at power 0.80, "
         f"{number(plan.detectable_90)} at power 0.90",
-        f"  seed SD {number(plan.spread.sd)} ({at_most}), {plan.n_baseline} baseline seeds",
+        f"  seed SD {number(plan.spread.sd)} ({at_most}), "
+        f"{count_of(plan.n_baseline, 'baseline seed')}",
         f"  looks after {', '.join(map(str, plan.looks))} seeds; expected seeds "
         f"{plan.expected_seeds_unchanged:.1f} unchanged, {plan.expected_seeds_at_margin:.1f} at a "
         "loss of the margin",
@@ -122,7 +123,7 @@ def _totals(plan: SuitePlan) -> list[str]:
         "",
         f"{count_of(len(plan.tests), 'test')}; {count_of(plan.comparisons, 'comparison')} in the "
         f"suite, which share alpha {plan.alpha:g}; "
-        f"at most {most} seeds, about {expected:.0f} expected when nothing changed",
+        f"at most {count_of(most, 'seed')}, about {expected:.0f} expected when nothing changed",
         f"an unchanged suite passes with a chance of at least {plan.pass_at_least:.3f} "
         f"({plan.pass_if_independent:.3f} if the tests are independent)",
         *_where_margins_come_from(plan),

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 from typing import Final
 
+from pytest_mlregress.plurals import count_of
 from pytest_mlregress.revisions.history import History
 from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.verdicts.confirmation import fresh_seeds
@@ -138,7 +139,7 @@ def _minutes(seconds: float) -> str:
     minutes = round(seconds / 60.0)
     if minutes < 1:
         return "less than a minute"
-    return "about a minute" if minutes == 1 else f"about {minutes} minutes"
+    return f"about {count_of(minutes, 'minute')}"
 
 
 def _one_seed(case: JudgingContext, finding: MetricsDecision) -> Iterator[str]:
