@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import os
 import sys
+import warnings
 from collections.abc import Collection
 from pathlib import Path
 from types import FrameType
@@ -157,6 +158,26 @@ def take_back_deselection(config: pytest.Config, items: Collection[pytest.Item])
     if terminal is not None and items and "deselected" in terminal.stats:
         left = [item for item in terminal.stats["deselected"] if item not in items]
         terminal.stats["deselected"] = left
+
+
+def is_ignored(config: pytest.Config, warning: warnings.WarningMessage) -> bool:
+    """True where ``filterwarnings`` or ``-W`` says to ignore a warning.
+
+    ``_pytest.config.apply_warning_filters``, pytest 8.0 to 9.2.
+    """
+    from _pytest.config import apply_warning_filters
+
+    assert isinstance(warning.message, Warning)
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
+        apply_warning_filters(
+            config.getini("filterwarnings"), config.known_args_namespace.pythonwarnings or []
+        )
+        try:
+            warnings.warn_explicit(warning.message, None, warning.filename, warning.lineno)
+        except warning.category:
+            return False
+    return not shown
 
 
 def reschedule(scheduler: Any, nodeid: str) -> bool:

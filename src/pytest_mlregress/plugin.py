@@ -3,16 +3,14 @@
 This module is imported at every start of pytest: it and what it imports load neither numpy, scipy,
 torch nor rich, and what a run without regression tests does not need is imported where it is used.
 
-The functions run in every process; `ControllerHooks` are registered only where verdicts are
-reached: in the only process, or in xdist's controller.
+They run in every process; the hooks of the one that reaches verdicts, the only process or xdist's
+controller, are in `session/controller_hooks.py`.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Mapping
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -37,12 +35,12 @@ from pytest_mlregress.running import (
 )
 from pytest_mlregress.running.markers import MARKER_HELP
 from pytest_mlregress.running.seed_items import SEED_ITEM
-from pytest_mlregress.session.verdict_items import EndsOfItems, VerdictItem, verdict_items
+from pytest_mlregress.session import mlregress_warning
+from pytest_mlregress.session.controller_hooks import ControllerHooks
 from pytest_mlregress.settings import SettingError, Settings
 
 if TYPE_CHECKING:
     from pytest_mlregress.running.execution import Execution
-    from pytest_mlregress.session.controller import Verdicts
     from pytest_mlregress.session.pytest_reports import Status
 
 SETTINGS: Final = pytest.StashKey[Settings]()
@@ -136,17 +134,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     declaration = seed_items.declare_seeds(metafunc, settings)
     if seed_items.hunts_once(metafunc, fixtures.HUNTING):
         return
-    overridden = seed_items.overridden_seed(metafunc, plugin=fixtures.__name__)
-    if overridden is not None:
-        from pytest_mlregress.session.mlregress_warning import MLRegressWarning
-
-        _, line, _ = metafunc.definition.location
-        warnings.warn_explicit(
-            MLRegressWarning(overridden),
-            category=None,
-            filename=str(metafunc.definition.path),
-            lineno=(line or 0) + 1,
-        )
+    seed_items.note_overridden_seed(metafunc, plugin=fixtures.__name__)
     seed_items.parametrize_seeds(metafunc, declaration.seeds)
 
 
@@ -194,6 +182,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if SEED_ITEM in item.stash:
+        mlregress_warning.warn_of_overridden_seed(item, item.stash[SEED_ITEM].overridden)
         _execution(item.config).setup(item)
 
 
@@ -262,133 +251,6 @@ class CollectionHooks:
         if splitting.is_split(config):
             splitting.reunite_seeds(config, items, seed_major=_is_seed_major(config))
         return result
-
-
-class ControllerHooks:
-    """The hooks of the process that judges."""
-
-    def __init__(self, config: pytest.Config, settings: Settings) -> None:
-        self._config = config
-        self._settings = settings
-        self._session: pytest.Session | None = None
-        self._verdicts: Verdicts | None = None
-        self._under_way: set[str] = set()
-        self._ends = EndsOfItems(self._finish)
-        self._places_checked = False
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionstart(self, session: pytest.Session) -> None:
-        self._session = session
-        for path in self._settings.report:
-            self._check_report(path)
-        if self._settings.updating:
-            self._judge()  # refuses a dirty tree before hours of training, not after
-
-    def _check_report(self, path: str) -> None:
-        from pytest_mlregress.reporting.report import ReportError
-        from pytest_mlregress.reporting.write_report import check_report_path
-
-        try:
-            check_report_path(path)
-        except ReportError as error:
-            raise pytest.UsageError(str(error)) from None
-
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        self._check_places(item.path for item in session.items if SEED_ITEM in item.stash)
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
-        self._check_places(seed_items.seed_files(ids, self._config.rootpath))
-
-    def _check_places(self, files: Iterable[Path]) -> None:
-        """Once per run, and only in one that has seeds to run."""
-        files = set(files)
-        if files and not self._places_checked and not self._config.option.collectonly:
-            from pytest_mlregress.session.at_collection import check_places
-
-            self._places_checked = True
-            check_places(self._config, self._settings, files)
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
-        if self._settings.plan and not self._config.option.collectonly:
-            self._judge().plan(session.items)
-            session.items.clear()
-        if self._config.option.collectonly:  # what is listed has been printed; tools read on
-            session.items += verdict_items(session.items)
-        self._config.pluginmanager.register(self._ends, "mlregress-ends-of-items")
-        try:
-            result = yield
-        except BaseException:
-            self._ends.tell()
-            if self._verdicts is not None:
-                self._verdicts.interrupt()
-            raise
-        if self._verdicts is not None:
-            self._verdicts.close()
-        return result
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
-        if not isinstance(item, VerdictItem):
-            return None
-        item.report()
-        return True
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_handlecrashitem(
-        self, crashitem: str, report: pytest.TestReport, sched: object
-    ) -> None:
-        self._under_way.discard(crashitem)
-        if self._verdicts is not None:
-            self._verdicts.on_worker_crash(crashitem, report, sched)
-
-    def pytest_runtest_logstart(self, nodeid: str) -> None:
-        self._under_way.add(nodeid)
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        option = self._config.option
-        if option.setuponly or option.setupplan:  # no test runs, so that there is none to judge
-            return
-        if self._verdicts is not None or hasattr(report, "mlregress"):
-            self._judge().report(report)
-
-    def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        self._under_way.discard(nodeid)
-        if self._verdicts is not None and self._verdicts.ends(nodeid):
-            self._ends.note(nodeid)
-
-    def _finish(self, nodeid: str, nextitem: pytest.Item | None) -> None:
-        if self._verdicts is not None:
-            self._verdicts.finish(nodeid, nextitem)
-
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        if self._verdicts is not None:
-            self._verdicts.print_summary(terminalreporter)
-
-    @pytest.hookimpl(tryfirst=True)  # before the JUnit XML is written
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        option = self._config.option
-        # A run that looks for regression tests may have found the last one gone.
-        looked_for = self._settings.prune or option.markexpr == "mlregress"
-        nothing_runs = option.collectonly or option.setuponly or option.setupplan
-        if self._verdicts is not None or self._settings.report or (looked_for and not nothing_runs):
-            self._judge().write_reports(session)
-        if self._settings.junit == "verdicts" and self._verdicts is not None:
-            _compat.leave_out_of_junit(session.config, self._verdicts.seed_node_ids)
-
-    def _judge(self) -> Verdicts:
-        if self._verdicts is None:
-            from pytest_mlregress.session.controller import Verdicts
-
-            assert self._session is not None
-            self._verdicts = Verdicts(
-                self._session,
-                self._settings,
-                stop_flags.stop_flags(self._config),
-                under_way=self._under_way,
-            )
-        return self._verdicts
 
 
 def _execution(config: pytest.Config) -> Execution:

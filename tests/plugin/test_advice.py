@@ -228,6 +228,41 @@ def test_an_own_fixture_seed_that_is_overridden_is_said(suite: Suite, workers: s
     assert result.stdout.str().count("MLRegressWarning") == 1  # workers' ones are the same
 
 
+def test_an_overridden_seed_that_is_an_error_fails_its_test_alone(
+    suite: Suite, workers: str
+) -> None:
+    suite.write(OWN_SEED)
+    result = suite.run(workers, "--mlregress-update", "-W", "error")
+    assert "errors during collection" not in result.stdout.str()
+    assert "error during collection" not in result.stdout.str()
+    result.stdout.fnmatch_lines(
+        ["*MLRegressWarning: test_training.py::test_training: the fixture 'seed' of *"]
+    )
+    result.stdout.fnmatch_lines(["diverged *test_training.py::test_training *"])
+    outcomes = result.parseoutcomes()
+    assert outcomes["passed"] == 1, outcomes  # test_without_seeds
+    assert result.ret == 1
+
+
+def test_an_overridden_seed_that_is_ignored_is_not_said(suite: Suite) -> None:
+    suite.write(OWN_SEED)
+    ignore = ("-W", "ignore::pytest_mlregress.MLRegressWarning")
+    for arguments in ((), ("--collect-only",)):
+        result = suite.run("--mlregress-update", *ignore, *arguments)
+        assert result.ret == 0
+        assert "MLRegressWarning" not in result.stdout.str()
+
+
+@pytest.mark.parametrize(("action", "shown"), [("ignore", 0), ("error", 1), ("default", 1)])
+def test_filters_decide_about_the_warning_of_a_verdict(
+    suite: Suite, action: str, shown: int
+) -> None:
+    suite.write("def test_training(mlregress):\n    pass\n")
+    result = suite.run("-W", f"{action}::pytest_mlregress.MLRegressWarning")
+    assert result.stdout.str().count("MLRegressWarning: no metric recorded") == shown
+    assert result.ret == 0
+
+
 def test_an_undecided_test_names_its_collapsed_seeds_where_it_is_read(suite: Suite) -> None:
     """A yellow verdict has no failure text: the summary is all that is printed."""
     collapses = 'mlregress.seed in (1, 4) and os.environ.get("BROKEN")'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,12 +11,18 @@ from unittest import TestCase
 import pytest
 
 from pytest_mlregress import _compat
+from pytest_mlregress.node_ids import (
+    has_seed,
+    seed_id,
+    split_file,
+    without_parameters,
+    without_seed,
+)
 from pytest_mlregress.running.markers import MARKERS, Declaration, MarkerError, declare
 from pytest_mlregress.settings import Settings
 
 SEED: Final = "seed"
 FIXTURE: Final = "mlregress"
-_SEED_ID: Final = re.compile(r"::.*[\[-]seed\d+[\]-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,7 @@ class SeedItem:
         selected: the seeds of the test that this session runs, in planned order, once the
             collection is complete.
         torn: whether another plugin or a ``conftest.py`` removed some of them.
+        overridden: the warning about a fixture ``seed`` of the project's own, None for none.
     """
 
     test: str
@@ -40,6 +46,7 @@ class SeedItem:
     declaration: Declaration
     selected: tuple[int, ...] = ()
     torn: bool = False
+    overridden: str | None = None
 
 
 SEED_ITEM: Final = pytest.StashKey[SeedItem]()
@@ -100,28 +107,23 @@ _OWN_SEED: Final = (
 )
 
 
-def seed_id(seed: int) -> str:
-    """The parameter id of a seed, as in ``test_digits[seed3]``."""
-    return f"seed{seed}"
-
-
 def _collect_error(name: str, problem: str) -> pytest.Collector.CollectError:
     return pytest.Collector.CollectError(f"{name}: {problem}")
 
 
-def seed_files(nodeids: Iterable[str], rootdir: Path) -> set[Path]:
+def seed_files(node_ids: Iterable[str], rootdir: Path) -> set[Path]:
     """The test files of the seeds among node ids, all that xdist's controller knows of items.
 
     A project's parameter that looks like a seed's counts too.
 
     Args:
-        nodeids: node ids of items.
+        node_ids: of items.
         rootdir: pytest's rootdir.
 
     Returns:
         The files.
     """
-    return {rootdir / nodeid.partition("::")[0] for nodeid in nodeids if _SEED_ID.search(nodeid)}
+    return {rootdir / split_file(node_id)[0] for node_id in node_ids if has_seed(node_id)}
 
 
 def is_regression_test(metafunc: pytest.Metafunc, plugin: str) -> bool:
@@ -144,23 +146,25 @@ def is_regression_test(metafunc: pytest.Metafunc, plugin: str) -> bool:
     )
 
 
-def overridden_seed(metafunc: pytest.Metafunc, plugin: str) -> str | None:
-    """The warning about a project's fixture ``seed``, which the seeds override, or None.
+_OVERRIDDEN: Final = pytest.StashKey[dict[str, str]]()
 
-    Called before `parametrize_seeds`.
+
+def note_overridden_seed(metafunc: pytest.Metafunc, plugin: str) -> None:
+    """Remember a project's fixture ``seed``, which the seeds override.
+
+    Called before `parametrize_seeds`. The seeds warn of it when they run: a warning that is an
+    error would abort the collection.
 
     Args:
         metafunc: pytest's, of the test.
         plugin: as in `is_regression_test`.
-
-    Returns:
-        The text of the warning.
     """
     place = _compat.place_of(metafunc, SEED) if SEED in metafunc.fixturenames else None
     if place is None or _compat.resolves_to(metafunc, SEED, plugin):
-        return None
-    return (
-        f"{metafunc.definition.nodeid}: the fixture 'seed' of {place} is not used, since "
+        return
+    test = metafunc.definition.nodeid
+    metafunc.config.stash.setdefault(_OVERRIDDEN, {})[test] = (
+        f"{test}: the fixture 'seed' of {place} is not used, since "
         "in a regression test 'seed' is the seed of the run; give the fixture another name"
     )
 
@@ -203,19 +207,12 @@ def adopt(item: pytest.Item, settings: Settings) -> None:
     if item.get_closest_marker("mlregress") is None:
         return
     item.stash[SEED_ITEM] = SeedItem(
-        test=_without_seed(item, seed),
+        test=without_seed(item.nodeid, _compat.parameter_ids(item), seed),
         file=item.path,
         seed=seed,
         declaration=declare(item, settings),
+        overridden=item.config.stash.get(_OVERRIDDEN, {}).get(without_parameters(item.nodeid)),
     )
-
-
-def _without_seed(item: pytest.Item, seed: int) -> str:
-    ids = _compat.parameter_ids(item)
-    base = item.nodeid.removesuffix(f"[{'-'.join(ids)}]")
-    others = list(ids)
-    del others[len(ids) - 1 - others[::-1].index(seed_id(seed))]
-    return f"{base}[{'-'.join(others)}]" if others else base
 
 
 def in_seed_major_order(items: Iterable[pytest.Item]) -> list[pytest.Item]:

@@ -7,7 +7,6 @@ terminal, JUnit XML, pytest-html, report logs and ``--maxfail`` treat it as any 
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -15,7 +14,7 @@ import pytest
 
 from pytest_mlregress import _compat
 from pytest_mlregress.running.execution import REPORT_ATTRIBUTE
-from pytest_mlregress.session.mlregress_warning import MLRegressWarning
+from pytest_mlregress.session.mlregress_warning import warn_of_verdict
 from pytest_mlregress.session.verdict_items import VerdictItem
 from pytest_mlregress.verdicts.group import GroupPlan
 from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
@@ -52,7 +51,9 @@ def publish(
         _send(session, plan, (setup, call, teardown))
 
     if (error := item.run(send, nextitem)) is not None:
-        warn(session, plan, f"{plan.test} is reported, but a plugin failed on it: {error!r}")
+        warn_of_verdict(
+            session, plan, f"{plan.test} is reported, but a plugin failed on it: {error!r}"
+        )
     return call
 
 
@@ -170,24 +171,6 @@ def _verdict_status(report: pytest.TestReport, kind: str) -> Status | None:
     if kind == VerdictKind.MINOR:
         return "passed", "m", (word, {"yellow": True})
     return "passed", ".", (word, {"green": True})
-
-
-def warn(session: pytest.Session, plan: GroupPlan, message: str) -> None:
-    """Put a line into pytest's warnings summary under the test's node id, at its place."""
-    _, line, _ = plan.location
-    session.config.hook.pytest_warning_recorded.call_historic(
-        kwargs={
-            "warning_message": warnings.WarningMessage(
-                message=MLRegressWarning(message),
-                category=MLRegressWarning,
-                filename=str(plan.file),
-                lineno=(line or 0) + 1,
-            ),
-            "when": "runtest",
-            "nodeid": plan.test,
-            "location": None,
-        }
-    )
 
 
 def run_again(config: pytest.Config, failed: Iterable[tuple[GroupPlan, dict[int, str]]]) -> None:

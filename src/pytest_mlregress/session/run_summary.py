@@ -1,0 +1,155 @@
+"""The end of a run: the summary that pytest prints, and the reports that are written."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import pytest
+
+from pytest_mlregress.baselines.errors import BaselineError
+from pytest_mlregress.invocation import invocation
+from pytest_mlregress.reporting.build_report import run_report
+from pytest_mlregress.reporting.report import RunReport
+from pytest_mlregress.session.seed_collector import SeedCollector
+from pytest_mlregress.session.stale_baselines import health_notes
+from pytest_mlregress.session.suite_judge import SuiteJudge
+from pytest_mlregress.session.unused_baselines import UnusedBaselines
+from pytest_mlregress.settings import Settings
+from pytest_mlregress.verdicts.plan import SuitePlan
+from pytest_mlregress.verdicts.verdict import Verdict
+
+
+class RunSummary:
+    """What is told of a run as a whole, once no more verdicts can come.
+
+    Attributes:
+        suite_plan: what is printed in place of the verdicts by ``--mlregress-plan``.
+    """
+
+    def __init__(
+        self,
+        session: pytest.Session,
+        settings: Settings,
+        collector: SeedCollector,
+        judge: SuiteJudge,
+        judged: Mapping[str, Verdict],
+    ) -> None:
+        """``judged`` are the verdicts by test, kept up to date by others."""
+        self.suite_plan: SuitePlan | None = None
+        self._session = session
+        self._settings = settings
+        self._collector = collector
+        self._judge = judge
+        self._judged = judged
+        self._started = time.time()
+
+    def print_to(self, terminal: Any) -> None:
+        """Print the summary table, or the plan, at the end of pytest's output."""
+        if self.suite_plan is not None:
+            from pytest_mlregress.reporting.terminal import print_plan
+
+            print_plan(terminal, self.suite_plan)
+        elif self._judged:
+            from pytest_mlregress.reporting.terminal import print_summary
+
+            print_summary(terminal, self._run_report)
+        else:
+            for note in self._unused.notes():  # of a suite that has lost its last regression test
+                terminal.write_line(f"mlregress: {note}")
+        for path in self._settings.report:
+            terminal.write_line(f"report: {path}")
+
+    def write_reports(self, published: Mapping[str, pytest.TestReport]) -> None:
+        """Write every report that was asked for; one that cannot be written fails the run.
+
+        Args:
+            published: by test, the reports of the calls of verdicts that pytest has seen.
+        """
+        if self._settings.prune:
+            self._prune()
+        for path in self._settings.report:
+            from pytest_mlregress.reporting.report import ReportError
+            from pytest_mlregress.reporting.write_report import write_report
+
+            try:
+                write_report(path, self._run_report)
+            except ReportError as error:
+                _fail_run(self._session, error)
+        allure = self._session.config.pluginmanager.getplugin("mlregress-allure")
+        if allure is not None:
+            try:
+                allure.write(self._run_report, published)
+            except OSError as error:
+                _fail_run(self._session, error)
+
+    @cached_property
+    def _run_report(self) -> RunReport:
+        return run_report(
+            [
+                replace(verdict, seeds=self._collector.groups[test].reported)
+                for test, verdict in self._judged.items()
+            ],
+            self._settings,
+            notes=self._notes(),
+            comparisons=0 if self._settings.updating else self._comparisons,
+            started=self._started,
+            command=invocation(self._session.config),
+            environments=[
+                group.environment
+                for group in self._collector.groups.values()
+                if group.environment is not None
+            ],
+        )
+
+    @property
+    def _comparisons(self) -> int:
+        try:
+            return self._judge.baselines.comparisons
+        except BaselineError:  # every verdict of the run has said so
+            return 0
+
+    def _notes(self) -> Iterator[str]:
+        if self._collector.reruns:
+            yield (
+                "failed attempts that pytest-rerunfailures made again: "
+                f"{self._collector.reruns}; only the last attempt counts, and a seed that fails "
+                "and then passes is not deterministic"
+            )
+        yield from self._health
+        yield from self._unused.notes()
+
+    @cached_property
+    def _health(self) -> tuple[str, ...]:
+        if self._settings.updating:
+            return ()
+        tree = self._judge.history.tree
+        if tree.unknown is not None:
+            return (f"git cannot tell which code this is: {tree.unknown}",)
+        return health_notes(self._judged.values(), self._judge.green_runs, tree.commit or "")
+
+    @cached_property
+    def _unused(self) -> UnusedBaselines:
+        plans = [group.plan for group in self._collector.groups.values()]
+        return UnusedBaselines(self._session, self._judge.baselines, plans)
+
+    def _prune(self) -> None:
+        """Delete unused baselines, but only after a complete, green, unfiltered run."""
+        green = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+        if self._session.exitstatus not in green:
+            return
+        try:
+            self._unused.prune()
+        except BaselineError as error:
+            _fail_run(self._session, error)
+
+
+def _fail_run(session: pytest.Session, error: Exception) -> None:
+    """Tell what went wrong after the last test; a run that was green is not any more."""
+    print(f"ERROR: {error}", file=sys.stderr)
+    if session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.USAGE_ERROR

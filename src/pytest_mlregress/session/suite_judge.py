@@ -1,0 +1,148 @@
+"""From the seeds of a test to its verdict: with its baseline, its rules and the suite's history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+
+import pytest
+
+from pytest_mlregress.baselines.artifact import Artifact
+from pytest_mlregress.baselines.errors import BaselineError
+from pytest_mlregress.baselines.provenance import collect_provenance
+from pytest_mlregress.invocation import invocation
+from pytest_mlregress.revisions.history import History
+from pytest_mlregress.session.at_collection import suite_baselines_of
+from pytest_mlregress.session.clean_tree import clean_tree
+from pytest_mlregress.settings import Settings
+from pytest_mlregress.verdicts.confirmation import Confirmation, confirm
+from pytest_mlregress.verdicts.green_runs import GreenRuns
+from pytest_mlregress.verdicts.group import GroupPlan, SeedGroup
+from pytest_mlregress.verdicts.judge import incomplete, judge
+from pytest_mlregress.verdicts.policy import Rules, rules_for
+from pytest_mlregress.verdicts.unaffordable import note_on_next_check
+from pytest_mlregress.verdicts.unusable import unusable_baseline
+from pytest_mlregress.verdicts.update import judge_update
+from pytest_mlregress.verdicts.verdict import Verdict, VerdictKind
+
+
+class SuiteJudge:
+    """Judges the tests of one suite, and keeps the baselines of an update until they are final.
+
+    Attributes:
+        baselines: those of the suite.
+        history: what git knows of the working tree.
+    """
+
+    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        """Open the baselines, and refuse an update of a changed tree."""
+        self._config = config
+        self._settings = settings
+        self._tree = (
+            clean_tree(config.rootpath, allow_dirty=settings.allow_dirty)
+            if settings.updating
+            else None
+        )
+        self._unwritten: dict[str, Artifact] = {}
+        self.baselines = suite_baselines_of(config, settings)
+        self.history = History(config.rootpath)
+
+    def judge(self, group: SeedGroup) -> Verdict | None:
+        """The verdict on the seeds that have reported; None while more of them are needed."""
+        try:
+            baseline = self.baselines.read(group.plan)
+            rules = self._rules(group.plan)
+            if baseline is not None:
+                rules = replace(rules, green_runs=self._earlier_runs(group.plan, baseline))
+            if self._settings.updating:
+                return self._update(group, baseline, rules)
+            return judge(group, baseline, rules, self.history)
+        except BaselineError as error:
+            return unusable_baseline(group, error, updating=self._settings.updating)
+
+    def incomplete(self, group: SeedGroup) -> Verdict:
+        """The verdict on a test whose seeds the run did not come to."""
+        return incomplete(group, self._rules(group.plan), "the run ended early")
+
+    def confirm(self, group: SeedGroup, first: Verdict, workers: int) -> Verdict:
+        """Test a red on fresh seeds, in processes of their own.
+
+        One whose seeds failed or crashed is red whatever other seeds give.
+        """
+        if any(seed.outcome in ("failed", "crashed") for seed in first.seeds):
+            return first
+        setting = Confirmation(
+            rootdir=self._config.rootpath,
+            workers=workers,
+            threads=str(self._settings.threads),
+            update_command=group.plan.update_command,
+        )
+        return confirm(first, self._rules(group.plan), setting)
+
+    def has_unwritten(self, test: str) -> bool:
+        """True while the new baseline of a test is not written."""
+        return test in self._unwritten
+
+    def write_baseline(self, group: SeedGroup, verdict: Verdict) -> Verdict:
+        """Keep the artifact of an update that no late seed has turned red.
+
+        Returns:
+            The verdict, another one where the baseline cannot be written.
+        """
+        artifact = self._unwritten.pop(group.plan.test, None)
+        if artifact is None or verdict.kind is VerdictKind.DIVERGED:
+            return verdict
+        try:
+            self.baselines.write(group.plan, artifact)
+        except BaselineError as error:
+            return unusable_baseline(group, error, updating=True)
+        return verdict
+
+    def note_on_next_check(self, group: SeedGroup) -> str | None:
+        """What a check of a new baseline will say of its margins.
+
+        To be asked at the end of an update: only then is it known how many comparisons share alpha.
+        """
+        baseline = self.baselines.read(group.plan)
+        if baseline is None:
+            return None
+        rules = rules_for(
+            self._settings, group.plan.settings, comparisons=self._comparisons_afterwards
+        )
+        return note_on_next_check(group, baseline, rules)
+
+    @cached_property
+    def green_runs(self) -> GreenRuns:
+        """The values of earlier green runs, from pytest's cache."""
+        return GreenRuns(getattr(self._config, "cache", None))
+
+    @cached_property
+    def _comparisons_afterwards(self) -> int:
+        return self.baselines.count()
+
+    def _rules(self, plan: GroupPlan) -> Rules:
+        return rules_for(self._settings, plan.settings, comparisons=self.baselines.comparisons)
+
+    def _earlier_runs(
+        self, plan: GroupPlan, baseline: Artifact
+    ) -> Mapping[str, tuple[Mapping[int, float], ...]]:
+        commit = self.history.tree.commit or ""
+        return self.green_runs.unchanged(plan.test, plan.tier, baseline, commit)
+
+    def _update(self, group: SeedGroup, baseline: Artifact | None, rules: Rules) -> Verdict | None:
+        provenance = collect_provenance(
+            self._config.rootpath,
+            seeds=group.plan.planned,
+            environment=group.environment or {},
+            command=invocation(self._config),
+            tree=self._tree,
+        )
+        update = judge_update(
+            group, baseline, rules, provenance, rebase_reason=self._settings.rebase_anchor
+        )
+        if update is None:
+            return None
+        if update.artifact is not None:
+            self._unwritten[group.plan.test] = update.artifact
+        return update.verdict
