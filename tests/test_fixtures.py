@@ -107,7 +107,7 @@ def test_an_error_fails_the_test_with_its_line_and_how_to_declare_it(run):
         [
             "1 bug",
             "error: softmax-into-cross-entropy at *.py:16",
-            "if this is meant, say so: @pytest.mark.mlregress(suppress=*)",
+            "if intended, suppress it: @pytest.mark.mlregress(suppress=*)",
         ]
     )
 

@@ -76,7 +76,7 @@ def test_padding_stands_after_each_sequence_and_nowhere_else(tokens):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: tensors(((3, 2),)), "axis 0: (3, 2) is no length"),
+        (lambda: tensors(((3, 2),)), "axis 0: (3, 2) is neither a length"),
         (lambda: tensors((2,), low=1.0, high=0.0), "low=1.0 is larger than high=0.0"),
         (lambda: labels(classes=0), "classes=0: there must be at least one"),
         (lambda: token_sequences(vocabulary=3, padding=3), "must hold padding=3"),

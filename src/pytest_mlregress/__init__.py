@@ -5,7 +5,7 @@
 ``pytest.raises``.
 
 `pytest_mlregress.statistics` holds the tests behind a verdict, `pytest_mlregress.bughunt` the
-checks for training bugs; both work without pytest.  The plugin itself is `pytest_mlregress.plugin`.
+checks for training bugs; both work without pytest. The plugin itself is `pytest_mlregress.plugin`.
 Names are imported when they are first used, because pytest imports this module at every start.
 """
 

@@ -97,7 +97,7 @@ def xfail_in_force(item: pytest.Item) -> Xfail | None:
 def count_failure(session: pytest.Session, report: pytest.TestReport) -> None:
     """Let xdist's ``-x`` and ``--maxfail`` see a failed report that no worker sent.
 
-    ``DSession._handlefailures``, xdist 3.6 to 3.8.  Without xdist, pytest's own session has
+    ``DSession._handlefailures``, xdist 3.6 to 3.8. Without xdist, pytest's own session has
     counted the report already.
     """
     dsession = session.config.pluginmanager.getplugin("dsession")
@@ -110,7 +110,7 @@ def unsettle_stepwise_and_last_failed(
 ) -> None:
     """Replace a failed verdict by its seeds in what ``--lf`` and ``--sw`` run again.
 
-    The verdict's id belongs to no item.  The hook methods of ``lfplugin`` and ``stepwiseplugin``
+    The verdict's id belongs to no item. The hook methods of ``lfplugin`` and ``stepwiseplugin``
     are called with reports of their own, pytest 8.0 to 9.2.
     """
     last_failed = config.pluginmanager.getplugin("lfplugin")
@@ -197,7 +197,7 @@ def failure_representation(
 ) -> TerminalRepr:
     """A failure's text with the one line of it that stands in summaries and in JUnit's message.
 
-    A plain string would be repeated whole in the short summary on CI.  The classes are those of
+    A plain string would be repeated whole in the short summary on CI. The classes are those of
     ``_pytest._code.code`` that reports can be serialized with, pytest 8.0 to 9.2.
     """
     from _pytest._code.code import (

@@ -194,11 +194,11 @@ def plan(
         comparisons = 1
     else:
         _refuse_without_test_size("accuracy", "baseline_seeds")
-        desk = SuiteBaselines(source, rootdir.resolve())
-        found = list(_artifacts(desk.store))
+        baselines = SuiteBaselines(source, rootdir.resolve())
+        found = list(_artifacts(baselines.store))
         if not found:
             _say_that_there_are_none(source, rootdir)
-        comparisons = desk.comparisons
+        comparisons = baselines.comparisons
         rules = Rules(alpha=alpha / comparisons, comparisons=comparisons)
         tests = [
             plan_test(artifact.test, artifact.tier, seeds, artifact, rules, margin=margin)

@@ -194,7 +194,7 @@ def overfit_single_batch(request: pytest.FixtureRequest) -> OverfitSingleBatch:
 
 @pytest.fixture
 def check_view_permute(request: pytest.FixtureRequest) -> CheckViewPermute:
-    """No view where a permute was meant: ``check_view_permute(model, batch, loss_fn)``."""
+    """No view where a permute is needed: ``check_view_permute(model, batch, loss_fn)``."""
     pytest.importorskip("torch", reason="the fixture check_view_permute needs torch")
     return CheckViewPermute(request)
 
@@ -213,7 +213,7 @@ def _marked(node: pytest.Item) -> list[str]:
         given = mark.kwargs.get("suppress") or ()
         if isinstance(given, str) or not all(isinstance(slug, str) for slug in given):
             pytest.fail(
-                f"{node.nodeid}: mlregress(suppress={given!r}): a list of check names is due, "
+                f"{node.nodeid}: mlregress(suppress={given!r}): expected a list of check names, "
                 "such as ['batch-leak']",
                 pytrace=False,
             )
@@ -228,7 +228,7 @@ def _text(findings: Findings) -> str:
     lines += map(str, findings.errors)
     if skipped:
         lines.append(f"{count_of(skipped, 'check')} did not apply or did not fit into the budget")
-    lines.append(f"if this is meant, say so: @pytest.mark.mlregress(suppress={slugs!r})")
+    lines.append(f"if intended, suppress it: @pytest.mark.mlregress(suppress={slugs!r})")
     return "\n".join(lines)
 
 
@@ -253,7 +253,7 @@ def _warn(finding: Finding, node: pytest.Item) -> None:
     evidence = f" [{finding.evidence}]" if finding.evidence else ""
     warnings.warn_explicit(
         f"{finding.check}{where}: {finding.message}{evidence}; {finding.fix} "
-        f"(if meant: suppress={[finding.check]!r})",
+        f"(if intended: suppress={[finding.check]!r})",
         BughuntWarning,
         file,
         int(line),

@@ -19,7 +19,7 @@ from pytest_mlregress.options import OPTIONS
 def invocation(config: pytest.Config) -> tuple[str, ...]:
     """``pytest``, the tests that were named, `-k`, `-m` and the plugin's own options.
 
-    Options from `addopts` are among them.  Paths are relative to the rootdir, and no text has
+    Options from `addopts` are among them. Paths are relative to the rootdir, and no text has
     credentials or an absolute path.
     """
     names = (

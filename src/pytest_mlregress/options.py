@@ -1,7 +1,7 @@
 """Every option of a run: its name on the command line and in the ini file, and what it takes.
 
 One table declares them, so that the command line, the ini file and the error messages cannot
-disagree.  `resolve` reads what was given: command line > ini > default.
+disagree. `resolve` reads what was given: command line > ini > default.
 """
 
 from __future__ import annotations

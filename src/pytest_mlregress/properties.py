@@ -32,19 +32,19 @@ def assert_batch_permutation_equivariant(
 
     Args:
         function: a model, or any function of the batch.
-        batch: a nest of tensors with a common first axis.
+        batch: a pytree of tensors with a common first axis.
         permutation: of that axis; None reverses it.
     """
     count = _examples(batch)
     order = torch.arange(count - 1, -1, -1) if permutation is None else permutation
-    with _quiet(function):
+    with _evaluating(function):
         expected = _select(function(batch), order)
         _assert_equal("permuting the batch", function(_select(batch, order)), expected)
 
 
 def assert_batch_size_independent(function: Callable[[Any], Any], batch: Any) -> None:
     """Each example alone has the output that it has in the batch."""
-    with _quiet(function):
+    with _evaluating(function):
         together = function(batch)
         for index in range(_examples(batch)):
             row = torch.tensor([index])
@@ -72,7 +72,7 @@ def assert_padding_invariant(
     """
     wide_ids = nn.functional.pad(ids, (0, extra), value=padding)
     wide_mask = nn.functional.pad(mask, (0, extra), value=False)
-    with _quiet(function):
+    with _evaluating(function):
         narrow, wide = function(ids, mask), function(wide_ids, wide_mask)
         if narrow.dim() > 1 and narrow.shape[1] == ids.shape[1] and wide.shape != narrow.shape:
             narrow, wide = narrow[mask], wide[:, : ids.shape[1]][mask]
@@ -83,14 +83,14 @@ def assert_round_trip(
     encode: Callable[[Any], Any], decode: Callable[[Any], Any], value: Any
 ) -> None:
     """``decode(encode(value))`` is the value: tensors to rounding, anything else exactly."""
-    with _quiet(encode, decode):
+    with _evaluating(encode, decode):
         encoded = encode(value)
         _assert_equal("decode(encode(value))", decode(encoded), value)
 
 
 def assert_deterministic(function: Callable[[Any], Any], batch: Any, *, seed: int = 0) -> None:
     """Two calls under one seed give equal bits."""
-    with _quiet(function):
+    with _evaluating(function):
         results = []
         for _ in range(2):
             torch.manual_seed(seed)
@@ -107,13 +107,13 @@ def _examples(batch: Any) -> int:
     return int(sizes.pop())
 
 
-def _select(nest: Any, rows: torch.Tensor) -> Any:
-    return pytrees.map_tensors(lambda t: t[rows] if t.dim() else t, nest)
+def _select(batch: Any, rows: torch.Tensor) -> Any:
+    return pytrees.map_tensors(lambda t: t[rows] if t.dim() else t, batch)
 
 
 @contextlib.contextmanager
-def _quiet(*functions: Any) -> Iterator[None]:
-    """Evaluation mode and no gradients; afterwards all is as it was."""
+def _evaluating(*functions: Any) -> Iterator[None]:
+    """Evaluation mode and no gradients; modes and random state are restored."""
     models = [f for f in functions if isinstance(f, nn.Module)]
     modes = [(module, module.training) for model in models for module in model.modules()]
     state = RandomState.now()

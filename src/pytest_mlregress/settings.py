@@ -126,7 +126,10 @@ def refuse_contradictions(settings: Settings) -> None:
             "the first records every selected baseline, the second only the missing ones"
         )
     if settings.updating and settings.plan:
-        raise SettingError("--mlregress-plan runs nothing and so cannot record baselines")
+        raise SettingError(
+            "--mlregress-plan runs nothing and so cannot record baselines; remove it or "
+            "--mlregress-update"
+        )
     if settings.updating and is_git_ref(settings.baseline):
         raise SettingError(
             f"--mlregress-baseline={settings.baseline} is read only; "
@@ -178,7 +181,7 @@ def _marker_value(name: str, value: Any) -> Any:
     if name == "suppress":
         if isinstance(value, str) or not isinstance(value, Sequence):
             raise SettingError(
-                f"mlregress(suppress={value!r}): a list of check names is due, "
+                f"mlregress(suppress={value!r}): expected a list of check names, "
                 "such as ['batch-leak']"
             )
         if not all(isinstance(entry, str) for entry in value):
@@ -187,7 +190,7 @@ def _marker_value(name: str, value: Any) -> Any:
     if name == "memory" and isinstance(value, str):
         return _bytes(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
-        raise SettingError(f"mlregress({name}={value!r}): a number >= 0 is due")
+        raise SettingError(f"mlregress({name}={value!r}): expected a number >= 0")
     return float(value)
 
 
@@ -199,7 +202,7 @@ def _bytes(text: str) -> float:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
     if found is None or found[2] not in _UNITS:
         raise SettingError(
-            f"mlregress(memory={text!r}): a number of bytes is due, or one with kB, MB, GB, TB, "
+            f"mlregress(memory={text!r}): expected a number of bytes, or one with kB, MB, GB, TB, "
             "KiB, MiB, GiB or TiB, such as '4GB'"
         )
     return float(found[1]) * _UNITS[found[2]]

@@ -147,7 +147,7 @@ def _together(
 def _size(size: Size, axis: object) -> st.SearchStrategy[int]:
     low, high = (size, size) if isinstance(size, int) else size
     if not 0 <= low <= high:
-        raise ValueError(f"axis {axis}: {size!r} is no length >= 0 and no (shortest, longest)")
+        raise ValueError(f"axis {axis}: {size!r} is neither a length >= 0 nor (shortest, longest)")
     return st.integers(low, high)
 
 

@@ -167,7 +167,7 @@ def test_an_unknown_field_is_refused_because_it_may_be_a_misspelt_one() -> None:
         (
             TEXT.replace("0.968", "1e999"),
             "1e999 is beyond the range of a float",
-            'Write "inf" or "-inf" if meant',
+            'Write "inf" or "-inf" if intended',
         ),
         (
             TEXT.replace('"1": 0.968', '"0": 0.968'),

@@ -112,7 +112,7 @@ def test_a_file_under_another_tests_name_is_refused(tmp_path: Path, store: Folde
     assert str(refused.value) == (
         f"{store.describe(copy)}: at $.test: it is the baseline of 'test_digits.py::test_digits', "
         f"tier 'full'. Move the file to {FILE}, or, if the test was renamed, record its baseline "
-        "anew with --mlregress-update and remove this one"
+        "again with --mlregress-update and remove this one"
     )
 
 

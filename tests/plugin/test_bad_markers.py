@@ -6,10 +6,10 @@ import pytest
 from training_suite import Suite
 
 NUMBER = "the number of seeds must be between 1 and 10000"
-TYPE = "a whole number or a list of whole numbers is due, not"
+TYPE = "expected a whole number or a list of whole numbers, not"
 SEED = "is not a whole number between 0 and 4294967295"
 ONE = "takes one argument, a number of seeds (seeds(5)) or a list of them (seeds([3, 7, 11]))"
-SEVERAL = "is there more than once; a repeated seed is not another sample"
+SEVERAL = "appears more than once; a repeated seed is not another sample"
 NAMED = "takes named tiers, such as tiers(fast={'epochs': 1}, full={'epochs': 20})"
 KNOWN = "test, pairing, expect, deterministic, on_nonfinite, suppress, num_cpus, num_gpus, memory"
 OWN_SEED = (
@@ -35,7 +35,7 @@ MARKERS = {
     "seeds(n=3)": f"seeds(n=3): {ONE}",
     "mlregress(5)": "mlregress(5): takes keyword arguments only, such as test='welch'; the "
     "number of "
-    "seeds belongs into the marker seeds(n)",
+    "seeds belongs in the marker seeds(n)",
     "mlregress(tset='t')": "mlregress(tset=...): unknown argument; did you mean test? known are "
     f"{KNOWN}",
     "mlregress(alpha=1)": f"mlregress(alpha=...): unknown argument; known are {KNOWN}",
@@ -44,17 +44,17 @@ MARKERS = {
     "mlregress(pairing=True)": "mlregress(pairing=True): not one of 'auto', 'always', 'never'",
     "mlregress(expect='equal')": "mlregress(expect='equal'): not one of 'identical'",
     "mlregress(deterministic='x')": "mlregress(deterministic='x'): not one of True, False",
-    "mlregress(suppress='x')": "mlregress(suppress='x'): a list of check names is due, such as "
+    "mlregress(suppress='x')": "mlregress(suppress='x'): expected a list of check names, such as "
     "['batch-leak']",
     "mlregress(suppress=[1])": "mlregress(suppress=[1]): every entry must be a string",
-    "mlregress(num_gpus=-1)": "mlregress(num_gpus=-1): a number >= 0 is due",
-    "mlregress(num_cpus='2')": "mlregress(num_cpus='2'): a number >= 0 is due",
-    "mlregress(memory=-1)": "mlregress(memory=-1): a number >= 0 is due",
-    "mlregress(memory='4 cows')": "mlregress(memory='4 cows'): a number of bytes is due, or one "
+    "mlregress(num_gpus=-1)": "mlregress(num_gpus=-1): expected a number >= 0",
+    "mlregress(num_cpus='2')": "mlregress(num_cpus='2'): expected a number >= 0",
+    "mlregress(memory=-1)": "mlregress(memory=-1): expected a number >= 0",
+    "mlregress(memory='4 cows')": "mlregress(memory='4 cows'): expected a number of bytes, or one "
     "with kB, MB, GB, TB, KiB, MiB, GiB or TiB, such as '4GB'",
     "tiers()": f"tiers(): {NAMED}",
     "tiers({'fast': {}})": f"tiers({{'fast': {{}}}}): {NAMED}",
-    "tiers(fast=3)": "tiers(fast=3): a mapping of parameters is due",
+    "tiers(fast=3)": "tiers(fast=3): expected a mapping of parameters, such as {'epochs': 1}",
 }
 
 

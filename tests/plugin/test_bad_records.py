@@ -26,7 +26,7 @@ VALUES = {
     "numpy.ones((2, 3))": f"{X}, seed 0: a ndarray of 6 numbers; reduce it to one first, for "
     "example "
     "with .mean()",
-    "None": f"{X}, seed 0: None (NoneType) is no number",
+    "None": f"{X}, seed 0: None (NoneType) is not a number",
     "1, margin=-0.1": f"{X}: margin=-0.1 is not a margin; {MARGIN}",
     "1, margin='-1%'": f"{X}: margin='-1%' is not a margin; {MARGIN}",
     "1, margin='some'": f"{X}: margin='some' is not a margin; {MARGIN}",

@@ -67,7 +67,7 @@ def test_an_unlucky_baseline_is_found_out(project: Suite) -> None:
         "a loss was shown, and not confirmed on fresh seeds 10 to 19 of both sides"
     )
     assert test["next_steps"] == [
-        f"record the baseline anew if this happens again: pytest '{TEST}' --mlregress-update"
+        f"record the baseline again if this recurs: pytest '{TEST}' --mlregress-update"
     ]
     assert git(project.path, "worktree", "list", "--porcelain").count("worktree ") == 1
 

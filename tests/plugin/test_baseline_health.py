@@ -43,7 +43,7 @@ def test_ten_worse_green_runs_speak_against_a_baseline(project: Suite) -> None:
     (line,) = doubts(project)
     assert line.startswith(f"{TEST}: baseline looks lucky or stale: accuracy is 0.9")
     assert line.endswith(
-        " in the last 10 green runs, 34 values; --mlregress-update records it anew"
+        " in the last 10 green runs, 34 values; --mlregress-update records it again"
     )
     result.stdout.fnmatch_lines(["*baseline looks lucky or stale: accuracy is 0.9*"])
 

@@ -9,7 +9,7 @@ from baseline_files import TEST, doctor, document, files_of
 from training_suite import TRAINING, Suite
 
 METRIC = 'mlregress.record("accuracy", accuracy, higher_is_better=True'
-ACCEPT = f"if the change is meant, record a new baseline: pytest '{TEST}' --mlregress-update"
+ACCEPT = f"if the change is intended, record a new baseline: pytest '{TEST}' --mlregress-update"
 
 
 def with_metric(arguments: str) -> str:

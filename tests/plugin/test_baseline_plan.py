@@ -48,7 +48,10 @@ class TestPlan:
         result = recorded.run("--mlregress-plan", "--mlregress-update")
         assert result.ret == pytest.ExitCode.USAGE_ERROR
         result.stderr.fnmatch_lines(
-            ["ERROR: --mlregress-plan runs nothing and so cannot record baselines"]
+            [
+                "ERROR: --mlregress-plan runs nothing and so cannot record baselines; remove it "
+                "or --mlregress-update"
+            ]
         )
 
 

@@ -232,7 +232,7 @@ def test_a_baseline_lowered_by_hand_makes_no_loss_a_gain(recorded: Suite, worker
     assert recorded.tests[TEST]["next_steps"] == [
         "restore one side of it whole from version control (git checkout REF -- FILE), and where "
         f"that was not measured on this code, record it again: pytest '{TEST}' --mlregress-update",
-        "or start anew from this code, with a new anchor and the reason: "
+        "or start over from this code, with a new anchor and the reason: "
         f"pytest '{TEST}' --mlregress-update --mlregress-rebase-anchor='why'",
     ]
     for option in ("--mlregress-update", "--mlregress-update-new-only"):
@@ -283,9 +283,9 @@ class TestNotFinite:
         assert suite.verdicts == {TEST: "recorded"}
         assert suite.tests[TEST]["notes"] == [
             "accuracy: seeds 3, 7 gave nan, inf; checks against such a baseline are judged by "
-            "ranks, so that the loss which 5 seeds ought to find is found in 73 % of checks "
-            "instead of 90 %, and a non-finite seed of their own is no failure by itself any "
-            "more: find the cause, then record again"
+            "ranks, so that the loss that 5 seeds should find is found in 73 % of checks "
+            "instead of 90 %, and a non-finite seed of their own is no longer a failure by "
+            "itself: find the cause, then record again"
         ]
         result.stdout.fnmatch_lines(["  accuracy: seeds 3, 7 gave nan, inf; checks against *"])
 

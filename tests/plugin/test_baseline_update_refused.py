@@ -54,7 +54,7 @@ def test_a_tree_that_git_will_not_look_at_is_refused_with_its_remedy(
             "ERROR: --mlregress-update: git cannot tell which code these baselines belong to: "
             f"fatal: detected dubious ownership in repository at '{recorded.path}' To add an "
             "exception for this directory, call: git config --global --add safe.directory "
-            f"{recorded.path}; mend that first, or pass --mlregress-allow-dirty"
+            f"{recorded.path}; fix that first, or pass --mlregress-allow-dirty"
         ]
     )
     assert files_of(recorded) == before

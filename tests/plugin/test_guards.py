@@ -63,7 +63,8 @@ def test_a_finding_is_a_warning_with_its_line_told_once_for_all_seeds(run):
             "*all_seeds.py:13: "
             "GuardWarning: missing-zero-grad: gradients that optimizer.step() has used are "
             "added to those of the next step; call optimizer.zero_grad() before backward(), once "
-            "per optimizer step (if meant: suppress=*; --mlregress-guards=off for none of these)"
+            "per optimizer step (if intended: suppress=*; --mlregress-guards=off disables the "
+            "guards)"
         ]
     )
 
@@ -76,7 +77,7 @@ def test_fail_makes_an_error_fail_the_seed_and_says_how_to_declare_it(run):
             "missing-zero-grad (*.py:13): 1 bug found while *::test_training trained "
             "(--mlregress-guards=fail)",
             "error: missing-zero-grad at *.py:13",
-            "if this is meant, say so: @pytest.mark.mlregress(suppress=*missing-zero-grad*)",
+            "if intended, suppress it: @pytest.mark.mlregress(suppress=*missing-zero-grad*)",
         ]
     )
 

@@ -77,7 +77,7 @@ def test_a_name_in_both_places_is_refused() -> None:
     with pytest.raises(RecordError) as raised:
         new_run().log(1, {"loss": 1}, loss=2)
     assert str(raised.value) == (
-        HERE + "1, ...) in seed 3: 'loss' is given in the mapping and as a keyword"
+        HERE + "1, ...) in seed 3: 'loss' is given in the mapping and as a keyword; pass it once"
     )
 
 

@@ -91,7 +91,7 @@ def test_a_deterministic_training_runs_one_seed_and_any_bit_is_red(
         f"deterministic=True, but accuracy moved from {VALUE!r} to {VALUE + 1e-9!r}"
     ]
     assert suite.tests[TEST]["next_steps"][-1] == (
-        f"if the change is meant, record the new value: pytest '{TEST}' --mlregress-update"
+        f"if the change is intended, record the new value: pytest '{TEST}' --mlregress-update"
     )
 
 

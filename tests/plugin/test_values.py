@@ -181,7 +181,7 @@ def test_what_is_no_number_is_refused(kind: str) -> None:
 
 @pytest.mark.parametrize("value", [MagicMock(), Future(), object()])
 def test_what_offers_everything_or_nothing_is_no_number(value: object) -> None:
-    with pytest.raises(NotANumberError, match=r"is no number$"):
+    with pytest.raises(NotANumberError, match=r"is not a number$"):
         to_number(value)
 
 

@@ -33,7 +33,7 @@ def runs(mean: float, *, n: int = 12, seeds: int = 5, linked: float = 0.0) -> li
 def test_a_baseline_above_the_later_runs_was_lucky_or_is_stale() -> None:
     assert health_line(METRIC, runs(0.895)) == (
         "baseline looks lucky or stale: accuracy is 0.9 there (standard error 0.0022), and 0.895 "
-        "in the last 12 green runs, 60 values; --mlregress-update records it anew"
+        "in the last 12 green runs, 60 values; --mlregress-update records it again"
     )
 
 

@@ -39,7 +39,7 @@ def test_no_loss_on_fresh_seeds_makes_it_inconclusive() -> None:
     assert verdict.reasons == (
         "a loss was shown, and not confirmed on fresh seeds 20 to 29 of both sides",
     )
-    assert verdict.next_steps == (f"record the baseline anew if this happens again: {UPDATE}",)
+    assert verdict.next_steps == (f"record the baseline again if this recurs: {UPDATE}",)
 
 
 def test_fresh_seeds_that_record_nothing_do_not_absolve() -> None:

@@ -368,7 +368,7 @@ def test_the_paired_test_needs_a_baseline_value_for_every_seed() -> None:
     assert verdict.kind is VerdictKind.INCOMPARABLE
     assert verdict.reasons == (
         "test='paired' needs a baseline value of 'accuracy' for every seed; "
-        "there is none for 3, 4: record the baseline anew",
+        "there is none for 3, 4: record the baseline again",
     )
 
 

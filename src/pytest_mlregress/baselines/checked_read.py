@@ -49,7 +49,7 @@ def artifact_in(text: bytes, key: BaselineKey, *, source: str) -> Artifact:
             source,
             "$.test",
             f"it is the baseline of {artifact.test!r}, tier {artifact.tier!r}",
-            f"Move the file to {expected}, or, if the test was renamed, record its baseline anew "
+            f"Move the file to {expected}, or, if the test was renamed, record its baseline again "
             "with --mlregress-update and remove this one",
         )
     return artifact

@@ -155,7 +155,7 @@ def _parsed(text: str, source: str) -> object:
     def finite(token: str) -> float:
         value = float(token)
         if value in (float("inf"), float("-inf")):
-            refuse(f"{token} is beyond the range of a float", 'Write "inf" or "-inf" if meant')
+            refuse(f"{token} is beyond the range of a float", 'Write "inf" or "-inf" if intended')
         return value
 
     try:

@@ -1,15 +1,15 @@
 """Verdicts among Allure's results, through the interface that Allure offers to frameworks.
 
-allure-pytest writes a result for each item, in the process that runs it.  No item runs for a
+allure-pytest writes a result for each item, in the process that runs it. No item runs for a
 verdict, and under xdist it is reached in a process that runs none; so it is written here, with and
-without workers alike, at the end of the run, when no late seed can change it any more.  What Allure
+without workers alike, at the end of the run, when no late seed can change it any more. What Allure
 knows of the test, its labels and links among it, travels on the last report of each seed.
 
 The status is ``failed`` where the run fails because the training got worse; ``broken``, Allure's
 word for a test that could not do its work, where it fails because nothing was decided (no baseline,
 ``incomparable``, ``incomplete``; with ``--mlregress-strict`` also ``inconclusive`` and
 ``unaffordable``); ``skipped`` for an expected failure, as allure-pytest has it; else ``passed``,
-also for a yellow verdict, which passes for pytest too.  The message, the headline, is there always.
+also for a yellow verdict, which passes for pytest too. The message, the headline, is there always.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from pytest_mlregress.reporting.text_layout import encodable, one_line, pad, sho
 from pytest_mlregress.reporting.totals import closing_notes, totals_line
 from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, VerdictKind
 
-QUIET: Final = frozenset(
+FOLDABLE: Final = frozenset(
     {
         VerdictKind.IDENTICAL,
         VerdictKind.PASS,
@@ -31,10 +31,10 @@ QUIET: Final = frozenset(
         VerdictKind.SKIPPED,
     }
 )
-"""Verdicts that ask for nothing: folded into a count when there are many."""
+"""Verdicts that need no action: folded into a count when there are many."""
 
 FOLD_ABOVE: Final = 12
-"""So many quiet tests are still listed one by one, each with the margin it was held to."""
+"""So many foldable tests are still listed one by one, each with the margin it was held to."""
 
 _HEADINGS: Final = ("metric", "baseline -> now", "difference [95 %]", "p", "margin", "q")
 _INDENT: Final = "  "
@@ -92,22 +92,22 @@ def summary_table(
 def _fold(
     verdicts: Sequence[Verdict], verbose: bool
 ) -> tuple[Sequence[Verdict], Sequence[Verdict]]:
-    quiet = [verdict for verdict in verdicts if _is_quiet(verdict)]
-    if verbose or len(quiet) <= FOLD_ABOVE:
+    foldable = [verdict for verdict in verdicts if _is_foldable(verdict)]
+    if verbose or len(foldable) <= FOLD_ABOVE:
         return verdicts, ()
-    return [verdict for verdict in verdicts if not _is_quiet(verdict)], quiet
+    return [verdict for verdict in verdicts if not _is_foldable(verdict)], foldable
 
 
-def _is_quiet(verdict: Verdict) -> bool:
-    return verdict.colour is Colour.GREEN and verdict.kind in QUIET
+def _is_foldable(verdict: Verdict) -> bool:
+    return verdict.colour is Colour.GREEN and verdict.kind in FOLDABLE
 
 
 def _shown(verdict: Verdict) -> Sequence[MetricVerdict]:
     """For a test that is not quiet, the metrics that made it so; otherwise all."""
     metrics = gravest_metrics_first(verdict)
-    if _is_quiet(verdict):
+    if _is_foldable(verdict):
         return metrics
-    return [metric for metric in metrics if metric.kind not in QUIET]
+    return [metric for metric in metrics if metric.kind not in FOLDABLE]
 
 
 _Row = tuple[str, ...]
@@ -196,12 +196,12 @@ def _verdict_lines(
 ) -> Iterator[_Line]:
     yield _title(verdict, width, encoding)
     shown = [row for metric in _shown(verdict) if (row := rows[id(metric)])]
-    quiet = _is_quiet(verdict)
-    if verdict.kind is VerdictKind.DIVERGED or not (quiet or shown):
+    foldable = _is_foldable(verdict)
+    if verdict.kind is VerdictKind.DIVERGED or not (foldable or shown):
         yield from _paragraph(headline(verdict), width)
     for row in shown:
         yield from columns.lines(row)
-    if not quiet and (passed := _by_kind(m for m in verdict.metrics if m.kind in QUIET)):
+    if not foldable and (passed := _by_kind(m for m in verdict.metrics if m.kind in FOLDABLE)):
         yield from _paragraph(passed, width, "dim")
     if verdict.colour is not Colour.RED:
         # A red one has its failure text; for the others, only this is printed.

@@ -24,7 +24,7 @@ def worktree_of(directory: Path, commit: str) -> Iterator[Path]:
     """Check out ``commit`` of the repository that contains ``directory`` beside it.
 
     Yields the folder in the worktree that corresponds to ``directory``; the worktree is removed
-    afterwards.  Files that git does not track, such as data sets, are not in it.
+    afterwards. Files that git does not track, such as data sets, are not in it.
 
     Raises:
         WorktreeError: there is no repository or no such commit, or git fails.

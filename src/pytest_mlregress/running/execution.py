@@ -18,7 +18,7 @@ import pytest
 from pytest_mlregress import _compat
 from pytest_mlregress.baselines.environment import describe_environment
 from pytest_mlregress.running.curve_watch import BaselineCurves, CurveWatch
-from pytest_mlregress.running.guarded_run import HEARD, guarded
+from pytest_mlregress.running.guarded_run import GUARD_FINDINGS, guarded
 from pytest_mlregress.running.late_seeding import (
     register_torch_with_hypothesis,
     seeding_late_imports,
@@ -35,7 +35,7 @@ from pytest_mlregress.settings import Settings
 REPORT_ATTRIBUTE: Final = "mlregress"
 SHARED_FIXTURE_SEED: Final = 0
 """A class-, module- or session-scoped fixture serves several seeds, and which one asks first
-depends on the scheduler; it is set up with the same numbers whoever asks."""
+depends on the scheduler; it is set up with the same numbers whichever asks."""
 
 STOPPED_MESSAGE: Final = "mlregress: not needed, the verdict of this test is certain"
 
@@ -177,7 +177,7 @@ class Execution:
             "xfailed": running.xfailed,
             "xfail": asdict(xfail) if xfail is not None else None,
             "takes_run": FIXTURE in getattr(item, "fixturenames", ()),
-            "guards": item.stash.get(HEARD, []),
+            "guards": item.stash.get(GUARD_FINDINGS, []),
         }
         if report.when == "teardown":
             payload["result"] = running.record.result(record.seed).to_builtins()

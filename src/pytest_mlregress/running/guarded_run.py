@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from pytest_mlregress.bughunt import Finding
     from pytest_mlregress.bughunt.guards import Guard
 
-_SAID: Final = pytest.StashKey[set[tuple[str, str, str | None]]]()
-HEARD: Final = pytest.StashKey[list[str]]()
-"""On an item: what the guards said of it, each ``slug (file.py:line)``, for its reports."""
+_WARNED: Final = pytest.StashKey[set[tuple[str, str, str | None]]]()
+GUARD_FINDINGS: Final = pytest.StashKey[list[str]]()
+"""On an item: the findings of its guards, each ``slug (file.py:line)``, for its reports."""
 _LOSSES: Final = pytest.StashKey[dict[tuple[str, int], list[float]]]()
 
 
@@ -58,12 +58,12 @@ def guarded(item: pytest.Item, test: str, seed: int, settings: Settings) -> Iter
     except Exception:
         for guard in guards:
             _compare_with_earlier_run(item.config, guard, (test, seed))
-            item.stash[HEARD] = list(map(_place, guard.findings))
+            item.stash[GUARD_FINDINGS] = list(map(_place, guard.findings))
             _warn_of(guard.findings, item, test)
         raise
     for guard in guards:
         _compare_with_earlier_run(item.config, guard, (test, seed))
-        item.stash[HEARD] = list(map(_place, guard.findings))
+        item.stash[GUARD_FINDINGS] = list(map(_place, guard.findings))
         fails = settings.guards == "fail" and bool(guard.findings.errors)
         _warn_of(guard.findings.warnings if fails else guard.findings, item, test)
         if fails:
@@ -89,7 +89,7 @@ def _fail(errors: Sequence[Finding], test: str) -> None:
                 f"{', '.join(map(_place, errors))}: {count} found while {test} trained "
                 f"(--mlregress-guards=fail)",
                 *map(str, errors),
-                f"if this is meant, say so: @pytest.mark.mlregress(suppress={slugs!r})",
+                f"if intended, suppress it: @pytest.mark.mlregress(suppress={slugs!r})",
             ]
         ),
         pytrace=False,
@@ -103,13 +103,13 @@ def _place(finding: Finding) -> str:
 
 
 def _warn_of(findings: Sequence[Finding], item: pytest.Item, test: str) -> None:
-    said = item.config.stash.setdefault(_SAID, set())
+    warned = item.config.stash.setdefault(_WARNED, set())
     for finding in findings:
         if finding.severity == "info":
             continue
         key = test, finding.check, finding.location
-        if key not in said:
-            said.add(key)
+        if key not in warned:
+            warned.add(key)
             _warn(item, finding)
 
 
@@ -123,7 +123,7 @@ def _warn(item: pytest.Item, finding: Finding) -> None:
     where = f" ({finding.module})" if finding.module else ""
     warnings.warn_explicit(
         f"{finding.check}{where}: {finding.message}; {finding.fix} "
-        f"(if meant: suppress={[finding.check]!r}; --mlregress-guards=off for none of these)",
+        f"(if intended: suppress={[finding.check]!r}; --mlregress-guards=off disables the guards)",
         GuardWarning,
         file,
         int(line),

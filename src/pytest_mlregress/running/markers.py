@@ -104,7 +104,7 @@ def _mlregress_arguments(node: pytest.Item) -> dict[str, Any]:
         if mark.args:
             raise MarkerError(
                 f"mlregress{_call(mark)}: takes keyword arguments only, such as test='welch'; "
-                "the number of seeds belongs into the marker seeds(n)"
+                "the number of seeds belongs in the marker seeds(n)"
             )
         # The marker closest to the test comes first and wins, argument by argument.
         arguments = {**mark.kwargs, **arguments}
@@ -137,7 +137,7 @@ def _marked_seeds(mark: pytest.Mark) -> tuple[int, ...]:
         return tuple(range(asked))
     if isinstance(asked, (str, bytes)) or not isinstance(asked, (Sequence, range)):
         raise MarkerError(
-            f"seeds({asked!r}): a whole number or a list of whole numbers is due, "
+            f"seeds({asked!r}): expected a whole number or a list of whole numbers, "
             f"not {type(asked).__name__}"
         )
     return _listed_seeds(list(asked))
@@ -154,7 +154,7 @@ def _listed_seeds(seeds: list[Any]) -> tuple[int, ...]:
     repeated = sorted({seed for seed in seeds if seeds.count(seed) > 1})
     if repeated:
         raise MarkerError(
-            f"seeds({seeds!r}): {', '.join(map(str, repeated))} is there more than once; "
+            f"seeds({seeds!r}): {', '.join(map(str, repeated))} appears more than once; "
             "a repeated seed is not another sample"
         )
     return tuple(seeds)
@@ -212,7 +212,10 @@ def _tier(node: pytest.Item, settings: Settings) -> tuple[str, Mapping[str, Any]
         )
     for name, params in mark.kwargs.items():
         if not isinstance(params, Mapping):
-            raise MarkerError(f"tiers({name}={params!r}): a mapping of parameters is due")
+            raise MarkerError(
+                f"tiers({name}={params!r}): expected a mapping of parameters, such as "
+                "{'epochs': 1}"
+            )
     name = settings.tier or next(iter(mark.kwargs))
     if name not in mark.kwargs:
         raise MarkerError(

@@ -203,7 +203,7 @@ class Run:
         if twice:
             raise RecordError(
                 f"{self.test}: log({step!r}, ...) in seed {self.seed}: {min(twice)!r} is given "
-                "in the mapping and as a keyword"
+                "in the mapping and as a keyword; pass it once"
             )
         return [*named, *values.items()]
 

@@ -85,7 +85,7 @@ def to_number(value: object) -> float:
         if unwrap is None:
             return _as_float(value)
         value = _called(unwrap, value)
-    raise NotANumberError(f"{_shown(value)} ({type(value).__name__}) is no number")
+    raise NotANumberError(f"{_shown(value)} ({type(value).__name__}) is not a number")
 
 
 def to_plain(value: object) -> bool | int | float | str | None:
@@ -207,7 +207,7 @@ def _as_float(value: Any) -> float:
     except OverflowError:
         faithful = False
     except Exception:  # a `__float__` of another library's may raise anything
-        raise NotANumberError(f"{_shown(value)} ({type(value).__name__}) is no number") from None
+        raise NotANumberError(f"{_shown(value)} ({type(value).__name__}) is not a number") from None
     if not faithful:
         raise NotANumberError(
             f"{_shown(value)} ({type(value).__name__}) is too large for a float; "

@@ -22,7 +22,7 @@ def clean_tree(rootdir: Path, *, allow_dirty: bool) -> WorkingTree:
     if tree.unknown is not None and not allow_dirty:
         raise pytest.UsageError(
             "--mlregress-update: git cannot tell which code these baselines belong to: "
-            f"{tree.unknown}; mend that first, or pass --mlregress-allow-dirty"
+            f"{tree.unknown}; fix that first, or pass --mlregress-allow-dirty"
         )
     if tree.dirty and not allow_dirty:
         more = ", ..." if len(tree.changed) > _FILES_SHOWN else ""

@@ -146,8 +146,8 @@ class Verdicts:
         )
 
     def _conclude(self, group: SeedGroup, verdict: Verdict) -> None:
-        if group.heard:
-            note = f"guards: {', '.join(group.heard)}"
+        if group.guard_findings:
+            note = f"guards: {', '.join(group.guard_findings)}"
             verdict = replace(verdict, notes=(*verdict.notes, note))
         self._judged[group.plan.test] = verdict
         if self._settings.stop == "early" or self._settings.updating:

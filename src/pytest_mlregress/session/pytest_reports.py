@@ -40,7 +40,7 @@ def publish(
     """Report a verdict as a test of its own: set-up, call and tear-down; answers the call's report.
 
     ``text`` is the failure text of a verdict that fails, and a captured section of one that does
-    not.  An ``xfail`` mark of the test is applied here.  ``item`` stands for the verdict, before
+    not. An ``xfail`` mark of the test is applied here. ``item`` stands for the verdict, before
     ``nextitem``, None at the end of the session.
     """
     setup = _report(plan, verdict, text, "setup")
@@ -177,7 +177,7 @@ def run_again(config: pytest.Config, failed: Iterable[tuple[GroupPlan, dict[int,
     """Let ``--lf`` and ``--sw`` run every seed of each failed test again.
 
     Called when no more reports can come: a seed that passes or stops after the verdict would
-    otherwise leave the list again.  The ids of the seeds are given by seed.
+    otherwise leave the list again. The ids of the seeds are given by seed.
     """
     for plan, node_ids in failed:
         _compat.unsettle_stepwise_and_last_failed(

@@ -42,7 +42,7 @@ def failure_message(report: pytest.TestReport) -> str:
     crash = getattr(report.longrepr, "reprcrash", None)
     text = crash.message if crash is not None else str(report.longrepr or "failed")
     lines = text.strip().splitlines() or ["failed"]
-    # Where this plugin fails a seed, the text says why; its own line would lead astray.
+    # Where this plugin fails a seed, the text says why; its own line would mislead.
     foreign = crash is not None and not str(crash.path).startswith(_OWN)
     where = f" ({crash.path}:{crash.lineno})" if crash is not None and foreign else ""
     return str(to_plain(lines[0] + where))

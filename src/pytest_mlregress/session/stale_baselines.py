@@ -1,7 +1,7 @@
 """Whether a baseline still looks like what the project computes.
 
 A baseline may have been lucky when it was recorded, or the code may have moved since by steps too
-small to be shown one at a time.  Both show in the green runs of later commits, taken together.
+small to be shown one at a time. Both show in the green runs of later commits, taken together.
 """
 
 from __future__ import annotations
@@ -53,5 +53,5 @@ def health_line(metric: MetricVerdict, runs: Sequence[GreenRun]) -> str | None:
         f"baseline looks {'lucky or stale' if worse else 'unlucky or stale'}: {metric.name} is "
         f"{found.baseline_mean:.6g} there (standard error {found.standard_error:.2g}), and "
         f"{found.runs_mean:.6g} in the last {found.n_runs} green runs, {found.n_values} values; "
-        f"--mlregress-update records it anew"
+        f"--mlregress-update records it again"
     )

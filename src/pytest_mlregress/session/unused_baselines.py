@@ -62,7 +62,7 @@ def unused_baselines(
     """The baselines of tests that this run would have collected, had they been there.
 
     Empty where the run was filtered or cut short, since a test that did not get its turn is not
-    gone.  In use are also the baseline of another tier of a test that ran, those of a file that
+    gone. In use are also the baseline of another tier of a test that ran, those of a file that
     was skipped, could not be imported, or is there and gave no regression test (`collect_ignore`,
     `norecursedirs` and other plugins hide files), and one that cannot be read: its test is unknown.
 

@@ -3,10 +3,10 @@
 Test explorers such as VS Code's list the items of ``pytest --collect-only`` and drop each result
 whose item they have not seen run; a report alone reaches them under an id that they do not know.
 A real last item in every run would change what pytest counts, prints, splits and reruns, and would
-hold a regression back until the last seed, where ``-x`` could no longer save the others.  So the
+hold a regression back until the last seed, where ``-x`` could no longer save the others. So the
 item is there where it is looked for: in ``session.items`` once a ``--collect-only`` has been
 printed, and, once every plugin is done with the seed that decides, in `pytest_runtest_protocol`,
-during which its reports are sent.  Nothing is set up, called or torn down for it, no worker of
+during which its reports are sent. Nothing is set up, called or torn down for it, no worker of
 xdist sees it, and in the controller, which has collected nothing, it hangs on the session.
 """
 
@@ -105,7 +105,7 @@ class VerdictItem(pytest.Item):
 
         ``nextitem`` is the item that the session runs next, None at its end.
 
-        Answers the error of a plugin that cannot cope with an item that is no function.  Errors of
+        Answers the error of a plugin that cannot cope with an item that is no function. Errors of
         ``report`` and `pytest.exit` are raised.
         """
         plugins = self.config.pluginmanager
@@ -151,7 +151,7 @@ class EndsOfItems:
     """Tells of each item that is over, once all plugins are done with it.
 
     A verdict has a protocol of its own, and one inside another item's would confuse the plugins
-    that keep the current item in between, or would run under its time limit.  Registered last, so
+    that keep the current item in between, or would run under its time limit. Registered last, so
     that its wrapper is around those of all others.
     """
 

@@ -101,7 +101,7 @@ def confirmed(
         colour=rules.colour(kind),
         metrics=metrics,
         reasons=(*verdict.reasons, f"a loss was shown, and not confirmed on {span}"),
-        next_steps=(f"record the baseline anew if this happens again: {update_command}",),
+        next_steps=(f"record the baseline again if this recurs: {update_command}",),
     )
 
 

@@ -82,7 +82,7 @@ def judge_bits(case: JudgingContext, baseline: Artifact) -> Verdict | None:
         reasons=reasons,
         next_steps=(
             f"run it again: {plan.command}",
-            f"if the change is meant, record the new value: {plan.update_command}",
+            f"if the change is intended, record the new value: {plan.update_command}",
         ),
     )
 

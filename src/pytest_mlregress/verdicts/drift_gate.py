@@ -44,7 +44,7 @@ def losses(judged: Sequence[MetricVerdict]) -> list[Refusal]:
 
 
 def _is_settled(metric: MetricVerdict) -> bool:
-    """An estimate beyond the margin of its own look is no accident that more seeds mend."""
+    """More seeds would not correct an estimate beyond the margin of its own look."""
     comparison = metric.comparison
     if metric.kind is VerdictKind.DIVERGED or comparison is None:
         return True

@@ -63,7 +63,7 @@ def _cost(values: Mapping[int, float], n_check: int, alpha: float) -> str:
     power = power_with_failures(len(values), n_failed, n_check, alpha)
     found = f"in {100 * power:.0f} % of checks instead of 90 %" if power else "in no check"
     return (
-        "checks against such a baseline are judged by ranks, so that the loss which "
-        f"{n_check} seeds ought to find is found {found}, and a non-finite seed of their own is "
-        "no failure by itself any more: find the cause, then record again"
+        "checks against such a baseline are judged by ranks, so that the loss that "
+        f"{n_check} seeds should find is found {found}, and a non-finite seed of their own is "
+        "no longer a failure by itself: find the cause, then record again"
     )

@@ -164,8 +164,8 @@ class SeedGroup:
     running: dict[int, SeedPhases] = field(default_factory=dict)
     results: dict[int, SeedResult] = field(default_factory=dict)
     environment: Mapping[str, Any] | None = None
-    heard: dict[str, None] = field(default_factory=dict)
-    """What the bug guards said while the seeds trained, each once."""
+    guard_findings: dict[str, None] = field(default_factory=dict)
+    """The findings of the bug guards while the seeds trained, each once."""
 
     def finish(self, seed: int) -> None:
         """Turn the seed's reports into its result."""
@@ -175,7 +175,7 @@ class SeedGroup:
         self.results[seed] = phases.result(seed)
         if phases.payload is None:
             return
-        self.heard.update(dict.fromkeys(phases.payload.get("guards", ())))
+        self.guard_findings.update(dict.fromkeys(phases.payload.get("guards", ())))
         if self.environment is None:
             self.environment = phases.payload.get("environment")
         if self.plan.xfail is None and phases.payload["xfail"] is not None:

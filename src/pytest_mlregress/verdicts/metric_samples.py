@@ -1,4 +1,4 @@
-"""The values of a test's seeds by metric, checked for what no statistic could mend."""
+"""The values of a test's seeds by metric, checked for what no statistic could correct."""
 
 from __future__ import annotations
 

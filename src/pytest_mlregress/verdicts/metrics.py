@@ -231,7 +231,7 @@ def _unmatched(ready: Sequence[SeedResult], baseline: Artifact) -> str:
         if missing:
             return (
                 f"test='paired' needs a baseline value of {name!r} for every seed; "
-                f"there is none for {', '.join(map(str, missing))}: record the baseline anew"
+                f"there is none for {', '.join(map(str, missing))}: record the baseline again"
             )
     return ""
 

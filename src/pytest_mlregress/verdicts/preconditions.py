@@ -171,7 +171,7 @@ def _no_baseline(case: JudgingContext) -> Verdict | Pending | None:
 
 
 def _edited_baseline(case: JudgingContext) -> Verdict | None:
-    """Values that nobody measured: a baseline lowered by hand would make any loss a gain."""
+    """Values that were not measured: a baseline lowered by hand would make any loss a gain."""
     if case.baseline is None or not case.baseline.edited or not case.ready:
         return None
     return case.verdict(VerdictKind.INCOMPARABLE, reasons=(_EDITED,), next_steps=_after_edit(case))
@@ -199,7 +199,7 @@ def _after_edit(case: JudgingContext) -> tuple[str, ...]:
     return (
         "restore one side of it whole from version control (git checkout REF -- FILE), and where "
         f"that was not measured on this code, record it again: {update}",
-        "or start anew from this code, with a new anchor and the reason: "
+        "or start over from this code, with a new anchor and the reason: "
         f"{update} --mlregress-rebase-anchor='why'",
     )
 
@@ -234,7 +234,7 @@ def _incomparable_verdict(case: JudgingContext, problems: dict[str, str]) -> Ver
             f"metric {name!r} {problem}" if name else problem for name, problem in problems.items()
         ),
         next_steps=(
-            f"if the change is meant, record a new baseline: {case.group.plan.update_command}",
+            f"if the change is intended, record a new baseline: {case.group.plan.update_command}",
         ),
     )
 

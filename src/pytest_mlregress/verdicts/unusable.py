@@ -19,5 +19,5 @@ def unusable_baseline(group: SeedGroup, error: BaselineError, *, updating: bool)
         planned=plan.planned,
         selected=plan.selected,
         reasons=(str(error),),
-        next_steps=(f"mend the file or its folder, then: {plan.command}",),
+        next_steps=(f"repair the file or its folder, then: {plan.command}",),
     )

@@ -119,8 +119,8 @@ def _at_look(
         return Update(blind)
     metrics = _sample(case.ready)
     changed = {} if previous is None else _incomparable(case, previous)
-    anew = rebase_reason is not None or any(name in changed for name in ("", *metrics))
-    if (previous is None or anew) and _wants_more(case, looks):
+    new_anchor = rebase_reason is not None or any(name in changed for name in ("", *metrics))
+    if (previous is None or new_anchor) and _wants_more(case, looks):
         return None
     provenance = replace(provenance, seeds=tuple(seed.seed for seed in case.ready))
     if previous is None:
@@ -304,14 +304,14 @@ def _recorded(
         VerdictKind.RECORDED,
         metrics=rows,
         reasons=(reason,),
-        notes=(*costs, *_small_anchor(case, looks, anew=len(judged) < len(metrics))),
+        notes=(*costs, *_small_anchor(case, looks, new_anchor=len(judged) < len(metrics))),
     )
 
 
-def _small_anchor(case: JudgingContext, looks: Sequence[int], *, anew: bool) -> Iterator[str]:
+def _small_anchor(case: JudgingContext, looks: Sequence[int], *, new_anchor: bool) -> Iterator[str]:
     """That an anchor has few seeds because they take long, and what that will mean."""
     enough = _enough_for_an_anchor(looks)
-    if anew and len(case.ready) < enough:
+    if new_anchor and len(case.ready) < enough:
         yield (
             f"an anchor of {len(case.ready)} seeds, since one takes over {LONG_SEED_S:.0f} s: "
             "later updates that lost nothing are refused in 11 % of tries, with "
