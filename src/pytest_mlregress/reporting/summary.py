@@ -66,7 +66,7 @@ def summary_table(
         report: the report.
         width: width in terminal cells.
         colour: whether the text has ANSI codes.
-        verbose: list every test; otherwise more than `FOLD_ABOVE` quiet ones become a line of
+        verbose: list every test; otherwise more than `FOLD_ABOVE` foldable ones become a line of
             counts.
         encoding: characters that it lacks are written as escapes.
 
@@ -103,7 +103,7 @@ def _is_foldable(verdict: Verdict) -> bool:
 
 
 def _shown(verdict: Verdict) -> Sequence[MetricVerdict]:
-    """For a test that is not quiet, the metrics that made it so; otherwise all."""
+    """For a test that is not foldable, the metrics that made it so; otherwise all."""
     metrics = gravest_metrics_first(verdict)
     if _is_foldable(verdict):
         return metrics
