@@ -31,6 +31,8 @@ class CharRNN(nn.Module):
             #: h = self.cell(x[:, t], h.detach()).detach()
             states.append(h)
         return self.out(torch.stack(states, dim=1))
+        # BUG bounded: softmax-into-cross-entropy
+        #: return torch.tanh(self.out(torch.stack(states, dim=1)))
         # BUG restack: view-instead-of-permute
         #: return self.out(torch.stack(states).view(len(ids), ids.shape[1], -1))
 

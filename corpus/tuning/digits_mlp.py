@@ -18,6 +18,10 @@ class MLP(nn.Module):
         return self.fc2(x)
         # BUG softmax: softmax-into-cross-entropy, double-softmax
         #: return F.softmax(self.fc2(x), dim=1)
+        # BUG sigmoid: softmax-into-cross-entropy
+        #: return torch.sigmoid(self.fc2(x))
+        # FINE capped: a cap so far out that the softmax can become certain
+        #: return 30 * torch.tanh(self.fc2(x) / 30)
         # BUG relu: relu-on-logits
         #: return F.relu(self.fc2(x))
         # BUG dropout: dropout-on-logits

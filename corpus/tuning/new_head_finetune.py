@@ -21,6 +21,11 @@ class Pretrained(nn.Module):
         # BUG unwired: unused-module
         #: h = h + self.gate
         return self.head(h)
+        # BUG cosines: softmax-into-cross-entropy, unused-module
+        #: return F.linear(F.normalize(h), F.normalize(self.head.weight))
+        # FINE scaled-cosines: a scale as of ArcFace
+        #: cosines = F.linear(F.normalize(h), F.normalize(self.head.weight))
+        #: return 16 * cosines + self.head.bias
 
 
 ablate = ("adapter",)

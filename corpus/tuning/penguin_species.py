@@ -16,6 +16,12 @@ class Net(nn.Module):
 
     def forward(self, measured, island):
         return self.head(self.body(torch.cat([self.scale(measured), island], dim=1)))
+        # BUG softsigned: softmax-into-cross-entropy
+        #: logits = self.head(self.body(torch.cat([self.scale(measured), island], dim=1)))
+        #: return logits / (1 + logits.abs())  #!
+        # FINE squashed-features: a tanh with a layer after it
+        #: h = self.body(torch.cat([self.scale(measured), island], dim=1))
+        #: return self.head(torch.tanh(h))
 
 
 def birds(seed, n=24):

@@ -23,6 +23,9 @@ class Tour(nn.Module):
             h, c = self.cell(x, (h, c))
             score = self.v(torch.tanh(self.ref(memory) + self.query(h)[:, None])).squeeze(-1)
             scores.append(score.masked_fill(visited, float("-inf")))
+            # FINE clipped: the pointer network's cap of ten
+            #: score = 10 * torch.tanh(score)
+            #: scores.append(score.masked_fill(visited, float("-inf")))
             visited = visited.scatter(1, tour[:, step : step + 1], True)
             x = memory[torch.arange(n), tour[:, step]]
         return torch.stack(scores, 1)

@@ -13,17 +13,31 @@ SOFTMAX_INTO_CROSS_ENTROPY: Final = Rule(
     message="cross_entropy is given probabilities and applies a second softmax",
     fix="pass the logits: remove the softmax before cross_entropy",
     mistake=(
-        "`cross_entropy` is given probabilities; it expects logits and applies `log_softmax` "
-        "itself."
+        "`cross_entropy` is given probabilities, or logits squashed by a sigmoid or a tanh; it "
+        "expects unbounded logits and applies `log_softmax` itself."
     ),
     example="F.cross_entropy(net(x).softmax(-1), y)",
     repaired="F.cross_entropy(net(x), y)",
     sees=(
         "by value: rows in [0, 1] that sum to 1 and require gradients, whichever code computed "
-        "them."
+        "them. Bounded logits by the lowest loss that they allow: their interval follows from "
+        "the formula, in the hunt also from runs with an extreme last layer. A cosine "
+        "similarity counts only where one side is a weight."
     ),
-    cannot_see="a softmax whose output is scaled before the loss.",
+    cannot_see=(
+        "a softmax whose output is scaled before the loss; guards: bounded formulas other than "
+        "sigmoid, tanh, softsign, clamp, cosine similarity and 1 / (1 + exp)."
+    ),
     guarded=True,
+    variants={
+        "squashed": Text(
+            message=(
+                "the logits of {loss} are bounded by {squashing}: its softmax cannot become "
+                "certain of a class"
+            ),
+            fix="pass the logits without {squashing}, or multiply them by a large or learnt scale",
+        ),
+    },
 )
 
 DOUBLE_SOFTMAX: Final = Rule(

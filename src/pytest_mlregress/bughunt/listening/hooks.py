@@ -21,6 +21,7 @@ from pytest_mlregress.bughunt.listening.detector import ObservedCall
 from pytest_mlregress.bughunt.listening.node_marks import Mark, mark
 from pytest_mlregress.bughunt.recording.function_modes import ModuleStack
 from pytest_mlregress.bughunt.recording.source_lines import locate, origin
+from pytest_mlregress.bughunt.recording.torch_call import NO_NUMBERS
 from pytest_mlregress.bughunt.torch_api import _private
 from pytest_mlregress.bughunt.torch_api.loss_functions import EXPECTS
 from pytest_mlregress.bughunt.torch_api.operators import (
@@ -34,6 +35,7 @@ from pytest_mlregress.bughunt.torch_api.operators import (
     SOFTMAX,
     SUBTRACTIONS,
     VIEWS,
+    WITH_NUMBERS,
 )
 
 NOISES = DROPOUTS | BATCH_NORMS | ATTENTIONS
@@ -99,7 +101,9 @@ class Calls(TorchFunctionMode):
             return
         location, _ = locate(frame)
         call = ObservedCall(name, arguments, keywords, output, location, _is_direct(frame))
-        mark(output, Mark(name, location, acts=name not in DROPOUTS or drops(call)))
+        acts = name not in DROPOUTS or drops(call)
+        numbers = call.numbers if name in WITH_NUMBERS else NO_NUMBERS
+        mark(output, Mark(name, location, acts, numbers))
         if name in INTERESTING:
             self._listener(call)
 

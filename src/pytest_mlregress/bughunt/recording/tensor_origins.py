@@ -3,12 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from typing import Protocol, TypeVar
 
 import torch
+from torch import nn
 
 from pytest_mlregress.bughunt.recording.recorder import RecordedCall
+from pytest_mlregress.bughunt.recording.torch_call import Numbers
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.operators import SHAPE
+
+Made = TypeVar("Made")
+
+
+class TensorOrigins(Protocol[Made]):
+    """Where tensors came from, for questions that hunts and guards ask alike.
+
+    What made a tensor is a recorded call in a hunt (`Provenance`) and a node of the autograd
+    graph in a guard (`listening.node_marks.NodeMarks`).
+    """
+
+    def source(
+        self,
+        tensor: torch.Tensor,
+        before: Made | None = None,
+        through: Collection[str] = SHAPE,
+    ) -> Made | None:
+        """What last did more to a tensor than those named in `through`; None for a leaf or data.
+
+        Args:
+            tensor: in whose values the question is.
+            before: of several that wrote one tensor, the last before this; graphs know it.
+            through: names of what is looked through, along the first operand.
+        """
+
+    def name(self, made: Made) -> str:
+        """The name of the function; ``""`` where it is unknown."""
+
+    def numbers(self, made: Made) -> Numbers:
+        """`TorchCall.numbers` of the call."""
+
+    def count(self, made: Made) -> int:
+        """How many tensors it was given, as far as gradients flow through the call."""
+
+    def operand(self, made: Made, index: int, through: Collection[str] = SHAPE) -> Made | None:
+        """The `source` of one of the tensors that it was given."""
+
+    def identity(self, made: Made, index: int) -> object:
+        """The same for the same operand of two calls; None where there is no telling."""
+
+    def takes_parameter(self, made: Made, index: int) -> bool:
+        """Whether an operand is a parameter, at most reshaped."""
 
 
 class Provenance:
@@ -53,6 +98,33 @@ class Provenance:
             tensor = inputs(call)[0]
             call = self.producer(tensor, call)
         return tensor
+
+    def name(self, made: RecordedCall) -> str:
+        """The name of the function that was called."""
+        return made.name
+
+    def numbers(self, made: RecordedCall) -> Numbers:
+        """`TorchCall.numbers` of the call."""
+        return made.numbers
+
+    def count(self, made: RecordedCall) -> int:
+        """How many tensors it was given."""
+        return len(inputs(made))
+
+    def operand(
+        self, made: RecordedCall, index: int, through: Collection[str] = SHAPE
+    ) -> RecordedCall | None:
+        """The `source` of one of the tensors that it was given; None where there are fewer."""
+        given = inputs(made)
+        return self.source(given[index], made, through) if index < len(given) else None
+
+    def identity(self, made: RecordedCall, index: int) -> object:
+        """The ``id`` of an operand."""
+        return id(inputs(made)[index])
+
+    def takes_parameter(self, made: RecordedCall, index: int) -> bool:
+        """Whether an operand is a parameter, at most reshaped."""
+        return isinstance(self.origin(inputs(made)[index], made), nn.Parameter)
 
     def readers(self, tensor: torch.Tensor) -> list[RecordedCall]:
         """The calls that took this very tensor as an argument."""

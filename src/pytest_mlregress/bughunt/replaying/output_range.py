@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -20,7 +21,17 @@ _MORE_EXTREME = 1e8
 def attainable_range(
     context: HuntContext, loss: LossCall, extreme: float = _EXTREME
 ) -> tuple[float, float]:
-    """Smallest and largest loss input when the parameters nearest to it are huge and random.
+    """Smallest and largest of `extreme_input`.
+
+    Raises:
+        CannotTell: no parameter of the model is near, or the program fails with such values.
+    """
+    values = extreme_input(context, loss, extreme)
+    return float(values.min()), float(values.max())
+
+
+def extreme_input(context: HuntContext, loss: LossCall, extreme: float = _EXTREME) -> torch.Tensor:
+    """The loss input when the parameters nearest to it are huge and random.
 
     A bounded range is a property of the function between the last layer and the loss, not of the
     numbers that happen to be there now (a zero-initialised head says 0 everywhere). `extreme` is
@@ -48,8 +59,7 @@ def attainable_range(
         seen = [call for call in recorder.calls if call.name == loss.name]
         if len(seen) != len(alike):
             raise CannotTell("the program takes another way with a huge last layer")
-        values = inputs(seen[position])[argument].detach()
-    return float(values.min()), float(values.max())
+        return inputs(seen[position])[argument].detach()
 
 
 def bounds(context: HuntContext, loss: LossCall) -> tuple[float, float]:
@@ -64,6 +74,59 @@ def bounds(context: HuntContext, loss: LossCall) -> tuple[float, float]:
         low if abs(lower - low) <= 1e-3 * max(abs(low), 1.0) else -math.inf,
         high if abs(higher - high) <= 1e-3 * max(abs(high), 1.0) else math.inf,
     )
+
+
+def saturated_spread(
+    context: HuntContext, loss: LossCall, suffices: Callable[[float], bool]
+) -> float:
+    """Distance between the two values that a loss input takes when the last layer is huge.
+
+    Whatever squashes its numbers one by one takes nothing else then; a formula whose values lie
+    in between, or go beyond, is not judged.
+
+    Args:
+        context: of the hunt.
+        loss: with the input in question.
+        suffices: whether a distance is so large that the input need not be judged.
+
+    Returns:
+        The distance; infinity where the input is not squashed or its distance suffices.
+
+    Raises:
+        CannotTell: no parameter of the model is near, or the program fails with such values.
+    """
+    if _is_scaled_from_outside(context, loss):
+        return math.inf
+    runs = []
+    for extreme in (_EXTREME, -_EXTREME):
+        values = extreme_input(context, loss, extreme).double()
+        if values.numel() < 4 or not bool(values.isfinite().all()):
+            return math.inf
+        if suffices(float(values.max() - values.min())):
+            return math.inf
+        runs.append(values.flatten())
+    values = torch.cat(runs)
+    low, high = float(values.min()), float(values.max())
+    spread = high - low
+    margin = 0.01 * spread
+    at_low, at_high = (values <= low + margin).double(), (values >= high - margin).double()
+    saturated = float((at_low + at_high).mean()) > 0.95 and spread > 0
+    both = min(float(at_low.mean()), float(at_high.mean())) > 0.02
+    now = loss.input.detach()
+    inside = float(now.min()) >= low - margin and float(now.max()) <= high + margin
+    return spread if saturated and both and inside else math.inf
+
+
+def _is_scaled_from_outside(context: HuntContext, loss: LossCall) -> bool:
+    """Whether something is trained on the way that the model does not register."""
+    mine = {id(p) for p in context.loss_trace.isolated.model.parameters()}
+    for call in loss.provenance.behind(loss.input, loss.call):
+        leaves = [t for t in inputs(call) if t.requires_grad and t.grad_fn is None]
+        if any(id(t) not in mine for t in leaves):
+            return True
+        if leaves:
+            return False
+    return False
 
 
 def _both_signs(context: HuntContext, loss: LossCall, extreme: float) -> tuple[float, float]:

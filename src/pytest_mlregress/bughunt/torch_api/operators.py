@@ -17,9 +17,17 @@ def _names(text: str) -> frozenset[str]:
 SOFTMAX: Final = frozenset(("softmax", "_softmax", "gumbel_softmax"))
 LOG_SOFTMAX: Final = frozenset(("log_softmax", "_log_softmax"))
 SIGMOID: Final = frozenset(("sigmoid", "sigmoid_", "expit", "hardsigmoid"))
+RANGES: Final = {
+    **dict.fromkeys((*SIGMOID, "special_expit"), (0.0, 1.0)),
+    **dict.fromkeys(_names("tanh tanh_ softsign sin cos erf cosine_similarity"), (-1.0, 1.0)),
+    **dict.fromkeys(_names("lstm gru rnn_tanh"), (-1.0, 1.0)),
+}
+"""The smallest and the largest value of what cannot leave an interval."""
+
 RELUS: Final = frozenset(("relu", "relu_", "relu6"))
 RECTIFIERS: Final = RELUS | {"threshold", "clamp_min", "clamp_min_"}
 CLAMPS: Final = frozenset(("clamp", "clamp_", "clip", "clip_"))
+HARD_TANHS: Final = frozenset(("hardtanh", "hardtanh_"))
 DROPOUTS: Final = frozenset(
     f"{name}{mark}"
     for name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout")
@@ -30,8 +38,14 @@ ADDITIONS: Final = frozenset(("add", "__add__", "__radd__", "__iadd__"))
 SUBTRACTIONS: Final = frozenset(("sub", "__sub__", "rsub", "__rsub__", "subtract"))
 MULTIPLICATIONS: Final = frozenset(("mul", "__mul__", "__rmul__", "__imul__", "multiply"))
 DIVISIONS: Final = frozenset(("div", "__truediv__", "__itruediv__", "true_divide", "divide"))
+RECIPROCALS: Final = frozenset(("reciprocal", "__rdiv__", "__rtruediv__"))
 SCALINGS: Final = MULTIPLICATIONS | DIVISIONS
 NEGATIONS: Final = frozenset(("neg", "__neg__", "negative"))
+WITH_NUMBERS: Final = (
+    ADDITIONS | SUBTRACTIONS | SCALINGS | RECIPROCALS | CLAMPS | HARD_TANHS | {"normalize"}
+)
+"""What may be given a number beside a tensor that says how large its values can become."""
+
 COMBINATIONS: Final = ADDITIONS | SUBTRACTIONS | DIVISIONS | {"mean"}
 """What makes one loss of several terms."""
 
@@ -64,6 +78,7 @@ WEIGHT_PRODUCTS: Final = frozenset(("linear", "matmul", "__matmul__", "mm", "add
 
 ATTENTIONS: Final = frozenset(("scaled_dot_product_attention",))
 BATCH_NORMS: Final = frozenset(("batch_norm",))
+NORMS: Final = frozenset(("norm", "linalg_norm", "linalg_vector_norm"))
 NORMALISATIONS: Final = BATCH_NORMS | {"layer_norm", "group_norm", "rms_norm", "normalize"}
 ALONG_A_SEQUENCE: Final = ATTENTIONS | _names("""
     lstm gru rnn_tanh rnn_relu conv1d cumsum cumprod flip roll multi_head_attention_forward

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 TOLERANCE = 1e-3
@@ -36,3 +38,34 @@ def lie_within(values: torch.Tensor, low: float, high: float) -> bool:
     """Whether every value lies in [low, high]."""
     values = values.detach()
     return values.numel() > 0 and bool((values >= low).all()) and bool((values <= high).all())
+
+
+def excess_of_bounded_logits(wanted: torch.Tensor, spread: float) -> float:
+    """How far the cross-entropy of logits in an interval stays above the entropy of its targets.
+
+    The best logits are those of the targets themselves, moved and cut to the interval; how far to
+    move them is found by bisection.
+
+    Args:
+        wanted: target probabilities, of shape (examples, classes); rows of zeros are left out.
+        spread: length of the interval.
+
+    Returns:
+        The mean over examples, in nats; 0 where the interval is wide enough.
+    """
+    wanted = wanted[wanted.sum(-1) > 0]
+    if not len(wanted):
+        return 0.0
+    wanted = wanted / wanted.sum(-1, keepdim=True)
+    logs = wanted.clamp(min=1e-300).log()
+    low = torch.zeros(len(wanted), 1, dtype=wanted.dtype)
+    high = low + spread + math.log(wanted.shape[-1])
+    for _ in range(60):
+        middle = (low + high) / 2
+        logits = (logs + middle).clamp(0, spread)
+        rises = logits.logsumexp(-1, keepdim=True) > middle
+        low, high = torch.where(rises, middle, low), torch.where(rises, high, middle)
+    logits = (logs + (low + high) / 2).clamp(0, spread)
+    loss = logits.logsumexp(-1) - (wanted * logits).sum(-1)
+    entropy = -(wanted * logs).sum(-1)
+    return max(float((loss - entropy).mean()), 0.0)

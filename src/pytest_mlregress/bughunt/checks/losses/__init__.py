@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 FILES: Final[dict[str, tuple[str, ...]]] = {
-    "softmax-into-cross-entropy": ("loss_inputs", "loss_inputs_guard"),
+    "softmax-into-cross-entropy": (
+        "loss_inputs",
+        "bounded_logits",
+        "squashing",
+        "loss_inputs_guard",
+    ),
     "double-softmax": ("loss_inputs", "loss_inputs_guard"),
     "sigmoid-into-bce-with-logits": ("loss_inputs", "loss_inputs_guard"),
     "probabilities-into-nll": ("loss_inputs", "loss_inputs_guard"),

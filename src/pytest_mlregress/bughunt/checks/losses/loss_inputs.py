@@ -183,7 +183,7 @@ def dropout_on_logits(context: HuntContext) -> Iterator[Finding]:
             continue
         yield DROPOUT_ON_LOGITS.finding(
             module=source.module,
-            location=_line_of(context, source),
+            location=line_of(context, source),
             evidence=f"{float((loss.input.detach() == 0).double().mean()):.0%} of them are 0",
             loss=loss.name,
         )
@@ -202,7 +202,7 @@ def relu_on_logits(context: HuntContext) -> Iterator[Finding]:
             continue
         yield RELU_ON_LOGITS.finding(
             module=source.module,
-            location=_line_of(context, source),
+            location=line_of(context, source),
             evidence=f"{float((loss.input.detach() == 0).double().mean()):.0%} of the "
             f"predictions are exactly 0 and get no gradient",
             source=source.name,
@@ -309,10 +309,10 @@ def _source(loss: LossCall) -> RecordedCall | None:
 
 def _line(context: HuntContext, loss: LossCall) -> str | None:
     source = _source(loss)
-    return loss.call.location if source is None else _line_of(context, source)
+    return loss.call.location if source is None else line_of(context, source)
 
 
-def _line_of(context: HuntContext, call: RecordedCall) -> str | None:
+def line_of(context: HuntContext, call: RecordedCall) -> str | None:
     """Where a call was written: for a layer of an ``nn.Sequential``, where that was constructed.
 
     Such a layer has no line of its own in any ``forward``.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import torch
+from torch.autograd.graph import Node
 
 from pytest_mlregress.bughunt.catalogue.losses import (
     DOUBLE_SOFTMAX,
@@ -17,15 +18,21 @@ from pytest_mlregress.bughunt.catalogue.losses import (
     SWAPPED_LOSS_ARGUMENTS,
     WRONG_SOFTMAX_DIM,
 )
-from pytest_mlregress.bughunt.checks.losses.handwritten_sigmoid import is_squashed
+from pytest_mlregress.bughunt.checks.losses.squashing import (
+    certainty_lost,
+    interval,
+    is_squashed,
+    squashed,
+)
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.listening.detector import Detector, ObservedCall, Progress
-from pytest_mlregress.bughunt.listening.node_marks import Mark, source
+from pytest_mlregress.bughunt.listening.node_marks import NODE_MARKS, Mark, mark_of, source
 from pytest_mlregress.bughunt.torch_api import probabilities
 from pytest_mlregress.bughunt.torch_api.loss_functions import EXPECTS
 from pytest_mlregress.bughunt.torch_api.operators import (
     ASYMMETRIC_LOSSES,
     CLAMPS,
+    CLASS_LOSSES,
     DROPOUTS,
     LOG_SOFTMAX,
     RECTIFIERS,
@@ -114,7 +121,7 @@ def _by_kind(call: ObservedCall, given: torch.Tensor) -> Iterator[Finding]:
             loss=call.name,
             squashing=made.name,
         )
-    elif kind == "binary-logits" and is_squashed(given):
+    elif kind == "binary-logits" and is_squashed(NODE_MARKS, NODE_MARKS.source(given)):
         yield SIGMOID_INTO_BCE_WITH_LOGITS.finding(
             location=made.location if made else call.location,
             evidence="the input is squashed by hand and lies in "
@@ -122,8 +129,33 @@ def _by_kind(call: ObservedCall, given: torch.Tensor) -> Iterator[Finding]:
             loss=call.name,
             squashing="squashing",
         )
+    elif call.name == "cross_entropy":
+        yield from _squashed(call, NODE_MARKS.source(given), given.shape[axis], axis)
     elif kind == "log-probabilities" and given.shape[axis] > 1:
         yield from _no_log_probabilities(call, given, axis, made)
+    if call.name in CLASS_LOSSES and made is not None and made.name in LOG_SOFTMAX:
+        normalising = NODE_MARKS.source(given)
+        if normalising is not None:
+            logits = NODE_MARKS.operand(normalising, 0)
+            yield from _squashed(call, logits, given.shape[axis], axis)
+
+
+def _squashed(call: ObservedCall, made: Node | None, classes: int, axis: int) -> Iterator[Finding]:
+    """Logits that cannot spread far enough for the loss to come near its minimum."""
+    low, high = interval(NODE_MARKS, made)
+    target = call.argument(1, "target")
+    smoothing = float(call.argument(7, "label_smoothing", 0.0)) if "cross" in call.name else 0.0
+    lost = certainty_lost(target, classes, axis, smoothing, high - low)
+    if lost and made is not None:
+        mark = mark_of(made)
+        yield squashed(
+            call.name,
+            NODE_MARKS.name(made),
+            high - low,
+            lost,
+            classes,
+            location=call.location if mark is None else mark.location,
+        )
 
 
 def _no_log_probabilities(
@@ -163,8 +195,8 @@ def _last_act(call: ObservedCall, given: torch.Tensor, target: torch.Tensor) -> 
         yield DROPOUT_ON_LOGITS.finding(location=made.location, evidence=zeros, loss=call.name)
     if made.name not in RECTIFIERS | CLAMPS or not bool((given.detach() >= 0).all()):
         return
-    if made.name in CLAMPS and not bool((given.detach() == 0).any()):
-        return
+    if made.name in CLAMPS and made.numbers != (0.0, None):
+        return  # cut at another value, or on both sides
     kind = EXPECTS[call.name]
     if kind == "probabilities" or call.name == "poisson_nll_loss":
         return
