@@ -167,8 +167,8 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     items = session.items
-    torn = splitting.removals_of(session.config).by_others(items)
-    session.config.stash[TRAINS] = seed_items.note_selected_seeds(items, torn)
+    reduced = splitting.removals_of(session.config).by_others(items)
+    session.config.stash[TRAINS] = seed_items.note_selected_seeds(items, reduced)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

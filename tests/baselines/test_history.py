@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline, PairedRun
 from pytest_mlregress.baselines.history import (
+    accepted_loss,
     append_pairing,
-    booked_loss,
     pair_with_baseline,
     paired_history,
     revise,
@@ -71,7 +71,7 @@ def test_the_anchor_stays_through_any_number_of_updates() -> None:
         artifact = updated(artifact, 0.9 - step / 100, effect=-0.01)
 
     assert artifact.anchor == first.anchor
-    assert booked_loss(artifact, "accuracy") == pytest.approx(0.2, abs=1e-12)
+    assert accepted_loss(artifact, "accuracy") == pytest.approx(0.2, abs=1e-12)
     assert len(artifact.ledger) == 20
 
 
@@ -93,7 +93,7 @@ def test_what_cannot_be_compared_with_the_anchor_starts_a_new_one(
     assert artifact.anchor["accuracy"].values == {0: 0.5}
     assert artifact.anchor["accuracy"].commit == LATER.commit
     assert artifact.ledger[-1].anchored == ("accuracy",)
-    assert booked_loss(artifact, "accuracy") == 0.0
+    assert accepted_loss(artifact, "accuracy") == 0.0
 
 
 def test_a_new_metric_gets_an_anchor_and_a_gone_one_loses_it() -> None:
@@ -117,9 +117,9 @@ def test_an_accepted_decay_moves_the_anchor_in_one_entry_of_the_ledger() -> None
     assert moved.ledger[-1].anchored == ("accuracy",)
     assert moved.ledger[-1].effects == {"accuracy": -0.15}
     assert moved.ledger[-1].reason == "more augmentation"
-    assert booked_loss(decayed, "accuracy") == 0.05
-    assert booked_loss(moved, "accuracy") == 0.0
-    assert booked_loss(updated(moved, 0.6, effect=-0.1), "accuracy") == 0.1
+    assert accepted_loss(decayed, "accuracy") == 0.05
+    assert accepted_loss(moved, "accuracy") == 0.0
+    assert accepted_loss(updated(moved, 0.6, effect=-0.1), "accuracy") == 0.1
 
 
 @given(st.lists(st.floats(-1, 1), max_size=30))
@@ -128,8 +128,8 @@ def test_the_booked_loss_is_the_sum_of_what_was_accepted(effects: list[float]) -
     for effect in effects:
         artifact = updated(artifact, 0.9, effect=effect)
 
-    assert booked_loss(artifact, "accuracy") == -math.fsum(effects)
-    assert booked_loss(artifact, "unknown") == 0.0
+    assert accepted_loss(artifact, "accuracy") == -math.fsum(effects)
+    assert accepted_loss(artifact, "unknown") == 0.0
 
 
 def test_the_seeds_that_both_sides_have_are_paired() -> None:

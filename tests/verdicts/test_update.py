@@ -17,7 +17,7 @@ from judge_cases import (
     plan,
 )
 from pytest_mlregress.baselines.artifact import Artifact
-from pytest_mlregress.baselines.history import booked_loss, with_refused_try
+from pytest_mlregress.baselines.history import accepted_loss, with_refused_update
 from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.policy import Rules
@@ -73,7 +73,7 @@ def test_a_sample_that_is_not_whole_is_refused(case: SeedGroup, kind: VerdictKin
 def test_a_loss_is_no_baseline_and_the_refusal_says_how_to_accept_it() -> None:
     previous = baseline_of(BASELINE)
     found = update(sample(0.87), previous)
-    assert found.artifact == with_refused_try(previous, ["accuracy"])
+    assert found.artifact == with_refused_update(previous, ["accuracy"])
     assert found.verdict.kind is VerdictKind.REFUSED
     assert found.verdict.reasons[0] == (
         "accuracy is worse than the baseline that it would replace (regression)"
@@ -95,7 +95,7 @@ def test_a_reason_accepts_the_loss_moves_the_anchor_and_is_kept() -> None:
     assert entry.anchored == ("accuracy",)
     assert entry.effects["accuracy"] == pytest.approx(-0.03, abs=1e-12)
     assert found.artifact.anchor["accuracy"].values == found.artifact.metrics["accuracy"].values
-    assert booked_loss(found.artifact, "accuracy") == 0.0
+    assert accepted_loss(found.artifact, "accuracy") == 0.0
 
 
 def test_small_accepted_losses_do_not_add_up_beyond_the_budget() -> None:
@@ -113,7 +113,7 @@ def test_small_accepted_losses_do_not_add_up_beyond_the_budget() -> None:
         pytest.fail("every step of the decay was accepted")
     lost = 0.9 - sum(current.metrics["accuracy"].values.values()) / 20
     assert lost <= 0.01
-    assert booked_loss(current, "accuracy") == pytest.approx(lost)
+    assert accepted_loss(current, "accuracy") == pytest.approx(lost)
     assert any(
         reason.startswith("accuracy may have drifted by more than 1sd (0.01) from its anchor")
         for reason in found.verdict.reasons
@@ -278,7 +278,7 @@ def test_refused_tries_make_the_next_one_harder_until_the_anchor_moves() -> None
     assert update(case, previous).verdict.kind is VerdictKind.RECORDED
     often = previous
     for _ in range(99):
-        often = with_refused_try(often, ["accuracy"])
+        often = with_refused_update(often, ["accuracy"])
     assert undecided(case, often)
     moved = update(growing(normal(40, seed=2)), often, reason="accepted").artifact
     assert moved is not None

@@ -25,15 +25,15 @@ from pytest_mlregress.baselines.json_text import seal
 
 __all__ = [
     "PAIRED_RUNS_KEPT",
+    "accepted_loss",
     "append_pairing",
-    "booked_loss",
     "earlier_samples",
     "first_artifact",
     "pair_with_baseline",
     "paired_history",
     "revise",
     "samples_of_same_code",
-    "with_refused_try",
+    "with_refused_update",
 ]
 
 PAIRED_RUNS_KEPT: Final = 20
@@ -149,7 +149,7 @@ def revise(
     )
 
 
-def with_refused_try(artifact: Artifact, metrics: Collection[str]) -> Artifact:
+def with_refused_update(artifact: Artifact, metrics: Collection[str]) -> Artifact:
     """The artifact with one more refused update counted against the anchors of these metrics.
 
     Args:
@@ -166,7 +166,7 @@ def with_refused_try(artifact: Artifact, metrics: Collection[str]) -> Artifact:
     return seal(replace(artifact, anchor=anchors))
 
 
-def booked_loss(artifact: Artifact, metric: str) -> float:
+def accepted_loss(artifact: Artifact, metric: str) -> float:
     """The loss accepted since the metric's anchor was set, in metric units; a gain is negative.
 
     Args:

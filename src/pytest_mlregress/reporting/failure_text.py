@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from pytest_mlregress.plurals import count_of
-from pytest_mlregress.reporting.headline import headline, metric_sentence, troubles
+from pytest_mlregress.reporting.headline import failed_seeds, headline, metric_sentence
 from pytest_mlregress.reporting.metric_text import compares_matched_seeds, difference_with_interval
 from pytest_mlregress.reporting.number_format import number, numbers, seconds
-from pytest_mlregress.reporting.report import gravest_metrics_first
+from pytest_mlregress.reporting.report import most_severe_metrics_first
 from pytest_mlregress.reporting.sample_text import absent, effect_size, summarise, unneeded
 from pytest_mlregress.reporting.text_layout import one_line, pad, width_of, wrap, wrap_command
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
@@ -52,7 +52,7 @@ def failure_text(verdict: Verdict, *, width: int = 80) -> str:
     """
     lines = [headline(verdict, width=width)]
     lines += _section(_troubled_seeds(verdict, width))
-    for metric in gravest_metrics_first(verdict):
+    for metric in most_severe_metrics_first(verdict):
         if metric.kind not in _BRIEF:
             lines += _section(_metric(verdict, metric, width))
     lines += _section(_greens(verdict, width))
@@ -68,7 +68,7 @@ def _section(lines: Iterator[str]) -> list[str]:
 
 def _troubled_seeds(verdict: Verdict, width: int) -> Iterator[str]:
     durations = {result.seed: result.duration for result in verdict.seeds}
-    for seed, what in troubles(verdict):
+    for seed, what in failed_seeds(verdict):
         after = f" (after {seconds(durations[seed])})" if durations.get(seed) else ""
         yield from wrap(f"{what}{after}", width, first=f"seed {seed}: ")
 
@@ -200,7 +200,7 @@ def _declared(metric: MetricVerdict) -> str:
 
 
 def _greens(verdict: Verdict, width: int) -> Iterator[str]:
-    for metric in gravest_metrics_first(verdict):
+    for metric in most_severe_metrics_first(verdict):
         if metric.kind in _BRIEF:
             yield metric_sentence(metric, width=width)
 

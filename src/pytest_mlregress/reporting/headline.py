@@ -72,7 +72,7 @@ def metric_sentence(metric: MetricVerdict, *, width: int | None = None) -> str:
     return _fitted(_metric_clauses(metric), width)
 
 
-def troubles(verdict: Verdict) -> tuple[tuple[int, str], ...]:
+def failed_seeds(verdict: Verdict) -> tuple[tuple[int, str], ...]:
     """The seeds that raised, crashed or recorded a non-finite value, with what happened."""
     found: dict[int, list[str]] = {}
     for result in verdict.seeds:
@@ -92,7 +92,7 @@ def _clauses(verdict: Verdict) -> Sequence[str]:
     failed = [seed for seed in verdict.seeds if seed.outcome in ("failed", "crashed")]
     if verdict.kind is VerdictKind.DIVERGED and failed and all(seed.collapse for seed in failed):
         return _collapsed_early(verdict, failed)
-    if verdict.kind is VerdictKind.DIVERGED and (troubled := troubles(verdict)):
+    if verdict.kind is VerdictKind.DIVERGED and (troubled := failed_seeds(verdict)):
         count = max(verdict.decided_after, len(troubled))
         raised = {seed.seed for seed in failed}
         what = "failed" if raised.issuperset(seed for seed, _ in troubled) else "diverged"

@@ -18,7 +18,7 @@ from pytest_mlregress.reporting.metric_text import (
     p_text,
 )
 from pytest_mlregress.reporting.number_format import number
-from pytest_mlregress.reporting.report import RunReport, gravest_metrics_first
+from pytest_mlregress.reporting.report import RunReport, most_severe_metrics_first
 from pytest_mlregress.reporting.text_layout import one_line
 from pytest_mlregress.reporting.totals import closing_notes, heading, totals_line
 from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, VerdictKind
@@ -38,7 +38,9 @@ def to_html(report: RunReport) -> str:
     Returns:
         The HTML.
     """
-    tests = [_test(report, verdict, index) for index, verdict in enumerate(report.gravest_first)]
+    tests = [
+        _test(report, verdict, index) for index, verdict in enumerate(report.most_severe_first)
+    ]
     page = _environment().get_template("report.html.j2")
     return page.render(
         report=report,
@@ -80,7 +82,7 @@ def _test(report: RunReport, verdict: Verdict, index: int) -> Mapping[str, Any]:
         "colour": str(verdict.colour),
         "headline": headline(verdict),
         "seeds": f"{verdict.decided_after}/{len(verdict.planned)}",
-        "metrics": [_metric(report, verdict, m) for m in gravest_metrics_first(verdict)],
+        "metrics": [_metric(report, verdict, m) for m in most_severe_metrics_first(verdict)],
         "text": failure_text(verdict, width=_TEXT_WIDTH),
     }
 

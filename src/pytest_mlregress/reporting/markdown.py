@@ -13,7 +13,7 @@ from pytest_mlregress.reporting.metric_text import (
     means,
     p_text,
 )
-from pytest_mlregress.reporting.report import RunReport, gravest_metrics_first
+from pytest_mlregress.reporting.report import RunReport, most_severe_metrics_first
 from pytest_mlregress.reporting.text_layout import one_line
 from pytest_mlregress.reporting.totals import closing_notes, heading, totals_line, worst_colour
 from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, VerdictKind
@@ -43,8 +43,8 @@ def to_markdown(report: RunReport) -> str:
     Returns:
         At most `LONGEST` characters: what does not fit is counted, not cut in the middle.
     """
-    grave = [v for v in report.gravest_first if v.colour is not Colour.GREEN]
-    green = [v for v in report.gravest_first if v.colour is Colour.GREEN]
+    grave = [v for v in report.most_severe_first if v.colour is not Colour.GREEN]
+    green = [v for v in report.most_severe_first if v.colour is Colour.GREEN]
     blocks = [f"## {_MARKS[worst_colour(report)]} mlregress: {heading(report)}"]
     closing = [
         _escaped(totals_line(report)),
@@ -98,7 +98,7 @@ def _rows(verdict: Verdict) -> Iterator[str]:
     if verdict.tier not in ("", "default"):
         name += f" ({_escaped(verdict.tier)})"
     seeds = f"{verdict.decided_after}/{len(verdict.planned)}"
-    metrics = gravest_metrics_first(verdict)
+    metrics = most_severe_metrics_first(verdict)
     if not metrics:
         yield _row(f"{mark} {verdict.kind}", name, "", "", "", "", "", seeds)
     for index, metric in enumerate(metrics):

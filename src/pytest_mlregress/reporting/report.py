@@ -48,7 +48,7 @@ class RunReport:
         return self.q_values.get((verdict.test, verdict.tier, metric.name))
 
     @property
-    def gravest_first(self) -> tuple[Verdict, ...]:
+    def most_severe_first(self) -> tuple[Verdict, ...]:
         """The verdicts in reading order, the most severe first; equals by test and tier."""
         return tuple(sorted(self.verdicts, key=_gravity))
 
@@ -87,12 +87,12 @@ class Totals:
     training: float
 
     @property
-    def by_gravity(self) -> tuple[tuple[VerdictKind, int], ...]:
+    def by_severity(self) -> tuple[tuple[VerdictKind, int], ...]:
         """Each verdict that occurred with its count, the most severe first."""
         return tuple((kind, self.kinds[kind]) for kind in reversed(SEVERITY) if self.kinds[kind])
 
 
-def gravest_metrics_first(verdict: Verdict) -> tuple[MetricVerdict, ...]:
+def most_severe_metrics_first(verdict: Verdict) -> tuple[MetricVerdict, ...]:
     """A test's metrics in reading order, the most severe first; equals as they were recorded."""
     return tuple(sorted(verdict.metrics, key=lambda metric: -SEVERITY.index(metric.kind)))
 

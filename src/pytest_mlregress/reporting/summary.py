@@ -17,7 +17,7 @@ from pytest_mlregress.reporting.metric_text import (
     p_text,
 )
 from pytest_mlregress.reporting.number_format import number
-from pytest_mlregress.reporting.report import RunReport, gravest_metrics_first
+from pytest_mlregress.reporting.report import RunReport, most_severe_metrics_first
 from pytest_mlregress.reporting.text_layout import encodable, one_line, pad, shorten, width_of, wrap
 from pytest_mlregress.reporting.totals import closing_notes, totals_line
 from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, VerdictKind
@@ -73,7 +73,7 @@ def summary_table(
     Returns:
         The text, no line over ``width``.
     """
-    listed, folded = _fold(report.gravest_first, verbose)
+    listed, folded = _fold(report.most_severe_first, verbose)
     rows = {id(metric): _row(report, v, metric) for v in listed for metric in _shown(v)}
     columns = _Columns.fitting([row for row in rows.values() if row and _is_short(row)], width)
     lines = list(columns.header())
@@ -104,7 +104,7 @@ def _is_foldable(verdict: Verdict) -> bool:
 
 def _shown(verdict: Verdict) -> Sequence[MetricVerdict]:
     """For a test that is not foldable, the metrics that made it so; otherwise all."""
-    metrics = gravest_metrics_first(verdict)
+    metrics = most_severe_metrics_first(verdict)
     if _is_foldable(verdict):
         return metrics
     return [metric for metric in metrics if metric.kind not in FOLDABLE]
@@ -243,7 +243,7 @@ def _folded_lines(folded: Sequence[Verdict], width: int) -> Iterator[_Line]:
     if not folded:
         return
     totals = RunReport(tuple(folded)).totals
-    kinds = ", ".join(f"{count} {kind}" for kind, count in totals.by_gravity)
+    kinds = ", ".join(f"{count} {kind}" for kind, count in totals.by_severity)
     for line in wrap(f"{kinds} (-v lists each with its margin)", width):
         yield _Line(line, _STYLES[Colour.GREEN])
 

@@ -30,7 +30,7 @@ def worst_colour(report: RunReport) -> Colour:
 def totals_line(report: RunReport) -> str:
     """Tests by verdict, seeds, time, and the level that the comparisons share."""
     totals = report.totals
-    kinds = ", ".join(f"{count} {kind}" for kind, count in totals.by_gravity)
+    kinds = ", ".join(f"{count} {kind}" for kind, count in totals.by_severity)
     parts = [
         f"{count_of(totals.tests, 'test')}: {kinds}" if kinds else count_of(totals.tests, "test"),
         f"{count_of(totals.seeds_run, 'seed')} run, {totals.seeds_saved} saved",

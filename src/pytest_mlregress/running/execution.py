@@ -170,7 +170,7 @@ class Execution:
             "selected": list(record.selected),
             "check_seeds": len(record.declaration.check_seeds),
             "looks": list(record.declaration.looks),
-            "torn": record.torn,
+            "seeds_removed": record.seeds_removed,
             "tier": record.declaration.tier,
             "settings": record.declaration.settings.of_test,
             "stopped": running.stopped,

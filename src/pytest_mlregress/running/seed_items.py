@@ -36,7 +36,7 @@ class SeedItem:
         declaration: what the test declares.
         selected: the seeds of the test that this session runs, in planned order, once the
             collection is complete.
-        torn: whether another plugin or a ``conftest.py`` removed some of them.
+        seeds_removed: whether another plugin or a ``conftest.py`` removed some of them.
         overridden: the warning about a fixture ``seed`` of the project's own, None for none.
     """
 
@@ -45,7 +45,7 @@ class SeedItem:
     seed: int
     declaration: Declaration
     selected: tuple[int, ...] = ()
-    torn: bool = False
+    seeds_removed: bool = False
     overridden: str | None = None
 
 
@@ -235,12 +235,12 @@ def in_seed_major_order(items: Iterable[pytest.Item]) -> list[pytest.Item]:
     return sorted(items, key=position)
 
 
-def note_selected_seeds(items: Iterable[pytest.Item], torn: Container[str] = ()) -> bool:
+def note_selected_seeds(items: Iterable[pytest.Item], reduced: Container[str] = ()) -> bool:
     """Tell every seed which seeds of its test are left after all deselection.
 
     Args:
         items: the remaining items.
-        torn: the tests of which something else than the user removed some seeds.
+        reduced: the tests of which something else than the user removed some seeds.
 
     Returns:
         Whether there is any seed.
@@ -255,7 +255,9 @@ def note_selected_seeds(items: Iterable[pytest.Item], torn: Container[str] = ())
         for member in members:
             record = member.stash[SEED_ITEM]
             selected = tuple(seed for seed in record.declaration.seeds if seed in left)
-            member.stash[SEED_ITEM] = replace(record, selected=selected, torn=test in torn)
+            member.stash[SEED_ITEM] = replace(
+                record, selected=selected, seeds_removed=test in reduced
+            )
     return bool(groups)
 
 

@@ -93,11 +93,11 @@ def reunite_seeds(config: pytest.Config, items: list[pytest.Item], *, seed_major
         seed_major: whether the seeds are to be in seed-major order.
     """
     removals = removals_of(config)
-    torn = removals.by_others(items)
+    reduced = removals.by_others(items)
     whole: list[pytest.Item] = []
     for item in items:
         record = item.stash.get(SEED_ITEM, None)
-        if record is None or record.test not in torn:
+        if record is None or record.test not in reduced:
             whole.append(item)
         elif item is _representative(record.test, removals.collected[record.test]):
             whole += removals.collected[record.test]

@@ -15,7 +15,7 @@ from typing import Final
 from pytest_mlregress.revisions.fresh import FreshRun, FreshRunError, run_fresh
 from pytest_mlregress.revisions.worktree import WorktreeError, worktree_of
 from pytest_mlregress.verdicts.policy import Rules
-from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind, gravest
+from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind, most_severe
 
 CONFIRMATION_LEVEL: Final = 0.05
 """Of the second test. A red needs both, so that a false one has a chance below alpha / 20."""
@@ -92,7 +92,7 @@ def confirmed(
         else metric
         for metric in verdict.metrics
     )
-    kind = gravest(tuple(metric.kind for metric in metrics))
+    kind = most_severe(tuple(metric.kind for metric in metrics))
     if kind is VerdictKind.REGRESSION:
         return replace(verdict, metrics=metrics)
     return replace(

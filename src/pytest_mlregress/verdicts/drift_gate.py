@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_mlregress.baselines.artifact import Anchor, Artifact, MetricBaseline
-from pytest_mlregress.baselines.history import booked_loss
+from pytest_mlregress.baselines.history import accepted_loss
 from pytest_mlregress.verdicts.verdict import MetricVerdict, VerdictKind
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _drifted(
         f"{name} may have drifted by more than 1sd ({comparison.margin:.4g}) from its "
         f"anchor of {anchor.time[:10]}: {comparison.mean_baseline:.6g} then, "
         f"{comparison.mean_candidate:.6g} now, p(not drifted so far) = {comparison.p_safe:.3g} > "
-        f"{level:.2g}; booked so far: a loss of {booked_loss(previous, name) + 0.0:.4g}"
+        f"{level:.2g}; booked so far: a loss of {accepted_loss(previous, name) + 0.0:.4g}"
     )
 
 
@@ -130,7 +130,7 @@ def _same_seeds(before: Mapping[int, float], now: Mapping[int, float]) -> bool:
     return all(now.get(seed, math.nan) == value for seed, value in before.items())
 
 
-def tries_noted(previous: Artifact, refusals: Sequence[Refusal]) -> tuple[str, ...]:
+def refusal_notes(previous: Artifact, refusals: Sequence[Refusal]) -> tuple[str, ...]:
     """What each refused try against an anchor does to the next one."""
     from pytest_mlregress.statistics.drift import DRIFT_LEVEL
 

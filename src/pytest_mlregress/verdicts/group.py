@@ -33,7 +33,7 @@ class GroupPlan:
     """How many seeds a check runs at most; an update runs more."""
     looks: tuple[int, ...] = ()
     """After how many seeds an update is judged; none for a check."""
-    torn: bool = False
+    seeds_removed: bool = False
     """Whether something else than the user removed some of the seeds."""
     argument: str = ""
     """The test as a command line names it: relative to where pytest was started."""
@@ -85,7 +85,7 @@ class GroupPlan:
             location=(path, line, dotted_name(payload["test"]) or domain),
             planned=tuple(payload["planned"]),
             selected=tuple(payload["selected"]),
-            torn=payload["torn"],
+            seeds_removed=payload["seeds_removed"],
             tier=payload["tier"],
             settings=payload["settings"],
             xfail=Xfail(**xfail) if xfail is not None else None,

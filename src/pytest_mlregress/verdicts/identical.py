@@ -14,7 +14,7 @@ from pytest_mlregress.verdicts.verdict import VerdictKind
 
 
 @dataclass(frozen=True, slots=True)
-class Sameness:
+class BitEquality:
     """What bit-equality says of the seeds so far.
 
     ``finding`` is `identical`, or the failure of a test that declares ``expect="identical"``, or
@@ -39,14 +39,14 @@ class Sameness:
         return looked if passed_before else self.finding
 
 
-def judge_sameness(
+def judge_bit_equality(
     ready: Sequence[SeedResult],
     planned: Sequence[int],
     baseline: Artifact,
     rules: Rules,
     *,
     same_environment: bool,
-) -> Sameness:
+) -> BitEquality:
     """Ask whether any bit has moved.
 
     A different environment computes different bits, so there is nothing to expect then. Where
@@ -59,19 +59,19 @@ def judge_sameness(
     if rules.expect == "identical":
         moved = _first_moved(of_baseline, of_candidate)
         if moved is not None:
-            return Sameness(_finding(ready, baseline, rules, VerdictKind.REGRESSION, moved))
+            return BitEquality(_finding(ready, baseline, rules, VerdictKind.REGRESSION, moved))
     if same_environment:
         needed = len(planned)
         if rules.early:
             needed = seeds_to_match(of_baseline, planned=len(planned))
         first = dict(list(of_candidate.items())[:needed])
         if identical(of_baseline, first, seeds=needed):
-            return Sameness(_finding(ready[:needed], baseline, rules, VerdictKind.IDENTICAL, ""))
+            return BitEquality(_finding(ready[:needed], baseline, rules, VerdictKind.IDENTICAL, ""))
         if len(ready) < needed and _first_moved(of_baseline, of_candidate) is None:
-            return Sameness(open=True)
+            return BitEquality(open=True)
     if rules.expect == "identical" and len(ready) == len(planned):
-        return Sameness(_finding(ready, baseline, rules, VerdictKind.IDENTICAL, ""))
-    return Sameness()
+        return BitEquality(_finding(ready, baseline, rules, VerdictKind.IDENTICAL, ""))
+    return BitEquality()
 
 
 def _by_seed(baseline: Artifact) -> dict[int, dict[str, float]]:

@@ -20,7 +20,7 @@ from pytest_mlregress.verdicts.context import (
 from pytest_mlregress.verdicts.curves import beside_curves
 from pytest_mlregress.verdicts.deterministic import judge_bits
 from pytest_mlregress.verdicts.group import SeedGroup
-from pytest_mlregress.verdicts.identical import judge_sameness
+from pytest_mlregress.verdicts.identical import judge_bit_equality
 from pytest_mlregress.verdicts.metric_samples import margin_changes
 from pytest_mlregress.verdicts.metrics import RED, MetricsDecision, judge_metrics
 from pytest_mlregress.verdicts.policy import Rules
@@ -63,7 +63,7 @@ def _decided(case: JudgingContext, history: History | None) -> Verdict | None:
     nothing_to_decide = len(short) == len(ready[0].metrics) if ready else False
     if nothing_to_decide and rules.early and looks_harmless(ready[0], baseline):
         return unaffordable_verdict(case, baseline, short)
-    finding = judge_sameness(
+    finding = judge_bit_equality(
         ready, planned, baseline, rules, same_environment=not case.differences
     ).or_looked(judge_metrics(ready, planned, baseline, rules))
     if finding is None:

@@ -16,7 +16,7 @@ from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.run_effects import run_effect_of
 from pytest_mlregress.verdicts.seed_pairing import Linked, link_of, plan_link
 from pytest_mlregress.verdicts.spreading import with_spread
-from pytest_mlregress.verdicts.verdict import MetricVerdict, VerdictKind, gravest
+from pytest_mlregress.verdicts.verdict import MetricVerdict, VerdictKind, most_severe
 
 if TYPE_CHECKING:
     from pytest_mlregress.statistics.early_stop import LookDecision, SequentialCheck
@@ -57,7 +57,9 @@ def judge_metrics(
                 else _not_looked_at(name, ready[:n], baseline, rules)
                 for step, name in zip(reached, metric_names(ready), strict=True)
             )
-            return MetricsDecision(gravest(tuple(metric.kind for metric in metrics)), metrics, n)
+            return MetricsDecision(
+                most_severe(tuple(metric.kind for metric in metrics)), metrics, n
+            )
     return None
 
 

@@ -109,14 +109,14 @@ def _partial_selection(case: JudgingContext) -> Verdict | Pending | None:
     if not case.group.complete:
         return PENDING
     left = f"{len(plan.selected)} of {len(plan.planned)} seeds were"
-    if plan.torn:
+    if plan.seeds_removed:
         reason = f"{left} left by a plugin or a conftest.py; a verdict needs all of them"
         advice: tuple[str, ...] = ("remove or keep the items of a test together",)
     else:
         reason, advice = f"{left} selected; a verdict needs all of them", ()
     return case.verdict(
         VerdictKind.INCOMPLETE,
-        colour=Colour.RED if plan.torn else Colour.YELLOW,
+        colour=Colour.RED if plan.seeds_removed else Colour.YELLOW,
         decided_after=sum(seed.outcome == "passed" for seed in case.results),
         reasons=(reason,),
         next_steps=(run_command(case.group), *advice),

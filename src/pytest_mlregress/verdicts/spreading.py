@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pytest_mlregress.verdicts.policy import Rules
-from pytest_mlregress.verdicts.verdict import MetricVerdict, VerdictKind, gravest
+from pytest_mlregress.verdicts.verdict import MetricVerdict, VerdictKind, most_severe
 
 
 def with_spread(metric: MetricVerdict, rules: Rules) -> MetricVerdict:
@@ -26,5 +26,5 @@ def with_spread(metric: MetricVerdict, rules: Rules) -> MetricVerdict:
     )
     if rules.dispersion == "warn":
         return replace(metric, notes=(*metric.notes, line))
-    kind = gravest((metric.kind, VerdictKind.REGRESSION))
+    kind = most_severe((metric.kind, VerdictKind.REGRESSION))
     return replace(metric, kind=kind, reasons=(*metric.reasons, line))

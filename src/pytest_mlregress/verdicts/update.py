@@ -20,13 +20,13 @@ from pytest_mlregress.baselines.history import (
     first_artifact,
     pair_with_baseline,
     revise,
-    with_refused_try,
+    with_refused_update,
 )
 from pytest_mlregress.baselines.urls import shareable, shareable_values
 from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.verdicts.context import JudgingContext, judging_context
 from pytest_mlregress.verdicts.deterministic import of_one_seed, revised_values, value_changes
-from pytest_mlregress.verdicts.drift_gate import Refusal, drifts, losses, tries_noted
+from pytest_mlregress.verdicts.drift_gate import Refusal, drifts, losses, refusal_notes
 from pytest_mlregress.verdicts.finiteness import costs_of_failures, without_values
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.metric_samples import (
@@ -335,7 +335,7 @@ def _refused(
         metrics=tuple(judged),
         reasons=(
             *(refusal.reason for refusal in refusals),
-            *tries_noted(previous, refusals),
+            *refusal_notes(previous, refusals),
             "the values of the baseline stay as they were",
         ),
         next_steps=(
@@ -345,4 +345,4 @@ def _refused(
             f"{command} --mlregress-rebase-anchor='why it is accepted'",
         ),
     )
-    return Update(verdict, with_refused_try(previous, drifted) if drifted else None)
+    return Update(verdict, with_refused_update(previous, drifted) if drifted else None)

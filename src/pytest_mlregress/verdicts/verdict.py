@@ -52,10 +52,10 @@ SEVERITY: Final[tuple[VerdictKind, ...]] = (
     VerdictKind.REGRESSION,
     VerdictKind.DIVERGED,
 )
-"""Mildest first: a test's verdict is the gravest of its metrics' verdicts."""
+"""Least severe first: a test has the most severe of its metrics' verdicts."""
 
 
-def gravest(kinds: tuple[VerdictKind, ...]) -> VerdictKind:
+def most_severe(kinds: tuple[VerdictKind, ...]) -> VerdictKind:
     """The gravest of one or more verdicts."""
     return max(kinds, key=SEVERITY.index)
 
