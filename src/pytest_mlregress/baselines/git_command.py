@@ -9,7 +9,7 @@ from typing import Final
 __all__ = ["TIMEOUT_S", "GitError", "git", "outside_hooks"]
 
 TIMEOUT_S = 20.0
-"""How long one question to git may take."""
+"""How long one git command may take, in seconds."""
 
 # A question to git must neither wait for a person, nor take the lock that the person's own git
 # needs, nor speak the person's language; and a hook's GIT_DIR would point it elsewhere.

@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 PAIRED_RUNS_KEPT: Final = 20
-"""How many earlier runs an artifact remembers."""
+"""How many earlier runs an artifact keeps."""
 
 
 def first_artifact(

@@ -23,7 +23,7 @@ _SEED: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+")
 _LONGEST_SHOWN: Final = 60
 _MOST_BITS: Final = 2000
-"""Of an integer: every setting of Python's own limit on digits reads and writes so many."""
+"""Most bits of an integer: every setting of Python's limit on digits reads and writes as many."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Final
 __all__ = ["visible"]
 
 _INVISIBLE: Final = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
-"""Unicode categories that a terminal obeys or drops instead of printing."""
+"""Unicode categories that a terminal interprets or drops instead of printing."""
 
 
 def visible(text: str) -> str:

@@ -43,7 +43,7 @@ def to_markdown(report: RunReport) -> str:
     Returns:
         At most `LONGEST` characters: what does not fit is counted, not cut in the middle.
     """
-    grave = [v for v in report.most_severe_first if v.colour is not Colour.GREEN]
+    not_green = [v for v in report.most_severe_first if v.colour is not Colour.GREEN]
     green = [v for v in report.most_severe_first if v.colour is Colour.GREEN]
     blocks = [f"## {_MARKS[worst_colour(report)]} mlregress: {heading(report)}"]
     closing = [
@@ -51,20 +51,20 @@ def to_markdown(report: RunReport) -> str:
         *(f"- {_escaped(note)}" for note in closing_notes(report)),
     ]
     room = LONGEST - sum(len(block) + 2 for block in (*blocks, *closing)) - 200
-    blocks += _fitting(grave, green, room)
+    blocks += _fitting(not_green, green, room)
     return "\n\n".join([*blocks, *closing]) + "\n"
 
 
-def _fitting(grave: Sequence[Verdict], green: Sequence[Verdict], room: int) -> Iterator[str]:
+def _fitting(not_green: Sequence[Verdict], green: Sequence[Verdict], room: int) -> Iterator[str]:
     """The table, then the folded greens, then the details, as long as there is room."""
-    if grave:
-        table, room = _table(grave, room)
+    if not_green:
+        table, room = _table(not_green, room)
         yield table
     if green:
-        table, room = _table(green, room // 2 if grave else room)
+        table, room = _table(green, room // 2 if not_green else room)
         yield f"<details><summary>{len(green)} green</summary>\n\n{table}\n\n</details>"
     left_out = 0
-    for verdict in grave:
+    for verdict in not_green:
         block = _details(verdict)
         if len(block) + 2 > room:
             left_out += 1

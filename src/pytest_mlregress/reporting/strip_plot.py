@@ -21,7 +21,7 @@ AXIS: Final = 98
 RADIUS: Final = 4.5
 
 _TICKS: Final = 4
-"""About so many intervals between ticks."""
+"""Approximate number of intervals between ticks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ FOLDABLE: Final = frozenset(
 """Verdicts that need no action: folded into a count when there are many."""
 
 FOLD_ABOVE: Final = 12
-"""So many foldable tests are still listed one by one, each with the margin it was held to."""
+"""Up to this many foldable tests are listed one by one, each with its margin."""
 
 _HEADINGS: Final = ("metric", "baseline -> now", "difference [95 %]", "p", "margin", "q")
 _INDENT: Final = "  "

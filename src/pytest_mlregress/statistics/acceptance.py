@@ -112,7 +112,7 @@ def safety_of(
     candidate: FloatArray,
     p_test: float,
     *,
-    granted: FloatArray | None,
+    candidate_plus_margin: FloatArray | None,
     failures_enter_the_test: bool = False,
 ) -> Safety:
     """The safety of a candidate, shapes (n_b,) and (n_c,), oriented so that higher is better.
@@ -122,8 +122,8 @@ def safety_of(
             mean, median and spread, which makes them better than they were.
         candidate: the candidate as it was recorded, shape (n_c,).
         p_test: the p-value of the test that judges, for the candidate with the margin added.
-        granted: the candidate with the margin added to it, shape (n_c,), for Welch's test on the
-            winsorised values; None if the test that judges is a classical one.
+        candidate_plus_margin: shape (n_c,), for Welch's test on the winsorised values; None if the
+            test that judges is a classical one.
         failures_enter_the_test: non-finite values are part of what is compared, so only the ranks
             are evidence.
 
@@ -139,7 +139,7 @@ def safety_of(
         return Safety(p_test, 1.0, math.inf, math.inf)
     return Safety(
         p_test,
-        p_test if granted is None else _welch_safety(finite, granted),
+        p_test if candidate_plus_margin is None else _welch_safety(finite, candidate_plus_margin),
         mean(finite) - mean(candidate),
         median(finite) - median(candidate),
     )
@@ -170,9 +170,9 @@ def excluded_loss(excluded: Callable[[float], bool], *, least: float, most: floa
     return high
 
 
-def _welch_safety(baseline: FloatArray, granted: FloatArray) -> float:
+def _welch_safety(baseline: FloatArray, candidate_plus_margin: FloatArray) -> float:
     """Welch's one-sided p-value for a better candidate, on values winsorised together."""
-    difference = robust_difference(baseline, granted)
+    difference = robust_difference(baseline, candidate_plus_margin)
     if math.isnan(difference.statistic):
         return 1.0
     return difference.pvalue("greater")

@@ -81,16 +81,16 @@ def excludes_margin(
         baseline.mean(axis=1) - candidate.mean(axis=1),
         np.median(baseline, axis=1) - np.median(candidate, axis=1),
     )
-    granted = candidate + margin[:, None]
+    candidate_plus_margin = candidate + margin[:, None]
     excluded = (loss < margin) | (loss <= 0.0)
-    excluded &= _welch_pvalues(baseline, granted) <= level
+    excluded &= _welch_pvalues(baseline, candidate_plus_margin) <= level
     open_ones = np.flatnonzero(excluded)
     if open_ones.size:
         # A higher candidate is a lower one of the mirrored values.
         excluded[open_ones] = (
             harm_pvalues(
                 -baseline[open_ones],
-                -granted[open_ones],
+                -candidate_plus_margin[open_ones],
                 max_relabellings=max_relabellings,
                 seed=seed,
             )

@@ -319,7 +319,7 @@ def _safety(
         baseline,
         candidate,
         evidence.safe,
-        granted=with_margin(baseline, candidate, margin) if by_values else None,
+        candidate_plus_margin=with_margin(baseline, candidate, margin) if by_values else None,
         failures_enter_the_test=question.on_nonfinite == "test",
     )
 

@@ -62,8 +62,8 @@ def gather_evidence(
     """
     if one_constant(baseline, candidate):
         return NO_DIFFERENCE
-    granted = with_margin(baseline, candidate, margin)
-    harm, safety = _tails(baseline, [candidate, granted], test)
+    candidate_plus_margin = with_margin(baseline, candidate, margin)
+    harm, safety = _tails(baseline, [candidate, candidate_plus_margin], test)
     return _evidence(harm, safety, margin)
 
 
@@ -124,9 +124,9 @@ def with_margin(baseline: FloatArray, candidate: FloatArray, margin: float) -> F
     """
     if not np.isfinite(margin):
         return candidate
-    granted = candidate + margin
-    same = np.isclose(granted[:, None], baseline[None, :], rtol=SAME_VALUE, atol=0.0)
-    return np.where(same.any(axis=1), baseline[same.argmax(axis=1)], granted)
+    candidate_plus_margin = candidate + margin
+    same = np.isclose(candidate_plus_margin[:, None], baseline[None, :], rtol=SAME_VALUE, atol=0.0)
+    return np.where(same.any(axis=1), baseline[same.argmax(axis=1)], candidate_plus_margin)
 
 
 def _evidence(harm: Tails, safety: Tails, margin: float) -> Evidence:

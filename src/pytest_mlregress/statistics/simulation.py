@@ -30,8 +30,8 @@ Safe: TypeAlias = Callable[[int, Indices], NDArray[np.bool_]]
 #: Checks per simulation: powers are then within 0.01, expected seeds within 2 %.
 SIMULATED_CHECKS: Final = 6_000
 
-# Relabellings per check: up to so many are enumerated; of those drawn so many are at or below the
-# smallest level.
+# Relabellings per check: up to the first number all are enumerated; of those drawn the second is
+# how many are at or below the smallest level.
 _LEAST_RELABELLINGS: Final = 2_000
 _PER_SMALLEST_LEVEL: Final = 10
 

@@ -1,7 +1,7 @@
 """What a verdict that rests on numbers advises: the next commands, and remarks on the metrics.
 
-Every command works as it stands in the state that the working tree is in. A seed gives the same
-numbers again, so that no text sends anybody to run the same seeds once more.
+Every command works in the current state of the working tree. A seed gives the same numbers again,
+so no text advises running the same seeds once more.
 """
 
 from __future__ import annotations
@@ -30,19 +30,28 @@ IMPROBABLE_GAIN: Final = 3.0
 
 
 def advice(
-    case: JudgingContext, finding: MetricsDecision, history: History | None
+    case: JudgingContext, decision: MetricsDecision, history: History | None
 ) -> tuple[str, ...]:
-    """The next steps after a finding; ``history`` is None where nothing is known of git."""
-    match finding.kind:
+    """The next steps after a decision.
+
+    Args:
+        case: the test.
+        decision: what its values say.
+        history: what git knows; None without git.
+
+    Returns:
+        One text per step, with a command if there is one.
+    """
+    match decision.kind:
         case VerdictKind.REGRESSION:
             return (
                 *_what_changed(case, history),
-                *_confirmation(case, finding, history),
+                *_confirmation(case, decision, history),
                 f"if the loss is accepted, {_committed(history)}record it with its reason: "
                 f"{case.group.plan.update_command} --mlregress-rebase-anchor='why'",
             )
         case VerdictKind.DIVERGED:
-            return (*_what_changed(case, history), *_one_seed(case, finding))
+            return (*_what_changed(case, history), *_one_seed(case, decision))
         case VerdictKind.INCONCLUSIVE:
             command, more = case.group.plan.command, 2 * len(case.group.plan.planned)
             return (
@@ -56,17 +65,34 @@ def advice(
 
 
 def remarks(
-    case: JudgingContext, finding: MetricsDecision, history: History | None
+    case: JudgingContext, decision: MetricsDecision, history: History | None
 ) -> tuple[str, ...]:
-    """What the numbers of a finding say besides its verdict."""
+    """What the numbers of a decision say besides its verdict.
+
+    Args:
+        case: the test.
+        decision: what its values say.
+        history: what git knows; None without git.
+
+    Returns:
+        Notes for the verdict.
+    """
     return (
-        *(text for metric in finding.metrics for text in _on_metric(case, metric)),
-        *_not_deterministic(case, finding, history),
+        *(text for metric in decision.metrics for text in _on_metric(case, metric)),
+        *_not_deterministic(case, decision, history),
     )
 
 
 def fixed_path(plan: GroupPlan, failed: Sequence[SeedResult]) -> tuple[str, ...]:
-    """What to do about seeds that got in each other's way in a place that they share."""
+    """What to do about seeds that collide in a path that they share.
+
+    Args:
+        plan: the test.
+        failed: its failed seeds.
+
+    Returns:
+        The advice; nothing if no failure shows such a path.
+    """
     if not plan.parallel or not any(_COLLISION.search(seed.message) for seed in failed):
         return ()
     return (
@@ -84,7 +110,15 @@ _COLLISION: Final = re.compile(
 
 
 def nothing_recorded(verdict: Verdict, plan: GroupPlan) -> str | None:
-    """Why a test that passed checks nothing, though it asked for the place to record, or None."""
+    """Why a passed test with the fixture ``mlregress`` checks nothing, or None.
+
+    Args:
+        verdict: the verdict on the test.
+        plan: the test.
+
+    Returns:
+        The warning.
+    """
     passed = verdict.kind is VerdictKind.PASS and not verdict.metrics
     if not passed or not plan.takes_run:
         return None
@@ -107,9 +141,9 @@ def _committed(history: History | None) -> str:
 
 
 def _confirmation(
-    case: JudgingContext, finding: MetricsDecision, history: History | None
+    case: JudgingContext, decision: MetricsDecision, history: History | None
 ) -> Iterator[str]:
-    """Fresh seeds of both sides tell a loss from the luck of one baseline."""
+    """Fresh seeds of both sides tell a loss from an unlucky baseline."""
     provenance = case.baseline.provenance if case.baseline is not None else None
     possible = (
         not case.rules.confirm
@@ -118,7 +152,7 @@ def _confirmation(
         and history is not None
         and history.knows(provenance.named_commit)
     )
-    if not possible or not any(_near_its_limit(metric) for metric in finding.metrics):
+    if not possible or not any(_near_its_limit(metric) for metric in decision.metrics):
         return
     trainings = 2 * fresh_seeds(len(case.group.plan.planned))
     seconds = trainings * fmean(seed.duration for seed in case.ready)
@@ -142,8 +176,8 @@ def _minutes(seconds: float) -> str:
     return f"about {count_of(minutes, 'minute')}"
 
 
-def _one_seed(case: JudgingContext, finding: MetricsDecision) -> Iterator[str]:
-    for metric in finding.metrics:
+def _one_seed(case: JudgingContext, decision: MetricsDecision) -> Iterator[str]:
+    for metric in decision.metrics:
         for seed, value in metric.candidate.items():
             if not math.isfinite(value):
                 yield f"look at one seed alone: {case.group.plan.command} -k seed{seed}"
@@ -179,7 +213,7 @@ def _fingerprints(case: JudgingContext) -> str:
 
 
 def _not_deterministic(
-    case: JudgingContext, finding: MetricsDecision, history: History | None
+    case: JudgingContext, decision: MetricsDecision, history: History | None
 ) -> Iterator[str]:
     """The same code in the same environment gave other bits for the same seed."""
     if case.baseline is None or history is None or not _same_environment(case):
@@ -188,7 +222,7 @@ def _not_deterministic(
     moved = next(
         (
             (metric.name, seed)
-            for metric in finding.metrics
+            for metric in decision.metrics
             for seed, value in metric.candidate.items()
             if seed in metric.baseline and _bits(value) != _bits(metric.baseline[seed])
         ),

@@ -1,8 +1,8 @@
 """What the seeds that a verdict did not wait for say against it.
 
-When a verdict falls, other workers are still training seeds of its test. One that dies or raises
-was run, and so it counts; odd values are named, since whether such a seed had started at all is a
-matter of timing, and a verdict on values is not.
+When a verdict is reached, other workers are still training seeds of its test. One that dies or
+raises was run, and so it counts; bad values are named, but change no verdict, since whether such a
+seed had started at all is a matter of timing.
 """
 
 from __future__ import annotations
@@ -22,8 +22,15 @@ from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
 def with_late_seed(verdict: Verdict, group: SeedGroup, seed: int) -> Verdict:
     """The verdict once a seed that it did not wait for has ended: ``diverged`` if that failed.
 
-    A verdict that is red already stays what it is, with one more reason. Unchanged where the seed
-    did not fail.
+    A verdict that is red already gets one more reason.
+
+    Args:
+        verdict: the verdict.
+        group: the seeds of the test.
+        seed: the late seed.
+
+    Returns:
+        The verdict; unchanged if the seed did not fail.
     """
     result = group.results.get(seed)
     if result is None or result.outcome not in ("failed", "crashed"):
@@ -44,7 +51,15 @@ def with_late_seed(verdict: Verdict, group: SeedGroup, seed: int) -> Verdict:
 
 
 def late_notes(verdict: Verdict, group: SeedGroup) -> tuple[str, ...]:
-    """What is odd in the values of the seeds that a comparison does not rest on."""
+    """What is wrong with the values of the seeds that a comparison does not rest on.
+
+    Args:
+        verdict: the verdict.
+        group: the seeds of the test.
+
+    Returns:
+        Notes for the verdict.
+    """
     used = {seed for metric in verdict.metrics for seed in metric.candidate}
     if not used:
         return ()

@@ -1,8 +1,8 @@
 """A red verdict tested on fresh seeds of both sides before it is reported.
 
 A baseline is one sample. While a project changes little, every commit is compared with the same
-luck of the same seeds, and an unlucky pair of samples would be red commit after commit. Fresh
-seeds of the baseline's own commit and of the working tree share none of it.
+seeds, and an unlucky pair of samples would be red commit after commit. Fresh seeds of the
+baseline's commit and of the working tree are independent of them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind, most_severe
 
 CONFIRMATION_LEVEL: Final = 0.05
-"""Of the second test. A red needs both, so that a false one has a chance below alpha / 20."""
+"""Level of the second test. A red needs both, so a false one has probability below alpha / 20."""
 
 LEAST_FRESH_SEEDS: Final = 10
 
@@ -27,7 +27,14 @@ Samples = Mapping[str, Mapping[int, float]]
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """What a confirmation needs besides the verdict."""
+    """What a confirmation needs besides the verdict.
+
+    Attributes:
+        rootdir: pytest's rootdir.
+        workers: number of xdist workers.
+        threads: CPU threads per seed, as the option has it.
+        update_command: the command that records the baseline again.
+    """
 
     rootdir: Path
     workers: int
@@ -49,10 +56,17 @@ def fresh_seeds(planned: int) -> int:
 
 
 def confirm(verdict: Verdict, rules: Rules, setting: Confirmation) -> Verdict:
-    """The verdict as it stands after fresh seeds of both sides.
+    """The verdict after fresh seeds of both sides.
 
-    A red metric that they do not confirm becomes inconclusive. Where the baseline's code cannot
-    be run the verdict stays red and says why.
+    A red metric that they do not confirm becomes inconclusive.
+
+    Args:
+        verdict: the red verdict.
+        rules: how the test is judged.
+        setting: what the confirmation needs.
+
+    Returns:
+        The verdict; still red, with the reason, if the baseline's code cannot be run.
     """
     taken = {seed for metric in verdict.metrics for seed in metric.baseline} | set(verdict.planned)
     first = max(taken) + 1
@@ -84,7 +98,19 @@ def confirmed(
     seeds: range,
     update_command: str,
 ) -> Verdict:
-    """The verdict after the fresh samples of the baseline's code and of today's."""
+    """The verdict after fresh samples of the baseline's code and of the current code.
+
+    Args:
+        verdict: the red verdict.
+        before: the samples of the baseline's code.
+        now: the samples of the working tree.
+        rules: how the test is judged.
+        seeds: the fresh seeds.
+        update_command: the command that records the baseline again.
+
+    Returns:
+        The verdict.
+    """
     span = f"fresh seeds {seeds.start} to {seeds.stop - 1} of both sides"
     metrics = tuple(
         _retest(metric, before.get(metric.name, {}), now.get(metric.name, {}), span)

@@ -1,4 +1,4 @@
-"""One test before the judge, and what every rule may ask about it."""
+"""One test to be judged, and what every rule may ask about it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
 
 
 class Pending(Enum):
-    """The answer of a rule that applies and waits for more seeds."""
+    """The answer of a rule that applies but needs more seeds."""
 
     PENDING = "pending"
 
@@ -27,10 +27,15 @@ PENDING: Final = Pending.PENDING
 
 @dataclass(frozen=True, slots=True)
 class JudgingContext:
-    """One test before the judge: its seeds so far, its baseline and the rules.
+    """One test to be judged: its seeds so far, its baseline and the rules.
 
-    ``ready`` are the results of the longest run of planned seeds, from the first on, that are all
-    there and passed: what a look may use.
+    Attributes:
+        group: the seeds of the test.
+        baseline: its baseline; None without one.
+        rules: how it is judged.
+        ready: the results of the longest run of planned seeds, from the first on, that are all
+            there and passed: what a look may use.
+        differences: how the environment differs from the baseline's.
     """
 
     group: SeedGroup
@@ -50,7 +55,16 @@ class JudgingContext:
         return metric_names(self.results)
 
     def verdict(self, kind: VerdictKind, colour: Colour | None = None, **more: Any) -> Verdict:
-        """A verdict on this case."""
+        """A verdict on this test.
+
+        Args:
+            kind: the verdict.
+            colour: its effect on the run; by default what the rules say.
+            **more: further fields of `Verdict`.
+
+        Returns:
+            The verdict.
+        """
         plan = self.group.plan
         provenance = self.baseline.provenance if self.baseline is not None else None
         return Verdict(
@@ -69,7 +83,16 @@ class JudgingContext:
 
 
 def judging_context(group: SeedGroup, baseline: Artifact | None, rules: Rules) -> JudgingContext:
-    """Bring a test before the judge."""
+    """The context in which a test is judged.
+
+    Args:
+        group: the seeds of the test.
+        baseline: its baseline; None without one.
+        rules: how it is judged.
+
+    Returns:
+        The context.
+    """
     ready: list[SeedResult] = []
     for seed in group.plan.planned:
         result = group.results.get(seed)

@@ -11,8 +11,15 @@ from pytest_mlregress.verdicts.policy import Rules
 def beside_curves(rules: Rules, baseline: Artifact | None) -> Rules:
     """The rules of a test's comparisons, which leave its judged curves their share of alpha.
 
-    Unchanged where no curve of the baseline is held against limits, or none is judged at all. That
-    is known before the first seed, and so no value of the candidate moves a level.
+    Whether curves are judged is known before the first seed, so no value of the candidate changes a
+    level.
+
+    Args:
+        rules: the rules of the run.
+        baseline: the baseline; None without one.
+
+    Returns:
+        The rules; unchanged if no curve of the baseline has limits, or none is judged.
     """
     if baseline is None or not rules.judges_curves or not _judged(baseline):
         return rules
@@ -23,9 +30,13 @@ def beside_curves(rules: Rules, baseline: Artifact | None) -> Rules:
 
 
 def curve_level(rules: Rules) -> float:
-    """The chance that a check may have of ending a healthy seed because of one curve.
+    """The probability that a check may have of ending a healthy seed because of one curve.
 
-    ``rules`` are those of the run, with all of the comparison's alpha.
+    Args:
+        rules: those of the run, with all of the comparison's alpha.
+
+    Returns:
+        The level.
     """
     from pytest_mlregress.statistics.curve_collapse import CURVE_SHARE
 
@@ -33,7 +44,7 @@ def curve_level(rules: Rules) -> float:
 
 
 def _judged(baseline: Artifact) -> bool:
-    """Whether a curve has the name of a metric, whose direction it takes, and seeds enough."""
+    """Whether a curve has the name of a metric, whose direction it takes, and enough seeds."""
     from pytest_mlregress.statistics.curve_collapse import LEAST_CURVES
 
     return any(len(baseline.curves.get(name, ())) >= LEAST_CURVES for name in baseline.metrics)

@@ -13,12 +13,12 @@ from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKin
 
 
 def of_one_seed(baseline: Artifact) -> bool:
-    """True where a deterministic update recorded it: every other one takes two seeds or more."""
+    """True if a deterministic update recorded it: every other one has two seeds or more."""
     return any(len(metric.values) == 1 for metric in baseline.metrics.values())
 
 
 def only_value(metric: MetricBaseline) -> float | None:
-    """The value that every seed of a metric gave, None where two seeds differ in a bit."""
+    """The value that every seed of a metric gave, None if two seeds differ in a bit."""
     from pytest_mlregress.statistics.bit_equality import bits
 
     values = tuple(metric.values.values())
@@ -27,7 +27,14 @@ def only_value(metric: MetricBaseline) -> float | None:
 
 
 def recorded_otherwise(case: JudgingContext) -> Verdict | None:
-    """The precondition that check and baseline agree on whether the training sees its seed."""
+    """The precondition that check and baseline agree on whether the training uses its seed.
+
+    Args:
+        case: the test.
+
+    Returns:
+        The verdict if they do not agree, otherwise None.
+    """
     if case.baseline is None or not case.ready:
         return None
     update = case.group.plan.update_command
@@ -62,9 +69,16 @@ def recorded_otherwise(case: JudgingContext) -> Verdict | None:
 
 
 def judge_bits(case: JudgingContext, baseline: Artifact) -> Verdict | None:
-    """The verdict on the one seed of a deterministic check; None before it has run.
+    """The verdict on the one seed of a deterministic check.
 
-    A moved bit is red. In another environment, which may round otherwise, it is inconclusive.
+    A changed bit is red. In another environment, which may round differently, it is inconclusive.
+
+    Args:
+        case: the test.
+        baseline: its baseline.
+
+    Returns:
+        The verdict; None before the seed has run.
     """
     if not case.ready:
         return None
@@ -93,10 +107,10 @@ def _of_metric(
     from pytest_mlregress.statistics.bit_equality import bits
 
     before = only_value(baseline.metrics[name])
-    assert before is not None  # else `recorded_otherwise` has answered
+    assert before is not None  # otherwise `recorded_otherwise` has decided
     found = metric_verdict(name, case.ready, baseline, case.rules, kind=VerdictKind.IDENTICAL)
     ((seed, now),) = found.candidate.items()
-    found = replace(found, baseline={seed: before})  # which seed it was recorded with is no matter
+    found = replace(found, baseline={seed: before})  # whichever seed it was recorded with
     if bits({name: before}) == bits({name: now}):
         return found
     reason = f"deterministic=True, but {name} moved from {before!r} to {now!r}"
@@ -104,7 +118,15 @@ def _of_metric(
 
 
 def revised_values(previous: Artifact, metrics: Mapping[str, MetricBaseline]) -> str:
-    """What an update of one seed changes, for the ledger: the old and the new value by metric."""
+    """What an update of one seed changes, for the ledger.
+
+    Args:
+        previous: the old baseline.
+        metrics: the new values.
+
+    Returns:
+        The old and the new value by metric, in words.
+    """
     return "; ".join(
         _revised(name, previous.metrics[name], metric)
         for name, metric in metrics.items()
@@ -122,7 +144,15 @@ def _revised(name: str, stored: MetricBaseline, metric: MetricBaseline) -> str:
 
 
 def value_changes(previous: Artifact, metrics: Mapping[str, MetricBaseline]) -> dict[str, float]:
-    """The change of each metric's one value, in metric units, a loss being negative."""
+    """The change of each metric's one value, a loss being negative.
+
+    Args:
+        previous: the old baseline.
+        metrics: the new values.
+
+    Returns:
+        The changes by metric, in metric units.
+    """
     effects: dict[str, float] = {}
     for name, metric in metrics.items():
         now = only_value(metric)

@@ -1,4 +1,4 @@
-"""The gate of an update: whether new values may have drifted too far below their anchor."""
+"""The drift test of an update: whether new values may be too far below their anchor."""
 
 from __future__ import annotations
 
@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 class Refusal:
     """Why a metric is not accepted at a look, and whether more seeds can settle it.
 
-    ``drifted`` tells a drift from the anchor, which counts as a refused try against it, from a
-    loss against the latest baseline.
+    Attributes:
+        metric: the name of the metric.
+        reason: why it is refused.
+        drifted: whether it may have drifted from the anchor, which counts as a refused attempt;
+            False for a loss against the latest baseline.
+        settled: whether more seeds cannot change it.
     """
 
     metric: str
@@ -30,7 +34,14 @@ class Refusal:
 
 
 def losses(judged: Sequence[MetricVerdict]) -> list[Refusal]:
-    """The metrics that are red against the baseline that they would replace."""
+    """The metrics that are red against the baseline that they would replace.
+
+    Args:
+        judged: the metrics, compared with that baseline.
+
+    Returns:
+        One refusal per red metric.
+    """
     return [
         Refusal(
             metric.name,
@@ -44,7 +55,7 @@ def losses(judged: Sequence[MetricVerdict]) -> list[Refusal]:
 
 
 def _is_settled(metric: MetricVerdict) -> bool:
-    """More seeds would not correct an estimate beyond the margin of its own look."""
+    """An estimate beyond the margin of its look will not be reversed by more seeds."""
     comparison = metric.comparison
     if metric.kind is VerdictKind.DIVERGED or comparison is None:
         return True
@@ -55,10 +66,16 @@ def _is_settled(metric: MetricVerdict) -> bool:
 def drifts(
     previous: Artifact, name: str, metric: MetricBaseline, looks: Sequence[int]
 ) -> Refusal | None:
-    """The refusal of new values that may lie too far below the anchor, or None.
+    """The refusal of new values that may be too far below the anchor, or None.
 
-    ``looks`` are the numbers of seeds after which the update is judged; the values of ``metric``
-    are those of one of them.
+    Args:
+        previous: the old baseline.
+        name: the name of the metric.
+        metric: its new values, those of one look.
+        looks: the numbers of seeds after which the update is judged.
+
+    Returns:
+        The refusal.
     """
     from pytest_mlregress.statistics import compare
     from pytest_mlregress.statistics.drift import drift_budget, drift_levels
@@ -123,15 +140,23 @@ def _no_spread(name: str, anchor: Anchor) -> str:
 
 
 def _same_seeds(before: Mapping[int, float], now: Mapping[int, float]) -> bool:
-    """True where every seed of before gave the same value.
+    """True if every old seed gave the same value.
 
-    Nothing has drifted then, however few seeds there are to tell.
+    Nothing has drifted then, however few seeds there are.
     """
     return all(now.get(seed, math.nan) == value for seed, value in before.items())
 
 
 def refusal_notes(previous: Artifact, refusals: Sequence[Refusal]) -> tuple[str, ...]:
-    """What each refused try against an anchor does to the next one."""
+    """What each refused attempt against an anchor does to the next one.
+
+    Args:
+        previous: the old baseline.
+        refusals: the refusals of this update.
+
+    Returns:
+        One note per anchor.
+    """
     from pytest_mlregress.statistics.drift import DRIFT_LEVEL
 
     notes = []

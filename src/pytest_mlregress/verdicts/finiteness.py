@@ -1,4 +1,4 @@
-"""Non-finite values in a new baseline: what cannot serve at all, and what the rest costs."""
+"""Non-finite values in a new baseline: which metrics cannot be used, and what the rest costs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,18 @@ from pytest_mlregress.verdicts.context import seeds_in_words
 from pytest_mlregress.verdicts.metric_samples import metric_names, values_of
 
 LEAST_FINITE: Final = 2
-"""So many finite values have a scatter; none has fewer than this and can be compared with."""
+"""Fewer finite values have no spread, and nothing can be compared with them."""
 
 
 def without_values(ready: Sequence[SeedResult]) -> tuple[str, ...]:
-    """Why a metric of these seeds can be no baseline, one sentence for each that cannot."""
+    """Why metrics of these seeds cannot be a baseline, one sentence for each that cannot.
+
+    Args:
+        ready: the seeds of the new baseline.
+
+    Returns:
+        The sentences.
+    """
     return tuple(_refusals(ready))
 
 
@@ -41,6 +48,9 @@ def costs_of_failures(
         ready: the seeds of the new baseline.
         n_check: how many seeds a check runs at most.
         alpha: the level of one comparison.
+
+    Returns:
+        One sentence per metric.
     """
     notes = []
     for name in metric_names(ready):

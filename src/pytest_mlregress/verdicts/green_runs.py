@@ -1,6 +1,6 @@
 """What green runs measured, seed by seed, remembered on this machine.
 
-They are kept per test, tier and metric, and only against today's baseline.
+They are kept per test, tier and metric, and only for the current baseline.
 """
 
 from __future__ import annotations
@@ -22,9 +22,12 @@ RUNS_KEPT: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class GreenRun:
-    """The values of one metric in a green run, by seed, and the verdict on that metric.
+    """One metric in a green run.
 
-    ``commit`` is empty outside git.
+    Attributes:
+        commit: the commit of the run; empty outside git.
+        kind: the verdict on the metric.
+        values: its values by seed, in metric units.
     """
 
     commit: str
@@ -33,17 +36,21 @@ class GreenRun:
 
 
 class Cache(Protocol):
-    """Where green runs are kept between runs: what `pytest.Cache` offers."""
+    """Where green runs are kept between runs: the interface of `pytest.Cache`."""
 
     def get(self, key: str, default: Any, /) -> Any:
-        """What is kept under the key, ``default`` where that is nothing readable."""
+        """What is kept under the key, ``default`` if that is nothing readable."""
 
     def set(self, key: str, value: Any, /) -> None:
         """Keep a value of plain builtins under the key."""
 
 
 class GreenRuns:
-    """The green runs that this machine remembers."""
+    """The green runs that this machine remembers.
+
+    Args:
+        cache: where they are kept; None remembers nothing.
+    """
 
     def __init__(self, cache: Cache | None) -> None:
         """``cache`` is None where there is none, and nothing is remembered then."""
@@ -55,7 +62,17 @@ class GreenRuns:
     def of(
         self, test: str, tier: str, metric: str, baseline: Mapping[int, float]
     ) -> tuple[GreenRun, ...]:
-        """The runs of a metric that were compared with these baseline values, oldest first."""
+        """The runs of a metric that were compared with these baseline values, oldest first.
+
+        Args:
+            test: the node id without the seed.
+            tier: the tier.
+            metric: the name of the metric.
+            baseline: the baseline's values by seed.
+
+        Returns:
+            The runs.
+        """
         match self._entries.get(_name(test, tier, metric)):
             case {"baseline": str(digest), "runs": list(runs)} if digest == _digest(baseline):
                 return tuple(run for entry in runs if (run := _green_run(entry)) is not None)
@@ -66,7 +83,15 @@ class GreenRuns:
     ) -> dict[str, tuple[Mapping[int, float], ...]]:
         """Per metric the runs that showed no change against a baseline, neither loss nor gain.
 
-        Those of today's ``commit`` are left out: a run of the same code again says the same.
+        Args:
+            test: the node id without the seed.
+            tier: the tier.
+            baseline: the baseline.
+            commit: the current commit, whose runs are left out: a run of the same code is no new
+                evidence.
+
+        Returns:
+            The values of each run by seed, by metric.
         """
         return {
             name: tuple(
@@ -80,8 +105,12 @@ class GreenRuns:
     def remember(self, verdict: Verdict, commit: str) -> None:
         """Keep the metrics of a green verdict.
 
-        A run that moved no bit, against the baseline or an earlier run, is no evidence and takes no
+        A run that is bit-identical to the baseline or an earlier run is no evidence and takes no
         place; of two such runs the one with more seeds stays.
+
+        Args:
+            verdict: the verdict.
+            commit: the current commit; empty outside git.
         """
         if verdict.colour is not Colour.GREEN or verdict.kind is VerdictKind.RECORDED:
             return

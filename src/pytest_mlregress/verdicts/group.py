@@ -17,8 +17,24 @@ from pytest_mlregress.running.result import SeedOutcome, SeedResult, Xfail
 class GroupPlan:
     """What the reports of a test's seeds say about the test: the same in each of them.
 
-    ``settings`` are those of the test that judging needs (``test``, ``pairing``, ``expect``,
-    ``deterministic``, ``on_nonfinite``); ``location`` is pytest's.
+    Attributes:
+        test: the node id without the seed.
+        file: the test file.
+        location: pytest's location of the test.
+        planned: the seeds of the declaration.
+        selected: those that this session runs.
+        tier: the tier.
+        settings: those of the test that judging needs (``test``, ``pairing``, ``expect``,
+            ``deterministic``, ``on_nonfinite``).
+        xfail: the ``xfail`` mark that applies; None without one.
+        check_seeds: the largest number of seeds of a check; an update runs more.
+        looks: numbers of seeds after which an update is judged; none for a check.
+        seeds_removed: whether something else than the user removed some of the seeds.
+        argument: the test as a command line names it: relative to where pytest was started.
+        tier_option: the tier, if the command line named one that the test has.
+        source: the value of `--mlregress-baseline`; None for the default.
+        parallel: whether seeds run at the same time, in workers of pytest-xdist.
+        takes_run: whether the test uses the fixture ``mlregress``.
     """
 
     test: str
@@ -30,21 +46,13 @@ class GroupPlan:
     settings: Mapping[str, str | bool | None]
     xfail: Xfail | None = None
     check_seeds: int = 5
-    """How many seeds a check runs at most; an update runs more."""
     looks: tuple[int, ...] = ()
-    """After how many seeds an update is judged; none for a check."""
     seeds_removed: bool = False
-    """Whether something else than the user removed some of the seeds."""
     argument: str = ""
-    """The test as a command line names it: relative to where pytest was started."""
     tier_option: str | None = None
-    """The tier, where this run was asked for one that the test has."""
     source: str | None = None
-    """Where this run was told to find the baselines."""
     parallel: bool = False
-    """Whether seeds run at the same time, in workers of pytest-xdist."""
     takes_run: bool = False
-    """Whether the test asks for the fixture ``mlregress``."""
 
     @property
     def baseline_id(self) -> str:
@@ -124,7 +132,14 @@ class SeedPhase:
 
 @dataclass(slots=True)
 class SeedPhases:
-    """The phases of one seed so far, folded into what its result needs."""
+    """The phases of one seed so far, reduced to what its result needs.
+
+    Attributes:
+        outcome: that of the first phase that did not pass.
+        duration: seconds so far.
+        message: why the seed failed or was skipped.
+        payload: what the plugin in the seed's process put on the latest report.
+    """
 
     outcome: SeedOutcome = "passed"
     duration: float = 0.0
@@ -132,7 +147,7 @@ class SeedPhases:
     payload: Mapping[str, Any] | None = None
 
     def add(self, phase: SeedPhase) -> None:
-        """Fold in one phase; the first failure is the one that counts."""
+        """Add one phase; the first failure is the one that counts."""
         self.duration += phase.duration
         if phase.payload is not None:
             self.payload = phase.payload
@@ -158,14 +173,21 @@ class SeedPhases:
 
 @dataclass(slots=True)
 class SeedGroup:
-    """One test's seeds: the plan, the finished results, and those still on their way."""
+    """One test's seeds: the plan, the finished results, and those still running.
+
+    Attributes:
+        plan: what the reports say about the test.
+        running: the phases so far of each seed that has not finished.
+        results: the result of each finished seed.
+        environment: the environment in which they trained; None before the first.
+        guard_findings: what the bug guards reported while the seeds trained, each once.
+    """
 
     plan: GroupPlan
     running: dict[int, SeedPhases] = field(default_factory=dict)
     results: dict[int, SeedResult] = field(default_factory=dict)
     environment: Mapping[str, Any] | None = None
     guard_findings: dict[str, None] = field(default_factory=dict)
-    """The findings of the bug guards while the seeds trained, each once."""
 
     def finish(self, seed: int) -> None:
         """Turn the seed's reports into its result."""
@@ -183,7 +205,7 @@ class SeedGroup:
             self.plan = replace(self.plan, xfail=Xfail(**phases.payload["xfail"]))
 
     def finish_all(self) -> None:
-        """Turn what has come of every other seed into its result: no more reports will come."""
+        """Turn the reports of every other seed into its result: no more reports will come."""
         for seed in tuple(self.running):
             self.finish(seed)
 

@@ -17,26 +17,34 @@ from pytest_mlregress.verdicts.verdict import VerdictKind
 class BitEquality:
     """What bit-equality says of the seeds so far.
 
-    ``finding`` is `identical`, or the failure of a test that declares ``expect="identical"``, or
-    None. ``open`` tells that no bit has moved yet and that a few more such seeds would prove it.
+    Attributes:
+        decision: `identical`, or the failure of a test that declares ``expect="identical"``; None
+            without either.
+        open: whether no bit has moved yet and a few more such seeds would be evidence enough.
     """
 
-    finding: MetricsDecision | None = None
+    decision: MetricsDecision | None = None
     open: bool = False
 
     def or_looked(self, looked: MetricsDecision | None) -> MetricsDecision | None:
-        """Which of this and of what the looks found decides the test; None for neither yet.
+        """Whether this or the decision of the looks decides the test; None for neither yet.
 
         The one that needs fewer seeds, so that the verdict does not depend on the order in which
-        they arrive. A pass of bit-equal seeds stands; anything graver waits for the proof that
-        nothing has changed: luck of the first seeds is not a loss.
+        they finish. A pass of bit-equal seeds is final; anything more severe waits for the evidence
+        that nothing has changed, since an unlucky start is not a loss.
+
+        Args:
+            looked: the decision of the looks.
+
+        Returns:
+            The decision.
         """
         if looked is None or (looked.kind is not VerdictKind.PASS and self.open):
-            return self.finding
-        if self.finding is None:
+            return self.decision
+        if self.decision is None:
             return looked
-        passed_before = looked.kind is VerdictKind.PASS and looked.seeds < self.finding.seeds
-        return looked if passed_before else self.finding
+        passed_before = looked.kind is VerdictKind.PASS and looked.seeds < self.decision.seeds
+        return looked if passed_before else self.decision
 
 
 def judge_bit_equality(
@@ -49,8 +57,18 @@ def judge_bit_equality(
 ) -> BitEquality:
     """Ask whether any bit has moved.
 
-    A different environment computes different bits, so there is nothing to expect then. Where
-    every seed is run whatever they show, identity needs every seed.
+    In a different environment bits differ anyway, so nothing is decided. If every seed is run
+    whatever they show, identity needs every seed.
+
+    Args:
+        ready: the results that may be used.
+        planned: the seeds of the check.
+        baseline: the baseline.
+        rules: how the test is judged.
+        same_environment: whether the environment is the baseline's.
+
+    Returns:
+        What the seeds show so far.
     """
     from pytest_mlregress.statistics.bit_equality import identical, seeds_to_match
 

@@ -1,4 +1,4 @@
-"""One relabelling for all metrics of a test: what they are held to together at a look."""
+"""The joint levels of all metrics of a test at a look, by one relabelling of its seeds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class JointLevel:
-    """The level of one metric at the look after so many seeds, and what it was alone."""
+    """The level of one metric at a look, together with others.
+
+    Attributes:
+        n_seeds: number of candidate seeds of the look.
+        level: the joint level.
+        alone: the level without the other metrics.
+        metrics: number of metrics judged together.
+    """
 
     n_seeds: int
     level: float
@@ -33,10 +40,13 @@ class JointLevel:
 
 @dataclass(frozen=True, slots=True)
 class LookedAt:
-    """One metric at the look after ``n`` seeds.
+    """One metric at a look.
 
-    ``metric`` has all of its values, ``p_harm`` is that of this look, None where the metric was
-    decided before.
+    Attributes:
+        check: its check.
+        metric: the metric with all of its values.
+        n: number of candidate seeds of the look.
+        p_harm: that of this look, None if the metric was decided before.
     """
 
     check: SequentialCheck
@@ -53,25 +63,32 @@ class LookedAt:
 
     @property
     def seeds(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Those of both sides: metrics that have them in common can share a relabelling."""
+        """The seeds of both sides: metrics with the same ones can share a relabelling."""
         return tuple(sorted(self.metric.baseline)), tuple(self.metric.candidate)[: self.n]
 
     @property
     def finite(self) -> bool:
-        """Whether all values have a size, which the t-test needs."""
+        """Whether all values are finite, which the t-test needs."""
         return all(math.isfinite(value) for sample in self.samples() for value in sample)
 
 
 def joint_levels(looks: Sequence[LookedAt], rules: Rules) -> tuple[JointLevel | None, ...]:
-    """The levels that turn what a look says of some metrics; None for those that stay as they are.
+    """The levels that change what a look says of some metrics; None for those that keep theirs.
 
-    One relabelling serves the metrics that the robust t-test judges on the same seeds, also those
-    that an earlier look has decided: their designs have a level at this look too.
+    One relabelling applies to the metrics that the robust t-test judges on the same seeds, also
+    those that an earlier look has decided: their designs have a level at this look too.
+
+    Args:
+        looks: the metrics at one look.
+        rules: how the test is judged.
+
+    Returns:
+        One level or None per metric.
     """
     found: list[JointLevel | None] = [None] * len(looks)
     if rules.test != "robust-t" or rules.on_nonfinite == "test" or rules.expect is not None:
         return tuple(found)
-    # A relabelling of seeds knows nothing of the run effects that metrics may share.
+    # A relabelling of seeds does not account for run effects that metrics may share.
     finite = [k for k, look in enumerate(looks) if look.finite and not look.check.noise.matters]
     for seeds in dict.fromkeys(looks[k].seeds for k in finite):
         members = [k for k in finite if looks[k].seeds == seeds]
@@ -81,10 +98,10 @@ def joint_levels(looks: Sequence[LookedAt], rules: Rules) -> tuple[JointLevel | 
 
 
 def _of_group(looks: Sequence[LookedAt]) -> list[JointLevel | None]:
-    """The relabelling costs as much as a test, and is drawn only where it may matter.
+    """A relabelling costs as much as a test, and is drawn only if it may change the verdict.
 
-    That is where a p-value lies above its own level and not above the sum of all: the joint one is
-    between them.
+    That is the case if a p-value is above its own level and at most the sum of all: the joint level
+    is between them.
     """
     from pytest_mlregress.statistics.multiple_comparisons import min_p_levels
 
@@ -102,7 +119,7 @@ def _of_group(looks: Sequence[LookedAt]) -> list[JointLevel | None]:
 
 
 def _between(look: LookedAt, above: float, most: float) -> bool:
-    """Whether the metric is still open and its p-value of harm lies between two levels."""
+    """Whether the metric is still open and its p-value of harm is between two levels."""
     return look.p_harm is not None and above < look.p_harm <= most
 
 

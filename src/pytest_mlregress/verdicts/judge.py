@@ -1,8 +1,8 @@
-"""The decision on one test, as a pure function of what its seeds gave.
+"""The decision on one test, as a pure function of its seed results.
 
-`judge` is asked after every seed and answers None while the verdict is open. Statistics look at
-the first n seeds by number, never at those that happened to arrive first, so that the answer is
-the same for any number of workers.
+`judge` is called after every seed and returns None while the verdict is open. Statistics use the
+first n seeds by number, never those that happened to finish first, so that the answer is the same
+for any number of workers.
 """
 
 from __future__ import annotations
@@ -40,7 +40,14 @@ def judge(
 ) -> Verdict | None:
     """The verdict on a test, or None while more of its seeds have to run.
 
-    ``history`` says what git knows, for the words of the verdict alone; None for nothing.
+    Args:
+        group: the seeds of the test.
+        baseline: its baseline; None without one.
+        rules: how it is judged.
+        history: what git knows, for the text of the verdict only; None without git.
+
+    Returns:
+        The verdict.
     """
     case = judging_context(group, baseline, beside_curves(rules, baseline))
     return _decided(case, history) or skipped_seeds(case)
@@ -58,23 +65,32 @@ def _decided(case: JudgingContext, history: History | None) -> Verdict | None:
     if rules.deterministic:
         return judge_bits(case, baseline)
     if not rules.early and len(ready) < len(planned):
-        return None  # nothing is saved, and so nothing is decided before the last seed
+        return None  # all seeds run, so nothing is decided before the last one
     short = unaffordable(case, baseline)
     nothing_to_decide = len(short) == len(ready[0].metrics) if ready else False
     if nothing_to_decide and rules.early and looks_harmless(ready[0], baseline):
         return unaffordable_verdict(case, baseline, short)
-    finding = judge_bit_equality(
+    decision = judge_bit_equality(
         ready, planned, baseline, rules, same_environment=not case.differences
     ).or_looked(judge_metrics(ready, planned, baseline, rules))
-    if finding is None:
+    if decision is None:
         return None
-    if short and finding.kind not in RED:
-        return unaffordable_verdict(case, baseline, short, finding)
-    return _verdict(case, baseline, finding, history)
+    if short and decision.kind not in RED:
+        return unaffordable_verdict(case, baseline, short, decision)
+    return _verdict(case, baseline, decision, history)
 
 
 def incomplete(group: SeedGroup, rules: Rules, reason: str) -> Verdict:
-    """The verdict on a test whose missing seeds will not come any more."""
+    """The verdict on a test whose missing seeds will not run.
+
+    Args:
+        group: the seeds of the test.
+        rules: how it is judged.
+        reason: why they will not.
+
+    Returns:
+        The verdict.
+    """
     case = judging_context(group, None, rules)
     missing = [seed for seed in group.plan.selected if seed not in group.results]
     reasons = (f"{reason}: {seeds_in_words(missing)} did not report",) if missing else (reason,)
@@ -86,19 +102,19 @@ def incomplete(group: SeedGroup, rules: Rules, reason: str) -> Verdict:
 
 
 def _verdict(
-    case: JudgingContext, baseline: Artifact, finding: MetricsDecision, history: History | None
+    case: JudgingContext, baseline: Artifact, decision: MetricsDecision, history: History | None
 ) -> Verdict:
     return case.verdict(
-        finding.kind,
-        metrics=finding.metrics,
-        reasons=finding.reasons,
+        decision.kind,
+        metrics=decision.metrics,
+        reasons=decision.reasons,
         notes=(
             *margin_changes(case.ready, baseline),
-            *seed_blind_notes(case.ready[: finding.seeds]),
-            *finding.notes,
-            *run_effect_notes(finding.metrics),
-            *remarks(case, finding, history),
+            *seed_blind_notes(case.ready[: decision.seeds]),
+            *decision.notes,
+            *run_effect_notes(decision.metrics),
+            *remarks(case, decision, history),
         ),
-        decided_after=finding.seeds,
-        next_steps=advice(case, finding, history),
+        decided_after=decision.seeds,
+        next_steps=advice(case, decision, history),
     )

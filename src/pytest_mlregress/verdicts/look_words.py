@@ -1,4 +1,4 @@
-"""What a deciding look has to say beside its figures."""
+"""What a deciding look says besides its figures."""
 
 from __future__ import annotations
 
@@ -13,11 +13,19 @@ if TYPE_CHECKING:
     from pytest_mlregress.statistics.early_stop import LookDecision, SequentialCheck
 
 MORE_SEEDS: Final = 20
-"""A number of seeds that tells a part of collapsed seeds from chance, at any usual level."""
+"""A number of seeds that separates some collapsed seeds from chance, at any usual level."""
 
 
 def look_reasons(decision: LookDecision, check: SequentialCheck) -> Iterator[str]:
-    """Why a look decided so, where its p-value of harm does not tell."""
+    """Why a look decided so, if its p-value of harm does not show it.
+
+    Args:
+        decision: the look.
+        check: the check that it belongs to.
+
+    Yields:
+        One sentence per reason.
+    """
     if decision.action == "reject" and decision.collapsed.shown(check.alpha):
         yield (
             f"{len(decision.collapsed.positions)} of {decision.n_seeds} seeds collapsed, none of "
@@ -43,6 +51,9 @@ def look_notes(
         decision: the look.
         check: the check that it belongs to.
         metric: the metric with all of its candidate values.
+
+    Yields:
+        One sentence per note.
     """
     if decision.action == "continue":
         yield "undecided when another metric's verdict ended the test"

@@ -1,4 +1,4 @@
-"""The values of a test's seeds by metric, checked for what no statistic could correct."""
+"""The values of a test's seeds by metric, checked for what rules a comparison out."""
 
 from __future__ import annotations
 
@@ -28,7 +28,14 @@ def values_of(results: Sequence[SeedResult], name: str) -> dict[int, float]:
 
 
 def contradictions(results: Sequence[SeedResult]) -> tuple[str, ...]:
-    """What the seeds of one test disagree on, though it must be the same in all of them."""
+    """What the seeds of one test disagree on, though it must be the same in all of them.
+
+    Args:
+        results: the results of the seeds.
+
+    Returns:
+        One sentence per contradiction.
+    """
     found: list[str] = []
     for name in metric_names(results):
         first = declared(results, name)
@@ -58,7 +65,15 @@ def contradictions(results: Sequence[SeedResult]) -> tuple[str, ...]:
 
 
 def incomparable(results: Sequence[SeedResult], baseline: Artifact) -> dict[str, str]:
-    """Per metric (or ``""`` for the whole test) why it cannot be compared with the baseline."""
+    """Why metrics cannot be compared with the baseline.
+
+    Args:
+        results: the results of the seeds.
+        baseline: the baseline.
+
+    Returns:
+        The reason by metric, or by ``""`` for the whole test.
+    """
     problems: dict[str, str] = {}
     names = metric_names(results)
     for name in names:
@@ -99,7 +114,14 @@ def _setting_changed(recorded: RecordedMetric, stored: MetricBaseline) -> str | 
 def margin_changes(results: Sequence[SeedResult], baseline: Artifact) -> tuple[str, ...]:
     """Which margins differ from those that the baseline was recorded with, in a sentence each.
 
-    A margin belongs to the check: that of the code decides, and needs no new baseline.
+    A margin belongs to the check: the one in the code decides, and needs no new baseline.
+
+    Args:
+        results: the results of the seeds.
+        baseline: the baseline.
+
+    Returns:
+        The sentences.
     """
     return tuple(
         f"the margin of {name!r} is {margin_in_words(recorded.margin, now)}, the baseline was "
@@ -114,7 +136,15 @@ def margin_changes(results: Sequence[SeedResult], baseline: Artifact) -> tuple[s
 
 
 def margin_in_words(written: MarginLike, absolute: float | None) -> str:
-    """``0.01``, ``1% = 0.00931`` or ``auto``: as the user wrote it, and in metric units."""
+    """``0.01``, ``1% = 0.00931`` or ``auto``: as the user wrote it, and in metric units.
+
+    Args:
+        written: the margin as declared.
+        absolute: the same in metric units; None if unknown.
+
+    Returns:
+        The text.
+    """
     if absolute is None:
         return "auto"
     if isinstance(written, str) and written != "auto":

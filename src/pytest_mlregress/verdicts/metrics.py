@@ -1,4 +1,4 @@
-"""Metric by metric: the samples of a look, their comparison, and what it says."""
+"""Metric by metric: the samples of a look, their comparison, and its verdict."""
 
 from __future__ import annotations
 
@@ -24,7 +24,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MetricsDecision:
-    """What the values say about a test, after that many seeds."""
+    """What the values say about a test.
+
+    Attributes:
+        kind: the verdict.
+        metrics: the verdict on each metric.
+        seeds: number of seeds that it rests on.
+        reasons: why.
+        notes: remarks that do not change it.
+    """
 
     kind: VerdictKind
     metrics: tuple[MetricVerdict, ...]
@@ -36,10 +44,19 @@ class MetricsDecision:
 def judge_metrics(
     ready: Sequence[SeedResult], planned: Sequence[int], baseline: Artifact, rules: Rules
 ) -> MetricsDecision | None:
-    """Look at every metric, or answer None while the seeds of the deciding look are missing.
+    """Look at every metric, or return None while the seeds of the deciding look are missing.
 
     A test is decided by the first look at which one metric is red or every metric is decided. A
     metric that was decided at an earlier look keeps that verdict.
+
+    Args:
+        ready: the results that may be used.
+        planned: the seeds of the check.
+        baseline: the baseline.
+        rules: how the test is judged.
+
+    Returns:
+        The decision.
     """
     if rules.test == "paired" and (unmatched := _unmatched(ready, baseline)):
         return MetricsDecision(VerdictKind.INCOMPARABLE, (), len(ready), (unmatched,))
@@ -67,7 +84,7 @@ def judge_metrics(
 class _Step:
     """What one look says about one metric, and whether it decides it.
 
-    ``p_harm`` is that of the unpaired test, also where linked seeds say more.
+    ``p_harm`` is that of the unpaired test, even if linked seeds show more.
     """
 
     n_seeds: int
@@ -77,7 +94,7 @@ class _Step:
 
 
 def _reached(steps: Sequence[_Step], n: int) -> _Step | None:
-    """The step that holds after n seeds: the deciding one, else the latest."""
+    """The step that holds after n seeds: the deciding one, otherwise the latest."""
     until = [step for step in steps if step.n_seeds <= n]
     return next((step for step in until if step.decided), until[-1] if until else None)
 
@@ -86,9 +103,16 @@ RED = (VerdictKind.REGRESSION, VerdictKind.DIVERGED)
 
 
 def look_numbers(n: int, rules: Rules) -> tuple[int, ...]:
-    """After how many seeds a check of at most ``n`` is looked at.
+    """After how many seeds a check is judged.
 
     Only tests whose p-values are exact for few seeds can stop early.
+
+    Args:
+        n: the largest number of seeds.
+        rules: how the test is judged.
+
+    Returns:
+        Increasing numbers of seeds.
     """
     from pytest_mlregress.statistics.early_stop import SEQUENTIAL_TESTS
     from pytest_mlregress.statistics.sequential import default_looks
@@ -110,7 +134,18 @@ def metric_verdict(
     *,
     kind: VerdictKind,
 ) -> MetricVerdict:
-    """A verdict on one metric with both samples and no comparison yet."""
+    """A verdict on one metric with both samples and no comparison yet.
+
+    Args:
+        name: the name of the metric.
+        ready: the results that may be used.
+        baseline: the baseline.
+        rules: how the test is judged.
+        kind: the verdict.
+
+    Returns:
+        The verdict.
+    """
     recorded, stored = declared(ready, name), baseline.metrics[name]
     return MetricVerdict(
         name=name,
@@ -128,7 +163,17 @@ def metric_verdict(
 def compared(
     name: str, ready: Sequence[SeedResult], baseline: Artifact, rules: Rules
 ) -> MetricVerdict:
-    """Compare one metric once, with all the seeds that are ready."""
+    """Compare one metric once, with all the seeds that are ready.
+
+    Args:
+        name: the name of the metric.
+        ready: the results that may be used.
+        baseline: the baseline.
+        rules: how the test is judged.
+
+    Returns:
+        The verdict on the metric.
+    """
     (step,) = _follow(name, ready, (len(ready),), baseline, rules).steps
     return step.metric
 
@@ -150,7 +195,7 @@ def _follow(
 class _CheckedMetric:
     """One metric with all of its values, its check, and the steps until one decides.
 
-    ``joint`` holds, by number of seeds, levels that take the place of the check's own.
+    ``joint`` holds, by number of seeds, levels that replace the check's.
     """
 
     metric: MetricVerdict
@@ -178,16 +223,16 @@ class _CheckedMetric:
         return replace(self, steps=tuple(steps))
 
     def at(self, n: int) -> _Step | None:
-        """The look after n seeds, None where the metric was decided before."""
+        """The look after n seeds, None if the metric was decided before."""
         return next((step for step in self.steps if step.n_seeds == n), None)
 
 
 def _held_together(
     checked_metrics: Sequence[_CheckedMetric], n: int, rules: Rules
 ) -> list[_CheckedMetric]:
-    """The courses after one relabelling served all metrics of the look at n seeds, where it does.
+    """The metrics after one relabelling for all of them at the look at n seeds, if it applies.
 
-    It is asked only where no metric is red without it.
+    It is drawn only if no metric is red without it.
     """
     steps = [checked.at(n) for checked in checked_metrics]
     if any(step is not None and step.metric.kind in RED for step in steps):
@@ -205,7 +250,7 @@ def _held_together(
 def _plan_both(
     metric: MetricVerdict, looks: Sequence[int], baseline: Artifact, rules: Rules
 ) -> tuple[SequentialCheck, Linked | None]:
-    """The unpaired check, and the linked part where there is one, which takes a share of alpha."""
+    """The unpaired check, and the linked part if there is one, which takes a share of alpha."""
     resolution = baseline.metrics[metric.name].resolution
     earlier = earlier_samples(baseline, metric.name)
     link = link_of(metric.name, baseline, rules)
@@ -262,7 +307,7 @@ def _plan(
 
 
 def kind_of(decision: LookDecision) -> VerdictKind:
-    """What a look means for its metric; one that goes on is inconclusive so far."""
+    """What a look means for its metric; one that continues is inconclusive so far."""
     if decision.comparison.verdict == "diverged":
         return VerdictKind.DIVERGED
     match decision.action:
@@ -308,6 +353,6 @@ def _decided(
 def _not_looked_at(
     name: str, seen: Sequence[SeedResult], baseline: Artifact, rules: Rules
 ) -> MetricVerdict:
-    """A metric whose only look had not come when another one's verdict ended the test."""
+    """A metric whose only look was still to come when another metric's verdict ended the test."""
     metric = metric_verdict(name, seen, baseline, rules, kind=VerdictKind.INCONCLUSIVE)
     return replace(metric, notes=("not looked at, since another metric is red",))

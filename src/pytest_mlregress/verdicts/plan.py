@@ -1,4 +1,4 @@
-"""What the planned seeds can detect and will cost: nothing runs for it."""
+"""What the planned seeds can detect and what they cost, without running anything."""
 
 from __future__ import annotations
 
@@ -19,16 +19,21 @@ if TYPE_CHECKING:
 
 
 WORTH_SAYING: Final = 0.05
-"""A share of inconclusive checks from which on a plan names it, with what would help."""
+"""From this share of inconclusive checks on a plan names it, with the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedMetric:
     """The plan of one metric, or why there is none.
 
-    ``margin_recorded`` tells that its margin is the one that the baseline was recorded with: what
-    the code declares by now is known to a check alone, once its first seed has recorded.
-    ``inconclusive`` is the share of unchanged checks that would end undecided.
+    Attributes:
+        name: the name of the metric.
+        plan: its plan.
+        problem: why there is none.
+        margin_recorded: whether its margin is the one that the baseline was recorded with: a check
+            learns the one in the code only from its first seed.
+        inconclusive: share of unchanged checks that would be inconclusive.
+        linked: what linked seeds add.
     """
 
     name: str
@@ -41,7 +46,15 @@ class PlannedMetric:
 
 @dataclass(frozen=True, slots=True)
 class PlannedTest:
-    """The plans of one test's metrics; ``problem`` says why there are none."""
+    """The plans of one test's metrics.
+
+    Attributes:
+        test: the node id without the seed.
+        tier: the tier.
+        seeds: seeds of a check.
+        metrics: the plan of each metric.
+        problem: why there are none.
+    """
 
     test: str
     tier: str
@@ -54,8 +67,14 @@ class PlannedTest:
 class SuitePlan:
     """The plan of a run.
 
-    ``pass_at_least`` and ``pass_if_independent`` are the chances that the whole suite passes when
-    nothing changed: a bound that no correlation undercuts, and the estimate for independent tests.
+    Attributes:
+        tests: the plan of each test.
+        alpha: level of the suite.
+        comparisons: number of metrics that share it.
+        pass_at_least: probability that the whole suite passes when nothing changed: a bound for any
+            correlation.
+        pass_if_independent: the same, estimated for independent tests.
+        notes: remarks.
     """
 
     tests: tuple[PlannedTest, ...]
@@ -75,9 +94,18 @@ def plan_test(
     *,
     margin: float | None = None,
 ) -> PlannedTest:
-    """Plan a check of ``n_seeds`` seeds against a baseline.
+    """Plan a check against a baseline.
 
-    ``margin`` is an absolute one to plan with, in place of each metric's own.
+    Args:
+        test: the node id without the seed.
+        tier: the tier.
+        n_seeds: the largest number of seeds.
+        baseline: the baseline; None without one.
+        rules: how the test is judged.
+        margin: absolute, in metric units, in place of each metric's margin.
+
+    Returns:
+        The plan.
     """
     if baseline is None:
         problem = (
@@ -153,7 +181,7 @@ def _plan_metric(
 
 
 def _inconclusive_share(metric: MetricBaseline, plan: MetricPlan, margin: float | None) -> float:
-    """The share of unchanged checks that would end undecided, if seeds are as those recorded."""
+    """The share of unchanged checks that would be inconclusive, if seeds are as those recorded."""
     from pytest_mlregress.statistics.resampled_checks import unchanged_checks
 
     simulated = unchanged_checks(
@@ -174,10 +202,21 @@ def plan_before_any_run(
     alpha: float,
     margin: float | None,
 ) -> PlannedTest:
-    """Plan the check of an accuracy from the size of its test set alone.
+    """Plan the check of an accuracy from the size of its test set only.
+
+    Args:
+        test_size: number of test examples.
+        accuracy: the expected accuracy, between 0 and 1.
+        n_seeds: the largest number of seeds of a check.
+        n_baseline: number of baseline seeds.
+        alpha: level of the check.
+        margin: absolute; None for the automatic one.
+
+    Returns:
+        The plan.
 
     Raises:
-        ValueError: the seeds cannot do what is asked of them.
+        ValueError: the seeds cannot detect such a loss, or a bad value.
     """
     from pytest_mlregress.statistics.planner import plan_metric
     from pytest_mlregress.statistics.spread import spread_of_accuracy
@@ -194,7 +233,16 @@ def plan_before_any_run(
 
 
 def plan_suite(tests: Sequence[PlannedTest], *, alpha: float, comparisons: int) -> SuitePlan:
-    """Put the plans of single tests together."""
+    """Combine the plans of single tests.
+
+    Args:
+        tests: the plan of each test.
+        alpha: level of the suite.
+        comparisons: number of metrics that share it.
+
+    Returns:
+        The plan of the run.
+    """
     from pytest_mlregress.statistics.planner import suite_pass_probability
 
     plans = [metric.plan for test in tests for metric in test.metrics if metric.plan is not None]

@@ -1,4 +1,4 @@
-"""The rules that a verdict is reached by: everything but the values."""
+"""The rules by which a verdict is reached: everything but the values."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.verdict import Colour, VerdictKind
 
 BETA: Final = 0.1
-"""The chance that a loss as large as the margin passes: the complement of the 90 % power that
-the automatic margin and the planner aim at."""
+"""Probability that a loss as large as the margin passes: the complement of the 90 % power that
+the automatic margin and the planner assume."""
 
 Test = Literal["robust-t", "welch", "student", "paired", "rank"]
 
@@ -20,8 +20,26 @@ Test = Literal["robust-t", "welch", "student", "paired", "rank"]
 class Rules:
     """How the seeds of one test are judged.
 
-    ``alpha`` is the level of one comparison, the suite's divided by ``comparisons``, and the
-    ``tested_share`` of that where a test's learning curves are judged beside its metrics.
+    Attributes:
+        alpha: level of one comparison: the suite's divided by ``comparisons``, and the
+            ``tested_share`` of that if the test's learning curves are judged besides its metrics.
+        comparisons: number of metrics in the baselines of the suite.
+        test: the test that judges.
+        pairing: whether matched seeds are linked.
+        expect: `"identical"` if any changed bit is a failure.
+        deterministic: whether the training ignores its seed on purpose.
+        on_nonfinite: what failed seeds do, see `failure_test`.
+        early: whether a check may stop early.
+        strict: whether yellow verdicts and `minor` fail.
+        missing: whether a missing baseline fails.
+        env_mismatch: what another environment does.
+        dispersion: what a wider spread does.
+        beta: probability that a loss as large as the margin passes.
+        confirm: whether a red will be tested on fresh seeds anyway: then no text advises it.
+        green_runs: per metric the values, by seed, of earlier runs without a change, from which the
+            run effect is estimated.
+        curves: whether collapsed learning curves end a seed.
+        tested_share: the share of alpha that the curves leave to the comparison.
     """
 
     alpha: float
@@ -38,9 +56,7 @@ class Rules:
     dispersion: Literal["off", "warn", "fail"] = "off"
     beta: float = BETA
     confirm: bool = False
-    """Whether a red will be tested on fresh seeds anyway: then no text advises it."""
     green_runs: Mapping[str, Sequence[Mapping[int, float]]] = field(default_factory=dict)
-    """Per metric what earlier runs without a change gave, by seed: they tell the run effect."""
     curves: Literal["end", "off"] = "end"
     tested_share: float = 1.0
 
@@ -74,7 +90,16 @@ _STRICT: Final = _YELLOW | {VerdictKind.MINOR}
 def rules_for(
     settings: Settings, of_test: Mapping[str, str | bool | None], *, comparisons: int
 ) -> Rules:
-    """The rules of one test: the run's settings with those that the test declared in place."""
+    """The rules of one test.
+
+    Args:
+        settings: the settings of the run.
+        of_test: those that the test declares, which take precedence.
+        comparisons: number of metrics that share alpha.
+
+    Returns:
+        The rules.
+    """
     declared = cast("dict[str, Any]", dict(of_test))
     return Rules(
         alpha=settings.alpha / max(comparisons, 1),

@@ -1,7 +1,7 @@
-"""The rules that come before statistics: what makes a comparison needless or impossible.
+"""The rules that come before statistics: what makes a comparison unnecessary or impossible.
 
-Each takes the case and answers with a verdict, with `PENDING` where it applies and waits for more
-seeds, or with None where the next rule is to be asked.
+Each takes the context and returns a verdict, `PENDING` if it applies but needs more seeds, or None
+if the next rule is to be tried.
 """
 
 from __future__ import annotations
@@ -81,9 +81,15 @@ def _skipped_test(case: JudgingContext) -> Verdict | None:
 
 
 def skipped_seeds(case: JudgingContext) -> Verdict | None:
-    """What is left to say where all seeds are there, some skipped, and no other rule decides.
+    """The verdict if all seeds are there, some skipped, and no other rule decides.
 
-    Asked last, since a skip must not win or lose by when it arrives.
+    Tried last, so that the verdict does not depend on when a skip arrives.
+
+    Args:
+        case: the test.
+
+    Returns:
+        The verdict, or None.
     """
     skipped = _skipped(case)
     if not skipped or not case.group.complete:
@@ -171,14 +177,21 @@ def _no_baseline(case: JudgingContext) -> Verdict | Pending | None:
 
 
 def _edited_baseline(case: JudgingContext) -> Verdict | None:
-    """Values that were not measured: a baseline lowered by hand would make any loss a gain."""
+    """Values that were not measured: a baseline lowered by hand would turn any loss into a gain."""
     if case.baseline is None or not case.baseline.edited or not case.ready:
         return None
     return case.verdict(VerdictKind.INCOMPARABLE, reasons=(_EDITED,), next_steps=_after_edit(case))
 
 
 def edited_update(case: JudgingContext) -> Verdict | None:
-    """An update is judged by the baseline that it replaces; asked where no reason sets it aside."""
+    """An update is judged by the baseline that it replaces, unless a reason accepts any loss.
+
+    Args:
+        case: the test.
+
+    Returns:
+        The refusal if that baseline was edited, otherwise None.
+    """
     if case.baseline is None or not case.baseline.edited:
         return None
     return case.verdict(

@@ -1,4 +1,4 @@
-"""The run effect of a metric, from what the artifact and pytest's cache remember of its code."""
+"""The run effect of a metric, from what the artifact and pytest's cache hold of its code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 def run_effect_of(name: str, baseline: Artifact, rules: Rules) -> RunEffect | None:
     """The run effect in the revisions and green runs that count as the code of the baseline.
 
-    None where they tell nothing. A small change that was never shown counts as a run effect.
+    A small change that was never shown counts as a run effect.
+
+    Args:
+        name: the name of the metric.
+        baseline: the baseline.
+        rules: how the test is judged, with the green runs.
+
+    Returns:
+        The effect; None if it cannot be estimated.
     """
     runs = [*samples_of_same_code(baseline, name), *rules.green_runs.get(name, ())]
     if len(runs) < 2:
@@ -28,7 +36,14 @@ def run_effect_of(name: str, baseline: Artifact, rules: Rules) -> RunEffect | No
 
 
 def run_effect_notes(metrics: Sequence[MetricVerdict]) -> Iterator[str]:
-    """What a reader should know of run effects: those that enter a test."""
+    """What a reader should know of run effects: those that enter a test.
+
+    Args:
+        metrics: the judged metrics.
+
+    Yields:
+        One note per metric.
+    """
     for metric in metrics:
         if metric.run_effect is not None and metric.run_effect.shown:
             yield f"{metric.name}: {metric.run_effect}"

@@ -1,6 +1,6 @@
-"""Trainings that ignore the seed unknowingly: all their seeds are one sample.
+"""Trainings that ignore the seed by mistake: all their seeds are one sample.
 
-Such a baseline has no scatter, so that the first change of a rounding error is red.
+Such a baseline has no spread, so that the first rounding error is red.
 """
 
 from __future__ import annotations
@@ -20,14 +20,20 @@ REMEDIES: Final = (
     "a fixture or a helper that calls torch.manual_seed(0) or the like: remove that call",
     "a coarse metric that is 0 or 1 in every seed: record(..., resolution=1 / len(test_set))",
 )
-"""What makes a training see its seed, per framework; the last, where it does."""
+"""What makes a training use its seed, per framework; the last if it does so already."""
 
 
 def ignores_its_seed(ready: Sequence[SeedResult]) -> bool:
-    """True where two seeds or more gave the same bits in every metric and every logged curve.
+    """True if two seeds or more gave the same bits in every metric and every logged curve.
 
-    Not so where each metric is a coarse one, with its ``resolution``, at 0 or 1: any seed may
-    reach a bound.
+    Not if each metric is a coarse one, with its ``resolution``, at 0 or 1: any seed may reach a
+    bound.
+
+    Args:
+        ready: the results of the seeds.
+
+    Returns:
+        Whether the training ignores its seed.
     """
     if len(ready) < 2 or not metric_names(ready):
         return False
@@ -38,7 +44,7 @@ def ignores_its_seed(ready: Sequence[SeedResult]) -> bool:
 
 
 def _trace(seed: SeedResult) -> tuple[object, ...]:
-    """All that a seed's training shows of itself, to the last bit."""
+    """Everything that a seed's training recorded, bit by bit."""
     return (
         {metric.name: float(metric.value).hex() for metric in seed.metrics},
         {
@@ -53,7 +59,14 @@ def _at_a_bound(metric: RecordedMetric) -> bool:
 
 
 def seed_blind_update(case: JudgingContext) -> Verdict | None:
-    """The refusal of a sample whose seeds are all one, asked with the seeds of a look."""
+    """The refusal of a sample whose seeds are all the same, at a look.
+
+    Args:
+        case: the test, with the seeds of the look.
+
+    Returns:
+        The refusal, or None.
+    """
     if case.rules.deterministic or not ignores_its_seed(case.ready):
         return None
     update = case.group.plan.update_command
@@ -78,7 +91,14 @@ def _values(seed: SeedResult) -> Iterator[str]:
 
 
 def seed_blind_notes(ready: Sequence[SeedResult]) -> tuple[str, ...]:
-    """The same of the seeds that a check was decided with, as a note."""
+    """The same as a note on the seeds that decided a check.
+
+    Args:
+        ready: the results of the seeds.
+
+    Returns:
+        One note, or none.
+    """
     if not ignores_its_seed(ready):
         return ()
     return (

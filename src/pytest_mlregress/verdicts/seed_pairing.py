@@ -1,4 +1,4 @@
-"""Matched seeds: whether a metric's seeds are linked, and what the linked ones add to a look."""
+"""Matched seeds: whether a metric's seeds are linked, and what that adds to a look."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 class Link:
     """How the matched seeds of one metric are linked, fixed from earlier runs.
 
-    ``theta`` is the weight of a baseline seed's own value, ``rho`` the correlation in so many
-    ``runs``, NaN and 0 where `pairing="always"` links without any history. ``skewed`` tells that
-    their residuals are.
+    Attributes:
+        theta: the weight of a baseline seed's value.
+        rho: the correlation of matched seeds; NaN if `pairing="always"` links without any history.
+        runs: number of earlier runs; 0 without any history.
+        skewed: whether their residuals are skewed.
     """
 
     theta: float
@@ -40,7 +42,16 @@ class Link:
 
 
 def link_of(name: str, baseline: Artifact, rules: Rules) -> Link | None:
-    """The link of a metric's seeds, or None where it is compared unpaired."""
+    """The link of a metric's seeds, or None if it is compared unpaired.
+
+    Args:
+        name: the name of the metric.
+        baseline: the baseline, with its paired runs.
+        rules: how the test is judged.
+
+    Returns:
+        The link.
+    """
     if rules.pairing == "never" or rules.on_nonfinite == "test" or rules.test != "robust-t":
         return None
     if not all(map(math.isfinite, baseline.metrics[name].values.values())):
@@ -62,17 +73,27 @@ def _history(name: str, baseline: Artifact) -> LinkEstimate:
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """The linked part of one metric's check."""
+    """The linked part of one metric's check.
+
+    Attributes:
+        link: how its seeds are linked.
+        check: the linked check.
+    """
 
     link: Link
     check: LinkedCheck
 
     def with_evidence(self, metric: MetricVerdict) -> MetricVerdict:
-        """The metric after one look, red where its linked seeds show a loss that matters.
+        """The metric after one look, red if its linked seeds show a loss that matters.
 
-        ``metric`` is what the unpaired test said, with the candidate's values of that look. One
-        that would pass is `minor` where they show a loss of less than the linked margin. Either
-        carries the linked comparison: the unpaired one may have seen a gain.
+        One that would pass is `minor` if they show a loss of less than the linked margin. Either
+        has the linked comparison: the unpaired one may show a gain.
+
+        Args:
+            metric: the verdict of the unpaired test, with the candidate's values of that look.
+
+        Returns:
+            The verdict.
         """
         evidence = self.check.at(metric.baseline, metric.candidate)
         if evidence is None or metric.kind in (VerdictKind.REGRESSION, VerdictKind.DIVERGED):
@@ -113,7 +134,18 @@ def plan_link(
     rules: Rules,
     resolution: float | None,
 ) -> Linked | None:
-    """Fix the linked part of a check; None where its seeds cannot use it."""
+    """Fix the linked part of a check.
+
+    Args:
+        baseline: the baseline's values by seed, in metric units.
+        link: how its seeds are linked.
+        check: the unpaired check.
+        rules: how the test is judged.
+        resolution: the smallest step of the metric.
+
+    Returns:
+        The linked part; None if its seeds cannot use it.
+    """
     from pytest_mlregress.statistics.linked_check import LINKED_SHARE, plan_linked_check
 
     planned = plan_linked_check(
@@ -132,11 +164,14 @@ def plan_link(
 class PlannedLink:
     """What linked seeds add to a plan.
 
-    ``detectable_90`` is the loss, in metric units, that they find in 90 % of the checks that run
-    all seeds, with a correlation today like that of the earlier runs, ``rho``; with an automatic
-    margin none is red below the standard error of the baseline's mean. ``least_margin`` is the
-    declared one that they find in 80 %. All are None where `pairing="always"` links without such
-    runs.
+    Attributes:
+        link: the link, in words.
+        rho: the correlation in earlier runs; None if `pairing="always"` links without any.
+        looks: the looks of the linked test.
+        detectable_90: the loss, in metric units, that they find in 90 % of the checks that run all
+            seeds, if the correlation is still ``rho``; with an automatic margin none is red below
+            the standard error of the baseline's mean. None without earlier runs.
+        least_margin: the declared margin that they find in 80 %. None without earlier runs.
     """
 
     link: str
@@ -154,9 +189,18 @@ def planned_link(
     rules: Rules,
     run_effect: float = 0.0,
 ) -> PlannedLink | None:
-    """What a link adds to a check with those looks; None where no look can use it.
+    """What a link adds to a check with those looks.
 
-    ``sd`` and ``run_effect``, what runs differ by beyond their seeds, are in metric units.
+    Args:
+        link: how the seeds are linked.
+        looks: increasing numbers of candidate seeds.
+        n_baseline: number of baseline seeds.
+        sd: the baseline's standard deviation, in metric units.
+        rules: how the test is judged.
+        run_effect: how much runs differ beyond their seeds, in metric units.
+
+    Returns:
+        What it adds; None if no look can use it.
     """
     from pytest_mlregress.statistics.linked_check import (
         LINKED_SHARE,

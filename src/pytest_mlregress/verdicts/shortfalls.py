@@ -1,4 +1,4 @@
-"""What the seeds of a check cannot decide on, whatever they will show."""
+"""What the seeds of a check cannot decide, whatever they show."""
 
 from __future__ import annotations
 
@@ -18,12 +18,17 @@ from pytest_mlregress.verdicts.seed_pairing import Link, PlannedLink, link_of, p
 class Shortfall:
     """One metric that the seeds of a check cannot decide on.
 
-    ``margin`` is in metric units, None for the automatic one, which falls short only where no
-    p-value can reach the level; ``written`` is the margin as the code has it. ``spread`` is the
-    baseline's standard deviation, ``detectable`` the loss in metric units that the seeds find with
-    90 % power, maybe infinite. ``problem`` is the planner's sentence, with its numbers. ``share``
-    is the part of the comparison's alpha that the unpaired test has: less than 1 beside linked
-    seeds.
+    Attributes:
+        name: the name of the metric.
+        margin: in metric units; None for the automatic one, which falls short only if no p-value
+            can reach the level.
+        written: the margin as the code has it.
+        spread: the baseline's standard deviation, in metric units.
+        n_baseline: number of baseline seeds.
+        detectable: the loss, in metric units, that the seeds find with 90 % power; maybe infinite.
+        problem: the planner's sentence, with its numbers.
+        share: the part of the comparison's alpha that the unpaired test has: less than 1 with
+            linked seeds.
     """
 
     name: str
@@ -45,13 +50,20 @@ class Shortfall:
 def shortfalls(
     n_seeds: int, first: SeedResult, baseline: Artifact, rules: Rules
 ) -> tuple[Shortfall, ...]:
-    """Every metric that a check of ``n_seeds`` seeds cannot decide on.
-
-    Margins are those of the ``first`` seed.
+    """Every metric that a check cannot decide on.
 
     That is a design whose smallest attainable p-value cannot reach alpha, and a fixed margin that
     the seeds find with a power below 80 %, linked ones included. What `pairing="always"` links
-    without earlier runs is not judged beforehand: nothing is known of its correlation.
+    without earlier runs is not judged in advance: its correlation is unknown.
+
+    Args:
+        n_seeds: the seeds of the check.
+        first: the result of its first seed, which has the margins.
+        baseline: the baseline.
+        rules: how the test is judged.
+
+    Returns:
+        One entry per metric.
     """
     from pytest_mlregress.statistics.early_stop import SEQUENTIAL_TESTS
 

@@ -1,4 +1,4 @@
-"""A change that leaves the mean and makes the training less reliable (`--mlregress-dispersion`)."""
+"""A change of the spread without one of the mean (`--mlregress-dispersion`)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,13 @@ def with_spread(metric: MetricVerdict, rules: Rules) -> MetricVerdict:
     """The verdict of a metric after its spread was tested too, at the level of one comparison.
 
     A wider spread is a note with ``warn`` and a regression with ``fail``.
+
+    Args:
+        metric: the verdict on its mean.
+        rules: how the test is judged.
+
+    Returns:
+        The verdict.
     """
     if rules.dispersion == "off":
         return metric

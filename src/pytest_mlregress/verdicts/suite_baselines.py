@@ -17,7 +17,12 @@ from pytest_mlregress.verdicts.group import GroupPlan
 
 @dataclass
 class SuiteBaselines:
-    """The baselines of one suite: each test's own, and how many comparisons there are in all."""
+    """The baselines of one suite, and the number of its comparisons.
+
+    Attributes:
+        source: the value of `--mlregress-baseline`; None for the default.
+        rootdir: pytest's rootdir.
+    """
 
     source: str | None
     rootdir: Path
@@ -25,11 +30,11 @@ class SuiteBaselines:
 
     @cached_property
     def store(self) -> Store:
-        """Opened at first use, so that a run without regression tests touches nothing."""
+        """The store, opened at first use, so that a run without regression tests opens nothing."""
         return open_store(self.source, rootdir=self.rootdir)
 
     def check(self, files: Iterable[Path], *, writing: bool) -> None:
-        """Meet a place that cannot be used before anything trains.
+        """Refuse a place that cannot be used before anything trains.
 
         Args:
             files: the test files whose baselines will be read.
@@ -43,14 +48,32 @@ class SuiteBaselines:
         _ = self.comparisons
 
     def key(self, plan: GroupPlan) -> BaselineKey:
-        """Where the baseline of a test lies; raises as `locate`."""
+        """Where the baseline of a test is.
+
+        Args:
+            plan: the test.
+
+        Returns:
+            The key.
+
+        Raises:
+            StoreError: the test file is outside the rootdir.
+        """
         return self.locate(plan.file, plan.test, plan.tier)
 
     def locate(self, file: Path, test: str, tier: str) -> BaselineKey:
-        """Where the baseline of a test lies, from its file, its node id and its tier.
+        """Where the baseline of a test is.
+
+        Args:
+            file: the test file.
+            test: the node id without the seed.
+            tier: the tier.
+
+        Returns:
+            The key.
 
         Raises:
-            StoreError: the test file lies outside the rootdir.
+            StoreError: the test file is outside the rootdir.
         """
         return BaselineKey(
             directory=self._directory(file),
@@ -69,7 +92,13 @@ class SuiteBaselines:
         return PurePosixPath(directory.as_posix())
 
     def read(self, plan: GroupPlan) -> Artifact | None:
-        """The baseline of a test, None where it has none.
+        """The baseline of a test, None without one.
+
+        Args:
+            plan: the test.
+
+        Returns:
+            The artifact.
 
         Raises:
             BaselineError: the file cannot be read, or belongs to another test.
@@ -82,7 +111,7 @@ class SuiteBaselines:
 
     @cached_property
     def comparisons(self) -> int:
-        """M, as `count` found it when it was first asked for.
+        """M, as `count` found it when it was first requested.
 
         No verdict depends on what else is recorded in the same run.
         """
@@ -94,7 +123,7 @@ class SuiteBaselines:
         Each test counts once, with the tier that has most, since a run uses one tier.
 
         It depends neither on `-k` nor on what else runs, and so no verdict does. Baselines that
-        cannot be read are left out; the test they belong to says so itself.
+        cannot be read are left out; the test they belong to reports it.
 
         Raises:
             StoreError: the baselines cannot be listed.
@@ -111,7 +140,11 @@ class SuiteBaselines:
         return max(1, sum(most.values()))
 
     def write(self, plan: GroupPlan, artifact: Artifact) -> None:
-        """Keep the new baseline of a test; `comparisons` stays what it was when the run began.
+        """Write the new baseline of a test; `comparisons` does not change during a run.
+
+        Args:
+            plan: the test.
+            artifact: its baseline.
 
         Raises:
             StoreError: it cannot be written.

@@ -1,8 +1,8 @@
-"""A margin that the seeds cannot pay for is a verdict on its own test, and on no other.
+"""A margin that the seeds cannot detect is a verdict on its test, and on no other.
 
-Such a check would train every seed to say `inconclusive`. It is told so after one seed: the margin
-stands in the code, and the first seed that records is the first to know it. Where the test has
-other metrics, which its seeds can decide on, all of them run: no margin hides another one's loss.
+Such a check would train every seed to end `inconclusive`. It ends after one seed: the margin is in
+the code, and only a seed that records knows it. If the test has other metrics, which its seeds can
+decide on, all of them run: no margin hides another one's loss.
 """
 
 from __future__ import annotations
@@ -25,18 +25,33 @@ from pytest_mlregress.verdicts.ways_out import WaysOut
 
 
 def unaffordable(case: JudgingContext, baseline: Artifact) -> tuple[Shortfall, ...]:
-    """The metrics of a test that its seeds cannot decide on, all at once; none before a seed."""
+    """The metrics of a test that its seeds cannot decide on, all at once.
+
+    Args:
+        case: the test.
+        baseline: its baseline.
+
+    Returns:
+        One entry per metric; none before a seed.
+    """
     if not case.ready:
         return ()
     return shortfalls(len(case.group.plan.planned), case.ready[0], baseline, case.rules)
 
 
 def looks_harmless(first: SeedResult, baseline: Artifact) -> bool:
-    """False where the first seed is worse than every seed of the baseline in some metric.
+    """False if the first seed is worse than every seed of the baseline in some metric.
 
-    Seeds that cannot decide on the margin still show a collapse. So a first seed that may belong
-    to one (of an unchanged training one in 21 does) is followed by the others, and what they give
-    is red or `unaffordable`.
+    Seeds that cannot decide on the margin still show a collapse. So if a first seed may belong to
+    one (of an unchanged training one in 21 does) the others run too, and the result is red or
+    `unaffordable`.
+
+    Args:
+        first: the result of the first seed.
+        baseline: the baseline.
+
+    Returns:
+        Whether the other seeds may be skipped.
     """
     return not any(
         _worse_than_all(metric.value, baseline.metrics[metric.name]) for metric in first.metrics
@@ -55,15 +70,22 @@ def unaffordable_verdict(
     case: JudgingContext,
     baseline: Artifact,
     short: Sequence[Shortfall],
-    finding: MetricsDecision | None = None,
+    decision: MetricsDecision | None = None,
 ) -> Verdict:
     """The verdict with the planner's numbers and the ways out.
 
-    ``finding`` is what the values say, None after the first seed: metrics that the seeds can decide
-    on keep their own verdict.
+    Args:
+        case: the test.
+        baseline: its baseline.
+        short: the metrics that cannot be decided.
+        decision: what the values say, None after the first seed: metrics that the seeds can decide
+            on keep their verdict.
+
+    Returns:
+        The verdict.
     """
-    ready = case.ready[: 1 if finding is None else finding.seeds]
-    judged = {metric.name: metric for metric in finding.metrics} if finding is not None else {}
+    ready = case.ready[: 1 if decision is None else decision.seeds]
+    judged = {metric.name: metric for metric in decision.metrics} if decision is not None else {}
     for shortfall in short:
         metric = metric_verdict(
             shortfall.name, ready, baseline, case.rules, kind=VerdictKind.UNAFFORDABLE
@@ -89,7 +111,16 @@ def _level_in_words(rules: Rules) -> Iterator[str]:
 
 
 def note_on_next_check(group: SeedGroup, recorded: Artifact, rules: Rules) -> str | None:
-    """What the next check will say to the baseline that was just recorded, or None."""
+    """The shortfalls of a check against a baseline that was just recorded, or None.
+
+    Args:
+        group: the seeds of the update.
+        recorded: the new baseline.
+        rules: how the test is judged.
+
+    Returns:
+        The note.
+    """
     first = group.reported[:1]
     rules = beside_curves(rules, recorded)
     found = shortfalls(group.plan.check_seeds, first[0], recorded, rules) if first else ()

@@ -8,7 +8,16 @@ from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
 
 
 def unusable_baseline(group: SeedGroup, error: BaselineError, *, updating: bool) -> Verdict:
-    """Red, with the file and the remedy that the error names; nothing was changed on disk."""
+    """Red, with the file and the remedy that the error names; nothing was changed on disk.
+
+    Args:
+        group: the seeds of the test.
+        error: why the baseline cannot be used.
+        updating: whether it was to be written.
+
+    Returns:
+        The verdict.
+    """
     plan = group.plan
     return Verdict(
         test=plan.test,

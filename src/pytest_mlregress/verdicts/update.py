@@ -47,18 +47,21 @@ from pytest_mlregress.verdicts.seed_blind import seed_blind_update
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
 
 MOST_CURVE_POINTS: Final = 50
-"""A curve in an artifact is thinned to so many points, evenly over its steps."""
+"""A curve in an artifact is thinned to this many points, evenly over its steps."""
 
 LONG_SEED_S: Final = 60.0
-"""First baselines, to whose values all later ones are held, get twice as many seeds where one
-takes less than so many seconds: an unchanged update is then accepted in 99 % of tries, not 89."""
+"""First baselines, with which all later ones are compared, get twice as many seeds if one takes
+fewer seconds: an unchanged update is then accepted in 99 % of attempts, not 89."""
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What an update leads to: a verdict, and the artifact to keep, None where nothing changes.
+    """What an update leads to.
 
-    That of a refused update is the old one with a refused try counted.
+    Attributes:
+        verdict: the verdict.
+        artifact: the artifact to write, None if nothing changes; that of a refused update is the
+            old one with a refused attempt counted.
     """
 
     verdict: Verdict
@@ -75,11 +78,20 @@ def judge_update(
 ) -> Update | None:
     """The new baseline of a test, the refusal of one, or None while seeds are missing.
 
-    A sample is accepted when every seed of it passed, and, where there is a baseline already,
-    when it is not red against that and non-inferior to the anchor within the drift budget. What
-    is undecided after the seeds of one look waits for those of the next; the sample is always the
-    first n of the planned seeds. ``rebase_reason`` accepts a loss all the same and moves the
-    anchor.
+    A sample is accepted when every seed of it passed, and, if there is a baseline already, when it
+    is not red against that and non-inferior to the anchor within the drift budget. What is
+    undecided after the seeds of one look waits for those of the next; the sample is always the
+    first n of the planned seeds.
+
+    Args:
+        group: the seeds of the test.
+        previous: the baseline that is replaced; None for the first.
+        rules: how the test is judged.
+        provenance: where the values come from.
+        rebase_reason: accepts a loss with this reason and moves the anchor.
+
+    Returns:
+        The update.
     """
     case = judging_context(group, previous, rules)
     if rebase_reason is None and (refused := edited_update(case)) is not None:
@@ -105,7 +117,7 @@ def _at_look(
     provenance: Provenance,
     rebase_reason: str | None,
 ) -> Update | None:
-    """The decision on the seeds of one look, None where the next one is to decide."""
+    """The decision on the seeds of one look, None if the next one is to decide."""
     for rule in LOOK_PRECONDITIONS:
         if (answer := rule(case)) is not None:
             return Update(answer)
@@ -141,7 +153,7 @@ def _one_value(
     provenance: Provenance,
     rebase_reason: str | None,
 ) -> Update:
-    """The revision of a deterministic training: one value has no loss or drift to be tested."""
+    """The revision of a deterministic training: for one value no loss or drift is tested."""
     parts = [rebase_reason, revised_values(previous, metrics), _summary((), changed)]
     reason = shareable("; ".join(part for part in parts if part))
     artifact = revise(
@@ -157,7 +169,7 @@ def _one_value(
 
 
 def _wants_more(case: JudgingContext, looks: Sequence[int]) -> bool:
-    """Whether values that become an anchor are still fewer than they can afford to be."""
+    """Whether values that become an anchor are still fewer than they could be."""
     return len(case.ready) < _enough_for_an_anchor(looks) and not _takes_long(case)
 
 
@@ -202,7 +214,14 @@ def _context(ready: Sequence[SeedResult]) -> _Context:
 
 
 def thinned(points: Sequence[tuple[int, float]]) -> Curve:
-    """At most `MOST_CURVE_POINTS` of the points, the first and the last always among them."""
+    """At most `MOST_CURVE_POINTS` of the points, always with the first and the last.
+
+    Args:
+        points: (step, value) in order of the steps.
+
+    Returns:
+        The curve.
+    """
     if len(points) <= MOST_CURVE_POINTS:
         return tuple(points)
     last = len(points) - 1
@@ -326,7 +345,7 @@ def _refused(
     judged: Sequence[MetricVerdict],
     refusals: Sequence[Refusal],
 ) -> Update:
-    """The refusal; of the baseline only the count of refused tries changes."""
+    """The refusal; in the baseline only the count of refused attempts changes."""
     command = case.group.plan.update_command
     more = 2 * len(case.group.plan.planned)
     drifted = [refusal.metric for refusal in refusals if refusal.drifted]

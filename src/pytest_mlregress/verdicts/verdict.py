@@ -56,7 +56,7 @@ SEVERITY: Final[tuple[VerdictKind, ...]] = (
 
 
 def most_severe(kinds: tuple[VerdictKind, ...]) -> VerdictKind:
-    """The gravest of one or more verdicts."""
+    """The most severe of one or more verdicts."""
     return max(kinds, key=SEVERITY.index)
 
 
@@ -72,14 +72,22 @@ class Colour(StrEnum):
 class MetricVerdict:
     """The verdict on one metric.
 
-    ``baseline`` and ``candidate`` hold the values by seed that the verdict rests on. ``declared``
-    is the margin as the test wrote it, ``alpha`` the level of this one comparison (the suite's
-    divided by its number of comparisons), ``level`` the part of it that the deciding look may
-    spend, None where there was one look only, or what one relabelling for all metrics of the test
-    allowed this one. ``comparison`` is None where nothing was compared.
-    ``recorded_margin`` is the margin that the baseline was recorded with, in metric units or
-    ``"auto"``, None without a baseline; it decides nothing. ``run_effect`` is what the runs before
-    differ by, None where they tell nothing.
+    Attributes:
+        name: the name of the metric.
+        kind: the verdict.
+        higher_is_better: the metric's direction.
+        declared: the margin as the test wrote it.
+        alpha: level of this one comparison: the suite's divided by its number of comparisons.
+        baseline: the baseline's values by seed that the verdict rests on.
+        candidate: the candidate's.
+        comparison: their comparison; None if nothing was compared.
+        level: the part of alpha that the deciding look may spend, None if there was one look only,
+            or what one relabelling for all metrics of the test gave this one.
+        recorded_margin: the margin that the baseline was recorded with, in metric units or
+            ``"auto"``, None without a baseline; it decides nothing.
+        run_effect: how much earlier runs differ beyond their seeds, None without an estimate.
+        reasons: why.
+        notes: remarks that do not change the verdict.
     """
 
     name: str
@@ -101,11 +109,21 @@ class MetricVerdict:
 class Verdict:
     """The verdict on one test: one line of the summary, one report to pytest.
 
-    ``test`` is pytest's node id without the seed. ``reasons`` say why, ``next_steps`` what to do,
-    a command where there is one. ``environment`` lists how this environment differs from the
-    baseline's. ``seeds`` holds every seed that was reported, ``planned`` and ``selected`` the
-    seeds of the declaration and those that ``-k``, a node id or ``--lf`` left. ``decided_after``
-    is the number of seeds that the verdict rests on.
+    Attributes:
+        test: pytest's node id without the seed.
+        tier: the tier.
+        kind: the verdict.
+        colour: its effect on the run.
+        metrics: the verdict on each metric.
+        seeds: every seed that was reported.
+        planned: the seeds of the declaration.
+        selected: those left by ``-k``, a node id or ``--lf``.
+        decided_after: number of seeds that the verdict rests on.
+        reasons: why.
+        notes: remarks that do not change the verdict.
+        next_steps: what to do, with a command if there is one.
+        environment: how the environment differs from the baseline's.
+        baseline_commit: the commit that the baseline was recorded at, None if unknown.
     """
 
     test: str
@@ -125,7 +143,7 @@ class Verdict:
 
     @property
     def stopped(self) -> tuple[int, ...]:
-        """The seeds that did not have to run."""
+        """The seeds that were not needed."""
         return tuple(seed.seed for seed in self.seeds if seed.outcome == "stopped")
 
     @property

@@ -1,4 +1,4 @@
-"""What makes an unaffordable margin affordable: four ways, each as a command where it is one."""
+"""What makes an unaffordable margin affordable: four ways, each with its command if it has one."""
 
 from __future__ import annotations
 
@@ -22,9 +22,13 @@ _ALPHAS: Final = tuple(percent / 100 for percent in range(1, 21))
 
 @dataclass(frozen=True, slots=True)
 class WaysOut:
-    """The ways out of one test's shortfalls; a way that does not suffice by itself is not offered.
+    """The ways out of one test's shortfalls; only those that suffice by themselves.
 
-    ``n_seeds`` are the seeds of the check as it is.
+    Attributes:
+        plan: the test.
+        n_seeds: the seeds of the check as it is.
+        rules: how the test is judged.
+        found: its shortfalls.
     """
 
     plan: GroupPlan
@@ -39,7 +43,7 @@ class WaysOut:
         yield from self._higher_level()
 
     def _suffices(self, *, seeds: int = 0, baseline: int = 0, alpha: float | None = None) -> bool:
-        """True where every margin is found with 90 % power, or any loss by an automatic one.
+        """True if every margin is found with 90 % power, or any loss by an automatic one.
 
         ``alpha`` is another level of one comparison.
         """
@@ -66,10 +70,9 @@ class WaysOut:
             )
 
     def _more_baseline_seeds(self) -> Iterator[str]:
-        """With the declared seeds.
+        """With the declared seeds; if these cannot suffice, with more seeds per check too.
 
-        Where these do not suffice then, twice as many and more with the seeds that it takes
-        beside them.
+        The latter asks for at least twice as many baseline seeds.
         """
         update = f"{self.plan.update_command} --mlregress-baseline-seeds"
         recorded = max(one.n_baseline for one in self.found)
@@ -130,6 +133,6 @@ def _first(
 
 
 def _rounded_up(loss: float) -> float:
-    """To three digits, so that what is copied into the code is enough."""
+    """To three digits, so that a copied value is large enough."""
     step = 10.0 ** (math.floor(math.log10(loss)) - 2)
     return math.ceil(loss / step) * step
