@@ -70,7 +70,14 @@ def describe_environment(modules: Iterable[str] = ()) -> dict[str, Fact]:
 
 
 def environment_fingerprint(environment: Environment) -> str:
-    """A hash that two environments share exactly if they hold the same facts."""
+    """A hash that two environments share exactly if they hold the same facts.
+
+    Args:
+        environment: the facts by name.
+
+    Returns:
+        Hexadecimal digits.
+    """
     text = json.dumps(environment, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:_FINGERPRINT_LENGTH]
 
@@ -99,7 +106,15 @@ def environment_differences(old: Environment, new: Environment) -> list[str]:
 
 
 def same_environment(old: Environment, new: Environment) -> bool:
-    """Whether nothing that can change results is known to differ."""
+    """Whether nothing that can change results is known to differ.
+
+    Args:
+        old: one environment.
+        new: the other one.
+
+    Returns:
+        True without known differences.
+    """
     return not environment_differences(old, new)
 
 

@@ -152,7 +152,14 @@ class FolderStore:
             ) from error
 
     def describe(self, key: BaselineKey) -> str:
-        """The file of the baseline."""
+        """The file of the baseline.
+
+        Args:
+            key: the test and tier.
+
+        Returns:
+            The path, as a message prints it.
+        """
         return str(self._folder(key) / key.path)
 
     def _folder(self, key: BaselineKey) -> Path:

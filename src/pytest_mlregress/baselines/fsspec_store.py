@@ -168,7 +168,14 @@ class RemoteStore:
         )
 
     def describe(self, key: BaselineKey) -> str:
-        """The URL of the baseline, without credentials."""
+        """The URL of the baseline, without credentials.
+
+        Args:
+            key: the test and tier.
+
+        Returns:
+            The URL, as a message prints it.
+        """
         return self._url(self._path(key))
 
     def _path(self, key: BaselineKey) -> str:

@@ -117,7 +117,14 @@ class GitStore:
         )
 
     def describe(self, key: BaselineKey) -> str:
-        """The ref and the file below the rootdir."""
+        """The ref and the file below the rootdir.
+
+        Args:
+            key: the test and tier.
+
+        Returns:
+            The text, as a message prints it.
+        """
         return f"{GIT_SCHEME}{self._ref}:{_location(key)}"
 
     @cached_property

@@ -30,7 +30,14 @@ Document = dict[str, object]
 
 
 def document_of(artifact: Artifact) -> Document:
-    """The artifact as JSON values."""
+    """The artifact as JSON values.
+
+    Args:
+        artifact: the baseline.
+
+    Returns:
+        Mappings, lists and plain values.
+    """
     return {
         "schema": SCHEMA,
         "test": artifact.test,

@@ -29,13 +29,29 @@ class Store(Protocol):
     """Whether `write` and `delete` can work here; a git ref is read only."""
 
     def read(self, key: BaselineKey) -> Artifact | None:
-        """The baseline, None if there is none."""
+        """The baseline, None if there is none.
+
+        Args:
+            key: the test and tier.
+
+        Returns:
+            The artifact.
+        """
 
     def write(self, key: BaselineKey, artifact: Artifact) -> None:
-        """Write the baseline: afterwards the whole new one is there, after an error the old one."""
+        """Write the baseline: afterwards the whole new one is there, after an error the old one.
+
+        Args:
+            key: the test and tier.
+            artifact: the baseline.
+        """
 
     def delete(self, key: BaselineKey) -> None:
-        """Delete the baseline; one that does not exist is no error."""
+        """Delete the baseline; one that does not exist is no error.
+
+        Args:
+            key: the test and tier.
+        """
 
     def list(self) -> tuple[BaselineKey, ...]:
         """Every baseline of the suite, sorted."""
@@ -50,7 +66,14 @@ class Store(Protocol):
         """
 
     def describe(self, key: BaselineKey) -> str:
-        """The file of the baseline, as a message prints it."""
+        """The file of the baseline, as a message prints it.
+
+        Args:
+            key: the test and tier.
+
+        Returns:
+            The text.
+        """
 
 
 def open_store(source: str | None, *, rootdir: Path) -> Store:

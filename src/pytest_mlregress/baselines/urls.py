@@ -56,7 +56,14 @@ def shareable(text: str, root: PurePath | None = None) -> str:
 
 
 def shareable_values(values: Mapping[str, _T]) -> dict[str, _T | str]:
-    """The mapping with every text among its values made `shareable`."""
+    """The mapping with every text among its values made `shareable`.
+
+    Args:
+        values: any values by name.
+
+    Returns:
+        The mapping.
+    """
     return {
         name: shareable(value) if isinstance(value, str) else value
         for name, value in values.items()

@@ -68,12 +68,27 @@ def headline(verdict: Verdict, *, width: int | None = None) -> str:
 
 
 def metric_sentence(metric: MetricVerdict, *, width: int | None = None) -> str:
-    """One metric's verdict in one line, cut as `headline` is."""
+    """One metric's verdict in one line, cut as `headline` is.
+
+    Args:
+        metric: the metric.
+        width: as in `headline`.
+
+    Returns:
+        The line.
+    """
     return _fitted(_metric_clauses(metric), width)
 
 
 def failed_seeds(verdict: Verdict) -> tuple[tuple[int, str], ...]:
-    """The seeds that raised, crashed or recorded a non-finite value, with what happened."""
+    """The seeds that raised, crashed or recorded a non-finite value, with what happened.
+
+    Args:
+        verdict: the verdict.
+
+    Returns:
+        (seed, what happened) for each of them.
+    """
     found: dict[int, list[str]] = {}
     for result in verdict.seeds:
         if result.outcome in ("failed", "crashed"):

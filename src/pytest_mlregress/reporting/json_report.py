@@ -26,12 +26,26 @@ SCHEMA: Final = 1
 
 
 def to_json(report: RunReport) -> str:
-    """The report as strict JSON with a newline at its end."""
+    """The report as strict JSON with a newline at its end.
+
+    Args:
+        report: the report.
+
+    Returns:
+        The text.
+    """
     return json.dumps(to_document(report), indent=2, allow_nan=False) + "\n"
 
 
 def to_document(report: RunReport) -> dict[str, Any]:
-    """The report as plain builtins, as `to_json` writes them."""
+    """The report as plain builtins, as `to_json` writes them.
+
+    Args:
+        report: the report.
+
+    Returns:
+        Mappings, lists and plain values.
+    """
     tests = sorted(report.verdicts, key=lambda verdict: (verdict.test, verdict.tier))
     document = {
         "schema": SCHEMA,

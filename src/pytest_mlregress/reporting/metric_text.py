@@ -56,13 +56,27 @@ def means(metric: MetricVerdict) -> str:
 
 
 def compares_matched_seeds(metric: MetricVerdict) -> bool:
-    """True if each seed was compared with its own value in the baseline."""
+    """True if each seed was compared with its own value in the baseline.
+
+    Args:
+        metric: the metric.
+
+    Returns:
+        Whether it was a comparison of pairs.
+    """
     comparison = metric.comparison
     return comparison is not None and (comparison.theta is not None or comparison.test == "paired")
 
 
 def p_text(metric: MetricVerdict) -> str:
-    """The p-value of the test for a loss, with enough digits to tell it from its alpha."""
+    """The p-value of the test for a loss, with enough digits to tell it from its alpha.
+
+    Args:
+        metric: the metric.
+
+    Returns:
+        The text.
+    """
     if metric.comparison is None:
         return ""
     return numbers((metric.comparison.p_harm, metric.alpha), digits=2, aligned=False)[0]

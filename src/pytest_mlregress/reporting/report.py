@@ -44,7 +44,15 @@ class RunReport:
     q_values: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
 
     def q_value(self, verdict: Verdict, metric: MetricVerdict) -> float | None:
-        """The false-discovery rate of a metric's comparison, if it was computed."""
+        """The false-discovery rate of a metric's comparison, if it was computed.
+
+        Args:
+            verdict: the test.
+            metric: its metric.
+
+        Returns:
+            The rate, None if it was not computed.
+        """
         return self.q_values.get((verdict.test, verdict.tier, metric.name))
 
     @property
@@ -93,7 +101,14 @@ class Totals:
 
 
 def most_severe_metrics_first(verdict: Verdict) -> tuple[MetricVerdict, ...]:
-    """A test's metrics in reading order, the most severe first; equals as they were recorded."""
+    """A test's metrics in reading order, the most severe first; equals as they were recorded.
+
+    Args:
+        verdict: the test.
+
+    Returns:
+        Its metrics.
+    """
     return tuple(sorted(verdict.metrics, key=lambda metric: -SEVERITY.index(metric.kind)))
 
 

@@ -26,7 +26,14 @@ class SampleSummary:
 
 
 def summarise(values: Iterable[float]) -> SampleSummary:
-    """The size, mean and standard deviation of a sample."""
+    """The size, mean and standard deviation of a sample.
+
+    Args:
+        values: the values, in metric units.
+
+    Returns:
+        The summary.
+    """
     sample = tuple(float(value) for value in values)
     if not all(map(math.isfinite, sample)):
         return SampleSummary(len(sample), _limit(sample), math.nan)
@@ -40,7 +47,14 @@ def summarise(values: Iterable[float]) -> SampleSummary:
 
 
 def effect_size(metric: MetricVerdict) -> float | None:
-    """The difference of the means in SDs of the baseline, candidate minus baseline."""
+    """The difference of the means in SDs of the baseline, candidate minus baseline.
+
+    Args:
+        metric: the metric.
+
+    Returns:
+        The effect; None without a comparison or without spread.
+    """
     if metric.comparison is None:
         return None
     spread = summarise(metric.baseline.values()).sd
@@ -51,7 +65,15 @@ def effect_size(metric: MetricVerdict) -> float | None:
 
 
 def absent(verdict: Verdict, metric: MetricVerdict) -> Mapping[int, str]:
-    """The planned seeds without a value of this metric, with the reason in a word."""
+    """The planned seeds without a value of this metric, with the reason in a word.
+
+    Args:
+        verdict: the test.
+        metric: its metric.
+
+    Returns:
+        The reason by seed.
+    """
     outcomes = {seed.seed: seed.outcome for seed in verdict.seeds}
     return {
         seed: _why_absent(seed, verdict, outcomes.get(seed))
@@ -61,7 +83,14 @@ def absent(verdict: Verdict, metric: MetricVerdict) -> Mapping[int, str]:
 
 
 def unneeded(verdict: Verdict) -> tuple[int, ...]:
-    """The selected seeds that were not needed, already skipped or not yet."""
+    """The selected seeds that were not needed, already skipped or not yet.
+
+    Args:
+        verdict: the test.
+
+    Returns:
+        The seeds.
+    """
     if verdict.kind is VerdictKind.INCOMPLETE:
         return verdict.stopped
     reported = {seed.seed for seed in verdict.seeds} - set(verdict.stopped)

@@ -11,12 +11,27 @@ _SHELL_WORD: Final = re.compile(r"""(?:'[^']*'|"[^"]*"|[^\s'"]|['"])+""")
 
 
 def one_line(text: str) -> str:
-    """The text on one line, with control characters and lone surrogates made visible."""
+    """The text on one line, with control characters and lone surrogates made visible.
+
+    Args:
+        text: any text.
+
+    Returns:
+        The line.
+    """
     return " ".join(visible(text).split())
 
 
 def encodable(text: str, encoding: str) -> str:
-    """The text with everything that the encoding lacks written as an escape."""
+    """The text with everything that the encoding lacks written as an escape.
+
+    Args:
+        text: any text.
+        encoding: the name of the encoding.
+
+    Returns:
+        The text.
+    """
     try:
         return text.encode(encoding, "backslashreplace").decode(encoding)
     except LookupError:
@@ -24,7 +39,14 @@ def encodable(text: str, encoding: str) -> str:
 
 
 def width_of(text: str) -> int:
-    """The number of terminal cells that the text takes."""
+    """The number of terminal cells that the text takes.
+
+    Args:
+        text: any text.
+
+    Returns:
+        The number of cells.
+    """
     if text.isascii():
         return len(text)
     from rich.cells import cell_len
@@ -88,7 +110,16 @@ def wrap_command(command: str, width: int, *, first: str, rest: str) -> list[str
 
 
 def clip(text: str, width: int, *, ellipsis: str = "...") -> str:
-    """The beginning of the text, in at most ``width`` cells."""
+    """The beginning of the text, in at most ``width`` cells.
+
+    Args:
+        text: the text.
+        width: width in terminal cells.
+        ellipsis: what replaces the end.
+
+    Returns:
+        The text, shortened only if it does not fit.
+    """
     if width_of(text) <= width:
         return text
     room = width - width_of(ellipsis)
@@ -119,7 +150,16 @@ def shorten(text: str, width: int, *, ellipsis: str = "...") -> str:
 
 
 def pad(text: str, width: int, *, right: bool = False) -> str:
-    """The text padded with spaces to ``width`` cells; ``right`` aligns it to the right."""
+    """The text padded with spaces.
+
+    Args:
+        text: the text.
+        width: width in terminal cells.
+        right: align the text to the right.
+
+    Returns:
+        The padded text.
+    """
     blanks = " " * max(0, width - width_of(text))
     return blanks + text if right else text + blanks
 

@@ -11,7 +11,14 @@ from pytest_mlregress.verdicts.verdict import Colour
 
 
 def heading(report: RunReport) -> str:
-    """``2 of 13 tests failed``, or what else to know first."""
+    """``2 of 13 tests failed``, or what else to know first.
+
+    Args:
+        report: the report.
+
+    Returns:
+        One line.
+    """
     totals = report.totals
     tests = count_of(totals.tests, "test")
     if red := totals.colours.get(Colour.RED, 0):
@@ -22,13 +29,27 @@ def heading(report: RunReport) -> str:
 
 
 def worst_colour(report: RunReport) -> Colour:
-    """The most severe colour of any verdict; green without verdicts."""
+    """The most severe colour of any verdict; green without verdicts.
+
+    Args:
+        report: the report.
+
+    Returns:
+        The colour.
+    """
     colours = report.totals.colours
     return next((c for c in (Colour.RED, Colour.YELLOW) if colours.get(c, 0)), Colour.GREEN)
 
 
 def totals_line(report: RunReport) -> str:
-    """Tests by verdict, seeds, time, and the level that the comparisons share."""
+    """Tests by verdict, seeds, time, and the level that the comparisons share.
+
+    Args:
+        report: the report.
+
+    Returns:
+        One sentence.
+    """
     totals = report.totals
     kinds = ", ".join(f"{count} {kind}" for kind, count in totals.by_severity)
     parts = [
@@ -43,7 +64,14 @@ def totals_line(report: RunReport) -> str:
 
 
 def closing_notes(report: RunReport) -> tuple[str, ...]:
-    """The run's notes, and each difference from the baselines' environment once for all tests."""
+    """The run's notes, and each difference from the baselines' environment once for all tests.
+
+    Args:
+        report: the report.
+
+    Returns:
+        One text per note.
+    """
     changes = Counter(change for verdict in report.verdicts for change in verdict.environment)
     return report.notes + tuple(
         f"environment differs from {count_of(tests, 'baseline')}: {change}"

@@ -73,7 +73,16 @@ seed first logs a point."""
 
 
 def execution_of(config: pytest.Config, settings: Settings, curves_of: CurvesOf) -> Execution:
-    """The one `Execution` of this process."""
+    """The one `Execution` of this process.
+
+    Args:
+        config: pytest's.
+        settings: the settings of the run.
+        curves_of: finds the recorded learning curves of a seed's test.
+
+    Returns:
+        The execution, made at the first call.
+    """
     if _EXECUTION not in config.stash:
         config.stash[_EXECUTION] = Execution(settings, stop_flags(config), curves_of)
     return config.stash[_EXECUTION]
@@ -156,7 +165,12 @@ class Execution:
             yield
 
     def report(self, item: pytest.Item, report: pytest.TestReport) -> None:
-        """Put the seed's record on a report of its item."""
+        """Put the seed's record on a report of its item.
+
+        Args:
+            item: the item of the seed.
+            report: the report of one of its phases.
+        """
         record = item.stash[SEED_ITEM]
         running = item.stash.setdefault(RUNNING, _running_seed(item, record))
         xfail = _compat.xfail_in_force(item)
@@ -192,7 +206,14 @@ def _seed(item: pytest.Item, seed: int) -> None:
 
 
 def run_of(request: pytest.FixtureRequest) -> Run:
-    """The run behind the fixtures ``mlregress`` and ``seed``."""
+    """The run behind the fixtures ``mlregress`` and ``seed``.
+
+    Args:
+        request: pytest's, of the fixture.
+
+    Returns:
+        The run.
+    """
     running = request.node.stash.get(RUNNING, None)
     if running is None:
         pytest.fail(

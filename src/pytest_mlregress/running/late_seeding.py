@@ -35,7 +35,11 @@ class TorchGenerator:
     """
 
     def seed(self, seed: int) -> None:
-        """Seed torch's generators."""
+        """Seed torch's generators.
+
+        Args:
+            seed: the seed.
+        """
         sys.modules["torch"].manual_seed(seed)
 
     def getstate(self) -> object:
@@ -43,7 +47,11 @@ class TorchGenerator:
         return sys.modules["torch"].get_rng_state()
 
     def setstate(self, state: object) -> None:
-        """Set the state of torch's CPU generator."""
+        """Set the state of torch's CPU generator.
+
+        Args:
+            state: what `getstate` returned.
+        """
         sys.modules["torch"].set_rng_state(state)
 
 

@@ -112,7 +112,18 @@ def _mlregress_arguments(node: pytest.Item) -> dict[str, Any]:
 
 
 def check_seeds(node: pytest.Item, settings: Settings) -> tuple[int, ...]:
-    """The seeds of a check, in the order in which they run and are judged."""
+    """The seeds of a check, in the order in which they run and are judged.
+
+    Args:
+        node: the item or function definition.
+        settings: the settings of the test.
+
+    Returns:
+        The seeds.
+
+    Raises:
+        MarkerError: the marker ``seeds`` cannot be used.
+    """
     mark = node.get_closest_marker("seeds")
     declared = tuple(range(settings.default_seeds)) if mark is None else _marked_seeds(mark)
     if settings.seeds is None:

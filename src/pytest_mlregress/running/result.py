@@ -110,7 +110,14 @@ class SeedResult:
 
     @classmethod
     def from_builtins(cls, record: Mapping[str, Any]) -> SeedResult:
-        """The inverse of `to_builtins`."""
+        """The inverse of `to_builtins`.
+
+        Args:
+            record: what `to_builtins` returned.
+
+        Returns:
+            The result.
+        """
         return cls(
             seed=record["seed"],
             outcome=record["outcome"],
@@ -134,7 +141,14 @@ class SeedResult:
         return line.removeprefix(begins) if line.startswith(begins) else ""
 
     def metric(self, name: str) -> RecordedMetric | None:
-        """The metric of that name, or None if this seed did not record it."""
+        """The metric of that name, or None if this seed did not record it.
+
+        Args:
+            name: the name of the metric.
+
+        Returns:
+            The metric.
+        """
         return next((metric for metric in self.metrics if metric.name == name), None)
 
 

@@ -86,7 +86,7 @@ class Run:
         Args:
             name: the metric's name, once per seed.
             value: anything with one number in it; the metrics of torchmetrics, flax and Keras are
-                computed, and a torchmetrics ``Metric``'s own ``higher_is_better`` then serves.
+                computed, and the ``higher_is_better`` of a torchmetrics ``Metric`` is then used.
                 NaN and infinities are kept and judged.
             higher_is_better: the direction. It has no default, since a wrong guess would pass
                 silently.

@@ -56,7 +56,14 @@ class NotANumberError(TypeError):
 
 
 def is_torchmetric(value: object) -> bool:
-    """True for a torchmetrics ``Metric``: an object that computes a value and has a direction."""
+    """True for a torchmetrics ``Metric``: an object that computes a value and has a direction.
+
+    Args:
+        value: any value.
+
+    Returns:
+        Whether it is one.
+    """
     return callable(getattr(value, "compute", None)) and hasattr(value, "higher_is_better")
 
 

@@ -200,7 +200,12 @@ def _parametrizes_seed(metafunc: pytest.Metafunc) -> bool:
 
 
 def adopt(item: pytest.Item, settings: Settings) -> None:
-    """Attach the record for its run to an item that `parametrize_seeds` made."""
+    """Attach the record for its run to an item that `parametrize_seeds` made.
+
+    Args:
+        item: the item.
+        settings: the settings of the run.
+    """
     seed = _compat.parameter_values(item).get(SEED)
     if not isinstance(seed, int) or seed_id(seed) not in _compat.parameter_ids(item):
         return
@@ -236,7 +241,7 @@ def in_seed_major_order(items: Iterable[pytest.Item]) -> list[pytest.Item]:
 
 
 def note_selected_seeds(items: Iterable[pytest.Item], reduced: Container[str] = ()) -> bool:
-    """Tell every seed which seeds of its test are left after all deselection.
+    """Record on every seed which seeds of its test are left after all deselection.
 
     Args:
         items: the remaining items.

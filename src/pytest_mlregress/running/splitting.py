@@ -23,7 +23,14 @@ _SPLITTERS: Final = (("splits", "group"), ("test-group-count", "test-group"))
 
 
 def is_split(config: pytest.Config) -> bool:
-    """True if a plugin sends parts of the suite to several machines."""
+    """True if a plugin sends parts of the suite to several machines.
+
+    Args:
+        config: pytest's.
+
+    Returns:
+        Whether one does.
+    """
     by_groups = any(all(config.getoption(name, None) for name in names) for names in _SPLITTERS)
     return by_groups or int(config.getoption("num_shards", 1) or 1) > 1
 
@@ -63,12 +70,24 @@ _REMOVALS: Final = pytest.StashKey[Removals]()
 
 
 def removals_of(config: pytest.Config) -> Removals:
-    """What has been removed from this session's list so far."""
+    """What has been removed from this session's list so far.
+
+    Args:
+        config: pytest's.
+
+    Returns:
+        The removals.
+    """
     return config.stash.setdefault(_REMOVALS, Removals())
 
 
 def note_collected(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
-    """Remember the seeds of every test, before anything is removed."""
+    """Remember the seeds of every test, before anything is removed.
+
+    Args:
+        config: pytest's.
+        items: the collected items.
+    """
     removals = removals_of(config)
     for item in items:
         record = item.stash.get(SEED_ITEM, None)
@@ -77,7 +96,12 @@ def note_collected(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
 
 
 def note_deselected(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
-    """Remember what pytest itself deselects: it does so only at the user's request."""
+    """Remember what pytest itself deselects: it does so only at the user's request.
+
+    Args:
+        config: pytest's.
+        items: the deselected items.
+    """
     if _compat.called_by_pytest_or("pytest_mlregress"):
         removals_of(config).by_user.update(items)
 

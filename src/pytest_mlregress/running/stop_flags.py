@@ -31,13 +31,24 @@ class StopFlags:
         self._owner = owner
 
     def raise_for(self, test: str) -> None:
-        """Skip the seeds of ``test`` that have not started."""
+        """Skip the seeds of ``test`` that have not started.
+
+        Args:
+            test: the node id without the seed.
+        """
         with contextlib.suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
             self._file(test).touch()
 
     def is_raised(self, test: str) -> bool:
-        """True if the seeds of ``test`` need not run."""
+        """True if the seeds of ``test`` need not run.
+
+        Args:
+            test: the node id without the seed.
+
+        Returns:
+            Whether its flag exists.
+        """
         return self._file(test).exists()
 
     def _file(self, test: str) -> Path:
@@ -50,7 +61,14 @@ class StopFlags:
 
 
 def stop_flags(config: pytest.Config) -> StopFlags:
-    """The session's flags, made when first requested; a worker gets its controller's."""
+    """The session's flags, made when first requested; a worker gets its controller's.
+
+    Args:
+        config: pytest's.
+
+    Returns:
+        The flags.
+    """
     if _FLAGS not in config.stash:
         given = getattr(config, "workerinput", {}).get(WORKER_INPUT)
         config.stash[_FLAGS] = StopFlags(Path(given or _new_folder()), owner=given is None)
@@ -70,6 +88,10 @@ def _new_folder() -> str:
 
 
 def remove_stop_flags(config: pytest.Config) -> None:
-    """Delete the session's flags, if any were made."""
+    """Delete the session's flags, if any were made.
+
+    Args:
+        config: pytest's.
+    """
     if _FLAGS in config.stash:
         config.stash[_FLAGS].remove()

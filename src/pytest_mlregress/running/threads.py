@@ -48,7 +48,11 @@ def export_threads(threads: Threads) -> Mapping[str, str | None]:
 
 
 def restore_variables(before: Mapping[str, str | None]) -> None:
-    """Restore environment variables."""
+    """Restore environment variables.
+
+    Args:
+        before: what `export_threads` returned.
+    """
     for name, value in before.items():
         if value is None:
             os.environ.pop(name, None)

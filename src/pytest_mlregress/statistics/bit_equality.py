@@ -66,7 +66,14 @@ def identical(baseline_by_seed: BySeed, candidate_by_seed: BySeed, *, seeds: int
 
 
 def bits(metrics: Mapping[str, float]) -> dict[str, bytes]:
-    """The values as their eight bytes, for comparison bit by bit."""
+    """The values as their eight bytes, for comparison bit by bit.
+
+    Args:
+        metrics: the values by name.
+
+    Returns:
+        The bytes by name.
+    """
     return {name: struct.pack("<d", value) for name, value in metrics.items()}
 
 

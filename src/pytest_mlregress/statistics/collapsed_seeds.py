@@ -47,11 +47,25 @@ class CollapsedSeeds:
         return bool(self.positions) and self.in_baseline == 0
 
     def affordable(self, alpha: float) -> bool:
-        """Whether Fisher's test can be part of a test at level `alpha`."""
+        """Whether Fisher's test can be part of a test at level `alpha`.
+
+        Args:
+            alpha: level of the check.
+
+        Returns:
+            True if its level is within its share of `alpha`.
+        """
         return self.fisher_level <= FISHER_SHARE * alpha * (1.0 + _ROUNDING)
 
     def shown(self, alpha: float) -> bool:
-        """Whether Fisher's test shows a collapse within its share of `alpha`."""
+        """Whether Fisher's test shows a collapse within its share of `alpha`.
+
+        Args:
+            alpha: level of the check.
+
+        Returns:
+            True if only candidate seeds collapsed and the test rejects.
+        """
         return self.only_candidate and self.affordable(alpha)
 
     def left_of(self, level: float, alpha: float) -> float:

@@ -56,7 +56,7 @@ class Comparison:
 
     Attributes:
         verdict: the verdict that the two samples give.
-        reasons: What the figures alone do not tell, as sentences without a full stop.
+        reasons: what the figures do not show, as sentences without a full stop.
         p_harm: small when the candidate is worse.
         p_safe: small when a loss as large as `margin` is excluded.
         safety: what acceptance requires: `p_safe`, Welch's p-value on the same values, the raw

@@ -175,7 +175,15 @@ class LinkedCheck:
 
 
 def linkable(baseline_by_seed: Mapping[int, float], candidate_by_seed: Mapping[int, float]) -> bool:
-    """True where every candidate seed has a baseline value, and all values are finite."""
+    """True where every candidate seed has a baseline value, and all values are finite.
+
+    Args:
+        baseline_by_seed: the baseline's value of each seed.
+        candidate_by_seed: the candidate's.
+
+    Returns:
+        Whether the seeds can be linked.
+    """
     return (
         len(candidate_by_seed) > 1
         and candidate_by_seed.keys() <= baseline_by_seed.keys()

@@ -25,7 +25,12 @@ from pytest_mlregress.statistics.t_tests import mean_difference
 
 @dataclass(frozen=True, slots=True)
 class Margin:
-    """A parsed margin; `amount` is in metric units, a fraction, or standard deviations."""
+    """A parsed margin.
+
+    Attributes:
+        kind: what `amount` is.
+        amount: in metric units, a fraction of the baseline's mean, or standard deviations.
+    """
 
     kind: MarginKind
     amount: float = 0.0
@@ -65,7 +70,17 @@ class Margin:
 
 
 def parse_margin(margin: MarginLike) -> Margin:
-    """Read a margin as a user writes it; raises ValueError as `read_margin` does."""
+    """Read a margin as a user writes it.
+
+    Args:
+        margin: a number, `"1%"`, `"1sd"` or `"auto"`.
+
+    Returns:
+        The parsed margin.
+
+    Raises:
+        ValueError: as `read_margin`.
+    """
     return Margin(*read_margin(margin))
 
 

@@ -90,7 +90,15 @@ def effective_df(n_baseline: int, n_candidate: int, level: float) -> float:
 
 
 def welch_df(n_baseline: int, n_candidate: int) -> float:
-    """Welch's degrees of freedom for equal variances."""
+    """Welch's degrees of freedom for equal variances.
+
+    Args:
+        n_baseline: number of baseline seeds, at least 2.
+        n_candidate: number of candidate seeds, at least 2.
+
+    Returns:
+        The degrees of freedom.
+    """
     parts = 1.0 / n_baseline, 1.0 / n_candidate
     shares = parts[0] ** 2 / (n_baseline - 1) + parts[1] ** 2 / (n_candidate - 1)
     return sum(parts) ** 2 / shares

@@ -107,7 +107,7 @@ class RunNoise:
         safe = widened(comparison.p_safe, comparison.margin + gain)
         low, high = comparison.interval
         middle = comparison.difference
-        if math.isinf(factor):  # the seeds do not spread, and runs alone tell how far it reaches
+        if math.isinf(factor):  # the seeds do not spread; only the run effect sets the half-width
             reach = _TWO_SIDED_95 * error
             interval = (middle - reach, middle + reach)
             detectable = float(ndtri(1.0 - comparison.alpha) + ndtri(DETECTION_POWER)) * error

@@ -67,7 +67,15 @@ def worst_end(oriented: FloatArray) -> FloatArray:
 
 
 def one_constant(baseline: FloatArray, candidate: FloatArray) -> bool:
-    """True where every value of both samples is the same number."""
+    """True where every value of both samples is the same number.
+
+    Args:
+        baseline: shape (n_b,).
+        candidate: shape (n_c,).
+
+    Returns:
+        Whether both are that constant.
+    """
     return bool(baseline.min() == baseline.max() == candidate.min() == candidate.max())
 
 
@@ -84,7 +92,14 @@ def exponent_of(*samples: FloatArray) -> int:
 
 
 def mean(values: FloatArray) -> float:
-    """The mean; exactly the common value of a constant sample; NaN with a non-finite value."""
+    """The mean; exactly the common value of a constant sample; NaN with a non-finite value.
+
+    Args:
+        values: shape (n,), n >= 1.
+
+    Returns:
+        The mean.
+    """
     if not np.isfinite(values).all():
         return math.nan
     if values.min() == values.max():
@@ -94,7 +109,14 @@ def mean(values: FloatArray) -> float:
 
 
 def sum_of_squares(values: FloatArray) -> float:
-    """Sum of squared deviations from the mean; exactly 0 for a constant sample."""
+    """Sum of squared deviations from the mean; exactly 0 for a constant sample.
+
+    Args:
+        values: shape (n,), finite.
+
+    Returns:
+        The sum.
+    """
     if values.min() == values.max():
         return 0.0
     deviations = values - values.mean()
@@ -102,7 +124,14 @@ def sum_of_squares(values: FloatArray) -> float:
 
 
 def sd(values: FloatArray) -> float:
-    """The standard deviation (ddof 1); NaN for a single or a non-finite value."""
+    """The standard deviation (ddof 1); NaN for a single or a non-finite value.
+
+    Args:
+        values: shape (n,).
+
+    Returns:
+        The standard deviation.
+    """
     if values.size < 2 or not np.isfinite(values).all():
         return math.nan
     exponent = exponent_of(values)
@@ -111,7 +140,14 @@ def sd(values: FloatArray) -> float:
 
 
 def median(values: FloatArray) -> float:
-    """The median of finite values of shape (n,), n >= 1."""
+    """The median.
+
+    Args:
+        values: shape (n,), n >= 1, finite.
+
+    Returns:
+        The median.
+    """
     ordered = np.sort(values)
     # Halving first keeps values near the largest double from overflowing.
     return float(ordered[(ordered.size - 1) // 2] / 2 + ordered[ordered.size // 2] / 2)

@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 _REACH = 8.0
 # Boundaries are sought between these, farther where a drift comes near.
 _FURTHEST_Z = 1000.0
-# So many standard deviations beyond a drift no probability is a number above 0.
+# Beyond a drift by this many standard deviations every probability underflows to 0.
 _BEYOND_DRIFT = 40.0
 # Halving alone finds any boundary in far fewer steps.
 _MOST_STEPS = 2000

@@ -37,7 +37,14 @@ class MeanSquare:
     weight: float = 0.0
 
     def variance(self, rest: MeanSquare) -> float:
-        """The variance of its effect, at least 0."""
+        """The variance of its effect, at least 0.
+
+        Args:
+            rest: the mean square of the rest.
+
+        Returns:
+            The variance, in squared metric units.
+        """
         if not (self.df > 0 and rest.df > 0 and self.weight > 0.0):
             return 0.0
         return max(0.0, (self.value - rest.value) / self.weight)
@@ -191,7 +198,15 @@ def distinct_runs(runs: Iterable[RunValues]) -> list[RunValues]:
 
 
 def same_values(one: RunValues, other: RunValues) -> bool:
-    """Whether two runs share seeds, and give equal values for all of them."""
+    """Whether two runs share seeds, and give equal values for all of them.
+
+    Args:
+        one: the values of a run by seed.
+        other: those of another run.
+
+    Returns:
+        Whether they are the same.
+    """
     shared = one.keys() & other.keys()
     return bool(shared) and all(one[seed] == other[seed] for seed in shared)
 

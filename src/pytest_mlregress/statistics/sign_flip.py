@@ -35,7 +35,14 @@ def sign_flip_test(differences: FloatArray) -> Tails:
 
 
 def smallest_flip_p(n_pairs: int) -> float:
-    """The smallest p-value of the sign-flip test of `n_pairs` pairs."""
+    """The smallest p-value of the sign-flip test.
+
+    Args:
+        n_pairs: number of pairs.
+
+    Returns:
+        The p-value.
+    """
     return 0.5**n_pairs if n_pairs <= MOST_ENUMERATED else 1.0 / (DRAWS + 1)
 
 

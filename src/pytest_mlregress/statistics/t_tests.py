@@ -68,7 +68,14 @@ class MeanDifference:
         return NAN
 
     def pvalue(self, alternative: Alternative) -> float:
-        """The p-value of `statistic`; 1 for two equal constants, NaN where t is not defined."""
+        """The p-value of `statistic`; 1 for two equal constants, NaN where t is not defined.
+
+        Args:
+            alternative: the alternative.
+
+        Returns:
+            The p-value.
+        """
         t = self.statistic
         if self.standard_error == 0 and self.value == 0:
             return 1.0

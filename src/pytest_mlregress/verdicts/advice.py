@@ -23,7 +23,7 @@ from pytest_mlregress.verdicts.metrics import MetricsDecision
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
 
 NEAR: Final = 10.0
-"""A p-value within this factor of its limit is near enough for the luck of a baseline to matter."""
+"""A p-value within this factor of its limit may be due to an unlucky baseline."""
 
 IMPROBABLE_GAIN: Final = 3.0
 """A gain of more margins than this is more often another test set than a better model."""

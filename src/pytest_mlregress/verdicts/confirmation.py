@@ -43,7 +43,14 @@ class Confirmation:
 
 
 def needs_confirmation(verdict: Verdict) -> bool:
-    """True for a red that rests on a comparison of samples."""
+    """True for a red that rests on a comparison of samples.
+
+    Args:
+        verdict: the verdict.
+
+    Returns:
+        Whether fresh seeds can confirm it.
+    """
     return verdict.kind is VerdictKind.REGRESSION and any(
         metric.kind is VerdictKind.REGRESSION and metric.comparison is not None
         for metric in verdict.metrics
@@ -51,7 +58,14 @@ def needs_confirmation(verdict: Verdict) -> bool:
 
 
 def fresh_seeds(planned: int) -> int:
-    """How many seeds of each side confirm a check of that many."""
+    """How many seeds of each side confirm a check of that many.
+
+    Args:
+        planned: number of seeds of the check.
+
+    Returns:
+        The number of seeds.
+    """
     return max(LEAST_FRESH_SEEDS, 2 * planned)
 
 

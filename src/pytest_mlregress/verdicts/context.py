@@ -108,10 +108,24 @@ def judging_context(group: SeedGroup, baseline: Artifact | None, rules: Rules) -
 
 
 def run_command(group: SeedGroup) -> str:
-    """The command that runs every seed of a test."""
+    """The command that runs every seed of a test.
+
+    Args:
+        group: the seeds of the test.
+
+    Returns:
+        The command, for a shell.
+    """
     return f"run all of its seeds: {group.plan.command}"
 
 
 def seeds_in_words(seeds: list[int]) -> str:
-    """``seed 3``, or ``seeds 3, 7``."""
+    """``seed 3``, or ``seeds 3, 7``.
+
+    Args:
+        seeds: the seeds, at least one.
+
+    Returns:
+        The text.
+    """
     return f"{plural('seed', len(seeds))} {', '.join(map(str, seeds))}"

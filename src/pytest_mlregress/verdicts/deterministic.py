@@ -13,12 +13,26 @@ from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKin
 
 
 def of_one_seed(baseline: Artifact) -> bool:
-    """True if a deterministic update recorded it: every other one has two seeds or more."""
+    """True if a deterministic update recorded it: every other one has two seeds or more.
+
+    Args:
+        baseline: the baseline.
+
+    Returns:
+        Whether it has one seed.
+    """
     return any(len(metric.values) == 1 for metric in baseline.metrics.values())
 
 
 def only_value(metric: MetricBaseline) -> float | None:
-    """The value that every seed of a metric gave, None if two seeds differ in a bit."""
+    """The value that every seed of a metric gave, None if two seeds differ in a bit.
+
+    Args:
+        metric: the recorded sample.
+
+    Returns:
+        The value, in metric units.
+    """
     from pytest_mlregress.statistics.bit_equality import bits
 
     values = tuple(metric.values.values())

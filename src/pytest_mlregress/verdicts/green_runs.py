@@ -39,10 +39,23 @@ class Cache(Protocol):
     """Where green runs are kept between runs: the interface of `pytest.Cache`."""
 
     def get(self, key: str, default: Any, /) -> Any:
-        """What is kept under the key, ``default`` if that is nothing readable."""
+        """What is kept under the key, ``default`` if that is nothing readable.
+
+        Args:
+            key: the key.
+            default: what is returned without a readable value.
+
+        Returns:
+            The value.
+        """
 
     def set(self, key: str, value: Any, /) -> None:
-        """Keep a value of plain builtins under the key."""
+        """Keep a value of plain builtins under the key.
+
+        Args:
+            key: the key.
+            value: the value.
+        """
 
 
 class GreenRuns:

@@ -84,7 +84,14 @@ class GroupPlan:
 
     @classmethod
     def from_builtins(cls, payload: Mapping[str, Any]) -> GroupPlan:
-        """From the attribute that a seed's report carries."""
+        """From the attribute that a seed's report carries.
+
+        Args:
+            payload: what the plugin in the seed's process put on the report.
+
+        Returns:
+            The plan.
+        """
         path, line, domain = payload["location"]
         xfail = payload["xfail"]
         return cls(
@@ -109,7 +116,14 @@ class GroupPlan:
 
 
 def quoted(word: str) -> str:
-    """The word in single quotes, as a shell reads it."""
+    """The word in single quotes, as a shell reads it.
+
+    Args:
+        word: any text.
+
+    Returns:
+        The quoted word.
+    """
     return "'" + word.replace("'", "'\"'\"'") + "'"
 
 
@@ -121,7 +135,7 @@ class SeedPhase:
         outcome: ``passed``, ``failed``, ``skipped``, ``stopped`` or ``crashed``.
         duration: in seconds.
         message: why it failed or was skipped.
-        payload: what the plugin in the seed's process put on the report, None for nothing.
+        payload: what the plugin in the seed's process put on the report; None without it.
     """
 
     outcome: SeedOutcome
@@ -147,7 +161,11 @@ class SeedPhases:
     payload: Mapping[str, Any] | None = None
 
     def add(self, phase: SeedPhase) -> None:
-        """Add one phase; the first failure is the one that counts."""
+        """Add one phase; the first failure is the one that counts.
+
+        Args:
+            phase: the phase.
+        """
         self.duration += phase.duration
         if phase.payload is not None:
             self.payload = phase.payload
@@ -159,7 +177,14 @@ class SeedPhases:
             self.outcome, self.message = phase.outcome, phase.message
 
     def result(self, seed: int) -> SeedResult:
-        """The seed's result, with what it recorded before it failed."""
+        """The seed's result, with what it recorded before it failed.
+
+        Args:
+            seed: the seed.
+
+        Returns:
+            The result.
+        """
         record = (self.payload or {}).get("result")
         base = SeedResult.from_builtins(record) if record else SeedResult(seed, "passed")
         return replace(
@@ -190,7 +215,11 @@ class SeedGroup:
     guard_findings: dict[str, None] = field(default_factory=dict)
 
     def finish(self, seed: int) -> None:
-        """Turn the seed's reports into its result."""
+        """Turn the seed's reports into its result.
+
+        Args:
+            seed: the seed.
+        """
         phases = self.running.pop(seed, None)
         if phases is None:
             return

@@ -11,17 +11,40 @@ from pytest_mlregress.running.result import RecordedMetric, SeedResult
 
 
 def metric_names(results: Sequence[SeedResult]) -> tuple[str, ...]:
-    """Every metric that any of the seeds recorded, in the order of recording."""
+    """Every metric that any of the seeds recorded, in the order of recording.
+
+    Args:
+        results: the results of the seeds.
+
+    Returns:
+        The names.
+    """
     return tuple(dict.fromkeys(metric.name for seed in results for metric in seed.metrics))
 
 
 def declared(results: Sequence[SeedResult], name: str) -> RecordedMetric:
-    """The metric as the first seed that has it recorded it."""
+    """The metric as the first seed that has it recorded it.
+
+    Args:
+        results: the results of the seeds.
+        name: the name of the metric.
+
+    Returns:
+        The metric with that seed's value.
+    """
     return next(metric for seed in results if (metric := seed.metric(name)) is not None)
 
 
 def values_of(results: Sequence[SeedResult], name: str) -> dict[int, float]:
-    """The metric's values by seed."""
+    """The metric's values by seed.
+
+    Args:
+        results: the results of the seeds.
+        name: the name of the metric.
+
+    Returns:
+        The values, in metric units.
+    """
     return {
         seed.seed: metric.value for seed in results if (metric := seed.metric(name)) is not None
     }
@@ -153,7 +176,15 @@ def margin_in_words(written: MarginLike, absolute: float | None) -> str:
 
 
 def absolute_margin(metric: RecordedMetric, values: Mapping[int, float]) -> float | None:
-    """The margin in metric units, resolved with the baseline's values; None for ``"auto"``."""
+    """The margin in metric units, resolved with the baseline's values; None for ``"auto"``.
+
+    Args:
+        metric: the metric with its margin as declared.
+        values: the baseline's values by seed.
+
+    Returns:
+        The margin.
+    """
     if metric.margin == "auto":
         return None
     from pytest_mlregress.statistics.margins import parse_margin

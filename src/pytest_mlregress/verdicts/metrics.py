@@ -307,7 +307,14 @@ def _plan(
 
 
 def kind_of(decision: LookDecision) -> VerdictKind:
-    """What a look means for its metric; one that continues is inconclusive so far."""
+    """What a look means for its metric; one that continues is inconclusive so far.
+
+    Args:
+        decision: the look.
+
+    Returns:
+        The verdict on the metric.
+    """
     if decision.comparison.verdict == "diverged":
         return VerdictKind.DIVERGED
     match decision.action:

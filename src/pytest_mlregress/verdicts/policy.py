@@ -66,7 +66,14 @@ class Rules:
         return self.curves == "end" and self.early and self.on_nonfinite == "fail"
 
     def colour(self, kind: VerdictKind) -> Colour:
-        """What the verdict does to the run."""
+        """The effect of a verdict on the run.
+
+        Args:
+            kind: the verdict.
+
+        Returns:
+            Its colour.
+        """
         if kind in _RED or (self.strict and kind in _STRICT):
             return Colour.RED
         if kind is VerdictKind.NO_BASELINE:

@@ -106,7 +106,19 @@ class SuiteBaselines:
         return self.find(plan.file, plan.test, plan.tier)
 
     def find(self, file: Path, test: str, tier: str) -> Artifact | None:
-        """As `read`, from a test's file, node id and tier."""
+        """As `read`, from a test's file, node id and tier.
+
+        Args:
+            file: the test file.
+            test: the node id without the seed.
+            tier: the tier.
+
+        Returns:
+            The artifact, None without one.
+
+        Raises:
+            BaselineError: the file cannot be read, or belongs to another test.
+        """
         return self._read(self.locate(file, test, tier))
 
     @cached_property

@@ -56,7 +56,14 @@ SEVERITY: Final[tuple[VerdictKind, ...]] = (
 
 
 def most_severe(kinds: tuple[VerdictKind, ...]) -> VerdictKind:
-    """The most severe of one or more verdicts."""
+    """The most severe of one or more verdicts.
+
+    Args:
+        kinds: the verdicts, at least one.
+
+    Returns:
+        The verdict.
+    """
     return max(kinds, key=SEVERITY.index)
 
 
