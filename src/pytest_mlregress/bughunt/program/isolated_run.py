@@ -13,6 +13,7 @@ from torch.nn.modules.module import (
     register_module_forward_hook,
     register_module_forward_pre_hook,
 )
+from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell, UserCodeError
@@ -87,6 +88,9 @@ class IsolatedRun:
             raise BughuntError(
                 f"make_model returned a {type(model).__name__}, a torch.nn.Module is needed"
             )
+        if any(map(is_lazy, (*model.parameters(), *model.buffers()))):
+            with torch.no_grad():  # lazy layers take their sizes from a first batch
+                call("loss_fn", self.program.loss_fn, model, self.program.fresh_batch(self.seed))
         return model
 
     def built_at(self, module: nn.Module) -> str | None:
