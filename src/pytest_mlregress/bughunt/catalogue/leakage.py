@@ -19,8 +19,9 @@ BATCH_LEAK: Final = Rule(
     example="x - x.mean(0)",
     repaired="x - x.mean(1, keepdim=True)",
     sees=(
-        "one example is replaced in evaluation mode and the others' outputs compared; N "
-        "x N logits and time-major layouts pass."
+        "after a first pass one example is replaced in evaluation mode and the others' outputs "
+        "compared; N x N logits, time-major layouts, routing by integers and running statistics "
+        "pass."
     ),
     cannot_see="batches without one leading batch dimension (graphs).",
     guarded=False,
@@ -39,8 +40,8 @@ CAUSAL_LEAK: Final = Rule(
     example="# attention without a mask",
     repaired="F.scaled_dot_product_attention(q, k, v, is_causal=True)",
     sees=(
-        "labels are the inputs shifted by one: late tokens are changed, early outputs "
-        "must not move."
+        "labels are the inputs shifted by some positions: a prediction must not move with its "
+        "own label; what moves it by hashing, sorting, routing or an encoder's summary passes."
     ),
     cannot_see="models whose labels are no shifted inputs.",
     guarded=False,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 from pytest_mlregress.bughunt.recording.recorder import RecordedCall
@@ -12,7 +14,7 @@ TOLERANCE = 1e-5
 
 def changed(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
     """Which entries differ (bool, the shape of both): by more than 1e-5 of the largest."""
-    one, other = one.detach(), other.detach()
+    one, other = (t.detach() if t.layout == torch.strided else t.to_dense() for t in (one, other))
     if not one.is_floating_point() and not one.is_complex():
         return one != other
     finite = one.isfinite() & other.isfinite()
@@ -47,12 +49,21 @@ def changes_outside(
 
 
 def first_leaking_call(
-    calls: list[RecordedCall], others: list[RecordedCall], count: int, example: int
+    calls: list[RecordedCall],
+    others: list[RecordedCall],
+    count: int,
+    example: int,
+    passed: Callable[[RecordedCall], bool] = lambda call: False,
 ) -> tuple[RecordedCall, torch.Tensor] | None:
-    """The first call at which the change of one example reached another, with what it gave."""
+    """The first call at which the change of one example reached another, with what it gave.
+
+    Calls that `passed` is true of are passed over.
+    """
     for call, twin in zip(calls, others, strict=False):
         if call.name != twin.name:
             return None
+        if passed(call):
+            continue
         pairs = zip(pytrees.tensors(call.output), pytrees.tensors(twin.output), strict=False)
         for one, other in pairs:
             if one.shape != other.shape:

@@ -18,6 +18,7 @@ from torch.distributions import Distribution
 from torch.overrides import TorchFunctionMode
 
 from pytest_mlregress.bughunt.errors import BughuntError, CannotTell
+from pytest_mlregress.bughunt.program.isolated_run import IsolatedRun
 from pytest_mlregress.bughunt.recording.function_modes import CallMode, ModuleStack
 from pytest_mlregress.bughunt.recording.recorder import Event, RecordedCall, Recorder
 from pytest_mlregress.bughunt.recording.step_log import StepLog
@@ -27,8 +28,10 @@ from pytest_mlregress.bughunt.replaying.batch_resizing import Examples
 from pytest_mlregress.bughunt.replaying.cpu_clock import Stopwatch
 from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 from pytest_mlregress.bughunt.torch_api import _private, pytrees
+from pytest_mlregress.bughunt.torch_api.module_modes import modes_held
 from pytest_mlregress.bughunt.torch_api.operators import DRAWS, SIZE_ONLY
 from pytest_mlregress.bughunt.torch_api.pytrees import PyTree
+from pytest_mlregress.seeding import seed_python_numpy_torch
 
 T = TypeVar("T")
 
@@ -92,10 +95,17 @@ def replay(
     *,
     mode: TorchFunctionMode | None = None,
     double: bool = False,
+    first: PyTree = None,
 ) -> Replay:
     """Run ``loss_fn`` in an isolated run on `batch`.
 
-    Under another mode if one is given, with the model in double precision if asked for.
+    Args:
+        context: whose program it is.
+        batch: what it is called with.
+        mode: under which it runs.
+        double: whether the model is in double precision.
+        first: a batch on which it runs before, so that what depends on the first data is there.
+            The model then stays in eval mode, whatever ``loss_fn`` does about it.
 
     Raises:
         CannotTell: the program does not run on it.
@@ -108,6 +118,9 @@ def replay(
             isolated.model.double()
         with contextlib.ExitStack() as exits:
             exits.enter_context(FrozenBatchNorm())
+            if first is not None:
+                exits.enter_context(modes_held())
+                _first_pass(isolated, first)
             if mode is not None:
                 exits.enter_context(mode)
             outputs = exits.enter_context(outer_outputs(isolated.model))
@@ -119,6 +132,17 @@ def replay(
     seconds = stopwatch.seconds
     context.replay_seconds = min(seconds, context.replay_seconds or seconds)
     return Replay(batch, calls, outputs, loss, isolated.model)
+
+
+def _first_pass(isolated: IsolatedRun, batch: PyTree) -> None:
+    """Let the program see a batch; generators are then as if it had not."""
+    isolated.phase("first")
+    try:
+        isolated.loss(batch)
+    except BughuntError as error:
+        raise CannotTell(f"the program does not run on a changed batch: {error}") from error
+    seed_python_numpy_torch(isolated.seed)
+    isolated.phase("loss")
 
 
 @dataclass(frozen=True)

@@ -54,3 +54,18 @@ def in_mode(model: nn.Module, training: bool) -> Iterator[None]:
             for buffer, value in buffers:
                 if buffer.shape == value.shape:
                     buffer.copy_(value)
+
+
+@contextlib.contextmanager
+def modes_held() -> Iterator[None]:
+    """Let ``train()`` and ``eval()`` change nothing while the block runs."""
+    original = nn.Module.train
+
+    def keep(self: nn.Module, mode: bool = True) -> nn.Module:
+        return self
+
+    nn.Module.train = keep  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        nn.Module.train = original  # type: ignore[method-assign]

@@ -83,6 +83,9 @@ NORMALISATIONS: Final = BATCH_NORMS | {"layer_norm", "group_norm", "rms_norm", "
 ALONG_A_SEQUENCE: Final = ATTENTIONS | _names("""
     lstm gru rnn_tanh rnn_relu conv1d cumsum cumprod flip roll multi_head_attention_forward
     """)
+RECURRENT: Final = frozenset(("lstm", "gru", "rnn_tanh", "rnn_relu"))
+"""Whole layers, which return their outputs and then their final states."""
+
 NEIGHBOURHOODS: Final = ("conv", "pool", "fft", "unfold")
 """Parts of the names of operators that read a neighbourhood."""
 
@@ -98,6 +101,12 @@ REARRANGEMENTS: Final = JOINS | _names(
     "__getitem__ index_select gather sort flip roll stack permute"
 )
 """What may bring elements into another order."""
+
+RANKINGS: Final = _names("sort topk max min median nanmedian kthvalue mode")
+"""What returns values with their indices."""
+
+ROUNDINGS: Final = _names("round floor ceil trunc fix sign sgn heaviside")
+"""What makes whole numbers of floats; by their names without underscores."""
 
 CASTS: Final = _names("to type float double half bfloat16 cpu cuda type_as")
 SHAPE: Final = (

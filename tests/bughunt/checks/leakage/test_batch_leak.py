@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 from layer_functions import GENERATOR, classify, find, line_of
+from snippets import line_of as line_with
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
+
+from pytest_mlregress.bughunt import hunt
 
 
 def rows(n=8, c=6):
@@ -143,3 +146,230 @@ def test_a_graph_has_no_examples():
     )  # fmt: skip
     assert findings == []
     assert "share no number of examples" in findings.skipped[0].reason
+
+
+# --- programs whose state or size decides -------------------------------------------------------
+
+
+def leaks(model, batch, loss_fn=classify):
+    return hunt(model, batch, loss_fn=loss_fn, checks=["batch-leak"])
+
+
+class Stateful(nn.Module):
+    """Two layers around what a test is about, with a flag, a buffer and a scale."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(6, 6), nn.Linear(6, 3)
+        self.register_buffer("mean", torch.zeros(6))
+        self.shift = nn.Parameter(torch.zeros(6))
+        self.ready = False
+
+    def forward(self, x):
+        return self.b(self.between(self.a(x)))
+
+
+class InitialisedByData(Stateful):
+    def between(self, h):
+        if not self.ready:
+            self.shift.data, self.ready = -h.mean(0).detach(), True
+        return h + self.shift
+
+
+class NormalisedEachTime(Stateful):
+    def between(self, h):
+        return h - h.mean(0) + self.shift  # here
+
+
+class RunningMean(Stateful):
+    def between(self, h):
+        with torch.no_grad():
+            self.mean.lerp_(h.mean(0), 0.1)
+        return h - self.mean
+
+
+class BatchMeanInABuffer(Stateful):
+    def between(self, h):
+        self.mean = h.mean(0).detach()
+        return h - self.mean
+
+
+class ClassPrototypes(Stateful):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("prototypes", torch.randn(3, 6, generator=torch.Generator()))
+
+    def between(self, h):
+        nearest = torch.cdist(h, self.prototypes).argmin(1)
+        with torch.no_grad():
+            for k in nearest.unique().tolist():
+                self.prototypes[k] = 0.9 * self.prototypes[k] + 0.1 * h[nearest == k].mean(0)
+        return torch.cdist(h, self.prototypes) @ self.prototypes
+
+
+class BatchNormByHand(Stateful):
+    def between(self, h):
+        mean = h.mean(0) if self.training else self.mean
+        if self.training:
+            self.mean.lerp_(mean.detach(), 0.1)
+        return h - mean
+
+
+class MixedInTraining(Stateful):
+    def between(self, h):
+        return 0.9 * h + 0.1 * h.flip(0) - h.mean(0) if self.training else h
+
+
+class Lazy(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.norm, self.b = nn.LazyLinear(8), nn.LazyBatchNorm1d(), nn.LazyLinear(3)
+
+    def forward(self, x):
+        return self.b(self.norm(self.a(x)).relu())
+
+
+class StandardDeviationAsAFeature(Stateful):
+    def __init__(self):
+        super().__init__()
+        self.b = nn.Linear(7, 3)
+
+    def between(self, h):
+        return torch.cat([h, h.std(0).mean().expand(len(h), 1)], 1)
+
+
+class MeanAsFeatures(Stateful):
+    def __init__(self):
+        super().__init__()
+        self.b = nn.Linear(12, 3)
+
+    def between(self, h):
+        return torch.cat([h, h.mean(0).expand_as(h)], 1)
+
+
+def in_training(model, batch):
+    model.train()
+    return classify(model, batch)
+
+
+@pytest.mark.parametrize(
+    ("model", "loss_fn"),
+    [
+        (InitialisedByData, classify),
+        (RunningMean, classify),
+        (ClassPrototypes, classify),
+        (BatchNormByHand, in_training),
+        (MixedInTraining, in_training),
+        (Lazy, classify),
+        (StandardDeviationAsAFeature, classify),
+    ],
+)
+def test_what_models_learn_from_batches_before_is_no_leak(model, loss_fn):
+    findings = leaks(model, rows(), loss_fn)
+    assert findings == []
+    assert not [skip for skip in findings.skipped if "internal" in skip.reason]
+
+
+@pytest.mark.parametrize("model", [NormalisedEachTime, BatchMeanInABuffer, MeanAsFeatures])
+def test_statistics_of_the_batch_at_hand_are_found(model):
+    [finding] = leaks(model, rows())
+    assert finding.severity == "error"
+
+
+class RoutedByCapacity(Stateful):
+    def between(self, h):
+        gate = h.softmax(-1)
+        taken = F.one_hot(gate.argmax(-1), 6)
+        fits = ((taken.cumsum(0) * taken).sum(1) <= 2).float()
+        return h * (fits * gate.amax(-1))[:, None]
+
+
+class RoutedAndCentred(RoutedByCapacity):
+    def between(self, h):
+        routed = super().between(h)
+        return routed - routed.mean(0)  # here
+
+
+def test_a_leak_behind_routing_is_found():
+    assert leaks(RoutedByCapacity, rows(16)) == []
+    [finding] = leaks(RoutedAndCentred, rows(16))
+    assert finding.location == line_with(RoutedAndCentred.between, "# here")
+
+
+class OfFixedSize(nn.Module):
+    """Runs with 12 signals only."""
+
+    def __init__(self):
+        super().__init__()
+        self.rnn, self.out = nn.GRU(5, 8, batch_first=True), nn.Linear(8, 3)
+        self.state = torch.zeros(1, 12, 8)
+
+    def forward(self, x):
+        hidden, state = self.rnn(x, self.state)
+        self.state = state.detach()
+        return self.out(self.read(hidden.reshape(12, -1).view(12, 7, 8)))
+
+    def read(self, hidden):
+        return hidden[:, -1]
+
+
+class OfFixedSizeWeighed(OfFixedSize):
+    def read(self, hidden):
+        return (hidden[:, -1].softmax(0) * hidden[:, -1]).relu()  # here
+
+
+def test_programs_of_one_size_are_judged_at_that_size():
+    findings = leaks(OfFixedSize, signals(12))
+    assert findings == []
+    assert findings.skipped == []
+    [finding] = leaks(OfFixedSizeWeighed, signals(12))
+    assert finding.severity == "error"
+    assert finding.location == line_with(OfFixedSizeWeighed.read, "# here")
+
+
+class Graph(nn.Module):
+    """Twelve nodes whose edges the model holds."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.a, self.b, self.kind = nn.Linear(6, 8), nn.Linear(8, 3), kind
+        near = (torch.arange(12)[:, None] - torch.arange(12)).abs() < 3
+        self.register_buffer("near", near / near.sum(1, keepdim=True))
+        self.source, self.target = near.nonzero().T
+        self.mix = nn.Linear(12, 12)
+
+    def forward(self, x):
+        h = self.a(x).relu()
+        if self.kind == "dense":
+            h = self.near @ h
+        elif self.kind == "sparse":
+            h = torch.sparse.mm(self.near.to_sparse(), h)
+        elif self.kind == "edges":
+            h = torch.zeros_like(h).index_add(0, self.target, h[self.source])
+        else:
+            h = self.mix(h.T).T
+        return self.b(h)
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse", "edges", "learned"])
+def test_nodes_of_a_graph_that_the_model_holds_are_no_examples(kind):
+    assert leaks(lambda: Graph(kind), rows(12)) == []
+
+
+class StepByStep(nn.Module):
+    """The batch is one sequence."""
+
+    def __init__(self):
+        super().__init__()
+        self.cell, self.out = nn.GRUCell(6, 8), nn.Linear(8, 3)
+
+    def forward(self, x):
+        state, states = torch.zeros(8), []
+        for row in x:
+            state = self.cell(row, state)
+            states.append(state)
+        return self.out(torch.stack(states))
+
+
+def test_one_sequence_may_be_walked_step_by_step():
+    assert leaks(StepByStep, rows()) == []
