@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from layer_functions import (
     attention_without_mask,
     both_ways,
@@ -14,7 +15,14 @@ from layer_functions import (
     lm_layers,
     next_token,
 )
+from torch import nn
 from torch.nn import functional as F  # noqa: N812
+
+from pytest_mlregress.bughunt import hunt
+
+
+def leaks(model, loss_fn=next_token, checks=("causal-leak",)):
+    return hunt(model, language(n=16, t=12), loss_fn=loss_fn, checks=list(checks))
 
 
 def centred_convolution(m, ids):
@@ -49,3 +57,145 @@ def test_an_echo_of_the_past_may_be_asked_for():
         return F.cross_entropy(model(ids)[:, 3:].flatten(0, 1), ids[:, :-3].flatten())
 
     assert find("causal-leak", causal_rnn, lm_layers, language(), echo) == []
+
+
+# --- what reaches a prediction by other ways than arithmetic -------------------------------------
+
+
+class Causal(nn.Module):
+    """A causal recurrent trunk with what a test is about on top."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(12, 16)
+        self.rnn = nn.LSTM(16, 16, batch_first=True)
+        self.gate, self.expert = nn.Linear(16, 3), nn.Parameter(torch.randn(3, 16, 16))
+        self.o = nn.Linear(16, 12)
+        self.ready, self.shift = False, nn.Parameter(torch.zeros(16))
+
+    def forward(self, ids):
+        return self.o(self.after(self.rnn(self.embed(ids))[0]))
+
+
+class RoutedByRank(Causal):
+    """A token is worked on if its gate is among the highest of its sequence."""
+
+    def after(self, h):
+        score = self.gate(h)[..., 0]
+        rank = score.argsort(1).argsort(1)
+        return h + ((rank < 4).float() * score.sigmoid())[..., None] * (h @ self.expert[0])
+
+
+class Hashed(Causal):
+    """Positions share a value with the ones before them in the same bucket."""
+
+    def after(self, h):
+        bucket = (h @ torch.linspace(-1, 1, 48).view(16, 3).sin()).argmax(-1)
+        largest = F.one_hot(bucket, 3).sum(1).argmax(-1, keepdim=True)  # of the whole sequence
+        return h + (bucket == largest).float()[..., None] * h.roll(1, -1)
+
+
+class GatedOverTime(Causal):
+    def after(self, h):
+        score = self.gate(h)[..., 0].softmax(1)
+        rank = score.argsort(1).argsort(1)
+        return h + ((rank < 4).float() * score)[..., None] * (h @ self.expert[0])
+
+
+class RoundedMean(Causal):
+    """What leaks is added to a rounded value."""
+
+    def after(self, h):
+        return h + h.mul(4).round() / 4 + h.mean(1, keepdim=True)
+
+
+class InitialisedByTokens(Causal):
+    def after(self, h):
+        if not self.ready:
+            self.shift.data, self.ready = -h.mean((0, 1)).detach(), True
+        return h + self.shift
+
+
+class SentenceAutoencoder(Causal):
+    """The decoder starts from the final state of an encoder, with noise if asked for."""
+
+    def __init__(self, noise=0.0):
+        super().__init__()
+        self.encoder, self.latent, self.noise = nn.GRU(16, 16), nn.Linear(16, 3), noise
+        self.start = nn.Linear(3, 16)
+
+    def forward(self, ids):
+        x = self.embed(ids)
+        summary = self.encoder(x.transpose(0, 1))[0][-1] if self.noise else None
+        if summary is None:
+            summary = self.encoder(x.transpose(0, 1))[1][0]
+        z = self.latent(summary)
+        if self.noise:
+            z = z + self.noise * torch.randn_like(z)
+        start = self.start(z)[None]
+        return self.o(self.rnn(x, (start, torch.zeros_like(start)))[0])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        RoutedByRank,
+        Hashed,
+        InitialisedByTokens,
+        SentenceAutoencoder,
+        lambda: SentenceAutoencoder(0.5),
+    ],
+)
+def test_routing_first_data_and_summaries_of_an_encoder_are_no_leak(model):
+    findings = leaks(model)
+    assert findings == []
+    assert findings.skipped == []
+
+
+@pytest.mark.parametrize("model", [GatedOverTime, RoundedMean])
+def test_what_reaches_a_prediction_by_arithmetic_too_is_found(model):
+    [finding] = leaks(model)
+    assert finding.severity == "error"
+
+
+class Heads(Causal):
+    """One head for each of the next tokens; `peeks` sees one further."""
+
+    def __init__(self, peeks=None):
+        super().__init__()
+        self.heads, self.peeks = nn.ModuleList(nn.Linear(16, 12) for _ in range(3)), peeks
+
+    def forward(self, ids):
+        h = self.rnn(self.embed(ids))[0]
+        ahead = h.roll(-1, 1)
+        return [head(h + ahead if k == self.peeks else h) for k, head in enumerate(self.heads)]
+
+
+def next_tokens(model, ids):
+    return sum(
+        F.cross_entropy(logits[:, : -k - 1].flatten(0, 1), ids[:, k + 1 :].flatten())
+        for k, logits in enumerate(model(ids))
+    )
+
+
+def with_the_present_token(model, ids):
+    first, second, third = model(ids)
+    return (
+        F.cross_entropy(first[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
+        + F.cross_entropy(second.flatten(0, 1), ids.flatten())
+        + F.cross_entropy(third[:, 1:].flatten(0, 1), ids[:, :-1].flatten())
+    )
+
+
+def test_each_head_is_judged_by_its_own_labels():
+    assert leaks(Heads, next_tokens) == []
+    assert leaks(lambda: Heads(1), next_tokens) == []  # it sees t + 1 and predicts t + 2
+    [finding] = leaks(lambda: Heads(0), next_tokens)
+    assert "shifted by 1" in finding.evidence
+
+
+def test_the_present_and_the_last_token_may_be_asked_for_besides():
+    both = ["causal-leak", "labels-not-shifted"]
+    assert leaks(Heads, with_the_present_token, both) == []
+    [finding] = leaks(lambda: Heads(0), with_the_present_token, both)
+    assert finding.check == "causal-leak"
