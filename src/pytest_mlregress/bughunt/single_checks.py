@@ -54,7 +54,7 @@ def check_view_permute(
     *,
     suppress: Collection[str] = (),
 ) -> Findings:
-    """Does some view or reshape regroup elements where a permute was meant?
+    """Does some view or reshape regroup elements where a permute was intended?
 
     Without a loss the forward pass alone is judged, and the batch is what the model takes: a
     tensor, a tuple of arguments or a dict of keywords, examples along the first axis.

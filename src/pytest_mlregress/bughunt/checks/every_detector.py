@@ -17,7 +17,7 @@ from pytest_mlregress.bughunt.checks.losses.loss_inputs_guard import LossArgumen
 from pytest_mlregress.bughunt.checks.losses.loss_sign_guard import Ascent
 from pytest_mlregress.bughunt.checks.losses.softmax_dim_guard import SoftmaxAxes
 from pytest_mlregress.bughunt.checks.parameters.bias_before_batchnorm_guard import NormBiases
-from pytest_mlregress.bughunt.checks.parameters.initialisation_guard import Twins
+from pytest_mlregress.bughunt.checks.parameters.initialisation_guard import IdenticalParameters
 from pytest_mlregress.bughunt.checks.parameters.output_bias_guard import OutputBiases
 from pytest_mlregress.bughunt.checks.parameters.untrained_guard import Movement
 from pytest_mlregress.bughunt.checks.parameters.unused_module_guard import Unused
@@ -39,7 +39,7 @@ DETECTORS: Final[tuple[type[Detector], ...]] = (
     Movement,
     SoftmaxAxes,
     NormBiases,
-    Twins,
+    IdenticalParameters,
     Renewal,
     Rates,
     Discarded,

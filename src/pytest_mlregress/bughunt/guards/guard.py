@@ -65,7 +65,7 @@ class Guard:
 
     @property
     def findings(self) -> Findings:
-        """What was found so far, errors first; ``.suppressed`` holds what was declared meant."""
+        """What was found so far, errors first; ``.suppressed`` holds what was declared intended."""
         reported, suppressed = suppression.split(self._found.values(), self._suppress)
         return Findings(by_severity(reported), suppressed=suppressed)
 
@@ -246,7 +246,7 @@ class Guard:
             try:
                 state = seed if given else torch.Generator().manual_seed(int(seed)).get_state()
             except (TypeError, ValueError, RuntimeError):
-                return  # no seed at all: torch is about to say so
+                return  # no seed at all: torch is about to raise
             self._tell("seeded", state, self._line())
 
     def _switched(self, module: nn.Module, training: bool) -> None:
@@ -278,7 +278,7 @@ def watch(suppress: Collection[str] = ()) -> Iterator[Guard]:
     what it has found; ``guard.silent`` says why.
 
     Args:
-        suppress: slugs of findings that are meant; a comment
+        suppress: slugs of findings that are intended; a comment
             ``# mlregress: ignore[slug] because …`` at the reported line does the same.
 
     Yields:

@@ -45,8 +45,8 @@ def level(progress: Progress) -> ListeningLevel:
     """How closely to listen now.
 
     The sampling schedule decides, but for two cases: of an optimizer that steps without a closure
-    only its own arithmetic could be heard, and where gradients are off an evaluation may run that
-    the schedule knows nothing of.
+    only its own arithmetic could be observed, and where gradients are off an evaluation may run
+    that the schedule knows nothing of.
     """
     if progress.disabled:
         return ListeningLevel.SILENT

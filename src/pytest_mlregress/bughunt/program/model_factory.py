@@ -9,7 +9,7 @@ from torch import nn
 
 
 class ModelSource:
-    """``make_model``, watched: does it build anew, or hand out what it handed out before?
+    """``make_model``, watched: does it build a new one, or hand out what it handed out before?
 
     Attributes:
         shares: whether two models had a module or memory in common; None before the second.

@@ -9,9 +9,9 @@ from torch import nn
 class ModelSnapshot:
     """Parameters, buffers, gradients, ``requires_grad`` and modes of a model at one moment.
 
-    A model that ``make_model`` builds anew needs none of this. One that is handed out every time
-    (``lambda: model``) is the user's own and has to come back as it was; `ModelSource` tells the
-    two apart from the second call on.
+    A model that ``make_model`` builds each time needs none of this. One that is returned every time
+    (``lambda: model``) is the user's own and has to be restored; `ModelSource` tells the two apart
+    from the second call on.
     """
 
     def __init__(self, model: nn.Module) -> None:

@@ -89,7 +89,7 @@ class StepLog:
     def close(self) -> None:
         """Note which graphs have outlived their steps."""
         if any(sentinel() is not None for sentinel in self._sentinels[1:-1]):
-            gc.collect()  # a cycle may hold a graph that nobody uses
+            gc.collect()  # a cycle may hold an unused graph
         self.alive = [sentinel() is not None for sentinel in self._sentinels]
 
     def __call__(self, event: Event) -> None:

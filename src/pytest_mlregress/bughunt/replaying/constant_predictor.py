@@ -76,8 +76,8 @@ def last_judgement(
 ) -> tuple[RecordedCall, torch.Tensor, torch.Tensor] | None:
     """The last loss call that a `Score` can be made from, its input and its target.
 
-    None where a network sets a target too (a teacher): nobody knows how well data and teacher can
-    be followed at the same time.
+    None where a network sets a target too (a teacher): how well data and teacher can be followed
+    at the same time is unknown.
     """
     judged: list[tuple[RecordedCall, torch.Tensor, torch.Tensor]] = []
     learned = _from_parameters(calls)

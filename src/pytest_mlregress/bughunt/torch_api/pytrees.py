@@ -96,11 +96,11 @@ def _rebuild(pytree: PyTree, mapped: list[tuple[Any, Any]]) -> PyTree:
         return type(pytree)(values)
     if isinstance(pytree, tuple):
         return type(pytree)(*values) if hasattr(pytree, "_fields") else type(pytree)(values)
-    twin = copy.copy(pytree)
+    copied = copy.copy(pytree)
     if isinstance(pytree, Mapping | list):
         for key, child in mapped:
-            twin[key] = child
+            copied[key] = child
     else:
         for key, child in mapped:
-            object.__setattr__(twin, key, child)
-    return twin
+            object.__setattr__(copied, key, child)
+    return copied

@@ -144,7 +144,7 @@ def mean_over_padding(m, ids, mask):
 def test_padding_that_comes_in_by_a_neighbourhood_cannot_be_judged(function):
     findings = find_in_text("padding-leak", function)
     assert findings == []
-    assert "may be meant" in findings.skipped[0].reason
+    assert "may be intended" in findings.skipped[0].reason
 
 
 @pytest.mark.parametrize("function", [open_attention_scaled_in_place, mean_over_padding])

@@ -100,7 +100,7 @@ def missing_eval_mode(context: HuntContext) -> Iterator[Finding]:
     """Mode-sensitive modules run in training mode during evaluate().
 
     A dropout that alone is in training mode, below a model in evaluation mode, is Monte-Carlo
-    dropout and meant.
+    dropout and intended.
     """
     if context.program.evaluate is None:
         yield from _functional_layers(context, _evaluation_of_loss(context), "evaluation")
@@ -185,13 +185,13 @@ def _joins_examples(context: HuntContext, call: RecordedCall) -> bool:
     axis of channels, normalise each example by itself. Looked up where the loss ran that line.
     """
     trace = context.loss_trace
-    twins = [t for t in trace.calls if (t.name, t.location) == (call.name, call.location)]
-    data = reached(trace.calls, pytrees.tensors(trace.isolated.batch)) if twins else set()
-    return not twins or any(
-        isinstance(twin.argument(1, "running_mean"), torch.Tensor)
+    alike = [t for t in trace.calls if (t.name, t.location) == (call.name, call.location)]
+    data = reached(trace.calls, pytrees.tensors(trace.isolated.batch)) if alike else set()
+    return not alike or any(
+        isinstance(other.argument(1, "running_mean"), torch.Tensor)
         or (id(given) in data and given.shape[0] > 1)
-        for twin in twins
-        for given in inputs(twin)[:1]
+        for other in alike
+        for given in inputs(other)[:1]
     )
 
 

@@ -108,8 +108,10 @@ class _Noise:
         """
         given = given.detach()
         again = self.last is not None and step == self.step and torch.equal(given, self.last)
-        twins = (given[1:] == given[:1]).flatten(1).all(1) if given.dim() > 1 else given[:0] != 0
-        self.repeated |= again or bool(twins.any())
+        repeated_rows = (
+            (given[1:] == given[:1]).flatten(1).all(1) if given.dim() > 1 else given[:0] != 0
+        )
+        self.repeated |= again or bool(repeated_rows.any())
         self.last, self.step = given.clone(), step
         self.inputs += 1
 
@@ -199,7 +201,7 @@ class Modes(Detector):
         if running[0].training or not differs_from_evaluation(call):
             return
         owner = running[-1]
-        if owner.training:  # meant, or out of reach of eval()
+        if owner.training:  # intended, or out of reach of eval()
             owner = _registered(running)
             if owner.training:
                 return
@@ -262,7 +264,7 @@ class Modes(Detector):
     def _note_partial_training(
         self, record: _Record, root: nn.Module, left_training: str | None
     ) -> None:
-        """Some of the modules train, although eval() was called on all; freezing is meant."""
+        """Some of the modules train, although eval() was called on all; freezing is intended."""
         freezes = not all(p.requires_grad for p in root.parameters())
         if record.trained_wholly and left_training is not None and not freezes:
             self.progress.report(_partly_lost(record, left_training))

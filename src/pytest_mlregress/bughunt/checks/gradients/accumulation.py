@@ -57,7 +57,7 @@ def accumulated_gradient(context: HuntContext) -> Iterator[Finding]:
 def cleared_between_parts(context: HuntContext) -> Iterator[Finding]:
     """In a loop of backward passes, zero_grad clears what the pass before has left.
 
-    Nobody has looked at it: whatever the parts are, only the last one is learned from.
+    No code has read it: whatever the parts are, only the last one is used.
 
     Gradients that are read between (per-example clipping, climbs, logging) may have served. So
     may those of a pass at another line: a generator's loss leaves gradients in its critic.

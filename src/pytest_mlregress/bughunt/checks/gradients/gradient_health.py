@@ -55,9 +55,9 @@ def nan_gradient(context: HuntContext) -> Iterator[Finding]:
 
 
 def _lost_parameters(context: HuntContext) -> Iterator[Finding]:
-    """A parameter that was finite and is not any more, whoever wrote it.
+    """A parameter that was finite and is no longer, whichever code wrote it.
 
-    A closure's optimizer computes its gradients where nobody sees them.
+    A closure's optimizer computes its gradients where no hook sees them.
     """
     states = context.step_trace.states
     for index, state in enumerate(states[1:], start=1):

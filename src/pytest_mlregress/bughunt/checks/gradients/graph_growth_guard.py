@@ -1,4 +1,4 @@
-"""Autograd graphs that get longer with every step, or that nobody lets go."""
+"""Autograd graphs that get longer with every step, or that are never released."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Growth(Detector):
             )
 
         if alive():
-            gc.collect()  # a cycle may hold a graph that nobody uses
+            gc.collect()  # a cycle may hold an unused graph
         return alive()
 
 

@@ -66,7 +66,9 @@ def padding_leak(context: HuntContext) -> Iterator[Finding]:
         if _reads_mask_from(base, path) and not _trimming_matters(context, base, examples, padding):
             continue
         if _blurs(base, leak[1]) or _is_next_to_padding(base, other, padding, leak[1]):
-            raise CannotTell("a convolution or pooling runs over the padding, which may be meant")
+            raise CannotTell(
+                "a convolution or pooling runs over the padding, which may be intended"
+            )
         yield _finding(padding, path, base, *leak)
         return
 
@@ -89,13 +91,17 @@ def _is_next_to_padding(
 
     Then, where it came in, it moved no valid positions but those right beside it.
     """
-    twin = next((c for c in other.calls if entry is not None and c.order == entry.order), None)
-    if entry is None or twin is None:
+    counterpart = next(
+        (c for c in other.calls if entry is not None and c.order == entry.order), None
+    )
+    if entry is None or counterpart is None:
         return False
     count, length = padding.valid.shape
     near = _beside(~padding.valid) & padding.valid
     seen = False
-    for one, two in zip(pytrees.tensors(entry.output), pytrees.tensors(twin.output), strict=False):
+    for one, two in zip(
+        pytrees.tensors(entry.output), pytrees.tensors(counterpart.output), strict=False
+    ):
         if one.shape != two.shape or one.shape[:2] != (count, length):
             return False
         moved = changed(one, two).reshape(count, length, -1).any(-1) & padding.valid
@@ -205,7 +211,7 @@ def _behind_the_loss(
 ) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """The outputs that the loss is made from, or all if none is.
 
-    Others may be states to go on from, which are meant to hold all that was read.
+    Others may be states to go on from, which have to hold all that was read.
     """
     used = {id(tensor) for call in base.provenance.behind(base.loss) for tensor in inputs(call)}
     return [pair for pair in outputs if id(pair[0]) in used] or outputs
@@ -245,10 +251,10 @@ def _entry(base: Replay, other: Replay, padding: Padding) -> RecordedCall | None
     A softmax is where unmasked scores do their harm; the mistake is at what it was given.
     """
     length = padding.valid.shape[1]
-    for call, twin in zip(base.calls, other.calls, strict=False):
+    for call, counterpart in zip(base.calls, other.calls, strict=False):
         if call.name in SHAPE:  # moves elements, and none of them to another position
             continue
-        pairs = zip(pytrees.tensors(call.output), pytrees.tensors(twin.output), strict=False)
+        pairs = zip(pytrees.tensors(call.output), pytrees.tensors(counterpart.output), strict=False)
         for one, two in pairs:
             if one.shape != two.shape or length in one.shape[:1]:
                 continue

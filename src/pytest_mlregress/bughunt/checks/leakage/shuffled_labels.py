@@ -34,7 +34,7 @@ from pytest_mlregress.bughunt.torch_api.pytrees import PyTree
 class Run:
     """The pairs of one run, and which call made which tensor."""
 
-    find_pairs: list[PredictionTargetPair]
+    pairs: list[PredictionTargetPair]
     provenance: Provenance
 
 
@@ -86,17 +86,17 @@ def _step(context: HuntContext, batch: PyTree) -> Run:
 
 
 def _judge(one: Run, two: Run, examples: Examples, example: int) -> Iterator[Finding]:
-    if len(one.find_pairs) != len(two.find_pairs):
+    if len(one.pairs) != len(two.pairs):
         return
-    for pair, twin in zip(one.find_pairs, two.find_pairs, strict=True):
-        if pair.target.shape != twin.target.shape or pair.target.dim() == 0:
+    for pair, other in zip(one.pairs, two.pairs, strict=True):
+        if pair.target.shape != other.target.shape or pair.target.dim() == 0:
             continue
-        if pair.prediction.shape != twin.prediction.shape:
+        if pair.prediction.shape != other.prediction.shape:
             continue
         if len(pair.target) % examples.count:
             continue
-        targets = changed(pair.target, twin.target).flatten()
-        predictions = changed(pair.prediction, twin.prediction).any(-1)
+        targets = changed(pair.target, other.target).flatten()
+        predictions = changed(pair.prediction, other.prediction).any(-1)
         if _elsewhere(targets, predictions, pair.target):
             places = [_rows(moved, pair.target) for moved in (targets, predictions)]
             evidence = f"replacing example {example} of {examples.count} moves the target in row "

@@ -28,7 +28,7 @@ def train_val_leak(context: HuntContext) -> Iterator[Finding]:
     """More validation examples are bit-equal to training examples than the data explains.
 
     How often examples repeat by nature is read from the repeats within the training batches: of
-    `n` training examples, `d` have a twin in another place. That at least as many validation
+    `n` training examples, `d` occur in another place too. That at least as many validation
     examples as were found have one, by the same rate, has the beta-binomial probability that
     must be below 0.001. Measured numbers, unlike tokens and counts, are not expected to repeat.
     Labels are left out where the examples have more than one number besides.
@@ -46,7 +46,7 @@ def train_val_leak(context: HuntContext) -> Iterator[Finding]:
         yield TRAIN_VAL_LEAK.finding(
             evidence=f"{sum(shared)} of {len(val)} validation examples, the first is number "
             f"{shared.index(True)}, are bit-equal to one of {len(train)} training examples, of "
-            f"which {repeated} have a twin among themselves (p = {probability:.1g})"
+            f"which {repeated} occur more than once (p = {probability:.1g})"
         )
 
 

@@ -34,7 +34,7 @@ AT_CHANCE, ABOVE_CHANCE = 0.9, 0.5
 def learns_shuffled_labels(context: HuntContext) -> Iterator[Finding]:
     """Trained on shuffled labels, the model is right about validation examples.
 
-    In every step the labels of the batch are dealt out anew, and never so that more examples keep
+    In every step the labels of the batch are permuted again, and never so that more examples keep
     their own than by chance: an example's features say nothing about them. A model that then does
     clearly better than the best constant on the true labels of validation data is told these
     labels. Only asked where the prediction of an example changes with its label at all; margins

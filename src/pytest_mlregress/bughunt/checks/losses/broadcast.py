@@ -63,7 +63,7 @@ def broadcast_loss(context: HuntContext) -> Iterator[Finding]:
     """A loss subtracts (N,) from (N, 1): an N x N table in which each target meets each prediction.
 
     Two witnesses. Shapes, with a number of examples that is no other size: one batch axis became
-    two. The loss: the targets of this call can be dealt out anew and it stays as it is, so it
+    two. The loss: the targets of this call can be permuted and it does not change, so it
     cannot teach which prediction belongs to which target. Pairwise distances have two operands
     from the model (or none) and critics of mutual information are not invariant: both pass.
     Looked at in ``loss_fn``, and in ``train_step`` at the lines that ``loss_fn`` does not run.
@@ -74,26 +74,32 @@ def broadcast_loss(context: HuntContext) -> Iterator[Finding]:
     for count in counts:
         found = list(crossings(base.calls, base.from_model, targets, count, "loss"))
         blind = [
-            crossing for crossing in found if _same_when_dealt(context, base, [crossing], count)
+            crossing for crossing in found if _same_when_permuted(context, base, [crossing], count)
         ]
-        if found and not blind:  # a quotient needs its targets dealt out alike above and below
+        if (
+            found and not blind
+        ):  # a quotient needs its targets permuted alike in numerator and denominator
             every = crossings(base.calls, base.from_model, targets, count, "quotient")
-            blind = found[:1] if _same_when_dealt(context, base, list(every), count) else []
+            blind = found[:1] if _same_when_permuted(context, base, list(every), count) else []
         for crossing in blind:
             yield _finding(BROADCAST_LOSS, crossing, base.provenance, "loss", loss)
     if context.program.train_step is not None:
         yield from in_the_step(context, {call.location for call in base.calls})
 
 
-def _same_when_dealt(context: HuntContext, base: Replay, dealt: list[Crossing], count: int) -> bool:
-    """Whether the loss stays as it is when the targets of all these calls are dealt out anew."""
-    modes = [_PermutedTargets(crossing, _number(base.calls, crossing), count) for crossing in dealt]
+def _same_when_permuted(
+    context: HuntContext, base: Replay, crossings: list[Crossing], count: int
+) -> bool:
+    """Whether the loss does not change when the targets of all these calls are permuted."""
+    modes = [
+        _PermutedTargets(crossing, _number(base.calls, crossing), count) for crossing in crossings
+    ]
     with contextlib.ExitStack() as outer:
         for mode in modes[1:]:
             outer.enter_context(mode)
         other = replay(context, pytrees.fresh(base.batch), mode=modes[0])
     same = _equal(float(base.loss.detach()), float(other.loss.detach()))
-    return same and all(mode.dealt for mode in modes)
+    return same and all(mode.permuted for mode in modes)
 
 
 def in_the_step(context: HuntContext, known: Collection[str | None]) -> Iterator[Finding]:
@@ -118,7 +124,7 @@ def in_the_step(context: HuntContext, known: Collection[str | None]) -> Iterator
             same = len(base.roots) == len(other.roots) > 0 and all(
                 map(_equal, base.roots, other.roots)
             )
-            if mode.dealt and same:
+            if mode.permuted and same:
                 yield _finding(BROADCAST_LOSS, crossing, base.provenance, "loss", base.roots[0])
 
 
@@ -162,7 +168,7 @@ def _base(context: HuntContext) -> tuple[Replay, list[int]]:
 def broadcast_metric(context: HuntContext) -> Iterator[Finding]:
     """The same in ``evaluate``, where comparisons count too: ``(guess[:, None] == target).mean()``.
 
-    Here the metric stays as it is when the targets of the call are dealt out anew.
+    Here the metric does not change when the targets of the call are permuted.
     """
     batches, counts = _validation(context)
     copies = pytrees.fresh(batches)
@@ -175,7 +181,7 @@ def broadcast_metric(context: HuntContext) -> Iterator[Finding]:
         for crossing in {c.call.location: c for c in found}.values():
             mode = _PermutedTargets(crossing, None, count)
             other, _, _ = _evaluate(context, pytrees.fresh(copies), mode)
-            if mode.dealt and _equal(value, other):
+            if mode.permuted and _equal(value, other):
                 yield _finding(BROADCAST_METRIC, crossing, provenance, "metric", value)
 
 
@@ -253,7 +259,7 @@ class _PermutedTargets(CallMode):
         self.number = number
         self.order = torch.arange(count).roll(1).flip(0)
         self.seen = -1
-        self.dealt = 0
+        self.permuted = 0
 
     def on_call(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -273,10 +279,10 @@ class _PermutedTargets(CallMode):
         position = self.crossing.position
         if [t.shape for t in (tensors[position:] + tensors[:position])] != shapes:
             return args, keywords
-        self.dealt += 1
+        self.permuted += 1
         target = tensors[position]
-        dealt = target.index_select(self.crossing.axis, self.order)
-        swapped = pytrees.map_tensors(lambda t: dealt if t is target else t, (args, keywords))
+        permuted = target.index_select(self.crossing.axis, self.order)
+        swapped = pytrees.map_tensors(lambda t: permuted if t is target else t, (args, keywords))
         return swapped[0], swapped[1]
 
 

@@ -27,7 +27,7 @@ class Ascent(Detector):
 
     The term is an error against data, or the log-probability of data.
 
-    Several optimizers (adversaries), models of which a part is frozen or owned by nobody (patches,
+    Several optimizers (adversaries), models of which a part is frozen or not optimized (patches,
     inputs that are to fool them), weights per example (policy gradients) and sums pass.
     """
 

@@ -1,4 +1,4 @@
-"""Units and layers that start alike and stay alike, so that all but one of them are for nothing."""
+"""Units and layers that are initialised identically and never diverge, so that one would do."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Alike:
     start: torch.Tensor
 
 
-class Twins(Detector):
+class IdenticalParameters(Detector):
     """Watches parameters that are alike before the first step of their optimizer.
 
     Most programs have none, and this costs nothing more. Layers that part at the first steps pass

@@ -103,7 +103,7 @@ def _never_stepped(context: HuntContext) -> Iterator[Finding]:
     the parameters of the idle one.
 
     An optimizer that waits for its turn (a generator after five steps of the critic) passes:
-    nobody steps twice in its place.
+    no other steps twice in its place.
     """
     trace = context.step_trace
     stepped = {id(applied.optimizer) for applied in trace.log.applied}

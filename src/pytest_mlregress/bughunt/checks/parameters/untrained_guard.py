@@ -87,11 +87,11 @@ class _Owner:
 class Movement(Detector):
     """Judged again and again while the training goes on, and the last opinion counts.
 
-    A parameter is missed if several steps reach it, nobody owns it, it never moves, and an
+    A parameter is missed if several steps reach it, no optimizer owns it, it never moves, and an
     optimizer does own others of the same model: what only passes gradients on (a fixed
     perceptual loss, a model whose input is optimised) passes. So is one that the model holds in a
     list or dict, where it does not know it, unless its module is in evaluation mode: somebody
-    reached it to say so, and hides it on purpose.
+    reached it to be certain, and hides it on purpose.
     """
 
     def __init__(self, progress: Progress) -> None:

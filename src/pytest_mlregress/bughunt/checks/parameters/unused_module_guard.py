@@ -23,7 +23,7 @@ RECENT = 1.5
 class Unused(Detector):
     """A part of the user's own model that no step has run and no gradient has ever reached.
 
-    Modules that run without a gradient pass (a pooled output that nobody needs), and those of
+    Modules that run without a gradient pass (a pooled output that is not used), and those of
     libraries. Where some other part ran in some steps only, the parts are chosen (experts, dropped
     layers, phases), and nothing is said.
     """

@@ -15,7 +15,7 @@ from pytest_mlregress.bughunt.torch_api.optimizers import parameters_of, sample
 
 ENOUGH = 10
 SOON = 64
-"""A schedule that is used up within so many steps was not meant for them."""
+"""A schedule that ends within this number of steps was not made for the training."""
 COLLAPSE = 1e-6
 SAMPLE = 16
 MOST_PARAMETERS = 32

@@ -17,7 +17,7 @@ from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 def optimizer_recreated(context: HuntContext) -> Iterator[Finding]:
     """The state of an optimizer (momentum, second moments) is gone at the next step.
 
-    An optimizer without state may be made anew at will; one on other parameters than the model's
+    An optimizer without state may be constructed again; one on other parameters than the model's
     (inner loops of meta-learning) is none of this check's business.
     """
     trace = context.step_trace

@@ -1,4 +1,4 @@
-"""Optimizers that are made anew for every step and so forget what they have learned."""
+"""Optimizers that are constructed again for every step and so lose their state."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Renewal(Detector):
     """Several optimizers in a row that own one parameter, keep a state and make one step each.
 
     One that steps twice ends the row, and so does a parameter that is put back to where it was
-    before (adaptation to each example, meta-learning): there a new optimizer is meant.
+    before (adaptation to each example, meta-learning): there a new optimizer is intended.
     """
 
     def __init__(self, progress: Progress) -> None:

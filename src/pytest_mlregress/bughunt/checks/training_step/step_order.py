@@ -117,11 +117,11 @@ def scheduler_misorder(context: HuntContext) -> Iterator[Finding]:
             location=events[0].location, evidence=" → ".join(_order_of(trace, "step 0"))
         )
     stepped = {id(e.subject) for e in trace.recorder.of_kind("step")}
-    stray = [e for e in events if id(getattr(e.subject, "optimizer", None)) not in stepped]
-    if stray and stepped and not steps_elsewhere(stray):
+    unrelated = [e for e in events if id(getattr(e.subject, "optimizer", None)) not in stepped]
+    if unrelated and stepped and not steps_elsewhere(unrelated):
         yield SCHEDULER_MISORDER.finding(
             "other optimizer",
-            location=stray[0].location,
+            location=unrelated[0].location,
             evidence="scheduler.optimizer is none of the optimizers seen at step()",
         )
     yield from _collapse(trace, events)
