@@ -123,7 +123,7 @@ def test_an_accepted_decay_moves_the_anchor_in_one_entry_of_the_ledger() -> None
 
 
 @given(st.lists(st.floats(-1, 1), max_size=30))
-def test_the_booked_loss_is_the_sum_of_what_was_accepted(effects: list[float]) -> None:
+def test_the_accepted_loss_is_the_sum_of_what_was_accepted(effects: list[float]) -> None:
     artifact = example((0.9,))
     for effect in effects:
         artifact = updated(artifact, 0.9, effect=effect)

@@ -207,5 +207,5 @@ def test_normal_seeds_pass_their_limits_as_rarely_as_the_level_says(generator, c
         ends = generator.normal(size=(curves, 1)) + np.zeros(20)
         flat = [points(end, np.arange(20)) for end in ends]
         band = curve_band(flat, higher_is_better=True, level=level, seeds=5)
-        chances.append(5 * ndtr(band.limits[np.isin(band.steps, band.asked)]).sum())
+        chances.append(5 * ndtr(band.limits[np.isin(band.steps, band.judged_at)]).sum())
     assert 0.0 < np.mean(chances) <= level

@@ -34,8 +34,8 @@ from pytest_mlregress.settings import Settings
 
 REPORT_ATTRIBUTE: Final = "mlregress"
 SHARED_FIXTURE_SEED: Final = 0
-"""A class-, module- or session-scoped fixture serves several seeds, and which one asks first
-depends on the scheduler; it is set up with the same numbers whichever asks."""
+"""A class-, module- or session-scoped fixture is shared by several seeds, and which one comes first
+depends on the scheduler; it is set up with the same random numbers in any case."""
 
 STOPPED_MESSAGE: Final = "mlregress: not needed, the verdict of this test is certain"
 
@@ -68,7 +68,7 @@ _EXECUTION: Final = pytest.StashKey["Execution"]()
 
 
 CurvesOf: TypeAlias = Callable[[SeedItem], BaselineCurves | None]
-"""Finds the recorded learning curves of a seed's test, None where none is judged; asked when the
+"""Finds the recorded learning curves of a seed's test, None where none is judged; called when the
 seed first logs a point."""
 
 

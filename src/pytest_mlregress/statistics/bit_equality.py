@@ -30,7 +30,7 @@ def seeds_to_match(baseline_by_seed: BySeed, *, planned: int) -> int:
 
     Args:
         baseline_by_seed: the metrics of each baseline seed by name.
-        planned: number of seeds of the check, the most that can be asked.
+        planned: number of seeds of the check, the most that can be compared.
 
     Returns:
         The number of seeds, at most `planned`.

@@ -176,7 +176,7 @@ def compare(
     """
     require_choice("test", test, get_args(ComparisonTest))
     alpha = _level("alpha", alpha)
-    question = _Question(
+    settings = _Settings(
         higher_is_better=bool(higher_is_better),
         alpha=alpha,
         beta=alpha if beta is None else _level("beta", beta),
@@ -185,11 +185,11 @@ def compare(
         margin=parse_margin(margin),
         resolution=resolution,
     )
-    return _answer(question, _sides(baseline, candidate, question, linked))
+    return _compare_samples(settings, _sides(baseline, candidate, settings, linked))
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class _Settings:
     """The settings of a comparison."""
 
     higher_is_better: bool
@@ -232,44 +232,44 @@ class _Sides:
 
 
 def _sides(
-    baseline: ArrayLike, candidate: ArrayLike, question: _Question, linked: LinkedSamples | None
+    baseline: ArrayLike, candidate: ArrayLike, settings: _Settings, linked: LinkedSamples | None
 ) -> _Sides:
     baseline, candidate = as_sample(baseline, "baseline"), as_sample(candidate, "candidate")
-    if question.test == "paired":
+    if settings.test == "paired":
         require_pairs(baseline, candidate)
     failures = failure_test(
         failed_baseline=int(np.count_nonzero(~np.isfinite(baseline))),
         n_baseline=baseline.size,
         failed_candidate=int(np.count_nonzero(~np.isfinite(candidate))),
         n_candidate=candidate.size,
-        alpha=question.alpha,
-        on_nonfinite=question.on_nonfinite,
+        alpha=settings.alpha,
+        on_nonfinite=settings.on_nonfinite,
     )
     any_failed = failures.failed_baseline or failures.failed_candidate
-    by_order = bool(any_failed) or question.on_nonfinite == "test"
+    by_order = bool(any_failed) or settings.on_nonfinite == "test"
     return _Sides(baseline, candidate, failures, by_order, None if by_order else linked)
 
 
-def _answer(question: _Question, sides: _Sides) -> Comparison:
-    test: ComparisonTest = question.test
+def _compare_samples(settings: _Settings, sides: _Sides) -> Comparison:
+    test: ComparisonTest = settings.test
     if sides.by_order:
         test = "rank"
     elif sides.linked is not None:
         test = sides.linked.test
     baseline, candidate = sides.tested()
     detectable = detectable_loss(
-        baseline, candidate, question.alpha, test, linked=sides.linked is not None
+        baseline, candidate, settings.alpha, test, linked=sides.linked is not None
     )
-    margin = question.margin.resolve(sides.baseline, detectable, question.resolution)
-    evidence = _evidence(question, sides, test, margin)
-    safety = _safety(question, sides, test, margin, evidence)
-    safe = safety.excludes(margin, question.beta)
+    margin = settings.margin.resolve(sides.baseline, detectable, settings.resolution)
+    evidence = _evidence(settings, sides, test, margin)
+    safety = _safety(settings, sides, test, margin, evidence)
+    safe = safety.excludes(margin, settings.beta)
     attainable = smallest_p(baseline.size, candidate.size, test)
     kind = test if test in ("student", "paired") else "welch"
     difference = mean_difference(baseline, candidate, kind)
     return Comparison(
-        verdict=_verdict(question, sides.failures, evidence, safe),
-        reasons=_reasons(sides, attainable, question.alpha),
+        verdict=_verdict(settings, sides.failures, evidence, safe),
+        reasons=_reasons(sides, attainable, settings.alpha),
         p_harm=evidence.harm,
         p_safe=evidence.safe,
         safety=safety,
@@ -281,13 +281,13 @@ def _answer(question: _Question, sides: _Sides) -> Comparison:
         margin=margin,
         detectable=detectable,
         smallest_p=attainable,
-        alpha=question.alpha,
-        beta=question.beta,
+        alpha=settings.alpha,
+        beta=settings.beta,
         test=test,
         theta=None if sides.linked is None else sides.linked.theta,
-        statistic=_statistic(question, sides, test, difference),
+        statistic=_statistic(settings, sides, test, difference),
         welch=t_test(sides.baseline, sides.candidate, kind="welch"),
-        higher_is_better=question.higher_is_better,
+        higher_is_better=settings.higher_is_better,
         n_baseline=sides.baseline.size,
         n_candidate=sides.candidate.size,
         failed_baseline=sides.failures.failed_baseline,
@@ -299,20 +299,20 @@ def _answer(question: _Question, sides: _Sides) -> Comparison:
     )
 
 
-def _evidence(question: _Question, sides: _Sides, test: ComparisonTest, margin: float) -> Evidence:
+def _evidence(settings: _Settings, sides: _Sides, test: ComparisonTest, margin: float) -> Evidence:
     if sides.failures.rule in ("all", "any"):
         return CERTAIN_HARM
-    baseline, candidate = (question.sign * side for side in sides.tested())
+    baseline, candidate = (settings.sign * side for side in sides.tested())
     if sides.by_order:
         return gather_evidence_by_order(worst_end(baseline), worst_end(candidate), margin)
     return gather_evidence(baseline, candidate, margin, test)
 
 
 def _safety(
-    question: _Question, sides: _Sides, test: ComparisonTest, margin: float, evidence: Evidence
+    settings: _Settings, sides: _Sides, test: ComparisonTest, margin: float, evidence: Evidence
 ) -> Safety:
     baseline, candidate = (
-        worst_end(question.sign * side) for side in (sides.baseline, sides.candidate)
+        worst_end(settings.sign * side) for side in (sides.baseline, sides.candidate)
     )
     by_values = test in ("robust-t", "rank")
     return safety_of(
@@ -320,20 +320,20 @@ def _safety(
         candidate,
         evidence.safe,
         candidate_plus_margin=with_margin(baseline, candidate, margin) if by_values else None,
-        failures_enter_the_test=question.on_nonfinite == "test",
+        failures_enter_the_test=settings.on_nonfinite == "test",
     )
 
 
 def _verdict(
-    question: _Question, failures: FailureTestResult, evidence: Evidence, safe: bool
+    settings: _Settings, failures: FailureTestResult, evidence: Evidence, safe: bool
 ) -> ComparisonVerdict:
     if failures.diverged:
         return "diverged"
-    if evidence.harm <= question.alpha:
+    if evidence.harm <= settings.alpha:
         return "minor" if safe else "regression"
     if not safe:
         return "inconclusive"
-    return "improvement" if evidence.better <= question.alpha else "pass"
+    return "improvement" if evidence.better <= settings.alpha else "pass"
 
 
 def _reasons(sides: _Sides, attainable: float, alpha: float) -> tuple[str, ...]:
@@ -351,11 +351,11 @@ def _reasons(sides: _Sides, attainable: float, alpha: float) -> tuple[str, ...]:
 
 
 def _statistic(
-    question: _Question, sides: _Sides, test: ComparisonTest, difference: MeanDifference
+    settings: _Settings, sides: _Sides, test: ComparisonTest, difference: MeanDifference
 ) -> float:
     if test == "rank":
         baseline, candidate = (
-            question.sign * worst_end(question.sign * side) for side in sides.tested()
+            settings.sign * worst_end(settings.sign * side) for side in sides.tested()
         )
         return mann_whitney_u(baseline, candidate)
     if test == "robust-t":

@@ -73,7 +73,7 @@ class CurveBand:
 
     Attributes:
         steps: the steps with limits, shape (m,).
-        asked: the steps at which a run is judged, a subset of `steps`.
+        judged_at: the steps at which a run is judged, a subset of `steps`.
         limits: the limit at each step, shape (m,), oriented.
         worst: the worst of the baseline's runs there, shape (m,), oriented.
         best: the best of them, shape (m,), oriented.
@@ -83,7 +83,7 @@ class CurveBand:
     """
 
     steps: FloatArray
-    asked: FloatArray
+    judged_at: FloatArray
     limits: FloatArray
     worst: FloatArray
     best: FloatArray
@@ -112,7 +112,11 @@ class CurveBand:
                 "finite throughout",
             )
         latest = values[-self.run_length :]
-        if latest.size < self.run_length or not self._asks(curve) or not np.isfinite(latest).all():
+        if (
+            latest.size < self.run_length
+            or not self._is_judged(curve)
+            or not np.isfinite(latest).all()
+        ):
             return Collapse(False, last, "")
         limit, worst, end = (
             self.sign * float(np.interp(last, self.steps, of_steps))
@@ -129,10 +133,10 @@ class CurveBand:
             limit,
         )
 
-    def _asks(self, curve: CurvePoints) -> bool:
+    def _is_judged(self, curve: CurvePoints) -> bool:
         """Whether the last evaluation is the first at or after a step where a curve is judged."""
         before = float(curve[-2][0]) if len(curve) > 1 else -math.inf
-        reached = np.searchsorted(self.asked, (before, float(curve[-1][0])), side="right")
+        reached = np.searchsorted(self.judged_at, (before, float(curve[-1][0])), side="right")
         return bool(reached[1] > reached[0]) and float(curve[-1][0]) <= self.steps[-1]
 
 
@@ -179,12 +183,12 @@ def curve_band(
     seen = latest >= ends[0]
     best = _best_of_runs(sign * values, run_length)
     # Windows that overlap by more than half add little, and each one judged costs its share.
-    asked = ends[seen][:: max(run_length // 2, 1)]
-    tail = level / (seeds * max(asked.size, 1))
+    judged_at = ends[seen][:: max(run_length // 2, 1)]
+    tail = level / (seeds * max(judged_at.size, 1))
     limits = _limits(sign * values, best, tail)
     return CurveBand(
         steps=ends[seen],
-        asked=asked,
+        judged_at=judged_at,
         limits=_most_lenient_since(latest, ends, limits)[seen],
         worst=np.nanmin(best, axis=0)[seen],
         best=np.nanmax(best, axis=0)[seen],

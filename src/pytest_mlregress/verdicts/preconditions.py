@@ -288,7 +288,7 @@ PRECONDITIONS: Final[tuple[Callable[[JudgingContext], Verdict | Pending | None],
     _changed_metric,
     recorded_otherwise,
 )
-"""Of a check, in the order in which they are asked."""
+"""Those of a check, in order."""
 
 
 def _partial_update(case: JudgingContext) -> Verdict | None:
@@ -312,9 +312,9 @@ UPDATE_PRECONDITIONS: Final[tuple[Callable[[JudgingContext], Verdict | None], ..
     skipped_seeds,
     _partial_update,
 )
-"""Of an update, in the order in which they are asked."""
+"""Those of an update, in order."""
 
 LOOK_PRECONDITIONS: Final[tuple[Callable[[JudgingContext], Verdict | None], ...]] = (
     _contradiction,
 )
-"""Of each look of an update, asked with the seeds of that look."""
+"""Those of each look of an update, with the seeds of that look."""

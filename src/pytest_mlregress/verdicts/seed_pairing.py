@@ -210,17 +210,17 @@ def planned_link(
     )
     from pytest_mlregress.statistics.power import LEAST_POWER
 
-    asked = linked_looks(
+    linked = linked_looks(
         looks, n_baseline=n_baseline, alpha=LINKED_SHARE * rules.alpha, skewed=link.skewed
     )
-    if not asked or not sd > 0.0:
+    if not linked or not sd > 0.0:
         return None
-    numbers = tuple(look.n_seeds for look in asked)
+    numbers = tuple(look.n_seeds for look in linked)
     if math.isnan(link.rho):
         return PlannedLink(str(link), None, numbers, None)
     margin, least = (
         find(
-            asked[-1],
+            linked[-1],
             n_baseline=n_baseline,
             theta=link.theta,
             rho=link.rho,
