@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from torch.autograd.function import BackwardCFunction
 from torch.autograd.graph import Node
 
 from pytest_mlregress.bughunt.torch_api import _private
@@ -56,3 +57,15 @@ def walk(roots: list[torch.Tensor], key: str | None = None) -> Graph:
             first.append(node)
         stack.extend(parents)
     return Graph(len(seen), leaves, tuple(first[-_FIRST:]), frozenset(marks))
+
+
+def custom_nodes(roots: list[torch.Tensor]) -> list[Node]:
+    """The nodes behind `roots` that a ``torch.autograd.Function`` of Python made."""
+    stack = [root.grad_fn for root in roots if root.grad_fn is not None]
+    seen: set[Node] = set()
+    while stack:
+        node = stack.pop()
+        if node not in seen:
+            seen.add(node)
+            stack.extend(parent for parent, _ in node.next_functions if parent is not None)
+    return [node for node in seen if isinstance(node, BackwardCFunction)]

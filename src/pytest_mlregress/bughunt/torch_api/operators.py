@@ -34,6 +34,14 @@ DROPOUTS: Final = frozenset(
     for mark in ("", "_")
 )
 
+EXTREMES: Final = _names("""
+    max min amax amin maximum minimum fmax fmin topk kthvalue median nanmedian quantile nanquantile
+    """)
+"""What chooses some elements by their size."""
+
+ORDER_INDICES: Final = frozenset(("argmax", "argmin"))
+INDEXING: Final = frozenset(("__getitem__", "gather", "take_along_dim", "index_select"))
+
 ADDITIONS: Final = frozenset(("add", "__add__", "__radd__", "__iadd__"))
 SUBTRACTIONS: Final = frozenset(("sub", "__sub__", "rsub", "__rsub__", "subtract"))
 MULTIPLICATIONS: Final = frozenset(("mul", "__mul__", "__rmul__", "__imul__", "multiply"))

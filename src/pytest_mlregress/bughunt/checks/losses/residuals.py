@@ -17,6 +17,7 @@ from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 from pytest_mlregress.bughunt.replaying.loss_calls import LossCall, made_by_parameters
+from pytest_mlregress.bughunt.replaying.objective import clipped_difference
 from pytest_mlregress.bughunt.replaying.output_range import bounds
 from pytest_mlregress.bughunt.replaying.residual_terms import residuals
 from pytest_mlregress.bughunt.torch_api import pytrees
@@ -130,7 +131,11 @@ def targets_out_of_reach(context: HuntContext) -> Iterator[Finding]:
 
     A sigmoid on the output of a regression, a rectifier where targets are negative.
 
-    Bounded is what does not grow when the last layer does, ten thousandfold.
+    Bounded is what does not grow when the last layer does, ten thousandfold. What is clipped to
+    lie near an earlier prediction, as the values of PPO are, is meant to be bounded.
+
+    Raises:
+        CannotTell: a difference is clipped on its way to the loss.
     """
     for loss in _regressions(context):
         target = loss.target.detach()
@@ -145,6 +150,9 @@ def targets_out_of_reach(context: HuntContext) -> Iterator[Finding]:
         outside = float(((target < low - room) | (target > high + room)).double().mean())
         if outside < _OUT_OF_REACH:
             continue
+        reason = clipped_difference(loss.input, loss.provenance)
+        if reason is not None:
+            raise CannotTell(reason)
         source = loss.provenance.source(loss.input, loss.call)
         yield NO_SINGLE_BATCH_OVERFIT.finding(
             "out of reach",
