@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 from torch.distributions import Normal
+from torch.nn import functional as F
 
 
 class ActorCritic(nn.Module):
@@ -26,6 +27,7 @@ def make_batch(generator):
         "state": state,
         "action": action,
         "gain": reward,
+        "value": torch.zeros(16),
         "log_prob": Normal(0, 1).log_prob(action).sum(1),
     }
 
@@ -49,6 +51,10 @@ def loss_fn(model, b):
     #: ratio = ratio.detach()  #!
     #: surrogate = torch.min(ratio * advantage, ratio.clamp(0.8, 1.2) * advantage)
     return -surrogate.mean() + (value - b["gain"]).square().mean()
+    # FINE value-clip: the value may move a little from where it was, as the policy may
+    #: near = (value - b["value"]).clamp(-0.05, 0.05) + b["value"]
+    #: free = F.mse_loss(value, b["gain"], reduction="none")
+    #: return -surrogate.mean() + torch.max(free, F.mse_loss(near, b["gain"], reduction="none")).mean()
     # BUG flipped: wrong-loss-sign
     #: return surrogate.mean() - (value - b["gain"]).square().mean()
 

@@ -24,7 +24,12 @@ NO_SINGLE_BATCH_OVERFIT: Final = Rule(
         "distillation, InfoNCE) pass. Before that: targets of which most lie outside of the range "
         "of the function after the last layer, whatever its weights."
     ),
-    cannot_see="most silent bugs: a model with a wrong loss input, mode or leak still memorises.",
+    cannot_see=(
+        "most silent bugs: a model with a wrong loss input, mode or leak still memorises. Skipped "
+        "where a correct model need not memorise: several optimizers, losses of several parts of "
+        "the model, reversed gradients, a loss that picks outputs by max or min, and one that "
+        "clips a difference or ratio (PPO)."
+    ),
     guarded=False,
     variants={
         "train_step": Text(

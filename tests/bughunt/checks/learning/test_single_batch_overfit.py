@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
-from snippets import find, train_step
+from snippets import BATCH, find, line_of, make_model, train_step
 
+from pytest_mlregress.bughunt import hunt
 from pytest_mlregress.bughunt.checks.learning.single_batch_overfit import Run
 from pytest_mlregress.bughunt.replaying.constant_predictor import Score
+from pytest_mlregress.bughunt.replaying.cpu_clock import Stopwatch
 
 
 def test_no_single_batch_overfit_says_why():
@@ -57,3 +61,82 @@ def test_a_slow_step_is_not_stuck(rate):
 
 def test_a_little_shrinking_is_not_stuck():
     assert find("no-single-batch-overfit", train_step=pulled_back(0.01)) == []
+
+
+def either_of_two_labels(model, batch):
+    """A mean over both is what a constant is best at; the loss asks for one of them."""
+    logits = model(batch[0]).repeat_interleave(2, 0)
+    labels = torch.stack([batch[1], (batch[1] + 1) % 3], 1).flatten()
+    return F.cross_entropy(logits, labels, reduction="none").view(-1, 2).amin(1).mean()
+
+
+def test_a_loss_that_need_not_be_fitted_is_skipped_with_the_reason():
+    findings = hunt(
+        make_model, BATCH, loss_fn=either_of_two_labels, checks=["no-single-batch-overfit"]
+    )
+    assert findings == []
+    [skip] = findings.skipped
+    assert skip.reason == (
+        f"amin at {line_of(either_of_two_labels, 'amin')} picks some of the outputs for the loss: "
+        f"a correct model need not fit the others"
+    )
+
+
+def test_values_clipped_near_earlier_ones_are_not_out_of_reach():
+    def clipped(model, batch):
+        value = model(batch[0])
+        near = (value - batch[0][:, :3]).clamp(-0.05, 0.05) + batch[0][:, :3]
+        return F.mse_loss(near, batch[0][:, :3] + 1)
+
+    def bounded(model, batch):
+        return F.mse_loss(model(batch[0]).clamp(-0.05, 0.05), batch[0][:, :3] + 1)
+
+    assert find("no-single-batch-overfit", loss_fn=clipped, train_step=None) == []
+    [finding] = find("no-single-batch-overfit", loss_fn=bounded, train_step=None)
+    assert "whatever the last layer's weights" in finding.evidence
+
+
+def busy(seconds):
+    """What a larger model would take."""
+    stopwatch = Stopwatch()
+    while stopwatch.seconds < seconds:
+        pass
+
+
+def recorded_slowly(recorded, plain):
+    """A loss that cannot be learned, and how long it takes while it is recorded, and else."""
+
+    def loss(model, batch):
+        modes = torch.overrides._get_current_function_mode_stack()
+        busy(recorded if modes else plain)
+        return F.cross_entropy(0 * model(batch[0]), batch[1])
+
+    return loss
+
+
+def hunted(loss, budget_s):
+    return hunt(
+        make_model, BATCH, loss_fn=loss, checks=["no-single-batch-overfit"], budget_s=budget_s
+    )
+
+
+def test_the_budget_pays_for_plain_steps_not_for_recorded_ones():
+    findings = hunted(recorded_slowly(0.05, 0.0), 15.0)  # 120 recorded steps take 6 s
+    assert [finding.check for finding in findings] == ["no-single-batch-overfit"]
+
+
+def test_a_share_that_pays_for_too_few_steps_is_said():
+    findings = hunted(recorded_slowly(0.03, 0.03), 2.0)
+    assert findings == []
+    [skip] = findings.skipped
+    assert re.fullmatch(
+        r"needs about \d\.\d s, [01]\.\d s of the budget of 2 s are left; raise budget_s",
+        skip.reason,
+    )
+
+
+def test_a_share_that_pays_for_some_steps_accuses_nobody():
+    findings = hunted(recorded_slowly(0.02, 0.02), 4.0)
+    assert findings == []
+    [skip] = findings.skipped
+    assert re.match(r"[3-9]\d steps on one batch do not suffice", skip.reason)

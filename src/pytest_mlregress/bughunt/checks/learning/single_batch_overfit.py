@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -15,11 +16,16 @@ from pytest_mlregress.bughunt.program.isolated_run import IsolatedRun
 from pytest_mlregress.bughunt.recording.recorder import Recorder
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.constant_predictor import Score, score
+from pytest_mlregress.bughunt.replaying.cpu_clock import Stopwatch
 from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
+from pytest_mlregress.bughunt.replaying.objective import reason_not_to_fit
 from pytest_mlregress.bughunt.torch_api.pytrees import PyTree
 
 STEPS = 100
-EARLY = (8, 24)  # steps after which to look whether it is done already
+FEWEST_STEPS = 30
+LOOKS = (8, 15, 24, 36, 50)  # steps after which to look at the score
+WARM_UP = 3  # steps after which the fastest says what more of them take
+SHARE = 1 / 4  # of what is left of the budget, for each training
 LEARNED = 0.7
 RATES = (1e-2, 1e-3)
 
@@ -38,29 +44,43 @@ def no_single_batch_overfit(context: HuntContext) -> Iterator[Finding]:
     own_step = context.program.train_step is not None
     if own_step and len(context.step_trace.optimizers) > 1:
         raise CannotTell("several optimizers: what loss_fn measures is not what all minimise")
-    steps = min(STEPS, int(context.seconds_left / 4 / max(context.step_seconds, 1e-4)))
-    if steps < 30:
-        context.afford(120 * context.step_seconds)
-    best = _best_with_adam(context, steps)
-    if not best.learned and steps < STEPS:
-        raise OverBudget(
-            f"{steps} steps on one batch do not suffice, and what is left of the budget of "
-            f"{context.budget_s:g} s pays for no more; raise budget_s"
-        )
+    share = SHARE * context.seconds_left
+    best = _best_with_adam(context, share)
     if not best.learned:
-        yield _finding(context, "", best, steps)
+        _require_plain_objective(context, own_step=False)
+        if best.steps < STEPS:
+            raise OverBudget(
+                f"{best.steps} steps on one batch do not suffice, and what is left of the budget "
+                f"of {context.budget_s:g} s pays for no more; raise budget_s"
+            )
+        yield _finding(context, "", best)
     elif own_step:
-        own = _with_own_step(context, steps)
+        own = _with_own_step(context, share)
         if own.stuck:
-            yield _finding(context, "train_step", own, steps)
+            _require_plain_objective(context, own_step=True)
+            yield _finding(context, "train_step", own)
+
+
+def _require_plain_objective(context: HuntContext, *, own_step: bool) -> None:
+    """Raise `CannotTell` where a correct model need not fit the batch; looked at only then."""
+    reason = reason_not_to_fit(context, own_step=own_step)
+    if reason is not None:
+        raise CannotTell(reason)
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training on one batch: what the score was at the start, in the middle, at the end."""
+    """One training on one batch: what the score was at the start, in the middle, at the end.
+
+    Attributes:
+        name: of what trained.
+        scores: the middle one was taken after half of the steps, or somewhat earlier.
+        steps: how many there were.
+    """
 
     name: str
     scores: tuple[Score, Score, Score]
+    steps: int = STEPS
 
     @property
     def learned(self) -> bool:
@@ -103,20 +123,21 @@ class Run:
         return f"{self.name}: {start.value:.4g} → {end.value:.4g}{guess}"
 
 
-def _best_with_adam(context: HuntContext, steps: int) -> Run:
+def _best_with_adam(context: HuntContext, share: float) -> Run:
     runs = []
     for rate in RATES:
-        runs.append(_train(context, _AdamOnLoss(rate), f"Adam at {rate:g}", steps))
+        runs.append(_train(context, _AdamOnLoss(rate), f"Adam at {rate:g}", share))
         if runs[-1].learned:
             break
-    return min(runs, key=lambda run: run.scores[2].progress(run.scores[0]))
+    best = min(runs, key=lambda run: run.scores[2].progress(run.scores[0]))
+    return replace(best, steps=min(run.steps for run in runs))
 
 
-def _with_own_step(context: HuntContext, steps: int) -> Run:
+def _with_own_step(context: HuntContext, share: float) -> Run:
     def own(isolated: IsolatedRun) -> Callable[[], Any]:
         return lambda: isolated.step(isolated.program.fresh_batch())
 
-    return _train(context, own, "train_step", steps)
+    return _train(context, own, "train_step", share)
 
 
 class _AdamOnLoss:
@@ -138,22 +159,51 @@ class _AdamOnLoss:
 
 
 def _train(
-    context: HuntContext, stepper: Callable[[IsolatedRun], Callable[[], Any]], name: str, steps: int
+    context: HuntContext,
+    stepper: Callable[[IsolatedRun], Callable[[], Any]],
+    name: str,
+    share: float,
 ) -> Run:
+    """Train until all steps are made, or the share of the budget is used up.
+
+    Args:
+        context: the program.
+        stepper: gives the step that an isolated run is to make again and again.
+        name: of the training.
+        share: seconds, counted from the second step on: the first may pay for late imports.
+
+    Raises:
+        CannotTell: the share does not pay for `FEWEST_STEPS`.
+    """
     with context.isolated_run() as isolated:
         step = stepper(isolated)
-        scores = [score_of(isolated)]
-        for half in (1, 2):
-            for done in range(1, steps // 2 + 1):
-                step()
-                context.afford(0.0)
-                if half == 1 and done in EARLY and _has_learned(score_of(isolated), scores[0]):
-                    break
-            scores.append(score_of(isolated))
-            if half == 1 and _has_learned(scores[1], scores[0]):
-                scores.append(scores[1])
-                break
-    return Run(name, (scores[0], scores[1], scores[2]))
+        start = score_of(isolated)
+        looks: dict[int, Score] = {}
+        fastest, done, stopwatch = math.inf, 0, Stopwatch()
+        while done < STEPS and (done < FEWEST_STEPS or stopwatch.seconds < share):
+            step_stopwatch = Stopwatch()
+            step()
+            done += 1
+            fastest = min(fastest, step_stopwatch.seconds)
+            if done == 1:
+                stopwatch = Stopwatch()
+            context.afford(0.0)
+            if WARM_UP <= done < FEWEST_STEPS:
+                _require_share(context, share, stopwatch.seconds, fastest, done)
+            if done in LOOKS:
+                looks[done] = score_of(isolated)
+                if _has_learned(looks[done], start):
+                    return Run(name, (start, looks[done], looks[done]), done)
+        middle = looks[max(look for look in looks if look <= done // 2)]
+        return Run(name, (start, middle, score_of(isolated)), done)
+
+
+def _require_share(
+    context: HuntContext, share: float, spent: float, step_seconds: float, done: int
+) -> None:
+    """Raise `CannotTell` where a training cannot make its `FEWEST_STEPS` in its share."""
+    if spent + (FEWEST_STEPS - done) * step_seconds > share:
+        context.afford(FEWEST_STEPS / SHARE * max(step_seconds, spent / done))
 
 
 def _has_learned(now: Score, start: Score) -> bool:
@@ -170,7 +220,7 @@ def score_of(isolated: IsolatedRun, batch: PyTree = None) -> Score:
     return score(float(loss), recorder.calls)
 
 
-def _finding(context: HuntContext, variant: str, run: Run, steps: int) -> Finding:
+def _finding(context: HuntContext, variant: str, run: Run) -> Finding:
     known = [f for f in context.findings if f.severity == "error"] or list(context.findings)
     reason = "; probably because of " + ", ".join(
         f"{f.check} ({f.location})" if f.location else f.check for f in known[:3]
@@ -179,6 +229,6 @@ def _finding(context: HuntContext, variant: str, run: Run, steps: int) -> Findin
         variant,
         location=known[0].location if known else None,
         evidence=str(run),
-        steps=steps,
+        steps=run.steps,
         cause=reason if known else "",
     )
