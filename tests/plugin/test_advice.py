@@ -96,7 +96,7 @@ def test_a_huge_gain_asks_for_the_data(recorded: Suite) -> None:
     assert asked.startswith("accuracy gained 0.0")
     assert asked.endswith(
         " margins: does it still measure the same data? mlregress.fingerprint(name, data) in the "
-        "test would tell"
+        "test answers this"
     )
     recorded.run(LOSS="-0.02")
     assert recorded.verdicts == {TEST: "improvement"}
@@ -118,8 +118,8 @@ def test_a_loss_from_a_constant_metric_names_its_resolution(suite: Suite) -> Non
     suite.record()
     assert suite.run(LOSS="0.001").ret == 1
     assert notes(suite)[0] == (
-        "all 20 seeds of the baseline gave accuracy = 0.9, so that any change counts: "
-        "record(..., resolution=) says the smallest step that the metric can take, "
+        "all 20 seeds of the baseline gave accuracy = 0.9, so any change counts: "
+        "record(..., resolution=) gives the smallest step that the metric can take, "
         "@pytest.mark.mlregress(deterministic=True) that the training ignores its seed on purpose"
     )
 
@@ -174,8 +174,8 @@ def test_other_failures_are_not(suite: Suite) -> None:
 
 
 NOTHING = (
-    "*MLRegressWarning: no metric recorded, so that nothing is compared with a baseline: call "
-    "mlregress.record(name, value, higher_is_better=...), or take the fixture seed in place of "
+    "*MLRegressWarning: no metric recorded, so nothing is compared with a baseline: call "
+    "mlregress.record(name, value, higher_is_better=...), or use the fixture seed instead of "
     "mlregress"
 )
 

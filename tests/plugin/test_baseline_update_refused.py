@@ -23,8 +23,8 @@ def test_a_dirty_tree_is_refused_before_anything_runs(recorded: Suite, workers: 
     result.stderr.fnmatch_lines(
         [
             "ERROR: --mlregress-update: the working tree has uncommitted changes (one.py, "
-            "three.py, two.py, ...), so that no commit would tell which code these baselines "
-            "belong to; commit them first, or pass --mlregress-allow-dirty"
+            "three.py, two.py, ...), so no commit identifies the code of these baselines; "
+            "commit them first, or pass --mlregress-allow-dirty"
         ]
     )
     result.stdout.no_fnmatch_line("*seeds*")

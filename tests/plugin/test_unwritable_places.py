@@ -16,9 +16,8 @@ def test_an_update_from_a_dirty_tree_is_refused_before_it_trains(
     (suite.path / "model.py").write_text("lr = 0.1\n")
     result = suite.run(workers, "--mlregress-update")
     assert (
-        "ERROR: --mlregress-update: the working tree has uncommitted changes (model.py), so "
-        "that no "
-        "commit would tell which code these baselines belong to; commit them first, or pass "
+        "ERROR: --mlregress-update: the working tree has uncommitted changes (model.py), so no "
+        "commit identifies the code of these baselines; commit them first, or pass "
         "--mlregress-allow-dirty"
     ) in [*result.errlines, *result.outlines]
     assert result.ret == pytest.ExitCode.USAGE_ERROR

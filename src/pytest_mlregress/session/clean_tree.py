@@ -28,8 +28,8 @@ def clean_tree(rootdir: Path, *, allow_dirty: bool) -> WorkingTree:
         more = ", ..." if len(tree.changed) > _FILES_SHOWN else ""
         shown = ", ".join(tree.changed[:_FILES_SHOWN]) + more
         raise pytest.UsageError(
-            f"--mlregress-update: the working tree has uncommitted changes ({shown}), so that no "
-            "commit would tell which code these baselines belong to; commit them first, or pass "
+            f"--mlregress-update: the working tree has uncommitted changes ({shown}), so no "
+            "commit identifies the code of these baselines; commit them first, or pass "
             "--mlregress-allow-dirty"
         )
     return tree

@@ -123,8 +123,8 @@ def nothing_recorded(verdict: Verdict, plan: GroupPlan) -> str | None:
     if not passed or not plan.takes_run:
         return None
     return (
-        "no metric recorded, so that nothing is compared with a baseline: call "
-        "mlregress.record(name, value, higher_is_better=...), or take the fixture seed in place of "
+        "no metric recorded, so nothing is compared with a baseline: call "
+        "mlregress.record(name, value, higher_is_better=...), or use the fixture seed instead of "
         "mlregress"
     )
 
@@ -199,7 +199,7 @@ def _on_metric(case: JudgingContext, metric: MetricVerdict) -> Iterator[str]:
     if constant and change != 0.0 and case.baseline.metrics[metric.name].resolution is None:
         yield (
             f"all {len(metric.baseline)} seeds of the baseline gave {metric.name} = "
-            f"{min(values):.6g}, so that any change counts: record(..., resolution=) says the "
+            f"{min(values):.6g}, so any change counts: record(..., resolution=) gives the "
             "smallest step that the metric can take, @pytest.mark.mlregress(deterministic=True) "
             "that the training ignores its seed on purpose"
         )
@@ -209,7 +209,7 @@ def _fingerprints(case: JudgingContext) -> str:
     named = sorted(case.baseline.data) if case.baseline is not None else []
     if named:
         return f"only what mlregress.fingerprint has hashed is known to be: {', '.join(named)}"
-    return "mlregress.fingerprint(name, data) in the test would tell"
+    return "mlregress.fingerprint(name, data) in the test answers this"
 
 
 def _not_deterministic(

@@ -109,7 +109,7 @@ def plan_test(
     """
     if baseline is None:
         problem = (
-            "no baseline, so that the spread of its seeds is unknown; record one, or plan from the "
+            "no baseline, so the spread of its seeds is unknown; record one, or plan from the "
             "size of the test set: mlregress plan --test-size N --accuracy P"
         )
         return PlannedTest(test, tier, n_seeds, problem=problem)
