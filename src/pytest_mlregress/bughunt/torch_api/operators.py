@@ -48,6 +48,7 @@ MULTIPLICATIONS: Final = frozenset(("mul", "__mul__", "__rmul__", "__imul__", "m
 DIVISIONS: Final = frozenset(("div", "__truediv__", "__itruediv__", "true_divide", "divide"))
 RECIPROCALS: Final = frozenset(("reciprocal", "__rdiv__", "__rtruediv__"))
 SCALINGS: Final = MULTIPLICATIONS | DIVISIONS
+EXPONENTIALS: Final = frozenset(("exp", "exp_"))
 NEGATIONS: Final = frozenset(("neg", "__neg__", "negative"))
 WITH_NUMBERS: Final = (
     ADDITIONS | SUBTRACTIONS | SCALINGS | RECIPROCALS | CLAMPS | HARD_TANHS | {"normalize"}

@@ -18,6 +18,7 @@ from pytest_mlregress.bughunt.checks.losses.squashing import (
 )
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.recording.attention import is_softmax
 from pytest_mlregress.bughunt.recording.recorder import RecordedCall
 from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
@@ -29,7 +30,6 @@ from pytest_mlregress.bughunt.torch_api import probabilities
 from pytest_mlregress.bughunt.torch_api.operators import (
     CLASS_LOSSES,
     LOG_SOFTMAX,
-    SOFTMAX,
 )
 
 
@@ -67,14 +67,12 @@ def bounded_logits(context: HuntContext) -> Iterator[Finding]:
 
 def _logits(loss: LossCall) -> LossCall | None:
     """What the softmax of a loss is taken of, by the call that takes it."""
-    if loss.name == "cross_entropy":
-        return loss
     if loss.name not in CLASS_LOSSES:
         return None
     normalising = loss.provenance.source(loss.input, loss.call)
-    if normalising is None or normalising.name not in LOG_SOFTMAX:
-        return None
-    return dataclasses.replace(loss, call=normalising, input=inputs(normalising)[0])
+    if normalising is not None and normalising.name in LOG_SOFTMAX:
+        return dataclasses.replace(loss, call=normalising, input=inputs(normalising)[0])
+    return loss if loss.name == "cross_entropy" else None
 
 
 def _class_axis(logits: LossCall) -> int:
@@ -83,9 +81,9 @@ def _class_axis(logits: LossCall) -> int:
 
 
 def _is_softmax(logits: LossCall, source: RecordedCall | None) -> bool:
-    if source is not None and source.name in SOFTMAX:
-        return True
-    return probabilities.are_probabilities(logits.input, _class_axis(logits))
+    return is_softmax(logits.provenance, source) or probabilities.are_probabilities(
+        logits.input, _class_axis(logits)
+    )
 
 
 def _lost(loss: LossCall, logits: LossCall, spread: float) -> float:

@@ -20,6 +20,7 @@ from pytest_mlregress.bughunt.catalogue.losses import (
 )
 from pytest_mlregress.bughunt.errors import CannotTell
 from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.recording.attention import is_softmax
 from pytest_mlregress.bughunt.recording.recorder import RecordedCall
 from pytest_mlregress.bughunt.recording.tensor_origins import Provenance, inputs
 from pytest_mlregress.bughunt.registry import check
@@ -51,8 +52,7 @@ def softmax_into_cross_entropy(context: HuntContext) -> Iterator[Finding]:
     for loss in loss_calls(context):
         if loss.name != "cross_entropy" or not loss.input.requires_grad:
             continue
-        source = _source(loss)
-        by_softmax = source is not None and source.name in SOFTMAX  # along whatever axis
+        by_softmax = is_softmax(loss.provenance, _source(loss))
         if not by_softmax and not probabilities.are_probabilities(loss.input, loss.class_axis):
             continue
         sums = loss.input.detach().sum(loss.class_axis)
@@ -103,7 +103,7 @@ def _softmax_under_temperature(
     source = provenance.source(given, before)
     if source is not None and source.name in SCALINGS and len(inputs(source)) == 1:
         source = provenance.source(inputs(source)[0], source)
-    return source if source is not None and source.name in SOFTMAX else None
+    return source if is_softmax(provenance, source) else None
 
 
 def _normalises(provenance: Provenance, call: RecordedCall, given: torch.Tensor) -> bool:

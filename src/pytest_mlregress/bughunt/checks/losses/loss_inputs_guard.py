@@ -27,6 +27,7 @@ from pytest_mlregress.bughunt.checks.losses.squashing import (
 from pytest_mlregress.bughunt.findings import Finding
 from pytest_mlregress.bughunt.listening.detector import Detector, ObservedCall, Progress
 from pytest_mlregress.bughunt.listening.node_marks import NODE_MARKS, Mark, mark_of, source
+from pytest_mlregress.bughunt.recording.attention import is_softmax
 from pytest_mlregress.bughunt.torch_api import probabilities
 from pytest_mlregress.bughunt.torch_api.loss_functions import EXPECTS
 from pytest_mlregress.bughunt.torch_api.operators import (
@@ -103,8 +104,9 @@ def _judge(call: ObservedCall) -> Iterator[Finding]:
 def _by_kind(call: ObservedCall, given: torch.Tensor) -> Iterator[Finding]:
     kind = EXPECTS[call.name]
     axis = _class_axis(call, given)
-    made = source(given)
-    by_softmax = made is not None and made.name in SOFTMAX  # along whatever axis
+    node = NODE_MARKS.source(given)
+    made = None if node is None else mark_of(node)
+    by_softmax = is_softmax(NODE_MARKS, node)
     if call.name == "cross_entropy" and (
         by_softmax or probabilities.are_probabilities(given, axis)
     ):
@@ -121,7 +123,7 @@ def _by_kind(call: ObservedCall, given: torch.Tensor) -> Iterator[Finding]:
             loss=call.name,
             squashing=made.name,
         )
-    elif kind == "binary-logits" and is_squashed(NODE_MARKS, NODE_MARKS.source(given)):
+    elif kind == "binary-logits" and is_squashed(NODE_MARKS, node):
         yield SIGMOID_INTO_BCE_WITH_LOGITS.finding(
             location=made.location if made else call.location,
             evidence="the input is squashed by hand and lies in "
@@ -130,14 +132,11 @@ def _by_kind(call: ObservedCall, given: torch.Tensor) -> Iterator[Finding]:
             squashing="squashing",
         )
     elif call.name == "cross_entropy":
-        yield from _squashed(call, NODE_MARKS.source(given), given.shape[axis], axis)
+        yield from _squashed(call, node, given.shape[axis], axis)
     elif kind == "log-probabilities" and given.shape[axis] > 1:
         yield from _no_log_probabilities(call, given, axis, made)
-    if call.name in CLASS_LOSSES and made is not None and made.name in LOG_SOFTMAX:
-        normalising = NODE_MARKS.source(given)
-        if normalising is not None:
-            logits = NODE_MARKS.operand(normalising, 0)
-            yield from _squashed(call, logits, given.shape[axis], axis)
+    if call.name in CLASS_LOSSES and node is not None and NODE_MARKS.name(node) in LOG_SOFTMAX:
+        yield from _squashed(call, NODE_MARKS.operand(node, 0), given.shape[axis], axis)
 
 
 def _squashed(call: ObservedCall, made: Node | None, classes: int, axis: int) -> Iterator[Finding]:
@@ -211,8 +210,9 @@ def _softmax_twice(call: ObservedCall) -> Iterator[Finding]:
     given, axis = call.argument(0, "input"), call.argument(1, "dim")
     if not isinstance(given, torch.Tensor) or not isinstance(axis, int):
         return
-    made = source(given)
-    if made is not None and made.name in SOFTMAX and probabilities.are_probabilities(given, axis):
+    node = NODE_MARKS.source(given)
+    made = None if node is None else mark_of(node)
+    if made and is_softmax(NODE_MARKS, node) and probabilities.are_probabilities(given, axis):
         yield DOUBLE_SOFTMAX.finding(
             location=call.location,
             evidence=f"the input of shape {tuple(given.shape)} sums to 1 along axis {axis}; "

@@ -8,23 +8,24 @@ import torch
 
 from pytest_mlregress.bughunt.catalogue.losses import WRONG_SOFTMAX_DIM
 from pytest_mlregress.bughunt.findings import Finding
+from pytest_mlregress.bughunt.recording.attention import (
+    contracted,
+    is_attention,
+    softmax_behind,
+)
 from pytest_mlregress.bughunt.recording.recorder import RecordedCall
 from pytest_mlregress.bughunt.recording.tensor_origins import Provenance, inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 from pytest_mlregress.bughunt.torch_api.operators import (
     ADDITIONS,
-    DIVISIONS,
     DROPOUTS,
     LOG_SOFTMAX,
     MATRIX_PRODUCTS,
     MULTIPLICATIONS,
-    SCORE_ARITHMETIC,
     SHAPE,
     SOFTMAX,
 )
-
-_SCALED = SHAPE | SCORE_ARITHMETIC
 
 
 @check(WRONG_SOFTMAX_DIM)
@@ -43,11 +44,11 @@ def wrong_softmax_dim(context: HuntContext) -> Iterator[Finding]:
     for call in trace.calls:
         if call.name not in MATRIX_PRODUCTS:
             continue
-        for weights, axis in _contracted(call):
-            source = _softmax_behind(trace.provenance, weights, call)
+        for weights, axis in contracted(call):
+            source = softmax_behind(trace.provenance, weights, call)
             if source is None:
                 continue
-            attends = _is_attention(trace.provenance, source)
+            attends = is_attention(trace.provenance, source)
             if not attends and not _masked_elsewhere(trace.provenance, source, weights, axis):
                 continue
             undropped = _undropped(trace.provenance, weights, call)
@@ -62,41 +63,6 @@ def wrong_softmax_dim(context: HuntContext) -> Iterator[Finding]:
                 evidence=f"{source.name} of shape {tuple(weights.shape)} sums to "
                 f"{float(sums.min()):.3f} … {float(sums.max()):.3f} along the averaged axis",
             )
-
-
-def _contracted(call: RecordedCall) -> Iterator[tuple[torch.Tensor, int]]:
-    """The operands of a product, each with its axis that is summed over, if there is one."""
-    if call.name == "einsum":
-        yield from _einsum(call)
-        return
-    operands = inputs(call)[-2:]
-    if len(operands) != 2 or min(t.dim() for t in operands) < 2:
-        return
-    yield operands[0], operands[0].dim() - 1
-    yield operands[1], operands[1].dim() - 2
-
-
-def _einsum(call: RecordedCall) -> Iterator[tuple[torch.Tensor, int]]:
-    equation = call.argument(0, "equation")
-    if not isinstance(equation, str) or "->" not in equation or "." in equation:
-        return
-    left, right = equation.replace(" ", "").split("->")
-    for letters, operand in zip(left.split(","), inputs(call), strict=False):
-        summed = [axis for axis, letter in enumerate(letters) if letter not in right]
-        if len(summed) == 1:
-            yield operand, summed[0]
-
-
-def _softmax_behind(
-    provenance: Provenance, weights: torch.Tensor, call: RecordedCall
-) -> RecordedCall | None:
-    """The softmax that made these weights, by torch's function or as exp / sum by hand."""
-    source = provenance.source(weights, call, SHAPE | DROPOUTS)
-    if source is None:
-        return None
-    if source.name in SOFTMAX:
-        return source
-    return source if _is_handmade(provenance, source) else None
 
 
 def _masked_elsewhere(
@@ -123,42 +89,6 @@ def _masked_elsewhere(
     one_entry = mask.shape[along] == 1 and along % weights.dim() != axis % weights.dim()
     varies = mask.shape[axis] > 1 and bool((hides.any(axis) & ~hides.all(axis)).any())
     return one_entry and varies
-
-
-def _is_handmade(provenance: Provenance, call: RecordedCall) -> bool:
-    """Whether a call is exp(x) / exp(x).sum(…) or exp(x - logsumexp(x, …))."""
-    if call.name == "exp":
-        shifted = provenance.source(inputs(call)[0], call)
-        if shifted is None or shifted.name not in ("sub", "__sub__") or len(inputs(shifted)) != 2:
-            return False
-        mass = provenance.source(inputs(shifted)[1], shifted)
-        return (
-            mass is not None and mass.name == "logsumexp" and inputs(mass)[0] is inputs(shifted)[0]
-        )
-    if call.name not in DIVISIONS or len(inputs(call)) != 2:
-        return False
-    above = provenance.source(inputs(call)[0], call)
-    below = provenance.source(inputs(call)[1], call)
-    if above is None or below is None or below.name != "sum" or above.name != "exp":
-        return False
-    summed = provenance.source(inputs(below)[0], below)
-    return summed is not None and summed.name == "exp"
-
-
-def _is_attention(provenance: Provenance, softmax: RecordedCall) -> bool:
-    """Whether the scores are, up to scale and mask, a product of two activations."""
-    given = inputs(softmax)[0]
-    if softmax.name not in SOFTMAX and softmax.name != "exp":
-        above = provenance.source(given, softmax)
-        if above is None:
-            return False
-        given, softmax = inputs(above)[0], above
-    scores = provenance.source(given, softmax, _SCALED)
-    if scores is None or scores.name not in MATRIX_PRODUCTS:
-        return False
-    return not any(
-        isinstance(provenance.origin(t, scores), torch.nn.Parameter) for t in inputs(scores)
-    )
 
 
 def _undropped(
