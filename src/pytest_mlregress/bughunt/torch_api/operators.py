@@ -101,6 +101,11 @@ NEIGHBOURHOODS: Final = ("conv", "pool", "fft", "unfold")
 VIEWS: Final = frozenset(("view", "reshape", "view_as", "reshape_as"))
 RESHAPES: Final = VIEWS | {"flatten", "unflatten", "_unsafe_view"}
 JOINS: Final = frozenset(("cat", "concat", "concatenate"))
+SPLITS: Final = _names("""
+    split split_with_sizes chunk tensor_split unbind vsplit __getitem__ narrow
+    """)
+"""What cuts pieces from a tensor, as views."""
+
 PADDINGS: Final = frozenset(("pad", "constant_pad_nd"))
 SLICES: Final = frozenset(("__getitem__", "narrow", "index_select", "contiguous", "clone", "pad"))
 REORDERINGS: Final = frozenset(

@@ -491,6 +491,54 @@ def test_one_check_runs_on_a_model_at_hand_and_leaves_it_alone(batch):
     assert all(torch.equal(before[name], p) for name, p in model.state_dict().items())
 
 
+def in_pieces(cut, join=torch.cat):
+    """Rows of batch and time are worked on in pieces, and come apart again."""
+
+    def function(m, x):
+        n, t, c = x.shape
+        y = join([m.q(piece).tanh() for piece in cut(x.reshape(n * t, c), n, t)])
+        return m.o(y.view(n, t, c)).relu().mean(1)  # here
+
+    return function
+
+
+PIECES = {
+    "chunks": lambda x, n, t: x.chunk(t),
+    "split by the examples": lambda x, n, t: x.split(n),
+    "tensor_split": lambda x, n, t: x.tensor_split(t),
+    "slices": lambda x, n, t: [x[k * n : (k + 1) * n] for k in range(t)],
+    "two chunks": lambda x, n, t: x.chunk(2),
+}
+OTHER_PIECES = {
+    "the other way round": lambda x, n, t: x.view(n, t, -1).transpose(0, 1).flatten(0, 1).split(n),
+    "of every step": lambda x, n, t: x.view(n, t, -1).unbind(1),
+    "in another order": lambda x, n, t: x.chunk(t)[::-1],
+    "the first again": lambda x, n, t: [*x.chunk(t)[:-1], x.chunk(t)[0]],
+}
+
+
+@pytest.mark.parametrize("name", PIECES)
+def test_all_pieces_of_a_tensor_in_their_order_are_that_tensor(name):
+    assert find(in_pieces(PIECES[name]), linear(q=(12, 12), o=(12, 4)), sequences()) == []
+
+
+@pytest.mark.parametrize("name", OTHER_PIECES)
+def test_other_pieces_are_another_tensor(name):
+    function = in_pieces(OTHER_PIECES[name])
+    [finding] = find(function, linear(q=(12, 12), o=(12, 4)), sequences())
+    assert finding.location == line(in_pieces, "# here")
+
+
+def test_a_view_behind_pieces_in_their_order_is_found():
+    def function(m, x):
+        n, t, c = x.shape
+        y = torch.cat([m.q(piece).tanh() for piece in x.reshape(n * t, c).chunk(2)])
+        return m.o(y.view(t, n, c)).relu().mean(0)  # there
+
+    [finding] = find(function, linear(q=(12, 12), o=(12, 4)), sequences())
+    assert finding.location == line(function, "# there")
+
+
 # --- guards -------------------------------------------------------------------------------------
 
 

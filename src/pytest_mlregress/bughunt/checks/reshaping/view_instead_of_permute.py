@@ -40,7 +40,7 @@ from pytest_mlregress.bughunt.replaying.replays import (
     shared,
 )
 from pytest_mlregress.bughunt.torch_api import pytrees
-from pytest_mlregress.bughunt.torch_api.operators import JOINS, REARRANGEMENTS, RESHAPES
+from pytest_mlregress.bughunt.torch_api.operators import JOINS, REARRANGEMENTS, RESHAPES, SPLITS
 from pytest_mlregress.bughunt.torch_api.pytrees import PyTree
 
 Meant = Moved | Tiled | Reordered
@@ -189,6 +189,12 @@ def _before_merging(run: Replay, tensor: torch.Tensor, call: RecordedCall) -> Sh
     rows = tensor.shape[0] if tensor.dim() else 0
     producer = run.provenance.producer(tensor, call)
     while producer is not None:
+        split = _undone_split(run, producer)
+        if split is not None:
+            if inputs(split)[0].shape[0] != rows:
+                return None
+            producer = run.provenance.producer(inputs(split)[0], split)
+            continue
         parts = _joined_parts(producer)
         if parts > 1 and rows % parts == 0:
             return parts, rows // parts, *tensor.shape[1:]
@@ -203,6 +209,50 @@ def _before_merging(run: Replay, tensor: torch.Tensor, call: RecordedCall) -> Sh
         if not behind[0].dim() or behind[0].shape[0] != rows:
             return None
         producer = run.provenance.producer(behind[0], producer)
+    return None
+
+
+def _undone_split(run: Replay, join: RecordedCall) -> RecordedCall | None:
+    """The first call that cut a tensor along its first axis into the parts that a call joins.
+
+    All of them in their order, so that the rows are those of the tensor again; each part may have
+    been worked on row by row. None where that is not so.
+    """
+    if join.name not in JOINS or join.argument(1, "dim", 0) != 0:
+        return None
+    pieces = [_piece(run, part, join) for part in inputs(join)]
+    cuts = [cut for cut in pieces if cut is not None]
+    if len(cuts) < len(pieces) or len(cuts) < 2:
+        return None
+    call, first = cuts[0]
+    whole = inputs(call)[0]
+    if whole.layout != torch.strided:
+        return None
+    end = whole.storage_offset()
+    for cut, piece in cuts:
+        follows = piece.storage_offset() == end and piece.stride() == first.stride()
+        if inputs(cut)[0] is not whole or not follows:
+            return None
+        end += len(piece) * whole.stride(0)
+    complete = end == whole.storage_offset() + len(whole) * whole.stride(0)
+    return call if complete and first.stride() == whole.stride() else None
+
+
+def _piece(
+    run: Replay, tensor: torch.Tensor, reader: RecordedCall
+) -> tuple[RecordedCall, torch.Tensor] | None:
+    """The call that cut the rows of a tensor from another one, and what it cut."""
+    producer = run.provenance.producer(tensor, reader)
+    while producer is not None:
+        if producer.name in SPLITS:
+            return producer, tensor
+        behind = [t for t in inputs(producer) if id(t) in run.from_data]
+        if producer.name in REARRANGEMENTS or not behind or not tensor.dim():
+            return None
+        if behind[0].shape[:1] != tensor.shape[:1]:
+            return None
+        tensor = behind[0]
+        producer = run.provenance.producer(tensor, producer)
     return None
 
 
