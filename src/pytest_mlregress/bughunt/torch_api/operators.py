@@ -82,6 +82,12 @@ MATRIX_PRODUCTS: Final = frozenset(
 )
 """Contractions of two activations or of an activation and a weight."""
 
+PRODUCTS_OF_ROWS: Final = MATRIX_PRODUCTS | {"linear", "_sparse_mm", "spmm", "smm", "mv"}
+"""Products in which a matrix may mix the rows of another."""
+
+DEVIATIONS: Final = frozenset(("std", "var", "std_mean", "var_mean", "sqrt", "rsqrt"))
+"""What standard deviations are computed by."""
+
 WEIGHT_PRODUCTS: Final = frozenset(("linear", "matmul", "__matmul__", "mm", "addmm"))
 """Products with a weight matrix."""
 

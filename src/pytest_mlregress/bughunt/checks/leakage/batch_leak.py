@@ -31,18 +31,16 @@ from pytest_mlregress.bughunt.replaying.replays import (
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.operators import (
     ALONG_A_SEQUENCE,
+    DEVIATIONS,
     ELEMENTWISE,
     JOINS,
-    MATRIX_PRODUCTS,
+    PRODUCTS_OF_ROWS,
     RANKINGS,
     SHAPE,
 )
 from pytest_mlregress.bughunt.torch_api.pytrees import PyTree
 
 EXAMPLE = 1
-
-PRODUCTS_OF_ROWS = MATRIX_PRODUCTS | {"linear", "_sparse_mm", "spmm", "smm", "mv"}
-SPREADS = frozenset(("std", "var", "std_mean", "var_mean", "sqrt", "rsqrt"))
 
 
 def _none(call: RecordedCall) -> bool:
@@ -238,7 +236,7 @@ def _is_appended_statistic(pair: _Pair, call: RecordedCall, output: torch.Tensor
     provenance, count = pair.base.provenance, pair.examples.count
     behind = [one for given in inputs(call) for one in provenance.behind(given, call)]
     measured = any(
-        one.name in SPREADS
+        one.name in DEVIATIONS
         or any(tensor.shape[:2] == (count, count) for tensor in pytrees.tensors(one.output))
         for one in (call, *behind)
     )
