@@ -1,4 +1,4 @@
-"""What a program does: the numbers by which two runs, or a bug and its twin, are compared."""
+"""What a program does: the numbers by which two runs, or a bug and its fixed program, are compared."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def held_out(arguments: dict[str, Any]) -> list[Any]:
 def first_loss(arguments: dict[str, Any], model: torch.nn.Module) -> float:
     """The loss on the program's own batch; buffers and the RNG are left as they were."""
     state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    with torch.random.fork_rng(), torch.no_grad():
+    with torch.random.fork_rng():  # with gradients, which a penalty on them needs
         torch.manual_seed(1)
-        loss = float(arguments["loss_fn"](model, one_batch(arguments)))
+        loss = float(arguments["loss_fn"](model, one_batch(arguments)).detach())
     model.load_state_dict(state)
     return loss
 

@@ -41,7 +41,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 CORPUS = Path(__file__).parent
-PARTS = ("tuning", "blind_1", "blind_2", "blind_3", "blind_4")
+PARTS = ("tuning", "blind_1", "blind_2", "blind_3", "blind_4", "blind_5")
 BLIND = PARTS[1:]
 """Written by somebody who had read no check, and scored before anybody on the checks read them."""
 ARGUMENTS = (
