@@ -223,7 +223,7 @@ def _marked(node: pytest.Item) -> list[str]:
 
 def _text(findings: Findings) -> str:
     slugs = list(dict.fromkeys(finding.check for finding in findings.errors))
-    skipped = len({skip.check for skip in findings.skipped})
+    skipped = len({skip.check for skip in findings.skipped if not skip.partly})
     lines = [count_of(len(findings.errors), "bug")]
     lines += map(str, findings.errors)
     if skipped:
@@ -237,8 +237,9 @@ def _not_checked(findings: Findings) -> str | None:
     reasons: dict[str, list[str]] = {}
     for skip in findings.skipped:
         slugs = reasons.setdefault(skip.reason, [])
-        if skip.check not in slugs:
-            slugs.append(skip.check)
+        slug = f"{skip.check} in part" if skip.partly else skip.check
+        if slug not in slugs:
+            slugs.append(slug)
     parts = [f"{', '.join(slugs)} ({reason})" for reason, slugs in reasons.items()]
     parts += [f"{finding.check} is information: {finding.message}" for finding in findings.infos]
     return f"bughunt: not checked: {'; '.join(parts)}" if parts else None

@@ -54,13 +54,20 @@ class Finding:
 
 @dataclass(frozen=True)
 class Skip:
-    """A check that said nothing because it could not tell, with the reason."""
+    """A check that said nothing because it could not tell, with the reason.
+
+    Attributes:
+        check: the slug.
+        reason: why it could not tell.
+        partly: whether another check of the same slug could.
+    """
 
     check: str
     reason: str
+    partly: bool = False
 
     def __str__(self) -> str:
-        return f"skipped: {self.check}: {self.reason}"
+        return f"skipped{' in part' * self.partly}: {self.check}: {self.reason}"
 
 
 class Findings(list[Finding]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -118,10 +119,11 @@ def _investigate(
         answered.update(check.slugs)
         findings += [f for f in found if wanted is None or f.check in wanted]
         context.findings = tuple(findings)
+    skipped = [replace(skip, partly=skip.check in answered) for skip in dict.fromkeys(skipped)]
     answered -= unpaid  # what another check of the slug has seen is not all that there is to see
     reported, suppressed = suppression.split(merged(findings), suppress)
     reported += suppression.complaints(suppress, suppressed, answered, context.executed_lines())
-    return Findings(by_severity(reported), dict.fromkeys(skipped), suppressed)
+    return Findings(by_severity(reported), skipped, suppressed)
 
 
 def _run_once(context: HuntContext) -> None:
