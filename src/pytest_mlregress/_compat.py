@@ -161,17 +161,23 @@ def take_back_deselection(config: pytest.Config, items: Collection[pytest.Item])
 
 
 def is_ignored(config: pytest.Config, warning: warnings.WarningMessage) -> bool:
-    """True where ``filterwarnings`` or ``-W`` says to ignore a warning.
+    """True where a ``filterwarnings`` or ``-W`` of its very category says to ignore a warning.
 
-    ``_pytest.config.apply_warning_filters``, pytest 8.0 to 9.2.
+    ``_pytest.config.apply_warning_filters`` and ``parse_warning_filter``, pytest 8.0 to 9.2.
     """
-    from _pytest.config import apply_warning_filters
+    from _pytest.config import apply_warning_filters, parse_warning_filter
 
     assert isinstance(warning.message, Warning)
+
+    def own(filters: list[str], *, escape: bool) -> list[str]:
+        categories = {text: parse_warning_filter(text, escape=escape)[2] for text in filters}
+        return [text for text in filters if issubclass(categories[text], warning.category)]
+
     with warnings.catch_warnings(record=True) as shown:
         warnings.simplefilter("always")
         apply_warning_filters(
-            config.getini("filterwarnings"), config.known_args_namespace.pythonwarnings or []
+            own(config.getini("filterwarnings"), escape=False),
+            own(config.known_args_namespace.pythonwarnings or [], escape=True),
         )
         try:
             warnings.warn_explicit(warning.message, None, warning.filename, warning.lineno)

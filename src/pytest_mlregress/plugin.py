@@ -182,8 +182,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if SEED_ITEM in item.stash:
+        _execution(item.config).setup(item)  # skips a seed that no verdict needs any more
         mlregress_warning.warn_of_overridden_seed(item, item.stash[SEED_ITEM].overridden)
-        _execution(item.config).setup(item)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -128,7 +128,7 @@ def refuse_contradictions(settings: Settings) -> None:
     if settings.updating and settings.plan:
         raise SettingError(
             "--mlregress-plan runs nothing and so cannot record baselines; remove it or "
-            "--mlregress-update"
+            + ("--mlregress-update" if settings.update else "--mlregress-update-new-only")
         )
     if settings.updating and is_git_ref(settings.baseline):
         raise SettingError(

@@ -173,8 +173,8 @@ def test_steps_too_small_to_be_seen_end_where_they_drift_too_far(recorded: Suite
     assert 1 <= accepted < 5  # an SD is 0.01: 0.01 below the anchor must not be reached
     assert recorded.verdicts == {TEST: "refused"}
     result.stdout.fnmatch_lines(["*accuracy may have drifted by more than 1sd (*"])
-    booked = sum(entry["effects"]["accuracy"] for entry in document(recorded)["ledger"])
-    assert booked == pytest.approx(-0.002 * accepted)
+    total = sum(entry["effects"]["accuracy"] for entry in document(recorded)["ledger"])
+    assert total == pytest.approx(-0.002 * accepted)
 
 
 def test_a_reason_accepts_the_loss_and_moves_the_anchor(recorded: Suite) -> None:

@@ -22,11 +22,10 @@ class Store(Protocol):
     remedy in its text; `read` raises `ArtifactError` for a file that is no baseline.
 
     Attributes:
-        writable: whether `write` and `delete` can succeed.
+        writable: whether `write` and `delete` can work here; a git ref is read only.
     """
 
     writable: bool
-    """Whether `write` and `delete` can work here; a git ref is read only."""
 
     def read(self, key: BaselineKey) -> Artifact | None:
         """The baseline, None if there is none.

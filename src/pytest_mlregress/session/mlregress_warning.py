@@ -23,8 +23,7 @@ _WARNED: Final = pytest.StashKey[set[str]]()
 def warn_of_overridden_seed(item: pytest.Item, message: str | None) -> None:
     """Warn in the set-up of a seed, once per test and process; None says nothing.
 
-    The filters of the run and of the test decide, so that a filter ``error`` fails every seed of
-    the test.
+    The filters of the run and of the test decide, so that a filter ``error`` fails the test.
     """
     warned = item.config.stash.setdefault(_WARNED, set())
     if message is None or message in warned:
@@ -41,8 +40,8 @@ def warn_of_overridden_seed(item: pytest.Item, message: str | None) -> None:
 def warn_of_verdict(session: pytest.Session, plan: GroupPlan, message: str) -> None:
     """Put a line into pytest's warnings summary under the test's node id, at its place.
 
-    No test runs that could raise it, so that a filter ``error`` shows it as any other but
-    ``ignore``.
+    No test runs that could raise it, so that a filter ``error`` shows it too. Only a filter that
+    names this warning hides it: ``ignore::UserWarning`` is about other code's.
     """
     _, line, _ = plan.location
     warning = warnings.WarningMessage(

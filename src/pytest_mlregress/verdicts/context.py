@@ -114,7 +114,7 @@ def run_command(group: SeedGroup) -> str:
         group: the seeds of the test.
 
     Returns:
-        The command, for a shell.
+        The next step in words, with the command.
     """
     return f"run all of its seeds: {group.plan.command}"
 

@@ -128,7 +128,7 @@ def _drifted(
         f"{name} may have drifted by more than 1sd ({comparison.margin:.4g}) from its "
         f"anchor of {anchor.time[:10]}: {comparison.mean_baseline:.6g} then, "
         f"{comparison.mean_candidate:.6g} now, p(not drifted so far) = {comparison.p_safe:.3g} > "
-        f"{level:.2g}; booked so far: a loss of {accepted_loss(previous, name) + 0.0:.4g}"
+        f"{level:.2g}; accepted so far: a loss of {accepted_loss(previous, name) + 0.0:.4g}"
     )
 
 

@@ -62,11 +62,11 @@ class GreenRuns:
     """The green runs that this machine remembers.
 
     Args:
-        cache: where they are kept; None remembers nothing.
+        cache: where they are kept; None where there is no cache, and nothing is remembered.
     """
 
     def __init__(self, cache: Cache | None) -> None:
-        """``cache`` is None where there is none, and nothing is remembered then."""
+        """Read what the cache holds."""
         self._cache = cache
         stored = cache.get(CACHE_KEY, {}) if cache is not None else {}
         self._entries: dict[str, Any] = stored if isinstance(stored, dict) else {}

@@ -149,7 +149,7 @@ class SeedPhases:
     """The phases of one seed so far, reduced to what its result needs.
 
     Attributes:
-        outcome: that of the first phase that did not pass.
+        outcome: of the first phase that failed, else of the first that was skipped.
         duration: seconds so far.
         message: why the seed failed or was skipped.
         payload: what the plugin in the seed's process put on the latest report.
