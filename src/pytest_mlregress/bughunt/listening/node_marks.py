@@ -15,22 +15,21 @@ from torch.autograd.graph import Node
 
 from pytest_mlregress.bughunt.recording.torch_call import NO_NUMBERS, Numbers
 from pytest_mlregress.bughunt.torch_api._private import leaf_of, metadata, node_of
-from pytest_mlregress.bughunt.torch_api.operators import MATRIX_PRODUCTS, RECIPROCALS, SHAPE
+from pytest_mlregress.bughunt.torch_api.operators import (
+    MATRIX_PRODUCTS,
+    RECIPROCALS,
+    SHAPE,
+    SHAPE_NODES,
+)
 
 RUNS: Final = "pytest_mlregress_guard_runs"
 """In the metadata of a node: numbers of the runs of modules whose output it made."""
 
 _KEY = "pytest_mlregress"
-# Nodes of calls that move, copy or cast elements; one user-level call may make several.
-_SHAPE_NODES = (
-    "View|UnsafeView|ReshapeAlias|Transpose|Permute|T|Squeeze|Unsqueeze|Expand|Clone|ToCopy|Slice|"
-    "Select|Index|Split|SplitWithSizes|Unbind|Alias|AsStrided|Gather|MaskedSelect|IndexSelect"
-)
 MOST_NODES: Final = 24
 """How far one question is followed through the graph."""
 
 _OF_SEVERAL_NODES: Final = MATRIX_PRODUCTS | RECIPROCALS | {"linear", "cosine_similarity"}
-_SHAPE_NODE_NAMES = frozenset(f"{name}Backward" for name in _SHAPE_NODES.split("|"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,4 +168,4 @@ def _is_inner(node: Node | None) -> bool:
 
 def is_shape_node(node: Node) -> bool:
     """Whether a node only moves, copies or casts elements."""
-    return node.name().rstrip("0123456789") in _SHAPE_NODE_NAMES
+    return node.name().rstrip("0123456789") in SHAPE_NODES

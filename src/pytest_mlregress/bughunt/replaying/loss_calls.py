@@ -12,6 +12,7 @@ from pytest_mlregress.bughunt.recording.recorder import RecordedCall
 from pytest_mlregress.bughunt.recording.tensor_origins import Provenance, inputs
 from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 from pytest_mlregress.bughunt.torch_api.loss_functions import EXPECTS, Expects
+from pytest_mlregress.bughunt.torch_api.operators import CLASS_LOSSES
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class LossCall:
     @property
     def class_axis(self) -> int:
         """The axis of the input along which the classes lie."""
-        if self.name in ("cross_entropy", "nll_loss", "nll_loss_nd"):
+        if self.name in CLASS_LOSSES:
             return 0 if self.input.dim() == 1 else 1
         return self.input.dim() - 1
 

@@ -18,6 +18,7 @@ from pytest_mlregress.bughunt.torch_api.autograd_graph import custom_nodes
 from pytest_mlregress.bughunt.torch_api.operators import (
     CLAMPS,
     DIVISIONS,
+    EXPONENTIALS,
     EXTREMES,
     INDEXING,
     ORDER_INDICES,
@@ -113,7 +114,7 @@ def _is_clipped_difference(call: RecordedCall, provenance: Provenance) -> bool:
     if call.name not in CLAMPS or low is None or high is None:
         return False
     maker = provenance.producer(inputs(call)[0], call)
-    return maker is not None and maker.name in SUBTRACTIONS | DIVISIONS | {"exp", "exp_"}
+    return maker is not None and maker.name in SUBTRACTIONS | DIVISIONS | EXPONENTIALS
 
 
 def _several_losses(context: HuntContext) -> str | None:

@@ -20,9 +20,11 @@ SIGMOID: Final = frozenset(("sigmoid", "sigmoid_", "expit", "hardsigmoid"))
 RANGES: Final = {
     **dict.fromkeys((*SIGMOID, "special_expit"), (0.0, 1.0)),
     **dict.fromkeys(_names("tanh tanh_ softsign sin cos erf cosine_similarity"), (-1.0, 1.0)),
-    **dict.fromkeys(_names("lstm gru rnn_tanh"), (-1.0, 1.0)),
 }
-"""The smallest and the largest value of what cannot leave an interval."""
+"""The smallest and the largest value of what cannot leave an interval.
+
+No recurrent layer is among them: projections, cell states and given initial states leave it.
+"""
 
 RELUS: Final = frozenset(("relu", "relu_", "relu6"))
 RECTIFIERS: Final = RELUS | {"threshold", "clamp_min", "clamp_min_"}
@@ -107,6 +109,9 @@ NEIGHBOURHOODS: Final = ("conv", "pool", "fft", "unfold")
 VIEWS: Final = frozenset(("view", "reshape", "view_as", "reshape_as"))
 RESHAPES: Final = VIEWS | {"flatten", "unflatten", "_unsafe_view"}
 JOINS: Final = frozenset(("cat", "concat", "concatenate"))
+MERGES: Final = JOINS | {"stack"}
+"""What makes one tensor of several."""
+
 SPLITS: Final = _names("""
     split split_with_sizes chunk tensor_split unbind vsplit __getitem__ narrow
     """)
@@ -140,6 +145,9 @@ SHAPE: Final = (
         """)
 )
 """What moves, copies, casts or selects elements and computes nothing."""
+
+SHAPE_OF_ONE: Final = SHAPE - MERGES
+"""The same of a single tensor."""
 
 DETACHMENTS: Final = frozenset(("detach", "detach_", "data"))
 CUTS: Final = DETACHMENTS | {"item", "tolist", "numpy", "argmax", "round"}
@@ -185,6 +193,15 @@ READS: Final = frozenset(("item", "detach", "backward", "numel", "dim", "__forma
 """What reads a loss and adds nothing to its graph."""
 
 ATTRIBUTE_ACCESS: Final = frozenset(("__get__", "__set__", "__delete__"))
+
+SHAPE_NODES: Final = frozenset(
+    f"{name}Backward"
+    for name in _names("""
+        View UnsafeView ReshapeAlias Transpose Permute T Squeeze Unsqueeze Expand Clone ToCopy Slice
+        Select Index Split SplitWithSizes Unbind Alias AsStrided Gather MaskedSelect IndexSelect
+        """)
+)
+"""Of calls that move, copy or cast elements; one user-level call may make several."""
 
 REDUCING_NODES: Final = ("MeanBackward", "SumBackward", "NansumBackward")
 COMBINING_NODES: Final = (

@@ -226,3 +226,75 @@ def test_what_bounded_logits_cost_is_what_descent_finds():
         float(loss.detach() - entropy), abs=1e-3
     )
     assert excess_of_bounded_logits(wanted[1:], 0.1) == pytest.approx(0.0, abs=1e-9)
+
+
+class Projected(nn.Module):
+    """Logits from an LSTM whose outputs are projections, so that no interval holds them."""
+
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(6, 16, proj_size=3, batch_first=True)
+
+    def forward(self, x):
+        return self.lstm(x[:, None])[0][:, -1]
+
+
+class CellState(Projected):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(6, 3, batch_first=True)
+
+    def forward(self, x):
+        return self.lstm(x[:, None])[1][1][-1]
+
+
+class Merged(nn.Module):
+    """One logit is bounded, and the others are not."""
+
+    def __init__(self, merge):
+        super().__init__()
+        self.bounded, self.free, self.merge = nn.Linear(6, 1), nn.Linear(6, 2), merge
+
+    def forward(self, x):
+        return self.merge([self.bounded(x).tanh(), self.free(x)])
+
+
+def concatenated():
+    return Merged(lambda parts: torch.cat(parts, 1))
+
+
+def stacked():
+    return Merged(lambda parts: torch.stack([parts[0][:, 0], *parts[1].unbind(1)], 1))
+
+
+@pytest.mark.parametrize("make_model", [Projected, CellState, concatenated, stacked])
+def test_logits_of_which_a_part_alone_is_bounded_pass(make_model):
+    def loss(model, batch):
+        return F.cross_entropy(model(batch[0]), batch[1])
+
+    assert find(SLUG, make_model=make_model, loss_fn=loss) == []
+    by_guards = by_loss(lambda m, x, y: F.cross_entropy(m(x[:, :6]), y))
+    assert train(make_model(), by_guards)[0] == []
+
+
+def test_logits_whose_parts_are_all_bounded_are_found():
+    class Bounded(Merged):
+        def forward(self, x):
+            return self.merge([self.bounded(x).tanh(), self.free(x).sigmoid()])
+
+    def make_model():
+        return Bounded(lambda parts: torch.cat(parts, 1))
+
+    def loss(model, batch):
+        return F.cross_entropy(model(batch[0]), batch[1])
+
+    assert len(find(SLUG, make_model=make_model, loss_fn=loss)) == 1
+
+
+def test_guards_do_not_take_a_part_of_binary_logits_for_all():
+    def loss(m, x, y):
+        logits = m(x)[:, :2]
+        parts = torch.cat([logits[:, :1].sigmoid(), logits[:, 1:]], 1)
+        return F.binary_cross_entropy_with_logits(parts, F.one_hot(y % 2, 2).float())
+
+    assert train(nn.Linear(8, 2), by_loss(loss))[0] == []

@@ -30,6 +30,7 @@ from pytest_mlregress.bughunt.torch_api import probabilities
 from pytest_mlregress.bughunt.torch_api.operators import (
     CLASS_LOSSES,
     LOG_SOFTMAX,
+    SHAPE_OF_ONE,
 )
 
 
@@ -45,7 +46,7 @@ def bounded_logits(context: HuntContext) -> Iterator[Finding]:
         logits = _logits(loss)
         if logits is None or not logits.input.requires_grad or not logits.input.dim():
             continue
-        source = logits.provenance.source(logits.input, logits.call)
+        source = logits.provenance.source(logits.input, logits.call, SHAPE_OF_ONE)
         if _is_softmax(logits, source):
             continue  # reported as such
         lost = partial(_lost, loss, logits)

@@ -37,6 +37,7 @@ from pytest_mlregress.bughunt.torch_api.operators import (
     DROPOUTS,
     LOG_SOFTMAX,
     RECTIFIERS,
+    SHAPE_OF_ONE,
     SIGMOID,
     SOFTMAX,
 )
@@ -105,6 +106,7 @@ def _by_kind(call: ObservedCall, given: torch.Tensor) -> Iterator[Finding]:
     kind = EXPECTS[call.name]
     axis = _class_axis(call, given)
     node = NODE_MARKS.source(given)
+    single = NODE_MARKS.source(given, None, SHAPE_OF_ONE)
     made = None if node is None else mark_of(node)
     by_softmax = is_softmax(NODE_MARKS, node)
     if call.name == "cross_entropy" and (
@@ -115,7 +117,12 @@ def _by_kind(call: ObservedCall, given: torch.Tensor) -> Iterator[Finding]:
             evidence=f"the input of shape {tuple(given.shape)} "
             + (f"comes from {made.name}" if made and by_softmax else "is in [0, 1] and sums to 1"),
         )
-    elif kind == "binary-logits" and made is not None and made.name in SIGMOID | SOFTMAX:
+    elif (
+        kind == "binary-logits"
+        and made is not None
+        and made.name in SIGMOID | SOFTMAX
+        and (node is single or is_squashed(NODE_MARKS, single))
+    ):
         yield SIGMOID_INTO_BCE_WITH_LOGITS.finding(
             location=made.location,
             evidence=f"the input comes from {made.name} and lies in "
@@ -123,7 +130,7 @@ def _by_kind(call: ObservedCall, given: torch.Tensor) -> Iterator[Finding]:
             loss=call.name,
             squashing=made.name,
         )
-    elif kind == "binary-logits" and is_squashed(NODE_MARKS, node):
+    elif kind == "binary-logits" and is_squashed(NODE_MARKS, single):
         yield SIGMOID_INTO_BCE_WITH_LOGITS.finding(
             location=made.location if made else call.location,
             evidence="the input is squashed by hand and lies in "
@@ -132,11 +139,12 @@ def _by_kind(call: ObservedCall, given: torch.Tensor) -> Iterator[Finding]:
             squashing="squashing",
         )
     elif call.name == "cross_entropy":
-        yield from _squashed(call, node, given.shape[axis], axis)
+        yield from _squashed(call, single, given.shape[axis], axis)
     elif kind == "log-probabilities" and given.shape[axis] > 1:
         yield from _no_log_probabilities(call, given, axis, made)
-    if call.name in CLASS_LOSSES and node is not None and NODE_MARKS.name(node) in LOG_SOFTMAX:
-        yield from _squashed(call, NODE_MARKS.operand(node, 0), given.shape[axis], axis)
+    if call.name in CLASS_LOSSES and single is not None and NODE_MARKS.name(single) in LOG_SOFTMAX:
+        logits = NODE_MARKS.operand(single, 0, SHAPE_OF_ONE)
+        yield from _squashed(call, logits, given.shape[axis], axis)
 
 
 def _squashed(call: ObservedCall, made: Node | None, classes: int, axis: int) -> Iterator[Finding]:
@@ -244,6 +252,6 @@ def _is_binary(values: torch.Tensor) -> bool:
 
 
 def _class_axis(call: ObservedCall, given: torch.Tensor) -> int:
-    if call.name in ("cross_entropy", "nll_loss", "nll_loss_nd"):
+    if call.name in CLASS_LOSSES:
         return 0 if given.dim() == 1 else 1
     return max(given.dim() - 1, 0)

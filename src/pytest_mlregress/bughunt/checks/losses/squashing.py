@@ -15,13 +15,16 @@ from pytest_mlregress.bughunt.torch_api.operators import (
     ADDITIONS,
     CLAMPS,
     DIVISIONS,
+    EXPONENTIALS,
     HARD_TANHS,
     MATRIX_PRODUCTS,
+    MERGES,
     MULTIPLICATIONS,
     NEGATIONS,
     NORMS,
     RANGES,
     RECIPROCALS,
+    SHAPE_OF_ONE,
     SUBTRACTIONS,
 )
 
@@ -42,11 +45,16 @@ def interval(origins: TensorOrigins[Made], made: Made | None, depth: int = DEEPE
 
     Args:
         origins: that know how it was made.
-        made: what made the tensor in question; None for a leaf or data.
+        made: what made the tensor in question, its `source` through `SHAPE_OF_ONE`; None for a
+            leaf or data.
         depth: how many more calls to look at.
     """
     if made is None or depth == 0:
         return ANY
+
+    def operand(index: int) -> Interval:
+        return interval(origins, origins.operand(made, index, SHAPE_OF_ONE), depth - 1)
+
     name, (number, limit) = origins.name(made), origins.numbers(made)
     if name == "cosine_similarity" or name in MATRIX_PRODUCTS | {"linear"}:
         return (-1.0, 1.0) if _is_cosine(origins, made) else ANY
@@ -54,12 +62,15 @@ def interval(origins: TensorOrigins[Made], made: Made | None, depth: int = DEEPE
         return RANGES[name]
     if name in HARD_TANHS:
         return -1.0 if number is None else number, 1.0 if limit is None else limit
-    low, high = interval(origins, origins.operand(made, 0), depth - 1)
+    if name in MERGES:
+        parts = [operand(index) for index in range(origins.count(made))] or [ANY]
+        return min(low for low, _ in parts), max(high for _, high in parts)
+    low, high = operand(0)
     if name in CLAMPS:
         return max(low, -math.inf if number is None else number), min(
             high, math.inf if limit is None else limit
         )
-    if name == "exp":
+    if name in EXPONENTIALS:
         return _exp(low), _exp(high)
     if name in NEGATIONS:
         return -high, -low
@@ -135,7 +146,8 @@ def squashed(
 def _is_cosine(origins: TensorOrigins[Made], made: Made) -> bool:
     """Whether a product is that of unit vectors with the unit vectors of a weight.
 
-    Similarities of two activations are compared among examples, where a low ceiling may be meant.
+    Similarities of two activations are compared among examples, where a low ceiling may be
+    intended.
     """
     if origins.name(made) == "cosine_similarity":
         return any(origins.takes_parameter(made, i) for i in range(origins.count(made)))
