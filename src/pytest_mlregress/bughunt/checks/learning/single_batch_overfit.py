@@ -48,16 +48,13 @@ def no_single_batch_overfit(context: HuntContext) -> Iterator[Finding]:
     best = _best_with_adam(context, share)
     if not best.learned:
         _require_plain_objective(context, own_step=False)
-        if best.steps < STEPS:
-            raise OverBudget(
-                f"{best.steps} steps on one batch do not suffice, and what is left of the budget "
-                f"of {context.budget_s:g} s pays for no more; raise budget_s"
-            )
+        _require_all_steps(context, best)
         yield _finding(context, "", best)
     elif own_step:
         own = _with_own_step(context, share)
         if own.stuck:
             _require_plain_objective(context, own_step=True)
+            _require_all_steps(context, own)
             yield _finding(context, "train_step", own)
 
 
@@ -66,6 +63,15 @@ def _require_plain_objective(context: HuntContext, *, own_step: bool) -> None:
     reason = reason_not_to_fit(context, own_step=own_step)
     if reason is not None:
         raise CannotTell(reason)
+
+
+def _require_all_steps(context: HuntContext, run: Run) -> None:
+    """Raise `OverBudget` where a training that learned nothing was cut short."""
+    if run.steps < STEPS:
+        raise OverBudget(
+            f"{run.steps} steps on one batch do not suffice, and what is left of the budget "
+            f"of {context.budget_s:g} s pays for no more; raise budget_s"
+        )
 
 
 @dataclass(frozen=True)
