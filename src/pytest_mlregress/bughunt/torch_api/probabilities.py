@@ -17,7 +17,7 @@ def are_probabilities(values: torch.Tensor, axis: int) -> bool:
     values = values.detach().double()
     if values.numel() == 0 or values.shape[axis] < 2:
         return False
-    kept = values.movedim(axis, -1).flatten(0, -2)
+    kept = values.movedim(axis, -1).reshape(-1, values.shape[axis])
     kept = kept[(kept != 0).any(-1)]
     if len(kept) == 0 or bool((kept < -1e-6).any()) or bool((kept > 1 + 1e-6).any()):
         return False

@@ -39,6 +39,22 @@ def test_softmax_into_cross_entropy(loss):
     assert (finding.severity, finding.location) == ("error", line_of(loss, "# here"))
 
 
+def test_softmax_into_cross_entropy_of_one_example():
+    def loss(model, batch):
+        return F.cross_entropy(model(batch[0]), batch[1])
+
+    one = (BATCH[0][0], BATCH[1][0])
+    assert find("softmax-into-cross-entropy", batch=one, loss_fn=loss, train_step=None) == []
+    [finding] = find(
+        "softmax-into-cross-entropy",
+        make_model=lambda: nn.Sequential(nn.Linear(6, 3), nn.Softmax(-1)),
+        batch=one,
+        loss_fn=loss,
+        train_step=None,
+    )
+    assert finding.severity == "error"
+
+
 def test_a_softmax_layer_is_reported_where_it_is_constructed():
     def make_model():
         return nn.Sequential(
@@ -347,3 +363,8 @@ def test_probabilities_by_hand_into_a_loss_of_logits_are_an_error(squash):
 @pytest.mark.parametrize("squash", [lambda z: 10 * z.tanh(), lambda z: z.square() / 100])
 def test_logits_that_are_clipped_or_happen_to_be_small_pass(squash):
     assert train(nn.Linear(8, 2), binary(squash))[0] == []
+
+
+def test_guards_read_the_logits_of_one_example():
+    found, _ = watched(lambda model, x, y: F.cross_entropy(model(x[0]), y[0]))
+    assert found == []
