@@ -103,7 +103,7 @@ MISSING_EVAL_MODE: Final = Rule(
         ),
         "unregistered": Text(
             message=(
-                "a {layer} that is no part of the model runs in training mode although "
+                "a {layer} that is not part of the model runs in training mode although "
                 "{kind} is in evaluation mode: eval() does not reach it"
             ),
             fix=(
@@ -138,7 +138,7 @@ RNG_RESET: Final = Rule(
     sees=(
         "a second step ends with a generator in the same state, from whatever state it "
         "begins. Guards (a warning): several steps in a row of one optimizer whose noise is "
-        "drawn, inside of modules, from the same state of torch's generator."
+        "drawn, inside modules, from the same state of torch's generator."
     ),
     cannot_see="generators of your own.",
     guarded=True,
