@@ -465,6 +465,23 @@ def test_training_in_evaluation_mode_from_the_start_is_a_warning():
     assert found == [("missing-train-mode", "warning")]
 
 
+class OwnLoss(Net):
+    def forward(self, x):
+        scores = super().forward(x)
+        self.loss = F.cross_entropy(scores, (x[:, 0] > 0).long())
+        return scores.detach()
+
+
+def test_a_model_that_keeps_its_loss_and_returns_no_graph_trains():
+    def own(model, x, y):
+        model(x)
+        return model.loss
+
+    found, _ = watched(own, model=OwnLoss().eval())
+    assert found == [("missing-train-mode", "warning")]
+    assert watched(own, model=OwnLoss())[0] == []
+
+
 def test_switching_back_and_forth_passes():
     def after(model, optimizer):
         model.eval()

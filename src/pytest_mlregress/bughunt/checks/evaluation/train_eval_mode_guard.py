@@ -38,7 +38,7 @@ class _Run:
         number: by which the nodes of its output know it.
         left_training: where ``eval()`` had been called on the module when it ran, if so.
         used: whether a backward pass went through it, as far as that was looked at.
-        traceable: whether its output has tensors that tell.
+        traceable: whether its output has tensors with a graph, which tell.
     """
 
     number: int
@@ -174,10 +174,9 @@ class Modes(Detector):
         run = self._runs[-1] if self._runs else None
         if run is None or not run.grad or run.root() is not module or in_vmap():
             return
-        tensors = pytrees.tensors(output)
-        run.traceable = bool(tensors)
-        for tensor in tensors:
+        for tensor in pytrees.tensors(output):
             if (node := node_of(tensor)) is not None:
+                run.traceable = True
                 metadata(node).setdefault(RUNS, set()).add(run.number)
 
     def _judge_quiet(self, run: _Run, module: nn.Module) -> None:
