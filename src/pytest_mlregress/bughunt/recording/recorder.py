@@ -64,6 +64,7 @@ class RecordedCall(TorchCall):
         module: dotted name of the innermost module of the model that was running, ``""`` for the
             model itself and None outside of it.
         training: that module's mode; outside of the model that of whatever module was running.
+        innermost: the innermost module that was running, of the model or not; None outside of all.
     """
 
     order: int
@@ -71,6 +72,7 @@ class RecordedCall(TorchCall):
     phase: str
     module: str | None
     training: bool | None
+    innermost: nn.Module | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,8 @@ class Recorder:
             return
         self._order += 1
         module = next((m for m in reversed(self._running) if id(m) in self._names), None)
-        running = module or (self._running[-1] if self._running else None)
+        innermost = self._running[-1] if self._running else None
+        running = module or innermost
         keep = self.keep_tensors
         call = RecordedCall(
             order=self._order,
@@ -213,6 +216,7 @@ class Recorder:
             phase=self.phase,
             module=None if module is None else self._names[id(module)],
             training=None if running is None else running.training,
+            innermost=innermost,
         )
         self.calls.append(call)
         if self.on_call is not None:

@@ -219,6 +219,19 @@ def test_a_layer_that_the_model_does_not_register_stays_in_training_mode(network
     assert "__init__" in finding.fix
 
 
+class BehindALayerOfNoEffect(Functional):
+    def forward(self, x):
+        return self.layer(F.dropout(nn.Dropout(0.0)(x), 0.4, True))  # always on
+
+
+@pytest.mark.parametrize("evaluation", [evaluate, None])
+def test_a_function_is_not_blamed_on_the_layer_that_ran_before(evaluation):
+    network = BehindALayerOfNoEffect
+    [finding] = find("missing-eval-mode", make_model=network, evaluate=evaluation)
+    assert finding.location == line_of(network, "# always on")
+    assert "not part of the model" not in finding.message
+
+
 class BuiltInItsMode(Functional):
     def forward(self, x):
         return self.layer(nn.Dropout(0.4).train(self.training)(x))

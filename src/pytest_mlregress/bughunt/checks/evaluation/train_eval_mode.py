@@ -153,8 +153,7 @@ def _acts_as_in_training(call: RecordedCall) -> bool:
 
 def _unregistered(recorder: Recorder, call: RecordedCall) -> nn.Module | None:
     """The layer that made a call, if the model does not know it: ``eval()`` never reaches it."""
-    runs = [e for e in recorder.of_kind("forward", call.phase) if e.order < call.order]
-    layer = runs[-1].subject if runs else None
+    layer = call.innermost
     kinds = BATCH_NORM_MODULES if call.name == "batch_norm" else DROPOUT_MODULES
     found = isinstance(layer, kinds) and layer.training and recorder.name_of(layer) is None
     return layer if found else None
