@@ -230,6 +230,19 @@ def test_a_model_that_cannot_be_copied():
     assert hunt(Locked, BATCH, loss_fn=loss_fn).errors == []
 
 
+def test_lazy_layers_may_have_a_loss_that_needs_gradients():
+    def residual(model, batch):
+        x = batch.clone().requires_grad_()
+        value = model(x)
+        [slope] = torch.autograd.grad(value.sum(), x, create_graph=True)
+        return (slope - value).square().mean()
+
+    def make_lazy():
+        return nn.Sequential(nn.LazyLinear(8), nn.Tanh(), nn.Linear(8, 1))
+
+    assert hunt(make_lazy, torch.randn(8, 2), loss_fn=residual, checks=["batch-leak"]) == []
+
+
 class Tracked(nn.Sequential):
     """A type of its own, by which the garbage collector finds every instance."""
 

@@ -89,8 +89,8 @@ class IsolatedRun:
                 f"make_model returned a {type(model).__name__}, a torch.nn.Module is needed"
             )
         if any(map(is_lazy, (*model.parameters(), *model.buffers()))):
-            with torch.no_grad():  # lazy layers take their sizes from a first batch
-                call("loss_fn", self.program.loss_fn, model, self.program.fresh_batch(self.seed))
+            # Lazy layers take their sizes from a first batch; its loss may need gradients.
+            call("loss_fn", self.program.loss_fn, model, self.program.fresh_batch(self.seed))
         return model
 
     def built_at(self, module: nn.Module) -> str | None:
