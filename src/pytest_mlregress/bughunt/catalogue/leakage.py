@@ -43,7 +43,7 @@ CAUSAL_LEAK: Final = Rule(
         "labels are the inputs shifted by some positions: a prediction must not move with its "
         "own label; what moves it by hashing, sorting, routing or an encoder's summary passes."
     ),
-    cannot_see="models whose labels are no shifted inputs.",
+    cannot_see="models whose labels are not shifted inputs.",
     guarded=False,
 )
 

@@ -15,6 +15,7 @@ from layer_functions import (
     lm_layers,
     next_token,
 )
+from snippets import line_of
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
@@ -156,6 +157,22 @@ def test_routing_first_data_and_summaries_of_an_encoder_are_no_leak(model):
 def test_what_reaches_a_prediction_by_arithmetic_too_is_found(model):
     [finding] = leaks(model)
     assert finding.severity == "error"
+
+
+class RoutedThenReversed(Causal):
+    """Routing by rank, and after it a sum over all later positions."""
+
+    def after(self, h):
+        kept = torch.zeros_like(h[..., :1]).scatter(
+            1, self.gate(h)[..., :1].topk(4, 1).indices, 1.0
+        )
+        h = h + h * kept
+        return h + h.flip(1).cumsum(1).flip(1)  # here
+
+
+def test_the_line_is_where_a_label_arrives_by_arithmetic():
+    [finding] = leaks(RoutedThenReversed)
+    assert finding.location == line_of(RoutedThenReversed.after, "# here")
 
 
 class Heads(Causal):

@@ -95,7 +95,7 @@ class Visibility(_Question):
 
 @check(CAUSAL_LEAK, cost="replay")
 def causal_leak(context: HuntContext) -> Iterator[Finding]:
-    """Labels are the inputs shifted by one, and a prediction changes with its own label.
+    """Labels are the inputs shifted by some positions, and a prediction changes with its own label.
 
     Every position is changed in another example, so that two replays show what each prediction
     sees. Also found: a decoder that shifts its labels itself and has no causal mask; it sees all
@@ -107,7 +107,7 @@ def causal_leak(context: HuntContext) -> Iterator[Finding]:
         again = _confirmed(context, visible)
         if again is None:
             continue
-        finding = leak_finding(visible, CAUSAL_LEAK)
+        finding = leak_finding(again, CAUSAL_LEAK)
         if not any(
             f.check == "view-instead-of-permute" and f.location == finding.location
             for f in context.findings
