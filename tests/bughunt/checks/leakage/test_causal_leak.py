@@ -175,6 +175,32 @@ def test_the_line_is_where_a_label_arrives_by_arithmetic():
     assert finding.location == line_of(RoutedThenReversed.after, "# here")
 
 
+class Codes(nn.Module):
+    """Several codes at each position, as audio codecs give them; `peeks` at the next ones."""
+
+    def __init__(self, peeks=False):
+        super().__init__()
+        self.embed, self.rnn = nn.Embedding(12, 16), nn.GRU(16, 16, batch_first=True)
+        self.o, self.peeks = nn.Linear(16, 24), peeks
+
+    def forward(self, codes):
+        h = self.rnn(self.embed(codes).sum(2))[0]
+        return self.o(h.flip(1).cumsum(1) if self.peeks else h).unflatten(-1, (2, 12))
+
+
+def next_codes(model, codes):
+    return F.cross_entropy(model(codes[:, :-1]).flatten(0, 2), codes[:, 1:].flatten())
+
+
+def test_several_tokens_at_each_position_are_followed():
+    codes = language(n=16, t=24).view(16, 12, 2)
+    findings = hunt(Codes, codes, loss_fn=next_codes, checks=["causal-leak"])
+    assert findings == []
+    assert findings.skipped == []
+    peeking = hunt(lambda: Codes(True), codes, loss_fn=next_codes, checks=["causal-leak"])
+    assert [finding.severity for finding in peeking] == ["error"]
+
+
 class Heads(Causal):
     """One head for each of the next tokens; `peeks` sees one further."""
 

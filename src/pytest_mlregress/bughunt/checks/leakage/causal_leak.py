@@ -301,8 +301,13 @@ def _another(rows: torch.Tensor, example: int, place: int) -> torch.Tensor:
     old = rows[example, place]
     if rows.is_floating_point():
         return old + rows.std() + 0.1
-    values = sorted(set(rows[rows >= 0].tolist()) - {old.item()})
-    return torch.tensor(values[example % len(values)], dtype=rows.dtype)
+    values: list[float] = sorted(set(rows[rows >= 0].tolist()))
+
+    def other(one: float) -> float:
+        rest = [value for value in values if value != one]
+        return rest[example % len(rest)]
+
+    return torch.tensor([*map(other, old.flatten().tolist())], dtype=rows.dtype).view_as(old)
 
 
 def leak_finding(visible: Visibility, rule: Rule) -> Finding:
