@@ -63,10 +63,12 @@ class FixedChoices(FixedValues):
         if name in RANKINGS and isinstance(output, tuple) and len(output) == 2:
             indices = self.fixed(output[1])
             position = 2 if name in ("topk", "kthvalue") else 1
-            axis = kwargs.get("dim", args[position] if len(args) > position else -1)
+            axis = args[position] if len(args) > position else -1
+            axis = kwargs.get("dim", kwargs.get("axis", axis))
             pair: Any = type(output)
             return pair((_ranked(given[0], indices, axis), indices))
-        if not isinstance(output, torch.Tensor) or name.endswith("_"):
+        in_place = name.endswith("_") and not name.endswith("__")  # `==` arrives as `__eq__`
+        if not isinstance(output, torch.Tensor) or in_place:
             return output
         whole = not (output.is_floating_point() or output.is_complex())
         return self.fixed(output) if whole or name.strip("_") in ROUNDINGS else output

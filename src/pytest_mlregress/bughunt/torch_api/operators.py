@@ -130,7 +130,9 @@ REARRANGEMENTS: Final = JOINS | _names(
 RANKINGS: Final = _names("sort topk max min median nanmedian kthvalue mode")
 """What returns values with their indices."""
 
-ROUNDINGS: Final = _names("round floor ceil trunc fix sign sgn heaviside")
+ROUNDINGS: Final = _names("""
+    round floor ceil trunc fix sign sgn heaviside floordiv rfloordiv floor_divide
+    """)
 """What makes whole numbers of floats; by their names without underscores."""
 
 CASTS: Final = _names("to type float double half bfloat16 cpu cuda type_as")

@@ -296,6 +296,52 @@ def test_a_leak_behind_routing_is_found():
     assert finding.location == line_with(RoutedAndCentred.between, "# here")
 
 
+class ChosenByEquality(Stateful):
+    """The row with the largest value of a column is given a vector of that column."""
+
+    def __init__(self):
+        super().__init__()
+        self.scores, self.vectors = nn.Linear(6, 64), nn.Parameter(torch.ones(64, 6))
+
+    def between(self, h):
+        scores = self.scores(h)
+        chosen = scores == scores.max(0, keepdim=True).values
+        return h + chosen.float() @ self.vectors
+
+
+class CountedInBuckets(Stateful):
+    def between(self, h):
+        return h + 0.1 * (h.detach() // 0.5).sum(0).expand_as(h)
+
+
+class PooledByAxis(nn.Module):
+    """The largest of each signal, with `max` told its axis as NumPy calls it."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(5, 64), nn.Linear(64, 3)
+        self.vectors = nn.Parameter(torch.eye(64))
+
+    def forward(self, x):
+        pooled = torch.max(self.a(x), axis=1).values
+        chosen = torch.zeros_like(pooled).scatter(0, pooled.argmax(0, keepdim=True), 1.0)
+        return self.b(pooled + chosen @ self.vectors)
+
+
+@pytest.mark.parametrize(
+    ("model", "batch"),
+    [
+        (ChosenByEquality, rows(16)),
+        (CountedInBuckets, rows(16)),
+        (PooledByAxis, signals(12)),
+    ],
+)
+def test_choices_among_examples_are_held_fixed(model, batch):
+    findings = leaks(model, batch)
+    assert findings == []
+    assert "counting or sorting only" in findings.skipped[0].reason
+
+
 class OfFixedSize(nn.Module):
     """Runs with 12 signals only."""
 
