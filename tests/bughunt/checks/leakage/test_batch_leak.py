@@ -342,6 +342,29 @@ def test_choices_among_examples_are_held_fixed(model, batch):
     assert "counting or sorting only" in findings.skipped[0].reason
 
 
+class FourierOverExamples(Stateful):
+    def between(self, h):
+        spectrum = torch.fft.fft(h, dim=0)  # here
+        return h + spectrum.real
+
+
+class SparseOverExamples(Stateful):
+    def between(self, h):
+        weights = torch.sparse.softmax(h.to_sparse(), dim=0)
+        return h * weights.to_dense()
+
+
+def test_complex_values_are_no_choices():
+    [finding] = leaks(FourierOverExamples, rows())
+    assert finding.location == line_with(FourierOverExamples.between, "# here")
+
+
+def test_sparse_values_between_examples_break_nothing():
+    findings = leaks(SparseOverExamples, rows())
+    assert [skip for skip in findings.skipped if "internal" in skip.reason] == []
+    assert [finding.severity for finding in findings] == ["error"]
+
+
 class OfFixedSize(nn.Module):
     """Runs with 12 signals only."""
 

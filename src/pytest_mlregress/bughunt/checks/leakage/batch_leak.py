@@ -81,7 +81,8 @@ def batch_leak(context: HuntContext) -> Iterator[Finding]:
     any change at the example's own place along any axis of examples: N x N logits pass. Reported
     at the first call where the change spread, if that lies inside of a module. Before that, both
     runs are made again after a first pass, which data-dependent initialisation needs, in eval mode
-    throughout, and with all integers held fixed: routing with a capacity and sorting may be meant.
+    throughout, and with all integers held fixed: routing with a capacity and sorting may be
+    intended.
     """
     pair = _pair(context)
     if not _moved_outputs(pair):
@@ -194,13 +195,15 @@ def _is_choice(call: RecordedCall) -> bool:
 
 
 def _is_whole(output: torch.Tensor) -> bool:
+    if output.is_complex() or output.layout != torch.strided:
+        return False
     return not output.is_floating_point() or bool((output == output.round()).all())
 
 
 def _require_mixing(
     context: HuntContext, pair: _Pair, call: RecordedCall, output: torch.Tensor
 ) -> None:
-    """Raise `CannotTell` where a spread may be meant."""
+    """Raise `CannotTell` where a spread may be intended."""
     if _maybe_one_sequence(pair) and _walks(call, output, pair.examples):
         raise CannotTell("the first axis of the batch may be time")
     if not pair.resized and _maybe_one_sequence(pair):
