@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from pytest_mlregress.bughunt import hunt
+from pytest_mlregress.bughunt.recording.tensor_origins import Provenance
 
 
 def rows(n=8, c=6):
@@ -363,6 +364,33 @@ def test_sparse_values_between_examples_break_nothing():
     findings = leaks(SparseOverExamples, rows())
     assert [skip for skip in findings.skipped if "internal" in skip.reason] == []
     assert [finding.severity for finding in findings] == ["error"]
+
+
+class IteratedWeight(Stateful):
+    """A weight made orthogonal by Newton's iteration, beside a running mean."""
+
+    def between(self, h):
+        with torch.no_grad():
+            self.mean.lerp_(h.mean(0), 0.1)
+        weight = self.a.weight
+        for _ in range(9):
+            weight = 1.5 * weight - 0.5 * weight @ weight.T @ weight
+        return torch.einsum("bi,ij,cj->bi", h, weight, h)  # here
+
+
+def test_a_weight_used_many_times_is_followed_back_once(monkeypatch):
+    asked = 0
+    producer = Provenance.producer
+
+    def counted(*arguments):
+        nonlocal asked
+        asked += 1
+        assert asked < 10_000
+        return producer(*arguments)
+
+    monkeypatch.setattr(Provenance, "producer", counted)
+    [finding] = leaks(IteratedWeight, rows())
+    assert finding.location == line_with(IteratedWeight.between, "# here")
 
 
 class OfFixedSize(nn.Module):

@@ -279,7 +279,7 @@ def _from_running_state(context: HuntContext, pair: _Pair, call: RecordedCall) -
         for one, two in zip(_state(pair.base), _state(pair.other), strict=True)
         if one.shape == two.shape and bool(changed(one, two).any())
     }
-    if not any(_is_made_of(pair, tensor, call, kept) for tensor in inputs(call)):
+    if not kept or not _is_made_of(pair, call, kept):
         return False
     history = pytrees.fresh(pair.other.batch)
     other = replay(context, pytrees.fresh(pair.base.batch), first=history)
@@ -293,14 +293,21 @@ def _state(run: Replay) -> list[torch.Tensor]:
     return [*run.model.buffers(), *run.model.parameters()]
 
 
-def _is_made_of(pair: _Pair, tensor: torch.Tensor, call: RecordedCall, kept: set[int]) -> bool:
-    """Whether a tensor is one of the kept ones, or made of one and without an axis of examples."""
-    if id(tensor) in kept:
-        return True
-    producer = pair.base.provenance.producer(tensor, call)
-    if producer is None or any(size % pair.examples.count == 0 for size in tensor.shape if size):
-        return False
-    return any(_is_made_of(pair, behind, producer, kept) for behind in inputs(producer))
+def _is_made_of(pair: _Pair, call: RecordedCall, kept: set[int]) -> bool:
+    """Whether a call is given a kept tensor, or one made of it that has no axis of examples."""
+    seen: set[int] = set()
+    queue = [(tensor, call) for tensor in inputs(call)]
+    while queue:
+        tensor, reader = queue.pop()
+        if id(tensor) in kept:
+            return True
+        producer = pair.base.provenance.producer(tensor, reader)
+        if producer is None or producer.order in seen:
+            continue
+        if not any(size % pair.examples.count == 0 for size in tensor.shape if size):
+            seen.add(producer.order)
+            queue += [(behind, producer) for behind in inputs(producer)]
+    return False
 
 
 def _maybe_one_sequence(pair: _Pair) -> bool:
