@@ -18,6 +18,7 @@ from pytest_mlregress.bughunt.hunt_runner import hunt
 from pytest_mlregress.bughunt.program.isolated_run import IsolatedRun
 from pytest_mlregress.bughunt.program.user_program import ModelT, UserProgram
 from pytest_mlregress.bughunt.replaying.weighted_output_sum import uneven_sum
+from pytest_mlregress.bughunt.torch_api.optimizers import adam
 
 LOGIT_CHECKS = (
     "softmax-into-cross-entropy",
@@ -129,7 +130,7 @@ def _optimizer(model: nn.Module, given: Optimizer | Callable[[Any], Optimizer] |
         return given
     if given is not None:
         return given(model)
-    return torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-2)
+    return adam(model.parameters(), 1e-2)
 
 
 def _finding(failed: list[str], count: int, steps: int, target: float | None) -> Finding:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import torch
 from torch import nn
 from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.program.user_program import UserProgram
 from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.optimizers import adam
 
 
 def with_default_step(program: UserProgram) -> UserProgram:
@@ -29,10 +29,9 @@ def with_default_step(program: UserProgram) -> UserProgram:
     return dataclasses.replace(
         program,
         train_step=train_step,
-        make_optimizer=program.make_optimizer or adam,
+        make_optimizer=program.make_optimizer or _adam,
     )
 
 
-def adam(model: nn.Module, learning_rate: float = 1e-3) -> Optimizer:
-    """Adam on what can be trained."""
-    return torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=learning_rate)
+def _adam(model: nn.Module) -> Optimizer:
+    return adam(model.parameters(), 1e-3)

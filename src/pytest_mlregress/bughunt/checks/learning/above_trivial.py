@@ -21,6 +21,7 @@ from pytest_mlregress.bughunt.replaying.constant_predictor import Score, pooled_
 from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.module_modes import in_mode
+from pytest_mlregress.bughunt.torch_api.optimizers import adam
 from pytest_mlregress.bughunt.torch_api.pytrees import PyTree
 
 STEPS = 100
@@ -128,9 +129,7 @@ def _train(
 
 
 def _adam(isolated: IsolatedRun) -> Callable[[PyTree], object]:
-    optimizer = torch.optim.Adam(
-        [p for p in isolated.model.parameters() if p.requires_grad], lr=1e-2
-    )
+    optimizer = adam(isolated.model.parameters(), 1e-2)
 
     def step(batch: PyTree) -> None:
         optimizer.zero_grad()

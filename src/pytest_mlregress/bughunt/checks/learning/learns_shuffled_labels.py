@@ -22,6 +22,7 @@ from pytest_mlregress.bughunt.replaying.constant_predictor import (
 from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.module_modes import in_mode
+from pytest_mlregress.bughunt.torch_api.optimizers import adam
 from pytest_mlregress.bughunt.torch_api.pytrees import Path, PyTree
 
 STEPS = 60
@@ -157,9 +158,7 @@ def _stepper(context: HuntContext, isolated: IsolatedRun) -> Callable[[PyTree], 
     """The user's own step, or one of Adam on the loss."""
     if context.program.train_step is not None:
         return isolated.step
-    optimizer = torch.optim.Adam(
-        [p for p in isolated.model.parameters() if p.requires_grad], lr=1e-2
-    )
+    optimizer = adam(isolated.model.parameters(), 1e-2)
 
     def step(batch: PyTree) -> None:
         optimizer.zero_grad()

@@ -19,6 +19,7 @@ from pytest_mlregress.bughunt.replaying.constant_predictor import Score, score
 from pytest_mlregress.bughunt.replaying.cpu_clock import Stopwatch
 from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 from pytest_mlregress.bughunt.replaying.objective import reason_not_to_fit
+from pytest_mlregress.bughunt.torch_api.optimizers import adam
 from pytest_mlregress.bughunt.torch_api.pytrees import PyTree
 
 STEPS = 100
@@ -151,10 +152,9 @@ class _AdamOnLoss:
         self.rate = rate
 
     def __call__(self, isolated: IsolatedRun) -> Callable[[], None]:
-        parameters = [p for p in isolated.model.parameters() if p.requires_grad]
-        if not parameters:
+        if not any(p.requires_grad for p in isolated.model.parameters()):
             raise CannotTell("no parameter requires a gradient")
-        optimizer = torch.optim.Adam(parameters, lr=self.rate)
+        optimizer = adam(isolated.model.parameters(), self.rate)
 
         def step() -> None:
             optimizer.zero_grad()
