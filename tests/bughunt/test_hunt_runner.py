@@ -23,6 +23,94 @@ def test_a_correct_program_hears_nothing_and_no_check_breaks():
     assert [skip for skip in findings.skipped if "internal error" in skip.reason] == []
 
 
+class SparselyEmbedded(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed, self.head = nn.Embedding(20, 8, sparse=True), nn.Linear(8, 3)
+
+    def forward(self, ids):
+        return self.head(self.embed(ids).mean(1))
+
+
+class OnAGraph(nn.Module):
+    def __init__(self, layout=torch.sparse_coo):
+        super().__init__()
+        self.first, self.last = nn.Linear(4, 8), nn.Linear(8, 3)
+        adjacency = (torch.eye(8) + torch.eye(8).roll(1, 0)) / 2
+        self.register_buffer("adjacency", adjacency.to_sparse(layout=layout))
+
+    def forward(self, x):
+        return self.last(self.adjacency @ self.first(self.adjacency @ x).relu())
+
+
+class OfComplexNumbers(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(0.3 * torch.randn(4, 3, dtype=torch.cfloat))
+
+    def forward(self, x):
+        return x.to(torch.cfloat) @ self.weight
+
+
+def complex_error(model, batch):
+    return (model(batch[0]) - batch[1]).abs().square().mean()
+
+
+def sgd(model):
+    return torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+
+
+TOKENS = torch.randint(20, (8, 5), generator=torch.Generator().manual_seed(0))
+WAVES = torch.randn(8, 3, dtype=torch.cfloat, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("parts", ["loss", "evaluation", "all"])
+@pytest.mark.parametrize(
+    ("network", "batch", "loss"),
+    [
+        (SparselyEmbedded, (TOKENS, BATCH[1]), loss_fn),
+        (OnAGraph, BATCH, loss_fn),
+        (OfComplexNumbers, (BATCH[0], WAVES), complex_error),
+        (lambda: nn.Linear(4, 3), (BATCH[0][0], BATCH[1][0]), loss_fn),
+    ],
+    ids=["sparse gradients", "sparse buffer", "complex", "one example"],
+)
+@pytest.mark.filterwarnings("ignore:Sparse")
+def test_sparse_and_complex_tensors_break_no_check(network, batch, loss, parts):
+    def step(model, optimizer, batch):
+        optimizer.zero_grad()
+        loss(model, batch).backward()
+        optimizer.step()
+
+    @torch.no_grad()
+    def evaluate(model, batches):
+        model.eval()
+        value = sum(float(loss(model, each)) for each in batches)
+        model.train()
+        return value
+
+    program = {"evaluate": evaluate, "val_batches": [batch]} if parts != "loss" else {}
+    if parts == "all":
+        program |= {"train_step": step, "make_optimizer": sgd, "train_batches": [batch, batch]}
+    findings = hunt(network, batch, loss_fn=loss, **program)
+    assert [f for f in findings if f.severity != "info"] == []
+    assert [skip for skip in findings.skipped if "internal error" in skip.reason] == []
+
+
+@pytest.mark.parametrize("layout", [torch.sparse_coo, torch.sparse_csr])
+@pytest.mark.filterwarnings("ignore:Sparse")
+def test_a_sparse_buffer_of_the_users_own_model_is_put_back(layout):
+    model = OnAGraph(layout)
+    before = model.adjacency.to_dense()
+
+    def loss(model, batch):
+        model.adjacency.copy_(2 * model.adjacency)
+        return loss_fn(model, batch)
+
+    hunt(lambda: model, BATCH, loss_fn=loss, checks=["nan-gradient"])
+    assert torch.equal(model.adjacency.to_dense(), before)
+
+
 def test_the_loss_alone_is_enough():
     findings = hunt(make_model, BATCH, loss_fn=loss_fn)
     assert findings == []

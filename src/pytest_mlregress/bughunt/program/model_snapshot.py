@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from pytest_mlregress.bughunt.torch_api.sparse_tensors import equal
+
 
 class ModelSnapshot:
     """Parameters, buffers, gradients, ``requires_grad`` and modes of a model at one moment.
@@ -32,21 +34,17 @@ class ModelSnapshot:
             for module, training in self._modes:
                 module.training = training
             for parameter, value, requires_grad, grad, grad_value in self._parameters:
-                if not _same(parameter, value):
+                if not equal(parameter, value):
                     parameter.data.copy_(value)
                 parameter.requires_grad_(requires_grad)
-                if grad is not None and grad_value is not None and not _same(grad, grad_value):
+                if grad is not None and grad_value is not None and not equal(grad, grad_value):
                     grad.copy_(grad_value)
                 parameter.grad = grad
             for module, name, buffer, buffer_value in self._buffers:
-                if buffer_value is not None and not _same(buffer, buffer_value):
+                if buffer_value is not None and not equal(buffer, buffer_value):
                     buffer.copy_(buffer_value)
                 setattr(module, name, buffer)
 
 
 def _clone(tensor: torch.Tensor | None) -> torch.Tensor | None:
     return None if tensor is None else tensor.detach().clone()
-
-
-def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
-    return one.shape == other.shape and torch.equal(one, other)

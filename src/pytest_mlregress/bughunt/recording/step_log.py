@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from pytest_mlregress.bughunt.recording.recorder import RUNS, Event
 from pytest_mlregress.bughunt.torch_api.autograd_graph import walk
+from pytest_mlregress.bughunt.torch_api.sparse_tensors import copy_of_gradient, dense, stored
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class StepLog:
             event.phase,
             event.location,
             optimizer,
-            {self.name_of(p): _copy(p.grad) for p in parameters},
+            {self.name_of(p): copy_of_gradient(p) for p in parameters},
             frozenset(self.name_of(p) for p in parameters if _remembers(optimizer.state.get(p))),
             tuple(float(group.get("lr", 0.0)) for group in optimizer.param_groups),
         )
@@ -149,7 +150,7 @@ def _remembers(state: Any) -> bool:
     """Whether an optimizer's state of a parameter tells anything of earlier steps."""
     if not isinstance(state, dict) or not state:
         return False
-    values = [value for value in state.values() if isinstance(value, torch.Tensor)]
+    values = [dense(value) for value in state.values() if isinstance(value, torch.Tensor)]
     return not values or any(
         bool((v != v.flatten()[0]).any() or v.any()) for v in values if v.numel()
     )
@@ -157,13 +158,7 @@ def _remembers(state: Any) -> bool:
 
 def _has_gradient(parameter: torch.Tensor) -> bool:
     gradient = parameter.grad
-    if gradient is None:
-        return False
-    return bool((gradient._values() if gradient.is_sparse else gradient).any())
-
-
-def _copy(gradient: torch.Tensor | None) -> torch.Tensor | None:
-    return None if gradient is None else gradient.detach().clone()
+    return gradient is not None and bool(stored(gradient)[-1].any())
 
 
 def _tensors(roots: Any) -> list[torch.Tensor]:

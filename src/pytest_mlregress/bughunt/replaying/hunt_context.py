@@ -21,6 +21,7 @@ from pytest_mlregress.bughunt.recording.relu_activity import Activity
 from pytest_mlregress.bughunt.recording.step_log import StepLog
 from pytest_mlregress.bughunt.recording.tensor_origins import Provenance
 from pytest_mlregress.bughunt.replaying.cpu_clock import Stopwatch
+from pytest_mlregress.bughunt.torch_api.sparse_tensors import copy_of_gradient
 from pytest_mlregress.bughunt.torch_api.unregistered_tensors import held_nodes
 from pytest_mlregress.seeding import RandomState
 
@@ -213,10 +214,7 @@ class HuntContext:
             isolated.phase("backward")
             if loss.requires_grad:
                 loss.backward()  # type: ignore[no-untyped-call]
-            gradients = {
-                name: None if p.grad is None else p.grad.detach().clone()
-                for name, p in isolated.model.named_parameters()
-            }
+            gradients = {name: copy_of_gradient(p) for name, p in isolated.model.named_parameters()}
         seconds = stopwatch.seconds
         return LossTrace(recorder, isolated, loss, gradients, listening.gradients, seconds)
 

@@ -35,6 +35,24 @@ def test_nan_gradient():
     assert find("nan-gradient") == []
 
 
+class SparselyEmbedded(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(20, 3, sparse=True)
+
+    def forward(self, ids):
+        return self.embed(ids).mean(1)
+
+
+def test_a_sparse_gradient_that_is_not_finite():
+    def rooted(model, batch):
+        return (model(batch[0]) * 0).sum(1).sqrt().mean()  # here
+
+    program = {"batch": (torch.arange(12).reshape(4, 3),), "train_step": None}
+    [finding] = find("nan-gradient", make_model=SparselyEmbedded, loss_fn=rooted, **program)
+    assert finding.location == line_of(rooted, "# here")
+
+
 class Deep(nn.Module):
     activation = torch.sigmoid
 
@@ -137,3 +155,29 @@ def test_a_step_that_loss_scaling_skips_is_not_a_nan():
             scaler.step(optimizer)
             scaler.update()
     assert guard.findings == []
+
+
+def rooted_scores(model, x, y):
+    return (0 * model(x).abs()).sqrt().sum()
+
+
+class Complex(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(8, 2, dtype=torch.cfloat))
+
+    def forward(self, x):
+        return (x.to(torch.cfloat) @ self.weight).abs()
+
+
+class Hashed(SparselyEmbedded):
+    def forward(self, x):
+        return super().forward((x > 0).long())
+
+
+@pytest.mark.parametrize("network", [Complex, Hashed])
+def test_guards_read_complex_and_sparse_gradients(network):
+    found, _ = watched(rooted_scores, model=network())
+    assert [slug for slug, _ in found] == ["nan-gradient"]
+    found, _ = watched(lambda model, x, y: F.cross_entropy(model(x), y), model=network())
+    assert found == []

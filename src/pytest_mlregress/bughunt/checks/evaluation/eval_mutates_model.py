@@ -12,6 +12,7 @@ from pytest_mlregress.bughunt.recording.source_lines import of_function
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext, StepTrace
 from pytest_mlregress.bughunt.torch_api.module_modes import BATCH_NORM_MODULES
+from pytest_mlregress.bughunt.torch_api.sparse_tensors import equal
 
 
 @check(EVAL_MUTATES_MODEL, needs=("evaluate",))
@@ -38,14 +39,8 @@ def _changed(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) ->
         name
         for name in before
         if name in after
-        and (before[name].shape != after[name].shape or not _same(before[name], after[name]))
+        and not equal(before[name], after[name], nans_equal=before[name].is_floating_point())
     ]
-
-
-def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
-    if one.is_floating_point():
-        return torch.equal(one.nan_to_num(), other.nan_to_num())
-    return torch.equal(one, other)
 
 
 def _is_statistic(trace: StepTrace, name: str) -> bool:

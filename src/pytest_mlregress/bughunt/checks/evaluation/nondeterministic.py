@@ -13,6 +13,7 @@ from pytest_mlregress.bughunt.recording.tensor_origins import inputs
 from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext
 from pytest_mlregress.bughunt.torch_api import pytrees
+from pytest_mlregress.bughunt.torch_api.sparse_tensors import equal
 
 
 @check(NONDETERMINISTIC, cost="replay")
@@ -77,9 +78,8 @@ def _finding(culprit: RecordedCall | None, variant: str, gap: float, steps: int 
 
 
 def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
-    if one.is_floating_point() and other.is_floating_point():
-        return torch.equal(one.nan_to_num(), other.nan_to_num())
-    return torch.equal(one, other)
+    floating = one.is_floating_point() and other.is_floating_point()
+    return equal(one, other, nans_equal=floating)
 
 
 def _equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:

@@ -17,6 +17,7 @@ from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext, StepTrace
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.pytrees import PyTree
+from pytest_mlregress.bughunt.torch_api.sparse_tensors import copy_of_gradient
 
 
 @check(MISSING_ZERO_GRAD, LOSS_SUM_VS_MEAN, cost="replay", needs=("train_step",))
@@ -132,10 +133,7 @@ def _gradient(context: HuntContext, batch_of: object) -> dict[str, torch.Tensor 
             isolated.loss(batch_of()).backward()  # type: ignore[no-untyped-call]
         except BughuntError as error:
             raise CannotTell("loss_fn does not run on a part of the batch") from error
-        return {
-            n: None if p.grad is None else p.grad.detach().clone()
-            for n, p in isolated.model.named_parameters()
-        }
+        return {n: copy_of_gradient(p) for n, p in isolated.model.named_parameters()}
 
 
 def _last_part(batch: PyTree, count: int) -> PyTree:

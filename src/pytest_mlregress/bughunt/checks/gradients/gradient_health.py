@@ -21,6 +21,7 @@ from pytest_mlregress.bughunt.registry import check
 from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext, StepTrace
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.operators import REGRESSION_LOSSES
+from pytest_mlregress.bughunt.torch_api.sparse_tensors import is_finite, stored
 
 VANISHED_AT_START, VANISHED_AFTER = 1e-7, 1e-6
 EXPLODED = 1e4
@@ -91,11 +92,9 @@ def _first_not_finite(context: HuntContext) -> RecordedCall | None:
     for call in trace.calls:
         given = [t for t in inputs(call) if t.is_floating_point()]
         made = [t for t in pytrees.tensors(call.output) if t.is_floating_point()]
-        if any(bool(t.isnan().any()) for t in made) and all(
-            bool(t.isfinite().all()) for t in given
-        ):
+        if any(bool(stored(t)[-1].isnan().any()) for t in made) and all(map(is_finite, given)):
             return call
-    bad = {order for order, g in trace.output_gradients.items() if not bool(g.isfinite().all())}
+    bad = {order for order, g in trace.output_gradients.items() if not is_finite(g)}
     for call in reversed(trace.calls):
         behind = [trace.provenance.producer(t, call) for t in inputs(call)]
         arrived = trace.output_gradients.get(call.order)
@@ -107,7 +106,8 @@ def _first_not_finite(context: HuntContext) -> RecordedCall | None:
         call
         for call in trace.calls
         if any(
-            t.is_floating_point() and bool(t.isinf().any()) for t in pytrees.tensors(call.output)
+            t.is_floating_point() and bool(stored(t)[-1].isinf().any())
+            for t in pytrees.tensors(call.output)
         )
     ]
     return overflow[0] if overflow else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import cmath
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,6 +16,7 @@ from pytest_mlregress.bughunt.listening.node_marks import mark_of
 from pytest_mlregress.bughunt.recording.source_lines import caller
 from pytest_mlregress.bughunt.torch_api._private import saved
 from pytest_mlregress.bughunt.torch_api.optimizers import parameters_of
+from pytest_mlregress.bughunt.torch_api.sparse_tensors import is_finite, stored
 
 MOST_NODES = 20_000
 _SAVED_INPUTS = ("_saved_self", "_saved_other", "_saved_mat1", "_saved_mat2", "_saved_input")
@@ -51,7 +52,7 @@ class Finiteness(Detector):
                 self._lines = [_label(node) for node in _nodes(root)]
             if root.is_cpu or self.progress.observes_modules:
                 value = root.item()
-                if not math.isfinite(value):
+                if not cmath.isfinite(value):
                     self._suspect = value, *self._culprit(root, location or caller())
                     self.progress.alarmed = True
 
@@ -60,12 +61,12 @@ class Finiteness(Detector):
             return  # a gradient that is not finite makes the next loss so
         probe = self._probe(optimizer)
         gradient = None if probe is None else probe.grad
-        if gradient is None or gradient.is_sparse:
+        if gradient is None:
             return
         if not (gradient.is_cpu or self.progress.observes_modules):
             return
-        total = gradient.sum().item()
-        if not math.isfinite(total) and not bool(gradient.isfinite().all()):
+        total = stored(gradient)[-1].sum().item()
+        if not cmath.isfinite(total) and not is_finite(gradient):
             self._report(optimizer)
         self._suspect = None
         self.progress.alarmed = False
@@ -81,7 +82,7 @@ class Finiteness(Detector):
     def _report(self, optimizer: Optimizer) -> None:
         self._done = True
         applied = [p.grad for p in parameters_of(optimizer) if p.grad is not None]
-        bad = sum(not bool(g.isfinite().all()) for g in applied if not g.is_sparse)
+        bad = sum(not is_finite(g) for g in applied)
         value, location, name = self._suspect or (None, None, "")
         if value is None:
             variant, evidence = "applied gradient", "finite loss"

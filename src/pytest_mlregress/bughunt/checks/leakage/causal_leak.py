@@ -178,7 +178,8 @@ def visible_positions(context: HuntContext) -> list[Visibility]:
     found: list[Visibility] = []
     related = False
     for path, rows in examples.rows(base.batch):
-        if examples.axes[path] == 0 and 2 <= rows.dim() <= 3 and rows.shape[1] > 2:
+        sequences = 2 <= rows.dim() <= 3 and rows.shape[1] > 2 and not rows.is_complex()
+        if examples.axes[path] == 0 and sequences:
             shifted = [(n, k) for n, p in enumerate(pairs) if (k := _offset(p, rows)) is not None]
             if shifted:
                 related = True

@@ -19,6 +19,7 @@ from pytest_mlregress.bughunt.replaying.hunt_context import HuntContext, LossTra
 from pytest_mlregress.bughunt.torch_api import probabilities, pytrees
 from pytest_mlregress.bughunt.torch_api.loss_functions import EXPECTS
 from pytest_mlregress.bughunt.torch_api.operators import NEGATIONS, POWERS, SUBTRACTIONS
+from pytest_mlregress.bughunt.torch_api.sparse_tensors import copy_of_gradient
 
 
 @check(WRONG_LOSS_SIGN)
@@ -95,13 +96,15 @@ def _first_gradients(context: HuntContext) -> dict[str, torch.Tensor]:
         return {name: gradient for name, gradient in known.items() if gradient is not None}
     with context.isolated_run() as isolated:
         isolated.loss(next(iter(context.program.training_batches(1)))).backward()  # type: ignore[no-untyped-call]
-        return {n: p.grad for n, p in isolated.model.named_parameters() if p.grad is not None}
+        copies = {n: copy_of_gradient(p) for n, p in isolated.model.named_parameters()}
+        return {name: gradient for name, gradient in copies.items() if gradient is not None}
 
 
 def _cosine(pairs: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> float:
     """The cosine of the angle between two vectors that are given in parts."""
     product = one_square = other_square = 0.0
-    for one, other in pairs:
+    for pair in pairs:
+        one, other = (torch.view_as_real(t) if t.is_complex() else t for t in pair)
         product += float((one * other).sum(dtype=torch.float64))
         one_square += float(one.norm(dtype=torch.float64)) ** 2
         other_square += float(other.norm(dtype=torch.float64)) ** 2

@@ -151,7 +151,7 @@ def _head_of(context: HuntContext, loss: LossCall) -> _Head | None:
     if loss.expects == "probabilities" and loss.name != "binary_cross_entropy":
         return None
     source = _product(loss)
-    if source is None or _target_is_made_by_model(loss):
+    if source is None or _target_is_made_by_model(loss) or loss.target.is_complex():
         return None
     weight = _bare_weight(context, loss, source)
     if weight is None or _is_language_head(context, loss, weight):
