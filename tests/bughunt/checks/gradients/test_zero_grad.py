@@ -224,7 +224,7 @@ def test_a_closure_is_silent():
 
     findings = find(step, lambda model: torch.optim.LBFGS(model.parameters(), max_iter=3))
     assert findings == []
-    assert findings.skipped == []
+    assert all(skip.partly for skip in findings.skipped)
 
 
 # --- guards -------------------------------------------------------------------------------------
