@@ -39,7 +39,9 @@ OPTIONS = {
     "--mlregress-tier=": "--mlregress-tier: the value is empty",
     "--mlregress-rebase-anchor=why": "--mlregress-rebase-anchor needs --mlregress-update",
     "--mlregress-update --mlregress-plan": "--mlregress-plan runs nothing and so cannot record "
-    "baselines",
+    "baselines; remove it or --mlregress-update",
+    "--mlregress-update-new-only --mlregress-plan": "--mlregress-plan runs nothing and so cannot "
+    "record baselines; remove it or --mlregress-update-new-only",
     "--mlregress-update --mlregress-baseline=git:main": "--mlregress-baseline=git:main is read "
     "only; "
     "record baselines in a folder or at an fsspec URL",
