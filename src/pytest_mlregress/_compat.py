@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_mlregress.running.result import Xfail
-
 if TYPE_CHECKING:
     from _pytest._code.code import TerminalRepr
+
+    from pytest_mlregress.running.result import Xfail
 
 
 def ini_keys(config: pytest.Config) -> tuple[str, ...]:
@@ -91,6 +91,8 @@ def xfail_in_force(item: pytest.Item) -> Xfail | None:
     found = item.stash.get(xfailed_key, None)
     if found is None or item.config.option.runxfail:
         return None
+    from pytest_mlregress.running.result import Xfail
+
     return Xfail(reason=found.reason, strict=found.strict, raises=found.raises is not None)
 
 
