@@ -142,7 +142,7 @@ class IsolatedRun:
         return loss.reshape(()) if loss.dim() else loss
 
     def outputs(self, batch: PyTree, seed: int) -> list[torch.Tensor]:
-        """The float outputs of the model while ``loss_fn`` runs, with generators seeded anew.
+        """The float outputs of the model while ``loss_fn`` runs, with generators seeded again.
 
         Those of the outermost calls of modules of the model, without scalars (losses) and without
         gradients.

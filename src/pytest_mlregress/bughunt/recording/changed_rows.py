@@ -59,12 +59,12 @@ def first_leaking_call(
 
     Calls that `passed` is true of are passed over.
     """
-    for call, twin in zip(calls, others, strict=False):
-        if call.name != twin.name:
+    for call, counterpart in zip(calls, others, strict=False):
+        if call.name != counterpart.name:
             return None
         if passed(call):
             continue
-        pairs = zip(pytrees.tensors(call.output), pytrees.tensors(twin.output), strict=False)
+        pairs = zip(pytrees.tensors(call.output), pytrees.tensors(counterpart.output), strict=False)
         for one, other in pairs:
             if one.shape != other.shape:
                 return None

@@ -154,7 +154,7 @@ def is_causal(visible: Visibility) -> bool:
 
 
 def _sees_all_but_the_last(visible: Visibility) -> bool:
-    """Whether predictions see later labels and their own, but nobody sees the last one."""
+    """Whether predictions see later labels and their own, but none sees the last one."""
     if visible.places[-1:] != [len(visible.seen) - 1] or bool(visible.seen[:, -1].any()):
         return False
     earlier = [place for place in visible.places if 0 < place < len(visible.seen) - 1]
@@ -340,8 +340,8 @@ def _first_backward_flow(visible: Visibility) -> str | None:
 
     For attention with a mask of its own, the line where that mask was made.
     """
-    for call, twin in zip(visible.base.calls, visible.changed.calls, strict=False):
-        pairs = zip(pytrees.tensors(call.output), pytrees.tensors(twin.output), strict=False)
+    for call, counterpart in zip(visible.base.calls, visible.changed.calls, strict=False):
+        pairs = zip(pytrees.tensors(call.output), pytrees.tensors(counterpart.output), strict=False)
         for one, other in pairs:
             if call.module is None or one.shape != other.shape or one.dim() < 2:
                 continue

@@ -53,7 +53,7 @@ class LossArguments(Detector):
     """Judges what loss functions are given, by value and by the node that made it.
 
     A finding is reported when every look at the place agrees, so that numbers which happen to lie
-    in [0, 1] once accuse nobody.
+    in [0, 1] once are no finding.
     """
 
     def __init__(self, progress: Progress) -> None:
