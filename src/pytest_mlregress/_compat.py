@@ -247,3 +247,15 @@ def leave_out_of_junit(config: pytest.Config, node_ids: Collection[str]) -> None
             continue
         xml.stats["passed" if case.find("skipped") is None else "skipped"] -= 1
     xml.node_reporters_ordered[:] = kept
+
+
+def tear_down_to(item: pytest.Item, nextitem: pytest.Item | None) -> str | TerminalRepr | None:
+    """Tear down every fixture that ``nextitem`` does not need; what failed, None for nothing.
+
+    ``Session._setupstate.teardown_exact``, which pytest calls in every tear-down; seen in pytest 8
+    and 9.
+    """
+    call = pytest.CallInfo.from_call(
+        lambda: item.session._setupstate.teardown_exact(nextitem), when="teardown"
+    )
+    return None if call.excinfo is None else item.repr_failure(call.excinfo)

@@ -1,0 +1,55 @@
+"""Reports of a seed that ran elsewhere, logged as those of an item of this process.
+
+A seed of the base trained in the companion, and one from the cache in an earlier run: neither ran
+here, but the terminal, xdist and the controller learn of seeds from pytest's reports alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import pytest
+
+from pytest_mlregress import _compat
+
+PHASES: Final = ("setup", "call", "teardown")
+
+
+def log_reports(
+    item: pytest.Item, reports: Sequence[Mapping[str, Any]], nextitem: pytest.Item | None = None
+) -> None:
+    """Log a whole item: its start, one report per phase, and its end.
+
+    Fixtures that an item before this one left for the next are torn down first, down to what
+    ``nextitem`` needs: nothing else would, since this item sets nothing up.
+
+    Args:
+        item: the item that the reports are logged for.
+        reports: in the form of ``pytest_report_to_serializable``; node id and location are replaced
+            by those of the item.
+        nextitem: the item that runs next, None for none.
+    """
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for data in reports:
+        report = _rebuilt(item, data)
+        if report.when == PHASES[-1]:
+            _tear_down(item, nextitem, report)
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+
+def _rebuilt(item: pytest.Item, data: Mapping[str, Any]) -> pytest.TestReport:
+    placed = {**data, "nodeid": item.nodeid, "location": item.location}
+    report: pytest.TestReport = item.config.hook.pytest_report_from_serializable(
+        config=item.config, data=placed
+    )
+    return report
+
+
+def _tear_down(item: pytest.Item, nextitem: pytest.Item | None, report: pytest.TestReport) -> None:
+    """Tear down what earlier items have left; an error belongs to this report, as in pytest."""
+    failure = _compat.tear_down_to(item, nextitem)
+    if failure is not None and not report.failed:
+        report.outcome = "failed"
+        report.longrepr = failure
