@@ -228,6 +228,7 @@ def test_programs_are_started_in_few_places() -> None:
         "baselines/git_command.py",  # git
         "baselines/environment.py",  # the processor's name on macOS
         "revisions/fresh.py",  # seeds of another revision
+        "revisions/environments.py",  # the interpreter of another environment
     }
 
 
