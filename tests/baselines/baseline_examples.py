@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from hypothesis import strategies as st
 
 from pytest_mlregress.baselines.artifact import (
+    LEDGER_KINDS,
     Anchor,
     Artifact,
     LedgerEntry,
@@ -92,6 +93,13 @@ paired_runs = st.builds(
     ),
 )
 finite_scalars = st.none() | st.booleans() | st.integers() | names
+facts = st.dictionaries(
+    names,
+    finite_scalars
+    | st.lists(names, max_size=2).map(tuple)
+    | st.dictionaries(names, scalars, max_size=2),
+    max_size=3,
+)
 provenances = st.builds(
     Provenance,
     plugin=names,
@@ -102,13 +110,7 @@ provenances = st.builds(
     diff_hash=hashes,
     command=st.lists(names, max_size=3).map(tuple),
     seeds=st.lists(seeds, max_size=3).map(tuple),
-    environment=st.dictionaries(
-        names,
-        finite_scalars
-        | st.lists(names, max_size=2).map(tuple)
-        | st.dictionaries(names, scalars, max_size=2),
-        max_size=3,
-    ),
+    environment=facts,
 )
 artifacts = st.builds(
     Artifact,
@@ -132,6 +134,8 @@ artifacts = st.builds(
             effects=st.dictionaries(names, numbers, max_size=2),
             reason=names,
             anchored=st.lists(names, max_size=2).map(tuple),
+            kind=st.sampled_from(LEDGER_KINDS),
+            evidence=facts,
         ),
         max_size=2,
     ).map(tuple),

@@ -21,6 +21,16 @@ FROM_VERSION_CONTROL = (
 )
 
 
+ENTRY = {
+    "anchored": [],
+    "commit": None,
+    "effects": {},
+    "reason": "",
+    "revision": "",
+    "time": "",
+}
+
+
 def changed(change: Callable[[dict], object]) -> str:
     document = json.loads(TEXT)
     change(document)
@@ -119,6 +129,15 @@ def accuracy(document: dict) -> dict:
             "at $.provenance.seeds[1]: expected a whole number from 0, got -1",
         ),
         (lambda d: d.update(metrics=[]), "at $.metrics: expected an object, got []"),
+        (
+            lambda d: d.update(ledger=[{**ENTRY, "kind": "gift"}]),
+            "at $.ledger[0].kind: expected one of update, rebase, environment, got 'gift'",
+        ),
+        (
+            lambda d: d.update(ledger=[{**ENTRY, "evidence": {"pairs": {"accuracy": []}}}]),
+            "at $.ledger[0].evidence.pairs.accuracy: expected a string, a number, true, false or "
+            "null, got []",
+        ),
         (lambda d: d.update(ledger={}), "at $.ledger: expected a list, got {}"),
         (lambda d: d.pop("anchor"), "at $: the field 'anchor' is missing"),
     ],

@@ -1,5 +1,6 @@
 """The history that an artifact carries from update to update."""
 
+import json
 import math
 from dataclasses import replace
 
@@ -120,6 +121,36 @@ def test_an_accepted_decay_moves_the_anchor_in_one_entry_of_the_ledger() -> None
     assert accepted_loss(decayed, "accuracy") == 0.05
     assert accepted_loss(moved, "accuracy") == 0.0
     assert accepted_loss(updated(moved, 0.6, effect=-0.1), "accuracy") == 0.1
+
+
+def test_an_entry_of_another_environment_keeps_its_evidence() -> None:
+    first = example((0.9, 0.8))
+    evidence = {"tests": 70, "differences": ["torch 2.5.1 -> 2.6.0"], "pairs": {"accuracy": 5}}
+
+    moved = revise(
+        first,
+        first.metrics,
+        LATER,
+        effects={"accuracy": 0.0},
+        reason="environment: torch 2.5.1 -> 2.6.0",
+        rebased=True,
+        kind="environment",
+        evidence=evidence,
+    )
+    (entry,) = loads(dumps(moved), source="a.json").ledger
+
+    assert (entry.kind, entry.anchored) == ("environment", ("accuracy",))
+    assert entry.evidence == {**evidence, "differences": ("torch 2.5.1 -> 2.6.0",)}
+
+
+def test_an_entry_without_a_kind_is_an_update() -> None:
+    """As in files of older schemas, which stay as they are written."""
+    artifact = updated(example((0.9,)), 0.8, effect=-0.1)
+    written = json.loads(dumps(artifact))
+
+    assert not {"kind", "evidence"} & written["ledger"][0].keys()
+    (entry,) = loads(dumps(artifact), source="a.json").ledger
+    assert (entry.kind, entry.evidence) == ("update", {})
 
 
 @given(st.lists(st.floats(-1, 1), max_size=30))

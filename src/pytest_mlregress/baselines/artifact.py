@@ -9,9 +9,10 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal, get_args
 
 __all__ = [
+    "LEDGER_KINDS",
     "SCHEMA",
     "Anchor",
     "Artifact",
@@ -19,6 +20,7 @@ __all__ = [
     "Environment",
     "Fact",
     "LedgerEntry",
+    "LedgerKind",
     "MetricBaseline",
     "PairedRun",
     "PairedValue",
@@ -39,6 +41,11 @@ Fact = Scalar | list[str] | tuple[str, ...] | Mapping[str, Scalar]
 
 Environment = Mapping[str, Fact]
 """What `describe_environment` returns: facts by name."""
+
+LedgerKind = Literal["update", "rebase", "environment"]
+"""What moved a baseline: an update, a loss accepted with a reason, or another environment."""
+
+LEDGER_KINDS: Final[tuple[LedgerKind, ...]] = get_args(LedgerKind)
 
 Curve = tuple[tuple[int, float], ...]
 """A learning curve of one seed: (step, value) by increasing step."""
@@ -114,6 +121,10 @@ class LedgerEntry:
             is negative.
         reason: why it was accepted, in words.
         anchored: the metrics whose anchor this entry reset; their accepted loss restarts here.
+        kind: ``update``; ``rebase`` where `--mlregress-rebase-anchor` accepted a loss;
+            ``environment`` where the baselines of the suite moved to another environment together.
+        evidence: of an environment, what its comparison with the one before showed; names as in
+            `environment_evidence`.
     """
 
     revision: str
@@ -122,10 +133,13 @@ class LedgerEntry:
     effects: Mapping[str, float]
     reason: str
     anchored: tuple[str, ...] = ()
+    kind: LedgerKind = "update"
+    evidence: Mapping[str, Fact] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "effects", _by_name(self.effects))
         object.__setattr__(self, "anchored", tuple(sorted(self.anchored)))
+        object.__setattr__(self, "evidence", _plain_facts(self.evidence))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +194,7 @@ class Provenance:
     def __post_init__(self) -> None:
         object.__setattr__(self, "command", tuple(self.command))
         object.__setattr__(self, "seeds", tuple(int(seed) for seed in self.seeds))
-        object.__setattr__(self, "environment", _plain_environment(self.environment))
+        object.__setattr__(self, "environment", _plain_facts(self.environment))
 
     @property
     def named_commit(self) -> str | None:
@@ -192,10 +206,10 @@ class Provenance:
         return self.commit if self.commit and _COMMIT.fullmatch(self.commit) else None
 
 
-def _plain_environment(environment: Environment) -> Environment:
+def _plain_facts(facts: Mapping[str, Fact]) -> dict[str, Fact]:
     plain: dict[str, Fact] = {}
-    for name in sorted(environment):
-        fact = environment[name]
+    for name in sorted(facts):
+        fact = facts[name]
         if isinstance(fact, Mapping):
             plain[name] = _plain_scalars(fact)
         elif isinstance(fact, list | tuple):

@@ -14,7 +14,9 @@ from pytest_mlregress.baselines.artifact import (
     Anchor,
     Artifact,
     Curve,
+    Fact,
     LedgerEntry,
+    LedgerKind,
     MetricBaseline,
     PairedRun,
     PairedValue,
@@ -86,6 +88,8 @@ def revise(
     effects: Mapping[str, float],
     reason: str,
     rebased: bool = False,
+    kind: LedgerKind = "update",
+    evidence: Mapping[str, Fact] | None = None,
     curves: Mapping[str, Mapping[int, Curve]] | None = None,
     params: Mapping[str, Scalar] | None = None,
     data: Mapping[str, str] | None = None,
@@ -104,6 +108,8 @@ def revise(
             that a loss is negative; metrics that cannot be compared have none.
         reason: why the update was accepted.
         rebased: whether the reason accepts a decay, too: every anchor moves to the new values.
+        kind: as in `LedgerEntry`.
+        evidence: as in `LedgerEntry`.
         curves: as in `Artifact`.
         params: as in `Artifact`.
         data: as in `Artifact`.
@@ -131,6 +137,8 @@ def revise(
         effects=effects,
         reason=reason,
         anchored=tuple(fresh),
+        kind=kind,
+        evidence=evidence or {},
     )
     return seal(
         Artifact(

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from typing import TypeGuard
 
 from pytest_mlregress.baselines.artifact import (
+    LEDGER_KINDS,
     SCHEMA,
     Anchor,
     Artifact,
     Curve,
-    Environment,
     Fact,
     LedgerEntry,
+    LedgerKind,
     MetricBaseline,
     PairedRun,
     PairedValue,
@@ -194,10 +195,14 @@ def _to_anchor(node: Node) -> Anchor:
 
 
 def _from_entry(entry: LedgerEntry) -> Document:
+    # What most entries do not have is left out, and files of older schemas have none of it.
+    evidence = {name: _from_fact(fact) for name, fact in entry.evidence.items()}
     return {
         "anchored": list(entry.anchored),
         "commit": entry.commit,
         "effects": {name: _from_number(effect) for name, effect in entry.effects.items()},
+        **({"evidence": evidence} if evidence else {}),
+        **({"kind": entry.kind} if entry.kind != "update" else {}),
         "reason": entry.reason,
         "revision": entry.revision,
         "time": entry.time,
@@ -205,7 +210,10 @@ def _from_entry(entry: LedgerEntry) -> Document:
 
 
 def _to_entry(node: Node) -> LedgerEntry:
-    fields = node.fields("anchored", "commit", "effects", "reason", "revision", "time")
+    fields = node.fields(
+        *("anchored", "commit", "effects", "reason", "revision", "time"),
+        optional=("evidence", "kind"),
+    )
     return LedgerEntry(
         anchored=tuple(name.text() for name in fields["anchored"].items()),
         commit=fields["commit"].optional_text(),
@@ -213,7 +221,16 @@ def _to_entry(node: Node) -> LedgerEntry:
         reason=fields["reason"].text(),
         revision=fields["revision"].text(),
         time=fields["time"].text(),
+        kind=_to_kind(fields["kind"]) if "kind" in fields else "update",
+        evidence=_to_facts(fields["evidence"]) if "evidence" in fields else {},
     )
+
+
+def _to_kind(node: Node) -> LedgerKind:
+    kind = next((known for known in LEDGER_KINDS if known == node.value), None)
+    if kind is None:
+        node.fail(f"one of {', '.join(LEDGER_KINDS)}")
+    return kind
 
 
 def _from_run(run: PairedRun) -> Document:
@@ -267,7 +284,7 @@ def _to_provenance(node: Node) -> Provenance:
         commit=fields["commit"].optional_text(),
         diff_hash=fields["diff_hash"].optional_text(),
         dirty=fields["dirty"].flag(),
-        environment=_to_environment(fields["environment"]),
+        environment=_to_facts(fields["environment"]),
         plugin=fields["plugin"].text(),
         seeds=tuple(seed.whole() for seed in fields["seeds"].items()),
         time=fields["time"].text(),
@@ -280,7 +297,7 @@ def _from_fact(fact: Fact) -> object:
     return list(fact) if isinstance(fact, tuple) else fact
 
 
-def _to_environment(node: Node) -> Environment:
+def _to_facts(node: Node) -> dict[str, Fact]:
     return {name: _to_fact(fact) for name, fact in node.entries()}
 
 
