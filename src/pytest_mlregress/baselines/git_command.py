@@ -3,6 +3,7 @@
 import os
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -32,13 +33,19 @@ def outside_hooks() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in _MISLEADING}
 
 
-def git(directory: Path, *arguments: str, timeout_s: float = TIMEOUT_S) -> bytes:
+def git(
+    directory: Path,
+    *arguments: str,
+    timeout_s: float = TIMEOUT_S,
+    options: Sequence[str] = (),
+) -> bytes:
     """What git prints for these arguments in a directory.
 
     Args:
         directory: where git runs.
-        *arguments: the arguments of git.
+        *arguments: the command of git and its arguments.
         timeout_s: seconds after which git is stopped.
+        options: options of git itself, which stand before the command.
 
     Returns:
         The standard output.
@@ -51,7 +58,7 @@ def git(directory: Path, *arguments: str, timeout_s: float = TIMEOUT_S) -> bytes
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         try:
             done = subprocess.run(
-                ["git", "-C", str(directory), *arguments],
+                ["git", "-C", str(directory), *options, *arguments],
                 check=False,
                 env=environment,
                 stdin=subprocess.DEVNULL,
