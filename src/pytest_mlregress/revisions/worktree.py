@@ -1,55 +1,241 @@
-"""A second checkout of the repository at another commit, for as long as it is needed."""
+"""The base's checkout: another commit of the repository, ready to run the candidate's tests."""
 
 from __future__ import annotations
 
-import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pytest_mlregress.baselines.git_command import GitError, git
+from pytest_mlregress.baselines.git_command import GitError
+from pytest_mlregress.revisions.against import Against
+from pytest_mlregress.revisions.base_commit import ABBREVIATED, BaseCommit, find_base_commit
+from pytest_mlregress.revisions.candidate_files import CandidateFiles, list_candidate
+from pytest_mlregress.revisions.checkout import check_out, check_out_submodules
+from pytest_mlregress.revisions.large_files import fill_pointers
+from pytest_mlregress.revisions.overlay import lay_over
+from pytest_mlregress.revisions.repository import Repository, ask_git, find_repository
+from pytest_mlregress.revisions.selected_tests import SelectedTests, select_tests
+from pytest_mlregress.revisions.untracked_data import (
+    link_data,
+    list_ignored,
+)
+from pytest_mlregress.revisions.worktree_error import WorktreeError
+from pytest_mlregress.revisions.worktree_folders import WorktreeFolder
 
-_CHECKOUT_TIMEOUT_S: Final = 300.0
-"""How long the checkout of a commit may take."""
+__all__ = [
+    "BaseCheckout",
+    "WorktreeError",
+    "changed_files",
+    "prepare_checkout",
+    "worktree_of",
+]
+
+_SHOWN: Final = 3
 
 
-class WorktreeError(Exception):
-    """A commit that cannot be checked out; the text names it and the remedy."""
+@dataclass(frozen=True, slots=True)
+class BaseCheckout:
+    """The base's checkout, held by this process until it is released.
+
+    Attributes:
+        commit: the full name of the base's commit.
+        label: the commit and how it was found, for reports.
+        top: the top folder of the base's checkout.
+        rootdir: the folder in it that corresponds to pytest's rootdir.
+        candidate_top: the top folder of the candidate's checkout.
+        merge_base_of: the ref whose merge base with HEAD the commit is; None for a tip.
+        notes: what the user should know about the two checkouts, one sentence each.
+        against: the option that asked for it.
+        files: the candidate's files, and which of them differ from the base.
+    """
+
+    commit: str
+    label: str
+    top: Path
+    rootdir: Path
+    candidate_top: Path
+    merge_base_of: str | None
+    notes: tuple[str, ...]
+    against: Against
+    files: CandidateFiles
+    _folder: WorktreeFolder
+
+    def release(self, keep: bool) -> None:
+        """Give the checkout back.
+
+        Args:
+            keep: leave it to a later run at the same commit; without it, it is removed.
+        """
+        if keep:
+            self._folder.keep()
+        else:
+            self._folder.remove()
+
+
+def prepare_checkout(
+    rootdir: Path,
+    against: Against,
+    *,
+    place: Path,
+    test_patterns: Sequence[str],
+    test_folders: Sequence[Path],
+) -> BaseCheckout:
+    """Check the base out, and lay the candidate's tests and data over it.
+
+    The candidate is the working tree as it is. Its files, and the repository's `HEAD`, index and
+    settings are not touched.
+
+    Args:
+        rootdir: pytest's rootdir.
+        against: the option; its ``ref`` is set.
+        place: the folder for worktrees; one that stays between runs makes the next one faster.
+        test_patterns: pytest's ``python_files``.
+        test_folders: pytest's ``testpaths``, absolute or below the rootdir.
+
+    Returns:
+        The checkout, locked until `BaseCheckout.release`.
+
+    Raises:
+        WorktreeError: there is no such base, or its checkout cannot be made.
+    """
+    repository = find_repository(rootdir)
+    base = find_base_commit(repository, against)
+    files = list_candidate(repository.top, base.commit)
+    root = _below(repository.top, rootdir.resolve())
+    tests = select_tests(
+        files.present,
+        root=root or "",
+        patterns=test_patterns,
+        folders=_all_below(repository.top, rootdir, test_folders),
+    )
+    folder = check_out(repository, base.commit, place)
+    try:
+        notes = _furnish(folder, repository, files, None if against.own_tests else tests)
+        inside = folder.path / (root or "")
+        inside.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        folder.remove()
+        raise WorktreeError(f"the checkout of the base in {folder.path} failed: {error}") from None
+    except BaseException:
+        folder.remove()
+        raise
+    return BaseCheckout(
+        commit=base.commit,
+        label=base.label,
+        top=folder.path,
+        rootdir=inside,
+        candidate_top=repository.top,
+        merge_base_of=base.merge_base_of,
+        notes=(*_notes_on(base, repository, files, tests), *notes),
+        against=against,
+        files=files,
+        _folder=folder,
+    )
+
+
+def changed_files(checkout: BaseCheckout) -> tuple[str, ...]:
+    """The candidate's files that differ from the base commit, tests included.
+
+    Args:
+        checkout: the base's checkout.
+
+    Returns:
+        Paths below the top of the repository, sorted: changed, added and removed files, whether
+        git tracks them or not; none that git ignores.
+    """
+    return tuple(sorted(checkout.files.changed))
 
 
 @contextmanager
 def worktree_of(directory: Path, commit: str) -> Iterator[Path]:
-    """Check out ``commit`` of the repository that contains ``directory`` beside it.
+    """Check out ``commit`` of the repository that contains ``directory``, with its own tests.
 
     Yields the folder in the worktree that corresponds to ``directory``; the worktree is removed
-    afterwards. Files that git does not track, such as data sets, are not in it.
+    afterwards. The candidate's data that git does not track are linked into it.
 
     Raises:
         WorktreeError: there is no repository or no such commit, or git fails.
     """
-    top = Path(_git(directory, "rev-parse", "--show-toplevel").rstrip("\n"))
+    repository = find_repository(directory)
     try:
-        _git(top, "cat-file", "-e", f"{commit}^{{commit}}")
-    except WorktreeError:
+        ask_git(repository.top, "cat-file", "-e", f"{commit}^{{commit}}")
+    except GitError:
         raise WorktreeError(
             f"commit {commit[:10]} is not in this repository; in a shallow clone, fetch it first: "
             "git fetch --unshallow"
         ) from None
-    inside = directory.resolve().relative_to(top.resolve())
-    with tempfile.TemporaryDirectory(prefix="mlregress-worktree-") as folder:
-        place = Path(folder) / "code"
-        _git(top, "worktree", "add", "--detach", "--quiet", str(place), commit)
+    files = list_candidate(repository.top, commit)
+    with tempfile.TemporaryDirectory(prefix="mlregress-worktree-") as place:
+        folder = check_out(repository, commit, Path(place))
         try:
-            yield place / inside
+            _furnish(folder, repository, files, None)
+            yield folder.path / (_below(repository.top, directory.resolve()) or "")
         finally:
-            _git(top, "worktree", "remove", "--force", str(place))
+            folder.remove()
 
 
-def _git(directory: Path, *arguments: str) -> str:
-    try:
-        printed = git(directory, *arguments, timeout_s=_CHECKOUT_TIMEOUT_S)
-    except GitError as error:
-        raise WorktreeError(f"git {arguments[0]} failed: {error}") from None
-    return os.fsdecode(printed)
+def _furnish(
+    folder: WorktreeFolder,
+    repository: Repository,
+    files: CandidateFiles,
+    tests: SelectedTests | None,
+) -> list[str]:
+    """Put what both sides share into the base's checkout, and note what is missing."""
+    candidate, base = repository.top, folder.path
+    empty = check_out_submodules(folder, candidate, skipped=tests.folders if tests else ())
+    pointers = fill_pointers(
+        files.tracked | files.removed, common=repository.common, candidate=candidate, base=base
+    )
+    if tests is not None:
+        lay_over(tests, files, candidate=candidate, base=base)
+    ignored = list_ignored(candidate)
+    link_data(ignored, files, candidate=candidate, base=base)
+    notes = []
+    if empty:
+        notes.append(
+            f"submodules that are not initialised here are empty in the base: {_some(empty)}; "
+            "initialise them with: git submodule update --init --recursive"
+        )
+    if pointers:
+        notes.append(
+            f"the base has Git LFS pointers in place of files: {_some(pointers)}; "
+            f"fetch them with: git lfs fetch origin {folder.commit}"
+        )
+    return notes
+
+
+def _notes_on(
+    base: BaseCommit, repository: Repository, files: CandidateFiles, tests: SelectedTests
+) -> Iterator[str]:
+    if not files.changed:
+        yield (
+            f"the base is {base.commit[:ABBREVIATED]}, and the working tree has no changes to it: "
+            "both sides run the same code"
+        )
+    if tests.too_wide:
+        yield (
+            f"python_files = {' '.join(tests.too_wide)} matches any module, so only the modules in "
+            f"{_some(tests.folders) if tests.folders else 'folders named tests'} and conftest.py "
+            "files are the same on both sides"
+        )
+
+
+def _all_below(top: Path, rootdir: Path, folders: Sequence[Path]) -> Collection[str]:
+    found = (_below(top, (rootdir / folder).resolve()) for folder in folders)
+    return {folder for folder in found if folder}
+
+
+def _below(top: Path, folder: Path) -> str | None:
+    """The path of a folder below the top, as git writes it; None outside."""
+    with suppress(ValueError):
+        path = folder.relative_to(top).as_posix()
+        return "" if path == "." else path
+    return None
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

@@ -1,0 +1,169 @@
+"""Data that git does not track, linked into the base's checkout where nothing is there.
+
+A data set in a folder that git ignores is the same for both sides. Code is not data: the base must
+not get the candidate's modules, nor what was built from them.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Final
+
+from pytest_mlregress.baselines.paths import FOLDER
+from pytest_mlregress.revisions.candidate_files import CandidateFiles
+from pytest_mlregress.revisions.place_file import link_or_copy
+from pytest_mlregress.revisions.repository import run_git, split_names
+
+__all__ = ["IgnoredFiles", "link_data", "link_extension_modules", "list_ignored"]
+
+_NEVER: Final = (
+    # caches
+    *("__pycache__", ".*_cache", ".cache", ".hypothesis", ".benchmarks", ".ipynb_checkpoints"),
+    *(".coverage*", "coverage.xml", "htmlcov", ".DS_Store"),
+    # environments and builds
+    *(".venv*", "venv*", "env", "virtualenv", ".tox", ".nox", ".direnv", ".conda", ".pixi"),
+    *("node_modules", "build", "dist", "_build", "_skbuild", "cmake-build-*", "wheels"),
+    *("*.egg-info", "*.egg", ".eggs", "*.dist-info", "site-packages", "target"),
+    # editors, secrets, and what is ours
+    *(".git", ".idea", ".vscode", ".env", ".env.*", ".envrc", FOLDER),
+)
+_CODE: Final = re.compile(
+    r"\.(py[icodwx]?|pxd|pxi|c|cc|cpp|cxx|cu|cuh|h|hh|hpp|rs|f90|f|o|a|so|pyd|dll|dylib|pth)$",
+    re.IGNORECASE,
+)
+_EXTENSION_MODULE: Final = re.compile(r"\.(so|pyd)$")
+_GENERATED_VERSION: Final = re.compile(r"(^|/)(_*version_*|_*about_*|_scm_version)\.py$")
+"""What setuptools-scm, hatch-vcs and their like write beside the code, which imports it."""
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoredFiles:
+    """What git ignores in a checkout, by its path below the top.
+
+    Attributes:
+        data: files and folders of data; a folder that is ignored as a whole is one entry.
+        extension_modules: compiled modules that were built beside the code.
+        versions: modules with the version, which a build tool wrote beside the code.
+    """
+
+    data: tuple[str, ...]
+    extension_modules: tuple[str, ...]
+    versions: tuple[str, ...]
+
+
+def list_ignored(top: Path) -> IgnoredFiles:
+    """What git ignores in a checkout, without caches, environments, builds and secrets.
+
+    Args:
+        top: the top of the checkout.
+
+    Returns:
+        The files and folders.
+
+    Raises:
+        WorktreeError: git failed.
+    """
+    listing = split_names(
+        run_git(top, "ls-files", "-z", "-o", "-i", "--exclude-standard", "--directory")
+    )
+    names = [name for name in listing if not _is_never_data(name)]
+    return IgnoredFiles(
+        data=tuple(name.rstrip("/") for name in names if not _CODE.search(name)),
+        extension_modules=tuple(name for name in names if _EXTENSION_MODULE.search(name)),
+        versions=tuple(name for name in names if _GENERATED_VERSION.search(name)),
+    )
+
+
+def link_data(ignored: IgnoredFiles, files: CandidateFiles, *, candidate: Path, base: Path) -> None:
+    """Link the candidate's data into the base's checkout, where nothing is there.
+
+    Args:
+        ignored: what git ignores.
+        files: the candidate's files.
+        candidate: the top of the candidate's checkout.
+        base: the top of the base's.
+
+    Raises:
+        OSError: something can be neither linked nor copied.
+    """
+    loose = (name for name in files.untracked if not _is_never_data(name))
+    for name in (*ignored.data, *_outside_packages(loose, candidate)):
+        source = candidate / name
+        if _is_free(base, name) and not base.is_relative_to(source) and _holds_data(source):
+            link_or_copy(source, base / name)
+    for name in ignored.versions:
+        if _is_free(base, name) and (base / name).parent.is_dir():
+            shutil.copyfile(candidate / name, base / name)
+
+
+def link_extension_modules(ignored: IgnoredFiles, *, candidate: Path, base: Path) -> None:
+    """Put compiled modules into the base's checkout, whose sources are the same.
+
+    Hard links: by a symbolic link, a module would be found at the candidate's path.
+
+    Args:
+        ignored: what git ignores.
+        candidate: the top of the candidate's checkout.
+        base: the top of the base's.
+
+    Raises:
+        OSError: a module can be neither linked nor copied.
+    """
+    for name in ignored.extension_modules:
+        target = base / name
+        if _is_free(base, name) and target.parent.is_dir():
+            try:
+                target.hardlink_to(candidate / name)
+            except OSError:
+                shutil.copy2(candidate / name, target)
+
+
+def _is_never_data(name: str) -> bool:
+    return any(fnmatch(part, pattern) for part in name.rstrip("/").split("/") for pattern in _NEVER)
+
+
+def _holds_data(source: Path) -> bool:
+    """Whether a file or folder is data: no environment, no repository, and no package."""
+    if not source.is_dir():
+        return source.exists()
+    marks = ("pyvenv.cfg", "conda-meta", ".git", "__init__.py", "pyproject.toml", "setup.py")
+    if any((source / mark).exists() for mark in marks):
+        return False
+    return not any((child / ".git").exists() for child in source.iterdir() if child.is_dir())
+
+
+def _outside_packages(names: Iterable[str], candidate: Path) -> Iterator[str]:
+    """The data among untracked files; what lies in a package belongs to the package's code."""
+    packages: dict[str, bool] = {}
+    for name in names:
+        folder = name.rpartition("/")[0]
+        if folder not in packages:
+            packages[folder] = _is_in_package(candidate, folder)
+        if not _CODE.search(name) and not packages[folder]:
+            yield name.rstrip("/")
+
+
+def _is_in_package(candidate: Path, folder: str) -> bool:
+    parts = folder.split("/") if folder else []
+    return any(
+        (candidate.joinpath(*parts[: depth + 1]) / "__init__.py").exists()
+        for depth in range(len(parts))
+    )
+
+
+def _is_free(base: Path, name: str) -> bool:
+    """Whether nothing is at a path, and no link leads away from the base above it."""
+    target = base / name
+    if target.exists() or target.is_symlink():
+        return False
+    above = target.parent
+    while above != base:
+        if above.is_symlink() or (above.exists() and not above.is_dir()):
+            return False
+        above = above.parent
+    return True
