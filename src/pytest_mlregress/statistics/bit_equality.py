@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import struct
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Final
 
 #: Ties of all compared seeds by chance have to be rarer than this.
@@ -13,6 +14,12 @@ CHANCE_OF_TIES: Final = 1e-3
 
 #: Fewer matched seeds are never evidence of identity.
 LEAST_SEEDS: Final = 2
+
+#: Test sets with more examples give shares that are never tied by chance.
+MOST_EXAMPLES: Final = 1_000_000
+
+# A share or a percentage that was computed in double or in single precision.
+_ROUNDED_SHARE: Final = 1e-15
 
 #: The metrics of each seed by name.
 BySeed = Mapping[int, Mapping[str, float]]
@@ -39,6 +46,36 @@ def seeds_to_match(baseline_by_seed: BySeed, *, planned: int) -> int:
     needed = math.inf if rate == 1.0 else math.log(CHANCE_OF_TIES) / math.log(rate)
     # Rounding must not require one seed more where r^k is the limit itself.
     return int(max(LEAST_SEEDS, min(math.ceil(min(needed, planned) - 1e-9), planned)))
+
+
+def pairs_to_match(base_by_seed: BySeed, *, planned: int) -> int:
+    """The same where the base has few seeds, which cannot show how often two of them are tied.
+
+    Two seeds suffice if some metric takes so many values that no two are tied by chance: one that
+    is no fraction of up to a million, as a loss is and an accuracy is not. For other metrics
+    `seeds_to_match` counts, 4 pairs at the earliest.
+
+    Args:
+        base_by_seed: the metrics of each base seed by name.
+        planned: the largest number of pairs.
+
+    Returns:
+        The number of pairs, at most `planned`.
+    """
+    names = {name for metrics in base_by_seed.values() for name in metrics}
+    if any(_is_continuous([m[name] for m in base_by_seed.values() if name in m]) for name in names):
+        return min(LEAST_SEEDS, planned)
+    return seeds_to_match(base_by_seed, planned=planned)
+
+
+def _is_continuous(values: Sequence[float]) -> bool:
+    """Whether each of the values has more digits than a share of up to a million examples has."""
+    return all(math.isfinite(value) and not _is_share(value) for value in values)
+
+
+def _is_share(value: float) -> bool:
+    nearest = Fraction(value).limit_denominator(MOST_EXAMPLES)
+    return math.isclose(float(nearest), value, rel_tol=_ROUNDED_SHARE, abs_tol=0.0)
 
 
 def identical(baseline_by_seed: BySeed, candidate_by_seed: BySeed, *, seeds: int) -> bool:

@@ -35,6 +35,7 @@ class GroupPlan:
         source: the value of `--mlregress-baseline`; None for the default.
         parallel: whether seeds run at the same time, in workers of pytest-xdist.
         takes_run: whether the test uses the fixture ``mlregress``.
+        against: the value of `--mlregress-against`; None for a check against a baseline.
     """
 
     test: str
@@ -53,6 +54,7 @@ class GroupPlan:
     source: str | None = None
     parallel: bool = False
     takes_run: bool = False
+    against: str | None = None
 
     @property
     def baseline_id(self) -> str:
@@ -61,7 +63,14 @@ class GroupPlan:
 
     @property
     def command(self) -> str:
-        """The command that runs every seed of the test against the same baseline."""
+        """The command that runs every seed of the test against the same baseline or base."""
+        if self.against is None:
+            return self._command(self.source)
+        return f"{self.plain_command} --mlregress-against={_shell_word(self.against)}"
+
+    @property
+    def plain_command(self) -> str:
+        """The command that checks the test against its baseline, whatever this run does."""
         return self._command(self.source)
 
     @property
@@ -78,8 +87,7 @@ class GroupPlan:
         words = [f"pytest {quoted(self.argument or self.test)}"]
         for name, value in (("tier", self.tier_option), ("baseline", source)):
             if value is not None:
-                plain = shlex.quote(value) == value
-                words.append(f"--mlregress-{name}={value if plain else quoted(value)}")
+                words.append(f"--mlregress-{name}={_shell_word(value)}")
         return " ".join(words)
 
     @classmethod
@@ -113,6 +121,10 @@ class GroupPlan:
     def partial(self) -> bool:
         """True where some of the seeds were deselected or removed."""
         return self.selected != self.planned
+
+
+def _shell_word(value: str) -> str:
+    return value if shlex.quote(value) == value else quoted(value)
 
 
 def quoted(word: str) -> str:
@@ -206,6 +218,7 @@ class SeedGroup:
         results: the result of each finished seed.
         environment: the environment in which they trained; None before the first.
         guard_findings: what the bug guards reported while the seeds trained, each once.
+        unavailable: of a base, why none of its seeds can run; None if they can.
     """
 
     plan: GroupPlan
@@ -213,6 +226,7 @@ class SeedGroup:
     results: dict[int, SeedResult] = field(default_factory=dict)
     environment: Mapping[str, Any] | None = None
     guard_findings: dict[str, None] = field(default_factory=dict)
+    unavailable: str | None = None
 
     def finish(self, seed: int) -> None:
         """Turn the seed's reports into its result.

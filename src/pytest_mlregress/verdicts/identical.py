@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_mlregress.baselines.artifact import Artifact
@@ -11,6 +11,9 @@ from pytest_mlregress.verdicts.metric_samples import metric_names
 from pytest_mlregress.verdicts.metrics import MetricsDecision, metric_verdict
 from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.verdict import VerdictKind
+
+BySeed = Mapping[int, Mapping[str, float]]
+"""The metrics of each seed by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ def judge_bit_equality(
     rules: Rules,
     *,
     same_environment: bool,
+    seeds_needed: Callable[[BySeed, int], int] | None = None,
 ) -> BitEquality:
     """Ask whether any bit has moved.
 
@@ -66,6 +70,8 @@ def judge_bit_equality(
         baseline: the baseline.
         rules: how the test is judged.
         same_environment: whether the environment is the baseline's.
+        seeds_needed: how many of the planned seeds have to be bit-equal, given the metrics of each
+            baseline seed; by default `seeds_to_match`.
 
     Returns:
         What the seeds show so far.
@@ -81,7 +87,11 @@ def judge_bit_equality(
     if same_environment:
         needed = len(planned)
         if rules.early:
-            needed = seeds_to_match(of_baseline, planned=len(planned))
+            needed = (
+                seeds_to_match(of_baseline, planned=len(planned))
+                if seeds_needed is None
+                else seeds_needed(of_baseline, len(planned))
+            )
         first = dict(list(of_candidate.items())[:needed])
         if identical(of_baseline, first, seeds=needed):
             return BitEquality(_finding(ready[:needed], baseline, rules, VerdictKind.IDENTICAL, ""))

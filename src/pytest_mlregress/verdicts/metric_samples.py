@@ -87,12 +87,15 @@ def contradictions(results: Sequence[SeedResult]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def incomparable(results: Sequence[SeedResult], baseline: Artifact) -> dict[str, str]:
+def incomparable(
+    results: Sequence[SeedResult], baseline: Artifact, *, other: str = "the baseline"
+) -> dict[str, str]:
     """Why metrics cannot be compared with the baseline.
 
     Args:
         results: the results of the seeds.
         baseline: the baseline.
+        other: what the texts call it.
 
     Returns:
         The reason by metric, or by ``""`` for the whole test.
@@ -103,34 +106,34 @@ def incomparable(results: Sequence[SeedResult], baseline: Artifact) -> dict[str,
         recorded = declared(results, name)
         stored = baseline.metrics.get(name)
         problem = (
-            "is new: the baseline does not have it"
+            f"is new: {other} does not have it"
             if stored is None
-            else _setting_changed(recorded, stored)
+            else _setting_changed(recorded, stored, other)
         )
         if problem is not None:
             problems[name] = problem
     for name in baseline.metrics:
         if name not in names:
-            problems[name] = "is missing: the baseline has it, no seed recorded it"
+            problems[name] = f"is missing: {other} has it, no seed recorded it"
     data = results[0].data
     for key in dict.fromkeys((*baseline.data, *data)):
         if baseline.data.get(key) != data.get(key):
             problems.setdefault(
                 "",
                 f"data {key!r} has the fingerprint {data.get(key, 'none')}, "
-                f"the baseline was recorded with {baseline.data.get(key, 'none')}",
+                f"{other} was recorded with {baseline.data.get(key, 'none')}",
             )
     return problems
 
 
-def _setting_changed(recorded: RecordedMetric, stored: MetricBaseline) -> str | None:
+def _setting_changed(recorded: RecordedMetric, stored: MetricBaseline, other: str) -> str | None:
     for setting, now, then in (
         ("higher_is_better", recorded.higher_is_better, stored.higher_is_better),
         ("version", recorded.version, stored.version),
         ("resolution", recorded.resolution, stored.resolution),
     ):
         if now != then:
-            return f"now has {setting}={now!r}, the baseline {then!r}"
+            return f"now has {setting}={now!r}, {other} {then!r}"
     return None
 
 

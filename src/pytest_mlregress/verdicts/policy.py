@@ -40,6 +40,8 @@ class Rules:
             run effect is estimated.
         curves: whether collapsed learning curves end a seed.
         tested_share: the share of alpha that the curves leave to the comparison.
+        base_label: what the base of live pairs is called, as ``main (4041c47)``; empty for a check
+            against a baseline.
     """
 
     alpha: float
@@ -59,6 +61,7 @@ class Rules:
     green_runs: Mapping[str, Sequence[Mapping[int, float]]] = field(default_factory=dict)
     curves: Literal["end", "off"] = "end"
     tested_share: float = 1.0
+    base_label: str = ""
 
     @property
     def judges_curves(self) -> bool:

@@ -31,7 +31,15 @@ from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, Ve
 _COMMIT: Final = "commit the __baselines__ folder"
 
 
-def _failed_seed(case: JudgingContext) -> Verdict | None:
+def failed_seed(case: JudgingContext) -> Verdict | None:
+    """A seed that failed: `diverged`.
+
+    Args:
+        case: the test.
+
+    Returns:
+        The verdict, or None.
+    """
     failed = [seed for seed in case.results if seed.outcome in ("failed", "xfailed")]
     if not failed:
         return None
@@ -50,7 +58,7 @@ def _failed_seed(case: JudgingContext) -> Verdict | None:
 def _what_failed(seed: SeedResult) -> str:
     if seed.collapse:
         return f"{COLLAPSED}: {seed.collapse}"
-    return f"failed: {_first_line(seed.message)}"
+    return f"failed: {first_line(seed.message)}"
 
 
 def _let_it_finish(case: JudgingContext, failed: Sequence[SeedResult]) -> tuple[str, ...]:
@@ -59,13 +67,21 @@ def _let_it_finish(case: JudgingContext, failed: Sequence[SeedResult]) -> tuple[
     return (f"to let such a run finish: {case.group.plan.command} --mlregress-curves=off",)
 
 
-def _lost_seed(case: JudgingContext) -> Verdict | None:
+def lost_seed(case: JudgingContext) -> Verdict | None:
+    """A seed whose process died: `incomplete`.
+
+    Args:
+        case: the test.
+
+    Returns:
+        The verdict, or None.
+    """
     lost = [seed for seed in case.results if seed.outcome == "crashed"]
     if not lost:
         return None
     return case.verdict(
         VerdictKind.INCOMPLETE,
-        reasons=tuple(f"seed {seed.seed}: {_first_line(seed.message)}" for seed in lost),
+        reasons=tuple(f"seed {seed.seed}: {first_line(seed.message)}" for seed in lost),
         next_steps=(
             "look for a killed process (out of memory, a time-out, a crash in native code)",
             run_command(case.group),
@@ -73,7 +89,15 @@ def _lost_seed(case: JudgingContext) -> Verdict | None:
     )
 
 
-def _skipped_test(case: JudgingContext) -> Verdict | None:
+def skipped_test(case: JudgingContext) -> Verdict | None:
+    """All seeds skipped by the test itself.
+
+    Args:
+        case: the test.
+
+    Returns:
+        The verdict, or None.
+    """
     skipped = _skipped(case)
     if not skipped or len(skipped) < len(case.group.plan.selected):
         return None
@@ -108,7 +132,15 @@ def _skipped(case: JudgingContext) -> list[SeedResult]:
     return [seed for seed in case.results if seed.outcome == "skipped"]
 
 
-def _partial_selection(case: JudgingContext) -> Verdict | Pending | None:
+def partial_selection(case: JudgingContext) -> Verdict | Pending | None:
+    """Some seeds deselected: no verdict, once the others have ended.
+
+    Args:
+        case: the test.
+
+    Returns:
+        The verdict, `PENDING`, or None.
+    """
     plan = case.group.plan
     if not plan.partial:
         return None
@@ -136,10 +168,18 @@ def _no_metric(case: JudgingContext) -> Verdict | Pending | None:
         return PENDING
     if case.baseline is None:
         return case.verdict(VerdictKind.PASS, notes=("no metric recorded: every seed passed",))
-    return _incomparable_verdict(case, {"": "no seed recorded a metric, the baseline has some"})
+    return incomparable_verdict(case, {"": "no seed recorded a metric, the baseline has some"})
 
 
-def _contradiction(case: JudgingContext) -> Verdict | None:
+def contradiction(case: JudgingContext) -> Verdict | None:
+    """Seeds that disagree on what must be the same in all of them.
+
+    Args:
+        case: the test.
+
+    Returns:
+        The verdict, or None.
+    """
     found = contradictions(case.ready)
     if not found:
         return None
@@ -234,10 +274,24 @@ def _changed_metric(case: JudgingContext) -> Verdict | None:
     if case.baseline is None or not case.ready:
         return None
     problems = incomparable(case.ready, case.baseline)
-    return _incomparable_verdict(case, problems) if problems else None
+    return incomparable_verdict(case, problems) if problems else None
 
 
-def _incomparable_verdict(case: JudgingContext, problems: dict[str, str]) -> Verdict:
+def incomparable_verdict(
+    case: JudgingContext, problems: dict[str, str], next_step: str = ""
+) -> Verdict:
+    """Metrics that cannot be compared.
+
+    Args:
+        case: the test.
+        problems: the reason by metric, or by ``""`` for the whole test.
+        next_step: what to do; by default a new baseline.
+
+    Returns:
+        The verdict.
+    """
+    update = case.group.plan.update_command
+    step = next_step or f"if the change is intended, record a new baseline: {update}"
     return case.verdict(
         VerdictKind.INCOMPARABLE,
         metrics=tuple(
@@ -246,9 +300,7 @@ def _incomparable_verdict(case: JudgingContext, problems: dict[str, str]) -> Ver
         reasons=tuple(
             f"metric {name!r} {problem}" if name else problem for name, problem in problems.items()
         ),
-        next_steps=(
-            f"if the change is intended, record a new baseline: {case.group.plan.update_command}",
-        ),
+        next_steps=(step,),
     )
 
 
@@ -271,17 +323,25 @@ def _incomparable_metric(case: JudgingContext, name: str, problem: str) -> Metri
     )
 
 
-def _first_line(text: str) -> str:
+def first_line(text: str) -> str:
+    """The first line of a message.
+
+    Args:
+        text: the message.
+
+    Returns:
+        The line, or that there is none.
+    """
     return text.strip().splitlines()[0] if text.strip() else "no reason given"
 
 
 PRECONDITIONS: Final[tuple[Callable[[JudgingContext], Verdict | Pending | None], ...]] = (
-    _failed_seed,
-    _lost_seed,
-    _skipped_test,
-    _partial_selection,
+    failed_seed,
+    lost_seed,
+    skipped_test,
+    partial_selection,
     _no_metric,
-    _contradiction,
+    contradiction,
     _no_baseline,
     _edited_baseline,
     _other_environment,
@@ -306,15 +366,13 @@ def _partial_update(case: JudgingContext) -> Verdict | None:
 
 
 UPDATE_PRECONDITIONS: Final[tuple[Callable[[JudgingContext], Verdict | None], ...]] = (
-    _failed_seed,
-    _lost_seed,
-    _skipped_test,
+    failed_seed,
+    lost_seed,
+    skipped_test,
     skipped_seeds,
     _partial_update,
 )
 """Those of an update, in order."""
 
-LOOK_PRECONDITIONS: Final[tuple[Callable[[JudgingContext], Verdict | None], ...]] = (
-    _contradiction,
-)
+LOOK_PRECONDITIONS: Final[tuple[Callable[[JudgingContext], Verdict | None], ...]] = (contradiction,)
 """Those of each look of an update, with the seeds of that look."""

@@ -93,6 +93,8 @@ class MetricVerdict:
         recorded_margin: the margin that the baseline was recorded with, in metric units or
             ``"auto"``, None without a baseline; it decides nothing.
         run_effect: how much earlier runs differ beyond their seeds, None without an estimate.
+        same_side_spread: of live pairs, how far two runs of one side would differ here by chance:
+            the half-width of a 95 % interval, in metric units; None for any other comparison.
         reasons: why.
         notes: remarks that do not change the verdict.
     """
@@ -108,6 +110,7 @@ class MetricVerdict:
     level: float | None = None
     recorded_margin: MarginLike | None = None
     run_effect: RunEffect | None = None
+    same_side_spread: float | None = None
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -131,6 +134,8 @@ class Verdict:
         next_steps: what to do, with a command if there is one.
         environment: how the environment differs from the baseline's.
         baseline_commit: the commit that the baseline was recorded at, None if unknown.
+        base: what the base of live pairs is called; None for a check against a baseline.
+        base_seeds: every seed of the base that was reported.
     """
 
     test: str
@@ -147,6 +152,8 @@ class Verdict:
     next_steps: tuple[str, ...] = ()
     environment: tuple[str, ...] = ()
     baseline_commit: str | None = None
+    base: str | None = None
+    base_seeds: tuple[SeedResult, ...] = ()
 
     @property
     def stopped(self) -> tuple[int, ...]:

@@ -1,0 +1,53 @@
+"""How far the seeds of one side spread, from a base and a candidate of equal size."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import stdtrit
+
+from pytest_mlregress.statistics.samples import as_sample, sum_of_squares, winsorise
+
+_INTERVAL: Final = 0.95
+
+
+def spread_of_sides(base: ArrayLike, candidate: ArrayLike) -> float | None:
+    """The standard deviation within a side, each around its own mean, winsorised.
+
+    Args:
+        base: shape (n,), in metric units.
+        candidate: shape (n,).
+
+    Returns:
+        The standard deviation; None with fewer than two finite values on a side.
+    """
+    before, after = as_sample(base, "base"), as_sample(candidate, "candidate")
+    if min(before.size, after.size) < 2 or not np.isfinite(np.r_[before, after]).all():
+        return None
+    centred = winsorise(np.r_[before - before.mean(), after - after.mean()])
+    return math.sqrt(float(centred @ centred) / (before.size + after.size - 2))
+
+
+def same_side_spread(base: ArrayLike, candidate: ArrayLike) -> float | None:
+    """How far two runs of the same side would differ here, by chance alone.
+
+    The half-width of the 95 % interval of the difference of two means of n seeds of one side each,
+    from the spread within the two sides: no extra run is needed.
+
+    Args:
+        base: shape (n,), in metric units.
+        candidate: shape (n,).
+
+    Returns:
+        The half-width in metric units; None with fewer than two finite values on a side.
+    """
+    before, after = as_sample(base, "base"), as_sample(candidate, "candidate")
+    if min(before.size, after.size) < 2 or not np.isfinite(np.r_[before, after]).all():
+        return None
+    df = before.size + after.size - 2
+    pooled = math.sqrt((sum_of_squares(before) + sum_of_squares(after)) / df)
+    width = math.sqrt(1.0 / before.size + 1.0 / after.size)
+    return float(stdtrit(df, 0.5 + 0.5 * _INTERVAL)) * pooled * width
