@@ -13,13 +13,15 @@ from pytest_mlregress.baselines.git_command import GitError
 from pytest_mlregress.revisions.against import Against
 from pytest_mlregress.revisions.base_commit import ABBREVIATED, BaseCommit, find_base_commit
 from pytest_mlregress.revisions.candidate_files import CandidateFiles, list_candidate
-from pytest_mlregress.revisions.checkout import check_out, check_out_submodules
+from pytest_mlregress.revisions.commit_checkout import check_out, check_out_submodules
+from pytest_mlregress.revisions.extension_sources import changed_extension_sources
 from pytest_mlregress.revisions.large_files import fill_pointers
 from pytest_mlregress.revisions.overlay import lay_over
 from pytest_mlregress.revisions.repository import Repository, ask_git, find_repository
 from pytest_mlregress.revisions.selected_tests import SelectedTests, select_tests
 from pytest_mlregress.revisions.untracked_data import (
     link_data,
+    link_extension_modules,
     list_ignored,
 )
 from pytest_mlregress.revisions.worktree_error import WorktreeError
@@ -193,6 +195,8 @@ def _furnish(
         lay_over(tests, files, candidate=candidate, base=base)
     ignored = list_ignored(candidate)
     link_data(ignored, files, candidate=candidate, base=base)
+    if not changed_extension_sources(files, candidate=candidate, base=base):
+        link_extension_modules(ignored, candidate=candidate, base=base)
     notes = []
     if empty:
         notes.append(
