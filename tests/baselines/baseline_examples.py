@@ -18,6 +18,7 @@ from pytest_mlregress.baselines.artifact import (
 )
 from pytest_mlregress.baselines.history import first_artifact
 from pytest_mlregress.baselines.paths import BaselineKey, artifact_path
+from pytest_mlregress.baselines.recorded_reads import RecordedReads
 
 TEST = "test_digits.py::test_digits"
 KEY = BaselineKey(PurePosixPath("tests"), artifact_path(TEST, "full"))
@@ -100,6 +101,19 @@ facts = st.dictionaries(
     | st.dictionaries(names, scalars, max_size=2),
     max_size=3,
 )
+texts = st.lists(names, max_size=3).map(tuple)
+by_path = st.dictionaries(names, names, max_size=3)
+reads = st.builds(
+    RecordedReads,
+    files=by_path,
+    listings=by_path,
+    absent=texts,
+    packages=by_path,
+    settings=names,
+    machine=names,
+    reproduced=st.integers(0, 2),
+    always_run=texts,
+)
 provenances = st.builds(
     Provenance,
     plugin=names,
@@ -111,6 +125,7 @@ provenances = st.builds(
     command=st.lists(names, max_size=3).map(tuple),
     seeds=st.lists(seeds, max_size=3).map(tuple),
     environment=facts,
+    reads=st.none() | reads,
 )
 artifacts = st.builds(
     Artifact,

@@ -27,14 +27,19 @@ def with_note(document: dict[str, object]) -> dict[str, object]:
     return {**document, "note": ""}
 
 
-def of_schema_1(artifact: Artifact) -> str:
-    """The file as it was written before schema 2."""
-    lines = dumps(artifact).replace('"schema": 2', '"schema": 1').removesuffix("\n").split("\n")
+def of_schema(number: int, artifact: Artifact) -> str:
+    """The file as it was written in schema 1 or 2."""
+    text = dumps(artifact).replace('"schema": 3', f'"schema": {number}')
+    lines = text.replace('    "reads": null,\n', "").removesuffix("\n").split("\n")
     place = next(i for i, line in enumerate(lines) if line.startswith('  "revision"'))
     content = "\n".join(lines[:place] + lines[place + 1 :])
     revision = hashlib.sha256(content.encode()).hexdigest()[:16]
     lines[place] = f'  "revision": "{revision}",'
     return "\n".join(lines) + "\n"
+
+
+def of_schema_1(artifact: Artifact) -> str:
+    return of_schema(1, artifact)
 
 
 def entry(reason: str) -> LedgerEntry:
@@ -69,9 +74,10 @@ def test_the_steps_lead_from_the_first_schema_to_the_current_one() -> None:
     assert sorted(STEPS) == list(range(1, schema))
 
 
-def test_a_migrated_file_keeps_its_revision_and_was_not_edited() -> None:
+@pytest.mark.parametrize("schema", [1, 2])
+def test_a_migrated_file_keeps_its_revision_and_was_not_edited(schema: int) -> None:
     # Otherwise its successors' `parent` would name a revision that no file ever had.
-    text = of_schema_1(example())
+    text = of_schema(schema, example())
 
     artifact = loads(text, source="a.json")
 
@@ -133,21 +139,21 @@ def test_parts_of_any_shape_are_refused_and_never_end_a_migration(part: object) 
     ("schema", "plugin", "message"),
     [
         (
-            3,
+            4,
             "0.9.0",
-            "a.json: at $.schema: schema 3 was written by pytest-mlregress 0.9.0; this version "
-            "reads 2. Install it with: pip install 'pytest-mlregress>=0.9.0'",
+            "a.json: at $.schema: schema 4 was written by pytest-mlregress 0.9.0; this version "
+            "reads 3. Install it with: pip install 'pytest-mlregress>=0.9.0'",
         ),
         (
             7,
             "1'; rm -rf ~; '",
-            "a.json: at $.schema: schema 7 is newer than 2, the newest that this version reads. "
+            "a.json: at $.schema: schema 7 is newer than 3, the newest that this version reads. "
             "Install a newer one with: pip install --upgrade pytest-mlregress",
         ),
         (
             0,
             "0.0.1",
-            "a.json: at $.schema: schema 0 is too old; this version reads 2 and can update from "
+            "a.json: at $.schema: schema 0 is too old; this version reads 3 and can update from "
             "1. Record the baseline again with --mlregress-update",
         ),
         (

@@ -52,7 +52,7 @@ def test_the_text_is_json_with_sorted_keys_and_no_constants() -> None:
     text = dumps(example((0.5, math.nan, -math.inf)))
     document = json.loads(text, object_pairs_hook=object_of, parse_constant=constant)
 
-    assert document["schema"] == 2
+    assert document["schema"] == 3
     assert document["metrics"]["accuracy"]["values"] == {"0": 0.5, "1": "nan", "2": "-inf"}
     assert document["params"]["clip"] == {"float": "inf"}
 

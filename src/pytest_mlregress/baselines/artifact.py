@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
+from pytest_mlregress.baselines.recorded_reads import RecordedReads
+
 __all__ = [
     "LEDGER_KINDS",
     "SCHEMA",
@@ -30,7 +32,7 @@ __all__ = [
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{7,64}")
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 """The version of the file format that this package writes."""
 
 Scalar = str | int | float | bool | None
@@ -179,6 +181,7 @@ class Provenance:
         command: `pytest`, the tests that were named, `-k`, `-m` and the plugin's options.
         seeds: the seeds that ran.
         environment: what can change results, as `describe_environment` found it where they trained.
+        reads: what the seeds read; None where that was not recorded.
     """
 
     plugin: str
@@ -190,6 +193,7 @@ class Provenance:
     command: tuple[str, ...] = ()
     seeds: tuple[int, ...] = ()
     environment: Environment = field(default_factory=dict)
+    reads: RecordedReads | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "command", tuple(self.command))

@@ -24,6 +24,7 @@ from pytest_mlregress.baselines.artifact import (
     Scalar,
 )
 from pytest_mlregress.baselines.json_reader import Node
+from pytest_mlregress.baselines.recorded_reads import RecordedReads
 
 __all__ = ["artifact_from", "document_of"]
 
@@ -268,6 +269,7 @@ def _from_provenance(provenance: Provenance) -> Document:
         "dirty": provenance.dirty,
         "environment": {name: _from_fact(fact) for name, fact in provenance.environment.items()},
         "plugin": provenance.plugin,
+        "reads": _from_reads(provenance.reads) if provenance.reads is not None else None,
         "seeds": list(provenance.seeds),
         "time": provenance.time,
     }
@@ -276,7 +278,7 @@ def _from_provenance(provenance: Provenance) -> Document:
 def _to_provenance(node: Node) -> Provenance:
     fields = node.fields(
         *("branch", "command", "commit", "diff_hash", "dirty"),
-        *("environment", "plugin", "seeds", "time"),
+        *("environment", "plugin", "reads", "seeds", "time"),
     )
     return Provenance(
         branch=fields["branch"].optional_text(),
@@ -286,8 +288,39 @@ def _to_provenance(node: Node) -> Provenance:
         dirty=fields["dirty"].flag(),
         environment=_to_facts(fields["environment"]),
         plugin=fields["plugin"].text(),
+        reads=_to_reads(fields["reads"]) if fields["reads"].value is not None else None,
         seeds=tuple(seed.whole() for seed in fields["seeds"].items()),
         time=fields["time"].text(),
+    )
+
+
+def _from_reads(reads: RecordedReads) -> Document:
+    return {
+        "absent": list(reads.absent),
+        "always_run": list(reads.always_run),
+        "files": dict(reads.files),
+        "listings": dict(reads.listings),
+        "machine": reads.machine,
+        "packages": dict(reads.packages),
+        "reproduced": reads.reproduced,
+        "settings": reads.settings,
+    }
+
+
+def _to_reads(node: Node) -> RecordedReads:
+    fields = node.fields(
+        *("absent", "always_run", "files", "listings"),
+        *("machine", "packages", "reproduced", "settings"),
+    )
+    return RecordedReads(
+        absent=tuple(path.text() for path in fields["absent"].items()),
+        always_run=tuple(reason.text() for reason in fields["always_run"].items()),
+        files={path: digest.text() for path, digest in fields["files"].entries()},
+        listings={path: digest.text() for path, digest in fields["listings"].entries()},
+        machine=fields["machine"].text(),
+        packages={name: version.text() for name, version in fields["packages"].entries()},
+        reproduced=fields["reproduced"].whole(),
+        settings=fields["settings"].text(),
     )
 
 

@@ -51,7 +51,22 @@ def _clean_entry(entry: object) -> object:
     return entry
 
 
-STEPS: Final[Mapping[int, Step]] = {1: cleaned}
+def with_unknown_reads(document: dict[str, object]) -> dict[str, object]:
+    """From 2 to 3: what the seeds read was not recorded.
+
+    Args:
+        document: the parsed file of schema 2.
+
+    Returns:
+        The document; a provenance that is no object is left for the reader to refuse.
+    """
+    provenance = document.get("provenance")
+    if not isinstance(provenance, dict):
+        return document
+    return {**document, "provenance": {"reads": None, **provenance}}
+
+
+STEPS: Final[Mapping[int, Step]] = {1: cleaned, 2: with_unknown_reads}
 """The steps by the schema that they start from."""
 
 

@@ -7,7 +7,7 @@ from functools import cache
 from importlib import metadata
 from typing import Final
 
-__all__ = ["package_versions"]
+__all__ = ["installed_from_folders", "installed_version", "package_versions"]
 
 # Distributions by the module that shows they are in use. Looking a name up here is a thousand
 # times faster than asking every installed distribution which modules it has.
@@ -89,6 +89,45 @@ def package_versions(modules: Iterable[str] = ()) -> dict[str, str]:
             if version is not None:
                 versions[name] = version
     return versions
+
+
+def installed_from_folders(modules: Iterable[str]) -> tuple[str, ...]:
+    """The distributions that are copies of a folder, as ``pip install .`` makes them.
+
+    Their code may change with every commit, and neither their version nor the checkout shows it.
+    An editable install is none: its code is that of the checkout.
+
+    Args:
+        modules: names of imported modules.
+
+    Returns:
+        The names of the distributions, sorted.
+    """
+    asked = {name.partition(".")[0] for name in tuple(modules)} - _TOOLS - sys.stdlib_module_names
+    names = {name for module in asked for name in _distributions_of(module)}
+    return tuple(sorted(name for name in names if _is_copy(name)))
+
+
+def installed_version(distribution: str) -> str | None:
+    """The version of a distribution as `package_versions` gives it; None where it gives none.
+
+    Args:
+        distribution: its name.
+
+    Returns:
+        The version, None also if it is not installed.
+    """
+    return _version(distribution, known=distribution in _KNOWN.values())
+
+
+@cache
+def _is_copy(distribution: str) -> bool:
+    try:
+        origin = metadata.distribution(distribution).read_text("direct_url.json")
+        folder = json.loads(origin).get("dir_info") if origin else None
+    except (metadata.PackageNotFoundError, OSError, ValueError, AttributeError):
+        return False
+    return folder is not None and not folder.get("editable", False)
 
 
 @cache
