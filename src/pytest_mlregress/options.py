@@ -19,6 +19,7 @@ from pytest_mlregress import _compat
 from pytest_mlregress.baselines.git_ref import GIT_SCHEME
 from pytest_mlregress.settings import (
     MOST_SEEDS,
+    Against,
     SettingError,
     Settings,
     Threads,
@@ -142,6 +143,12 @@ def _baseline(source: str, text: str) -> str:
     return text
 
 
+def _against(source: str, text: str) -> Against:
+    from pytest_mlregress.revisions.against import parse_against
+
+    return parse_against(source, text)
+
+
 OPTIONS: Final[tuple[Option, ...]] = (
     Option("update", "record the baselines of the selected tests", None),
     Option("update_new_only", "record only the baselines that do not exist yet", None),
@@ -153,6 +160,10 @@ OPTIONS: Final[tuple[Option, ...]] = (
         _baseline,
         "SOURCE",
     ),
+    Option("against",
+           "compare with the code of a git ref, trained here too: REF (its merge base), tip:REF, "
+           "own-tests:REF, env:PYTHON (another environment) or REF,env:PYTHON",
+           _against, "REF"),
     Option("missing", "a test without baseline: fail (default) or warn", _choice("fail", "warn")),
     Option("seeds", "seeds of a check, a number or 3,7,11 (default: the marker's, or 5)",
            _seeds, "N"),

@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from pytest_mlregress.running.execution import Execution
     from pytest_mlregress.session.pytest_reports import Status
 
+COMPANION: Final = "mlregress_companion"
+PAIRED: Final = "mlregress_base"
+"""Keys of ``workerinput``, see `revisions/companion_session.py` and `session/pair_hooks.py`."""
 SETTINGS: Final = pytest.StashKey[Settings]()
 TRAINS: Final = pytest.StashKey[bool]()
 """Whether this session has any seed to run."""
@@ -79,6 +82,9 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[SETTINGS] = settings = resolve(config)
     except SettingError as error:
         raise pytest.UsageError(str(error)) from None
+    worker = getattr(config, "workerinput", {})
+    if COMPANION in worker:
+        config.stash[SETTINGS] = settings = settings.of_companion
     config.pluginmanager.register(CollectionHooks(), "mlregress-collection")
     if config.getoption("allure_report_dir", None):  # allure-pytest is there, and is to write
         from pytest_mlregress.integrations.allure import PLUGIN, AllureVerdicts
@@ -86,11 +92,21 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(AllureVerdicts(config), PLUGIN)
     if hasattr(config, "workerinput"):
         threads.pin_device(config.workerinput["workerid"])
+        if PAIRED in worker:
+            _compare_sides(config, settings, worker[PAIRED])
         return
     config.pluginmanager.register(ControllerHooks(config, settings), "mlregress-controller")
     if config.getoption("dist", "no") != "no":  # xdist will start workers, after this hook
         _refuse_dist_each(config)
         config.stash[VARIABLES] = threads.export_threads(settings.threads)
+
+
+def _compare_sides(config: pytest.Config, settings: Settings, side: Mapping[str, Any]) -> None:
+    """In a worker of an A/B run: the base is the controller's."""
+    from pytest_mlregress.revisions.base_side import BaseSide
+    from pytest_mlregress.session.pair_hooks import PairHooks
+
+    config.pluginmanager.register(PairHooks(settings, BaseSide.from_builtins(side)), PAIRED)
 
 
 def _refuse_dist_each(config: pytest.Config) -> None:
@@ -167,8 +183,10 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     items = session.items
-    reduced = splitting.removals_of(session.config).by_others(items)
-    session.config.stash[TRAINS] = seed_items.note_selected_seeds(items, reduced)
+    removals = splitting.removals_of(session.config)
+    session.config.stash[TRAINS] = seed_items.note_selected_seeds(
+        items, removals.by_others(items), tests=len(removals.collected)
+    )
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -26,6 +26,25 @@ class SettingError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Against:
+    """The other side of a comparison, as the option names it.
+
+    Attributes:
+        ref: the git ref; None for the code as it is, in another environment.
+        tip: the base is the ref itself and not its merge base with HEAD.
+        own_tests: each side runs its own tests, not both the candidate's.
+        python: an interpreter, or a folder that holds one; None for this interpreter.
+        text: the value of the option, for messages.
+    """
+
+    ref: str | None
+    tip: bool
+    own_tests: bool
+    python: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The settings of one run, or of one test when its marker overrides some of them."""
 
@@ -62,6 +81,28 @@ class Settings:
     num_gpus: float | None = None
     memory: float | None = None
     """Bytes that one seed needs."""
+    against: Against | None = None
+    companion: bool = False
+    """Whether this process trains the base's seeds for another one."""
+
+    @property
+    def compares_sides(self) -> bool:
+        """True in every process of an A/B run, which no recorded baseline has a part in."""
+        return self.against is not None or self.companion
+
+    @property
+    def of_companion(self) -> Settings:
+        """Those of the process that trains the base's seeds, which judges and reports nothing."""
+        return replace(
+            self,
+            against=None,
+            companion=True,
+            plan=False,
+            update=False,
+            update_new_only=False,
+            report=(),
+            guards="off",
+        )
 
     @property
     def updating(self) -> bool:
@@ -91,7 +132,9 @@ class Settings:
     @property
     def header(self) -> str:
         """The line in pytest's header: what would change a verdict, and nothing else."""
-        if self.updating:
+        if self.against is not None:
+            mode = f"A/B against {self.against.text}"
+        elif self.updating:
             mode = "update (new only)" if self.update_new_only else "update"
         else:
             mode = "plan" if self.plan else "check"
@@ -101,8 +144,9 @@ class Settings:
             f"stop {self.stop}",
             f"threads {self.threads}",
             f"guards {self.guards}",
-            f"baselines {self.baseline_shown or '__baselines__'}",
         ]
+        if self.against is None:
+            parts.append(f"baselines {self.baseline_shown or '__baselines__'}")
         if self.tier is not None:
             parts.append(f"tier {self.tier}")
         if self.strict:
@@ -135,8 +179,32 @@ def refuse_contradictions(settings: Settings) -> None:
             f"--mlregress-baseline={settings.baseline} is read only; "
             "record baselines in a folder or at an fsspec URL"
         )
+    if settings.against is not None:
+        _refuse_beside_against(settings)
     if settings.rebase_anchor is not None and not settings.update:
         raise SettingError("--mlregress-rebase-anchor needs --mlregress-update")
+
+
+def _refuse_beside_against(settings: Settings) -> None:
+    """What speaks of recorded baselines has no meaning where both sides are trained."""
+    against = f"--mlregress-against={settings.against.text if settings.against else ''}"
+    if settings.updating:
+        raise SettingError(
+            f"{against} compares two trainings and records no baseline; run it first, then "
+            "--mlregress-update without it"
+        )
+    if settings.prune:
+        raise SettingError(
+            f"{against} reads no baselines, so that --mlregress-prune could not tell which are "
+            "unused; prune in a run without it"
+        )
+    if settings.confirm:
+        raise SettingError(
+            f"{against} trains fresh seeds of both sides already; remove --mlregress-confirm, "
+            "and run more pairs with --mlregress-seeds=N"
+        )
+    if settings.rebase_anchor is not None:
+        raise SettingError(f"{against} moves no anchor; remove --mlregress-rebase-anchor")
 
 
 MARKER_CHOICES: Final[dict[str, tuple[object, ...]]] = {

@@ -12,6 +12,7 @@ from pytest_mlregress import __version__
 from pytest_mlregress.baselines.artifact import Environment
 from pytest_mlregress.baselines.urls import shareable, shareable_values
 from pytest_mlregress.reporting.report import RunReport
+from pytest_mlregress.reporting.sides import Sides
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.verdict import Verdict
 
@@ -25,6 +26,7 @@ def run_report(
     started: float,
     command: Iterable[str],
     environments: Iterable[Environment] = (),
+    sides: Sides | None = None,
 ) -> RunReport:
     """The report of the run that ends now.
 
@@ -36,6 +38,7 @@ def run_report(
         started: when the run began, in seconds since the epoch.
         command: the words of the command line that may be shown to everyone.
         environments: those that the tests trained in.
+        sides: what an A/B run compared; None for any other run.
 
     Returns:
         The report.
@@ -52,12 +55,17 @@ def run_report(
         version=__version__,
         environment=_environment(environments),
         q_values=_q_values(verdicts),
+        sides=sides,
     )
 
 
 def _shareable_settings(settings: Settings) -> dict[str, object]:
     values = shareable_values(asdict(settings))
-    return {**values, "report": tuple(shareable(path) for path in settings.report)}
+    own = {
+        "report": tuple(shareable(path) for path in settings.report),
+        "against": settings.against.text if settings.against is not None else None,
+    }
+    return values | own
 
 
 def _environment(environments: Iterable[Environment]) -> dict[str, str]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_mlregress.reporting.headline import headline
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.reporting.sample_text import summarise
+from pytest_mlregress.reporting.sides import Sides
 from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, VerdictKind
 
 if TYPE_CHECKING:
@@ -54,10 +55,28 @@ def to_document(report: RunReport) -> dict[str, Any]:
         "command": report.command,
         "environment": dict(sorted(report.environment.items())),
         "settings": dict(sorted(report.settings.items())),
+        "sides": _sides(report.sides) if report.sides is not None else None,
         "summary": _summary(report),
         "tests": [_test(report, verdict) for verdict in tests],
     }
     return {key: builtin(value) for key, value in document.items()}
+
+
+def _sides(sides: Sides) -> dict[str, Any]:
+    return {
+        "against": sides.against,
+        "base_commit": sides.base_commit,
+        "merge_base_of": sides.merge_base_of,
+        "candidate_commit": sides.candidate_commit,
+        "uncommitted": sides.uncommitted,
+        "diff_hash": sides.diff_hash,
+        "same_code": sides.same_code,
+        "changed": sides.changed,
+        "read": {test: list(files) for test, files in sorted(sides.read.items())},
+        "reused": dict(sorted(sides.reused.items())),
+        "environment": sides.environment,
+        "notes": sides.notes,
+    }
 
 
 def _summary(report: RunReport) -> dict[str, Any]:
@@ -85,6 +104,7 @@ def _test(report: RunReport, verdict: Verdict) -> dict[str, Any]:
         "headline": headline(verdict),
         "metrics": [_metric(report, verdict, metric) for metric in verdict.metrics],
         "seeds": [_seed(result) for result in verdict.seeds],
+        "base_seeds": [_seed(result) for result in verdict.base_seeds],
         "planned": verdict.planned,
         "selected": verdict.selected,
         "stopped": verdict.stopped,

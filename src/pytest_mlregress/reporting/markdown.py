@@ -46,7 +46,10 @@ def to_markdown(report: RunReport) -> str:
     not_green = [v for v in report.most_severe_first if v.colour is not Colour.GREEN]
     green = [v for v in report.most_severe_first if v.colour is Colour.GREEN]
     blocks = [f"## {_MARKS[worst_colour(report)]} mlregress: {heading(report)}"]
+    sides = report.sides
     closing = [
+        *(_escaped(text) for text in (sides.sentences if sides is not None else ())),
+        *(f"- {_escaped(text)}" for text in (sides.environment if sides is not None else ())),
         _escaped(totals_line(report)),
         *(f"- {_escaped(note)}" for note in closing_notes(report)),
     ]

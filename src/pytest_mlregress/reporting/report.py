@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pytest_mlregress.reporting.sides import Sides
 from pytest_mlregress.verdicts.verdict import SEVERITY, Colour, MetricVerdict, Verdict, VerdictKind
 
 
@@ -29,6 +30,7 @@ class RunReport:
         version: that of the plugin.
         environment: the environment of the run, in words.
         q_values: false-discovery rates by ``(test, tier, metric)``, if they were computed.
+        sides: what an A/B run compared; None for any other run.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -42,6 +44,7 @@ class RunReport:
     version: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     q_values: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
+    sides: Sides | None = None
 
     def q_value(self, verdict: Verdict, metric: MetricVerdict) -> float | None:
         """The false-discovery rate of a metric's comparison, if it was computed.
@@ -63,7 +66,11 @@ class RunReport:
     @property
     def totals(self) -> Totals:
         """The counts under the summary."""
-        outcomes = Counter(seed.outcome for verdict in self.verdicts for seed in verdict.seeds)
+        outcomes = Counter(
+            seed.outcome
+            for verdict in self.verdicts
+            for seed in (*verdict.seeds, *verdict.base_seeds)
+        )
         return Totals(
             tests=len(self.verdicts),
             kinds=Counter(verdict.kind for verdict in self.verdicts),
@@ -82,7 +89,7 @@ class Totals:
         tests: number of verdicts.
         kinds: number of tests by verdict.
         colours: number of tests by colour.
-        seeds_run: seeds that trained.
+        seeds_run: seeds that trained, on both sides of an A/B run.
         seeds_saved: seeds that were not needed.
         training: seconds of all seeds of all tests together.
     """

@@ -249,6 +249,10 @@ def _folded_lines(folded: Sequence[Verdict], width: int) -> Iterator[_Line]:
 
 
 def _total_lines(report: RunReport, width: int) -> Iterator[_Line]:
+    if report.sides is not None:
+        for text in (*report.sides.sentences, *report.sides.environment):
+            for line in wrap(text, width, rest=_INDENT):
+                yield _Line(line)
     for line in wrap(totals_line(report), width, rest=_INDENT):
         yield _Line(line, "bold")
     for note in closing_notes(report):

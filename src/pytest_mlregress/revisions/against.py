@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
-from pytest_mlregress.settings import SettingError
+from pytest_mlregress.settings import Against, SettingError
 
 __all__ = ["Against", "parse_against"]
 
@@ -19,25 +18,6 @@ _FORMS: Final = (
 )
 # `git check-ref-format`, plus the suffixes that name a commit relative to a ref.
 _NOT_IN_A_REF: Final = re.compile(r"[\x00-\x1f\x7f?*\[\\]")
-
-
-@dataclass(frozen=True, slots=True)
-class Against:
-    """The other side of a comparison, as the option names it.
-
-    Attributes:
-        ref: the git ref; None for the code as it is, in another environment.
-        tip: the base is the ref itself and not its merge base with HEAD.
-        own_tests: each side runs its own tests, not both the candidate's.
-        python: an interpreter, or a folder that holds one; None for this interpreter.
-        text: the value of the option, for messages.
-    """
-
-    ref: str | None
-    tip: bool
-    own_tests: bool
-    python: str | None
-    text: str
 
 
 def parse_against(source: str, text: str) -> Against:

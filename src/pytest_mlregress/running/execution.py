@@ -113,7 +113,7 @@ class Execution:
         if self._flags.is_raised(record.test):
             running.stopped = True
             pytest.skip(STOPPED_MESSAGE)
-        if not self._settings.updating:
+        if not self._settings.updating and not self._settings.compares_sides:
             load = partial(self._curves_of, record)
             running.record.on_log = CurveWatch(load)
         _seed(item, record.seed)
@@ -176,17 +176,7 @@ class Execution:
         xfail = _compat.xfail_in_force(item)
         _neutralise_xfail(report, running, xfail)
         payload: dict[str, Any] = {
-            "test": record.test,
-            "file": str(record.file),
-            "location": list(item.location),
-            "seed": record.seed,
-            "planned": list(record.declaration.seeds),
-            "selected": list(record.selected),
-            "check_seeds": len(record.declaration.check_seeds),
-            "looks": list(record.declaration.looks),
-            "seeds_removed": record.seeds_removed,
-            "tier": record.declaration.tier,
-            "settings": record.declaration.settings.of_test,
+            **plan_payload(record, item.location),
             "stopped": running.stopped,
             "xfailed": running.xfailed,
             "xfail": asdict(xfail) if xfail is not None else None,
@@ -197,6 +187,32 @@ class Execution:
             payload["result"] = running.record.result(record.seed).to_builtins()
             payload["environment"] = describe_environment(_imports_of(item))
         setattr(report, REPORT_ATTRIBUTE, payload)
+
+
+def plan_payload(record: SeedItem, location: tuple[str, int | None, str]) -> dict[str, Any]:
+    """What every report of a test's seeds says of the test.
+
+    Args:
+        record: what the item of the seed knows.
+        location: pytest's location of the item.
+
+    Returns:
+        Plain builtins, the fields of `GroupPlan` among them.
+    """
+    return {
+        "test": record.test,
+        "file": str(record.file),
+        "location": list(location),
+        "seed": record.seed,
+        "planned": list(record.declaration.seeds),
+        "selected": list(record.selected),
+        "check_seeds": len(record.declaration.check_seeds),
+        "looks": list(record.declaration.looks),
+        "seeds_removed": record.seeds_removed,
+        "tests": record.tests,
+        "tier": record.declaration.tier,
+        "settings": record.declaration.settings.of_test,
+    }
 
 
 def _seed(item: pytest.Item, seed: int) -> None:

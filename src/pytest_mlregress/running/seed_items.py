@@ -37,6 +37,7 @@ class SeedItem:
         selected: the seeds of the test that this session runs, in planned order, once the
             collection is complete.
         seeds_removed: whether another plugin or a ``conftest.py`` removed some of them.
+        tests: the number of regression tests that were collected, before any was deselected.
         overridden: the warning about a fixture ``seed`` of the project's own, None for none.
     """
 
@@ -46,6 +47,7 @@ class SeedItem:
     declaration: Declaration
     selected: tuple[int, ...] = ()
     seeds_removed: bool = False
+    tests: int = 1
     overridden: str | None = None
 
 
@@ -240,12 +242,15 @@ def in_seed_major_order(items: Iterable[pytest.Item]) -> list[pytest.Item]:
     return sorted(items, key=position)
 
 
-def note_selected_seeds(items: Iterable[pytest.Item], reduced: Container[str] = ()) -> bool:
+def note_selected_seeds(
+    items: Iterable[pytest.Item], reduced: Container[str] = (), tests: int = 1
+) -> bool:
     """Record on every seed which seeds of its test are left after all deselection.
 
     Args:
         items: the remaining items.
         reduced: the tests of which something else than the user removed some seeds.
+        tests: the number of regression tests that were collected.
 
     Returns:
         Whether there is any seed.
@@ -261,7 +266,7 @@ def note_selected_seeds(items: Iterable[pytest.Item], reduced: Container[str] = 
             record = member.stash[SEED_ITEM]
             selected = tuple(seed for seed in record.declaration.seeds if seed in left)
             member.stash[SEED_ITEM] = replace(
-                record, selected=selected, seeds_removed=test in reduced
+                record, selected=selected, seeds_removed=test in reduced, tests=tests
             )
     return bool(groups)
 

@@ -16,6 +16,7 @@ from pytest_mlregress.reporting.failure_text import failure_text
 from pytest_mlregress.reporting.headline import headline
 from pytest_mlregress.running.stop_flags import StopFlags
 from pytest_mlregress.session.at_collection import plan_items
+from pytest_mlregress.session.base_of_run import BaseOfRun
 from pytest_mlregress.session.mlregress_warning import warn_of_verdict
 from pytest_mlregress.session.pytest_reports import publish, run_again
 from pytest_mlregress.session.run_summary import RunSummary
@@ -43,12 +44,16 @@ class Verdicts:
         settings: Settings,
         flags: StopFlags,
         under_way: Set[str] = frozenset(),
+        base: BaseOfRun | None = None,
     ) -> None:
-        """``under_way`` are the node ids that have started and not ended, kept up to date."""
+        """``under_way`` are the node ids that have started and not ended, kept up to date.
+
+        ``base`` is what an A/B run compares with; None in any other run.
+        """
         self._session = session
         self._settings = settings
         self._flags = flags
-        self._judge = SuiteJudge(session.config, settings)
+        self._judge = SuiteJudge(session.config, settings, base)
         self._collector = SeedCollector(
             session.config.invocation_params.dir, settings, parallel=_workers(session.config) > 0
         )
@@ -84,7 +89,8 @@ class Verdicts:
             return
         group = self._collector.groups[owner[0]]
         if group.plan.test in self._judged:
-            self._finish_late(group, owner[1])
+            if not self._collector.is_base(nodeid):
+                self._finish_late(group, owner[1])
         elif (verdict := self._judge.judge(group)) is not None:
             self._conclude(group, verdict)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -19,7 +19,15 @@ from pytest_mlregress.session.verdict_items import EndsOfItems, VerdictItem, ver
 from pytest_mlregress.settings import Settings
 
 if TYPE_CHECKING:
+    from pytest_mlregress.revisions.against import Against
+    from pytest_mlregress.session.base_of_run import BaseOfRun
     from pytest_mlregress.session.controller import Verdicts
+
+_REGULAR_ENDS: Final = (
+    pytest.ExitCode.OK,
+    pytest.ExitCode.TESTS_FAILED,
+    pytest.ExitCode.NO_TESTS_COLLECTED,
+)
 
 
 class ControllerHooks:
@@ -33,14 +41,35 @@ class ControllerHooks:
         self._under_way: set[str] = set()
         self._ends = EndsOfItems(self._finish)
         self._places_checked = False
+        self._base: BaseOfRun | None = None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         self._session = session
+        if self._settings.against is not None:
+            self._prepare_base(self._settings.against)
         for path in self._settings.report:
             self._check_report(path)
         if self._settings.updating:
             self._judge()  # refuses a dirty tree before hours of training, not after
+
+    def _prepare_base(self, against: Against) -> None:
+        option = self._config.option
+        if option.collectonly or option.setuponly or option.setupplan or self._settings.plan:
+            return  # nothing trains
+        from pytest_mlregress.session.base_of_run import prepare_base
+        from pytest_mlregress.session.pair_hooks import WORKER_INPUT, PairHooks
+
+        self._base = prepare_base(self._config, against)
+        hooks = PairHooks(self._settings, self._base.side)
+        self._config.pluginmanager.register(hooks, WORKER_INPUT)
+
+    def pytest_unconfigure(self) -> None:
+        """Put the base away, once no worker needs it any more."""
+        base, self._base = self._base, None
+        if base is not None:
+            status = self._session.exitstatus if self._session is not None else None
+            base.release(status in _REGULAR_ENDS)
 
     def _check_report(self, path: str) -> None:
         from pytest_mlregress.reporting.report import ReportError
@@ -61,7 +90,8 @@ class ControllerHooks:
     def _check_places(self, files: Iterable[Path]) -> None:
         """Once per run, and only in one that has seeds to run."""
         files = set(files)
-        if files and not self._places_checked and not self._config.option.collectonly:
+        reads_baselines = not self._settings.compares_sides and not self._config.option.collectonly
+        if files and not self._places_checked and reads_baselines:
             from pytest_mlregress.session.at_collection import check_places
 
             self._places_checked = True
@@ -145,5 +175,6 @@ class ControllerHooks:
                 self._settings,
                 stop_flags.stop_flags(self._config),
                 under_way=self._under_way,
+                base=self._base,
             )
         return self._verdicts

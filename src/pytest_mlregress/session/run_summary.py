@@ -15,11 +15,13 @@ from pytest_mlregress.baselines.errors import BaselineError
 from pytest_mlregress.invocation import invocation
 from pytest_mlregress.reporting.build_report import run_report
 from pytest_mlregress.reporting.report import RunReport
+from pytest_mlregress.reporting.sides import Sides
 from pytest_mlregress.session.seed_collector import SeedCollector
 from pytest_mlregress.session.stale_baselines import health_notes
 from pytest_mlregress.session.suite_judge import SuiteJudge
 from pytest_mlregress.session.unused_baselines import UnusedBaselines
 from pytest_mlregress.settings import Settings
+from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.plan import SuitePlan
 from pytest_mlregress.verdicts.verdict import Verdict
 
@@ -91,12 +93,12 @@ class RunSummary:
     def _run_report(self) -> RunReport:
         return run_report(
             [
-                replace(verdict, seeds=self._collector.groups[test].reported)
+                _with_all_seeds(verdict, self._collector.groups[test])
                 for test, verdict in self._judged.items()
             ],
             self._settings,
             notes=self._notes(),
-            comparisons=0 if self._settings.updating else self._comparisons,
+            comparisons=self._comparisons,
             started=self._started,
             command=invocation(self._session.config),
             environments=[
@@ -104,10 +106,33 @@ class RunSummary:
                 for group in self._collector.groups.values()
                 if group.environment is not None
             ],
+            sides=self._sides,
+        )
+
+    @property
+    def _sides(self) -> Sides | None:
+        base, against = self._judge.base, self._settings.against
+        if base is None or against is None:
+            return None
+        tree = self._judge.history.tree
+        return Sides(
+            against=against.text,
+            base_commit=base.side.commit,
+            merge_base_of=base.side.merge_base_of,
+            candidate_commit=tree.commit,
+            uncommitted=tree.changed,
+            diff_hash=tree.diff_hash,
+            same_code=base.side.same_code,
+            changed=base.side.changed,
+            notes=base.notes,
         )
 
     @property
     def _comparisons(self) -> int:
+        if self._settings.updating:
+            return 0
+        if self._judge.base is not None:
+            return sum(len(verdict.metrics) for verdict in self._judged.values())
         try:
             return self._judge.baselines.comparisons
         except BaselineError:  # every verdict of the run has said so
@@ -120,8 +145,9 @@ class RunSummary:
                 f"{self._collector.reruns}; only the last attempt counts, and a seed that fails "
                 "and then passes is not deterministic"
             )
-        yield from self._health
-        yield from self._unused.notes()
+        if self._judge.base is None:  # an A/B run reads no baselines
+            yield from self._health
+            yield from self._unused.notes()
 
     @cached_property
     def _health(self) -> tuple[str, ...]:
@@ -146,6 +172,12 @@ class RunSummary:
             self._unused.prune()
         except BaselineError as error:
             _fail_run(self._session, error)
+
+
+def _with_all_seeds(verdict: Verdict, group: SeedGroup) -> Verdict:
+    """The verdict with the seeds that have reported since it was reached."""
+    base = group.base.reported if group.base is not None else ()
+    return replace(verdict, seeds=group.reported, base_seeds=base)
 
 
 def _fail_run(session: pytest.Session, error: Exception) -> None:

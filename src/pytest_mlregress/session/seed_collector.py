@@ -14,6 +14,7 @@ from pytest_mlregress import _compat
 from pytest_mlregress.node_ids import in_file, replace_seed, seed_id, split_file
 from pytest_mlregress.running.execution import REPORT_ATTRIBUTE
 from pytest_mlregress.running.markers import DEFAULT_TIER
+from pytest_mlregress.running.pairs import base_seed_id
 from pytest_mlregress.session.seed_reports import PHASES, phase_of
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.group import GroupPlan, SeedGroup, SeedPhases
@@ -33,6 +34,7 @@ class SeedCollector:
         self._settings = settings
         self._parallel = parallel
         self._seeds: dict[str, tuple[str, int]] = {}
+        self._base_seeds: dict[str, tuple[str, int]] = {}
         self._lost: dict[str, pytest.TestReport] = {}
         self._retried: set[str] = set()
         self._superseded: set[str] = set()
@@ -49,25 +51,41 @@ class SeedCollector:
                 self._superseded.add(report.nodeid)
             return False
         if payload is not None:
-            self._register(report.nodeid, payload)
-        elif report.nodeid not in self._seeds:
+            self._register(payload.get("candidate", report.nodeid), payload)
+        elif self.owner(report.nodeid) is None:
             if report.failed:
                 self._lost[report.nodeid] = report
             return False
-        test, seed = self._seeds[report.nodeid]
-        self.groups[test].running.setdefault(seed, SeedPhases()).add(phase_of(report, payload))
+        group, seed = self._place(report.nodeid)
+        group.running.setdefault(seed, SeedPhases()).add(phase_of(report, payload))
         return report.when not in PHASES
 
     def owner(self, nodeid: str) -> tuple[str, int] | None:
         """The test and the seed that a node id stands for, None for that of no known seed."""
-        return self._seeds.get(nodeid)
+        return self._seeds.get(nodeid) or self._base_seeds.get(nodeid)
+
+    def is_base(self, nodeid: str) -> bool:
+        """Whether a node id is that of a seed of the base."""
+        return nodeid in self._base_seeds
+
+    def _place(self, nodeid: str) -> tuple[SeedGroup, int]:
+        """The seeds of one side that a known node id belongs to, and its seed."""
+        if nodeid in self._base_seeds:
+            test, seed = self._base_seeds[nodeid]
+            base = self.groups[test].base
+            assert base is not None  # made with its group
+            return base, seed
+        test, seed = self._seeds[nodeid]
+        return self.groups[test], seed
 
     def finish(self, nodeid: str) -> SeedGroup | None:
-        """The test of a seed that is over, None where there is no seed or it is run again."""
-        if nodeid not in self._seeds:
+        """The seeds of the side of a test whose seed is over.
+
+        None where there is no seed or it is run again.
+        """
+        if self.owner(nodeid) is None:
             return None
-        test, seed = self._seeds[nodeid]
-        group = self.groups[test]
+        group, seed = self._place(nodeid)
         if nodeid in self._superseded:  # the end of an attempt that is made again
             self._superseded.remove(nodeid)
             group.running.pop(seed, None)
@@ -77,18 +95,18 @@ class SeedCollector:
 
     def on_worker_crash(self, nodeid: str, report: pytest.TestReport, scheduler: object) -> None:
         """A worker died in a seed: let another one run it again, once."""
-        if nodeid not in self._seeds or nodeid in self._retried:
+        if self.owner(nodeid) is None or nodeid in self._retried:
             return
         if _compat.reschedule(scheduler, nodeid):
             self._retried.add(nodeid)
-            test, seed = self._seeds[nodeid]
-            self.groups[test].running.pop(seed, None)
+            group, seed = self._place(nodeid)
+            group.running.pop(seed, None)
             report.outcome = "rerun"  # type: ignore[assignment]  # as xdist documents it
 
     @property
     def seed_node_ids(self) -> frozenset[str]:
         """The node ids of all seeds that have reported."""
-        return frozenset(self._seeds)
+        return frozenset(self._seeds) | frozenset(self._base_seeds)
 
     def node_ids(self, test: str) -> dict[int, str]:
         """The node ids of a test's selected seeds, by seed."""
@@ -104,22 +122,34 @@ class SeedCollector:
         if payload["test"] in self.groups:
             return
         plan = GroupPlan.from_builtins(payload)
+        against = self._settings.against
         plan = replace(
             plan,
             argument=self._argument(plan),
             tier_option=self._settings.tier if plan.tier != DEFAULT_TIER else None,
             source=self._settings.baseline_shown,
             parallel=self._parallel,
+            against=against.text if against is not None else None,
         )
         group = self.groups[plan.test] = SeedGroup(plan)
+        if against is not None:
+            group.base = SeedGroup(plan)
         # A seed whose worker dies in its set-up never says what it belongs to; its test does.
         for seed in plan.selected:
             other = replace_seed(nodeid, payload["seed"], seed_id(seed))
             self._seeds[other] = (plan.test, seed)
-            lost = self._lost.pop(other, None)
-            if lost is not None:
-                group.running.setdefault(seed, SeedPhases()).add(phase_of(lost, None))
-                group.finish(seed)
+            self._recover(other)
+            if group.base is not None:
+                self._base_seeds[base_seed_id(other, seed)] = (plan.test, seed)
+                self._recover(base_seed_id(other, seed))
+
+    def _recover(self, nodeid: str) -> None:
+        """Take in the report of a worker that died in a seed before its test was known."""
+        lost = self._lost.pop(nodeid, None)
+        if lost is not None:
+            group, seed = self._place(nodeid)
+            group.running.setdefault(seed, SeedPhases()).add(phase_of(lost, None))
+            group.finish(seed)
 
     def _argument(self, plan: GroupPlan) -> str:
         """The test as a command line names it, from where pytest was started."""

@@ -25,6 +25,14 @@ def phase_of(report: pytest.TestReport, payload: Mapping[str, Any] | None) -> Se
     """
     outcome: SeedOutcome = "passed"
     message = ""
+    if payload is not None and "ended" in payload:  # on the base, whose reports never fail
+        ended = payload["ended"]
+        return SeedPhase(
+            ended["outcome"],
+            getattr(report, "duration", 0.0),
+            str(to_plain(ended["message"])),
+            payload,
+        )
     if report.failed:
         outcome = "failed" if report.when in PHASES else "crashed"
         message = failure_message(report)

@@ -8,18 +8,22 @@ from functools import cached_property
 
 import pytest
 
-from pytest_mlregress.baselines.artifact import Artifact
+from pytest_mlregress import __version__
+from pytest_mlregress.baselines.artifact import Artifact, Provenance
 from pytest_mlregress.baselines.errors import BaselineError
-from pytest_mlregress.baselines.provenance import collect_provenance
+from pytest_mlregress.baselines.provenance import collect_provenance, utc_now
 from pytest_mlregress.invocation import invocation
+from pytest_mlregress.revisions.base_side import BaseSide
 from pytest_mlregress.revisions.history import History
 from pytest_mlregress.session.at_collection import suite_baselines_of
+from pytest_mlregress.session.base_of_run import BaseOfRun
 from pytest_mlregress.session.clean_tree import clean_tree
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.confirmation import Confirmation, confirm
 from pytest_mlregress.verdicts.green_runs import GreenRuns
 from pytest_mlregress.verdicts.group import GroupPlan, SeedGroup
 from pytest_mlregress.verdicts.judge import incomplete, judge
+from pytest_mlregress.verdicts.live_pairs import judge_live_pairs
 from pytest_mlregress.verdicts.policy import Rules, rules_for
 from pytest_mlregress.verdicts.unaffordable import note_on_next_check
 from pytest_mlregress.verdicts.unusable import unusable_baseline
@@ -35,8 +39,14 @@ class SuiteJudge:
         history: what git knows of the working tree.
     """
 
-    def __init__(self, config: pytest.Config, settings: Settings) -> None:
-        """Open the baselines, and refuse an update of a changed tree."""
+    def __init__(
+        self, config: pytest.Config, settings: Settings, base: BaseOfRun | None = None
+    ) -> None:
+        """Open the baselines, and refuse an update of a changed tree.
+
+        ``base`` is what an A/B run compares with, in place of the baselines.
+        """
+        self.base = base
         self._config = config
         self._settings = settings
         self._tree = (
@@ -44,12 +54,15 @@ class SuiteJudge:
             if settings.updating
             else None
         )
+        self._started = utc_now()
         self._unwritten: dict[str, Artifact] = {}
         self.baselines = suite_baselines_of(config, settings)
         self.history = History(config.rootpath)
 
     def judge(self, group: SeedGroup) -> Verdict | None:
         """The verdict on the seeds that have reported; None while more of them are needed."""
+        if self.base is not None and group.base is not None:
+            return self._judge_pairs(group, group.base, self.base.side)
         try:
             baseline = self.baselines.read(group.plan)
             rules = self._rules(group.plan)
@@ -60,6 +73,21 @@ class SuiteJudge:
             return judge(group, baseline, rules, self.history)
         except BaselineError as error:
             return unusable_baseline(group, error, updating=self._settings.updating)
+
+    def _judge_pairs(self, group: SeedGroup, base: SeedGroup, side: BaseSide) -> Verdict | None:
+        provenance = Provenance(
+            plugin=__version__,
+            time=self._started,
+            commit=side.commit,
+            dirty=side.same_code and self.history.tree.dirty,
+            seeds=group.plan.planned,
+            environment=base.environment or {},
+        )
+        rules = replace(
+            rules_for(self._settings, group.plan.settings, comparisons=group.plan.tests),
+            base_label=side.label,
+        )
+        return judge_live_pairs(group, base, provenance, rules, self.history)
 
     def incomplete(self, group: SeedGroup) -> Verdict:
         """The verdict on a test whose seeds the run did not come to."""
@@ -122,6 +150,8 @@ class SuiteJudge:
         return self.baselines.count()
 
     def _rules(self, plan: GroupPlan) -> Rules:
+        if self.base is not None:
+            return rules_for(self._settings, plan.settings, comparisons=plan.tests)
         return rules_for(self._settings, plan.settings, comparisons=self.baselines.comparisons)
 
     def _earlier_runs(

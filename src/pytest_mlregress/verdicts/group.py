@@ -36,6 +36,7 @@ class GroupPlan:
         parallel: whether seeds run at the same time, in workers of pytest-xdist.
         takes_run: whether the test uses the fixture ``mlregress``.
         against: the value of `--mlregress-against`; None for a check against a baseline.
+        tests: the number of regression tests in the run, deselected ones included.
     """
 
     test: str
@@ -55,6 +56,7 @@ class GroupPlan:
     parallel: bool = False
     takes_run: bool = False
     against: str | None = None
+    tests: int = 1
 
     @property
     def baseline_id(self) -> str:
@@ -115,6 +117,7 @@ class GroupPlan:
             check_seeds=payload["check_seeds"],
             looks=tuple(payload["looks"]),
             takes_run=payload["takes_run"],
+            tests=payload["tests"],
         )
 
     @property
@@ -218,7 +221,10 @@ class SeedGroup:
         results: the result of each finished seed.
         environment: the environment in which they trained; None before the first.
         guard_findings: what the bug guards reported while the seeds trained, each once.
-        unavailable: of a base, why none of its seeds can run; None if they can.
+        base: the same seeds on the base, in an A/B run.
+        unavailable: why the base cannot run the test; None where it can. Of a base's group.
+        wrong_origin: the error about a module that a seed imported from elsewhere than its side's
+            code; None without.
     """
 
     plan: GroupPlan
@@ -226,7 +232,9 @@ class SeedGroup:
     results: dict[int, SeedResult] = field(default_factory=dict)
     environment: Mapping[str, Any] | None = None
     guard_findings: dict[str, None] = field(default_factory=dict)
+    base: SeedGroup | None = None
     unavailable: str | None = None
+    wrong_origin: str | None = None
 
     def finish(self, seed: int) -> None:
         """Turn the seed's reports into its result.
@@ -240,6 +248,8 @@ class SeedGroup:
         self.results[seed] = phases.result(seed)
         if phases.payload is None:
             return
+        self.unavailable = self.unavailable or phases.payload.get("unavailable")
+        self.wrong_origin = self.wrong_origin or phases.payload.get("wrong_origin")
         self.guard_findings.update(dict.fromkeys(phases.payload.get("guards", ())))
         if self.environment is None:
             self.environment = phases.payload.get("environment")
@@ -251,6 +261,8 @@ class SeedGroup:
         """Turn the reports of every other seed into its result: no more reports will come."""
         for seed in tuple(self.running):
             self.finish(seed)
+        if self.base is not None:
+            self.base.finish_all()
 
     @property
     def reported(self) -> tuple[SeedResult, ...]:

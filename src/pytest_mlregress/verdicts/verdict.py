@@ -162,5 +162,5 @@ class Verdict:
 
     @property
     def duration(self) -> float:
-        """Seconds of all its seeds together."""
-        return sum(seed.duration for seed in self.seeds)
+        """Seconds of all its seeds together, on both sides."""
+        return sum(seed.duration for seed in (*self.seeds, *self.base_seeds))

@@ -1,0 +1,172 @@
+"""The base of an A/B run: made by the process that judges, before anything is collected."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from pytest_mlregress.baselines.git_command import GitError, git
+from pytest_mlregress.revisions.against import Against
+from pytest_mlregress.revisions.base_side import BaseSide
+from pytest_mlregress.revisions.environments import (
+    EnvironmentFacts,
+    EnvironmentProbeError,
+    open_environment,
+)
+from pytest_mlregress.revisions.first_party import plugin_problem, watch_candidate
+from pytest_mlregress.revisions.worktree import (
+    BaseCheckout,
+    WorktreeError,
+    changed_files,
+    prepare_checkout,
+)
+
+_WORKTREES: Final = "mlregress-worktrees"
+
+
+@dataclass(slots=True)
+class BaseOfRun:
+    """The base, and what has to be put away after the run.
+
+    Attributes:
+        side: the base.
+        environment: of its interpreter; None where that is the candidate's.
+        notes: what the user should know about it.
+        release: put it away; kept for the next run where that is asked for.
+    """
+
+    side: BaseSide
+    environment: EnvironmentFacts | None
+    notes: tuple[str, ...]
+    release: Callable[[bool], None]
+
+
+def prepare_base(config: pytest.Config, against: Against) -> BaseOfRun:
+    """Find the base's interpreter and check out its code.
+
+    Args:
+        config: pytest's.
+        against: what the user named.
+
+    Returns:
+        The base.
+
+    Raises:
+        pytest.UsageError: there is none, or it cannot be compared with.
+    """
+    try:
+        environment = _environment(config, against)
+        if against.ref is None:
+            return _same_code(config, against, environment)
+        return _of_ref(config, against, environment)
+    except (WorktreeError, EnvironmentProbeError) as error:
+        raise pytest.UsageError(f"--mlregress-against={against.text}: {error}") from None
+
+
+def _environment(config: pytest.Config, against: Against) -> EnvironmentFacts | None:
+    if against.python is None:
+        return None
+    return open_environment(against.python, config.invocation_params.dir)
+
+
+def _same_code(
+    config: pytest.Config, against: Against, environment: EnvironmentFacts | None
+) -> BaseOfRun:
+    """The candidate's own files, in another environment."""
+    assert environment is not None  # the option names a ref or an environment
+    top, commit = _repository(config.rootpath)
+    side = BaseSide(
+        label=against.text,
+        checkout=top,
+        rootdir=config.rootpath,
+        candidate_checkout=top,
+        candidate_rootdir=config.rootpath,
+        commit=commit,
+        python=str(environment.python),
+        other_environment=True,
+    )
+    return BaseOfRun(side, environment, (), lambda keep: None)
+
+
+def _repository(rootdir: Path) -> tuple[Path, str | None]:
+    """The top folder of the code and its commit; outside git the rootdir and None."""
+    try:
+        top, commit = git(rootdir, "rev-parse", "--show-toplevel", "HEAD").decode().splitlines()
+    except (GitError, ValueError):
+        return rootdir, None
+    return Path(top), commit
+
+
+def _of_ref(
+    config: pytest.Config, against: Against, environment: EnvironmentFacts | None
+) -> BaseOfRun:
+    place, remove = _place(config)
+    checkout = prepare_checkout(
+        config.rootpath,
+        against,
+        place=place,
+        test_patterns=config.getini("python_files"),
+        test_folders=[config.rootpath / folder for folder in config.getini("testpaths")],
+    )
+    try:
+        _refuse_other_code(checkout, config.rootpath)
+        changed = changed_files(checkout)
+    except BaseException:
+        checkout.release(keep=False)
+        raise
+    side = BaseSide(
+        label=checkout.label,
+        checkout=checkout.top,
+        rootdir=checkout.rootdir,
+        candidate_checkout=checkout.candidate_top,
+        candidate_rootdir=config.rootpath,
+        commit=checkout.commit,
+        merge_base_of=checkout.merge_base_of,
+        python=str(environment.python) if environment is not None else sys.executable,
+        other_environment=environment is not None,
+        own_tests=against.own_tests,
+        changed=changed,
+    )
+
+    def release(keep: bool) -> None:
+        checkout.release(keep=keep)
+        remove()
+
+    return BaseOfRun(side, environment, checkout.notes, release)
+
+
+def _refuse_other_code(checkout: BaseCheckout, rootdir: Path) -> None:
+    """Refuse a run whose candidate would not be the code of the tree.
+
+    Raises:
+        WorktreeError: with the reason and the remedy.
+    """
+    problem = plugin_problem(checkout.candidate_top, checkout.top)
+    if problem is None:
+        first_party = watch_candidate(checkout.candidate_top, rootdir, checkout.top, "this tree")
+        problem = first_party.install_problem()
+        first_party.stop()
+    if problem is not None:
+        raise WorktreeError(problem)
+
+
+def _place(config: pytest.Config) -> tuple[Path, Callable[[], None]]:
+    """Where worktrees are kept, and what removes that place after the run.
+
+    In pytest's cache folder; a temporary one where the cache is off.
+    """
+    cache: pytest.Cache | None = getattr(config, "cache", None)
+    if cache is not None:
+        try:
+            return cache.mkdir(_WORKTREES), lambda: None
+        except OSError:  # a folder that cannot be written
+            pass
+    folder = Path(tempfile.mkdtemp(prefix=f"{_WORKTREES}-"))
+    return folder, lambda: shutil.rmtree(folder, ignore_errors=True)

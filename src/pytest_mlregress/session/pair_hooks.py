@@ -1,0 +1,95 @@
+"""The hooks of an A/B run, in every process that has items or judges.
+
+Registered only where a base is, and last, so that its wrappers are around those of all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, Final
+
+import pytest
+
+from pytest_mlregress.revisions.base_side import BaseSide
+from pytest_mlregress.revisions.first_party import watch_candidate
+from pytest_mlregress.running.base_execution import (
+    BaseExecution,
+    base_execution_of,
+    close_base_execution,
+)
+from pytest_mlregress.running.execution import REPORT_ATTRIBUTE
+from pytest_mlregress.running.pairs import BaseSeedItem, insert_base_items
+from pytest_mlregress.running.seed_items import SEED_ITEM
+from pytest_mlregress.settings import Settings
+
+WORKER_INPUT: Final = "mlregress_base"
+"""In ``config.workerinput``: the base, as plain builtins."""
+
+
+class PairHooks:
+    """The hooks of an A/B run.
+
+    Args:
+        settings: the settings of the run.
+        side: the base.
+    """
+
+    def __init__(self, settings: Settings, side: BaseSide) -> None:
+        self._settings = settings
+        self._side = side
+        self._first_party = watch_candidate(
+            side.candidate_checkout, side.candidate_rootdir, side.checkout, "this tree"
+        )
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> Generator[None, object, object]:
+        """Once nothing else removes or moves items, put the base's beside the candidate's."""
+        result = yield
+        if not config.option.collectonly:
+            insert_base_items(items)
+        return result
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> bool | None:
+        """Run a seed of the base; before one of the candidate, let the companion collect."""
+        if isinstance(item, BaseSeedItem):
+            self._execution(item.config).run(item, nextitem)
+            return True
+        if SEED_ITEM in item.stash:
+            self._execution(item.config).prepare()
+        return None
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Say on a candidate's last report if it has imported the code of elsewhere."""
+        report = yield
+        if report.when == "teardown" and SEED_ITEM in item.stash:
+            payload: dict[str, Any] = getattr(report, REPORT_ATTRIBUTE)
+            payload["wrong_origin"] = self._first_party.check(item.nodeid)
+        return report
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """End the companion."""
+        close_base_execution(session.config)
+        self._first_party.stop()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker of the base."""
+        node.workerinput[WORKER_INPUT] = self._side.to_builtins()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> object:
+        """Keep both items of a pair on one worker."""
+        from pytest_mlregress.running.pair_scheduling import pair_scheduling
+
+        return pair_scheduling(config, log)
+
+    def _execution(self, config: pytest.Config) -> BaseExecution:
+        return base_execution_of(config, self._settings, self._side)
