@@ -83,7 +83,7 @@ def list_baselines(source: str | None, rootdir: Path, as_json: bool) -> None:
         _say(
             f"{artifact.test} ({artifact.tier}): {', '.join(artifact.metrics)}; "
             f"{count_of(brief['seeds'], 'seed')}, "
-            f"commit {(brief['commit'] or 'none')[:10]}, {brief['time']}"
+            f"commit {(brief['commit'] or 'none')[:10]}, {brief['time']}{_by(brief['kind'])}"
         )
         _say(f"  {file}")
 
@@ -257,6 +257,7 @@ def _brief(artifact: Artifact) -> dict[str, Any]:
         "commit": provenance.commit,
         "time": provenance.time,
         "revision": artifact.revision,
+        "kind": artifact.ledger[-1].kind if artifact.ledger else None,
         "edited": artifact.edited,
     }
 
@@ -279,7 +280,12 @@ def _show(file: str, artifact: Artifact) -> None:
         )
     for entry in artifact.ledger:
         moved = f" (anchor of {', '.join(entry.anchored)})" if entry.anchored else ""
-        _say(f"  accepted   {entry.time}{moved}: {entry.reason}")
+        _say(f"  accepted   {entry.time}{_by(entry.kind)}{moved}: {entry.reason}")
+
+
+def _by(kind: str | None) -> str:
+    """What moved a baseline, where that was no plain update."""
+    return "" if kind in (None, "update") else f", {kind}"
 
 
 def _say(line: str, *, err: bool = False) -> None:

@@ -77,11 +77,17 @@ def test_show_tells_an_accepted_loss_from_the_anchor_that_it_moved(suite: Path) 
     time = "2026-02-03T04:05:06Z"
     later = replace(artifact.provenance, time=time)
     reason = "smaller model"
-    store.write(
-        key, revise(artifact, artifact.metrics, later, effects={}, reason=reason, rebased=True)
+    moved = revise(
+        *(artifact, artifact.metrics, later),
+        effects={},
+        reason=reason,
+        rebased=True,
+        kind="rebase",
     )
+    store.write(key, moved)
+    assert run("list", "--rootdir", str(suite))[1][0].endswith(f"{time}, rebase")
     _, lines = run("show", "test_fit", "--rootdir", str(suite))
-    assert lines[-1] == f"  accepted   {time} (anchor of accuracy): smaller model"
+    assert lines[-1] == f"  accepted   {time}, rebase (anchor of accuracy): smaller model"
 
 
 def test_show_of_an_unknown_test_says_where_to_look(suite: Path) -> None:

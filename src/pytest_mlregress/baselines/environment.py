@@ -13,8 +13,9 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -24,9 +25,12 @@ from pytest_mlregress.baselines.artifact import Environment, Fact, Scalar
 from pytest_mlregress.baselines.packages import package_versions
 
 __all__ = [
+    "DifferingFact",
     "describe_environment",
+    "differing_facts",
     "environment_differences",
     "environment_fingerprint",
+    "merged_environment",
     "same_environment",
 ]
 
@@ -95,14 +99,69 @@ def environment_differences(old: Environment, new: Environment) -> list[str]:
     Returns:
         The differences; none if the environments are equal.
     """
-    lines: list[str] = []
+    return [
+        f"{fact.name}{'' if fact.group == 'packages' else ':'} {fact.old} -> {fact.new}"
+        for fact in differing_facts(old, new)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class DifferingFact:
+    """One fact in which two environments differ.
+
+    Attributes:
+        group: the group that it belongs to, such as ``packages``; its own key without one.
+        name: what readers call it, such as ``CPU`` or ``torch``.
+        old: its value in the one environment, in words.
+        new: its value in the other one.
+    """
+
+    group: str
+    name: str
+    old: str
+    new: str
+
+
+def differing_facts(old: Environment, new: Environment) -> Iterator[DifferingFact]:
+    """What differs; for what is no difference see `environment_differences`.
+
+    Args:
+        old: one environment.
+        new: the other one.
+
+    Yields:
+        The facts, by group and name.
+    """
     for name in sorted(old.keys() | new.keys()):
         before, after = old.get(name), new.get(name)
         if isinstance(before, Mapping) or isinstance(after, Mapping):
-            lines += _group_differences(name, _group(before), _group(after))
+            yield from _group_differences(name, _group(before), _group(after))
         elif _plain(before) != _plain(after):
-            lines.append(f"{_TITLES.get(name, name)}: {_words(before)} -> {_words(after)}")
-    return lines
+            yield DifferingFact(name, _TITLES.get(name, name), _words(before), _words(after))
+
+
+def merged_environment(environments: Iterable[Environment]) -> dict[str, Fact]:
+    """One environment for processes of one machine that trained different tests.
+
+    Args:
+        environments: from `describe_environment` in each of them.
+
+    Returns:
+        The facts; what only some of them had imported or used is in it.
+    """
+    merged: dict[str, Fact] = {}
+    for environment in environments:
+        for name, fact in environment.items():
+            known = merged.get(name)
+            if isinstance(fact, Mapping):
+                merged[name] = {**_facts_of(known), **fact}
+            elif known in (None, [], ()):
+                merged[name] = fact
+    return merged
+
+
+def _facts_of(group: Fact) -> Mapping[str, Scalar]:
+    return group if isinstance(group, Mapping) else {}
 
 
 def same_environment(old: Environment, new: Environment) -> bool:
@@ -124,13 +183,10 @@ def _group(facts: object) -> Mapping[str, object]:
 
 def _group_differences(
     group: str, old: Mapping[str, object], new: Mapping[str, object]
-) -> list[str]:
-    colon = "" if group == "packages" else ":"
-    return [
-        f"{name}{colon} {_words(old[name], 'unset')} -> {_words(new[name], 'unset')}"
-        for name in sorted(old.keys() & new.keys())
-        if old[name] != new[name]
-    ]
+) -> Iterator[DifferingFact]:
+    for name in sorted(old.keys() & new.keys()):
+        if old[name] != new[name]:
+            yield DifferingFact(group, name, _words(old[name], "unset"), _words(new[name], "unset"))
 
 
 def _plain(fact: object) -> object:

@@ -7,7 +7,12 @@ from functools import cache
 from importlib import metadata
 from typing import Final
 
-__all__ = ["installed_from_folders", "installed_version", "package_versions"]
+__all__ = [
+    "can_change_results",
+    "installed_from_folders",
+    "installed_version",
+    "package_versions",
+]
 
 # Distributions by the module that shows they are in use. Looking a name up here is a thousand
 # times faster than asking every installed distribution which modules it has.
@@ -48,6 +53,8 @@ _KNOWN: Final = {
     "triton": "triton",
     "xgboost": "xgboost",
 }
+# Libraries that those load, and whose versions move numbers with no import of their own.
+_LOADED: Final = ("cuda-", "intel-openmp", "mkl", "nvidia-", "onednn", "openblas", "rocm", "tbb")
 # What test modules import to test with, and what runs the process: no result comes from these.
 _TOOLS: Final = frozenset(
     {
@@ -128,6 +135,18 @@ def _is_copy(distribution: str) -> bool:
     except (metadata.PackageNotFoundError, OSError, ValueError, AttributeError):
         return False
     return folder is not None and not folder.get("editable", False)
+
+
+def can_change_results(distribution: str) -> bool:
+    """Whether a distribution is known to move numbers.
+
+    Args:
+        distribution: its normalised name: lower case, with hyphens.
+
+    Returns:
+        True for the packages that `package_versions` always lists, and for what they load.
+    """
+    return distribution in _KNOWN.values() or distribution.startswith(_LOADED)
 
 
 @cache

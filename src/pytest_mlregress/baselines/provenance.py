@@ -19,7 +19,14 @@ from pytest_mlregress.baselines.git_command import GitError, git
 from pytest_mlregress.baselines.paths import FOLDER
 from pytest_mlregress.baselines.visible import visible
 
-__all__ = ["WorkingTree", "collect_provenance", "unchanged_since", "utc_now", "working_tree"]
+__all__ = [
+    "WorkingTree",
+    "collect_provenance",
+    "holds_changes",
+    "unchanged_since",
+    "utc_now",
+    "working_tree",
+]
 
 # An update writes baselines, and running Python writes bytecode: neither is a change of the code.
 _CODE: Final = (
@@ -141,6 +148,27 @@ def unchanged_since(directory: Path, commit: str) -> bool:
     except GitError:  # a difference is reported as a failure, too
         return False
     return True
+
+
+def holds_changes(directory: Path, commit: str, diff_hash: str | None) -> bool:
+    """Whether the code is that of a commit with certain changes, committed since or not.
+
+    Args:
+        directory: a directory of the repository.
+        commit: the commit.
+        diff_hash: `WorkingTree.diff_hash` of a tree at that commit, None for a clean one.
+
+    Returns:
+        False also if git cannot tell.
+    """
+    try:
+        top = Path(_line(git(directory, "rev-parse", "--show-toplevel")))
+        untracked = [entry for entry in _status(top) if entry[0] == _UNTRACKED]
+    except GitError:
+        return False
+    if diff_hash is None:
+        return not untracked and unchanged_since(top, commit)
+    return _diff_hash(top, untracked, commit) == diff_hash
 
 
 def utc_now() -> str:

@@ -25,7 +25,7 @@ from pytest_mlregress import __version__
 from pytest_mlregress.baselines.artifact import Environment
 from pytest_mlregress.baselines.git_command import outside_hooks
 from pytest_mlregress.baselines.visible import visible
-from pytest_mlregress.revisions.environment_question import digest_of_sources
+from pytest_mlregress.revisions.environment_question import answer, digest_of_sources
 from pytest_mlregress.revisions.interpreters import EnvironmentProbeError, find_interpreter
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "process_environment",
     "refuse_other_plugin",
     "refuse_same_environment",
+    "running_environment",
 ]
 
 OLDEST_PYTHON: Final = (3, 11)
@@ -170,6 +171,16 @@ def probe(python: Path) -> EnvironmentFacts:
     facts = EnvironmentFacts(python=python, **json.loads(answers[-1].removeprefix(mark)))
     _refuse_old_python(facts)
     return facts
+
+
+@cache
+def running_environment() -> EnvironmentFacts:
+    """The facts of the environment of this process, found out once.
+
+    Returns:
+        The facts; `EnvironmentFacts.environment` is that of a process that need not have trained.
+    """
+    return EnvironmentFacts(python=Path(sys.executable), **answer())
 
 
 def process_environment(python: Path) -> dict[str, str]:

@@ -145,6 +145,7 @@ class RunSummary:
                 f"{self._collector.reruns}; only the last attempt counts, and a seed that fails "
                 "and then passes is not deterministic"
             )
+        yield from self._judge.environment_revision.notes(self._judged)
         if self._judge.base is None:  # an A/B run reads no baselines
             yield from self._health
             yield from self._unused.notes()

@@ -18,6 +18,7 @@ from pytest_mlregress.revisions.history import History
 from pytest_mlregress.session.at_collection import suite_baselines_of
 from pytest_mlregress.session.base_of_run import BaseOfRun
 from pytest_mlregress.session.clean_tree import clean_tree
+from pytest_mlregress.session.environment_revision import EnvironmentRevision
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.confirmation import Confirmation, confirm
 from pytest_mlregress.verdicts.green_runs import GreenRuns
@@ -37,6 +38,7 @@ class SuiteJudge:
     Attributes:
         baselines: those of the suite.
         history: what git knows of the working tree.
+        environment_revision: whether an update moves the baselines to another environment.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class SuiteJudge:
         self._unwritten: dict[str, Artifact] = {}
         self.baselines = suite_baselines_of(config, settings)
         self.history = History(config.rootpath)
+        self.environment_revision = EnvironmentRevision(config, self._tree)
 
     def judge(self, group: SeedGroup) -> Verdict | None:
         """The verdict on the seeds that have reported; None while more of them are needed."""
@@ -169,7 +172,12 @@ class SuiteJudge:
             tree=self._tree,
         )
         update = judge_update(
-            group, baseline, rules, provenance, rebase_reason=self._settings.rebase_anchor
+            group,
+            baseline,
+            rules,
+            provenance,
+            rebase_reason=self._settings.rebase_anchor,
+            environment=self.environment_revision.change_for(group, baseline),
         )
         if update is None:
             return None

@@ -87,6 +87,15 @@ def unused_baselines(
     )
 
 
+def is_whole_suite(session: pytest.Session) -> bool:
+    """True for a run that neither was filtered nor left out or lost a file, nor was cut short."""
+    return (
+        _whole_folders(session.config) is not None
+        and _uncollected(session.config) == ()
+        and not _cut_short(session)
+    )
+
+
 def _hidden(file: Path, collected: Collection[Path]) -> bool:
     """True for a test file that exists and that no regression test was collected from."""
     return file.exists() and file not in collected

@@ -24,9 +24,10 @@ from pytest_mlregress.baselines.history import (
 )
 from pytest_mlregress.baselines.urls import shareable, shareable_values
 from pytest_mlregress.running.result import SeedResult
+from pytest_mlregress.verdicts.accepted_change import AcceptedChange, EnvironmentChange
 from pytest_mlregress.verdicts.context import JudgingContext, judging_context
 from pytest_mlregress.verdicts.deterministic import of_one_seed, revised_values, value_changes
-from pytest_mlregress.verdicts.drift_gate import Refusal, drifts, losses, refusal_notes
+from pytest_mlregress.verdicts.drift_gate import Refusal, losses, refusal_notes
 from pytest_mlregress.verdicts.finiteness import costs_of_failures, without_values
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.metric_samples import (
@@ -75,6 +76,7 @@ def judge_update(
     provenance: Provenance,
     *,
     rebase_reason: str | None,
+    environment: EnvironmentChange | None = None,
 ) -> Update | None:
     """The new baseline of a test, the refusal of one, or None while seeds are missing.
 
@@ -89,6 +91,8 @@ def judge_update(
         rules: how the test is judged.
         provenance: where the values come from.
         rebase_reason: accepts a loss with this reason and moves the anchor.
+        environment: the evidence that the values move to another environment; None for an update
+            of the code's values.
 
     Returns:
         The update.
@@ -100,11 +104,12 @@ def judge_update(
         if (answer := rule(case)) is not None:
             return Update(answer)
     looks = group.plan.looks or (len(group.plan.planned),)
+    accepted = AcceptedChange(rebase_reason=rebase_reason, environment=environment)
     for n in looks:
         if len(case.ready) < n:
             return None
         look = replace(case, ready=case.ready[:n])
-        update = _at_look(look, looks, previous, provenance, rebase_reason)
+        update = _at_look(look, looks, previous, provenance, accepted)
         if update is not None:
             return update
     raise AssertionError("the last look decides")
@@ -115,7 +120,7 @@ def _at_look(
     looks: Sequence[int],
     previous: Artifact | None,
     provenance: Provenance,
-    rebase_reason: str | None,
+    accepted: AcceptedChange,
 ) -> Update | None:
     """The decision on the seeds of one look, None if the next one is to decide."""
     for rule in LOOK_PRECONDITIONS:
@@ -131,17 +136,23 @@ def _at_look(
         return Update(blind)
     metrics = _sample(case.ready)
     changed = {} if previous is None else _incomparable(case, previous)
-    new_anchor = rebase_reason is not None or any(name in changed for name in ("", *metrics))
+    if changed:  # other data or another metric: not the environment alone
+        accepted = replace(accepted, environment=None)
+    new_anchor = accepted.moves_anchor or any(name in changed for name in ("", *metrics))
     if (previous is None or new_anchor) and _wants_more(case, looks):
         return None
-    provenance = replace(provenance, seeds=tuple(seed.seed for seed in case.ready))
+    provenance = replace(
+        provenance,
+        seeds=tuple(seed.seed for seed in case.ready),
+        time=accepted.time(provenance.time),
+    )
     if previous is None:
         artifact = first_artifact(case.group.plan.baseline_id, case.group.plan.tier, metrics,
                                   provenance, **_context(case.ready))  # fmt: skip
         return Update(_recorded(case, looks, metrics, (), "first baseline"), artifact)
     if case.rules.deterministic:
-        return _one_value(case, looks, previous, metrics, changed, provenance, rebase_reason)
-    return _revision(case, looks, previous, metrics, changed, provenance, rebase_reason)
+        return _one_value(case, looks, previous, metrics, changed, provenance, accepted)
+    return _revision(case, looks, previous, metrics, changed, provenance, accepted)
 
 
 def _one_value(
@@ -151,10 +162,10 @@ def _one_value(
     metrics: Mapping[str, MetricBaseline],
     changed: Mapping[str, str],
     provenance: Provenance,
-    rebase_reason: str | None,
+    accepted: AcceptedChange,
 ) -> Update:
     """The revision of a deterministic training: for one value no loss or drift is tested."""
-    parts = [rebase_reason, revised_values(previous, metrics), _summary((), changed)]
+    parts = [accepted.reason, revised_values(previous, metrics), _summary((), changed)]
     reason = shareable("; ".join(part for part in parts if part))
     artifact = revise(
         previous,
@@ -162,7 +173,9 @@ def _one_value(
         provenance,
         effects=value_changes(previous, metrics),
         reason=reason,
-        rebased=rebase_reason is not None,
+        rebased=accepted.moves_anchor,
+        kind=accepted.kind,
+        evidence=accepted.evidence,
         **_context(case.ready),
     )
     return Update(_recorded(case, looks, metrics, (), reason), artifact)
@@ -236,25 +249,27 @@ def _revision(
     metrics: Mapping[str, MetricBaseline],
     changed: Mapping[str, str],
     provenance: Provenance,
-    rebase_reason: str | None,
+    accepted: AcceptedChange,
 ) -> Update | None:
     shared = () if "" in changed else tuple(name for name in metrics if name not in changed)
     judged = tuple(_against_latest(case, previous, name) for name in shared)
-    drifted = (drifts(previous, name, metrics[name], looks) for name in shared)
+    drifted = (accepted.drift(previous, name, metrics[name], looks) for name in shared)
     refusals = [*losses(judged), *(refusal for refusal in drifted if refusal is not None)]
-    if refusals and rebase_reason is None:
+    if refusals and accepted.rebase_reason is None:
         if len(case.ready) < looks[-1] and not any(refusal.settled for refusal in refusals):
             return None
         return _refused(case, previous, judged, refusals)
     effects = {metric.name: _effect(metric) for metric in judged}
-    reason = shareable(rebase_reason or _summary(judged, changed))
+    reason = shareable(accepted.reason or _summary(judged, changed))
     artifact = revise(
         previous,
         metrics,
         provenance,
         effects=effects,
         reason=reason,
-        rebased=rebase_reason is not None or of_one_seed(previous),
+        rebased=accepted.moves_anchor or of_one_seed(previous),
+        kind=accepted.kind,
+        evidence=accepted.evidence,
         **_context(case.ready),
     )
     values = {name: metric.values for name, metric in metrics.items()}
