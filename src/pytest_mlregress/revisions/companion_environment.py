@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import pytest_mlregress
 from pytest_mlregress.revisions.checkouts import CheckoutPair, Side, absolute
 
-__all__ = ["companion_environment", "moved_path"]
+__all__ = ["PYTHONPATH", "companion_environment", "moved_path"]
+
+PYTHONPATH: Final = "PYTHONPATH"
+"""The environment variable with the first entries of a new interpreter's import path."""
 
 
 def companion_environment(
@@ -30,14 +34,14 @@ def companion_environment(
         All variables; nothing but ``PYTHONPATH`` differs from ``environ``.
     """
     pair = CheckoutPair(checkout, candidate_checkout)
-    inherited = environ.get("PYTHONPATH")
+    inherited = environ.get(PYTHONPATH)
     entries = [] if inherited is None else inherited.split(os.pathsep)
     moved = moved_path([absolute(entry) for entry in entries], pair)
     own = [] if pair.same_code else [str(root) for root in roots]
     paths = [*own, *_plugin_folder(), *moved]
-    variables = {name: value for name, value in environ.items() if name != "PYTHONPATH"}
+    variables = {name: value for name, value in environ.items() if name != PYTHONPATH}
     if paths:
-        variables["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
+        variables[PYTHONPATH] = os.pathsep.join(dict.fromkeys(paths))
     return variables
 
 

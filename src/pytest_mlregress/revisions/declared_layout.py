@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["PROJECT_FILES", "declared_folders", "project_names"]
+__all__ = ["PROJECT_FILES", "declared_folders", "declared_packages", "project_names"]
 
 PROJECT_FILES: Final = ("pyproject.toml", "setup.cfg", "setup.py")
 """A folder that holds one of these is a project."""
@@ -34,11 +34,32 @@ def declared_folders(project: Path) -> list[Path]:
         *_strings(_table(tool, "pdm", "build").get("package-dir")),
         *_of_scikit_build(_table(tool, "scikit-build", "wheel")),
         *_strings(_table(tool, "maturin").get("python-source")),
-        *_of_setup_cfg(project),
-        *_of_setup_py(project),
+        *_of_setup_files(project),
     ]
     folders = [project / name for name in named]
     return list(dict.fromkeys(folder for folder in folders if folder.is_dir()))
+
+
+def declared_packages(project: Path) -> frozenset[str]:
+    """The packages that the build files map to a folder of another name.
+
+    Args:
+        project: the folder with the build files.
+
+    Returns:
+        Dotted names.
+    """
+    tool = _table(_pyproject(project), "tool")
+    wheel = _table(tool, "scikit-build", "wheel")
+    sources = _table(tool, "hatch", "build", "targets", "wheel").get("sources")
+    mapped = [
+        *_table(tool, "setuptools", "package-dir"),
+        *(name for name, _ in _package_dirs(project)),
+        *_table(wheel, "packages"),
+        *(_strings(list(sources.values())) if isinstance(sources, Mapping) else ()),
+    ]
+    names = (name.replace("/", ".") for name in mapped)
+    return frozenset(name for name in names if all(map(str.isidentifier, name.split("."))))
 
 
 def project_names(project: Path) -> frozenset[str]:
@@ -99,19 +120,22 @@ def _of_scikit_build(wheel: Mapping[str, Any]) -> Iterator[str]:
         yield from (_parent(folder) for folder in _strings(packages))
 
 
-def _of_setup_cfg(project: Path) -> Iterator[str]:
-    parser = _setup_cfg(project)
-    for line in parser.get("options", "package_dir", fallback="").splitlines():
+def _of_setup_files(project: Path) -> Iterator[str]:
+    yield from (folder for name, folder in _package_dirs(project) if not name)
+    yield from _setup_cfg(project).get("options.packages.find", "where", fallback="").split()
+
+
+def _package_dirs(project: Path) -> Iterator[tuple[str, str]]:
+    """``package_dir`` of setup.cfg and setup.py: packages and their folders."""
+    for line in _setup_cfg(project).get("options", "package_dir", fallback="").splitlines():
         name, equals, folder = line.partition("=")
-        if equals and not name.strip():
-            yield folder.strip()
-    yield from parser.get("options.packages.find", "where", fallback="").split()
-
-
-def _of_setup_py(project: Path) -> Iterator[str]:
+        if equals:
+            yield name.strip(), folder.strip()
     folders = _constant(_setup_call(project), "package_dir")
     if isinstance(folders, Mapping):
-        yield from _strings(folders.get(""))
+        for name, folder in folders.items():
+            if isinstance(name, str) and isinstance(folder, str):
+                yield name, folder
 
 
 def _pyproject(project: Path) -> Mapping[str, Any]:

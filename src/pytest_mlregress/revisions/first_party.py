@@ -7,14 +7,23 @@ elsewhere.
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
 
 from pytest_mlregress.revisions.checkouts import CheckoutPair, Side
-from pytest_mlregress.revisions.companion_environment import companion_environment, moved_path
+from pytest_mlregress.revisions.child_imports import write_backend_finders
+from pytest_mlregress.revisions.companion_environment import (
+    PYTHONPATH,
+    companion_environment,
+    moved_path,
+)
 from pytest_mlregress.revisions.executed_code import ExecutedCode
 from pytest_mlregress.revisions.first_party_finder import PLUGIN, FirstPartyFinder
 from pytest_mlregress.revisions.import_roots import first_party_names, import_roots
@@ -131,6 +140,7 @@ def isolate(
         first = [str(root) for root in roots]
         sys.path[:] = [*first, *(entry for entry in kept if entry not in first)]
         _forget_modules_of_the_other(pair)
+        _lead_children(pair, roots, names, label)
     watch = OriginWatch(
         pair=pair,
         label=label,
@@ -231,6 +241,29 @@ def _forget_modules_of_the_other(pair: CheckoutPair) -> None:
             continue
         if pair.side_of(file) is Side.OTHER:
             del sys.modules[name]
+
+
+def _lead_children(
+    pair: CheckoutPair, roots: Sequence[Path], names: Iterable[str], label: str
+) -> None:
+    """Let the processes that this one starts import the base's code, too."""
+    variables = companion_environment(os.environ, roots, pair.other, pair.own)
+    paths = [variables[PYTHONPATH]] if PYTHONPATH in variables else []
+    found = installations(pair.other, roots)
+    if any(entry.editable for entry in found):
+        folder = Path(tempfile.mkdtemp(prefix="mlregress-imports-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        base = {
+            "own": str(pair.own),
+            "other": str(pair.other),
+            "roots": [str(root) for root in roots],
+            "names": sorted(names),
+            "label": label,
+        }
+        if write_backend_finders(folder, found, base):
+            paths.insert(0, str(folder))
+    if paths:
+        os.environ[PYTHONPATH] = os.pathsep.join(paths)
 
 
 def _plugin_in(checkout: Path) -> Path | None:

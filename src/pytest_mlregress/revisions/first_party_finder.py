@@ -140,6 +140,9 @@ class FirstPartyFinder:
         """Folders, the candidate's replaced by those of the base where there are such."""
         kept = []
         for folder in folders:
+            if not Path(folder).is_absolute():  # a mark of setuptools for its path hook
+                kept.append(folder)
+                continue
             side = self._pair.side_of(folder)
             place = self._pair.mirrored(folder) if side is Side.OTHER else folder
             if place is not None and (side is not Side.OTHER or Path(place).is_dir()):

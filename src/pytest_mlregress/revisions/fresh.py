@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import pytest_mlregress
-from pytest_mlregress.baselines.git_command import outside_hooks
+from pytest_mlregress.baselines.git_command import GitError, git, outside_hooks
+from pytest_mlregress.revisions.companion_environment import companion_environment
+from pytest_mlregress.revisions.import_roots import import_roots
 
-OTHER_CHECKOUT: Final = "MLREGRESS_OTHER_CHECKOUT"
-"""The environment variable with the folder that no module of a fresh run may come from."""
+WORKTREE: Final = "MLREGRESS_WORKTREE"
+"""The environment variable that says, as JSON, which checkout a fresh run's code comes from."""
 
 _SHOWN_LINES: Final = 15
 
@@ -85,7 +86,7 @@ def _command(run: FreshRun, report: Path, baselines: Path, *, guarded: bool) -> 
     if run.workers:
         command += ["-n", str(run.workers)]
     if guarded:
-        command += ["-p", "pytest_mlregress.revisions.origin"]
+        command += ["-p", "pytest_mlregress.revisions.worktree_imports"]
     return command
 
 
@@ -95,18 +96,24 @@ def _environment(rootdir: Path, instead_of: Path | None) -> dict[str, str]:
     }
     if instead_of is None:
         return environment
-    plugin = Path(pytest_mlregress.__file__).parents[1]
-    inherited = environment.get("PYTHONPATH", "")
-    moved = [
-        str(rootdir / Path(entry).relative_to(instead_of))
-        if Path(entry).is_relative_to(instead_of)
-        else entry
-        for entry in inherited.split(os.pathsep)
-        if entry
-    ]
-    own = [] if "site-packages" in plugin.parts else [str(plugin)]
-    paths = [*own, str(rootdir), str(rootdir / "src"), *moved]
-    return {**environment, "PYTHONPATH": os.pathsep.join(paths), OTHER_CHECKOUT: str(instead_of)}
+    checkout, candidate = _top_of(rootdir), _top_of(instead_of)
+    start = {
+        "checkout": str(checkout),
+        "rootdir": str(rootdir),
+        "candidate": str(candidate),
+        "label": "the baseline's commit",
+    }
+    roots = import_roots(checkout, rootdir)
+    moved = companion_environment(environment, roots, candidate, checkout)
+    return {**moved, WORKTREE: json.dumps(start)}
+
+
+def _top_of(folder: Path) -> Path:
+    try:
+        top = os.fsdecode(git(folder, "rev-parse", "--show-toplevel"))
+    except GitError:
+        return folder
+    return Path(top.rstrip("\n"))
 
 
 def _end_of(output: str) -> str:

@@ -9,7 +9,11 @@ from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES, SOURCE_SU
 from pathlib import Path
 from typing import Final
 
-from pytest_mlregress.revisions.declared_layout import PROJECT_FILES, declared_folders
+from pytest_mlregress.revisions.declared_layout import (
+    PROJECT_FILES,
+    declared_folders,
+    declared_packages,
+)
 
 __all__ = ["first_party_names", "import_roots", "project_of"]
 
@@ -66,7 +70,7 @@ def project_of(folder: Path, checkout: Path) -> Path:
     """
     top, start = checkout.resolve(), folder.resolve()
     for place in (start, *start.parents):
-        if any((place / name).is_file() for name in PROJECT_FILES):
+        if _is_project(place):
             return place
         if place == top:
             break
@@ -96,11 +100,18 @@ def first_party_names(roots: Iterable[Path]) -> frozenset[str]:
     Returns:
         Dotted names; tracked by git or not. Tests, build files and virtual environments are none.
     """
-    return frozenset(name for root in roots for name in _names_in(root))
+    folders = list(roots)
+    projects = {place for root in folders for place in (root, root.parent) if _is_project(place)}
+    mapped = [name for project in projects for name in declared_packages(project)]
+    return frozenset([*mapped, *(name for root in folders for name in _names_in(root))])
+
+
+def _is_project(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in PROJECT_FILES)
 
 
 def _names_in(root: Path) -> Iterator[str]:
-    flat = any((root / name).exists() for name in PROJECT_FILES)
+    flat = _is_project(root)
     for entry in _entries(root):
         name = _module_name(entry)
         if name is None or name in _NEVER or name.startswith("test_"):
