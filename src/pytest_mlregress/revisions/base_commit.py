@@ -80,11 +80,13 @@ def _commit_of(top: Path, ref: str) -> str | None:
 def _no_common_ancestor(repository: Repository, against: Against, ref: str) -> WorktreeError:
     if repository.shallow:
         remote = _remote_of(repository.top, ref) or "origin"
+        branch = ref.removeprefix(f"{remote}/")
+        into = "" if branch == ref else f" {branch}:refs/remotes/{remote}/{branch}"
         return _refused(
             against,
             f"this shallow clone holds no common ancestor of HEAD and {ref}; fetch more of the "
-            f"history: git fetch --deepen={_DEEPER} {remote}, or all of it: "
-            f"git fetch --unshallow {remote}; {_ACTIONS}",
+            f"history: git fetch --deepen={_DEEPER} {remote}{into}, or all of it: "
+            f"git fetch --unshallow {remote}{into}; {_ACTIONS}",
         )
     return _refused(
         against, f"HEAD and {ref} have no common ancestor; to compare with it, write tip:{ref}"
@@ -115,9 +117,13 @@ def _alternatives(top: Path, ref: str) -> list[str]:
     listing = ask_git(
         top, "for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags", "refs/remotes"
     )
-    known = listing.splitlines()
+    known = [name for name in listing.splitlines() if not name.endswith("/HEAD")]
     on_remotes = [name for name in known if name.partition("/")[2] == ref]
-    close = on_remotes or get_close_matches(ref, known, n=2, cutoff=0.6)
+    # `origin/` in both would make any two branches of a remote look alike.
+    shared = f"{ref.partition('/')[0]}/" if "/" in ref else ""
+    ends = {name.removeprefix(shared): name for name in known}
+    alike = get_close_matches(ref.removeprefix(shared), ends, n=2, cutoff=0.6)
+    close = on_remotes or [ends[end] for end in alike]
     return [f"did you mean {' or '.join(close)}?"] if close else []
 
 
