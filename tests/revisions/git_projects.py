@@ -105,6 +105,7 @@ def names_in(folder: Path) -> list[str]:
     """Every file and link below a folder but git's own, sorted; links are not followed."""
     found = []
     for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if name != ".git"]
         links = [name for name in folders if Path(parent, name).is_symlink()]
         found += [Path(parent, name).relative_to(folder).as_posix() for name in [*files, *links]]
     return sorted(name for name in found if name.rpartition("/")[2] not in (".git", ".gitignore"))

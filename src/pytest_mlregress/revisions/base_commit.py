@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -81,7 +82,7 @@ def _no_common_ancestor(repository: Repository, against: Against, ref: str) -> W
     if repository.shallow:
         remote = _remote_of(repository.top, ref) or "origin"
         branch = ref.removeprefix(f"{remote}/")
-        into = "" if branch == ref else f" {branch}:refs/remotes/{remote}/{branch}"
+        into = "" if branch == ref else f" {_refspec(remote, branch)}"
         return _refused(
             against,
             f"this shallow clone holds no common ancestor of HEAD and {ref}; fetch more of the "
@@ -137,11 +138,15 @@ def _fetches(repository: Repository, ref: str) -> list[str]:
     else:
         branch = ref.removeprefix(f"{remote}/")
         deepen = f"--deepen={_DEEPER} " if repository.shallow else ""
-        command = f"git fetch {deepen}{remote} {branch}:refs/remotes/{remote}/{branch}"
+        command = f"git fetch {deepen}{remote} {_refspec(remote, branch)}"
         if branch == ref:
             command += f", and write {remote}/{branch}"
     advice = [f"if {remote} has it, fetch it: {command}"]
     return [*advice, _ACTIONS] if repository.shallow else advice
+
+
+def _refspec(remote: str, branch: str) -> str:
+    return shlex.quote(f"{branch}:refs/remotes/{remote}/{branch}")
 
 
 def _remote_of(top: Path, ref: str) -> str | None:

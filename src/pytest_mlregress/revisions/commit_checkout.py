@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +113,7 @@ def _fill_one(folder: WorktreeFolder, target: Path, source: Path, commit: str, s
     except GitError:
         raise WorktreeError(
             f"the base needs the submodule {shown} at {commit}, which is not in its repository; "
-            f"fetch it: git -C {source} fetch origin {commit}"
+            f"fetch it: git -C {shlex.quote(str(source))} fetch origin {commit}"
         ) from None
     if entry_of(target) is None:
         remove_leftovers(submodule.common)

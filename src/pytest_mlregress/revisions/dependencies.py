@@ -23,6 +23,9 @@ __all__ = ["changed_dependencies"]
 Declared: TypeAlias = dict[str, Any]
 """What a file declares, by the key that a message names."""
 
+_MALFORMED: Final = "cannot be parsed"
+"""The key of a file that is malformed, whose text is compared."""
+
 _SHOWN: Final = 3
 _REQUIREMENTS: Final = re.compile(r"(.*[-_.])?(requirements|constraints)([-_.].*)?\.(txt|in)$")
 _ARGUMENTS: Final = ("install_requires", "setup_requires", "extras_require", "python_requires")
@@ -51,6 +54,8 @@ def changed_dependencies(
             continue
         before, now = read(base / path), read(candidate / path)
         keys = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+        if _MALFORMED in keys:
+            keys = [_MALFORMED]
         if keys:
             more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
             shown = (_difference(key, before, now) for key in keys[:_SHOWN])
@@ -83,7 +88,7 @@ def _reader_of(path: str, root: str) -> Callable[[Path], Declared] | None:
 def _pyproject(path: Path) -> Declared:
     document = read_toml(path)
     if not document and read_text(path).strip():
-        return {"not valid TOML": [read_text(path)]}
+        return {_MALFORMED: [read_text(path)]}
     poetry, uv = table(document, "tool", "poetry"), table(document, "tool", "uv")
     found = {
         "project": table(document, "project"),
@@ -133,7 +138,7 @@ def _setup_cfg(path: Path) -> Declared:
     try:
         parser.read_string(read_text(path))
     except configparser.Error:
-        return {"malformed": [read_text(path)]}
+        return {_MALFORMED: [read_text(path)]}
     declared: Declared = {}
     for section, keys in (("options", _ARGUMENTS), ("options.extras_require", None)):
         if parser.has_section(section):
@@ -191,7 +196,7 @@ def _pipfile_lock(path: Path) -> Declared:
     try:
         document = json.loads(read_text(path) or "{}")
     except ValueError:
-        return {"not valid JSON": [read_text(path)]}
+        return {_MALFORMED: [read_text(path)]}
     return {
         name: str(entry.get("version", "any")).removeprefix("==")
         for section in ("develop", "default")

@@ -33,9 +33,13 @@ _NEVER: Final = (
     *(".git", ".idea", ".vscode", ".env", ".env.*", ".envrc", FOLDER),
 )
 _CODE: Final = re.compile(
-    r"\.(py[icodwx]?|pxd|pxi|c|cc|cpp|cxx|cu|cuh|h|hh|hpp|rs|f90|f|o|a|so|pyd|dll|dylib|pth)$",
+    r"\.(py[icodwx]?|pxd|pxi|c|cc|cpp|cxx|cu|cuh|h|hh|hpp|rs|f90|f|o|a|so|pyd|dll|dylib|pth"
+    r"|toml|cfg|ini|lock)$|(^|/)(requirements|constraints|environment)[^/]*\.(txt|in|ya?ml)$"
+    r"|(^|/)(CMakeLists\.txt|meson\.build)$",
     re.IGNORECASE,
 )
+"""Code, what is built from it, and what declares or configures a project."""
+
 _EXTENSION_MODULE: Final = re.compile(r"\.(so|pyd)$")
 _GENERATED_VERSION: Final = re.compile(r"(^|/)(_*version_*|_*about_*|_scm_version)\.py$")
 """What setuptools-scm, hatch-vcs and their like write beside the code, which imports it."""
@@ -128,13 +132,18 @@ def _is_never_data(name: str) -> bool:
 
 
 def _holds_data(source: Path) -> bool:
-    """Whether a file or folder is data: no environment, no repository, and no package."""
+    """Whether a file is there, or a folder holds data and no environment, repository or package."""
     if not source.is_dir():
         return source.exists()
     marks = ("pyvenv.cfg", "conda-meta", ".git", "__init__.py", "pyproject.toml", "setup.py")
     if any((source / mark).exists() for mark in marks):
         return False
-    return not any((child / ".git").exists() for child in source.iterdir() if child.is_dir())
+    holds = False
+    for child in source.iterdir():
+        if child.is_dir() and (child / ".git").exists():
+            return False
+        holds = holds or not (_CODE.search(child.name) or _is_never_data(child.name))
+    return holds
 
 
 def _outside_packages(names: Iterable[str], candidate: Path) -> Iterator[str]:

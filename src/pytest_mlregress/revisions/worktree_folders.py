@@ -201,11 +201,16 @@ def _remove_surplus(place: Path, repository: Path) -> None:
 
 def _remove_if_left(path: Path, repository: Path) -> None:
     def remove() -> None:
-        if not _read_note(path).get("clean") or not path.exists():
+        if _is_left(path):  # a run may have taken or made it before the lock was ours
             _remove(path, repository)
 
-    if not _read_note(path).get("clean") or not path.exists():
+    if _is_left(path):
         _under_lock(path, remove)
+
+
+def _is_left(path: Path) -> bool:
+    """Whether a folder is of no use unless a run holds its lock."""
+    return _read_note(path).get("clean") is not True or entry_of(path) is None
 
 
 def _under_lock(path: Path, action: Callable[[], None]) -> None:
