@@ -51,6 +51,24 @@ def test_equal_sides_are_noted(tmp_path: Path) -> None:
     checkout.release(keep=False)
 
 
+def test_another_configuration_of_pytest_is_noted(tmp_path: Path) -> None:
+    """Ruff's part of the file is none of pytest's, and a baseline is no change of the code."""
+    config = '[tool.pytest.ini_options]\naddopts = "{}"\nxfail_strict = true\n[tool.ruff]\nx = {}'
+    made = project(tmp_path / "project", {"pyproject.toml": config.format("-ra", 1)})
+    on_branch(made, {"pyproject.toml": config.format("-ra", 2), "__baselines__/a/b.json": ""})
+    checkout = made.prepare()
+    assert checkout.notes == ()
+    assert changed_files(checkout) == ("pyproject.toml",)
+    checkout.release(keep=True)
+    made.write({"pyproject.toml": config.format("-q", 2), "tox.ini": "[pytest]\nmarkers = a\n"})
+    checkout = made.prepare()
+    assert checkout.notes == (
+        "pytest is configured otherwise in the base, and the candidate's configuration holds for "
+        "both sides: pyproject.toml: addopts; tox.ini: markers",
+    )
+    checkout.release(keep=False)
+
+
 def test_a_detached_head(tmp_path: Path) -> None:
     made = on_branch(project(tmp_path / "project"))
     made.git("checkout", "--quiet", "--detach")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from pytest_mlregress.baselines.paths import FOLDER
 from pytest_mlregress.revisions.repository import run_git, split_names
 
 __all__ = ["CandidateFiles", "list_candidate"]
@@ -36,8 +37,12 @@ class CandidateFiles:
 
     @property
     def changed(self) -> frozenset[str]:
-        """Every file that differs from the base, removed and untracked ones included."""
-        return self.altered | self.removed | self.untracked
+        """Every file that differs from the base, removed and untracked ones included.
+
+        Baselines are no code, and an update changes them.
+        """
+        changed = self.altered | self.removed | self.untracked
+        return frozenset(path for path in changed if FOLDER not in path.split("/"))
 
 
 def list_candidate(top: Path, base_commit: str) -> CandidateFiles:

@@ -17,6 +17,7 @@ from pytest_mlregress.revisions.commit_checkout import check_out, check_out_subm
 from pytest_mlregress.revisions.extension_sources import changed_extension_sources
 from pytest_mlregress.revisions.large_files import fill_pointers
 from pytest_mlregress.revisions.overlay import lay_over
+from pytest_mlregress.revisions.pytest_configuration import changed_configuration
 from pytest_mlregress.revisions.repository import Repository, ask_git, find_repository
 from pytest_mlregress.revisions.selected_tests import SelectedTests, select_tests
 from pytest_mlregress.revisions.untracked_data import (
@@ -131,7 +132,7 @@ def prepare_checkout(
         rootdir=inside,
         candidate_top=repository.top,
         merge_base_of=base.merge_base_of,
-        notes=(*_notes_on(base, repository, files, tests), *notes),
+        notes=(*_notes_on(base, folder, repository, files, tests), *notes),
         against=against,
         files=files,
         _folder=folder,
@@ -212,12 +213,24 @@ def _furnish(
 
 
 def _notes_on(
-    base: BaseCommit, repository: Repository, files: CandidateFiles, tests: SelectedTests
+    base: BaseCommit,
+    folder: WorktreeFolder,
+    repository: Repository,
+    files: CandidateFiles,
+    tests: SelectedTests,
 ) -> Iterator[str]:
     if not files.changed:
         yield (
             f"the base is {base.commit[:ABBREVIATED]}, and the working tree has no changes to it: "
             "both sides run the same code"
+        )
+    configured = changed_configuration(
+        files, tests.root, candidate=repository.top, base=folder.path
+    )
+    if configured:
+        yield (
+            "pytest is configured otherwise in the base, and the candidate's configuration holds "
+            f"for both sides: {'; '.join(configured)}"
         )
     if tests.too_wide:
         yield (
