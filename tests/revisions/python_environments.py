@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import site
 import sys
 import venv
@@ -41,9 +42,9 @@ def install(folder: Path, name: str, version: str, source: str) -> None:
     """Put a distribution of one module into an environment, in place of an earlier version."""
     place = site_packages(folder)
     for old in place.glob(f"{name}-*.dist-info"):
-        (old / "METADATA").unlink()
-        old.rmdir()
+        shutil.rmtree(old)
     info = place / f"{name}-{version}.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    (info / "top_level.txt").write_text(f"{name}\n")
     (place / f"{name}.py").write_text(source)

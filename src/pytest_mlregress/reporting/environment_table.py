@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 NO_DIFFERENCE: Final = "no difference found between the environments"
 
-_HEADINGS: Final = ("differs", "base", "candidate")
+HEADINGS: Final = ("differs", "base", "candidate")
 _ABSENT: Final = "not installed"
 _INDENT: Final = "  "
 _GAP: Final = "  "
@@ -129,8 +129,8 @@ def table_lines(rows: Sequence[EnvironmentRow], *, width: int = 80) -> list[str]
     cells = [(row.name, row.base, row.candidate) for row in rows]
     room = (width - len(_INDENT) - 2 * len(_GAP)) // 3
     fitting = [row for row in cells if max(map(width_of, row)) <= room]
-    widths = [max(map(width_of, column)) for column in zip(_HEADINGS, *fitting, strict=True)]
-    lines = [_aligned(_HEADINGS, widths)] if fitting else []
+    widths = [max(map(width_of, column)) for column in zip(HEADINGS, *fitting, strict=True)]
+    lines = [_aligned(HEADINGS, widths)] if fitting else []
     for row, row_cells in zip(rows, cells, strict=True):
         if row_cells in fitting:
             lines.append(_aligned(row_cells, widths))

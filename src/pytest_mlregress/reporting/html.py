@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_mlregress.baselines.visible import visible
 from pytest_mlregress.reporting import strip_plot
+from pytest_mlregress.reporting.environment_table import HEADINGS, NO_DIFFERENCE
 from pytest_mlregress.reporting.failure_text import failure_text
 from pytest_mlregress.reporting.headline import headline
 from pytest_mlregress.reporting.metric_text import (
@@ -50,6 +51,8 @@ def to_html(report: RunReport) -> str:
         grave=[test for test in tests if test["colour"] != Colour.GREEN],
         green=[test for test in tests if test["colour"] == Colour.GREEN],
         plot=strip_plot,
+        environment_headings=HEADINGS,
+        no_difference=NO_DIFFERENCE,
     )
 
 

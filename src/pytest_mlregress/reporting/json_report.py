@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Set
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_mlregress.reporting.headline import headline
@@ -74,7 +75,8 @@ def _sides(sides: Sides) -> dict[str, Any]:
         "changed": sides.changed,
         "read": {test: list(files) for test, files in sorted(sides.read.items())},
         "reused": dict(sorted(sides.reused.items())),
-        "environment": sides.environment,
+        "environment": None if sides.environment is None else list(map(asdict, sides.environment)),
+        "suite": sides.suite,
         "notes": sides.notes,
     }
 

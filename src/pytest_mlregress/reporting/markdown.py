@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from pytest_mlregress.reporting.environment_table import (
+    HEADINGS,
+    NO_DIFFERENCE,
+    EnvironmentRow,
+)
 from pytest_mlregress.reporting.failure_text import failure_text
 from pytest_mlregress.reporting.headline import headline
 from pytest_mlregress.reporting.metric_text import (
@@ -49,13 +54,24 @@ def to_markdown(report: RunReport) -> str:
     sides = report.sides
     closing = [
         *(_escaped(text) for text in (sides.sentences if sides is not None else ())),
-        *(f"- {_escaped(text)}" for text in (sides.environment if sides is not None else ())),
+        *_environments(sides.environment if sides is not None else None),
         _escaped(totals_line(report)),
         *(f"- {_escaped(note)}" for note in closing_notes(report)),
     ]
     room = LONGEST - sum(len(block) + 2 for block in (*blocks, *closing)) - 200
     blocks += _fitting(not_green, green, room)
     return "\n\n".join([*blocks, *closing]) + "\n"
+
+
+def _environments(rows: Sequence[EnvironmentRow] | None) -> Iterator[str]:
+    """What differs between the environments of an A/B run."""
+    if rows is None:
+        return
+    if not rows:
+        yield NO_DIFFERENCE
+        return
+    cells = [_row(*map(_escaped, (row.name, row.base, row.candidate))) for row in rows]
+    yield "\n".join((_row(*HEADINGS), "|---|---|---|", *cells))
 
 
 def _fitting(not_green: Sequence[Verdict], green: Sequence[Verdict], room: int) -> Iterator[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pytest_mlregress.plurals import count_of
+from pytest_mlregress.reporting.environment_table import EnvironmentRow
 
 _SHORT: Final = 10
 """Characters of a commit, as `git log --oneline` shows them in larger repositories."""
@@ -28,7 +29,8 @@ class Sides:
         read: by test, those of them that its seeds import or open; tests without an answer are
             left out.
         reused: by side, the seeds that came from the cache.
-        environment: how the environments differ, a line each.
+        environment: how the environments differ; None where both sides have the same.
+        suite: whether the environments agree, over all tests; None where the code differs, too.
         notes: what else to know about the base.
     """
 
@@ -42,13 +44,16 @@ class Sides:
     changed: tuple[str, ...] = ()
     read: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     reused: Mapping[str, int] = field(default_factory=dict)
-    environment: tuple[str, ...] = ()
+    environment: tuple[EnvironmentRow, ...] | None = None
+    suite: str | None = None
     notes: tuple[str, ...] = ()
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """What every report says of the sides, a sentence each."""
         texts = [f"A/B: {self._candidate} against {self._base}"]
+        if self.suite is not None:
+            texts.append(self.suite)
         if self.changed:
             texts.append(self._changes)
         if any(self.reused.values()):

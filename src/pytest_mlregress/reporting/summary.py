@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from pytest_mlregress.reporting.environment_table import table_lines
 from pytest_mlregress.reporting.headline import headline
 from pytest_mlregress.reporting.metric_text import (
     MEANING_OF_Q,
@@ -250,9 +251,12 @@ def _folded_lines(folded: Sequence[Verdict], width: int) -> Iterator[_Line]:
 
 def _total_lines(report: RunReport, width: int) -> Iterator[_Line]:
     if report.sides is not None:
-        for text in (*report.sides.sentences, *report.sides.environment):
+        for text in report.sides.sentences:
             for line in wrap(text, width, rest=_INDENT):
                 yield _Line(line)
+        if report.sides.environment is not None:
+            for line in table_lines(report.sides.environment, width=width):
+                yield _Line(line, "dim")
     for line in wrap(totals_line(report), width, rest=_INDENT):
         yield _Line(line, "bold")
     for note in closing_notes(report):

@@ -72,6 +72,8 @@ def closing_notes(report: RunReport) -> tuple[str, ...]:
     Returns:
         One text per note.
     """
+    if report.sides is not None and report.sides.environment is not None:
+        return report.notes  # there is a table of what differs
     changes = Counter(change for verdict in report.verdicts for change in verdict.environment)
     return report.notes + tuple(
         f"environment differs from {count_of(tests, 'baseline')}: {change}"

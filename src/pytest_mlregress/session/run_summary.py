@@ -14,8 +14,11 @@ import pytest
 from pytest_mlregress.baselines.errors import BaselineError
 from pytest_mlregress.invocation import invocation
 from pytest_mlregress.reporting.build_report import run_report
+from pytest_mlregress.reporting.environment_table import EnvironmentRow
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.reporting.sides import Sides
+from pytest_mlregress.reporting.suite_line import suite_line
+from pytest_mlregress.session.environment_comparison import record_evidence, table_of
 from pytest_mlregress.session.seed_collector import SeedCollector
 from pytest_mlregress.session.stale_baselines import health_notes
 from pytest_mlregress.session.suite_judge import SuiteJudge
@@ -124,7 +127,30 @@ class RunSummary:
             diff_hash=tree.diff_hash,
             same_code=base.side.same_code,
             changed=base.side.changed,
+            environment=self._environment_table,
+            suite=suite_line(list(self._judged.values())) if base.side.same_code else None,
             notes=base.notes,
+        )
+
+    @cached_property
+    def _environment_table(self) -> tuple[EnvironmentRow, ...] | None:
+        """What differs between the environments; None where both sides have the same."""
+        base = self._judge.base
+        if base is None or base.environment is None:
+            return None
+        return table_of(base.environment, self._collector.groups.values())
+
+    @cached_property
+    def _evidence(self) -> str | None:
+        """Keep a comparison of environments, once; what to do with it."""
+        base, table = self._judge.base, self._environment_table
+        if base is None or table is None or not base.side.same_code:
+            return None
+        return record_evidence(
+            self._session,
+            table=table,
+            tree=self._judge.history.tree,
+            groups=[(self._collector.groups[test], v) for test, v in self._judged.items()],
         )
 
     @property
@@ -146,6 +172,8 @@ class RunSummary:
                 "and then passes is not deterministic"
             )
         yield from self._judge.environment_revision.notes(self._judged)
+        if self._evidence is not None:
+            yield self._evidence
         if self._judge.base is None:  # an A/B run reads no baselines
             yield from self._health
             yield from self._unused.notes()
