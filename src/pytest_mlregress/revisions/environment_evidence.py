@@ -41,7 +41,7 @@ class TestEvidence:
         test: the node id without the seed.
         tier: the tier.
         verdict: the verdict.
-        pairs: number of seeds that both sides trained.
+        pairs: number of seeds, trained on both sides, that the verdict rests on.
         base: the environment in which the base's seeds trained.
         candidate: that of the candidate's seeds.
         effects: per metric the change from base to candidate and both ends of its confidence

@@ -105,7 +105,7 @@ def _test(group: SeedGroup, verdict: Verdict) -> TestEvidence | None:
         test=group.plan.test,
         tier=group.plan.tier,
         verdict=str(verdict.kind),
-        pairs=len(group.results.keys() & base.results.keys()),
+        pairs=verdict.decided_after,
         base=base.environment,
         candidate=group.environment,
         effects={e.metric: (e.change, e.low, e.high) for e in effects if e is not None},
