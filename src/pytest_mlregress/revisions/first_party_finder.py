@@ -9,7 +9,6 @@ from importlib.machinery import (
     EXTENSION_SUFFIXES,
     SOURCE_SUFFIXES,
     ModuleSpec,
-    NamespaceLoader,
     PathFinder,
 )
 from importlib.util import spec_from_file_location
@@ -93,7 +92,7 @@ class FirstPartyFinder:
         found = self._from_others(fullname, path, target)
         if found is None:
             return own or self._only_in_candidate(fullname, path)
-        if found.loader is None or isinstance(found.loader, NamespaceLoader):
+        if found.origin is None and found.submodule_search_locations is not None:
             return self._namespace(fullname, own, found)
         file = found.origin if found.has_location else None
         if file is None or self._pair.side_of(file) is not Side.OTHER or self._is_plugin(fullname):

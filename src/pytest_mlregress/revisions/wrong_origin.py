@@ -86,7 +86,9 @@ class OriginWatch:
             taken = self.executed.take()
             self._foreign += [file for file in taken if self.pair.side_of(file) is Side.OTHER]
         for file in self._foreign:
-            return self._described(Path(file).stem, file)
+            place = Path(file)
+            name = place.parent.name if place.stem == "__init__" else place.stem
+            return self._described(name, file)
         return None
 
     def _is_in_place(self, name: str, file: str) -> bool:
