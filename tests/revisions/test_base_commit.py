@@ -61,11 +61,10 @@ def test_a_full_and_a_short_commit(diverged: Project) -> None:
 
 def test_an_unknown_ref_gets_the_closest_names(diverged: Project) -> None:
     assert refusal(diverged, "mian") == (
-        f"--mlregress-against=mian: mian names no commit of {diverged.top}; did you mean main?"
+        f"mian names no commit of {diverged.top}; did you mean main?"
     )
     assert refusal(diverged, "tip:zzz") == (
-        f"--mlregress-against=tip:zzz: zzz names no commit of {diverged.top}; "
-        "list the branches and tags with: git for-each-ref"
+        f"zzz names no commit of {diverged.top}; list the branches and tags with: git for-each-ref"
     )
 
 
@@ -75,14 +74,14 @@ def test_an_interpreter_without_its_prefix_is_recognised(
     monkeypatch.chdir(diverged.top)
     (diverged.top / ".venv" / "bin").mkdir(parents=True, exist_ok=True)
     assert refusal(diverged, ".venv/bin") == (
-        f"--mlregress-against=.venv/bin: .venv/bin names no commit of {diverged.top}; "
+        f".venv/bin names no commit of {diverged.top}; "
         "for an interpreter or a virtual environment, write env:.venv/bin"
     )
 
 
 def test_a_history_that_ends_before_the_commit(diverged: Project) -> None:
     assert refusal(diverged, "HEAD~9") == (
-        "--mlregress-against=HEAD~9: HEAD has no commit HEAD~9 in this clone; see: git log HEAD"
+        "HEAD has no commit HEAD~9 in this clone; see: git log HEAD"
     )
 
 
@@ -91,8 +90,7 @@ def test_histories_without_a_common_ancestor(tmp_path: Path) -> None:
     made.git("checkout", "--quiet", "--orphan", "island")
     made.commit({"model.py": "WIDTH = 5\n"})
     assert refusal(made, "main") == (
-        "--mlregress-against=main: HEAD and main have no common ancestor; to compare with it, "
-        "write tip:main"
+        "HEAD and main have no common ancestor; to compare with it, write tip:main"
     )
     made.prepare("tip:main").release(keep=False)
 
@@ -101,8 +99,7 @@ def test_a_branch_before_its_first_commit_has_no_merge_base(tmp_path: Path) -> N
     made = project(tmp_path / "project")
     made.git("checkout", "--quiet", "--orphan", "island")
     assert refusal(made, "main") == (
-        "--mlregress-against=main: HEAD has no commit yet, and so no merge base with main; "
-        "write tip:main"
+        "HEAD has no commit yet, and so no merge base with main; write tip:main"
     )
     made.prepare("tip:main").release(keep=False)
 
@@ -121,7 +118,7 @@ def test_a_shallow_clone_says_what_to_fetch_until_it_can_compare(shallow: Projec
     first = refusal(shallow, "origin/main")
     command = "git fetch --deepen=100 origin main:refs/remotes/origin/main"
     assert first == (
-        f"--mlregress-against=origin/main: origin/main names no commit of {shallow.top}; "
+        f"origin/main names no commit of {shallow.top}; "
         f"if origin has it, fetch it: {command}; {ACTIONS}"
     )
     shallow.git(*shlex.split(command)[1:])
@@ -135,7 +132,7 @@ def test_a_shallow_clone_with_the_ref_but_no_merge_base(shallow: Project, depth:
     shallow.git("fetch", "--depth=1", "origin", "main:refs/remotes/origin/main")
     branch = "origin main:refs/remotes/origin/main"
     assert refusal(shallow, "origin/main") == (
-        "--mlregress-against=origin/main: this shallow clone holds no common ancestor of HEAD and "
+        "this shallow clone holds no common ancestor of HEAD and "
         f"origin/main; fetch more of the history: git fetch --deepen=100 {branch}, or all of it: "
         f"git fetch --unshallow {branch}; {ACTIONS}"
     )
@@ -147,12 +144,11 @@ def test_a_shallow_clone_without_an_ancestor_or_a_commit(
     shallow: Project, diverged: Project
 ) -> None:
     assert refusal(shallow, "HEAD~1") == (
-        "--mlregress-against=HEAD~1: HEAD has no commit HEAD~1 in this clone; see: "
-        f"git fetch --deepen=100 origin; {ACTIONS}"
+        f"HEAD has no commit HEAD~1 in this clone; see: git fetch --deepen=100 origin; {ACTIONS}"
     )
     commit = diverged.git("rev-parse", "main~1")
     assert refusal(shallow, commit) == (
-        f"--mlregress-against={commit}: {commit} names no commit of {shallow.top}; "
+        f"{commit} names no commit of {shallow.top}; "
         f"if origin has it, fetch it: git fetch --unshallow origin; {ACTIONS}"
     )
     shallow.git("fetch", "--unshallow", "origin")
@@ -163,7 +159,7 @@ def test_a_branch_that_only_the_remote_has(diverged: Project, tmp_path: Path) ->
     diverged.git("clone", "--quiet", str(diverged.top), str(tmp_path / "clone"))
     clone = Project(tmp_path / "clone")
     assert refusal(clone, "main") == (
-        f"--mlregress-against=main: main names no commit of {clone.top}; did you mean "
+        f"main names no commit of {clone.top}; did you mean "
         "origin/main?; if origin has it, fetch it: git fetch origin "
         "main:refs/remotes/origin/main, and write origin/main"
     )

@@ -169,7 +169,7 @@ def test_the_refusal_names_the_files_and_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(WorktreeError) as caught:
         refuse_mismatch(checkout)
     assert str(caught.value) == (
-        "--mlregress-against=tip:main: the declared dependencies differ (requirements.txt: "
+        "the declared dependencies differ (requirements.txt: "
         "torch==2.2, torch==2.3; uv.lock: torch none -> 2.2.0) between the base "
         f"{checkout.commit[:7]} and the working tree, and one environment cannot serve both sides; "
         "name an environment of the base, with the dependencies that it declares: "
@@ -214,7 +214,7 @@ def test_sources_that_differ_are_refused(tmp_path: Path) -> None:
     with pytest.raises(WorktreeError) as caught:
         refuse_mismatch(checkout)
     assert str(caught.value) == (
-        "--mlregress-against=HEAD: the sources of compiled extensions differ (fast.c) between the "
+        "the sources of compiled extensions differ (fast.c) between the "
         f"base {checkout.commit[:7]} and the working tree, and one environment cannot serve both "
         "sides; name an environment of the base, built from its sources: "
         "--mlregress-against=HEAD,env:PYTHON"

@@ -56,18 +56,18 @@ def find_base_commit(repository: Repository, against: Against) -> BaseCommit:
     if against.tip:
         commit = _commit_of(repository.top, ref)
         if commit is None:
-            raise _no_such_commit(repository, against, ref)
+            raise _no_such_commit(repository, ref)
         return BaseCommit(commit, f"{commit[:ABBREVIATED]} ({ref})", None)
     if repository.head is None:
-        raise _refused(
-            against, f"HEAD has no commit yet, and so no merge base with {ref}; write tip:{ref}"
+        raise WorktreeError(
+            f"HEAD has no commit yet, and so no merge base with {ref}; write tip:{ref}"
         )
     try:
         commit = ask_git(repository.top, "merge-base", "HEAD", ref).strip()
     except GitError:
         if _commit_of(repository.top, ref) is None:
-            raise _no_such_commit(repository, against, ref) from None
-        raise _no_common_ancestor(repository, against, ref) from None
+            raise _no_such_commit(repository, ref) from None
+        raise _no_common_ancestor(repository, ref) from None
     return BaseCommit(commit, f"{commit[:ABBREVIATED]} (merge base with {ref})", ref)
 
 
@@ -78,32 +78,31 @@ def _commit_of(top: Path, ref: str) -> str | None:
         return None
 
 
-def _no_common_ancestor(repository: Repository, against: Against, ref: str) -> WorktreeError:
+def _no_common_ancestor(repository: Repository, ref: str) -> WorktreeError:
     if repository.shallow:
         remote = _remote_of(repository.top, ref) or "origin"
         branch = ref.removeprefix(f"{remote}/")
         into = "" if branch == ref else f" {_refspec(remote, branch)}"
-        return _refused(
-            against,
+        return WorktreeError(
             f"this shallow clone holds no common ancestor of HEAD and {ref}; fetch more of the "
             f"history: git fetch --deepen={_DEEPER} {remote}{into}, or all of it: "
             f"git fetch --unshallow {remote}{into}; {_ACTIONS}",
         )
-    return _refused(
-        against, f"HEAD and {ref} have no common ancestor; to compare with it, write tip:{ref}"
+    return WorktreeError(
+        f"HEAD and {ref} have no common ancestor; to compare with it, write tip:{ref}"
     )
 
 
-def _no_such_commit(repository: Repository, against: Against, ref: str) -> WorktreeError:
+def _no_such_commit(repository: Repository, ref: str) -> WorktreeError:
     top = repository.top
     start = re.split(r"[~^@]", ref, maxsplit=1)[0]
     if start not in ("", ref) and _commit_of(top, start) is not None:
         remedy = _deeper(repository, start) if repository.shallow else f"git log {start}"
-        return _refused(against, f"{start} has no commit {ref} in this clone; see: {remedy}")
+        return WorktreeError(f"{start} has no commit {ref} in this clone; see: {remedy}")
     advice = [*_alternatives(top, ref), *_fetches(repository, ref)]
     if not advice:
         advice = ["list the branches and tags with: git for-each-ref"]
-    return _refused(against, "; ".join([f"{ref} names no commit of {top}", *advice]))
+    return WorktreeError("; ".join([f"{ref} names no commit of {top}", *advice]))
 
 
 def _deeper(repository: Repository, ref: str) -> str:
@@ -157,7 +156,3 @@ def _remote_of(top: Path, ref: str) -> str | None:
         if candidate in remotes:
             return candidate
     return remotes[0] if remotes else None
-
-
-def _refused(against: Against, problem: str) -> WorktreeError:
-    return WorktreeError(f"--mlregress-against={against.text}: {problem}")

@@ -47,7 +47,7 @@ def _refused(checkout: BaseCheckout, difference: str, made: str) -> WorktreeErro
     option = f"--mlregress-against={checkout.against.text}"
     commit = checkout.commit[:ABBREVIATED]
     return WorktreeError(
-        f"{option}: {difference} between the base {commit} and the working tree, and one "
+        f"{difference} between the base {commit} and the working tree, and one "
         f"environment cannot serve both sides; name an environment of the base, {made}: "
         f"{option},env:PYTHON"
     )

@@ -21,6 +21,7 @@ from pytest_mlregress.revisions.environments import (
     open_environment,
 )
 from pytest_mlregress.revisions.first_party import plugin_problem, watch_candidate
+from pytest_mlregress.revisions.refusals import refuse_mismatch
 from pytest_mlregress.revisions.worktree import (
     BaseCheckout,
     WorktreeError,
@@ -108,18 +109,25 @@ def _of_ref(
     config: pytest.Config, against: Against, environment: EnvironmentFacts | None
 ) -> BaseOfRun:
     place, remove = _place(config)
-    checkout = prepare_checkout(
-        config.rootpath,
-        against,
-        place=place,
-        test_patterns=config.getini("python_files"),
-        test_folders=[config.rootpath / folder for folder in config.getini("testpaths")],
-    )
     try:
+        checkout = prepare_checkout(
+            config.rootpath,
+            against,
+            place=place,
+            test_patterns=config.getini("python_files"),
+            test_folders=[config.rootpath / folder for folder in config.getini("testpaths")],
+        )
+    except BaseException:
+        remove()
+        raise
+    try:
+        if environment is None:
+            refuse_mismatch(checkout)
         _refuse_other_code(checkout, config.rootpath)
         changed = changed_files(checkout)
     except BaseException:
         checkout.release(keep=False)
+        remove()
         raise
     side = BaseSide(
         label=checkout.label,
