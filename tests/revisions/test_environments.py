@@ -1,5 +1,6 @@
 """Another environment: what is known of it, and when it is refused."""
 
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -10,16 +11,16 @@ import pytest
 from python_environments import SOURCE, install, make_environment, site_packages
 
 from pytest_mlregress import __version__
-from pytest_mlregress.revisions import environments
+from pytest_mlregress.revisions import environment_refusals, environments
 from pytest_mlregress.revisions.environments import (
     EnvironmentFacts,
     EnvironmentProbeError,
     open_environment,
     probe,
-    process_environment,
     refuse_other_plugin,
     running_environment,
 )
+from pytest_mlregress.revisions.process_environment import process_environment, variables_of
 
 ROOT = SOURCE.parent
 
@@ -101,6 +102,11 @@ def test_nothing_of_the_running_interpreter_leaks_into_the_other_one(
     assert variables["VIRTUAL_ENV"] == str(old)
     assert "PYTHONHOME" not in variables
 
+    before = dict(os.environ)
+    with variables_of(old / "bin" / "python"):
+        assert dict(os.environ) == variables
+    assert dict(os.environ) == before
+
 
 def test_what_is_no_python_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     silent = script(tmp_path / "silent", "exit 3")
@@ -144,7 +150,7 @@ def test_an_old_python_says_how_old_it_is(tmp_path: Path) -> None:
 def test_the_oldest_python_is_that_of_the_metadata() -> None:
     (oldest,) = re.findall(r'requires-python = ">=(.*)"', (ROOT / "pyproject.toml").read_text())
 
-    assert oldest == ".".join(map(str, environments.OLDEST_PYTHON))
+    assert oldest == ".".join(map(str, environment_refusals.OLDEST_PYTHON))
 
 
 def test_the_running_environment_is_no_other_one(tmp_path: Path) -> None:
@@ -188,7 +194,7 @@ def test_another_version_of_the_plugin_is_refused_with_the_command(
         f"{__version__} than this one; both sides need the same: {remedy}"
     )
     with monkeypatch.context() as patch:
-        patch.setattr(environments.shutil, "which", lambda name: f"/usr/bin/{name}")
+        patch.setattr(environment_refusals.shutil, "which", lambda name: f"/usr/bin/{name}")
         assert refused(replace(facts, plugin=None, has_pip=False)).endswith(
             f"uv pip install --python '/old env/bin/python' -e {ROOT}"
         )
@@ -219,18 +225,20 @@ def test_the_command_installs_what_runs_here(
             assert name == "direct_url.json"
             return origin
 
-    monkeypatch.setattr(environments.metadata, "distribution", lambda name: Installed())
-    monkeypatch.setattr(environments, "_package", lambda: tmp_path / "site-packages" / "plugin")
+    monkeypatch.setattr(environment_refusals.metadata, "distribution", lambda name: Installed())
+    monkeypatch.setattr(
+        environment_refusals, "_package", lambda: tmp_path / "site-packages" / "plugin"
+    )
 
-    assert environments._requirement() == words
+    assert environment_refusals._requirement() == words
 
 
 def test_a_copy_of_the_plugin_with_other_sources_is_told_apart(tmp_path: Path) -> None:
     """Two development versions have one number."""
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "x.py").write_bytes(b"A = 1\r\n")
-    first = environments.digest_of_sources(tmp_path)
+    first = environment_refusals.digest_of_sources(tmp_path)
     (tmp_path / "a" / "x.py").write_bytes(b"A = 1\n")
-    assert environments.digest_of_sources(tmp_path) == first
+    assert environment_refusals.digest_of_sources(tmp_path) == first
     (tmp_path / "a" / "x.py").write_bytes(b"A = 2\n")
-    assert environments.digest_of_sources(tmp_path) != first
+    assert environment_refusals.digest_of_sources(tmp_path) != first

@@ -18,15 +18,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_mlregress.revisions.base_side import BaseSide
+from pytest_mlregress.revisions.process_environment import variables_of
 
 if TYPE_CHECKING:
     import execnet
 
 _SERVE: Final = """
 import sys
-sys.path[:0] = [channel.receive()]
+own = channel.receive()
+sys.path[:0] = own
 from pytest_mlregress.revisions.companion_session import serve
-del sys.path[0]
+del sys.path[:len(own)]
 serve(channel)
 """
 _SHOWN_LINES: Final = 15
@@ -110,10 +112,12 @@ class Companion:
         if self._side.other_environment:
             spec.python = shlex.quote(self._side.python)
         try:
-            gateway = group.makegateway(spec)
+            gateway = self._gateway(group, spec)
             gateway._rinfo()  # as in pytest-xdist: later, its main thread will be busy
             self._channel = gateway.remote_exec(_SERVE)
-            self._channel.send(str(Path(__file__).parents[2]))
+            # Another environment has this plugin; from here it would get this one's packages, too.
+            own = [] if self._side.other_environment else [str(Path(__file__).parents[2])]
+            self._channel.send(own)
             self._channel.send(self._start_message())
         except (OSError, EOFError) as error:
             self.close()
@@ -121,6 +125,12 @@ class Companion:
         except execnet.HostNotFound as error:
             self.close()
             raise CompanionError(f"{self._side.python} cannot be started: {error}") from error
+
+    def _gateway(self, group: execnet.Group, spec: execnet.XSpec) -> execnet.Gateway:
+        if not self._side.other_environment:
+            return group.makegateway(spec)
+        with variables_of(Path(self._side.python)):
+            return group.makegateway(spec)
 
     def run(self, nodeid: str) -> BaseSeed:
         """Train one seed of the base.

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 import secrets
 import shlex
-import shutil
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from importlib import metadata
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from typing import Final
 
-import pytest_mlregress
-from pytest_mlregress import __version__
 from pytest_mlregress.baselines.artifact import Environment
-from pytest_mlregress.baselines.git_command import outside_hooks
 from pytest_mlregress.baselines.visible import visible
-from pytest_mlregress.revisions.environment_question import answer, digest_of_sources
+from pytest_mlregress.revisions.environment_question import answer
+from pytest_mlregress.revisions.environment_refusals import (
+    OLDEST_PYTHON,
+    refuse_old_python,
+    refuse_other_plugin,
+    refuse_same_environment,
+)
 from pytest_mlregress.revisions.interpreters import EnvironmentProbeError, find_interpreter
+from pytest_mlregress.revisions.process_environment import process_environment
 
 __all__ = [
     "EnvironmentFacts",
@@ -34,14 +31,10 @@ __all__ = [
     "find_interpreter",
     "open_environment",
     "probe",
-    "process_environment",
     "refuse_other_plugin",
     "refuse_same_environment",
     "running_environment",
 ]
-
-OLDEST_PYTHON: Final = (3, 11)
-"""The oldest Python that pytest-mlregress runs on."""
 
 TIMEOUT_S = 30.0
 """How long an interpreter may take to describe its environment, in seconds."""
@@ -57,9 +50,6 @@ if sys.version_info < {OLDEST_PYTHON}:
 else:
     exec(sys.stdin.read())
 """
-_OF_ONE_INTERPRETER: Final = frozenset(
-    {"PYTHONHOME", "PYTHONEXECUTABLE", "PYTHONPLATLIBDIR", "__PYVENV_LAUNCHER__"}
-)
 _LONGEST_SHOWN: Final = 80
 
 
@@ -169,7 +159,7 @@ def probe(python: Path) -> EnvironmentFacts:
             f"{python} is no Python interpreter that works: {_said(done)}; name another one"
         )
     facts = EnvironmentFacts(python=python, **json.loads(answers[-1].removeprefix(mark)))
-    _refuse_old_python(facts)
+    refuse_old_python(facts)
     return facts
 
 
@@ -183,35 +173,6 @@ def running_environment() -> EnvironmentFacts:
     return EnvironmentFacts(python=Path(sys.executable), **answer())
 
 
-def process_environment(python: Path) -> dict[str, str]:
-    """The environment variables of a process in another Python environment.
-
-    They are those of this process, without what belongs to its interpreter: entries of PYTHONPATH
-    that hold installed packages are left out, those with source code stay. Commands are looked up
-    beside the interpreter first, as in an activated environment.
-
-    Args:
-        python: the interpreter of the other environment.
-
-    Returns:
-        The variables.
-    """
-    variables = {k: v for k, v in outside_hooks().items() if k not in _OF_ONE_INTERPRETER}
-    paths = variables.pop("PYTHONPATH", "").split(os.pathsep)
-    if kept := [path for path in paths if path and not _holds_packages(Path(path))]:
-        variables["PYTHONPATH"] = os.pathsep.join(kept)
-    commands = [str(python.parent), variables.get("PATH", os.defpath)]
-    variables["PATH"] = os.pathsep.join(commands)
-    if "VIRTUAL_ENV" in variables:
-        variables["VIRTUAL_ENV"] = str(python.parent.parent)
-    return variables
-
-
-def _holds_packages(folder: Path) -> bool:
-    own = {Path(sysconfig.get_path(name)) for name in ("purelib", "platlib")}
-    return folder in own or any(folder.glob("*.dist-info"))
-
-
 def _said(done: subprocess.CompletedProcess[str]) -> str:
     """What a command complained of, or how it ended."""
     lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
@@ -219,107 +180,3 @@ def _said(done: subprocess.CompletedProcess[str]) -> str:
         return f"it printed nothing and ended with status {done.returncode}"
     said = lines[-1 if lines[0].startswith("Traceback") else 0]
     return f"it said {visible(said.strip())[:_LONGEST_SHOWN]!r}"
-
-
-def _refuse_old_python(facts: EnvironmentFacts) -> None:
-    numbers = tuple(int(part) for part in facts.version.split(".")[:2])
-    if numbers < OLDEST_PYTHON:
-        oldest = ".".join(map(str, OLDEST_PYTHON))
-        raise EnvironmentProbeError(
-            f"{facts.python} is Python {facts.version}; pytest-mlregress {__version__} needs "
-            f"{oldest} or newer: create the environment with such a Python"
-        )
-
-
-def refuse_same_environment(facts: EnvironmentFacts) -> None:
-    """Refuse the environment of this very process.
-
-    Args:
-        facts: those of the other environment.
-
-    Raises:
-        EnvironmentProbeError: it is the same one.
-    """
-    here = (os.path.realpath(sys.prefix), platform.python_version())
-    if (facts.prefix, facts.version) == here:
-        raise EnvironmentProbeError(
-            f"{facts.python} belongs to the environment that pytest runs in ({sys.prefix}): "
-            "nothing would be compared; name the other environment's interpreter, or leave env: out"
-        )
-
-
-def refuse_other_plugin(facts: EnvironmentFacts) -> None:
-    """Refuse an environment without pytest or without this very pytest-mlregress.
-
-    Args:
-        facts: those of the other environment.
-
-    Raises:
-        EnvironmentProbeError: either is missing, or the plugin is another version; the text has
-            the command that installs it.
-    """
-    remedy = f"install it there: {_install_command(facts)}"
-    if facts.pytest is None:
-        raise EnvironmentProbeError(f"the environment of {facts.python} lacks pytest; {remedy}")
-    if facts.plugin is None:
-        raise EnvironmentProbeError(
-            f"the environment of {facts.python} lacks pytest-mlregress; both sides need "
-            f"{__version__}: {remedy}"
-        )
-    if facts.plugin != __version__:
-        raise EnvironmentProbeError(
-            f"the environment of {facts.python} has pytest-mlregress {facts.plugin}, this one "
-            f"{__version__}; both sides need the same: {remedy}"
-        )
-    if facts.plugin_digest != digest_of_sources(_package()):
-        raise EnvironmentProbeError(
-            f"the environment of {facts.python} has other sources of pytest-mlregress "
-            f"{__version__} than this one; both sides need the same: {remedy}"
-        )
-
-
-def _package() -> Path:
-    return Path(pytest_mlregress.__file__).parent
-
-
-def _install_command(facts: EnvironmentFacts) -> str:
-    """The command that installs the running plugin in the other environment."""
-    words = [*_installer(facts), *_requirement()]
-    return " ".join(shlex.quote(word) for word in words)
-
-
-def _installer(facts: EnvironmentFacts) -> list[str]:
-    python = str(facts.python)
-    if facts.has_pip:
-        return [python, "-m", "pip", "install"]
-    if shutil.which("uv"):
-        return ["uv", "pip", "install", "--python", python]
-    return [sys.executable, "-m", "pip", "--python", python, "install"]
-
-
-def _requirement() -> list[str]:
-    """What to install: the release, or the same source where this is none."""
-    source = _package().parents[1]
-    if _package().parent.name == "src" and (source / "pyproject.toml").is_file():
-        return ["-e", str(source)]
-    origin = _origin()
-    url = str(origin.get("url", ""))
-    if "vcs_info" in origin:
-        version = origin["vcs_info"]
-        return [f"pytest-mlregress @ {version['vcs']}+{url}@{version['commit_id']}"]
-    if "dir_info" in origin:
-        path = url2pathname(urlsplit(url).path)
-        return ["-e", path] if origin["dir_info"].get("editable") else [path]
-    if url:
-        return [f"pytest-mlregress @ {url}"]
-    return [f"pytest-mlregress=={__version__}"]
-
-
-def _origin() -> Mapping[str, Any]:
-    """Where the running plugin was installed from (PEP 610); empty for a release."""
-    try:
-        text = metadata.distribution("pytest-mlregress").read_text("direct_url.json")
-        found: Mapping[str, Any] = json.loads(text or "{}")
-    except (metadata.PackageNotFoundError, OSError, ValueError):
-        return {}
-    return found
