@@ -1,0 +1,350 @@
+"""A/B runs as a user sees them: both sides trained in one session."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from training_suite import Suite
+
+MODEL = """
+    import random
+
+
+    def train(seed):
+        return 0.9 + random.Random(seed).gauss(0, 0.01)
+"""
+
+WORSE = """
+    import random
+
+
+    def train(seed):
+        return 0.8 + random.Random(seed).gauss(0, 0.01)
+
+
+    def evaluate(seed):
+        return train(seed)
+"""
+
+TESTS = """
+    import pytest
+    from package.model import train
+
+
+    @pytest.mark.seeds(5)
+    def test_training(mlregress):
+        mlregress.record("accuracy", train(mlregress.seed), higher_is_better=True)
+
+
+    def test_plain():
+        assert True
+"""
+
+NEW_TEST = """
+    import pytest
+    from package.model import evaluate
+
+
+    @pytest.mark.seeds(5)
+    def test_new(mlregress):
+        mlregress.record("accuracy", evaluate(mlregress.seed), higher_is_better=True)
+"""
+
+
+@pytest.fixture
+def project(suite: Suite) -> Suite:
+    """A repository with a package and its tests on main, and the branch of a change."""
+    suite.configure(ini="pythonpath = src", baseline_seeds=None)
+    ignore_own_files(suite)
+    suite.write("", name="src/package/__init__.py")
+    suite.write(MODEL, name="src/package/model.py")
+    suite.write(TESTS, name="tests/test_training.py")
+    git(suite, "checkout", "--quiet", "-b", "change")
+    return suite
+
+
+def ignore_own_files(suite: Suite) -> None:
+    """What pytester writes beside the project is none of its files."""
+    with (suite.path / ".gitignore").open("a", encoding="utf-8") as file:
+        file.write("\nrunpytest-*\nstdout\nstderr\n__pycache__\n")
+
+
+def git(suite: Suite, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=suite.path, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def worktrees(suite: Suite) -> list[str]:
+    """The worktrees that git knows besides the project's own."""
+    listed = git(suite, "worktree", "list", "--porcelain").splitlines()
+    return [line.removeprefix("worktree ") for line in listed if line.startswith("worktree ")][1:]
+
+
+def against(suite: Suite, *arguments: str, ref: str = "main") -> pytest.RunResult:
+    return suite.run(f"--mlregress-against={ref}", *arguments, apart=True)
+
+
+TEST = "tests/test_training.py::test_training"
+
+
+def test_a_worse_change_is_red(project: Suite, workers: str) -> None:
+    project.write(WORSE, name="src/package/model.py")
+
+    result = against(project, workers)
+
+    assert result.ret == 1
+    commit = git(project, "rev-parse", "main").strip()[:10]
+    result.stdout.fnmatch_lines(
+        [
+            "accuracy regressed: 0.9094 -> 0.8094 (-0.100 [[]-0.114, -0.086[]]), margin *",
+            f"FAILED {TEST} - accuracy regressed: *",
+        ]
+    )
+    result.stdout.fnmatch_lines(
+        [f"A/B: this tree at * against main, merge base {commit}", "1 file changed between them"]
+    )
+    assert "uncommitted" not in result.stdout.str()
+    test = project.tests[TEST]
+    assert test["verdict"] == "regression"
+    base, candidate = (
+        {seed["seed"]: seed["metrics"]["accuracy"] for seed in test[name]}
+        for name in ("base_seeds", "seeds")
+        if test[name]
+    )
+    assert all(base[seed] - value == pytest.approx(0.1) for seed, value in candidate.items())
+    assert project.report["sides"]["changed"] == ["src/package/model.py"]
+
+
+def test_an_unchanged_commit_is_identical_and_trains_alternately(project: Suite) -> None:
+    result = against(project, "-v")
+
+    assert result.ret == 0
+    assert project.verdicts == {TEST: "identical"}
+    ran = [line.split()[0] for line in result.outlines if " SEED " in line]
+    assert ran == [f"{TEST}[{seed}]" for seed in ("seed0", "seed0-base", "seed1-base", "seed1")]
+    result.stdout.fnmatch_lines(["*2 passed, 4 seeds, 6 seeds saved*"])
+
+
+def test_the_worktree_is_kept_after_a_regular_end(project: Suite) -> None:
+    against(project)
+    (kept,) = worktrees(project)
+
+    against(project)
+
+    assert worktrees(project) == [kept]
+    assert git(project, "status", "--porcelain") == ""
+
+
+def test_a_test_of_new_code_cannot_be_compared(project: Suite, workers: str) -> None:
+    project.write(WORSE.replace("0.8", "0.9"), name="src/package/model.py")
+    project.write(NEW_TEST, name="tests/test_new.py")
+
+    result = against(project, workers)
+
+    assert result.ret == 0
+    assert project.verdicts == {TEST: "identical", "tests/test_new.py::test_new": "no-baseline"}
+    (reason,) = project.tests["tests/test_new.py::test_new"]["reasons"]
+    assert "ImportError: cannot import name 'evaluate' from 'package.model'" in reason
+    assert "main" in reason
+
+
+def test_own_tests_may_lack_a_test(project: Suite) -> None:
+    project.write(NEW_TEST.replace("evaluate", "train"), name="tests/test_new.py")
+
+    result = against(project, ref="own-tests:main")
+
+    assert result.ret == 0
+    new = project.tests["tests/test_new.py::test_new"]
+    assert (new["verdict"], new["colour"]) == ("no-baseline", "yellow")
+    assert any("does not have it" in reason for reason in new["reasons"])
+
+
+def test_a_seed_that_fails_on_the_base_is_no_failure_of_the_change(project: Suite) -> None:
+    git(project, "checkout", "--quiet", "main")
+    project.write(f"{MODEL}    train = None", name="src/package/model.py")
+    git(project, "checkout", "--quiet", "-B", "change")
+    project.write(MODEL, name="src/package/model.py")
+
+    result = against(project)
+
+    assert result.ret == 0
+    test = project.tests[TEST]
+    assert test["colour"] == "yellow"
+    assert any("'NoneType' object is not callable" in reason for reason in test["reasons"])
+
+
+def test_a_base_that_kills_its_process_is_no_failure_of_the_change(
+    project: Suite, workers: str
+) -> None:
+    git(project, "checkout", "--quiet", "main")
+    fatal = MODEL.replace("import random", "import os, random").replace(
+        "return", "os._exit(3) if seed == 1 else None; return"
+    )
+    project.write(fatal, name="src/package/model.py")
+    git(project, "checkout", "--quiet", "-B", "change")
+    project.write(MODEL, name="src/package/model.py")
+
+    result = against(project, workers)
+
+    assert result.ret == 0
+    test = project.tests[TEST]
+    assert test["colour"] == "yellow"
+    assert any("died" in reason for reason in test["reasons"])
+
+
+def test_a_failing_candidate_fails_as_any_seed(project: Suite) -> None:
+    project.write(f"{MODEL}    train = None", name="src/package/model.py")
+
+    result = against(project)
+
+    assert result.ret == 1
+    result.stdout.fnmatch_lines([f"FAILED {TEST}[[]seed0[]] - TypeError: *"])
+
+
+def test_shared_fixtures_of_the_base_are_set_up_once(project: Suite) -> None:
+    project.write(
+        """
+        import os
+
+        import pytest
+        from package import model
+
+
+        @pytest.fixture(scope="module")
+        def data(request):
+            with open(os.environ["LOG"], "a") as log:
+                log.write(f"set up {model.__file__}\\n")
+            yield 1
+            with open(os.environ["LOG"], "a") as log:
+                log.write(f"torn down {model.__file__}\\n")
+
+
+        @pytest.mark.seeds(3)
+        @pytest.mark.parametrize("case", [1, 2])
+        def test_with_data(mlregress, case, data):
+            mlregress.record("accuracy", model.train(mlregress.seed) * case, higher_is_better=True)
+        """,
+        name="tests/test_data.py",
+    )
+    log = project.path / "log.txt"
+
+    result = project.run("--mlregress-against=main", "tests/test_data.py", apart=True, LOG=str(log))
+
+    assert result.ret == 0, result.stdout.str()
+    lines = log.read_text().splitlines()
+    assert sorted(line.partition(" /")[0] for line in lines) == [
+        *("set up", "set up", "torn down", "torn down")
+    ]
+    assert len({line.partition(" /")[2] for line in lines}) == 2
+
+
+def test_rootdir_and_conftest_in_a_sub_folder(suite: Suite) -> None:
+    suite.configure(baseline_seeds=None)
+    (suite.path / "pytest.ini").unlink()
+    suite.write("[pytest]\npythonpath = .\n", name="project/pytest.ini")
+    suite.write("def train(seed): return 0.5 + seed / 100", name="project/model.py")
+    suite.write(
+        "import pytest\n@pytest.fixture\ndef factor(): return 2.0", name="project/tests/conftest.py"
+    )
+    suite.write(
+        """
+        import pytest
+        from model import train
+
+
+        @pytest.mark.seeds(4)
+        def test_training(mlregress, factor):
+            mlregress.record("accuracy", train(mlregress.seed) * factor, higher_is_better=True)
+        """,
+        name="project/tests/test_training.py",
+    )
+    git(suite, "checkout", "--quiet", "-b", "change")
+    suite.write("def train(seed): return 0.1 + seed / 100", name="project/model.py")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:randomly", "--mlregress-against=main"],
+        cwd=suite.path / "project",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1, done.stdout
+    assert "FAILED tests/test_training.py::test_training - accuracy regressed: 1." in done.stdout
+
+
+SLOW_MODEL = """
+    import time
+    from pathlib import Path
+
+
+    def train(seed):
+        Path("{started}").touch()
+        time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("signalled", [signal.SIGINT, signal.SIGKILL], ids=["interrupt", "kill"])
+def test_a_run_that_ends_early_leaves_nothing(project: Suite, signalled: signal.Signals) -> None:
+    git(project, "checkout", "--quiet", "main")
+    started = project.path.parent / f"started-{signalled}"
+    project.write(SLOW_MODEL.format(started=started), name="src/package/model.py")
+    git(project, "checkout", "--quiet", "-B", "change")
+    project.write(MODEL, name="src/package/model.py")
+    run = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-q", "--mlregress-against=main"],
+        cwd=project.path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    _wait_for(started.exists)
+    companions = children(run.pid)
+    assert companions
+
+    os.kill(run.pid, signalled)
+    run.wait(timeout=60)
+
+    _wait_for(lambda: not any(map(is_running, companions)))
+    if signalled == signal.SIGKILL:  # the next run finds what it left
+        project.write(MODEL, name="src/package/model.py")
+        against(project, ref="tip:change")
+        assert len(worktrees(project)) == 1
+    else:
+        assert worktrees(project) == []
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started, from procfs."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid:
+            found.append(int(status.parent.name))
+    return found
+
+
+def is_running(pid: int) -> bool:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return text.rpartition(")")[2].split()[0] != "Z"
+
+
+def _wait_for(condition: object) -> None:
+    end = time.monotonic() + 60
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end
+        time.sleep(0.05)
