@@ -50,6 +50,18 @@ def test_two_bit_equal_pairs_are_identical() -> None:
     assert verdict.base == "main (4041c47)"
 
 
+@pytest.mark.parametrize("side", ["candidate", "base"])
+def test_code_from_elsewhere_is_red_before_anything_is_compared(side: str) -> None:
+    """Two sides that are the same code would be identical, whatever the change."""
+    sides = {"candidate": group_of(values(5), n=5), "base": group_of(values(5), n=5)}
+    sides[side].wrong_origin = "test.py::test[seed0]: module demo was imported from /clone/demo.py"
+    verdict = decided(sides["candidate"], sides["base"])
+    assert (verdict.kind, verdict.colour) == (VerdictKind.INCOMPARABLE, Colour.RED)
+    assert verdict.reasons == (sides[side].wrong_origin,)
+    (step,) = verdict.next_steps
+    assert step.startswith("once each side imports its own code, run it again: pytest ")
+
+
 @pytest.mark.parametrize("ahead", ["base", "candidate"])
 def test_a_look_waits_for_the_same_pairs_of_both_sides(ahead: str) -> None:
     sample = values(5)

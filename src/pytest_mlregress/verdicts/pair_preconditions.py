@@ -101,6 +101,18 @@ class PairContext:
         )
 
 
+def _wrong_origin(pairs: PairContext) -> Verdict | None:
+    """A seed whose code did not come from its side: whatever it says, it is of other code."""
+    texts = [text for text in (pairs.case.group.wrong_origin, pairs.base.wrong_origin) if text]
+    if not texts:
+        return None
+    return pairs.case.verdict(
+        VerdictKind.INCOMPARABLE,
+        reasons=tuple(texts),
+        next_steps=(f"once each side imports its own code, run it again: {pairs.command}",),
+    )
+
+
 def _unavailable(pairs: PairContext) -> Verdict | Pending | None:
     """A base that cannot run: the candidate's first seed still tells whether it works at all."""
     if pairs.base.unavailable is None:
@@ -229,6 +241,7 @@ def _of_candidate(
 
 
 PAIR_PRECONDITIONS: Final[tuple[Callable[[PairContext], Verdict | Pending | None], ...]] = (
+    _wrong_origin,
     _unavailable,
     _of_candidate(lost_seed),
     _of_candidate(skipped_test),

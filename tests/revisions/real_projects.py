@@ -1,0 +1,111 @@
+"""Small git repositories with an environment of their own, as users have them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+import venv
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest_mlregress
+
+PLUGIN_FOLDER = Path(pytest_mlregress.__file__).parents[1]
+IDENTITY = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+PYPROJECT = """
+    [project]
+    name = "demo"
+    version = "1.0"
+"""
+TRAINING = """
+    import random
+
+    LEVEL = {level}
+
+
+    def accuracy(seed):
+        return LEVEL + random.Random(seed).gauss(0, 0.01)
+"""
+CHECK = """
+    import pytest
+    from {package} import accuracy
+
+
+    @pytest.mark.seeds(5)
+    def test_training(mlregress):
+        mlregress.record(
+            "accuracy", accuracy(mlregress.seed), higher_is_better=True, margin=0.02
+        )
+"""
+
+
+def new_environment(folder: Path) -> Path:
+    """Make an environment that sees the packages of the running one; answers its Python."""
+    venv.create(folder, symlinks=True, with_pip=False)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    shared = [entry for entry in sys.path if "site-packages" in Path(entry).parts]
+    lines = [str(PLUGIN_FOLDER), *(f"import site; site.addsitedir({entry!r})" for entry in shared)]
+    (packages / "a_shared.pth").write_text("\n".join(lines) + "\n")
+    return folder / "bin" / "python"
+
+
+def clean_variables() -> dict[str, str]:
+    """The variables of this process without what would lead git, Python or pytest elsewhere."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("GIT_", "PYTEST_", "PYTHON", "MLREGRESS_"))
+    }
+
+
+@dataclass
+class RealProject:
+    """A git repository, and the Python that its tests run with."""
+
+    path: Path
+    python: Path
+
+    @property
+    def site(self) -> Path:
+        (folder,) = self.python.parents[1].glob("lib/python*/site-packages")
+        return folder
+
+    def write(self, name: str, text: str) -> None:
+        file = self.path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(textwrap.dedent(text))
+
+    def git(self, *arguments: str) -> str:
+        done = subprocess.run(
+            ["git", "-C", str(self.path), *IDENTITY, *arguments],
+            check=True,
+            capture_output=True,
+            text=True,
+            env=clean_variables(),
+        )
+        return done.stdout.strip()
+
+    def commit(self) -> None:
+        """Commit everything to the branch `main`."""
+        if not (self.path / ".git").exists():
+            self.git("init", "--quiet", "--initial-branch=main")
+            self.write(".gitignore", ".pytest_cache/\n__pycache__/\n*.so\nbuild/\n")
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message=A commit")
+
+    def install(self, folder: str = ".") -> None:
+        """Install in editable mode: a line in a .pth file, as most backends write it."""
+        (self.site / "demo.pth").write_text(f"{self.path / folder}\n")
+
+    def pytest(self, *arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess:
+        """Run pytest in a fresh process."""
+        return subprocess.run(
+            [str(self.python), "-m", "pytest", "-m", "mlregress", "-p", "no:randomly", *arguments],
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=folder or self.path,
+            env=clean_variables(),
+        )
