@@ -143,7 +143,8 @@ def _found(name: str, path: Iterable[str] | None) -> ModuleSpec | None:
         find = getattr(finder, "find_spec", None)
         if find is None:
             continue
-        with suppress(ImportError):
+        # KeyError: a namespace package within one that is not imported, whose path is unknown.
+        with suppress(ImportError, KeyError):
             spec: ModuleSpec | None = find(name, path, None)
             if spec is not None:
                 return spec

@@ -108,7 +108,7 @@ def _repository(rootdir: Path) -> tuple[Path, str | None]:
 def _of_ref(
     config: pytest.Config, against: Against, environment: EnvironmentFacts | None
 ) -> BaseOfRun:
-    place, remove = _place(config)
+    place, lasting = _place(config)
     try:
         checkout = prepare_checkout(
             config.rootpath,
@@ -118,16 +118,22 @@ def _of_ref(
             test_folders=[config.rootpath / folder for folder in config.getini("testpaths")],
         )
     except BaseException:
-        remove()
+        if not lasting:
+            shutil.rmtree(place, ignore_errors=True)
         raise
+
+    def release(keep: bool) -> None:
+        checkout.release(keep=keep and lasting)
+        if not lasting:
+            shutil.rmtree(place, ignore_errors=True)
+
     try:
         if environment is None:
             refuse_mismatch(checkout)
         _refuse_other_code(checkout, config.rootpath)
         changed = changed_files(checkout)
     except BaseException:
-        checkout.release(keep=False)
-        remove()
+        release(False)
         raise
     side = BaseSide(
         label=checkout.label,
@@ -142,10 +148,6 @@ def _of_ref(
         own_tests=against.own_tests,
         changed=changed,
     )
-
-    def release(keep: bool) -> None:
-        checkout.release(keep=keep)
-        remove()
 
     return BaseOfRun(side, environment, checkout.notes, release)
 
@@ -165,16 +167,15 @@ def _refuse_other_code(checkout: BaseCheckout, rootdir: Path) -> None:
         raise WorktreeError(problem)
 
 
-def _place(config: pytest.Config) -> tuple[Path, Callable[[], None]]:
-    """Where worktrees are kept, and what removes that place after the run.
+def _place(config: pytest.Config) -> tuple[Path, bool]:
+    """Where worktrees are kept, and whether that place stays after the run.
 
-    In pytest's cache folder; a temporary one where the cache is off.
+    In pytest's cache folder; in a temporary one where the cache is off or cannot be written.
     """
     cache: pytest.Cache | None = getattr(config, "cache", None)
     if cache is not None:
         try:
-            return cache.mkdir(_WORKTREES), lambda: None
-        except OSError:  # a folder that cannot be written
+            return cache.mkdir(_WORKTREES), True
+        except OSError:
             pass
-    folder = Path(tempfile.mkdtemp(prefix=f"{_WORKTREES}-"))
-    return folder, lambda: shutil.rmtree(folder, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{_WORKTREES}-")), False
