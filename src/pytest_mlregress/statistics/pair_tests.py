@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from scipy.special import stdtr
 
-from pytest_mlregress.statistics.pair_levels import combined_p
+from pytest_mlregress.statistics.pair_levels import combined_p, linkage
 from pytest_mlregress.statistics.permutation import smallest_attainable_p, welch_permutation_test
 from pytest_mlregress.statistics.samples import (
     FloatArray,
@@ -85,12 +85,14 @@ def pair_pvalues(
     if n < 2 or one_constant(base, candidate):
         return NO_EVIDENCE
     pairs, samples = (tails.less for tails in _exact(base, candidate))
-    relabelled = _combined(n, pairs, samples, test)
+    linked = linkage(base, candidate)
+    relabelled = _combined(n, pairs, samples, linked, test)
     if beyond_resolution:
         t_pairs, t_samples = _t_pvalues(base, candidate, resolution)
         pairs = _refined(pairs, smallest_flip_p(n), t_pairs)
         samples = _refined(samples, smallest_attainable_p(n, n), t_samples)
-    return PairPValues(pairs, samples, _combined(n, pairs, samples, test), relabelled)
+    combined = _combined(n, pairs, samples, linked, test)
+    return PairPValues(pairs, samples, combined, relabelled)
 
 
 def t_pvalue(base: FloatArray, candidate: FloatArray, *, test: PairTest = "both") -> float:
@@ -107,7 +109,7 @@ def t_pvalue(base: FloatArray, candidate: FloatArray, *, test: PairTest = "both"
     if base.size < 2 or one_constant(base, candidate):
         return 1.0
     pairs, samples = _t_pvalues(*winsorised_pair(base, candidate), None, welch=True)
-    return _combined(base.size, pairs, samples, test)
+    return _combined(base.size, pairs, samples, linkage(base, candidate), test)
 
 
 def smallest_pair_p(n_pairs: int, test: PairTest = "both") -> float:
@@ -122,14 +124,13 @@ def smallest_pair_p(n_pairs: int, test: PairTest = "both") -> float:
     """
     if n_pairs < 2:
         return 1.0
-    return _combined(
-        n_pairs, smallest_flip_p(n_pairs), smallest_attainable_p(n_pairs, n_pairs), test
-    )
+    samples = smallest_attainable_p(n_pairs, n_pairs)
+    return _combined(n_pairs, smallest_flip_p(n_pairs), samples, 0.0, test)
 
 
-def _combined(n: int, pairs: float, samples: float, test: PairTest) -> float:
+def _combined(n: int, pairs: float, samples: float, linked: float, test: PairTest) -> float:
     if test == "both":
-        return combined_p(n, pairs, samples)
+        return combined_p(n, pairs, samples, linked)
     return pairs if test == "pairs" else samples
 
 
