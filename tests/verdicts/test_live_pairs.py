@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from pytest_mlregress.running.result import RecordedMetric, SeedResult
 from pytest_mlregress.verdicts.group import SeedGroup
@@ -77,7 +78,10 @@ def test_a_loss_in_linked_seeds_is_red_after_five_pairs() -> None:
     assert (verdict.kind, verdict.decided_after) == (VerdictKind.REGRESSION, 5)
     (accuracy,) = verdict.metrics
     assert accuracy.reasons == ("lost 0.0203 against main (4041c47)",)
-    assert accuracy.same_side_spread == pytest.approx(0.0108, abs=0.003)
+    sides = [np.array(list(side.values())) for side in (accuracy.baseline, accuracy.candidate)]
+    pooled = math.sqrt(np.mean([side.var(ddof=1) for side in sides]))
+    reach = float(stats.t.ppf(0.975, 8)) * pooled * math.sqrt(2 / 5)
+    assert accuracy.same_side_spread == pytest.approx(reach)
 
 
 def test_a_test_of_many_metrics_shares_its_level() -> None:

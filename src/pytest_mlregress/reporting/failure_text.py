@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_mlregress.plurals import count_of
 from pytest_mlregress.reporting.headline import failed_seeds, headline, metric_sentence
-from pytest_mlregress.reporting.metric_text import compares_matched_seeds, difference_with_interval
+from pytest_mlregress.reporting.metric_text import (
+    compares_matched_seeds,
+    difference_with_interval,
+    same_side,
+)
 from pytest_mlregress.reporting.number_format import number, numbers, seconds
 from pytest_mlregress.reporting.report import most_severe_metrics_first
 from pytest_mlregress.reporting.sample_text import absent, effect_size, summarise, unneeded
@@ -94,7 +98,12 @@ def _samples(verdict: Verdict, metric: MetricVerdict, width: int) -> Iterator[st
     mean_texts = numbers((sample.mean for sample in both), digits=4)
     sd_texts = numbers((sample.sd for sample in both), digits=2)
     for label, sample, mean, sd, by_seed in zip(
-        ("baseline", "now"), both, mean_texts, sd_texts, (baseline, candidate), strict=True
+        ("base" if verdict.base else "baseline", "now"),
+        both,
+        mean_texts,
+        sd_texts,
+        (baseline, candidate),
+        strict=True,
     ):
         spread = f", SD {sd}" if sample.n > 1 else ""
         count = count_of(sample.n, "seed")
@@ -125,12 +134,14 @@ def _row(row: str, indent: int, width: int) -> list[str]:
 def _comparison(metric: MetricVerdict, comparison: Comparison, width: int) -> Iterator[str]:
     yield from _labelled(
         "difference",
-        f"{difference_with_interval(metric)} (now - baseline, 95 % confidence)",
+        f"{difference_with_interval(metric)} (now - {_other(metric)}, 95 % confidence)",
         width,
     )
+    if metric.same_side_spread is not None:
+        yield from _labelled("A/A", same_side(metric), width)
     if (effect := effect_size(metric)) is not None:
         yield from _labelled(
-            "effect", f"{number(effect, digits=2, signed=True)} baseline SDs", width
+            "effect", f"{number(effect, digits=2, signed=True)} {_other(metric)} SDs", width
         )
     for label, statement in (*_effects(metric), *_tests(metric, comparison)):
         yield from _labelled(label, statement, width)
@@ -174,8 +185,12 @@ def _tests(metric: MetricVerdict, comparison: Comparison) -> Iterator[tuple[str,
     if not safety and comparison.safety.p <= comparison.beta:
         excluded += ": the raw mean or median lost as much"
     which = "level of this look" if metric.level is not None else "level"
-    yield f"{comparison.test}", f"harm: p = {harm}, {which} {alpha}: a loss is {shown}"
+    name = "pairs" if metric.pair_pvalues is not None else comparison.test
+    yield name, f"harm: p = {harm}, {which} {alpha}: a loss is {shown}"
     yield "", f"safety: p = {safe}, level {beta}: a loss of the margin is {excluded}"
+    if (found := metric.pair_pvalues) is not None:
+        flips, samples = numbers((found.pairs, found.samples), digits=2, aligned=False)
+        yield "", f"together: sign flips p = {flips}, two samples p = {samples}"
     welch = comparison.welch
     yield (
         "Welch's t",
@@ -195,6 +210,10 @@ def _limits(metric: MetricVerdict, comparison: Comparison) -> Iterator[tuple[str
         yield "detectable", "no loss, however large: too few seeds for this level"
 
 
+def _other(metric: MetricVerdict) -> str:
+    return "base" if metric.base else "baseline"
+
+
 def _declared(metric: MetricVerdict) -> str:
     return metric.declared if isinstance(metric.declared, str) else number(metric.declared)
 
@@ -209,8 +228,10 @@ def _circumstances(verdict: Verdict, width: int) -> Iterator[str]:
     yield from _list("why", verdict.reasons, width, indent=0)
     yield from _list("note", verdict.notes, width, indent=0)
     yield from _list("environment", verdict.environment, width, indent=0)
-    yield from _labelled("seeds", _seeds(verdict), width, indent=0)
-    if verdict.baseline_commit:
+    yield from _labelled("pairs" if verdict.base else "seeds", _seeds(verdict), width, indent=0)
+    if verdict.base:
+        yield from _labelled("base", verdict.base, width, indent=0)
+    elif verdict.baseline_commit:
         yield from _labelled(
             "baseline of", f"commit {verdict.baseline_commit[:10]}", width, indent=0
         )

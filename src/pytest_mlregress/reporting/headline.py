@@ -53,6 +53,12 @@ _TEST_IS: Final[Mapping[VerdictKind, str]] = {
     VerdictKind.SKIPPED: "every seed was skipped",
 }
 
+_BESIDE_BASE: Final[Mapping[VerdictKind, str]] = {
+    VerdictKind.INCOMPARABLE: "incomparable with the base",
+    VerdictKind.NO_BASELINE: "no base to compare with",
+}
+"""The same where the texts above speak of a baseline."""
+
 
 def headline(verdict: Verdict, *, width: int | None = None) -> str:
     """The verdict in one line that needs no context: what happened, by how much, how sure.
@@ -114,11 +120,18 @@ def _clauses(verdict: Verdict) -> Sequence[str]:
         first = f"{len(troubled)} of {count} seeds {what}:"
         return (first, *(f"; seed {seed}: {what}" for seed, what in troubled))
     if verdict.kind is VerdictKind.IDENTICAL:
-        return (f"identical in {count_of(verdict.decided_after, 'seed')}",)
+        unit = "pair" if verdict.base else "seed"
+        return (f"identical in {count_of(verdict.decided_after, unit)}",)
     if not alike or (alike[0].comparison is None and verdict.reasons):
-        return _with_reason(_TEST_IS[verdict.kind], verdict.reasons)
+        return _with_reason(_test_is(verdict), verdict.reasons)
     others = [metric.name for metric in alike[1:]]
     return (*_metric_clauses(alike[0]), *([f"; so did {', '.join(others)}"] if others else []))
+
+
+def _test_is(verdict: Verdict) -> str:
+    if verdict.base and verdict.kind in _BESIDE_BASE:
+        return _BESIDE_BASE[verdict.kind]
+    return _TEST_IS[verdict.kind]
 
 
 def _collapsed_early(verdict: Verdict, collapsed: Sequence[SeedResult]) -> Sequence[str]:
@@ -137,10 +150,14 @@ def _collapsed_early(verdict: Verdict, collapsed: Sequence[SeedResult]) -> Seque
 def _metric_clauses(metric: MetricVerdict) -> Sequence[str]:
     subject = f"{metric.name} {_METRIC_DID[metric.kind]}"
     if metric.kind is VerdictKind.IDENTICAL:
-        return (f"{subject} in {count_of(len(metric.candidate), 'seed')}",)
+        unit = "pair" if metric.base else "seed"
+        return (f"{subject} in {count_of(len(metric.candidate), unit)}",)
     if metric.comparison is None:
         return _with_reason(subject, metric.reasons)
     comparison = metric.comparison
+    seeds = f"{comparison.n_candidate} vs {comparison.n_baseline} seeds"
+    if metric.base:
+        seeds = count_of(comparison.n_candidate, "pair")
     by_spread = comparison.p_harm > (metric.level or metric.alpha) and metric.reasons
     if metric.kind is VerdictKind.REGRESSION and by_spread:
         return _with_reason(subject, metric.reasons)
@@ -150,7 +167,8 @@ def _metric_clauses(metric: MetricVerdict) -> Sequence[str]:
         *([f"({difference_with_interval(metric)})"] if bounded else []),
         f", margin {margin_text(metric)}",
         f", p = {p_text(metric)}",
-        f", {comparison.n_candidate} vs {comparison.n_baseline} seeds",
+        f", {seeds}",
+        *([f" with {metric.base}"] if metric.base else []),
     )
 
 

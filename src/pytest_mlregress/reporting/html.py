@@ -13,7 +13,7 @@ from pytest_mlregress.reporting.failure_text import failure_text
 from pytest_mlregress.reporting.headline import headline
 from pytest_mlregress.reporting.metric_text import (
     MEANING_OF_Q,
-    difference_with_interval,
+    difference_cell,
     margin_text,
     means,
     p_text,
@@ -53,6 +53,7 @@ def to_html(report: RunReport) -> str:
         plot=strip_plot,
         environment_headings=HEADINGS,
         no_difference=NO_DIFFERENCE,
+        other="base" if any(verdict.base for verdict in report.verdicts) else "baseline",
     )
 
 
@@ -85,6 +86,7 @@ def _test(report: RunReport, verdict: Verdict, index: int) -> Mapping[str, Any]:
         "colour": str(verdict.colour),
         "headline": headline(verdict),
         "seeds": f"{verdict.decided_after}/{len(verdict.planned)}",
+        "unit": "pairs" if verdict.base else "seeds",
         "metrics": [_metric(report, verdict, m) for m in most_severe_metrics_first(verdict)],
         "text": failure_text(verdict, width=_TEXT_WIDTH),
     }
@@ -98,7 +100,7 @@ def _metric(report: RunReport, verdict: Verdict, metric: MetricVerdict) -> Mappi
         "kind": str(metric.kind),
         "direction": "higher is better" if metric.higher_is_better else "lower is better",
         "means": means(metric).replace("->", "→"),
-        "difference": difference_with_interval(metric, digits=2) if judged else "",
+        "difference": difference_cell(metric) if judged or metric.comparison is None else "",
         "p": p_text(metric) if judged else "",
         "q": number(q_value, digits=2) if judged and q_value is not None else "",
         "meaning_of_q": MEANING_OF_Q,

@@ -134,12 +134,22 @@ def _metric(report: RunReport, verdict: Verdict, metric: MetricVerdict) -> dict[
         "level": metric.level,
         **_comparison(metric.comparison),
         "run_effect": _run_effect(metric.run_effect),
+        "same_side_spread": metric.same_side_spread,
+        "pairs": _pairs(metric),
         "q_value": report.q_value(verdict, metric),
         "baseline": _sample(metric.baseline),
         "candidate": _sample(metric.candidate),
         "reasons": metric.reasons,
         "notes": metric.notes,
     }
+
+
+def _pairs(metric: MetricVerdict) -> dict[str, Any] | None:
+    """Null unless live pairs were judged by sign flips and two samples."""
+    found = metric.pair_pvalues
+    if found is None:
+        return None
+    return {"p_sign_flips": found.pairs, "p_two_samples": found.samples}
 
 
 def _run_effect(effect: RunEffect | None) -> dict[str, Any] | None:

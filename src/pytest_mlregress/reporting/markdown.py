@@ -13,7 +13,7 @@ from pytest_mlregress.reporting.environment_table import (
 from pytest_mlregress.reporting.failure_text import failure_text
 from pytest_mlregress.reporting.headline import headline
 from pytest_mlregress.reporting.metric_text import (
-    difference_with_interval,
+    difference_cell,
     margin_text,
     means,
     p_text,
@@ -36,6 +36,7 @@ _HEADINGS: Final = (
     "margin",
     "seeds",
 )
+_BESIDE_A_BASE: Final = ("verdict", "test", "metric", "base → now", *_HEADINGS[4:7], "pairs")
 _MARKS: Final = {Colour.RED: "🔴", Colour.YELLOW: "🟡", Colour.GREEN: "🟢"}
 
 
@@ -96,7 +97,8 @@ def _fitting(not_green: Sequence[Verdict], green: Sequence[Verdict], room: int) 
 
 def _table(verdicts: Sequence[Verdict], room: int) -> tuple[str, int]:
     """As many rows as fit, and the room that is left."""
-    lines = [f"| {' | '.join(_HEADINGS)} |", "|---|---|---|--:|--:|--:|--:|--:|"]
+    headings = _BESIDE_A_BASE if any(verdict.base for verdict in verdicts) else _HEADINGS
+    lines = [f"| {' | '.join(headings)} |", "|---|---|---|--:|--:|--:|--:|--:|"]
     room -= sum(map(len, lines))
     left_out = 0
     for verdict in verdicts:
@@ -130,10 +132,11 @@ def _rows(verdict: Verdict) -> Iterator[str]:
 
 def _figures(metric: MetricVerdict) -> tuple[str, str, str, str]:
     if metric.comparison is None or metric.kind is VerdictKind.DIVERGED:
-        return means(metric).replace("->", "→"), "", "", margin_text(metric)
+        same = difference_cell(metric) if metric.comparison is None else ""
+        return means(metric).replace("->", "→"), same, "", margin_text(metric)
     return (
         means(metric).replace("->", "→"),
-        difference_with_interval(metric, digits=2),
+        difference_cell(metric),
         p_text(metric),
         margin_text(metric),
     )

@@ -31,6 +31,36 @@ def difference_with_interval(metric: MetricVerdict, *, digits: int = 3) -> str:
     return f"{difference} [{low_text}, {high_text}]"
 
 
+def difference_cell(metric: MetricVerdict) -> str:
+    """The difference in a table, with what two runs of one side differ by: ``(A/A +-0.011)``.
+
+    Args:
+        metric: the metric.
+
+    Returns:
+        The text.
+    """
+    text = difference_with_interval(metric, digits=2)
+    if metric.same_side_spread is None:
+        return text
+    same = f"A/A {same_side_short(metric)}"
+    return f"{text} ({same})" if text else same
+
+
+def same_side_short(metric: MetricVerdict) -> str:
+    """``+-0.011``: how far two runs of one side differ, as the reach of a difference.
+
+    Args:
+        metric: the metric.
+
+    Returns:
+        The text; empty without two live pairs.
+    """
+    if metric.same_side_spread is None:
+        return ""
+    return f"+-{number(metric.same_side_spread, digits=2)}"
+
+
 def means(metric: MetricVerdict) -> str:
     """``0.9312 -> 0.8874``: the baseline's mean and the candidate's; a single one has no arrow.
 
@@ -66,6 +96,23 @@ def compares_matched_seeds(metric: MetricVerdict) -> bool:
     """
     comparison = metric.comparison
     return comparison is not None and (comparison.theta is not None or comparison.test == "paired")
+
+
+def same_side(metric: MetricVerdict) -> str:
+    """``two runs of one side differ by up to 0.0108 here (95 %), without a change``.
+
+    Args:
+        metric: a metric of live pairs.
+
+    Returns:
+        The text; empty without two pairs.
+    """
+    if metric.same_side_spread is None:
+        return ""
+    return (
+        f"two runs of one side differ by up to {number(metric.same_side_spread)} here (95 %), "
+        "without a change"
+    )
 
 
 def p_text(metric: MetricVerdict) -> str:

@@ -44,7 +44,9 @@ def _wrapped(line: str, width: int) -> str:
 
 def _lines(test: PlannedTest) -> list[str]:
     tier = f" ({test.tier})" if test.tier != "default" else ""
-    lines = [f"{test.test}{tier}: at most {count_of(test.seeds, 'seed')}"]
+    unit = "pair" if test.pairs else "seed"
+    lines = [f"{test.test}{tier}: at most {count_of(test.seeds, unit)}"]
+    lines += [f"  {line}" for line in test.pairs]
     if test.problem:
         lines.append(f"  {test.problem}")
     for metric in test.metrics:
@@ -110,6 +112,13 @@ def _undecided(metric: PlannedMetric, plan: MetricPlan) -> list[str]:
 
 
 def _totals(plan: SuitePlan) -> list[str]:
+    if plan.tests and all(test.pairs for test in plan.tests):
+        most = sum(test.seeds for test in plan.tests)
+        return [
+            "",
+            f"{count_of(len(plan.tests), 'test')}, which share alpha {plan.alpha:g}: at most "
+            f"{count_of(most, 'pair')}, that is {2 * most} trainings",
+        ]
     planned = [m.plan for test in plan.tests for m in test.metrics if m.plan is not None]
     if not planned:
         return []

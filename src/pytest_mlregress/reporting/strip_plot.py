@@ -92,7 +92,10 @@ def strip_plot(metric: MetricVerdict) -> StripPlot | None:
     rows = tuple(
         _row(label, y, sample, scale, bad_end=LEFT if metric.higher_is_better else RIGHT)
         for label, y, sample in zip(
-            ("baseline", "now"), ROWS, (metric.baseline, metric.candidate), strict=True
+            ("base" if metric.base else "baseline", "now"),
+            ROWS,
+            (metric.baseline, metric.candidate),
+            strict=True,
         )
     )
     return StripPlot(

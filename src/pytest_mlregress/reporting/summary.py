@@ -16,6 +16,7 @@ from pytest_mlregress.reporting.metric_text import (
     margin_text,
     means,
     p_text,
+    same_side_short,
 )
 from pytest_mlregress.reporting.number_format import number
 from pytest_mlregress.reporting.report import RunReport, most_severe_metrics_first
@@ -37,7 +38,8 @@ FOLDABLE: Final = frozenset(
 FOLD_ABOVE: Final = 12
 """Up to this many foldable tests are listed one by one, each with its margin."""
 
-_HEADINGS: Final = ("metric", "baseline -> now", "difference [95 %]", "p", "margin", "q")
+_HEADINGS: Final = ("metric", "baseline -> now", "difference [95 %]", "A/A", "p", "margin", "q")
+_BESIDE_A_BASE: Final = {"baseline -> now": "base -> now"}
 _INDENT: Final = "  "
 _GAP: Final = "  "
 _NARROWEST_NAME: Final = 10
@@ -76,7 +78,9 @@ def summary_table(
     """
     listed, folded = _fold(report.most_severe_first, verbose)
     rows = {id(metric): _row(report, v, metric) for v in listed for metric in _shown(v)}
-    columns = _Columns.fitting([row for row in rows.values() if row and _is_short(row)], width)
+    columns = _Columns.fitting(
+        [row for row in rows.values() if row and _is_short(row)], width, _headings(listed)
+    )
     lines = list(columns.header())
     for verdict in listed:
         lines += _verdict_lines(verdict, rows, columns, width, encoding)
@@ -88,6 +92,12 @@ def summary_table(
     lines += _total_lines(report, width)
     encoded = [piece for line in lines for piece in _encodable(line, encoding, width)]
     return _render(encoded, colour=colour)
+
+
+def _headings(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+    if not any(verdict.base for verdict in verdicts):
+        return _HEADINGS
+    return tuple(_BESIDE_A_BASE.get(heading, heading) for heading in _HEADINGS)
 
 
 def _fold(
@@ -119,15 +129,18 @@ def _row(report: RunReport, verdict: Verdict, metric: MetricVerdict) -> _Row | N
     named = metric.name if metric.kind is verdict.kind else f"{metric.name} ({metric.kind})"
     if metric.comparison is None:
         measured = metric.kind in (VerdictKind.RECORDED, VerdictKind.NO_BASELINE)
-        return (one_line(named), means(metric), "", "", "", "") if measured else None
+        if not measured and metric.same_side_spread is None:
+            return None
+        return (one_line(named), means(metric), "", same_side_short(metric), "", "", "")
     if metric.kind is VerdictKind.DIVERGED:
-        return (one_line(named), means(metric), "", "", margin_text(metric), "")
+        return (one_line(named), means(metric), "", "", "", margin_text(metric), "")
     # The q of a run's only comparison is its p.
     q_value = report.q_value(verdict, metric) if len(report.q_values) > 1 else None
     return (
         one_line(named),
         means(metric),
         difference_with_interval(metric, digits=2),
+        same_side_short(metric),
         p_text(metric),
         margin_text(metric),
         "" if q_value is None else number(q_value, digits=1),
@@ -151,22 +164,25 @@ class _Columns:
     used: tuple[bool, ...]
     aligned: bool
     total: int
+    headings: tuple[str, ...] = _HEADINGS
 
     @classmethod
-    def fitting(cls, rows: Sequence[_Row], total: int) -> _Columns:
-        used = tuple(any(row[index] for row in rows) for index in range(len(_HEADINGS)))
+    def fitting(
+        cls, rows: Sequence[_Row], total: int, headings: tuple[str, ...] = _HEADINGS
+    ) -> _Columns:
+        used = tuple(any(row[index] for row in rows) for index in range(len(headings)))
         widths = [
             max([len(heading), *(width_of(row[index]) for row in rows)]) if used[index] else 0
-            for index, heading in enumerate(_HEADINGS)
+            for index, heading in enumerate(headings)
         ]
         needed = len(_INDENT) + sum(widths) + len(_GAP) * (sum(used) - 1)
         widths[0] = max(widths[0] - max(0, needed - total), min(widths[0], _NARROWEST_NAME))
         needed = len(_INDENT) + sum(widths) + len(_GAP) * (sum(used) - 1)
-        return cls(tuple(widths), used, needed <= total, total)
+        return cls(tuple(widths), used, needed <= total, total, headings)
 
     def header(self) -> Iterator[_Line]:
         if self.aligned and any(self.used):
-            yield _Line(self._side_by_side(_HEADINGS), "dim")
+            yield _Line(self._side_by_side(self.headings), "dim")
 
     def lines(self, row: _Row) -> Iterator[_Line]:
         if self.aligned and _is_short(row):
@@ -174,7 +190,7 @@ class _Columns:
             return
         name, change, difference, *rest = row
         labelled = [
-            f"{label} {cell}" for label, cell in zip(_HEADINGS[3:], rest, strict=True) if cell
+            f"{label} {cell}" for label, cell in zip(self.headings[3:], rest, strict=True) if cell
         ]
         text = ", ".join(part for part in (f"{name} {change}", difference, *labelled) if part)
         yield from (_Line(line) for line in wrap(text, self.total, first=_INDENT))
@@ -225,7 +241,8 @@ def _title(verdict: Verdict, width: int, encoding: str) -> _Line:
     """The first line of a verdict: its kind, its test and how many seeds it took."""
     kind = pad(verdict.kind, 14)
     planned = "" if verdict.kind is VerdictKind.RECORDED else f"/{len(verdict.planned)}"
-    seeds = f" {verdict.decided_after}{planned} seeds" if verdict.planned else ""
+    unit = "pairs" if verdict.base else "seeds"
+    seeds = f" {verdict.decided_after}{planned} {unit}" if verdict.planned else ""
     tier = f" ({verdict.tier})" if verdict.tier not in ("", "default") else ""
     ellipsis = "…" if encodable("…", encoding) == "…" else "..."
     room = width - width_of(kind) - len(seeds)

@@ -17,6 +17,7 @@ from pytest_mlregress.running.seed_items import SEED_ITEM, SeedItem
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.curves import curve_level
 from pytest_mlregress.verdicts.green_runs import GreenRuns
+from pytest_mlregress.verdicts.pair_plan import plan_pairs
 from pytest_mlregress.verdicts.plan import SuitePlan, plan_suite, plan_test
 from pytest_mlregress.verdicts.policy import Rules, rules_for
 from pytest_mlregress.verdicts.suite_baselines import SuiteBaselines
@@ -92,6 +93,8 @@ def plan_items(config: pytest.Config, settings: Settings, items: list[pytest.Ite
     Raises:
         BaselineError: a baseline cannot be read.
     """
+    if settings.against is not None:
+        return _plan_pairs(settings, items)
     baselines, green_runs = (
         suite_baselines_of(config, settings),
         GreenRuns(getattr(config, "cache", None)),
@@ -115,6 +118,25 @@ def plan_items(config: pytest.Config, settings: Settings, items: list[pytest.Ite
     return plan_suite(
         tuple(tests.values()), alpha=settings.alpha, comparisons=baselines.comparisons
     )
+
+
+def _plan_pairs(settings: Settings, items: list[pytest.Item]) -> SuitePlan:
+    """The plan of an A/B run, which needs no baseline."""
+    declared = {
+        record.test: record.declaration
+        for item in items
+        if (record := item.stash.get(SEED_ITEM, None)) is not None
+    }
+    tests = tuple(
+        plan_pairs(
+            test,
+            one.tier,
+            len(one.seeds),
+            rules_for(one.settings, one.settings.of_test, comparisons=len(declared)),
+        )
+        for test, one in declared.items()
+    )
+    return plan_suite(tests, alpha=settings.alpha, comparisons=len(declared))
 
 
 def _rules_of(declared: Declaration, baselines: SuiteBaselines) -> Rules:

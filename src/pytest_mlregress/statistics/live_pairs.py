@@ -32,7 +32,7 @@ from pytest_mlregress.statistics.pair_design import (
     safety_test,
 )
 from pytest_mlregress.statistics.pair_levels import level_of_samples
-from pytest_mlregress.statistics.pair_spread import same_side_spread, spread_of_sides
+from pytest_mlregress.statistics.pair_spread import spread_of_sides
 from pytest_mlregress.statistics.pair_tests import (
     PairPValues,
     PairTest,
@@ -73,7 +73,6 @@ class PairLook:
         fixed_margin: whether the user declared it, or it is the metric's resolution.
         estimated_loss: mean loss of the pairs in metric units, winsorised; infinite with a
             non-finite value.
-        same_side_spread: see `same_side_spread`; None with fewer than two finite pairs.
         collapsed: the candidate's seeds far below all others.
         excluded_loss: the smallest loss that an inconclusive last look excludes; NaN otherwise.
         comparison: the comparison with the p-values of the pairs.
@@ -90,7 +89,6 @@ class PairLook:
     margin: float
     fixed_margin: bool
     estimated_loss: float
-    same_side_spread: float | None
     collapsed: CollapsedSeeds
     excluded_loss: float
     comparison: Comparison
@@ -172,7 +170,7 @@ class LivePairCheck:
         level = self.design.reject[index]
         if last and collapsed.affordable(self.alpha):
             level = collapsed.left_of(level, self.alpha)
-        compared = self._compared(sides, margin, self.design.accept[index], last=last)
+        compared = self._compared(sides, margin, level, self.design.accept[index], last=last)
         harm = compared.harm
         shown = harm_shown or harm.combined <= level or (last and collapsed.shown(self.alpha))
         look = PairLook(
@@ -187,7 +185,6 @@ class LivePairCheck:
             margin=margin,
             fixed_margin=fixed,
             estimated_loss=sides.loss,
-            same_side_spread=sides.same_side_spread,
             collapsed=collapsed,
             excluded_loss=math.nan,
             comparison=compared.comparison,
@@ -211,7 +208,7 @@ class LivePairCheck:
         return margin, given and math.isfinite(margin) and margin > 0.0
 
     def _compared(
-        self, sides: _Sides, margin: float, safety_level: float, *, last: bool
+        self, sides: _Sides, margin: float, level: float, safety_level: float, *, last: bool
     ) -> _Compared:
         comparison = compare(
             sides.raw_base,
@@ -241,7 +238,7 @@ class LivePairCheck:
         return _Compared(
             replace(
                 comparison,
-                p_harm=harm.combined,
+                p_harm=harm.at(level),
                 p_better=better.combined,
                 p_safe=safety.p_test,
                 safety=safety,
@@ -413,10 +410,6 @@ class _Sides:
         if not self.finite:
             return math.inf
         return -mean(winsorise(self.candidate - self.base))
-
-    @property
-    def same_side_spread(self) -> float | None:
-        return same_side_spread(self.raw_base, self.raw_candidate)
 
     def error_of_mean(self, n: int) -> float:
         """The standard error of a mean of n seeds of one side."""

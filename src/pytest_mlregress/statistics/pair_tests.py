@@ -42,14 +42,25 @@ class PairPValues:
     Attributes:
         pairs: by sign flips of the differences.
         samples: by relabelling the two samples.
-        combined: of both at one level, or of the only one that is used.
-        relabelled: `combined` without the t-tests, which rests on no distribution.
+        exact: of both at one level, or of the only one that is used.
+        combined: the same with t-tests where relabelling reaches its smallest p-values.
     """
 
     pairs: float
     samples: float
+    exact: float
     combined: float
-    relabelled: float
+
+    def at(self, level: float) -> float:
+        """The p-value to report: the exact one if it is enough for the level.
+
+        Args:
+            level: the level.
+
+        Returns:
+            The p-value.
+        """
+        return self.exact if self.exact <= level else self.combined
 
 
 #: Two equal constants, or a single pair: no evidence.
@@ -86,13 +97,18 @@ def pair_pvalues(
         return NO_EVIDENCE
     pairs, samples = (tails.less for tails in _exact(base, candidate))
     linked = linkage(base, candidate)
-    relabelled = _combined(n, pairs, samples, linked, test)
-    if beyond_resolution:
-        t_pairs, t_samples = _t_pvalues(base, candidate, resolution)
-        pairs = _refined(pairs, smallest_flip_p(n), t_pairs)
-        samples = _refined(samples, smallest_attainable_p(n, n), t_samples)
-    combined = _combined(n, pairs, samples, linked, test)
-    return PairPValues(pairs, samples, combined, relabelled)
+    exact = _combined(n, pairs, samples, linked, test)
+    if not beyond_resolution:
+        return PairPValues(pairs, samples, exact, exact)
+    t_pairs, t_samples = _t_pvalues(base, candidate, resolution)
+    combined = _combined(
+        n,
+        _refined(pairs, smallest_flip_p(n), t_pairs),
+        _refined(samples, smallest_attainable_p(n, n), t_samples),
+        linked,
+        test,
+    )
+    return PairPValues(pairs, samples, exact, combined)
 
 
 def t_pvalue(base: FloatArray, candidate: FloatArray, *, test: PairTest = "both") -> float:

@@ -22,7 +22,8 @@ from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
 def with_late_seed(verdict: Verdict, group: SeedGroup, seed: int) -> Verdict:
     """The verdict once a seed that it did not wait for has ended: ``diverged`` if that failed.
 
-    A verdict that is red already gets one more reason.
+    A verdict that is red already gets one more reason. In live pairs a seed counts only if the base
+    passed it.
 
     Args:
         verdict: the verdict.
@@ -36,6 +37,11 @@ def with_late_seed(verdict: Verdict, group: SeedGroup, seed: int) -> Verdict:
     if result is None or result.outcome not in ("failed", "crashed"):
         return verdict
     line = f"seed {seed} {_what_happened(result)}"
+    if group.base is not None:
+        before = group.base.results.get(seed)
+        if before is None or before.outcome != "passed":
+            line = f"{line}; the base has not passed it either"
+            return replace(verdict, seeds=group.reported, notes=(*verdict.notes, line))
     if verdict.colour is Colour.RED:
         return replace(verdict, seeds=group.reported, reasons=(*verdict.reasons, line))
     until_then = f"{verdict.kind} after {count_of(verdict.decided_after, 'seed')}"

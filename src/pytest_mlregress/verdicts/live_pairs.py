@@ -21,10 +21,11 @@ from pytest_mlregress.verdicts.pair_bits import judge_pair_bits, only_seeds
 from pytest_mlregress.verdicts.pair_metrics import judge_pair_metrics
 from pytest_mlregress.verdicts.pair_preconditions import PAIR_PRECONDITIONS, PairContext
 from pytest_mlregress.verdicts.pair_shortfalls import with_shortfalls
+from pytest_mlregress.verdicts.pair_words import base_name
 from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.preconditions import skipped_seeds
 from pytest_mlregress.verdicts.seed_blind import seed_blind_notes
-from pytest_mlregress.verdicts.verdict import Verdict, VerdictKind
+from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
 
 
 def judge_live_pairs(
@@ -50,7 +51,19 @@ def judge_live_pairs(
     verdict = _decided(pairs, history) or skipped_seeds(pairs.case)
     if verdict is None:
         return None
-    return replace(verdict, base=rules.base_label or "the base", base_seeds=base.reported)
+    label = base_name(rules)
+    metrics = tuple(_beside_its_base(metric, label) for metric in verdict.metrics)
+    return replace(verdict, base=label, base_seeds=base.reported, metrics=metrics)
+
+
+def _beside_its_base(metric: MetricVerdict, label: str) -> MetricVerdict:
+    """The metric with the name of its base, and how far two runs of one side differ."""
+    spread = None
+    if len(metric.baseline) == len(metric.candidate) > 1:
+        from pytest_mlregress.statistics.pair_spread import same_side_spread
+
+        spread = same_side_spread(tuple(metric.baseline.values()), tuple(metric.candidate.values()))
+    return replace(metric, base=label, same_side_spread=spread, recorded_margin=None)
 
 
 def pair_context(

@@ -133,7 +133,7 @@ def _decided(
         candidate={seed: metric.candidate[seed] for seed in seeds},
         comparison=comparison,
         level=look.level if len(check.design.looks) > 1 and look.level > 0.0 else None,
-        same_side_spread=look.same_side_spread,
+        pair_pvalues=look.harm if comparison.test == "robust-t" else None,
         reasons=(*comparison.reasons, *pair_reasons(look, rules)),
         notes=tuple(pair_notes(look, check, metric, rules)),
     )

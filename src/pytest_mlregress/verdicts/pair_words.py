@@ -67,7 +67,7 @@ def pair_notes(
             f"stopped after {look.n_pairs} of at most {check.design.looks[-1]} pairs: the verdict "
             "keeps its error rates, the estimates overstate what made it stop"
         )
-    if look.action == "reject" and look.harm.combined <= look.level < look.harm.relabelled:
+    if look.action == "reject" and look.harm.combined <= look.level < look.harm.exact:
         yield (
             f"{look.n_pairs} pairs are too few for an exact test at the level {look.level:.2g}: "
             "every relabelling shows less, and how much more a t-test shows rests on normal values"

@@ -54,6 +54,7 @@ class PlannedTest:
         seeds: seeds of a check.
         metrics: the plan of each metric.
         problem: why there are none.
+        pairs: of an A/B run, what its pairs can show, in place of the metrics.
     """
 
     test: str
@@ -61,6 +62,7 @@ class PlannedTest:
     seeds: int
     metrics: tuple[PlannedMetric, ...] = ()
     problem: str = ""
+    pairs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

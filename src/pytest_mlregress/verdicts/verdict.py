@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pytest_mlregress.margins import MarginLike
     from pytest_mlregress.running.result import SeedResult
     from pytest_mlregress.statistics import Comparison
+    from pytest_mlregress.statistics.pair_tests import PairPValues
     from pytest_mlregress.statistics.run_effect import RunEffect
 
 
@@ -93,8 +94,11 @@ class MetricVerdict:
         recorded_margin: the margin that the baseline was recorded with, in metric units or
             ``"auto"``, None without a baseline; it decides nothing.
         run_effect: how much earlier runs differ beyond their seeds, None without an estimate.
+        base: what the base of live pairs is called; None for a check against a baseline.
         same_side_spread: of live pairs, how far two runs of one side would differ here by chance:
             the half-width of a 95 % interval, in metric units; None for any other comparison.
+        pair_pvalues: of live pairs, the p-values of harm behind that of the comparison; None if
+            another test judged.
         reasons: why.
         notes: remarks that do not change the verdict.
     """
@@ -110,7 +114,9 @@ class MetricVerdict:
     level: float | None = None
     recorded_margin: MarginLike | None = None
     run_effect: RunEffect | None = None
+    base: str | None = None
     same_side_spread: float | None = None
+    pair_pvalues: PairPValues | None = None
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
