@@ -108,7 +108,10 @@ def new_folder(place: Path, repository: Path, commit: str) -> WorktreeFolder:
             ignored.write_text("*\n", encoding="utf-8")
         lock = _locked(path)
         if lock is None:
-            raise WorktreeError(f"{path}: its lock cannot be taken; run the command again")
+            raise WorktreeError(
+                f"no lock can be taken in {place}; choose a cache folder of pytest on a disk of "
+                "this machine: -o cache_dir=FOLDER"
+            )
         folder = WorktreeFolder(path, repository, commit, lock)
         folder.record(clean=False)
     except OSError as error:
@@ -302,7 +305,7 @@ def _locked(path: Path) -> BaseFileLock | None:
     lock = FileLock(_lock_of(path), timeout=0, thread_local=False)
     try:
         lock.acquire()
-    except (Timeout, OSError):
+    except (Timeout, OSError, NotImplementedError):  # the last: some network disks have no locks
         return None
     return lock
 
