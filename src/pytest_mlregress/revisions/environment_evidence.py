@@ -20,8 +20,8 @@ from pytest_mlregress.baselines.environment import environment_fingerprint
 
 __all__ = [
     "FILE_NAME",
+    "ComparedTest",
     "EnvironmentEvidence",
-    "TestEvidence",
     "read_evidence",
     "write_evidence",
 ]
@@ -34,7 +34,7 @@ _MOST_DIFFERENCES: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TestEvidence:
+class ComparedTest:
     """What the comparison showed of one test.
 
     Attributes:
@@ -75,7 +75,7 @@ class EnvironmentEvidence:
     diff_hash: str | None
     differences: tuple[str, ...]
     summary: str
-    tests: tuple[TestEvidence, ...]
+    tests: tuple[ComparedTest, ...]
 
     @property
     def label(self) -> str:
@@ -83,7 +83,7 @@ class EnvironmentEvidence:
         text = json.dumps(_document(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:_LABEL_LENGTH]
 
-    def of(self, test: str, tier: str) -> TestEvidence | None:
+    def of(self, test: str, tier: str) -> ComparedTest | None:
         """What it showed of one test.
 
         Args:
@@ -95,7 +95,7 @@ class EnvironmentEvidence:
         """
         return next((t for t in self.tests if (t.test, t.tier) == (test, tier)), None)
 
-    def for_ledger(self, test: TestEvidence) -> dict[str, Fact]:
+    def for_ledger(self, test: ComparedTest) -> dict[str, Fact]:
         """The evidence on one test, as its baseline keeps it.
 
         Args:
@@ -180,7 +180,7 @@ def _document(evidence: EnvironmentEvidence) -> dict[str, Any]:
     }
 
 
-def _environments(tests: Iterable[TestEvidence]) -> Iterable[tuple[str, Environment]]:
+def _environments(tests: Iterable[ComparedTest]) -> Iterable[tuple[str, Environment]]:
     for test in tests:
         for environment in (test.base, test.candidate):
             yield environment_fingerprint(environment), environment
@@ -200,7 +200,7 @@ def _evidence(document: Mapping[str, Any]) -> EnvironmentEvidence:
         differences=tuple(map(_text, document["differences"])),
         summary=_text(document["summary"]),
         tests=tuple(
-            TestEvidence(
+            ComparedTest(
                 test=_text(test["test"]),
                 tier=_text(test["tier"]),
                 verdict=_text(test["verdict"]),

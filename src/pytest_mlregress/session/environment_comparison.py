@@ -11,8 +11,8 @@ from pytest_mlregress.baselines.provenance import WorkingTree, utc_now
 from pytest_mlregress.reporting.environment_table import EnvironmentRow, environment_table
 from pytest_mlregress.reporting.suite_line import suite_line
 from pytest_mlregress.revisions.environment_evidence import (
+    ComparedTest,
     EnvironmentEvidence,
-    TestEvidence,
     write_evidence,
 )
 from pytest_mlregress.revisions.environments import EnvironmentFacts, running_environment
@@ -94,14 +94,14 @@ def record_evidence(
     )
 
 
-def _test(group: SeedGroup, verdict: Verdict) -> TestEvidence | None:
+def _test(group: SeedGroup, verdict: Verdict) -> ComparedTest | None:
     base = group.base
     if base is None or base.environment is None or group.environment is None:
         return None
     if verdict.kind is VerdictKind.SKIPPED:
         return None
     effects = [effect_of(verdict, metric) for metric in verdict.metrics]
-    return TestEvidence(
+    return ComparedTest(
         test=group.plan.test,
         tier=group.plan.tier,
         verdict=str(verdict.kind),

@@ -16,8 +16,8 @@ from pytest_mlregress.baselines.provenance import WorkingTree, holds_changes, ut
 from pytest_mlregress.plurals import count_of
 from pytest_mlregress.reporting.environment_table import differences_in_words
 from pytest_mlregress.revisions.environment_evidence import (
+    ComparedTest,
     EnvironmentEvidence,
-    TestEvidence,
     read_evidence,
 )
 from pytest_mlregress.verdicts.accepted_change import EnvironmentChange
@@ -163,11 +163,11 @@ class EnvironmentRevision:
         return None
 
 
-def _applies(compared: TestEvidence, before: Environment, now: Environment) -> bool:
+def _applies(compared: ComparedTest, before: Environment, now: Environment) -> bool:
     return same_environment(compared.base, before) and same_environment(compared.candidate, now)
 
 
-def _shown_effects(compared: TestEvidence) -> dict[str, float]:
+def _shown_effects(compared: ComparedTest) -> dict[str, float]:
     if compared.verdict not in _SHOWN:
         return {}
     return {name: change for name, (change, _, _) in compared.effects.items()}
