@@ -200,6 +200,21 @@ def test_a_base_that_kills_its_process_is_no_failure_of_the_change(
     assert any("died" in reason for reason in test["reasons"])
 
 
+def test_a_base_whose_conftest_fails_is_no_failure_of_the_change(project: Suite) -> None:
+    git(project, "checkout", "--quiet", "main")
+    project.write("raise RuntimeError('no data here')", name="src/package/setup.py")
+    git(project, "checkout", "--quiet", "-B", "change")
+    project.write("", name="src/package/setup.py")
+    project.write("import package.setup", name="conftest.py")
+
+    result = against(project)
+
+    assert result.ret == 0
+    (reason,) = project.tests[TEST]["reasons"]
+    assert "pytest cannot collect its tests at" in reason
+    assert reason.endswith("RuntimeError: no data here")
+
+
 def test_a_failing_candidate_fails_as_any_seed(project: Suite) -> None:
     project.write(f"{MODEL}    train = None", name="src/package/model.py")
 

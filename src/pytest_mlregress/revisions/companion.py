@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_mlregress.revisions.base_side import BaseSide
+from pytest_mlregress.revisions.companion_session import last_line
 from pytest_mlregress.revisions.process_environment import variables_of
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class Companion:
         self._channel: execnet.Channel | None = None
         self._folder: Path | None = None
         self._ready = False
+        self._refused: str | None = None
 
     def start(self) -> None:
         """Start it, without waiting until it has collected.
@@ -144,11 +146,16 @@ class Companion:
         Raises:
             CompanionError: it died; the next call starts another one.
         """
+        if self._refused is not None:
+            return BaseSeed(unavailable=self._refused)
         self.start()
         assert self._channel is not None
         try:
             if not self._ready:
-                self._ready = bool(self._answer()["ready"])
+                first = self._answer()
+                if "failed" in first:
+                    return self._refuse(str(first["failed"]))
+                self._ready = True
             self._channel.send({"run": nodeid})
             answer = self._answer()
         except (OSError, EOFError) as error:
@@ -165,7 +172,7 @@ class Companion:
         """The next message.
 
         Raises:
-            CompanionError: its pytest ended before it could serve.
+            CompanionError: an error outside pytest ended it.
             EOFError: it died.
         """
         import execnet
@@ -179,11 +186,14 @@ class Companion:
             raise CompanionError(
                 f"the process that runs {self._side.label} failed: {text}"
             ) from error
-        if "failed" in answer:
-            text = str(answer["failed"]) + self._end_of_output()
-            self.close()
-            raise CompanionError(f"pytest cannot collect {self._side.label}: {text}")
         return answer
+
+    def _refuse(self, status: str) -> BaseSeed:
+        """Its pytest ended before it could serve, and would again: remember that."""
+        line = last_line(self._output() or status)
+        self.close()
+        self._refused = f"pytest cannot collect its tests at {self._side.label}: {line}"
+        return BaseSeed(unavailable=self._refused)
 
     def close(self) -> None:
         """End it; without it nothing happens."""
@@ -216,12 +226,15 @@ class Companion:
             "log": str(self._folder / "output.txt"),
         }
 
-    def _end_of_output(self) -> str:
+    def _output(self) -> str:
+        """All that it has printed."""
         if self._folder is None:
             return ""
         try:
-            text = (self._folder / "output.txt").read_text(errors="replace")
+            return (self._folder / "output.txt").read_text(errors="replace")
         except OSError:
             return ""
-        lines = text.strip().splitlines()[-_SHOWN_LINES:]
+
+    def _end_of_output(self) -> str:
+        lines = self._output().strip().splitlines()[-_SHOWN_LINES:]
         return "".join(f"{os.linesep}    {line}" for line in lines)

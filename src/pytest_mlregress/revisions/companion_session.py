@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Generator, Mapping
 from pathlib import Path
@@ -69,11 +70,17 @@ def serve(channel: execnet.Channel) -> None:
     )
     os.environ.update(for_children)
     plugin = CompanionPlugin(channel, side, start, first_party)
-    status = pytest.main(list(start["args"]), plugins=[plugin])
-    if not plugin.served:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        channel.send({"failed": f"pytest ended with status {int(status)}"})
+    try:
+        status = pytest.main(list(start["args"]), plugins=[plugin])
+        if not plugin.served:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            channel.send({"failed": f"pytest ended with status {int(status)}"})
+            channel.receive()  # the other end reads the output first
+    except EOFError:
+        pass
+    finally:  # the other end may have been killed
+        shutil.rmtree(Path(start["log"]).parent, ignore_errors=True)
 
 
 def _redirect_output(log: str) -> None:
@@ -124,7 +131,7 @@ class CompanionPlugin:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keep why a file cannot be collected."""
         if report.failed:
-            self._errors[report.nodeid] = _last_line(str(report.longrepr))
+            self._errors[report.nodeid] = last_line(str(report.longrepr))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -186,8 +193,15 @@ def _exists(argument: str) -> bool:
     return Path(split_file(argument)[0]).exists()
 
 
-def _last_line(text: str) -> str:
-    """The error itself: pytest marks its lines with an ``E``."""
+def last_line(text: str) -> str:
+    """The error itself, of what pytest prints: it marks its lines with an ``E``.
+
+    Args:
+        text: what was printed.
+
+    Returns:
+        One line.
+    """
     lines = [line.strip() for line in text.strip().splitlines()]
     marked = [line.removeprefix("E").strip() for line in lines if line.startswith("E  ")]
     return (marked or lines or ["unknown error"])[-1]
