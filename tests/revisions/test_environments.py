@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from python_environments import SOURCE, install, make_environment, site_packages
 
 from pytest_mlregress import __version__
 from pytest_mlregress.revisions import environment_refusals, environments
@@ -21,6 +20,7 @@ from pytest_mlregress.revisions.environments import (
     running_environment,
 )
 from pytest_mlregress.revisions.process_environment import process_environment, variables_of
+from python_environments import SOURCE, install, make_environment, site_packages
 
 ROOT = SOURCE.parent
 
