@@ -108,6 +108,16 @@ def _alpha(source: str, text: str) -> float:
     return number
 
 
+def _share(source: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0.0 <= number <= 1.0:
+        raise SettingError(f"{source}: {text!r} is not a share between 0 and 1")
+    return number
+
+
 def _threads(source: str, text: str) -> Threads:
     if text == "keep":
         return "keep"
@@ -192,6 +202,13 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("confirm", "before a red is reported, test it on fresh seeds of both sides", None),
     Option("dispersion", "a wider spread of the seeds alone: off (default), warn or fail",
            _choice("off", "warn", "fail")),
+    Option("cache", "where trained seeds are kept: a folder or an fsspec URL (default: pytest's "
+           "cache folder)", _text, "URL"),
+    Option("no_cache", "neither use nor keep trained seeds", None),
+    Option("unchanged", "a test of which nothing that it reads has changed: run (default) or skip",
+           _choice("run", "skip")),
+    Option("audit", "share of the skipped tests that is trained all the same (0.05)",
+           _share, "SHARE"),
     Option("rebase_anchor", "accept a slow decay: move the drift anchor, the reason is kept",
            _text, "REASON"),
 )  # fmt: skip

@@ -28,6 +28,7 @@ from pytest_mlregress.options import resolve
 from pytest_mlregress.running import (
     node_id_selection,
     seed_items,
+    seed_settings,
     serialization,
     splitting,
     stop_flags,
@@ -41,6 +42,7 @@ from pytest_mlregress.settings import SettingError, Settings
 
 if TYPE_CHECKING:
     from pytest_mlregress.running.execution import Execution
+    from pytest_mlregress.running.standing import Standing
     from pytest_mlregress.session.pytest_reports import Status
 
 COMPANION: Final = "mlregress_companion"
@@ -60,7 +62,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     options.add_options(parser)
 
 
-def pytest_load_initial_conftests(args: list[str]) -> None:
+def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
+    seed_settings.note_known_options(early_config)
     try:
         options.refuse_misspelt(args)
     except SettingError as error:
@@ -86,6 +89,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if COMPANION in worker:
         config.stash[SETTINGS] = settings = settings.of_companion
     config.pluginmanager.register(CollectionHooks(), "mlregress-collection")
+    if settings.records_reads and _runs_seeds(config):
+        from pytest_mlregress.running.seed_reads import start_recorder
+
+        start_recorder(config)  # before the collection, whose imports may read data
     if config.getoption("allure_report_dir", None):  # allure-pytest is there, and is to write
         from pytest_mlregress.integrations.allure import PLUGIN, AllureVerdicts
 
@@ -99,6 +106,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("dist", "no") != "no":  # xdist will start workers, after this hook
         _refuse_dist_each(config)
         config.stash[VARIABLES] = threads.export_threads(settings.threads)
+
+
+def _runs_seeds(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput") or config.getoption("dist", "no") == "no"
 
 
 def _compare_sides(config: pytest.Config, settings: Settings, side: Mapping[str, Any]) -> None:
@@ -129,6 +140,14 @@ def pytest_report_header(config: pytest.Config) -> str:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection(session: pytest.Session) -> None:
     node_id_selection.widen_arguments(session.config)
+    settings = session.config.stash[SETTINGS]
+    if settings.keeps_seeds and not settings.plan and _runs_seeds(session.config):
+        from pytest_mlregress.session.reuse_hooks import ReuseHooks
+
+        # Last, so that its wrapper sees what all others have put on a report.
+        session.config.pluginmanager.register(
+            ReuseHooks(session.config, settings), "mlregress-reuse"
+        )
 
 
 @pytest.hookimpl(wrapper=True)
@@ -193,7 +212,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     if SEED_ITEM not in item.stash:
         return (yield)
-    with _execution(item.config).protocol():
+    with _execution(item.config).protocol(item):
         return (yield)
 
 
@@ -275,4 +294,14 @@ def _execution(config: pytest.Config) -> Execution:
     from pytest_mlregress.running.execution import execution_of
     from pytest_mlregress.session.at_collection import curves_of
 
-    return execution_of(config, config.stash[SETTINGS], partial(curves_of, config))
+    settings = config.stash[SETTINGS]
+    standing_of = partial(_standing_of, config)
+    return execution_of(config, settings, partial(curves_of, config), standing_of)
+
+
+def _standing_of(config: pytest.Config, item: pytest.Item) -> Standing | None:
+    if config.stash[SETTINGS].unchanged != "skip":
+        return None
+    from pytest_mlregress.session.unchanged import standing_of
+
+    return standing_of(config, config.stash[SETTINGS], item)

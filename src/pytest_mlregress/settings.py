@@ -71,6 +71,10 @@ class Settings:
     confirm: bool = False
     dispersion: Literal["off", "warn", "fail"] = "off"
     rebase_anchor: str | None = None
+    cache: str | None = None
+    no_cache: bool = False
+    unchanged: Literal["run", "skip"] = "run"
+    audit: float | None = None
     test: Literal["robust-t", "welch", "student", "paired", "rank"] = "robust-t"
     pairing: Literal["auto", "always", "never"] = "auto"
     expect: Literal["identical"] | None = None
@@ -108,6 +112,16 @@ class Settings:
     def updating(self) -> bool:
         """True where this run records baselines instead of checking against them."""
         return self.update or self.update_new_only
+
+    @property
+    def records_reads(self) -> bool:
+        """True where the processes that train note what each seed reads."""
+        return not self.plan and (self.unchanged == "skip" or self.keeps_seeds)
+
+    @property
+    def keeps_seeds(self) -> bool:
+        """True where trained seeds are kept for later A/B runs, as an A/B run does itself."""
+        return not self.no_cache and (self.compares_sides or self.cache is not None)
 
     @property
     def baseline_shown(self) -> str | None:

@@ -16,7 +16,7 @@ from pytest_mlregress.baselines.urls import without_credentials
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-__all__ = ["RemoteStore"]
+__all__ = ["RemoteStore", "open_url", "reason_of", "replace_remote_file"]
 
 _TEMPORARY: Final = ".mlregress-tmp"
 _INSTALL: Final = "Install it with: pip install 'pytest-mlregress[remote]'"
@@ -37,27 +37,8 @@ class RemoteStore:
     writable = True
 
     def __init__(self, url: str) -> None:
-        protocol, _, _ = url.partition("://")
-        place = without_credentials(url)
-        try:
-            from fsspec import available_protocols
-            from fsspec.core import url_to_fs
-        except ImportError as error:
-            raise StoreError(place, "URLs need fsspec", _INSTALL) from error
-        try:
-            files, root = url_to_fs(url)
-        except ImportError as error:  # fsspec names the package, such as s3fs
-            raise StoreError(
-                place, without_credentials(str(error)), "Install that package"
-            ) from error
-        except Exception as error:  # each protocol has its own, from ValueError to network errors
-            _, named, unknown = str(error).partition("Protocol not known: ")
-            if named:
-                raise _unknown_protocol(place, unknown, available_protocols()) from error
-            raise StoreError(place, _reason(error), _REACH) from error
-        self._files: AbstractFileSystem = files
-        self._root = PurePosixPath(root)
-        self._protocol = protocol
+        self._files, self._root = open_url(url)
+        self._protocol, _, _ = url.partition("://")
 
     def read(self, key: BaselineKey) -> Artifact | None:
         """The baseline, None if there is none.
@@ -102,7 +83,7 @@ class RemoteStore:
         text = bytes_of(artifact, key, source=self.describe(key))
         path = self._path(key)
         try:
-            self._replace(path, text)
+            replace_remote_file(self._files, path, text)
         except Exception as error:
             self._fail(key, "write", error)
 
@@ -138,7 +119,9 @@ class RemoteStore:
             self._files.pipe_file(probe, b"")
         except Exception as error:
             raise StoreError(
-                self._url(str(self._root)), f"cannot write baselines here: {_reason(error)}", _REACH
+                self._url(str(self._root)),
+                f"cannot write baselines here: {reason_of(error)}",
+                _REACH,
             ) from error
         with suppress(Exception):  # who may write may not always delete, and an update need not
             self._files.rm_file(probe)
@@ -156,7 +139,7 @@ class RemoteStore:
             return ()
         except Exception as error:
             raise StoreError(
-                self._url(str(self._root)), f"cannot be listed: {_reason(error)}", _REACH
+                self._url(str(self._root)), f"cannot be listed: {reason_of(error)}", _REACH
             ) from error
         inside = (PurePosixPath(path).relative_to(self._root) for path in paths)
         return tuple(
@@ -184,29 +167,65 @@ class RemoteStore:
     def _url(self, path: str) -> str:
         return f"{self._protocol}://{path.lstrip('/')}"
 
-    def _replace(self, path: str, text: bytes) -> None:
-        """Write a file in one step, as far as the file system can.
-
-        An object store (these are fsspec's asynchronous file systems) shows an object when it is
-        complete; elsewhere, as over SSH, a file is written under another name and then moved.
-        """
-        if self._files.async_impl:
-            self._files.pipe_file(path, text)
-            return
-        self._files.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
-        temporary = str(PurePosixPath(path).with_name(f".{secrets.token_hex(8)}{_TEMPORARY}"))
-        try:
-            self._files.pipe_file(temporary, text)
-            self._files.mv(temporary, path)
-        except BaseException:
-            if self._files.exists(temporary):
-                self._files.rm_file(temporary)
-            raise
-
     def _fail(self, key: BaselineKey, what: str, error: Exception) -> NoReturn:
         raise StoreError(
-            self.describe(key), f"cannot {what} this baseline: {_reason(error)}", _REACH
+            self.describe(key), f"cannot {what} this baseline: {reason_of(error)}", _REACH
         ) from error
+
+
+def open_url(url: str) -> tuple["AbstractFileSystem", PurePosixPath]:
+    """The file system and the folder behind a URL.
+
+    Args:
+        url: `<protocol>://<path>`.
+
+    Returns:
+        Both.
+
+    Raises:
+        StoreError: fsspec or the protocol's package is missing, or the URL is invalid.
+    """
+    place = without_credentials(url)
+    try:
+        from fsspec import available_protocols
+        from fsspec.core import url_to_fs
+    except ImportError as error:
+        raise StoreError(place, "URLs need fsspec", _INSTALL) from error
+    try:
+        files, root = url_to_fs(url)
+    except ImportError as error:  # fsspec names the package, such as s3fs
+        raise StoreError(place, without_credentials(str(error)), "Install that package") from error
+    except Exception as error:  # each protocol has its own, from ValueError to network errors
+        _, named, unknown = str(error).partition("Protocol not known: ")
+        if named:
+            raise _unknown_protocol(place, unknown, available_protocols()) from error
+        raise StoreError(place, reason_of(error), _REACH) from error
+    return files, PurePosixPath(root)
+
+
+def replace_remote_file(files: "AbstractFileSystem", path: str, text: bytes) -> None:
+    """Write a file in one step, as far as the file system can.
+
+    An object store (these are fsspec's asynchronous file systems) shows an object when it is
+    complete; elsewhere, as over SSH, a file is written under another name and then moved.
+
+    Args:
+        files: the file system.
+        path: the file.
+        text: its new content.
+    """
+    if files.async_impl:
+        files.pipe_file(path, text)
+        return
+    files.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
+    temporary = str(PurePosixPath(path).with_name(f".{secrets.token_hex(8)}{_TEMPORARY}"))
+    try:
+        files.pipe_file(temporary, text)
+        files.mv(temporary, path)
+    except BaseException:
+        if files.exists(temporary):
+            files.rm_file(temporary)
+        raise
 
 
 def _unknown_protocol(place: str, unknown: str, known: Sequence[str]) -> StoreError:
@@ -219,6 +238,13 @@ def _unknown_protocol(place: str, unknown: str, known: Sequence[str]) -> StoreEr
     return StoreError(place, f"fsspec knows no protocol {unknown!r}", remedy)
 
 
-def _reason(error: Exception) -> str:
-    """The error in one line, without the URL of a request, which may hold a token."""
+def reason_of(error: Exception) -> str:
+    """The error in one line, without the URL of a request, which may hold a token.
+
+    Args:
+        error: the error.
+
+    Returns:
+        The line.
+    """
     return without_credentials(f"{type(error).__name__}: {error}")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _BRIEF: Final = frozenset(
     {
         VerdictKind.IDENTICAL,
+        VerdictKind.UNCHANGED,
         VerdictKind.PASS,
         VerdictKind.IMPROVEMENT,
         VerdictKind.RECORDED,

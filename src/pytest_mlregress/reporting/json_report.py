@@ -89,6 +89,8 @@ def _summary(report: RunReport) -> dict[str, Any]:
         "colours": {colour.value: totals.colours.get(colour, 0) for colour in Colour},
         "seeds_run": totals.seeds_run,
         "seeds_saved": totals.seeds_saved,
+        "seeds_cached": totals.seeds_cached,
+        "seeds_unchanged": totals.seeds_unchanged,
         "training_seconds": totals.training,
         "duration": report.duration,
         "alpha": report.alpha,

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from pytest_mlregress.reporting.sides import Sides
+from pytest_mlregress.running.result import SeedOutcome
 from pytest_mlregress.verdicts.verdict import SEVERITY, Colour, MetricVerdict, Verdict, VerdictKind
+
+NOT_TRAINED: Final[tuple[SeedOutcome, ...]] = ("stopped", "skipped", "unchanged")
+"""The outcomes of seeds that did not run."""
 
 
 class ReportError(Exception):
@@ -66,17 +71,19 @@ class RunReport:
     @property
     def totals(self) -> Totals:
         """The counts under the summary."""
-        outcomes = Counter(
-            seed.outcome
-            for verdict in self.verdicts
-            for seed in (*verdict.seeds, *verdict.base_seeds)
-        )
+        seeds = [
+            seed for verdict in self.verdicts for seed in (*verdict.seeds, *verdict.base_seeds)
+        ]
+        outcomes = Counter(seed.outcome for seed in seeds)
+        cached = sum(seed.cached for seed in seeds)
         return Totals(
             tests=len(self.verdicts),
             kinds=Counter(verdict.kind for verdict in self.verdicts),
             colours=Counter(verdict.colour for verdict in self.verdicts),
-            seeds_run=outcomes.total() - outcomes["stopped"] - outcomes["skipped"],
+            seeds_run=outcomes.total() - sum(outcomes[outcome] for outcome in NOT_TRAINED) - cached,
             seeds_saved=outcomes["stopped"],
+            seeds_cached=cached,
+            seeds_unchanged=outcomes["unchanged"],
             training=sum(verdict.duration for verdict in self.verdicts),
         )
 
@@ -91,6 +98,8 @@ class Totals:
         colours: number of tests by colour.
         seeds_run: seeds that trained, on both sides of an A/B run.
         seeds_saved: seeds that were not needed.
+        seeds_cached: seeds of earlier runs that were taken from the cache.
+        seeds_unchanged: seeds that did not run, since nothing that they read has changed.
         training: seconds of all seeds of all tests together.
     """
 
@@ -100,6 +109,8 @@ class Totals:
     seeds_run: int
     seeds_saved: int
     training: float
+    seeds_cached: int = 0
+    seeds_unchanged: int = 0
 
     @property
     def by_severity(self) -> tuple[tuple[VerdictKind, int], ...]:

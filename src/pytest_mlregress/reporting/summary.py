@@ -27,6 +27,7 @@ from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, Ve
 FOLDABLE: Final = frozenset(
     {
         VerdictKind.IDENTICAL,
+        VerdictKind.UNCHANGED,
         VerdictKind.PASS,
         VerdictKind.IMPROVEMENT,
         VerdictKind.RECORDED,

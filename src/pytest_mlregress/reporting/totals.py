@@ -6,7 +6,7 @@ from collections import Counter
 
 from pytest_mlregress.plurals import count_of
 from pytest_mlregress.reporting.number_format import number, seconds
-from pytest_mlregress.reporting.report import RunReport
+from pytest_mlregress.reporting.report import RunReport, Totals
 from pytest_mlregress.verdicts.verdict import Colour
 
 
@@ -54,13 +54,22 @@ def totals_line(report: RunReport) -> str:
     kinds = ", ".join(f"{count} {kind}" for kind, count in totals.by_severity)
     parts = [
         f"{count_of(totals.tests, 'test')}: {kinds}" if kinds else count_of(totals.tests, "test"),
-        f"{count_of(totals.seeds_run, 'seed')} run, {totals.seeds_saved} saved",
+        _seeds(totals),
         f"{seconds(totals.training)} of training in {seconds(report.duration)}",
     ]
     if report.comparisons:
         comparisons = count_of(report.comparisons, "comparison")
         parts.append(f"alpha {number(report.alpha)} over {comparisons}")
     return "; ".join(parts)
+
+
+def _seeds(totals: Totals) -> str:
+    parts = [f"{count_of(totals.seeds_run, 'seed')} run", f"{totals.seeds_saved} saved"]
+    if totals.seeds_cached:
+        parts.append(f"{totals.seeds_cached} from the cache")
+    if totals.seeds_unchanged:
+        parts.append(f"{totals.seeds_unchanged} unchanged")
+    return ", ".join(parts)
 
 
 def closing_notes(report: RunReport) -> tuple[str, ...]:

@@ -23,10 +23,13 @@ from pytest_mlregress.running.late_seeding import (
     register_torch_with_hypothesis,
     seeding_late_imports,
 )
-from pytest_mlregress.running.result import Xfail
+from pytest_mlregress.running.reproduction import difference, trained_twice
+from pytest_mlregress.running.result import SeedResult, Xfail
 from pytest_mlregress.running.run import Run
 from pytest_mlregress.running.run_record import RunRecord
 from pytest_mlregress.running.seed_items import FIXTURE, SEED_ITEM, SeedItem
+from pytest_mlregress.running.seed_reads import read_recorder, recorded_reads, unrecorded
+from pytest_mlregress.running.standing import NOT_RUN, Standing
 from pytest_mlregress.running.stop_flags import StopFlags, stop_flags
 from pytest_mlregress.running.threads import limited_threads
 from pytest_mlregress.seeding import preserved_generators, seed_everything
@@ -51,6 +54,11 @@ class RunningSeed:
         in_setup: whether its fixtures are being set up.
         stopped: whether it was skipped because its verdict is certain.
         xfailed: the reason of an expected failure that occurred; None without one.
+        first: what the same seed gave when it was trained before, to see whether it is
+            reproducible; None where it was not.
+        standing: what is known of the code since the baseline, None where that is not asked.
+        left_out: whether it was skipped because nothing that it reads has changed.
+        passed: whether every phase that has ended so far passed.
     """
 
     run: Run
@@ -59,9 +67,14 @@ class RunningSeed:
     in_setup: bool = True
     stopped: bool = False
     xfailed: str | None = None
+    first: SeedResult | None = None
+    standing: Standing | None = None
+    left_out: bool = False
+    passed: bool = True
 
 
 RUNNING: Final = pytest.StashKey[RunningSeed]()
+FIRST: Final = pytest.StashKey[SeedResult]()
 
 
 _EXECUTION: Final = pytest.StashKey["Execution"]()
@@ -72,35 +85,72 @@ CurvesOf: TypeAlias = Callable[[SeedItem], BaselineCurves | None]
 seed first logs a point."""
 
 
-def execution_of(config: pytest.Config, settings: Settings, curves_of: CurvesOf) -> Execution:
+StandingOf: TypeAlias = Callable[[pytest.Item], Standing | None]
+"""Finds out whether anything that a seed's test reads has changed since its baseline; None where
+that is not asked."""
+
+
+def execution_of(
+    config: pytest.Config,
+    settings: Settings,
+    curves_of: CurvesOf,
+    standing_of: StandingOf = lambda item: None,
+) -> Execution:
     """The one `Execution` of this process.
 
     Args:
         config: pytest's.
         settings: the settings of the run.
         curves_of: finds the recorded learning curves of a seed's test.
+        standing_of: finds out what has changed since the baseline of a seed's test.
 
     Returns:
         The execution, made at the first call.
     """
     if _EXECUTION not in config.stash:
-        config.stash[_EXECUTION] = Execution(settings, stop_flags(config), curves_of)
+        config.stash[_EXECUTION] = Execution(settings, stop_flags(config), curves_of, standing_of)
     return config.stash[_EXECUTION]
 
 
 class Execution:
     """What a process that runs seeds does: the only process, or an xdist worker."""
 
-    def __init__(self, settings: Settings, flags: StopFlags, curves_of: CurvesOf) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        flags: StopFlags,
+        curves_of: CurvesOf,
+        standing_of: StandingOf = lambda item: None,
+    ) -> None:
         self._settings = settings
         self._flags = flags
         self._curves_of = curves_of
+        self._standing_of = standing_of
 
     @contextmanager
-    def protocol(self) -> Iterator[None]:
-        """Around all phases of a seed."""
+    def protocol(self, item: pytest.Item) -> Iterator[None]:
+        """Around all phases of a seed.
+
+        Args:
+            item: the item of the seed.
+
+        Yields:
+            Once, around its phases.
+        """
         with limited_threads(self._settings.threads):
+            if trained_twice(item, self._settings):
+                self._train_before(item)
             yield
+
+    def _train_before(self, item: pytest.Item) -> None:
+        """Train a seed once without reporting it, to compare with what it is to give again."""
+        record = item.stash[SEED_ITEM]
+        if self._flags.is_raised(record.test):
+            return
+        _compat.run_unlogged(item)
+        running = item.stash.get(RUNNING, None)
+        if running is not None:
+            item.stash[FIRST] = running.record.result(record.seed)
 
     def setup(self, item: pytest.Item) -> None:
         """Before the fixtures of a seed: skip it if its verdict is certain, otherwise seed.
@@ -110,12 +160,19 @@ class Execution:
         """
         record = item.stash[SEED_ITEM]
         running = item.stash[RUNNING] = _running_seed(item, record)
+        running.first = item.stash.get(FIRST, None)
         if self._flags.is_raised(record.test):
             running.stopped = True
             pytest.skip(STOPPED_MESSAGE)
+        running.standing = self._standing_of(item)
+        if running.standing is not None and running.standing.leaves_out(record):
+            running.left_out = True
+            pytest.skip(NOT_RUN)
+        if (recorder := read_recorder(item.config)) is not None:
+            recorder.begin(item)
         if not self._settings.updating and not self._settings.compares_sides:
             load = partial(self._curves_of, record)
-            running.record.on_log = CurveWatch(load)
+            running.record.on_log = CurveWatch(partial(unrecorded, item.config, load))
         _seed(item, record.seed)
 
     @contextmanager
@@ -180,12 +237,21 @@ class Execution:
             "stopped": running.stopped,
             "xfailed": running.xfailed,
             "xfail": asdict(xfail) if xfail is not None else None,
-            "takes_run": FIXTURE in getattr(item, "fixturenames", ()),
             "guards": item.stash.get(GUARD_FINDINGS, []),
+            "takes_run": FIXTURE in getattr(item, "fixturenames", ()),
+            "left_out": running.left_out,
         }
+        running.passed = running.passed and report.passed
+        if running.standing is not None:
+            payload["standing"] = running.standing.to_builtins()
         if report.when == "teardown":
-            payload["result"] = running.record.result(record.seed).to_builtins()
+            result = running.record.result(record.seed)
+            payload["result"] = result.to_builtins()
             payload["environment"] = describe_environment(_imports_of(item))
+            if not running.stopped and not running.left_out:
+                payload["reads"] = recorded_reads(item)
+                payload["reproduced"] = difference(running.first, result)
+                payload["passed"] = running.passed
         setattr(report, REPORT_ATTRIBUTE, payload)
 
 

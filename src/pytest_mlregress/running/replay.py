@@ -6,12 +6,16 @@ here, but the terminal, xdist and the controller learn of seeds from pytest's re
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import pytest
 
 from pytest_mlregress import _compat
+from pytest_mlregress.revisions.cache_entry import CachedSeed
+from pytest_mlregress.running.execution import REPORT_ATTRIBUTE, plan_payload
+from pytest_mlregress.running.seed_items import FIXTURE, SEED_ITEM
 
 PHASES: Final = ("setup", "call", "teardown")
 
@@ -53,3 +57,49 @@ def _tear_down(item: pytest.Item, nextitem: pytest.Item | None, report: pytest.T
     if failure is not None and not report.failed:
         report.outcome = "failed"
         report.longrepr = failure
+
+
+def cached_reports(item: pytest.Item, cached: CachedSeed) -> tuple[dict[str, Any], ...]:
+    """The reports of a seed that was trained in an earlier run, for `log_reports`.
+
+    Args:
+        item: the item of the seed.
+        cached: what the seed gave then.
+
+    Returns:
+        One report per phase, in the form of ``pytest_report_to_serializable``.
+    """
+    payload: dict[str, Any] = {
+        **plan_payload(item.stash[SEED_ITEM], item.location),
+        "takes_run": FIXTURE in getattr(item, "fixturenames", ()),
+        "stopped": False,
+        "xfailed": None,
+        "xfail": None,
+        "guards": list(cached.guards),
+        "cached": True,
+    }
+    ends = {"result": cached.result, "environment": cached.environment}
+    hook = item.config.hook
+    return tuple(
+        hook.pytest_report_to_serializable(
+            config=item.config,
+            report=_passed(item, phase, payload | (ends if phase == PHASES[-1] else {})),
+        )
+        for phase in PHASES
+    )
+
+
+def _passed(item: pytest.Item, phase: Any, payload: Mapping[str, Any]) -> pytest.TestReport:
+    now = time.time()
+    report = pytest.TestReport(
+        nodeid=item.nodeid,
+        location=item.location,
+        keywords=dict.fromkeys(item.keywords, 1),
+        outcome="passed",
+        longrepr=None,
+        when=phase,
+        start=now,
+        stop=now,
+    )
+    setattr(report, REPORT_ATTRIBUTE, dict(payload))
+    return report

@@ -9,8 +9,11 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 from pytest_mlregress.margins import MarginLike
 from pytest_mlregress.running.scalars import to_plain
 
-SeedOutcome: TypeAlias = Literal["passed", "failed", "skipped", "stopped", "xfailed", "crashed"]
-"""``stopped``: not run, since the verdict was certain; ``crashed``: its worker process died."""
+SeedOutcome: TypeAlias = Literal[
+    "passed", "failed", "skipped", "stopped", "unchanged", "xfailed", "crashed"
+]
+"""``stopped``: not run, since the verdict was certain; ``unchanged``: not run, since nothing that
+it reads has changed; ``crashed``: its worker process died."""
 
 COLLAPSED: Final = "collapsed early"
 """How the message of a seed begins that was ended because of its learning curve."""
@@ -77,6 +80,7 @@ class SeedResult:
         data: the fingerprints of data sets.
         duration: seconds of set-up, call and tear-down.
         message: why it failed, was skipped or stopped.
+        cached: whether it was trained in an earlier run, and taken from the cache.
     """
 
     seed: int
@@ -87,6 +91,7 @@ class SeedResult:
     data: Mapping[str, str] = field(default_factory=dict)
     duration: float = 0.0
     message: str = ""
+    cached: bool = False
 
     def to_builtins(self) -> dict[str, Any]:
         """The result as plain builtins only.

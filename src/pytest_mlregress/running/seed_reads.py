@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import pytest
 
-from pytest_mlregress.baselines.packages import installed_from_folders
+from pytest_mlregress.baselines.machine import machine_digest
+from pytest_mlregress.baselines.packages import installed_from_folders, package_versions
 from pytest_mlregress.running.import_closure import Closure, closure_of
 from pytest_mlregress.running.places import Places
 from pytest_mlregress.running.read_audit import Noted, ReadLog, start_log, stop_log
 from pytest_mlregress.running.reads import ABSENT, Reads, checkout_of, file_digest
+from pytest_mlregress.running.seed_items import SEED_ITEM
+from pytest_mlregress.running.seed_settings import settings_digest
 
+_T = TypeVar("_T")
 _RECORDER: Final = pytest.StashKey["ReadRecorder"]()
-_WINDOW: Final = pytest.StashKey[int]()
+_WINDOWS: Final = pytest.StashKey[set[int]]()
 
 
 class ReadRecorder:
@@ -52,7 +56,8 @@ class ReadRecorder:
         if basetemp is not None:
             self.places.add_temporary(basetemp)
         self._loaded_before = frozenset(sys.modules)
-        item.stash[_WINDOW] = self._log.begin()
+        # A seed that is run twice may read in its first run what it then has in memory.
+        item.stash.setdefault(_WINDOWS, set()).add(self._log.begin())
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -74,7 +79,7 @@ class ReadRecorder:
             self._during |= sys.modules.keys() - self._loaded_before
             closure = self._closure_of(item)
             code = closure.files | self._imported(closure)
-            seed = _NotesOfSeed(code, item.stash[_WINDOW])
+            seed = _NotesOfSeed(code, item.stash.get(_WINDOWS, set()))
             unseen = [*seed.notes(self._log.unseen), *self._unseen_code(closure, code)]
             return Reads(
                 files={
@@ -146,13 +151,13 @@ class _NotesOfSeed:
     """Which notes of the log count for a seed: its own, and those that its code asked for."""
 
     code: set[str]
-    window: int
+    windows: set[int]
 
     def notes(self, kind: dict[str, Noted]) -> dict[str, Noted]:
         return {
             name: noted
             for name, noted in tuple(kind.items())
-            if self.window in noted.windows or not self.code.isdisjoint(noted.openers)
+            if not self.windows.isdisjoint(noted.windows) or not self.code.isdisjoint(noted.openers)
         }
 
     def digests(self, kind: dict[str, Noted]) -> dict[str, str]:
@@ -171,6 +176,23 @@ def read_recorder(config: pytest.Config) -> ReadRecorder | None:
     return config.stash.get(_RECORDER, None)
 
 
+def unrecorded(config: pytest.Config, call: Callable[[], _T]) -> _T:
+    """Call something of the plugin's own, whose reads are none of the seed's.
+
+    Args:
+        config: pytest's.
+        call: what to call.
+
+    Returns:
+        What it returns.
+    """
+    recorder = read_recorder(config)
+    if recorder is None:
+        return call()
+    with recorder.paused():
+        return call()
+
+
 def start_recorder(config: pytest.Config) -> ReadRecorder:
     """Record what the seeds of this session read, from now on.
 
@@ -184,3 +206,26 @@ def start_recorder(config: pytest.Config) -> ReadRecorder:
         recorder = config.stash[_RECORDER] = ReadRecorder(config)
         config.add_cleanup(recorder.close)
     return config.stash[_RECORDER]
+
+
+def recorded_reads(item: pytest.Item) -> dict[str, Any] | None:
+    """What a seed has read and depended on, as its report holds it.
+
+    Args:
+        item: the item of the seed, at the end of its tear-down.
+
+    Returns:
+        Plain builtins; None where nothing records.
+    """
+    recorder = read_recorder(item.config)
+    if recorder is None:
+        return None
+    reads = recorder.reads_of(item)
+    declared = item.stash[SEED_ITEM].declaration
+    with recorder.paused():
+        return {
+            **reads.to_builtins(),
+            "packages": package_versions(sys.modules),
+            "settings": settings_digest(item.config, declared),
+            "machine": machine_digest(declared.settings.threads),
+        }

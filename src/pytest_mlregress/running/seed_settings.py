@@ -7,44 +7,45 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
 from typing import Final
 
 import pytest
 
-from pytest_mlregress.running.seed_items import SEED_ITEM
+from pytest_mlregress.running.markers import Declaration
 
 _KNOWN_OPTIONS: Final = pytest.StashKey[frozenset[str]]()
 _DIGITS: Final = 16
 _OF_PYTEST: Final = frozenset(
-    {"addopts", "markers", "minversion", "norecursedirs", "required_plugins", "testpaths"}
+    {
+        *("addopts", "markers", "minversion", "norecursedirs", "required_plugins", "testpaths"),
+        "pythonpath",
+    }
 )
-"""Keys of the ini file that say what is run, and not how."""
+"""Keys of the ini file that say what is run, and not how: the files of a seed show the path."""
 
 
-def note_known_options(config: pytest.Config, names: Iterable[str]) -> None:
+def note_known_options(config: pytest.Config) -> None:
     """Remember the options of pytest and of installed plugins, before any ``conftest.py`` adds its.
 
     Args:
-        config: pytest's.
-        names: under which their values are kept.
+        config: pytest's, with the options that it knows so far.
     """
-    config.stash[_KNOWN_OPTIONS] = frozenset(names)
+    config.stash[_KNOWN_OPTIONS] = frozenset(vars(config.known_args_namespace))
 
 
-def settings_digest(item: pytest.Item) -> str:
+def settings_digest(config: pytest.Config, declared: Declaration) -> str:
     """A hash of what a training can depend on besides its code.
 
     The options that the project's own ``conftest.py`` files declare, the pytest section of the
     configuration file, the parameters of the tier, and what the guards and curves may end.
 
     Args:
-        item: the item of a seed.
+        config: pytest's.
+        declared: what the test declares.
 
     Returns:
         Hexadecimal digits.
     """
-    config, declared = item.config, item.stash[SEED_ITEM].declaration
     known = config.stash.get(_KNOWN_OPTIONS, frozenset())
     own = {name: value for name, value in vars(config.option).items() if name not in known}
     section = {
@@ -58,7 +59,7 @@ def settings_digest(item: pytest.Item) -> str:
         "override": [
             entry
             for entry in config.getoption("override_ini", None) or ()
-            if not entry.startswith("mlregress_")
+            if not entry.startswith(("mlregress_", "pythonpath="))
         ],
         "tier": declared.tier,
         "params": declared.params,

@@ -146,6 +146,8 @@ def _seed_status(report: pytest.TestReport) -> Status | None:
     payload = getattr(report, REPORT_ATTRIBUTE)
     if payload["stopped"] and report.skipped:
         return "seeds saved", "-", ("SAVED", {"green": True})
+    if payload.get("left_out") and report.skipped:
+        return "seeds not run", "-", ("UNCHANGED", {"green": True})
     if report.passed and report.when == "call":
         letter = "." if payload["xfailed"] is None else "x"
         return "seeds", letter, ("SEED", {"green": True})

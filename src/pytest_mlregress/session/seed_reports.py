@@ -37,9 +37,15 @@ def phase_of(report: pytest.TestReport, payload: Mapping[str, Any] | None) -> Se
         outcome = "failed" if report.when in PHASES else "crashed"
         message = failure_message(report)
     elif report.skipped:
-        outcome = "stopped" if payload is not None and payload["stopped"] else "skipped"
+        outcome = _why_skipped(payload)
         message = skip_reason(report)
     return SeedPhase(outcome, getattr(report, "duration", 0.0), message, payload)
+
+
+def _why_skipped(payload: Mapping[str, Any] | None) -> SeedOutcome:
+    if payload is not None and payload["stopped"]:
+        return "stopped"
+    return "unchanged" if payload is not None and payload.get("left_out") else "skipped"
 
 
 _OWN: Final = str(Path(__file__).parents[1])

@@ -19,6 +19,7 @@ from pytest_mlregress.session.at_collection import suite_baselines_of
 from pytest_mlregress.session.base_of_run import BaseOfRun
 from pytest_mlregress.session.clean_tree import clean_tree
 from pytest_mlregress.session.environment_revision import EnvironmentRevision
+from pytest_mlregress.session.recorded_reads import reads_of_group
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.confirmation import Confirmation, confirm
 from pytest_mlregress.verdicts.green_runs import GreenRuns
@@ -171,6 +172,7 @@ class SuiteJudge:
             command=invocation(self._config),
             tree=self._tree,
         )
+        provenance = replace(provenance, reads=reads_of_group(group))
         update = judge_update(
             group,
             baseline,

@@ -147,7 +147,7 @@ class SeedPhase:
     """What was reported of one phase of a seed, or of the death of its worker.
 
     Attributes:
-        outcome: ``passed``, ``failed``, ``skipped``, ``stopped`` or ``crashed``.
+        outcome: ``passed``, ``failed``, ``skipped``, ``stopped``, ``unchanged`` or ``crashed``.
         duration: in seconds.
         message: why it failed or was skipped.
         payload: what the plugin in the seed's process put on the report; None without it.
@@ -187,7 +187,7 @@ class SeedPhases:
             if phase.payload["xfailed"] is not None and self.outcome == "passed":
                 self.outcome, self.message = "xfailed", phase.payload["xfailed"]
         failed = phase.outcome in ("failed", "crashed") and self.outcome != "failed"
-        skipped = phase.outcome in ("skipped", "stopped") and self.outcome == "passed"
+        skipped = phase.outcome in ("skipped", "stopped", "unchanged") and self.outcome == "passed"
         if failed or skipped:
             self.outcome, self.message = phase.outcome, phase.message
 
@@ -208,6 +208,7 @@ class SeedPhases:
             outcome=self.outcome,
             duration=self.duration,
             message=self.message,
+            cached=bool((self.payload or {}).get("cached")),
         )
 
 
@@ -225,6 +226,9 @@ class SeedGroup:
         unavailable: why the base cannot run the test; None where it can. Of a base's group.
         wrong_origin: the error about a module that a seed imported from elsewhere than its side's
             code; None without.
+        reads: what each seed that trained has read, where that was recorded.
+        reproduced: of each seed that was trained twice, how the values differed; empty for equal.
+        standing: what is known of the code since the baseline, where that was asked.
     """
 
     plan: GroupPlan
@@ -235,6 +239,9 @@ class SeedGroup:
     base: SeedGroup | None = None
     unavailable: str | None = None
     wrong_origin: str | None = None
+    reads: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    reproduced: dict[int, str] = field(default_factory=dict)
+    standing: Mapping[str, Any] | None = None
 
     def finish(self, seed: int) -> None:
         """Turn the seed's reports into its result.
@@ -251,6 +258,12 @@ class SeedGroup:
         self.unavailable = self.unavailable or phases.payload.get("unavailable")
         self.wrong_origin = self.wrong_origin or phases.payload.get("wrong_origin")
         self.guard_findings.update(dict.fromkeys(phases.payload.get("guards", ())))
+        if (reads := phases.payload.get("reads")) is not None:
+            self.reads[seed] = reads
+        if (difference := phases.payload.get("reproduced")) is not None:
+            self.reproduced[seed] = difference
+        if self.standing is None:
+            self.standing = phases.payload.get("standing")
         if self.environment is None:
             self.environment = phases.payload.get("environment")
         if self.plan.xfail is None and phases.payload["xfail"] is not None:

@@ -102,6 +102,20 @@ def judge_bit_equality(
     return BitEquality()
 
 
+def first_moved(baseline: Artifact, ready: Sequence[SeedResult]) -> str | None:
+    """The first metric of a seed that is not, bit by bit, the baseline's.
+
+    Args:
+        baseline: the baseline.
+        ready: the results of seeds.
+
+    Returns:
+        The seed, the metric and both values in words; None where every bit is equal.
+    """
+    of_candidate = {seed.seed: {m.name: m.value for m in seed.metrics} for seed in ready}
+    return _first_difference(_by_seed(baseline), of_candidate)
+
+
 def _by_seed(baseline: Artifact) -> dict[int, dict[str, float]]:
     seeds = {seed for metric in baseline.metrics.values() for seed in metric.values}
     return {
@@ -117,18 +131,25 @@ def _by_seed(baseline: Artifact) -> dict[int, dict[str, float]]:
 def _first_moved(
     baseline: dict[int, dict[str, float]], candidate: dict[int, dict[str, float]]
 ) -> str | None:
+    for seed, metrics in candidate.items():
+        if baseline.get(seed, {}).keys() != metrics.keys():
+            return f"seed {seed} has no baseline value, and expect='identical' needs one"
+    moved = _first_difference(baseline, candidate)
+    return f"expect='identical', but {moved}" if moved is not None else None
+
+
+def _first_difference(
+    baseline: dict[int, dict[str, float]], candidate: dict[int, dict[str, float]]
+) -> str | None:
     from pytest_mlregress.statistics.bit_equality import bits
 
     for seed, metrics in candidate.items():
         before = baseline.get(seed, {})
         if before.keys() != metrics.keys():
-            return f"seed {seed} has no baseline value, and expect='identical' needs one"
+            return f"seed {seed} recorded other metrics than the baseline has of it"
         for name, value in metrics.items():
             if bits({name: before[name]}) != bits({name: value}):
-                return (
-                    f"expect='identical', but {name} of seed {seed} moved from {before[name]!r} "
-                    f"to {value!r}"
-                )
+                return f"{name} of seed {seed} moved from {before[name]!r} to {value!r}"
     return None
 
 

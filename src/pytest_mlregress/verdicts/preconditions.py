@@ -26,6 +26,7 @@ from pytest_mlregress.verdicts.metric_samples import (
     metric_names,
     values_of,
 )
+from pytest_mlregress.verdicts.unchanged import unchanged_test
 from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, VerdictKind
 
 _COMMIT: Final = "commit the __baselines__ folder"
@@ -339,6 +340,7 @@ PRECONDITIONS: Final[tuple[Callable[[JudgingContext], Verdict | Pending | None],
     failed_seed,
     lost_seed,
     skipped_test,
+    unchanged_test,
     partial_selection,
     _no_metric,
     contradiction,

@@ -19,6 +19,8 @@ class VerdictKind(StrEnum):
     """The rows of the verdict table."""
 
     IDENTICAL = "identical"
+    UNCHANGED = "unchanged"
+    """Not run: nothing that the seeds read has changed since the baseline."""
     PASS = "pass"
     IMPROVEMENT = "improvement"
     MINOR = "minor"
@@ -39,6 +41,7 @@ class VerdictKind(StrEnum):
 
 SEVERITY: Final[tuple[VerdictKind, ...]] = (
     VerdictKind.SKIPPED,
+    VerdictKind.UNCHANGED,
     VerdictKind.IDENTICAL,
     VerdictKind.PASS,
     VerdictKind.RECORDED,

@@ -1,0 +1,38 @@
+"""What the seeds of an update have read, for the baseline that is made of them."""
+
+from __future__ import annotations
+
+from pytest_mlregress.baselines.recorded_reads import RecordedReads
+from pytest_mlregress.running.reads import Reads, merged
+from pytest_mlregress.verdicts.group import SeedGroup
+
+
+def reads_of_group(group: SeedGroup) -> RecordedReads | None:
+    """What the seeds of a test depended on together.
+
+    Args:
+        group: the seeds of the test.
+
+    Returns:
+        The reads; None where they were not recorded.
+    """
+    if not group.reads:
+        return None
+    records = [group.reads[seed] for seed in sorted(group.reads)]
+    together = merged(Reads.from_builtins(record) for record in records)
+    packages: dict[str, str] = {}
+    for record in records:
+        packages |= record["packages"]
+    differing = [text for _, text in sorted(group.reproduced.items()) if text]
+    if len({(record["settings"], record["machine"]) for record in records}) > 1:
+        differing.append("its seeds trained under different settings or on different machines")
+    return RecordedReads(
+        files=together.files,
+        listings=together.listings,
+        absent=together.absent,
+        packages=packages,
+        settings=records[0]["settings"],
+        machine=records[0]["machine"],
+        reproduced=sum(not text for text in group.reproduced.values()),
+        always_run=(*together.unseen, *differing),
+    )
