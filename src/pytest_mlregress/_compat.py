@@ -252,12 +252,14 @@ def leave_out_of_junit(config: pytest.Config, node_ids: Collection[str]) -> None
 def run_unlogged(item: pytest.Item) -> None:
     """Run an item without telling of its reports, so that it can be run once more.
 
-    ``_pytest.runner.runtestprotocol`` with ``log=False``, as pytest-rerunfailures uses it; with the
-    item as its own next one, fixtures that it shares stay. Seen in pytest 8 and 9.
+    ``_pytest.runner.runtestprotocol`` with ``log=False``, as pytest-rerunfailures uses it. Seen in
+    pytest 8 and 9.
     """
     from _pytest.runner import runtestprotocol
 
-    runtestprotocol(item, log=False, nextitem=item)
+    from pytest_mlregress.running.sibling import Sibling
+
+    runtestprotocol(item, log=False, nextitem=Sibling.of(item))
 
 
 def tear_down_to(item: pytest.Item, nextitem: pytest.Item | None) -> str | TerminalRepr | None:

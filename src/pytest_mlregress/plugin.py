@@ -63,7 +63,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
-    seed_settings.note_known_options(early_config)
+    seed_settings.note_start(early_config)
     try:
         options.refuse_misspelt(args)
     except SettingError as error:
@@ -146,7 +146,8 @@ def pytest_collection(session: pytest.Session) -> None:
 
         # Last, so that its wrapper sees what all others have put on a report.
         session.config.pluginmanager.register(
-            ReuseHooks(session.config, settings), "mlregress-reuse"
+            ReuseHooks(session.config, settings, session.config.pluginmanager.getplugin(PAIRED)),
+            "mlregress-reuse",
         )
 
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -30,11 +30,13 @@ _GPUS: Final = Path("/proc/driver/nvidia/gpus")
 _DIGITS: Final = 16
 
 
-def machine_facts(threads: int | str) -> dict[str, str]:
+def machine_facts(threads: int | str, variables: Mapping[str, str] | None = None) -> dict[str, str]:
     """What a training depends on here; no package is imported and no device initialised.
 
     Args:
         threads: the setting of the CPU threads per seed.
+        variables: the environment variables when the process began, since libraries set some of
+            their own; None for those of now.
 
     Returns:
         Interpreter, platform, processor, GPUs, driver, threads, variables and version of the
@@ -42,9 +44,10 @@ def machine_facts(threads: int | str) -> dict[str, str]:
     """
     described = describe_environment()
     facts = {name: str(described[name]) for name in ("python", "platform", "libc", "cpu")}
-    variables = {
+    given = os.environ if variables is None else variables
+    chosen = {
         name: value
-        for name, value in os.environ.items()
+        for name, value in given.items()
         if name.startswith(_PREFIXES) and name not in _FREE and not _of_threads(name, threads)
     }
     if threads == "keep":
@@ -52,23 +55,24 @@ def machine_facts(threads: int | str) -> dict[str, str]:
     return {
         **facts,
         "gpus": ", ".join(sorted(set(_gpu_models()))),
-        "gpus_hidden": str(os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1")),
+        "gpus_hidden": str(given.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1")),
         "plugin": __version__,
         "threads": str(threads),
-        **variables,
+        **chosen,
     }
 
 
-def machine_digest(threads: int | str) -> str:
+def machine_digest(threads: int | str, variables: Mapping[str, str] | None = None) -> str:
     """A hash that two processes share exactly if their `machine_facts` are equal.
 
     Args:
         threads: the setting of the CPU threads per seed.
+        variables: as in `machine_facts`.
 
     Returns:
         Hexadecimal digits.
     """
-    text = json.dumps(machine_facts(threads), sort_keys=True)
+    text = json.dumps(machine_facts(threads, variables), sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:_DIGITS]
 
 

@@ -17,7 +17,6 @@ from pytest_mlregress.reporting.metric_text import (
 from pytest_mlregress.reporting.number_format import number
 from pytest_mlregress.reporting.text_layout import clip, one_line, width_of
 from pytest_mlregress.running.result import COLLAPSED, SeedResult
-from pytest_mlregress.verdicts.unchanged import since
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
 
 _METRIC_DID: Final[Mapping[VerdictKind, str]] = {
@@ -125,9 +124,8 @@ def _clauses(verdict: Verdict) -> Sequence[str]:
     if verdict.kind is VerdictKind.IDENTICAL:
         unit = "pair" if verdict.base else "seed"
         return (f"identical in {count_of(verdict.decided_after, unit)}",)
-    if verdict.kind is VerdictKind.UNCHANGED:
-        why = f"nothing it reads has changed {since(verdict.baseline_commit)}"
-        return (f"identical (not run: {why})",)
+    if verdict.kind is VerdictKind.UNCHANGED and verdict.reasons:
+        return verdict.reasons[:1]
     if not alike or (alike[0].comparison is None and verdict.reasons):
         return _with_reason(_test_is(verdict), verdict.reasons)
     others = [metric.name for metric in alike[1:]]

@@ -223,7 +223,8 @@ def _verdict_lines(
         yield from _paragraph(passed, width, "dim")
     if verdict.colour is not Colour.RED:
         # A red one has its failure text; for the others, only this is printed.
-        skipped = verdict.reasons[:1] if verdict.kind is VerdictKind.SKIPPED else ()
+        left_out = verdict.kind in (VerdictKind.SKIPPED, VerdictKind.UNCHANGED)
+        skipped = verdict.reasons[:1] if left_out else ()
         # A choice between ways out is one with all of them in view.
         steps = verdict.next_steps[: None if verdict.kind is VerdictKind.UNAFFORDABLE else 1]
         for text in (*skipped, *_undecided(verdict), *verdict.notes, *steps):

@@ -15,6 +15,7 @@ from pytest_mlregress import _compat
 from pytest_mlregress.node_ids import split_file
 from pytest_mlregress.revisions.base_side import BaseSide
 from pytest_mlregress.revisions.first_party import FirstParty, companion_environment, isolate
+from pytest_mlregress.running.sibling import Sibling
 
 if TYPE_CHECKING:
     import execnet
@@ -153,7 +154,7 @@ class CompanionPlugin:
             return {"reports": [], "unavailable": self._reason(nodeid), "wrong_origin": None}
         self._reports = []
         _compat.tear_down_to(item, item)  # what the seed before has left for one of its file
-        session.config.hook.pytest_runtest_protocol(item=item, nextitem=_Sibling.of(item))
+        session.config.hook.pytest_runtest_protocol(item=item, nextitem=Sibling.of(item))
         wrong_origin = self._first_party.check(nodeid)
         return {"reports": self._reports, "unavailable": None, "wrong_origin": wrong_origin}
 
@@ -174,19 +175,6 @@ class CompanionPlugin:
         """Keep what reports are serialized with."""
         self._config = session.config
         self._item_hook = session.config.hook.pytest_report_to_serializable
-
-
-class _Sibling(pytest.Item):
-    """Stands for the next item, which is not known yet: shared fixtures stay set up."""
-
-    @classmethod
-    def of(cls, item: pytest.Item) -> pytest.Item:
-        assert item.parent is not None
-        sibling: pytest.Item = cls.from_parent(item.parent, name="next")
-        return sibling
-
-    def runtest(self) -> None:
-        """Never run."""
 
 
 def _exists(argument: str) -> bool:

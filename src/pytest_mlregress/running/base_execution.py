@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 import pytest
 
 from pytest_mlregress.revisions.base_side import BASE, BaseSide
+from pytest_mlregress.revisions.cache_entry import CachedSeed
 from pytest_mlregress.revisions.companion import BaseSeed, Companion, CompanionError
 from pytest_mlregress.running.companion_plan import companion_plan
 from pytest_mlregress.running.execution import REPORT_ATTRIBUTE, STOPPED_MESSAGE, plan_payload
@@ -67,6 +68,27 @@ class BaseExecution:
         except CompanionError as error:
             seed = BaseSeed(crashed=str(error))
         log_reports(item, self._reports(item, seed), nextitem)
+
+    def log_cached(
+        self, item: BaseSeedItem, cached: CachedSeed, nextitem: pytest.Item | None
+    ) -> None:
+        """Log the reports of a seed that was trained in an earlier run.
+
+        Args:
+            item: the item of the seed.
+            cached: what it gave then.
+            nextitem: the item that runs next, None for none.
+        """
+        payload = {
+            **self._payload(item),
+            "guards": list(cached.guards),
+            "cached": True,
+            "result": cached.result,
+            "environment": cached.environment,
+            "ended": {"outcome": "passed", "message": ""},
+        }
+        reports = [self._plain(self._report(item, phase, payload)) for phase in PHASES]
+        log_reports(item, reports, nextitem)
 
     def close(self) -> None:
         """End the companion, if it was started."""

@@ -161,13 +161,13 @@ class Execution:
         record = item.stash[SEED_ITEM]
         running = item.stash[RUNNING] = _running_seed(item, record)
         running.first = item.stash.get(FIRST, None)
-        if self._flags.is_raised(record.test):
-            running.stopped = True
-            pytest.skip(STOPPED_MESSAGE)
         running.standing = self._standing_of(item)
         if running.standing is not None and running.standing.leaves_out(record):
             running.left_out = True
             pytest.skip(NOT_RUN)
+        if self._flags.is_raised(record.test):
+            running.stopped = True
+            pytest.skip(STOPPED_MESSAGE)
         if (recorder := read_recorder(item.config)) is not None:
             recorder.begin(item)
         if not self._settings.updating and not self._settings.compares_sides:

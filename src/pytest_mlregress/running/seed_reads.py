@@ -12,14 +12,13 @@ from typing import Any, Final, TypeVar
 
 import pytest
 
-from pytest_mlregress.baselines.machine import machine_digest
 from pytest_mlregress.baselines.packages import installed_from_folders, package_versions
 from pytest_mlregress.running.import_closure import Closure, closure_of
 from pytest_mlregress.running.places import Places
 from pytest_mlregress.running.read_audit import Noted, ReadLog, start_log, stop_log
 from pytest_mlregress.running.reads import ABSENT, Reads, checkout_of, file_digest
 from pytest_mlregress.running.seed_items import SEED_ITEM
-from pytest_mlregress.running.seed_settings import settings_digest
+from pytest_mlregress.running.seed_settings import machine_of, settings_digest
 
 _T = TypeVar("_T")
 _RECORDER: Final = pytest.StashKey["ReadRecorder"]()
@@ -227,5 +226,5 @@ def recorded_reads(item: pytest.Item) -> dict[str, Any] | None:
             **reads.to_builtins(),
             "packages": package_versions(sys.modules),
             "settings": settings_digest(item.config, declared),
-            "machine": machine_digest(declared.settings.threads),
+            "machine": machine_of(item.config, declared),
         }

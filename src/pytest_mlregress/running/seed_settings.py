@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from typing import Final
 
 import pytest
 
+from pytest_mlregress import _compat
+from pytest_mlregress.baselines.machine import machine_digest
 from pytest_mlregress.running.markers import Declaration
+from pytest_mlregress.settings import Threads
 
 _KNOWN_OPTIONS: Final = pytest.StashKey[frozenset[str]]()
+_VARIABLES: Final = pytest.StashKey[dict[str, str]]()
+_MACHINES: Final = pytest.StashKey[dict[Threads, str]]()
 _DIGITS: Final = 16
 _OF_PYTEST: Final = frozenset(
     {
@@ -23,14 +29,35 @@ _OF_PYTEST: Final = frozenset(
 )
 """Keys of the ini file that say what is run, and not how: the files of a seed show the path."""
 
+_OF_XDIST: Final = frozenset({"loadgroup"})
+"""Options that exist in its workers alone."""
 
-def note_known_options(config: pytest.Config) -> None:
-    """Remember the options of pytest and of installed plugins, before any ``conftest.py`` adds its.
+
+def note_start(config: pytest.Config) -> None:
+    """Remember the environment variables, and the options before any ``conftest.py`` adds its own.
 
     Args:
         config: pytest's, with the options that it knows so far.
     """
     config.stash[_KNOWN_OPTIONS] = frozenset(vars(config.known_args_namespace))
+    config.stash[_VARIABLES] = dict(os.environ)
+
+
+def machine_of(config: pytest.Config, declared: Declaration) -> str:
+    """The hash of the machine, the interpreter and the variables that this process began with.
+
+    Args:
+        config: pytest's.
+        declared: what the test declares.
+
+    Returns:
+        Hexadecimal digits.
+    """
+    known = config.stash.setdefault(_MACHINES, {})
+    threads = declared.settings.threads
+    if threads not in known:
+        known[threads] = machine_digest(threads, config.stash.get(_VARIABLES, None))
+    return known[threads]
 
 
 def settings_digest(config: pytest.Config, declared: Declaration) -> str:
@@ -47,10 +74,14 @@ def settings_digest(config: pytest.Config, declared: Declaration) -> str:
         Hexadecimal digits.
     """
     known = config.stash.get(_KNOWN_OPTIONS, frozenset())
-    own = {name: value for name, value in vars(config.option).items() if name not in known}
-    section = {
+    own = {
         name: value
-        for name, value in getattr(config, "inicfg", {}).items()
+        for name, value in vars(config.option).items()
+        if name not in known and name not in _OF_XDIST
+    }
+    section = {
+        name: _ini_value(config, name)
+        for name in _compat.ini_keys(config)
         if name not in _OF_PYTEST and not name.startswith("mlregress_")
     }
     facts = {
@@ -69,3 +100,10 @@ def settings_digest(config: pytest.Config, declared: Declaration) -> str:
     }
     text = json.dumps(facts, sort_keys=True, default=repr)
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:_DIGITS]
+
+
+def _ini_value(config: pytest.Config, name: str) -> object:
+    try:
+        return config.getini(name)
+    except (KeyError, ValueError):  # of a plugin that is not there
+        return None

@@ -32,11 +32,14 @@ class PairHooks:
     Args:
         settings: the settings of the run.
         side: the base.
+
+    Attributes:
+        side: the base.
     """
 
     def __init__(self, settings: Settings, side: BaseSide) -> None:
         self._settings = settings
-        self._side = side
+        self.side = side
         self._first_party = watch_candidate(
             side.candidate_checkout, side.candidate_rootdir, side.checkout, "this tree"
         )
@@ -57,10 +60,10 @@ class PairHooks:
     ) -> bool | None:
         """Run a seed of the base; before one of the candidate, let the companion collect."""
         if isinstance(item, BaseSeedItem):
-            self._execution(item.config).run(item, nextitem)
+            self.execution(item.config).run(item, nextitem)
             return True
         if SEED_ITEM in item.stash:
-            self._execution(item.config).prepare()
+            self.execution(item.config).prepare()
         return None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -82,7 +85,7 @@ class PairHooks:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Tell a worker of the base."""
-        node.workerinput[WORKER_INPUT] = self._side.to_builtins()
+        node.workerinput[WORKER_INPUT] = self.side.to_builtins()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> object:
@@ -91,5 +94,6 @@ class PairHooks:
 
         return pair_scheduling(config, log)
 
-    def _execution(self, config: pytest.Config) -> BaseExecution:
-        return base_execution_of(config, self._settings, self._side)
+    def execution(self, config: pytest.Config) -> BaseExecution:
+        """What runs the base's seeds in this process."""
+        return base_execution_of(config, self._settings, self.side)

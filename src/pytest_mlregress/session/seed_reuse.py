@@ -10,7 +10,6 @@ from typing import Any, Final
 import pytest
 
 from pytest_mlregress import _compat
-from pytest_mlregress.baselines.machine import machine_digest
 from pytest_mlregress.baselines.packages import installed_version
 from pytest_mlregress.node_ids import in_file, split_file
 from pytest_mlregress.revisions.cache_entry import CachedSeed, SeedKey
@@ -19,7 +18,7 @@ from pytest_mlregress.revisions.seed_cache import SeedCache
 from pytest_mlregress.running.reads import Reads, checkout_of
 from pytest_mlregress.running.seed_items import SeedItem
 from pytest_mlregress.running.seed_reads import unrecorded
-from pytest_mlregress.running.seed_settings import settings_digest
+from pytest_mlregress.running.seed_settings import machine_of, settings_digest
 from pytest_mlregress.session.mlregress_warning import MLRegressWarning
 from pytest_mlregress.settings import Settings
 
@@ -42,12 +41,11 @@ class SeedReuse:
         self._checkout = checkout_of(config.rootpath)
         self._cache = None if settings.no_cache else _cache(config, settings)
 
-    def key(self, record: SeedItem, settings: str | None = None) -> SeedKey:
+    def key(self, record: SeedItem) -> SeedKey:
         """Under which name a seed is kept: the same on both sides of an A/B run.
 
         Args:
             record: what the item of the seed knows; on either side, that of the candidate.
-            settings: the hash of its settings; None for those of this session.
 
         Returns:
             The key.
@@ -58,7 +56,7 @@ class SeedReuse:
             test=in_file(inside.as_posix(), split_file(record.test)[1]),
             tier=record.declaration.tier,
             seed=record.seed,
-            settings=settings or settings_digest(self._config, record.declaration),
+            settings=settings_digest(self._config, record.declaration),
         )
 
     def find(
@@ -82,19 +80,23 @@ class SeedReuse:
         cache = self._cache
         if cache is None:
             return None
-        machine = environment_digest or machine_digest(record.declaration.settings.threads)
+        machine = environment_digest or self._machine(record)
         key = self.key(record)
         return unrecorded(
             self._config,
             lambda: cache.lookup(key, checkout or self._checkout, machine, installed),
         )
 
-    def keep(self, record: SeedItem, payload: Mapping[str, Any]) -> None:
+    def keep(
+        self, record: SeedItem, payload: Mapping[str, Any], *, other_environment: bool = False
+    ) -> None:
         """Keep a seed that was trained and passed; others are not kept.
 
         Args:
             record: what the item of the seed knows.
             payload: what its tear-down reported.
+            other_environment: whether it was trained by another interpreter than this one, and not
+                in this process or a companion that inherits its variables.
         """
         cache, reads = self._cache, payload.get("reads")
         if cache is None or reads is None or not _is_whole(payload):
@@ -105,10 +107,13 @@ class SeedReuse:
             guards=tuple(payload["guards"]),
             reads=Reads.from_builtins(reads),
             packages=reads["packages"],
-            machine=reads["machine"],
+            machine=reads["machine"] if other_environment else self._machine(record),
         )
-        key = self.key(record, reads["settings"])
+        key = self.key(record)
         unrecorded(self._config, lambda: cache.store(key, cached))
+
+    def _machine(self, record: SeedItem) -> str:
+        return machine_of(self._config, record.declaration)
 
     def _in_checkout(self, file: Path) -> bool:
         return file.is_relative_to(self._checkout)

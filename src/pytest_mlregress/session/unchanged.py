@@ -13,12 +13,11 @@ import pytest
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.errors import BaselineError
 from pytest_mlregress.baselines.git_command import GitError, git
-from pytest_mlregress.baselines.machine import machine_digest
 from pytest_mlregress.baselines.packages import installed_version
 from pytest_mlregress.baselines.recorded_reads import REPRODUCED, RecordedReads
 from pytest_mlregress.running.reads import Reads, checkout_of
 from pytest_mlregress.running.seed_items import SEED_ITEM, SeedItem
-from pytest_mlregress.running.seed_settings import settings_digest
+from pytest_mlregress.running.seed_settings import machine_of, settings_digest
 from pytest_mlregress.running.standing import Standing
 from pytest_mlregress.session.at_collection import suite_baselines_of
 from pytest_mlregress.settings import Settings
@@ -89,7 +88,7 @@ def _changed(reads: RecordedReads, item: pytest.Item) -> str | None:
     """What differs now from what the seeds of the baseline saw."""
     if reads.settings != settings_digest(item.config, item.stash[SEED_ITEM].declaration):
         return "settings that a training can depend on have changed"
-    if reads.machine != machine_digest(item.stash[SEED_ITEM].declaration.settings.threads):
+    if reads.machine != machine_of(item.config, item.stash[SEED_ITEM].declaration):
         return "the machine, the interpreter or an environment variable is another one"
     for package, version in reads.packages.items():
         if (now := installed_version(package)) != version:

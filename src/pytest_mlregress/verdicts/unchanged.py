@@ -41,7 +41,7 @@ def unchanged_test(case: JudgingContext) -> Verdict | Pending | None:
         return None
     if not standing["audited"]:
         left_out = any(seed.outcome == "unchanged" for seed in case.results)
-        return case.verdict(VerdictKind.UNCHANGED, decided_after=0) if left_out else None
+        return _not_run(case, baseline) if left_out else None
     drawn = case.group.plan.selected[:REPRODUCED]
     audited = [case.group.results[seed] for seed in drawn if seed in case.group.results]
     if len(audited) < len(drawn):
@@ -49,6 +49,13 @@ def unchanged_test(case: JudgingContext) -> Verdict | Pending | None:
     if any(seed.outcome != "passed" for seed in audited):
         return None
     return _audit(case, baseline, audited)
+
+
+def _not_run(case: JudgingContext, baseline: Artifact) -> Verdict:
+    why = f"nothing it reads has changed {since(baseline.provenance.named_commit)}"
+    return case.verdict(
+        VerdictKind.UNCHANGED, decided_after=0, reasons=(f"identical (not run: {why})",)
+    )
 
 
 def _audit(case: JudgingContext, baseline: Artifact, audited: list[SeedResult]) -> Verdict:
@@ -59,7 +66,7 @@ def _audit(case: JudgingContext, baseline: Artifact, audited: list[SeedResult]) 
         return case.verdict(
             VerdictKind.UNCHANGED,
             decided_after=len(audited),
-            notes=(f"audit: {unchanged}, and seeds {seeds} trained again are bit-equal",),
+            reasons=(f"identical (audit: {unchanged}; seeds {seeds} trained again, bit-equal)",),
         )
     return case.verdict(
         VerdictKind.INCOMPARABLE,
