@@ -39,7 +39,7 @@ def test_ignored_and_untracked_data_are_linked(made: Project) -> None:
             "notes/n.txt": "n",
         }
     )
-    assert added_in(made) == ["cached.pt", "data", "notes/n.txt", "raw/b.npz", "raw/c é.csv"]
+    assert added_in(made) == ["cached.pt", "data", "notes", "raw/b.npz", "raw/c é.csv"]
     checkout = made.prepare()
     assert (checkout.top / "data").readlink() == made.top.resolve() / "data"
     assert (checkout.top / "raw" / "a").read_text() == "a"
@@ -75,6 +75,23 @@ def test_code_caches_environments_builds_and_secrets_are_not(made: Project) -> N
         }
     )
     assert added_in(made) == ["outputs"]
+
+
+def test_a_folder_is_linked_whole_only_if_all_of_it_is_data(made: Project) -> None:
+    (made.top / ".git" / "info" / "exclude").write_text("*.log\n")
+    made.write(
+        {
+            "clean/deep/a.npz": "",
+            "clean/b.npz": "",
+            "with_code/a.npz": "",
+            "with_code/deep/make.py": "",
+            "with_secret/a.npz": "",
+            "with_secret/.env": "",
+            "with_log/a.npz": "",
+            "with_log/a.log": "",
+        }
+    )
+    assert added_in(made) == ["clean", "with_code/a.npz", "with_log", "with_secret/a.npz"]
 
 
 def test_a_generated_version_module_is_copied(made: Project) -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import tempfile
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -36,7 +37,7 @@ def outside_hooks() -> dict[str, str]:
 def git(
     directory: Path,
     *arguments: str,
-    timeout_s: float = TIMEOUT_S,
+    timeout_s: float | None = None,
     options: Sequence[str] = (),
 ) -> bytes:
     """What git prints for these arguments in a directory.
@@ -44,35 +45,59 @@ def git(
     Args:
         directory: where git runs.
         *arguments: the command of git and its arguments.
-        timeout_s: seconds after which git is stopped.
+        timeout_s: seconds after which git is stopped; None for `TIMEOUT_S`.
         options: options of git itself, which stand before the command.
 
     Returns:
         The standard output.
 
     Raises:
-        GitError: git is not installed, takes longer than ``timeout_s``, or fails.
+        GitError: git is not installed, takes longer than allowed, or fails.
     """
     environment = outside_hooks() | _SETTINGS
+    limit_s = TIMEOUT_S if timeout_s is None else timeout_s
     # Into files and not pipes: a helper process that outlives git would keep a pipe open.
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         try:
-            done = subprocess.run(
+            process = subprocess.Popen(
                 ["git", "-C", str(directory), *options, *arguments],
-                check=False,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=errors,
-                timeout=timeout_s,
             )
-        except subprocess.TimeoutExpired as error:
-            raise GitError(f"git {arguments[0]} took longer than {timeout_s:g} s") from error
         except (OSError, ValueError) as error:
             raise GitError(f"git cannot be run: {error}") from error
+        if not _ends_within(process, limit_s):
+            raise GitError(f"git {arguments[0]} took longer than {limit_s:g} s")
         output.seek(0)
         errors.seek(0)
-        if done.returncode:
+        if process.returncode:
             message = errors.read().decode(errors="replace").strip()
-            raise GitError(message or f"git {arguments[0]} ended with status {done.returncode}")
+            raise GitError(message or f"git {arguments[0]} ended with status {process.returncode}")
         return output.read()
+
+
+def _ends_within(process: subprocess.Popen[bytes], timeout_s: float) -> bool:
+    """Wait for a process, and kill it after a time.
+
+    `Popen.wait` with a timeout polls, at last every 50 ms: most calls of git take less than 10.
+    """
+    expired = threading.Event()
+
+    def expire() -> None:
+        expired.set()
+        process.kill()
+
+    timer = threading.Timer(timeout_s, expire)
+    timer.daemon = True
+    timer.start()
+    try:
+        process.wait()
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    finally:
+        timer.cancel()
+    return not expired.is_set()

@@ -9,7 +9,10 @@ from typing import Final
 from pytest_mlregress.baselines.paths import FOLDER
 from pytest_mlregress.revisions.repository import run_git, split_names
 
-__all__ = ["CandidateFiles", "list_candidate"]
+__all__ = ["GITLINK", "CandidateFiles", "list_candidate"]
+
+GITLINK: Final = "160000"
+"""The mode of a submodule in git's listings."""
 
 _PLAIN_DIFF: Final = ("--no-ext-diff", "--no-textconv", "--no-renames", "--ignore-submodules=dirty")
 
@@ -20,12 +23,14 @@ class CandidateFiles:
 
     Attributes:
         tracked: the files that git tracks; a submodule is one entry.
+        submodules: the submodules among them.
         untracked: the files that it does not track and does not ignore.
         altered: the tracked files that the base lacks, or has with other content or mode.
         removed: the files of the base that the candidate does not have.
     """
 
     tracked: frozenset[str]
+    submodules: frozenset[str]
     untracked: frozenset[str]
     altered: frozenset[str]
     removed: frozenset[str]
@@ -59,15 +64,16 @@ def list_candidate(top: Path, base_commit: str) -> CandidateFiles:
         WorktreeError: git failed.
     """
     listing = split_names(
-        run_git(top, "ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard")
+        run_git(top, "ls-files", "-z", "-s", "-t", "-c", "-o", "--exclude-standard")
     )
     untracked = frozenset(entry[2:] for entry in listing if entry[0] == "?")
-    tracked = frozenset(entry[2:] for entry in listing if entry[0] != "?")
+    modes = {entry.partition("\t")[2]: entry[2:8] for entry in listing if entry[0] != "?"}
     states = split_names(run_git(top, "diff", "--name-status", "-z", *_PLAIN_DIFF, base_commit))
     state_of = dict(zip(states[1::2], states[::2], strict=True))
     removed = frozenset(path for path, state in state_of.items() if state == "D") - untracked
     return CandidateFiles(
-        tracked=tracked,
+        tracked=frozenset(modes),
+        submodules=frozenset(path for path, mode in modes.items() if mode == GITLINK),
         untracked=untracked,
         altered=frozenset(path for path, state in state_of.items() if state != "D"),
         removed=removed,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from pytest_mlregress.baselines.git_command import GitError
+from pytest_mlregress.revisions.candidate_files import GITLINK
 from pytest_mlregress.revisions.repository import (
     Repository,
     ask_git,
@@ -27,7 +28,6 @@ from pytest_mlregress.revisions.worktree_folders import (
 
 __all__ = ["check_out", "check_out_submodules"]
 
-_GITLINK: Final = "160000"
 _MODULE_PATH: Final = r"^submodule\..*\.path$"
 
 
@@ -137,7 +137,7 @@ def _gitlinks(top: Path) -> list[_Gitlink]:
     for line in split_names(run_git(top, "ls-files", "-s", "-z")):
         facts, _, path = line.partition("\t")
         mode, commit, _ = facts.split()
-        if mode == _GITLINK:
+        if mode == GITLINK:
             links.append(_Gitlink(path, commit))
     return links
 

@@ -50,12 +50,9 @@ def lay_over(
 
 
 def _submodules(tests: SelectedTests, files: CandidateFiles, candidate: Path) -> list[str]:
-    """The submodules in folders of tests; git lists each as one entry, which is a folder."""
-    return [
-        path
-        for path in sorted(files.tracked)
-        if path in tests and (candidate / path / ".git").exists()
-    ]
+    """The initialised submodules in folders of tests."""
+    inside = sorted(path for path in files.submodules if path in tests)
+    return [path for path in inside if (candidate / path / ".git").exists()]
 
 
 def _is_reached_in(base: Path, path: str) -> bool:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatch
+from fnmatch import translate
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +21,7 @@ from pytest_mlregress.revisions.repository import run_git, split_names
 
 __all__ = ["IgnoredFiles", "link_data", "link_extension_modules", "list_ignored"]
 
-_NEVER: Final = (
+_NOT_DATA: Final = (
     # caches
     *("__pycache__", ".*_cache", ".cache", ".hypothesis", ".benchmarks", ".ipynb_checkpoints"),
     *(".coverage*", "coverage.xml", "htmlcov", ".DS_Store"),
@@ -32,6 +32,7 @@ _NEVER: Final = (
     # editors, secrets, and what is ours
     *(".git", ".idea", ".vscode", ".env", ".env.*", ".envrc", FOLDER),
 )
+_WITHHELD: Final = re.compile("|".join(map(translate, _NOT_DATA)))
 _CODE: Final = re.compile(
     r"\.(py[icodwx]?|pxd|pxi|c|cc|cpp|cxx|cu|cuh|h|hh|hpp|rs|f90|f|o|a|so|pyd|dll|dylib|pth"
     r"|toml|cfg|ini|lock)$|(^|/)(requirements|constraints|environment)[^/]*\.(txt|in|ya?ml)$"
@@ -53,15 +54,17 @@ class IgnoredFiles:
         data: files and folders of data; a folder that is ignored as a whole is one entry.
         extension_modules: compiled modules that were built beside the code.
         versions: modules with the version, which a build tool wrote beside the code.
+        withheld: caches, environments, builds, code and secrets.
     """
 
     data: tuple[str, ...]
     extension_modules: tuple[str, ...]
     versions: tuple[str, ...]
+    withheld: tuple[str, ...]
 
 
 def list_ignored(top: Path) -> IgnoredFiles:
-    """What git ignores in a checkout, without caches, environments, builds and secrets.
+    """What git ignores in a checkout, by what it may be used for.
 
     Args:
         top: the top of the checkout.
@@ -76,8 +79,10 @@ def list_ignored(top: Path) -> IgnoredFiles:
         run_git(top, "ls-files", "-z", "-o", "-i", "--exclude-standard", "--directory")
     )
     names = [name for name in listing if not _is_never_data(name)]
+    data = [name for name in names if not _CODE.search(name)]
     return IgnoredFiles(
-        data=tuple(name.rstrip("/") for name in names if not _CODE.search(name)),
+        data=tuple(name.rstrip("/") for name in data),
+        withheld=tuple(set(listing).difference(data)),
         extension_modules=tuple(name for name in names if _EXTENSION_MODULE.search(name)),
         versions=tuple(name for name in names if _GENERATED_VERSION.search(name)),
     )
@@ -95,8 +100,8 @@ def link_data(ignored: IgnoredFiles, files: CandidateFiles, *, candidate: Path, 
     Raises:
         OSError: something can be neither linked nor copied.
     """
-    loose = (name for name in files.untracked if not _is_never_data(name))
-    for name in (*ignored.data, *_outside_packages(loose, candidate)):
+    # Whole folders come first: a single file in one would be in their way.
+    for name in (*_untracked(ignored, files, candidate), *ignored.data):
         source = candidate / name
         if _is_free(base, name) and not base.is_relative_to(source) and _holds_data(source):
             link_or_copy(source, base / name)
@@ -128,7 +133,7 @@ def link_extension_modules(ignored: IgnoredFiles, *, candidate: Path, base: Path
 
 
 def _is_never_data(name: str) -> bool:
-    return any(fnmatch(part, pattern) for part in name.rstrip("/").split("/") for pattern in _NEVER)
+    return any(_WITHHELD.match(part) for part in name.rstrip("/").split("/"))
 
 
 def _holds_data(source: Path) -> bool:
@@ -146,15 +151,34 @@ def _holds_data(source: Path) -> bool:
     return holds
 
 
-def _outside_packages(names: Iterable[str], candidate: Path) -> Iterator[str]:
-    """The data among untracked files; what lies in a package belongs to the package's code."""
+def _untracked(ignored: IgnoredFiles, files: CandidateFiles, candidate: Path) -> Iterator[str]:
+    """The data among the files that git neither tracks nor ignores.
+
+    A folder that holds nothing else is one entry. What lies in a package belongs to its code.
+    """
+    code = {name for name in files.untracked if _is_never_data(name) or _CODE.search(name)}
+    mixed = {
+        folder for name in (*files.tracked, *ignored.withheld, *code) for folder in _above(name)
+    }
+    found = {
+        next((folder for folder in reversed(_above(name)) if folder not in mixed), name)
+        for name in files.untracked - code
+    }
     packages: dict[str, bool] = {}
-    for name in names:
-        folder = name.rpartition("/")[0]
+    for name in sorted(found):
+        folder = name.rstrip("/").rpartition("/")[0]
         if folder not in packages:
             packages[folder] = _is_in_package(candidate, folder)
-        if not _CODE.search(name) and not packages[folder]:
+        if not packages[folder]:
             yield name.rstrip("/")
+
+
+def _above(name: str) -> list[str]:
+    """The folders above a path, the nearest first."""
+    folders = []
+    while name := name.rstrip("/").rpartition("/")[0]:
+        folders.append(name)
+    return folders
 
 
 def _is_in_package(candidate: Path, folder: str) -> bool:
