@@ -24,6 +24,7 @@ from pytest_mlregress.revisions.environment_evidence import (
 OLD = {"CUBLAS_WORKSPACE_CONFIG": ":16:8"}
 OTHER_FILE = "__baselines__/test_other/test_training.default.json"
 DIFFERENCE = "CUBLAS_WORKSPACE_CONFIG: :16:8 -> unset"
+DETERMINISTIC = "@pytest.mark.mlregress(deterministic=True)"
 SUMMARY = "the environments agree: 2 of 2 tests, no metric has lost"
 
 
@@ -167,6 +168,22 @@ def test_a_loss_against_the_baseline_is_refused_as_ever(moving: Suite) -> None:
     assert document(moving, FILE)["metrics"] == before["metrics"]
     assert document(moving, OTHER_FILE)["ledger"][-1]["kind"] == "environment"
     assert notes(moving)[0].endswith(f"{SUMMARY}; 1 refused")
+
+
+def test_one_value_moves_with_the_others(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a deterministic training, whose bits change with the environment."""
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    suite.write(
+        TRAINING.replace("    @pytest.mark.seeds", f"    {DETERMINISTIC}\n    @pytest.mark.seeds")
+    )
+    suite.write(TRAINING, "test_other.py")
+    suite.record(**OLD)
+    evidence_for(suite)
+
+    assert suite.run("--mlregress-update", LOSS="0").ret == 0
+
+    assert [entry["kind"] for entry in last_entries(suite)] == ["environment"] * 2
+    assert last_entries(suite)[0]["reason"].startswith(f"environment: {DIFFERENCE}; ")
 
 
 def test_a_rebase_is_a_rebase(moving: Suite) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_mlregress import __version__
-from pytest_mlregress.revisions import environment_refusals, environments
+from pytest_mlregress.revisions import environment_question, environment_refusals, environments
 from pytest_mlregress.revisions.environments import (
     EnvironmentFacts,
     EnvironmentProbeError,
@@ -113,7 +113,7 @@ def test_what_is_no_python_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     shim = script(tmp_path / "shim", "echo 'pyenv: python3.9: command not found' >&2; exit 127")
     broken = script(tmp_path / "broken", "")
     broken.write_bytes(b"\x7fELF but not quite")
-    slow = script(tmp_path / "slow", "exec sleep 20")
+    slow = script(tmp_path / "slow", "sleep 3; echo late")
 
     assert refusal("silent", tmp_path) == (
         f"{silent} is no Python interpreter that works: it printed nothing and ended with status "
@@ -131,6 +131,36 @@ def test_what_is_no_python_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
         f"{slow} did not describe its environment within 0.2 s; see what holds it up: {slow} -c "
         '"import pytest_mlregress"'
     )
+
+
+def test_noise_of_an_interpreter_is_no_answer(old: Path, tmp_path: Path) -> None:
+    """As what `sitecustomize` and the scripts that set up a cluster print."""
+    script(tmp_path / "noisy", f'echo "module load: done"; exec {old}/bin/python "$@"')
+
+    facts = open_environment("noisy", tmp_path)
+
+    assert (facts.prefix, facts.python) == (str(old.resolve()), tmp_path / "noisy")
+
+
+@pytest.mark.parametrize(
+    ("line", "version"),
+    [
+        ("cuda: Optional[str] = '12.4'", "12.4"),
+        ("hip: Optional[str] = '6.1.40091'", "6.1.40091"),
+        ("cuda = '11.8'", "11.8"),
+        ("cuda: Optional[str] = None", None),
+    ],
+)
+def test_the_cuda_of_torch_is_known_without_importing_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, version: str | None
+) -> None:
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text("raise SystemExit('imported')")
+    (tmp_path / "torch" / "version.py").write_text(f"__version__ = '2.6.0+cu124'\n{line}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+
+    assert environment_question._cuda_of_torch() == version
 
 
 def test_an_old_python_says_how_old_it_is(tmp_path: Path) -> None:

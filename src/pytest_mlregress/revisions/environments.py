@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Final
+from tempfile import TemporaryFile
+from typing import IO, Final
 
 from pytest_mlregress.baselines.artifact import Environment
 from pytest_mlregress.baselines.visible import visible
@@ -48,7 +49,7 @@ sys.path = [place for place in sys.path if place]
 if sys.version_info < {OLDEST_PYTHON}:
     print(sys.argv[1] + '{{"version": "' + sys.version.split()[0] + '"}}')
 else:
-    exec(sys.stdin.read())
+    exec(sys.stdin.buffer.read())
 """
 _LONGEST_SHOWN: Final = 80
 
@@ -132,27 +133,7 @@ def probe(python: Path) -> EnvironmentFacts:
         EnvironmentProbeError: it is no Python, too old, or does not answer.
     """
     mark = secrets.token_hex(8)
-    try:
-        done = subprocess.run(
-            [str(python), "-c", _ASK, mark],
-            input=_QUESTION.read_text(encoding="utf-8"),
-            env=process_environment(python),
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise EnvironmentProbeError(
-            f"{python} did not describe its environment within {TIMEOUT_S:g} s; see what holds it "
-            f'up: {shlex.quote(str(python))} -c "import pytest_mlregress"'
-        ) from None
-    except OSError as error:
-        raise EnvironmentProbeError(
-            f"{python} cannot be run: {error.strerror}; name a Python interpreter"
-        ) from None
+    done = _asked(python, mark)
     answers = [line for line in done.stdout.splitlines() if line.startswith(mark)]
     if not answers:
         raise EnvironmentProbeError(
@@ -161,6 +142,50 @@ def probe(python: Path) -> EnvironmentFacts:
     facts = EnvironmentFacts(python=python, **json.loads(answers[-1].removeprefix(mark)))
     refuse_old_python(facts)
     return facts
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What an interpreter printed, and how it ended."""
+
+    stdout: str
+    stderr: str
+    status: int
+
+
+def _asked(python: Path, mark: str) -> _Answer:
+    """Run the question in an interpreter.
+
+    Raises:
+        EnvironmentProbeError: it cannot be run or does not answer in time.
+    """
+    # Files and not pipes: a process that outlives a script of the user would keep a pipe open.
+    with _QUESTION.open("rb") as question, TemporaryFile() as stdout, TemporaryFile() as stderr:
+        try:
+            done = subprocess.run(
+                [str(python), "-c", _ASK, mark],
+                check=False,
+                env=process_environment(python),
+                stdin=question,
+                stdout=stdout,
+                stderr=stderr,
+                timeout=TIMEOUT_S,
+            )
+        except subprocess.TimeoutExpired:
+            raise EnvironmentProbeError(
+                f"{python} did not describe its environment within {TIMEOUT_S:g} s; see what holds "
+                f'it up: {shlex.quote(str(python))} -c "import pytest_mlregress"'
+            ) from None
+        except OSError as error:
+            raise EnvironmentProbeError(
+                f"{python} cannot be run: {error.strerror}; name a Python interpreter"
+            ) from None
+        return _Answer(_text_of(stdout), _text_of(stderr), done.returncode)
+
+
+def _text_of(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")
 
 
 @cache
@@ -173,10 +198,10 @@ def running_environment() -> EnvironmentFacts:
     return EnvironmentFacts(python=Path(sys.executable), **answer())
 
 
-def _said(done: subprocess.CompletedProcess[str]) -> str:
+def _said(done: _Answer) -> str:
     """What a command complained of, or how it ended."""
     lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
     if not lines:
-        return f"it printed nothing and ended with status {done.returncode}"
+        return f"it printed nothing and ended with status {done.status}"
     said = lines[-1 if lines[0].startswith("Traceback") else 0]
     return f"it said {visible(said.strip())[:_LONGEST_SHOWN]!r}"

@@ -81,7 +81,10 @@ def record_evidence(
     )
     folder = evidence_folder(session.config)
     if folder is None:
-        return None
+        return (
+            "the evidence of this comparison is not kept, since pytest's cache is off or cannot be "
+            "written: an update would record each baseline by itself"
+        )
     try:
         write_evidence(folder, evidence)
     except OSError as error:
