@@ -113,6 +113,7 @@ def test_a_hook_of_another_repository_that_sets_git_dir(
     made = on_branch(project(tmp_path / "project"))
     for name, place in (("DIR", ".git"), ("WORK_TREE", "."), ("INDEX_FILE", ".git/index")):
         monkeypatch.setenv(f"GIT_{name}", str(other.top / place))
+    monkeypatch.setenv("GIT_LITERAL_PATHSPECS", "1")
     before = other.state()
     check_idea_against_main(made)
     assert other.state() == before

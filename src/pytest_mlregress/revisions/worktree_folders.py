@@ -318,7 +318,9 @@ def _delete(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     if folder.exists():
         for parent, names, files in os.walk(folder):
-            for path in (Path(parent, name) for name in (".", *names, *files)):
+            # On POSIX a file needs no permission to go, and may be a hard link to the candidate's.
+            changed = [".", *names, *(files if os.name == "nt" else ())]
+            for path in (Path(parent, name) for name in changed):
                 if not path.is_symlink():
                     with suppress(OSError):
                         path.chmod(path.stat().st_mode | stat.S_IRWXU)
