@@ -60,6 +60,23 @@ def clean_variables() -> dict[str, str]:
     }
 
 
+@dataclass(frozen=True)
+class Compared:
+    """How an A/B run ended, and what it printed."""
+
+    status: int
+    output: str
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines, spaces made single."""
+        return [" ".join(line.split()) for line in self.output.splitlines()]
+
+    def says(self, sentence: str) -> bool:
+        """Whether it printed a sentence, wherever the terminal broke it into lines."""
+        return "".join(sentence.split()) in "".join(self.output.split())
+
+
 @dataclass
 class RealProject:
     """A git repository, and the Python that its tests run with."""
@@ -99,13 +116,15 @@ class RealProject:
         """Install in editable mode: a line in a .pth file, as most backends write it."""
         (self.site / "demo.pth").write_text(f"{self.path / folder}\n")
 
-    def pytest(self, *arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess:
-        """Run pytest in a fresh process."""
-        return subprocess.run(
-            [str(self.python), "-m", "pytest", "-m", "mlregress", "-p", "no:randomly", *arguments],
+    def compare(self, *arguments: str) -> Compared:
+        """Run the tests of both sides in a fresh process."""
+        command = [str(self.python), "-m", "pytest", "-m", "mlregress", "-p", "no:randomly"]
+        done = subprocess.run(
+            [*command, "--mlregress-against=main", *arguments],
             check=False,
             capture_output=True,
             text=True,
-            cwd=folder or self.path,
+            cwd=self.path,
             env=clean_variables(),
         )
+        return Compared(done.returncode, done.stdout + done.stderr)
