@@ -15,7 +15,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
-from scipy.special import nctdtr, ndtri, stdtrit
+from scipy.special import ndtri, stdtrit
 
 from pytest_mlregress.statistics.acceptance import Safety, excluded_loss
 from pytest_mlregress.statistics.collapsed_seeds import CollapsedSeeds, collapsed_seeds
@@ -40,7 +40,7 @@ from pytest_mlregress.statistics.pair_tests import (
     t_pvalue,
 )
 from pytest_mlregress.statistics.permutation import smallest_attainable_p
-from pytest_mlregress.statistics.power import DETECTION_POWER
+from pytest_mlregress.statistics.power import DETECTION_POWER, noncentral_t
 from pytest_mlregress.statistics.promised_margin import margin_factor
 from pytest_mlregress.statistics.samples import (
     FloatArray,
@@ -207,6 +207,12 @@ class LivePairCheck:
         given = declared.kind != "auto" or margin > detected
         return margin, given and math.isfinite(margin) and margin > 0.0
 
+    def _detectable(self, sides: _Sides) -> float:
+        """The loss, in metric units, that all pairs show with 90 % power if they are not linked."""
+        if sides.sd is None:
+            return math.inf
+        return sides.sd * detectable_sd(self.design.looks[-1], self.design.reject[-1])
+
     def _compared(
         self, sides: _Sides, margin: float, level: float, safety_level: float, *, last: bool
     ) -> _Compared:
@@ -220,7 +226,9 @@ class LivePairCheck:
             test=self.classical or "robust-t",
             on_nonfinite=self.on_nonfinite,
         )
-        comparison = replace(comparison, margin=margin, beta=safety_level)
+        comparison = replace(
+            comparison, margin=margin, beta=safety_level, detectable=self._detectable(sides)
+        )
         if not sides.finite or self.on_nonfinite == "test" or self.classical is not None:
             p = comparison.p_harm
             return _Compared(comparison, PairPValues(p, p, p, p))
@@ -366,7 +374,11 @@ def detectable_sd(n_pairs: int, level: float, *, df_of_spread: float = math.inf)
     df = float((2 if exact else 1) * (n_pairs - 1))
     critical = -float(stdtrit(df, alone))
     drift = float(
-        brentq(lambda nc: 1.0 - nctdtr(df, nc, critical) - DETECTION_POWER, 0.0, 8.0 * critical + 8)
+        brentq(
+            lambda nc: 1.0 - noncentral_t(critical, df, nc) - DETECTION_POWER,
+            0.0,
+            8.0 * critical + 8.0,
+        )
     )
     factor = margin_factor(df_of_spread, float(ndtri(DETECTION_POWER) - ndtri(alone)))
     return factor * drift * math.sqrt(2.0 / n_pairs)

@@ -32,6 +32,9 @@ MANY_PAIRS: Final = 11
 #: Closely linked: independent values show it with at most this many times the level.
 CLOSE_LINK: Final = 2.0
 
+# From one half on the test of differences has the whole level, and both tests are held to it.
+_NEAR_HALF: Final = 0.499
+
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(32)
 
 
@@ -96,7 +99,7 @@ def level_of_samples(n_pairs: int, level: float) -> float:
     Returns:
         The level.
     """
-    if level >= 0.5:
+    if level >= _NEAR_HALF:
         return level
 
     def excess(alone: float) -> float:
@@ -116,20 +119,17 @@ def level_with_samples_at(n_pairs: int, alone: float) -> float:
     Returns:
         The joint level, at least `alone`.
     """
-    if not 0.0 < alone < 1.0:
+    if not 0.0 < alone < _NEAR_HALF:
         return alone
 
     def excess(level: float) -> float:
         return _either_rejects(n_pairs, level, alone) - level
 
     if excess(alone) <= 0.0:
-        return alone  # above one half the test of differences adds nothing but rounding
-    most = alone
-    while most < 1.0 and excess(most) > 0.0:
-        most *= 2.0
-    if most >= 1.0:
-        return 1.0
-    return float(brentq(excess, 0.5 * most, most, xtol=1e-9 * alone, rtol=1e-9))
+        return alone  # rounding
+    if excess(_NEAR_HALF) >= 0.0:
+        return _NEAR_HALF
+    return float(brentq(excess, alone, _NEAR_HALF, xtol=1e-9 * alone, rtol=1e-9))
 
 
 def _either_rejects(n_pairs: int, level: float, of_samples: float) -> float:

@@ -119,11 +119,19 @@ def attainable_level(p: float, n_baseline: int, n_candidate: int) -> float:
     return math.floor(p / step * (1.0 + 1e-9)) * step
 
 
-def _noncentral_t(value: float, df: float, drift: float) -> float:
+def noncentral_t(value: float, df: float, drift: float) -> float:
     """The distribution function of noncentral t.
 
     scipy's is NaN far out in the tails; there the normal approximation of Johnson and Welch
     (Biometrika 31, 1940) is used, which is close to 0 or 1.
+
+    Args:
+        value: where it is taken.
+        df: degrees of freedom.
+        drift: the noncentrality.
+
+    Returns:
+        The probability of a smaller value.
     """
     below = float(nctdtr(df, drift, value))
     if math.isnan(below):
@@ -148,7 +156,7 @@ def fixed_power(loss_sd: float, *, n_baseline: int, n_candidate: int, alpha: flo
         return 0.0
     df = effective_df(n_baseline, n_candidate, level)
     drift = min(loss_sd, _LARGEST_LOSS_SD) / math.sqrt(1.0 / n_baseline + 1.0 / n_candidate)
-    return 1.0 - _noncentral_t(-float(stdtrit(df, level)), df, drift) if drift else level
+    return 1.0 - noncentral_t(-float(stdtrit(df, level)), df, drift) if drift else level
 
 
 def sequential_power(
@@ -373,5 +381,5 @@ def _shifted(level: float, drift: float, n_baseline: int, n_candidate: int) -> f
     if drift == 0.0:
         return float(-ndtri(level))
     df = effective_df(n_baseline, n_candidate, level)
-    below = _noncentral_t(-float(stdtrit(df, level)), df, drift)
+    below = noncentral_t(-float(stdtrit(df, level)), df, drift)
     return drift + min(max(float(ndtri(below)), -_UNREACHABLE), _UNREACHABLE)

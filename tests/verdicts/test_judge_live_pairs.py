@@ -183,11 +183,17 @@ def test_a_metric_of_one_side_alone_is_incomparable() -> None:
 def test_a_margin_that_so_few_pairs_cannot_afford_asks_for_more() -> None:
     base = values(5)
     verdict = decided(
-        group_of(moved(base, 0.0, noise=0.01), margin=0.001), group_of(base, margin=0.001)
+        group_of(moved(base, 0.0, noise=0.01), margin=0.005), group_of(base, margin=0.005)
     )
     assert (verdict.kind, verdict.colour) == (VerdictKind.UNAFFORDABLE, Colour.YELLOW)
-    (reason, *_) = verdict.metrics[0].reasons
-    assert reason.endswith("pairs would show it (--mlregress-seeds=1000)") or "pairs" in reason
+    (accuracy,) = verdict.metrics
+    assert accuracy.reasons[0] == (
+        "margin 0.005 is 0.53 SD of a side's seeds; 5 pairs show 0.0207 with 90 % power: "
+        "81 pairs would show it (--mlregress-seeds=81)"
+    )
+    assert accuracy.comparison is not None
+    assert accuracy.comparison.detectable == pytest.approx(0.0207, abs=5e-5)
+    assert accuracy.declared == 0.005
 
 
 def test_a_deterministic_training_is_one_pair_bit_for_bit() -> None:
