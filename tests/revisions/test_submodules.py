@@ -59,6 +59,20 @@ def test_the_base_has_its_own_commits_of_submodules(made: Project) -> None:
     assert (made.state(), library.state()) == before
 
 
+def test_a_change_in_a_submodule_that_is_in_no_commit_is_a_change(made: Project) -> None:
+    same = made.prepare("HEAD")
+    assert changed_files(same) == ()
+    assert len(same.notes) == 1
+    same.release(keep=True)
+    (made.top / "libs" / "library é" / "net.py").write_text("N = 3\n")
+    (made.top / "libs" / "library é" / "output.txt").touch()
+    dirty = made.prepare("HEAD")
+    assert changed_files(dirty) == ("libs/library é",)
+    assert dirty.notes == ()
+    assert texts(dirty.top) == ["M = 2\n", "N = 2\n", "D = 2\n"]
+    dirty.release(keep=False)
+
+
 def test_a_killed_run_leaves_no_entry_in_a_submodule(made: Project) -> None:
     child = os.fork()
     if child == 0:  # holds its checkout, and ends without a trace of Python

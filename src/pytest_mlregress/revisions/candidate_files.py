@@ -14,7 +14,10 @@ __all__ = ["GITLINK", "CandidateFiles", "list_candidate"]
 GITLINK: Final = "160000"
 """The mode of a submodule in git's listings."""
 
-_PLAIN_DIFF: Final = ("--no-ext-diff", "--no-textconv", "--no-renames", "--ignore-submodules=dirty")
+_PLAIN_DIFF: Final = (
+    *("--no-ext-diff", "--no-textconv", "--no-renames"),
+    "--ignore-submodules=untracked",  # its changes are changes, its build outputs are not
+)
 
 
 @dataclass(frozen=True, slots=True)
