@@ -11,6 +11,7 @@ import pytest
 from scipy import stats
 
 from pytest_mlregress.running.result import RecordedMetric, SeedResult
+from pytest_mlregress.verdicts.afterwards import with_late_seed
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.live_pairs import base_artifact, judge_live_pairs
 from pytest_mlregress.verdicts.policy import Rules
@@ -263,3 +264,18 @@ def test_a_lower_metric_is_judged_in_its_direction() -> None:
     worse = moved(base, 0.02, noise=0.001)
     assert decided(side(worse), side(base)).kind is VerdictKind.REGRESSION
     assert decided(side(base), side(worse)).colour is Colour.GREEN
+
+
+def test_a_late_failure_counts_only_if_the_base_passed_that_seed() -> None:
+    base = values(5)
+    verdict = decided(group_of(base), group_of(base))
+    late = group_of(base)
+    late.results[4] = ended(4, "failed")
+    late.base = group_of(base)
+    assert with_late_seed(verdict, late, 4).kind is VerdictKind.DIVERGED
+    late.base.results[4] = ended(4, "failed")
+    after = with_late_seed(verdict, late, 4)
+    assert (after.kind, after.colour) == (VerdictKind.IDENTICAL, Colour.GREEN)
+    assert after.notes[-1] == (
+        "seed 4 failed after the verdict: ValueError: boom; the base has not passed it either"
+    )

@@ -282,8 +282,7 @@ class LivePairCheck:
             # Otherwise a tiny loss of closely linked seeds would be a regression.
             if look.estimated_loss >= sides.error_of_mean(self.design.looks[-1]):
                 return "reject"
-            safe_at_end = safe or look.collapsed.fisher_level < 1.0
-            return ("accept" if safe else "reject") if look.last and safe_at_end else "continue"
+            return ("accept" if safe else "reject") if look.last else "continue"
         if look.last:
             return "accept" if safe else "reject" if look.harm_shown else "inconclusive"
         if look.harm_shown and look.estimated_loss >= look.margin:

@@ -26,6 +26,9 @@ LEAST_PAIRS_TO_REJECT: Final = 5
 #: At the last look this many suffice for a t-test below the smallest exact p-value.
 LEAST_PAIRS_AT_END: Final = 3
 
+# A level found by integration must not exclude the attainable p-value that it is.
+_ROUNDING: Final = 1e-8
+
 _FIRST_LOOKS: Final = (2, 3)
 _TO_REJECT: Final = 1.5
 
@@ -118,6 +121,6 @@ def _levels(looks: list[int], spent: list[float]) -> dict[int, float]:
     going_on = initial_density(0.0)
     for n, due in zip(looks, np.diff(spent, prepend=0.0), strict=True):
         z = going_on.z_above(float(n), float(due))
-        levels[n] = float(ndtr(-z))
+        levels[n] = float(ndtr(-z)) * (1.0 + _ROUNDING)
         going_on = going_on.between(float(n), -math.inf, z)
     return levels
