@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
@@ -13,10 +13,16 @@ if TYPE_CHECKING:
     from xdist.workermanage import WorkerController  # type: ignore[import-untyped]
 
 
+ENOUGH: Final = 2
+"""A worker with more pending items than this gets no others yet."""
+
+
 class PairScheduling(LoadScopeScheduling):  # type: ignore[misc]
     """xdist's scheduling by scopes, whose scope is a pair.
 
-    Unlike its parent it can run a lost item again, and leaves the lost one out otherwise.
+    Unlike its parent it can run a lost item again, and leaves the lost one out otherwise. And it
+    never leaves a worker with a single item, which a worker does not start before it knows the
+    next one or that there is none.
     """
 
     def __init__(self, config: pytest.Config, log: Any = None) -> None:
@@ -24,7 +30,15 @@ class PairScheduling(LoadScopeScheduling):  # type: ignore[misc]
         self._retried: set[str] = set()
 
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid if nodeid in self._retried else pair_of(nodeid)
+        return f"{nodeid} again" if nodeid in self._retried else pair_of(nodeid)
+
+    def _reschedule(self, node: WorkerController) -> None:
+        if node.shutting_down:
+            return
+        while self.workqueue and self._pending_of(self.assigned_work[node]) <= ENOUGH:
+            self._assign_work_unit(node)
+        if not self.workqueue:
+            node.shutdown()
 
     def remove_node(self, node: WorkerController) -> str | None:
         """Take a lost worker's pairs back; the item that it died in is not run a second time.
@@ -49,8 +63,9 @@ class PairScheduling(LoadScopeScheduling):  # type: ignore[misc]
             item: its node id.
         """
         self._retried.add(item)  # apart from its pair, which may be on its way to a worker
-        self.workqueue[item] = {item: False}
-        self.workqueue.move_to_end(item, last=False)
+        scope = self._split_scope(item)
+        self.workqueue[scope] = {item: False}
+        self.workqueue.move_to_end(scope, last=False)
         for node in self.nodes:
             self._reschedule(node)
 
