@@ -1,15 +1,13 @@
 """`--mlregress-against` as a user runs it, in fresh processes and real repositories."""
 
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from git_projects import Project, on_branch, project
+from git_projects import Project, project
 
 TEST = """
 import random
@@ -28,18 +26,6 @@ def test_accuracy(mlregress):
     assert Path(__file__).with_name("target.txt").read_text() == "the candidate's"
     value = model.LEVEL + net.LEVEL + random.random() / 100
     mlregress.record("accuracy", value, higher_is_better=True, margin=0.05)
-"""
-WAIT = """
-import time
-from pathlib import Path
-
-import pytest
-
-
-@pytest.mark.seeds(3)
-def test_wait(mlregress):
-    Path({started!r}).touch()
-    time.sleep(60)
 """
 
 
@@ -109,26 +95,6 @@ def test_what_cannot_be_compared_is_a_usage_error(made: Project) -> None:
         "declares: --mlregress-against=tip:main,env:PYTHON" in lines
     )
     assert made.worktrees() == []
-
-
-def test_an_interrupted_run_removes_its_worktree(tmp_path: Path) -> None:
-    made = on_branch(project(tmp_path / "project"))
-    started = tmp_path / "started"
-    made.commit({"tests/test_wait.py": WAIT.format(started=str(started))})
-    before = made.state()
-    with subprocess.Popen(
-        command("--mlregress-against=main"), cwd=made.top, stdout=subprocess.DEVNULL
-    ) as running:
-        deadline = time.monotonic() + 120
-        while not started.exists() and running.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert started.exists()
-        assert len(made.worktrees()) == 1
-        running.send_signal(signal.SIGINT)
-        assert running.wait(timeout=60) == 2
-    assert made.worktrees() == []
-    assert list(made.place.glob("mlregress-base-*")) == []
-    assert made.state() == before
 
 
 @pytest.mark.slow
