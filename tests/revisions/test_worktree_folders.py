@@ -72,16 +72,21 @@ def test_a_kept_worktree_is_used_again_as_clean_as_a_new_one(made: Project) -> N
     assert left_over(made) == [".gitignore"]
 
 
+@pytest.mark.parametrize("points", ["nowhere", "to the project"])
 def test_a_kept_worktree_that_lost_its_link_to_git_does_not_endanger_the_project(
-    made: Project,
+    made: Project, points: str
 ) -> None:
     """Git run in it would take the project around it for its own, and restore that."""
     first = made.prepare()
     first.release(keep=True)
     (first.top / ".git").unlink()
+    if points == "to the project":
+        (first.top / ".git").write_text(f"gitdir: {made.top / '.git'}\n")
     made.write({"model.py": "WIDTH = 'not committed'\n", "new.py": ""})
+    before = made.state()
     second = made.prepare()
     assert second.top != first.top
+    assert made.state() == before
     assert (made.top / "model.py").read_text() == "WIDTH = 'not committed'\n"
     assert (made.top / "new.py").exists()
     second.release(keep=False)

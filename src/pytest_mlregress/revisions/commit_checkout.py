@@ -17,10 +17,10 @@ from pytest_mlregress.revisions.repository import (
     run_git,
     split_names,
 )
+from pytest_mlregress.revisions.worktree_entries import entry_of
 from pytest_mlregress.revisions.worktree_error import WorktreeError
 from pytest_mlregress.revisions.worktree_folders import (
     WorktreeFolder,
-    entry_of,
     new_folder,
     remove_leftovers,
     reusable_folder,

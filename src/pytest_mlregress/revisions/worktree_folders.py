@@ -10,27 +10,25 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
 import shutil
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_mlregress.revisions.worktree_entries import OURS, PREFIX, entries_of_ours, entry_of
 from pytest_mlregress.revisions.worktree_error import WorktreeError
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-__all__ = ["WorktreeFolder", "entry_of", "new_folder", "remove_leftovers", "reusable_folder"]
+__all__ = ["WorktreeFolder", "new_folder", "remove_leftovers", "reusable_folder"]
 
-_PREFIX: Final = "mlregress-base-"
-_OURS: Final = re.compile(rf"{_PREFIX}[0-9a-f]{{8}}")
 _MOST_KEPT: Final = 2
 _UNFINISHED_AFTER_S: Final = 60.0
 """When an entry that git was about to make, and that names no folder yet, was left by a kill."""
@@ -100,7 +98,7 @@ def new_folder(place: Path, repository: Path, commit: str) -> WorktreeFolder:
     Raises:
         WorktreeError: nothing can be written there.
     """
-    path = place / f"{_PREFIX}{secrets.token_hex(4)}"
+    path = place / f"{PREFIX}{secrets.token_hex(4)}"
     try:
         place.mkdir(parents=True, exist_ok=True)
         ignored = place / ".gitignore"
@@ -156,7 +154,7 @@ def remove_leftovers(repository: Path, place: Path | None = None) -> None:
     """
     for path in _folders(place) if place else ():
         _remove_if_left(path, repository)
-    for entry, worktree in _entries(repository):
+    for entry, worktree in entries_of_ours(repository):
         if worktree is None:
             with suppress(OSError):
                 if entry.stat().st_mtime < time.time() - _UNFINISHED_AFTER_S:
@@ -167,23 +165,6 @@ def remove_leftovers(repository: Path, place: Path | None = None) -> None:
             _remove_if_left(worktree, repository)
             if not worktree.exists() and not _lock_of(worktree).exists():
                 _delete(entry)
-
-
-def entry_of(worktree: Path) -> Path | None:
-    """Git's entry of a worktree, by the worktree's own word; None if it has none.
-
-    Args:
-        worktree: the top folder of the worktree.
-
-    Returns:
-        The entry, such as ``.git/worktrees/name``.
-    """
-    with suppress(OSError, UnicodeError):
-        text = (worktree / ".git").read_text(encoding="utf-8", errors="surrogateescape")
-        if text.startswith("gitdir: "):
-            entry = worktree / text.removeprefix("gitdir: ").rstrip("\n")
-            return entry if (entry / "HEAD").exists() else None
-    return None
 
 
 def _remove_surplus(place: Path, repository: Path) -> None:
@@ -237,38 +218,17 @@ def _remove(path: Path, repository: Path) -> None:
         return
     own = Path(note.get("repository", repository))
     for common in {repository, own, *map(Path, note.get("submodules", ()))}:
-        for entry, worktree in _entries(common):
+        for entry, worktree in entries_of_ours(common):
             if worktree == path:
                 _delete(entry)
     with suppress(OSError):
         _note_of(path).unlink(missing_ok=True)
 
 
-def _entries(repository: Path) -> Iterator[tuple[Path, Path | None]]:
-    """Git's entries of worktrees of ours, and the folder that each names."""
-    with suppress(OSError):
-        for entry in sorted((repository / "worktrees").iterdir()):
-            path = _worktree_of(entry)
-            if path is None and _OURS.match(entry.name):
-                yield entry, None
-            elif path is not None:
-                ours = next((up for up in (path, *path.parents) if _OURS.fullmatch(up.name)), None)
-                if ours is not None:
-                    yield entry, ours
-
-
-def _worktree_of(entry: Path) -> Path | None:
-    with suppress(OSError):
-        text = (entry / "gitdir").read_text(encoding="utf-8", errors="surrogateescape").rstrip("\n")
-        if text:
-            return (entry / text).parent.resolve()
-    return None
-
-
 def _folders(place: Path) -> list[Path]:
     """The folders of ours in a place, also those of which only the lock or the note is left."""
     with suppress(OSError):
-        found = {_OURS.match(path.name) for path in place.iterdir()}
+        found = {OURS.match(path.name) for path in place.iterdir()}
         return [place / name for name in sorted({match[0] for match in found if match})]
     return []
 
