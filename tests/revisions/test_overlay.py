@@ -121,7 +121,10 @@ def test_a_pattern_that_matches_every_module_does_not_make_code_a_test(made: Pro
         "python_files = *.py matches any module, so only the modules in src/package/tests, tests "
         "and conftest.py files are the same on both sides",
     )
-    checkout.release(keep=False)
+    checkout.release(keep=True)
+    own = made.prepare("own-tests:main", patterns=["*.py"])
+    assert own.notes == ()
+    own.release(keep=False)
 
 
 def test_links_modes_and_large_files(made: Project, monkeypatch: pytest.MonkeyPatch) -> None:

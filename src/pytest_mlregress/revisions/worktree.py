@@ -132,7 +132,7 @@ def prepare_checkout(
         rootdir=inside,
         candidate_top=repository.top,
         merge_base_of=base.merge_base_of,
-        notes=(*_notes_on(base, folder, repository, files, tests), *notes),
+        notes=(*_notes_on(base, folder, repository, files, root or ""), *notes),
         against=against,
         files=files,
         _folder=folder,
@@ -199,6 +199,12 @@ def _furnish(
     if not changed_extension_sources(files, candidate=candidate, base=base):
         link_extension_modules(ignored, candidate=candidate, base=base)
     notes = []
+    if tests is not None and tests.too_wide:
+        notes.append(
+            f"python_files = {' '.join(tests.too_wide)} matches any module, so only the modules in "
+            f"{_some(tests.folders) if tests.folders else 'folders named tests'} and conftest.py "
+            "files are the same on both sides"
+        )
     if empty:
         notes.append(
             f"submodules that are not initialised here are empty in the base: {_some(empty)}; "
@@ -217,26 +223,18 @@ def _notes_on(
     folder: WorktreeFolder,
     repository: Repository,
     files: CandidateFiles,
-    tests: SelectedTests,
+    root: str,
 ) -> Iterator[str]:
     if not files.changed:
         yield (
             f"the base is {base.commit[:ABBREVIATED]}, and the working tree has no changes to it: "
             "both sides run the same code"
         )
-    configured = changed_configuration(
-        files, tests.root, candidate=repository.top, base=folder.path
-    )
+    configured = changed_configuration(files, root, candidate=repository.top, base=folder.path)
     if configured:
         yield (
             "pytest is configured otherwise in the base, and the candidate's configuration holds "
             f"for both sides: {'; '.join(configured)}"
-        )
-    if tests.too_wide:
-        yield (
-            f"python_files = {' '.join(tests.too_wide)} matches any module, so only the modules in "
-            f"{_some(tests.folders) if tests.folders else 'folders named tests'} and conftest.py "
-            "files are the same on both sides"
         )
 
 
