@@ -46,12 +46,26 @@ def absolute(path: str | os.PathLike[str]) -> str:
     Returns:
         The path without ``..``.
     """
-    return os.path.normpath(Path(path).absolute())
+    text = os.fspath(path)
+    return os.path.normpath(text if os.path.isabs(text) else Path(text).absolute())  # noqa: PTH117
 
 
 @lru_cache(maxsize=_CACHED_FILES)
 def _resolved(path: str) -> str:
-    return os.path.realpath(path)
+    """A path without symbolic links; those of a folder are followed once for all of its files."""
+    folder, name = os.path.split(path)
+    place = os.path.join(_resolved_folder(folder), name)  # noqa: PTH118
+    return os.path.realpath(place) if os.path.islink(place) else place  # noqa: PTH114
+
+
+@lru_cache(maxsize=_CACHED_FILES)
+def _resolved_folder(folder: str) -> str:
+    return os.path.realpath(folder)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> str:
+    return os.path.realpath(sys.prefix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +112,18 @@ class CheckoutPair:
             return self._containing(lexical)
         return side
 
+    def holds(self, path: str | os.PathLike[str]) -> bool:
+        """Whether a path is written as one of this side's checkout, wherever links lead.
+
+        Args:
+            path: the path, absolute or relative to the current folder.
+
+        Returns:
+            True where it is.
+        """
+        lexical = absolute(path)
+        return any(is_inside(lexical, folder) for folder in (self._own, absolute(self.own)))
+
     def is_installed(self, path: str) -> bool:
         """Whether a resolved path belongs to the packages of an environment.
 
@@ -111,7 +137,7 @@ class CheckoutPair:
         relative = path if checkout is None else path[len(checkout) :]
         if not _INSTALLED.isdisjoint(Path(relative).parts):
             return True
-        prefix = os.path.realpath(sys.prefix)
+        prefix = _environment()
         return checkout is not None and is_inside(prefix, checkout) and is_inside(path, prefix)
 
     def mirrored(self, path: str | os.PathLike[str]) -> str | None:
@@ -125,9 +151,9 @@ class CheckoutPair:
         """
         if self.side_of(path) is not Side.OTHER:
             return None
-        for candidate in (absolute(path), _resolved(absolute(path))):
-            if is_inside(candidate, self._other):
-                return self._own + candidate[len(self._other) :]
+        for place in (absolute(path), _resolved(absolute(path))):
+            if self._innermost(place) == self._other:
+                return self._own + place[len(self._other) :]
         return None
 
     def in_other(self, path: str | os.PathLike[str]) -> str | None:
@@ -151,5 +177,7 @@ class CheckoutPair:
         return Side.OWN if checkout == self._own else Side.OTHER
 
     def _innermost(self, path: str) -> str | None:
-        found = [folder for folder in (self._own, self._other) if is_inside(path, folder)]
-        return max(found, key=len, default=None)
+        own, other = is_inside(path, self._own), is_inside(path, self._other)
+        if own and other:
+            return max(self._own, self._other, key=len)
+        return self._own if own else self._other if other else None

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from pytest_mlregress.revisions.checkouts import CheckoutPair
-from pytest_mlregress.revisions.first_party_finder import FirstPartyFinder
+from pytest_mlregress.revisions.first_party_finder import FinderPlan, FirstPartyFinder
 from pytest_mlregress.revisions.installed_copies import Installation
 
 __all__ = ["run_backend_finder", "write_backend_finders"]
@@ -35,20 +35,18 @@ run_backend_finder(globals(), {record!r})
 '''
 
 
-def write_backend_finders(
-    folder: Path, found: Iterable[Installation], first_party: Mapping[str, Any]
-) -> bool:
+def write_backend_finders(folder: Path, found: Iterable[Installation], plan: FinderPlan) -> bool:
     """Write a module for each finder that an editable install adds to new processes.
 
     Args:
         folder: where; it belongs first on ``PYTHONPATH``.
         found: the installations of the project under test.
-        first_party: ``own``, ``other``, ``roots``, ``names`` and ``label`` of the base.
+        plan: of the base's finder.
 
     Returns:
         Whether there was any.
     """
-    record = json.dumps(first_party)
+    record = json.dumps(asdict(plan))
     written = False
     for original in _finder_files(found):
         text = _STAND_IN.format(original=str(original), record=record)
@@ -64,13 +62,7 @@ def run_backend_finder(namespace: dict[str, Any], record: str) -> None:
         namespace: the globals of the stand-in; ``__file__`` is the backend's module.
         record: what `write_backend_finders` was given, as JSON.
     """
-    base = json.loads(record)
-    finder = FirstPartyFinder(
-        CheckoutPair(Path(base["own"]), Path(base["other"])),
-        [Path(root) for root in base["roots"]],
-        base["names"],
-        base["label"],
-    )
+    finder = FirstPartyFinder(FinderPlan(**json.loads(record)))
     file = Path(namespace["__file__"])
     exec(compile(file.read_bytes(), str(file), "exec"), namespace)
     for name in _STARTS:

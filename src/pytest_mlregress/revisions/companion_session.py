@@ -65,6 +65,7 @@ def serve(channel: execnet.Channel) -> None:
         side.candidate_checkout,
         side.label,
         [Path(root) for root in start["import_roots"]],
+        other_environment=side.other_environment,
     )
     for_children = companion_environment(
         os.environ, first_party.roots, side.candidate_checkout, side.checkout

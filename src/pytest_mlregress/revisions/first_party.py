@@ -25,7 +25,7 @@ from pytest_mlregress.revisions.companion_environment import (
     moved_path,
 )
 from pytest_mlregress.revisions.executed_code import ExecutedCode
-from pytest_mlregress.revisions.first_party_finder import PLUGIN, FirstPartyFinder
+from pytest_mlregress.revisions.first_party_finder import PLUGIN, FinderPlan, FirstPartyFinder
 from pytest_mlregress.revisions.import_roots import first_party_names, import_roots
 from pytest_mlregress.revisions.installed_copies import editable_projects, installations, owner_of
 from pytest_mlregress.revisions.wrong_origin import (
@@ -112,6 +112,8 @@ def isolate(
     candidate_checkout: Path,
     label: str,
     extra_roots: Iterable[Path] = (),
+    *,
+    other_environment: bool = False,
 ) -> FirstParty:
     """Let this process import the base's code alone. To be called before pytest starts.
 
@@ -123,6 +125,8 @@ def isolate(
         candidate_checkout: the top folder of the candidate's code.
         label: the base, as texts name it.
         extra_roots: pytest's ``pythonpath``; folders of the candidate are moved to the base.
+        other_environment: whether this is another environment than the candidate's, whose compiled
+            extensions are its own.
 
     Returns:
         What checks the imports, with the finder that is now in place.
@@ -134,19 +138,30 @@ def isolate(
     executed = ExecutedCode()
     finder = None
     if not pair.same_code:
-        finder = FirstPartyFinder(pair, roots, names, label)
+        builds = _builds(pair, roots, other_environment=other_environment)
+        plan = FinderPlan(
+            own=str(pair.own),
+            other=str(pair.other),
+            roots=[str(root) for root in roots],
+            names=sorted(names),
+            label=label,
+            builds=[str(folder) for folder in builds],
+            borrows=not other_environment,
+        )
+        finder = FirstPartyFinder(plan)
         finder.install()
         kept = moved_path(sys.path, pair)
         first = [str(root) for root in roots]
         sys.path[:] = [*first, *(entry for entry in kept if entry not in first)]
         _forget_modules_of_the_other(pair)
-        _lead_children(pair, roots, names, label)
+        _lead_children(pair, roots, plan)
     watch = OriginWatch(
         pair=pair,
         label=label,
         roots=roots,
         names=names,
-        borrows_extensions=True,
+        is_base=finder is not None,
+        borrows_extensions=not other_environment,
         executed=executed,
     )
     executed.start()
@@ -216,6 +231,19 @@ def _all_roots(pair: CheckoutPair, rootdir: Path, extra: Sequence[Path]) -> tupl
     return tuple(dict.fromkeys(roots))
 
 
+def _builds(pair: CheckoutPair, roots: Sequence[Path], *, other_environment: bool) -> list[Path]:
+    """The folders that compiled extensions which the base's checkout lacks are imported from."""
+    if not other_environment:
+        return [Path(place) for root in roots if (place := pair.in_other(root)) is not None]
+    folders: list[Path] = []
+    for entry in installations(pair.own, roots):
+        if not entry.editable:
+            folders.append(Path(str(entry.distribution.locate_file(""))))
+        elif entry.project is not None and pair.side_of(entry.project) is Side.NEITHER:
+            folders += import_roots(entry.project, entry.project)
+    return folders
+
+
 def _own_names(roots: Sequence[Path], checkout: Path) -> frozenset[str]:
     """The modules of the roots but those of the same name that another project has installed."""
     names = first_party_names(roots)
@@ -243,9 +271,7 @@ def _forget_modules_of_the_other(pair: CheckoutPair) -> None:
             del sys.modules[name]
 
 
-def _lead_children(
-    pair: CheckoutPair, roots: Sequence[Path], names: Iterable[str], label: str
-) -> None:
+def _lead_children(pair: CheckoutPair, roots: Sequence[Path], plan: FinderPlan) -> None:
     """Let the processes that this one starts import the base's code, too."""
     variables = companion_environment(os.environ, roots, pair.other, pair.own)
     paths = [variables[PYTHONPATH]] if PYTHONPATH in variables else []
@@ -253,14 +279,7 @@ def _lead_children(
     if any(entry.editable for entry in found):
         folder = Path(tempfile.mkdtemp(prefix="mlregress-imports-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        base = {
-            "own": str(pair.own),
-            "other": str(pair.other),
-            "roots": [str(root) for root in roots],
-            "names": sorted(names),
-            "label": label,
-        }
-        if write_backend_finders(folder, found, base):
+        if write_backend_finders(folder, found, plan):
             paths.insert(0, str(folder))
     if paths:
         os.environ[PYTHONPATH] = os.pathsep.join(paths)

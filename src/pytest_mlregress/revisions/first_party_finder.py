@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from importlib.machinery import (
     EXTENSION_SUFFIXES,
     SOURCE_SUFFIXES,
@@ -18,7 +19,7 @@ from typing import Final
 
 from pytest_mlregress.revisions.checkouts import CheckoutPair, Side
 
-__all__ = ["PLUGIN", "FirstPartyFinder", "is_extension"]
+__all__ = ["PLUGIN", "FinderPlan", "FirstPartyFinder", "is_extension"]
 
 PLUGIN: Final = "pytest_mlregress"
 """Both sides run the plugin that is running: it is never first-party."""
@@ -39,28 +40,50 @@ def is_extension(file: str) -> bool:
     return file.endswith(tuple(EXTENSION_SUFFIXES))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinderPlan:
+    """What a finder finds, and where; it reaches child processes as JSON.
+
+    Attributes:
+        own: the top folder of the base's code.
+        other: the one of the candidate's.
+        roots: the folders that the base's code is imported from.
+        names: the modules that they provide.
+        label: the base, as texts name it.
+        builds: the folders that compiled extensions are imported from: the candidate's roots, or
+            where another environment has built the project.
+        borrows: whether the candidate's extensions may be imported from any other folder of its
+            checkout, too.
+    """
+
+    own: str
+    other: str
+    roots: list[str]
+    names: list[str]
+    label: str
+    builds: list[str]
+    borrows: bool
+
+
 class FirstPartyFinder:
     """Finds the base's modules, whatever else is installed or on the path.
 
     A top-level module that the base's roots provide comes from there. What another finder would
     take from the candidate's checkout comes from the same place in the base's checkout, so that
     every kind of editable install leads to the base. A compiled extension that the base's checkout
-    does not hold is the candidate's: a worktree has no build of its own.
+    does not hold comes from where it has been built: a worktree has no build of its own.
 
     Args:
-        pair: the checkouts, the base's own first.
-        roots: the folders that the base's code is imported from.
-        names: the modules that they provide.
-        label: the base, as texts name it.
+        plan: what it finds, and where.
     """
 
-    def __init__(
-        self, pair: CheckoutPair, roots: Iterable[Path], names: Iterable[str], label: str
-    ) -> None:
-        self._pair = pair
-        self._roots = [str(root) for root in roots]
-        self._tops = {name.partition(".")[0] for name in names} - {PLUGIN}
-        self._label = label
+    def __init__(self, plan: FinderPlan) -> None:
+        self._pair = CheckoutPair(Path(plan.own), Path(plan.other))
+        self._roots = plan.roots
+        self._tops = {name.partition(".")[0] for name in plan.names} - {PLUGIN}
+        self._label = plan.label
+        self._builds = plan.builds
+        self._borrows = plan.borrows
 
     def install(self) -> None:
         """Put the finder first in ``sys.meta_path``, behind pytest's rewriting of assertions."""
@@ -97,6 +120,8 @@ class FirstPartyFinder:
         file = found.origin if found.has_location else None
         if file is None or self._pair.side_of(file) is not Side.OTHER or self._is_plugin(fullname):
             return found
+        if is_extension(file) and self._pair.holds(file):  # a link that the checkout was given
+            return found
         return self._mirrored(found, file)
 
     def _from_others(
@@ -121,7 +146,11 @@ class FirstPartyFinder:
             if spec is not None:
                 return spec
         if is_extension(file):
-            return found
+            if self._borrows:
+                return found
+            built = self._built(found.name)
+            if built is not None:
+                return built
         raise self._missing(found.name, file)
 
     def _namespace(self, fullname: str, own: ModuleSpec | None, found: ModuleSpec) -> ModuleSpec:
@@ -152,19 +181,29 @@ class FirstPartyFinder:
         """What no finder has: it may be a part of the candidate that the base does not have."""
         if self._pair.same_code or self._is_plugin(fullname):
             return None
+        built = self._built(fullname)
+        if built is not None:
+            return built
         tail = fullname.rpartition(".")[2]
         for folder in self._roots if path is None else path:
             there = self._pair.in_other(folder)
             if there is None:
                 continue
-            for suffix in EXTENSION_SUFFIXES:
-                file = Path(there, tail + suffix)
-                if file.is_file():
-                    return spec_from_file_location(fullname, file)
-            for suffix in SOURCE_SUFFIXES:
+            for suffix in (*SOURCE_SUFFIXES, *EXTENSION_SUFFIXES):
                 for file in (Path(there, tail + suffix), Path(there, tail, f"__init__{suffix}")):
                     if file.is_file():
                         raise self._missing(fullname, str(file))
+        return None
+
+    def _built(self, fullname: str) -> ModuleSpec | None:
+        """A compiled extension of a first-party package, as it was built elsewhere."""
+        if fullname.partition(".")[0] not in self._tops:
+            return None
+        for folder in self._builds:
+            for suffix in EXTENSION_SUFFIXES:
+                file = Path(folder, *fullname.split(".")[:-1], fullname.rpartition(".")[2] + suffix)
+                if file.is_file():
+                    return spec_from_file_location(fullname, file)
         return None
 
     def _missing(self, fullname: str, file: str) -> ModuleNotFoundError:

@@ -55,6 +55,7 @@ class OriginWatch:
         label: this side, as texts name it.
         roots: the folders that this side's code is imported from.
         names: the modules that they provide.
+        is_base: whether this side's imports are led by a finder.
         borrows_extensions: whether this side runs the other's compiled extensions.
         executed: the code that has run without being an imported module; None to ignore it.
     """
@@ -63,6 +64,7 @@ class OriginWatch:
     label: str
     roots: Sequence[Path]
     names: frozenset[str]
+    is_base: bool = False
     borrows_extensions: bool = False
     executed: ExecutedCode | None = None
     _seen: dict[str, object] = field(default_factory=dict)
@@ -95,8 +97,10 @@ class OriginWatch:
         if name == "__main__" or name.partition(".")[0] == PLUGIN:
             return True
         side = self.pair.side_of(file)
+        if self.is_base and is_extension(file):  # where it may come from, the finder has decided
+            return side is not Side.OTHER or self.borrows_extensions or self.pair.holds(file)
         if side is Side.OTHER:
-            return self.borrows_extensions and is_extension(file)
+            return False
         if not _provides(self.names, name):
             return True
         if side is Side.NEITHER:  # a copy, unless another project provides the same name
