@@ -16,7 +16,7 @@ PLUGIN_FOLDER = Path(pytest_mlregress.__file__).parents[1]
 IDENTITY = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
 PYPROJECT = """
     [project]
-    name = "demo"
+    name = "demo-pkg"
     version = "1.0"
 """
 TRAINING = """

@@ -189,26 +189,23 @@ def test_a_module_of_the_candidate_alone_is_missing_with_the_reason(sides: Sides
     program = """
         said = []
         sys.path.insert(0, str(candidate / "src"))
-        for name in ("demo.added", "another", "demo.nowhere"):
+        for statement in (
+            "import demo.added", "from demo import added", "import another", "import demo.nowhere"
+        ):
             try:
-                importlib.import_module(name)
+                exec(statement)
             except ModuleNotFoundError as error:
-                said.append([error.name, str(error)])
+                said.append(str(error))
         say(said=said, problem=first_party.check("t"))
     """
     source = sides.candidate / "src"
+    added = f"'demo.added' is in the candidate only, {source}/demo/added.py; main does not have it"
     assert sides.run(BASE, more=program) == {
         "said": [
-            [
-                "demo.added",
-                f"'demo.added' is in the candidate only, {source}/demo/added.py; main does not "
-                "have it",
-            ],
-            [
-                "another",
-                f"'another' is in the candidate only, {source}/another.py; main does not have it",
-            ],
-            ["demo.nowhere", "No module named 'demo.nowhere'"],
+            added,
+            added,
+            f"'another' is in the candidate only, {source}/another.py; main does not have it",
+            "No module named 'demo.nowhere'",
         ],
         "problem": None,
     }

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from editable_installs import a_line_of_a_pth
 from real_projects import CHECK, PYPROJECT, TRAINING, RealProject, new_environment
 
 GOOD, WORSE = TRAINING.format(level=0.9), TRAINING.format(level=0.8)
@@ -71,16 +72,20 @@ def a_compiled_extension(project: RealProject) -> str:
             return _fast.scale() * training.accuracy(seed)
         """,
     )
+    build(project)
+    project.install("src")
+    return "src/demo/training.py"
+
+
+def build(project: RealProject) -> None:
     done = subprocess.run(
-        [str(project.python), "setup.py", "--quiet", "build_ext", "--inplace"],
+        [str(project.python), "setup.py", "--quiet", "build_ext", "--inplace", "--force"],
         cwd=project.path,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    project.install("src")
-    return "src/demo/training.py"
 
 
 def a_submodule(project: RealProject) -> str:
@@ -146,6 +151,27 @@ def test_a_changed_extension_is_refused_with_the_remedy(project: RealProject) ->
         f"{commit} and the working tree, and one environment cannot serve both sides; name an "
         "environment of the base, built from its sources: --mlregress-against=main,env:PYTHON"
     )
+
+
+@pytest.mark.slow
+def test_a_changed_extension_is_compared_with_that_of_the_bases_environment(
+    project: RealProject, tmp_path: Path
+) -> None:
+    """The remedy of the refusal: the base's code with the extension that its environment built."""
+    project.write("tests/test_demo.py", CHECK.format(package="demo"))
+    a_compiled_extension(project)
+    project.commit()
+    folder = tmp_path.resolve()
+    base = RealProject(folder / "base", new_environment(folder / "base-environment"))
+    project.git("worktree", "add", "--quiet", "--detach", str(base.path), "main")
+    build(base)
+    a_line_of_a_pth("demo.pth")(base.site, base.path)
+    project.write("src/demo/_fast.c", EXTENSION.replace("1.0", "0.5"))
+    build(project)
+    compared = project.compare("-n0", f"--mlregress-against=main,env:{base.python}")
+    assert compared.status == 1, compared.output
+    assert REGRESSED in compared.lines
+    assert any(line.startswith("accuracy 0.9094 -> 0.4547 ") for line in compared.lines)
 
 
 @pytest.fixture

@@ -207,9 +207,10 @@ class FirstPartyFinder:
         return None
 
     def _missing(self, fullname: str, file: str) -> ModuleNotFoundError:
+        """The error; without a ``name``, for ``from package import module`` would replace it."""
         return ModuleNotFoundError(
             f"{fullname!r} is in the candidate only, {file}; {self._label} does not have it",
-            name=fullname,
+            path=file,
         )
 
     @staticmethod
