@@ -48,16 +48,25 @@ class Session:
         self.places: dict[str, str] = {}
         self.workers: list[Worker] = []
         self._started = 0
+        self._collecting: list[Any] = []
         for _ in range(workers):
             self._start()
-        self.scheduling.schedule()
+        self.finish_collections()
 
     def _start(self) -> None:
         worker: Any = Worker(f"gw{self._started}")
         self._started += 1
-        self.workers.append(worker)
         self.scheduling.add_node(worker)
-        self.scheduling.add_node_collection(worker, self.items)
+        self._collecting.append(worker)
+
+    def finish_collections(self) -> None:
+        """Workers that replace others have collected."""
+        for worker in self._collecting:
+            self.workers.append(worker)
+            self.scheduling.add_node_collection(worker, self.items)
+            if self.scheduling.collection_is_completed:
+                self.scheduling.schedule()
+        self._collecting.clear()
 
     def run_one(self, worker: Any) -> None:
         index = worker.queue.popleft()
@@ -73,7 +82,6 @@ class Session:
             if self.lost.count(lost) == 1:
                 self.scheduling.mark_test_pending(lost)
         self._start()
-        self.scheduling.schedule()
 
 
 def pairs(count: int) -> list[str]:
@@ -116,6 +124,9 @@ def test_every_item_runs_whichever_workers_die(
         deaths = 0
         for which, dies in events:
             able = [worker for worker in session.workers if worker.can_run]
+            if which > 5 or not able:
+                session.finish_collections()
+            able = [worker for worker in session.workers if worker.can_run]
             if not able:
                 break
             worker = able[which % len(able)]
@@ -124,6 +135,7 @@ def test_every_item_runs_whichever_workers_die(
                 session.die(worker)
             else:
                 session.run_one(worker)
+        session.finish_collections()
         while able := [worker for worker in session.workers if worker.can_run]:
             session.run_one(able[0])
 

@@ -33,8 +33,8 @@ class PairScheduling(LoadScopeScheduling):  # type: ignore[misc]
         return f"{nodeid} again" if nodeid in self._retried else pair_of(nodeid)
 
     def _reschedule(self, node: WorkerController) -> None:
-        if node.shutting_down:
-            return
+        if node.shutting_down or node not in self.registered_collections:
+            return  # it ends, or has not collected yet
         while self.workqueue and self._pending_of(self.assigned_work[node]) <= ENOUGH:
             self._assign_work_unit(node)
         if not self.workqueue:
