@@ -268,6 +268,26 @@ def add_options(parser: pytest.Parser) -> None:
             parser.addini(option.ini, option.help, type="string", default=None)
 
 
+def may_record_reads(config: pytest.Config) -> bool:
+    """Whether a run may need what its seeds read, before its settings are resolved.
+
+    Args:
+        config: pytest's, with the options that it knows so far.
+
+    Returns:
+        True where an option is given that needs it; another one may yet speak against it.
+    """
+    for field in ("unchanged", "cache", "against"):
+        given = getattr(config.known_args_namespace, f"mlregress_{field}", None)
+        try:
+            value = given if given is not None else config.getini(INI_PREFIX + field)
+        except (ValueError, KeyError, pytest.UsageError):
+            value = None
+        if value and value != "run":
+            return True
+    return False
+
+
 def resolve(config: pytest.Config) -> Settings:
     """The settings of this run.
 

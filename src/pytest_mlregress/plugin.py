@@ -68,6 +68,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
         options.refuse_misspelt(args)
     except SettingError as error:
         raise pytest.UsageError(str(error)) from None
+    if options.may_record_reads(early_config):
+        from pytest_mlregress.running.seed_reads import start_recorder
+
+        start_recorder(early_config)  # before the first import that may read data
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -89,10 +93,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if COMPANION in worker:
         config.stash[SETTINGS] = settings = settings.of_companion
     config.pluginmanager.register(CollectionHooks(), "mlregress-collection")
-    if settings.records_reads and _runs_seeds(config):
-        from pytest_mlregress.running.seed_reads import start_recorder
+    if options.may_record_reads(config) and not (settings.records_reads and _runs_seeds(config)):
+        from pytest_mlregress.running.seed_reads import stop_recorder
 
-        start_recorder(config)  # before the collection, whose imports may read data
+        stop_recorder(config)
     if config.getoption("allure_report_dir", None):  # allure-pytest is there, and is to write
         from pytest_mlregress.integrations.allure import PLUGIN, AllureVerdicts
 

@@ -99,10 +99,9 @@ def _resolved(
         folders = _top_folders(places)
         yield from _initial(_mapped(parts[0], places, closure))
     for place, part in enumerate(parts):
-        found = [hit for folder in folders if (hit := module_at(folder / part)) is not None]
-        if not found:
-            _note_absent(folders, part, places, closure)
-        yield from found
+        hits = {folder: module_at(folder / part) for folder in folders}
+        _note_absent((folder for folder in folders if hits[folder] is None), part, places, closure)
+        yield from (hit for hit in hits.values() if hit is not None)
         folders = [folder / part for folder in folders if (folder / part).is_dir()]
         if place == 0 and not level:
             folders = list(dict.fromkeys([*folders, *_mapped(part, places, closure)]))

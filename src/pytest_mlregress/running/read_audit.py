@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from threading import get_ident
 from types import FrameType
@@ -251,6 +252,7 @@ _IMPORTERS: Final = frozenset(
         "<frozen importlib._bootstrap_external>",
         "<frozen importlib._bootstrap>",
         "<frozen zipimport>",
+        metadata.__file__,  # looks for installed packages in every folder of the path
         sys.modules["_pytest.assertion.rewrite"].__file__
         if "_pytest.assertion.rewrite" in sys.modules
         else None,

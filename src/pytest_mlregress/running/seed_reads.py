@@ -33,10 +33,8 @@ class ReadRecorder:
     """
 
     def __init__(self, config: pytest.Config) -> None:
-        """Begin to record; before the collection, whose imports may read data."""
-        basetemp = config.getoption("basetemp", None)
-        temporary = [Path(basetemp)] if basetemp else []
-        self.places = Places(checkout_of(config.rootpath), temporary)
+        """Begin to record; before any ``conftest.py`` is imported, which may read data."""
+        self.places = Places(checkout_of(config.rootpath))
         self._config = config
         self._log: ReadLog = start_log(self.places)
         self._started = time.time()
@@ -228,3 +226,15 @@ def recorded_reads(item: pytest.Item) -> dict[str, Any] | None:
             "settings": settings_digest(item.config, declared),
             "machine": machine_of(item.config, declared),
         }
+
+
+def stop_recorder(config: pytest.Config) -> None:
+    """Record no more in this session.
+
+    Args:
+        config: pytest's.
+    """
+    recorder = read_recorder(config)
+    if recorder is not None:
+        recorder.close()
+        del config.stash[_RECORDER]
