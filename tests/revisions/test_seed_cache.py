@@ -32,7 +32,10 @@ KEY = SeedKey("tests/test_a.py::test_a", "default", 3, "settings")
 MACHINE = "machine"
 
 
-def seed(value: float = 0.9, reads: Reads = Reads(), **packages: str) -> CachedSeed:
+NOTHING = Reads()
+
+
+def seed(value: float = 0.9, reads: Reads = NOTHING, **packages: str) -> CachedSeed:
     metric = RecordedMetric("accuracy", value, higher_is_better=True)
     result = SeedResult(3, "passed", (metric,), {"loss": ((0, 1.5), (1, math.inf))})
     return CachedSeed(result.to_builtins(), {"python": "3"}, (), reads, packages, MACHINE)
@@ -74,10 +77,8 @@ def test_a_seed_is_found_while_nothing_has_changed(
 ) -> None:
     cache.store(KEY, seed(reads=reads_in(checkout)))
     found = cache.lookup(KEY, checkout, MACHINE)
-    assert found is not None and SeedResult.from_builtins(found.result).curves["loss"][1] == (
-        1,
-        math.inf,
-    )
+    assert found is not None
+    assert SeedResult.from_builtins(found.result).curves["loss"][1] == (1, math.inf)
     assert cache.lookup(replace(KEY, seed=4), checkout, MACHINE) is None
     assert cache.lookup(replace(KEY, settings="other"), checkout, MACHINE) is None
     assert cache.lookup(KEY, checkout, "another machine") is None
@@ -199,7 +200,8 @@ def test_a_place_that_cannot_be_written_is_told_once(tmp_path: Path, said: list[
     cache.store(KEY, seed())
     cache.store(KEY, seed())
     (warning,) = said
-    assert warning.startswith("cache: ") and warning.endswith("this run goes on without it")
+    assert warning.startswith("cache: ")
+    assert warning.endswith("this run goes on without it")
 
 
 def test_a_url_keeps_seeds_and_names_no_credentials(checkout: Path, said: list[str]) -> None:
@@ -214,7 +216,8 @@ def test_a_url_keeps_seeds_and_names_no_credentials(checkout: Path, said: list[s
     assert shown == "s3://bucket/seeds/group/name"
     unknown = SeedCache(entries_at("s4://me:secret@bucket"), said.append)
     assert unknown.lookup(KEY, checkout, MACHINE) is None
-    assert "secret" not in said[0] and "s3" in said[0]
+    assert "secret" not in said[0]
+    assert "s3" in said[0]
     with pytest.raises(StoreError):
         UrlEntries("s4://bucket").names("group")
 

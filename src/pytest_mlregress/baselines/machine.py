@@ -23,8 +23,13 @@ _PREFIXES: Final = (
 )
 """How the environment variables begin that are known to change numbers."""
 
-_FREE: Final = frozenset({"CUDA_VISIBLE_DEVICES", "TORCH_LOGS", "TF_CPP_MIN_LOG_LEVEL"})
-"""Those that differ between equal workers, or only say what is printed."""
+_FREE: Final = frozenset(
+    {
+        *("CUDA_VISIBLE_DEVICES", "TORCH_LOGS", "TF_CPP_MIN_LOG_LEVEL"),
+        *("KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"),
+    }
+)
+"""Those that differ between equal workers, only say what is printed, or are set by scikit-learn."""
 
 _GPUS: Final = Path("/proc/driver/nvidia/gpus")
 _DIGITS: Final = 16
