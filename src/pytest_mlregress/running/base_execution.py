@@ -85,6 +85,7 @@ class BaseExecution:
             "cached": True,
             "result": cached.result,
             "environment": cached.environment,
+            "reads": cached.reads.to_builtins(),
             "ended": {"outcome": "passed", "message": ""},
         }
         reports = [self._plain(self._report(item, phase, payload)) for phase in PHASES]

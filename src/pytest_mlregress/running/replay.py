@@ -78,7 +78,11 @@ def cached_reports(item: pytest.Item, cached: CachedSeed) -> tuple[dict[str, Any
         "guards": list(cached.guards),
         "cached": True,
     }
-    ends = {"result": cached.result, "environment": cached.environment}
+    ends = {
+        "result": cached.result,
+        "environment": cached.environment,
+        "reads": cached.reads.to_builtins(),
+    }
     hook = item.config.hook
     return tuple(
         hook.pytest_report_to_serializable(

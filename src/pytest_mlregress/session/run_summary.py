@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -127,10 +127,28 @@ class RunSummary:
             diff_hash=tree.diff_hash,
             same_code=base.side.same_code,
             changed=base.side.changed,
+            read=self._changed_reads(base.side.changed),
+            reused=self._reused(),
             environment=self._environment_table,
             suite=suite_line(list(self._judged.values())) if base.side.same_code else None,
             notes=base.notes,
         )
+
+    def _changed_reads(self, changed: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+        """By test, the changed files that its seeds read on either side."""
+        read: dict[str, tuple[str, ...]] = {}
+        for test, group in self._collector.groups.items():
+            sides = [group, group.base] if group.base is not None else [group]
+            files = [entry["files"] for side in sides for entry in side.reads.values()]
+            if files:
+                read[test] = tuple(sorted(set(changed) & set().union(*files)))
+        return read
+
+    def _reused(self) -> dict[str, int]:
+        """By side, the seeds that came from the cache."""
+        groups = self._collector.groups.values()
+        bases = [group.base for group in groups if group.base is not None]
+        return {"the candidate": _cached(groups), "the base": _cached(bases)}
 
     @cached_property
     def _environment_table(self) -> tuple[EnvironmentRow, ...] | None:
@@ -201,6 +219,10 @@ class RunSummary:
             self._unused.prune()
         except BaselineError as error:
             _fail_run(self._session, error)
+
+
+def _cached(groups: Iterable[SeedGroup]) -> int:
+    return sum(seed.cached for group in groups for seed in group.reported)
 
 
 def _with_all_seeds(verdict: Verdict, group: SeedGroup) -> Verdict:

@@ -47,7 +47,9 @@ def _what_changed(pairs: PairContext, history: History | None) -> Iterator[str]:
     base = pairs.case.baseline
     commit = base.provenance.named_commit if base is not None else None
     if commit is not None and history is not None and history.knows(commit):
-        yield f"what changed since the base: git log --oneline {shlex.quote(commit[:10])}..HEAD"
+        # `git log` would say nothing of what is in no commit.
+        command = "git diff --stat {}" if history.tree.dirty else "git log --oneline {}..HEAD"
+        yield f"what changed since the base: {command.format(shlex.quote(commit[:10]))}"
 
 
 def _one_seed(pairs: PairContext, decision: MetricsDecision) -> Iterator[str]:
