@@ -195,6 +195,7 @@ def test_a_script_can_set_what_an_environment_needs(unrecorded: Project) -> None
     status, lines = project.run("new", f"--mlregress-against=env:{script}")
 
     assert status == 0, lines
+    assert project.report["summary"]["notes"] == []  # there is no baseline to record again
     assert project.report["sides"]["environment"] == [
         {"name": "CUBLAS_WORKSPACE_CONFIG", "base": ":16:8", "candidate": "unset"},
         {"name": "tinynet", "base": "1.2.0", "candidate": "1.3.0"},

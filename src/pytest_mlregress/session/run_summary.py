@@ -160,16 +160,20 @@ class RunSummary:
 
     @cached_property
     def _evidence(self) -> str | None:
-        """Keep a comparison of environments, once; what to do with it."""
+        """Keep a comparison of environments, once; what to do with it where there are baselines."""
         base, table = self._judge.base, self._environment_table
         if base is None or table is None or not base.side.same_code:
             return None
-        return record_evidence(
+        note = record_evidence(
             self._session,
             table=table,
             tree=self._judge.history.tree,
             groups=[(self._collector.groups[test], v) for test, v in self._judged.items()],
         )
+        try:
+            return note if self._judge.baselines.store.list() else None
+        except BaselineError:  # an update will say so
+            return note
 
     @property
     def _comparisons(self) -> int:
