@@ -65,6 +65,8 @@ def test_no_base_is_no_missing_baseline() -> None:
     found = judge_live_pairs(group_of(BASE), base, PROVENANCE, RULES)
     assert found is not None
     assert headline(found) == "no base to compare with: main (4041c47) has no tests/test_fit.py"
+    lines = summary_table(RunReport((found,))).splitlines()
+    assert "  main (4041c47) has no tests/test_fit.py" in lines
 
 
 def test_every_table_has_the_spread_of_one_side(regression: Verdict) -> None:

@@ -224,10 +224,11 @@ def _verdict_lines(
     if verdict.colour is not Colour.RED:
         # A red one has its failure text; for the others, only this is printed.
         left_out = verdict.kind in (VerdictKind.SKIPPED, VerdictKind.UNCHANGED)
-        skipped = verdict.reasons[:1] if left_out else ()
+        no_base = verdict.base is not None and verdict.kind is VerdictKind.NO_BASELINE
+        why = verdict.reasons[:1] if left_out or no_base else ()
         # A choice between ways out is one with all of them in view.
         steps = verdict.next_steps[: None if verdict.kind is VerdictKind.UNAFFORDABLE else 1]
-        for text in (*skipped, *_undecided(verdict), *verdict.notes, *steps):
+        for text in (*why, *_undecided(verdict), *verdict.notes, *steps):
             yield from _paragraph(text, width, "dim")
 
 
