@@ -40,14 +40,14 @@ def regression() -> Verdict:
 def test_the_failure_text_speaks_of_the_base_and_its_pairs(regression: Verdict) -> None:
     lines = failure_text(regression, width=100).splitlines()
     assert lines[0] == (
-        "accuracy regressed: 0.9000 -> 0.8498 (-0.0502 [-0.0648, -0.0356]), margin 0.0318, "
+        "accuracy regressed: 0.9000 -> 0.8498 (-0.0502 [-0.0504, -0.0500]), margin 0.0318, "
         "p = 0.0067"
     )
     assert "  base        mean 0.9000, SD 0.0100, 5 seeds" in lines
     assert (
         "  A/A         two runs of one side differ by up to 0.0146 here (95 %), without a change"
     ) in lines
-    assert "  difference  -0.0502 [-0.0648, -0.0356] (now - base, 95 % confidence)" in lines
+    assert "  difference  -0.0502 [-0.0504, -0.0500] (now - base, 95 % confidence)" in lines
     assert "              together: sign flips p = 0.031, two samples p = 0.004" in lines
     assert "pairs         verdict after 5 of 5 planned; 10 s of training" in lines
     assert "base          main (4041c47)" in lines

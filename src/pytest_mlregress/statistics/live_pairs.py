@@ -50,6 +50,7 @@ from pytest_mlregress.statistics.samples import (
     one_constant,
     winsorise,
 )
+from pytest_mlregress.statistics.t_tests import mean_difference
 
 #: An interim look accepts only while the evidence of harm is weaker than this: the early pairs of a
 #: small loss in closely linked seeds all point one way.
@@ -243,6 +244,11 @@ class LivePairCheck:
             for ordered in ((sides.base, sides.candidate), (sides.candidate, sides.base))
         )
         safety = self._safety(sides, margin)
+        if harm.by_pairs:  # the interval belongs to the test that decides
+            paired = mean_difference(sides.raw_base, sides.raw_candidate, kind="paired")
+            comparison = replace(
+                comparison, interval=paired.interval(comparison.interval_level), theta=1.0
+            )
         return _Compared(
             replace(
                 comparison,

@@ -83,9 +83,31 @@ def combined_p(n_pairs: int, p_pairs: float, p_samples: float, linked: float = 1
     """
     if n_pairs < 2:
         return 1.0
-    with_whole_level = max(p_pairs, linked / CLOSE_LINK)
-    of_pairs = min(p_pairs / pair_share(n_pairs), with_whole_level)
+    of_pairs = _level_with_pairs_at(n_pairs, p_pairs, linked)
     return min(1.0, of_pairs, level_with_samples_at(n_pairs, p_samples))
+
+
+def pairs_decide(n_pairs: int, p_pairs: float, p_samples: float, linked: float = 1.0) -> bool:
+    """Whether the joint p-value is that of the differences, and not of the two samples.
+
+    Args:
+        n_pairs: number of pairs.
+        p_pairs: p-value of the test of differences.
+        p_samples: p-value of the two-sample test.
+        linked: the `linkage` of the pairs.
+
+    Returns:
+        Whether it is.
+    """
+    if n_pairs < 2:
+        return False
+    of_pairs = _level_with_pairs_at(n_pairs, p_pairs, linked)
+    return of_pairs < min(1.0, level_with_samples_at(n_pairs, p_samples))
+
+
+def _level_with_pairs_at(n_pairs: int, p_pairs: float, linked: float) -> float:
+    """The joint level at which the test of differences rejects."""
+    return min(p_pairs / pair_share(n_pairs), max(p_pairs, linked / CLOSE_LINK))
 
 
 @lru_cache(maxsize=1024)

@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from scipy.special import stdtr
 
-from pytest_mlregress.statistics.pair_levels import combined_p, linkage
+from pytest_mlregress.statistics.pair_levels import combined_p, linkage, pairs_decide
 from pytest_mlregress.statistics.permutation import smallest_attainable_p, welch_permutation_test
 from pytest_mlregress.statistics.samples import (
     FloatArray,
@@ -44,12 +44,14 @@ class PairPValues:
         samples: by relabelling the two samples.
         exact: of both at one level, or of the only one that is used.
         combined: the same with t-tests where relabelling reaches its smallest p-values.
+        by_pairs: whether that is the p-value of the differences, and not of the two samples.
     """
 
     pairs: float
     samples: float
     exact: float
     combined: float
+    by_pairs: bool = False
 
     def at(self, level: float) -> float:
         """The p-value to report: the exact one if it is enough for the level.
@@ -99,16 +101,17 @@ def pair_pvalues(
     linked = linkage(base, candidate)
     exact = _combined(n, pairs, samples, linked, test)
     if not beyond_resolution:
-        return PairPValues(pairs, samples, exact, exact)
+        return PairPValues(
+            pairs, samples, exact, exact, by_pairs=_by_pairs(n, pairs, samples, linked, test)
+        )
     t_pairs, t_samples = _t_pvalues(base, candidate, resolution)
-    combined = _combined(
-        n,
+    refined = (
         _refined(pairs, smallest_flip_p(n), t_pairs),
         _refined(samples, smallest_attainable_p(n, n), t_samples),
-        linked,
-        test,
     )
-    return PairPValues(pairs, samples, exact, combined)
+    combined = _combined(n, *refined, linked, test)
+    by_pairs = _by_pairs(n, *refined, linked, test)
+    return PairPValues(pairs, samples, exact, combined, by_pairs)
 
 
 def t_pvalue(base: FloatArray, candidate: FloatArray, *, test: PairTest = "both") -> float:
@@ -148,6 +151,12 @@ def _combined(n: int, pairs: float, samples: float, linked: float, test: PairTes
     if test == "both":
         return combined_p(n, pairs, samples, linked)
     return pairs if test == "pairs" else samples
+
+
+def _by_pairs(n: int, pairs: float, samples: float, linked: float, test: PairTest) -> bool:
+    if test == "both":
+        return pairs_decide(n, pairs, samples, linked)
+    return test == "pairs"
 
 
 def _exact(base: FloatArray, candidate: FloatArray) -> tuple[Tails, Tails]:
