@@ -76,6 +76,20 @@ class OriginWatch:
         Returns:
             None where every module is this side's; a wrong one is found at each later call too.
         """
+        if self._seen != sys.modules:
+            found = self._first_new_one()
+            if found is not None:
+                return found
+        if self.executed is not None:
+            taken = self.executed.take()
+            self._foreign += [file for file in taken if self.pair.side_of(file) is Side.OTHER]
+        for file in self._foreign:
+            place = Path(file)
+            name = place.parent.name if place.stem == "__init__" else place.stem
+            return self._described(name, file)
+        return None
+
+    def _first_new_one(self) -> WrongOrigin | None:
         modules: dict[str, object] = dict(sys.modules)
         seen = self._seen
         new = [name for name, module in modules.items() if seen.get(name) is not module]
@@ -84,13 +98,6 @@ class OriginWatch:
             if file is not None and not self._is_in_place(name, file):
                 return self._described(name, file)
         self._seen = modules
-        if self.executed is not None:
-            taken = self.executed.take()
-            self._foreign += [file for file in taken if self.pair.side_of(file) is Side.OTHER]
-        for file in self._foreign:
-            place = Path(file)
-            name = place.parent.name if place.stem == "__init__" else place.stem
-            return self._described(name, file)
         return None
 
     def _is_in_place(self, name: str, file: str) -> bool:
