@@ -26,6 +26,10 @@ WORKER_INPUT: Final = "mlregress_base"
 """In ``config.workerinput``: the base, as plain builtins."""
 
 
+_BY_ITEM: Final = ("load", "worksteal")
+"""Values of ``--dist`` that may send the items of a pair to two workers."""
+
+
 class PairHooks:
     """The hooks of an A/B run.
 
@@ -89,7 +93,9 @@ class PairHooks:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> object:
-        """Keep both items of a pair on one worker."""
+        """Keep both items of a pair on one worker; where whole files are kept on one, they are."""
+        if config.getoption("dist") not in _BY_ITEM:
+            return None
         from pytest_mlregress.running.pair_scheduling import pair_scheduling
 
         return pair_scheduling(config, log)
