@@ -133,6 +133,19 @@ def test_an_unchanged_commit_is_identical_and_trains_alternately(project: Suite)
     result.stdout.fnmatch_lines(["*2 passed, 4 seeds, 6 seeds saved*"])
 
 
+def test_a_plan_says_what_the_pairs_can_show_and_trains_nothing(project: Suite) -> None:
+    result = against(project, "--mlregress-plan", "--mlregress-alpha=0.0025")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        [
+            "tests/test_training.py::test_training: at most 5 pairs",
+            "  looks after 2, 3, 5 pairs, each one training on both sides; *",
+            "  5 pairs: sign flips reach 1/32 = .031 and two samples 1/252 = .0040, this suite*",
+            "1 test, which share alpha 0.0025: at most 5 pairs, that is 10 trainings",
+        ]
+    )
+
+
 def test_the_worktree_is_kept_after_a_regular_end(project: Suite) -> None:
     against(project)
     (kept,) = worktrees(project)
