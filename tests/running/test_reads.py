@@ -56,6 +56,7 @@ FILES = {
         import sqlite3
         import subprocess
         import sys
+        import tempfile
         from pathlib import Path
 
         import pytest
@@ -67,6 +68,7 @@ FILES = {
         BY_NAME = "pkg.named:Model"
 
         def test_files(mlregress):
+            tempfile.TemporaryFile(dir=Path.cwd().parent).close()  # opens that folder to write
             Path("own.csv").read_text()
             os.listdir("folder")
             Path("written.txt").write_text("x")

@@ -125,7 +125,7 @@ class ReadLog:
             and place.is_file()
         ):
             self._note(self.unseen, f"opens {self._places.shown(place)} outside the repository")
-        if writes:
+        if writes and not place.is_dir():  # as `tempfile.TemporaryFile` opens its folder
             self._written.add(name)
 
     def _open_inside(self, place: Path, inside: str, *, writes: bool, reads: bool) -> None:

@@ -13,7 +13,6 @@ from typing import Final
 import pytest
 
 from pytest_mlregress import _compat
-from pytest_mlregress.baselines.machine import machine_digest
 from pytest_mlregress.running.markers import Declaration
 from pytest_mlregress.settings import Threads
 
@@ -53,6 +52,8 @@ def machine_of(config: pytest.Config, declared: Declaration) -> str:
     Returns:
         Hexadecimal digits.
     """
+    from pytest_mlregress.baselines.machine import machine_digest  # not at every start of pytest
+
     known = config.stash.setdefault(_MACHINES, {})
     threads = declared.settings.threads
     if threads not in known:
