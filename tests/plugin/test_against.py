@@ -109,7 +109,7 @@ def test_a_worse_change_is_red(project: Suite, workers: str) -> None:
         ]
     )
     result.stdout.fnmatch_lines(
-        [f"A/B: this tree at * against main, merge base {commit}", "1 file changed between them"]
+        [f"A/B: this tree at * against main, merge base {commit}", "1 file changed between them; *"]
     )
     assert "uncommitted" not in result.stdout.str()
     test = project.tests[TEST]
