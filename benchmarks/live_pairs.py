@@ -215,11 +215,42 @@ def whole_checks(replications: int) -> Iterator[str]:
         )
 
 
+RUNS = 200
+TESTS = 20
+
+
+def whole_suites(replications: int) -> Iterator[str]:
+    """Runs of a suite whose tests do not reproduce their seeds, without a change."""
+    runs = min(replications, RUNS)
+    alpha = 0.05
+    limit = alpha + 3.0 * (alpha * (1.0 - alpha) / runs) ** 0.5
+    yield (
+        f"{runs} runs of {TESTS} unchanged tests that do not reproduce their seeds, N = 5, "
+        f"alpha {alpha:g} for the suite: any red (at most {100 * limit:.1f} %), pairs a test"
+    )
+    check = plan_live_pairs(5, higher_is_better=True, alpha=alpha / TESTS)
+    for metric, rho in product(DISTRIBUTIONS, (0.0, 0.9)):
+        generator = np.random.default_rng([runs, int(100 * rho), len(metric)])
+        base, candidate = draw_pairs(generator, (runs * TESTS, 5), rho, metric)
+        ends = [check.follow(*sides)[-1] for sides in zip(base, candidate, strict=True)]
+        reds = np.reshape([end.action == "reject" for end in ends], (runs, TESTS))
+        pairs = np.mean([end.n_pairs for end in ends])
+        red = 100 * np.mean(reds.any(axis=1))
+        yield f"  {metric:<16} rho {rho:<4g} {red:5.1f} %  {pairs:.2f} pairs"
+    yield "  tests that do reproduce them are identical after 2 pairs (benchmarks/against.py)"
+
+
+SECTIONS = {
+    section.__name__: section for section in (false_reds, powers, whole_checks, whole_suites)
+}
+
+
 @click.command(help=__doc__)
 @click.option("--replications", default=1000, show_default=True, type=click.IntRange(min=10))
-def main(replications: int) -> None:
-    """Print all tables."""
-    for section in (false_reds, powers, whole_checks):
+@click.option("--only", type=click.Choice(tuple(SECTIONS)), help="One table.")
+def main(replications: int, only: str | None) -> None:
+    """Print all tables, or one."""
+    for section in SECTIONS.values() if only is None else (SECTIONS[only],):
         start = time.perf_counter()
         for line in section(replications):
             click.echo(line)
