@@ -59,6 +59,7 @@ class CachedSeed:
         reads: the part of the checkout that it depended on.
         packages: the versions of the packages that it had imported.
         machine: the hash of interpreter, processor and variables.
+        guarded: whether bug guards watched it as the settings say; none watch a base.
     """
 
     result: Mapping[str, Any]
@@ -67,6 +68,7 @@ class CachedSeed:
     reads: Reads
     packages: Mapping[str, str]
     machine: str
+    guarded: bool = True
 
 
 def bytes_of_entry(key: SeedKey, cached: CachedSeed) -> bytes:
@@ -89,6 +91,7 @@ def bytes_of_entry(key: SeedKey, cached: CachedSeed) -> bytes:
         "reads": cached.reads.to_builtins(),
         "packages": dict(cached.packages),
         "machine": cached.machine,
+        "guarded": cached.guarded,
     }
     text = _text(_encoded(content))
     sealed = json.dumps({"digest": _digest(text), "content": text})
@@ -125,6 +128,7 @@ def entry_in(content: bytes, key: SeedKey) -> CachedSeed:
             reads=Reads.from_builtins(record["reads"]),
             packages=dict(record["packages"]),
             machine=record["machine"],
+            guarded=record["guarded"],
         )
     except EntryError:
         raise

@@ -47,6 +47,8 @@ class SeedCache:
         checkout: Path,
         environment_digest: str,
         installed: Callable[[str], str | None] = installed_version,
+        *,
+        guarded: bool = False,
     ) -> CachedSeed | None:
         """The newest result of a seed that holds for the code in a checkout.
 
@@ -55,6 +57,7 @@ class SeedCache:
             checkout: the top folder of the code.
             environment_digest: the hash of the machine and the interpreter.
             installed: the version of a package there, None if it is not installed.
+            guarded: whether only a training counts that bug guards have watched.
 
         Returns:
             The seed; None where none has read exactly what lies there now.
@@ -64,6 +67,7 @@ class SeedCache:
             if (
                 cached is not None
                 and cached.machine == environment_digest
+                and (cached.guarded or not guarded)
                 and all(installed(package) == v for package, v in cached.packages.items())
                 and not cached.reads.unseen
                 and cached.reads.change_in(checkout) is None

@@ -57,10 +57,9 @@ class ReuseHooks:
         self, pairs: PairHooks, item: BaseSeedItem, nextitem: pytest.Item | None
     ) -> bool | None:
         self._base_records[item.nodeid] = item.record
-        # What another interpreter has installed is not known here.
-        if pairs.side.other_environment or self._flags.is_raised(item.record.test):
+        if self._flags.is_raised(item.record.test):
             return None
-        cached = self._reuse.find(item.record, pairs.side.checkout)
+        cached = self._reuse.find(item.record, pairs.side)
         if cached is None:
             return None
         pairs.execution(self._config).log_cached(item, cached, nextitem)
@@ -85,8 +84,4 @@ class ReuseHooks:
         if record is None or payload is None or self._pairs is None or report.when != "teardown":
             return
         passed = payload.get("ended", {}).get("outcome") == "passed"
-        self._reuse.keep(
-            record,
-            {**payload, "passed": passed},
-            other_environment=self._pairs.side.other_environment,
-        )
+        self._reuse.keep(record, {**payload, "passed": passed}, self._pairs.side)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ import pytest
 from pytest_mlregress import _compat
 from pytest_mlregress.baselines.packages import installed_version
 from pytest_mlregress.node_ids import in_file, split_file
+from pytest_mlregress.revisions.base_side import BaseSide
 from pytest_mlregress.revisions.cache_entry import CachedSeed, SeedKey
 from pytest_mlregress.revisions.entry_store import entries_at
 from pytest_mlregress.revisions.seed_cache import SeedCache
@@ -62,17 +63,13 @@ class SeedReuse:
     def find(
         self,
         record: SeedItem,
-        checkout: Path | None = None,
-        environment_digest: str | None = None,
-        installed: Callable[[str], str | None] = installed_version,
+        base: BaseSide | None = None,
     ) -> CachedSeed | None:
         """The result of a seed for the code in a checkout, if it was trained before.
 
         Args:
             record: what the item of the seed knows.
-            checkout: the top folder of the code; None for that of this process.
-            environment_digest: the hash of machine and interpreter, None for those of this process.
-            installed: the version of a package there, None if it is not installed.
+            base: the base, for a seed of it; None for one of the candidate.
 
         Returns:
             The seed; None where it has to be trained.
@@ -80,23 +77,25 @@ class SeedReuse:
         cache = self._cache
         if cache is None:
             return None
-        machine = environment_digest or self._machine(record)
-        key = self.key(record)
+        key, machine = self.key(record), self._machine(record, base)
+        checkout = self._checkout if base is None else base.checkout
+        other = base is not None and base.other_environment
+        installed = base.installed_version if base is not None and other else installed_version
+        guarded = base is None and record.declaration.settings.guards != "off"
         return unrecorded(
             self._config,
-            lambda: cache.lookup(key, checkout or self._checkout, machine, installed),
+            lambda: cache.lookup(key, checkout, machine, installed, guarded=guarded),
         )
 
     def keep(
-        self, record: SeedItem, payload: Mapping[str, Any], *, other_environment: bool = False
+        self, record: SeedItem, payload: Mapping[str, Any], base: BaseSide | None = None
     ) -> None:
         """Keep a seed that was trained and passed; others are not kept.
 
         Args:
             record: what the item of the seed knows.
             payload: what its tear-down reported.
-            other_environment: whether it was trained by another interpreter than this one, and not
-                in this process or a companion that inherits its variables.
+            base: the base, for a seed that its companion has trained.
         """
         cache, reads = self._cache, payload.get("reads")
         if cache is None or reads is None or not _is_whole(payload):
@@ -107,13 +106,17 @@ class SeedReuse:
             guards=tuple(payload["guards"]),
             reads=Reads.from_builtins(reads),
             packages=reads["packages"],
-            machine=reads["machine"] if other_environment else self._machine(record),
+            machine=self._machine(record, base),
+            guarded=base is None,
         )
         key = self.key(record)
         unrecorded(self._config, lambda: cache.store(key, cached))
 
-    def _machine(self, record: SeedItem) -> str:
-        return machine_of(self._config, record.declaration)
+    def _machine(self, record: SeedItem, base: BaseSide | None) -> str:
+        """That of the side's interpreter; a companion inherits this process' variables."""
+        other = base is not None and base.other_environment
+        described = base.interpreter if base is not None and other else None
+        return machine_of(self._config, record.declaration, described)
 
     def _in_checkout(self, file: Path) -> bool:
         return file.is_relative_to(self._checkout)
