@@ -43,11 +43,16 @@ class BaseExecution:
         self._companion = companion
         self._flags = flags
 
-    def prepare(self) -> None:
-        """Start the companion, which collects while this process goes on.
+    def prepare(self, test: str) -> None:
+        """Start the companion for a test that still trains; it collects while this process goes on.
 
         A failure is reported by the first seed that needs it.
+
+        Args:
+            test: the node id without the seed.
         """
+        if self._flags.is_raised(test):
+            return
         try:
             self._companion.start()
         except CompanionError:

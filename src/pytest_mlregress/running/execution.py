@@ -247,7 +247,8 @@ class Execution:
         if report.when == "teardown":
             result = running.record.result(record.seed)
             payload["result"] = result.to_builtins()
-            payload["environment"] = describe_environment(_imports_of(item))
+            if not running.stopped:  # one that trained nothing says nothing of where
+                payload["environment"] = describe_environment(_imports_of(item))
             if not running.stopped and not running.left_out:
                 payload["reads"] = recorded_reads(item)
                 payload["reproduced"] = difference(running.first, result)

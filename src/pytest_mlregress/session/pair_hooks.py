@@ -66,8 +66,9 @@ class PairHooks:
         if isinstance(item, BaseSeedItem):
             self.execution(item.config).run(item, nextitem)
             return True
-        if SEED_ITEM in item.stash:
-            self.execution(item.config).prepare()
+        record = item.stash.get(SEED_ITEM, None)
+        if record is not None:
+            self.execution(item.config).prepare(record.test)
         return None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
