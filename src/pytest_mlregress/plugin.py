@@ -103,7 +103,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(AllureVerdicts(config), PLUGIN)
     if hasattr(config, "workerinput"):
         threads.pin_device(config.workerinput["workerid"])
-        if PAIRED in worker:
+        if PAIRED in worker and not settings.companion:
             _compare_sides(config, settings, worker[PAIRED])
         return
     config.pluginmanager.register(ControllerHooks(config, settings), "mlregress-controller")

@@ -116,11 +116,15 @@ class Settings:
     @property
     def records_reads(self) -> bool:
         """True where the processes that train note what each seed reads."""
-        return not self.plan and (self.unchanged == "skip" or self.keeps_seeds)
+        return not self.plan and (self.unchanged == "skip" or self._uses_cache)
 
     @property
     def keeps_seeds(self) -> bool:
         """True where trained seeds are kept for later A/B runs, as an A/B run does itself."""
+        return self._uses_cache and not self.companion
+
+    @property
+    def _uses_cache(self) -> bool:
         return not self.no_cache and (self.compares_sides or self.cache is not None)
 
     @property

@@ -237,6 +237,48 @@ def test_a_failing_candidate_fails_as_any_seed(project: Suite) -> None:
     result.stdout.fnmatch_lines([f"FAILED {TEST}[[]seed0[]] - TypeError: *"])
 
 
+def test_an_expected_failure_of_both_sides_is_none_of_the_run(project: Suite) -> None:
+    project.write(
+        """
+        import pytest
+
+
+        @pytest.mark.xfail(reason="not yet", strict=True)
+        @pytest.mark.seeds(3)
+        def test_later(mlregress):
+            assert False
+        """,
+        name="tests/test_later.py",
+    )
+
+    result = against(project, "tests/test_later.py")
+
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*1 xfailed*"])
+
+
+def test_a_companion_has_no_companion(project: Suite) -> None:
+    git(project, "checkout", "--quiet", "main")
+    started = project.path.parent / "started"
+    project.write(SLOW_MODEL.format(started=started), name="src/package/model.py")
+    git(project, "checkout", "--quiet", "-B", "change")
+    project.write(MODEL, name="src/package/model.py")
+    run = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-q", "--mlregress-against=main"],
+        cwd=project.path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        _wait_for(started.exists)
+        (companion,) = children(run.pid)
+        assert children(companion) == []
+    finally:
+        run.kill()
+        run.wait(timeout=60)
+
+
 def test_shared_fixtures_of_the_base_are_set_up_once(project: Suite) -> None:
     project.write(
         """

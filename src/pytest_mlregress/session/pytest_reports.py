@@ -91,6 +91,8 @@ def _judge_report(report: pytest.TestReport, plan: GroupPlan, verdict: Verdict, 
     expected = _expected_failure(plan, verdict)
     # An update neither passes nor fails as a check would, which is what the mark speaks of.
     xfail = plan.xfail if verdict.kind is not VerdictKind.RECORDED else None
+    if plan.against is not None and verdict.kind is VerdictKind.NO_BASELINE:
+        xfail = None  # without a base nothing has passed, either
     if expected is not None:
         report.outcome = "skipped"
         report.wasxfail = expected
@@ -119,7 +121,10 @@ def _expected_failure(plan: GroupPlan, verdict: Verdict) -> str | None:
     A mark with ``raises`` expects the exception, hence no regression; and none expects that an
     update is refused.
     """
-    if verdict.colour is not Colour.RED or verdict.kind is VerdictKind.REFUSED:
+    failed = verdict.colour is Colour.RED and verdict.kind is not VerdictKind.REFUSED
+    # In an A/B run a failure of both sides alike is not red.
+    alike = verdict.base is not None and any(seed.outcome == "xfailed" for seed in verdict.seeds)
+    if not (failed or alike):
         return None
     if plan.xfail is not None and not plan.xfail.raises:
         return plan.xfail.reason
