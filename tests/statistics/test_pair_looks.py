@@ -183,3 +183,33 @@ def test_the_detectable_loss_is_shown_with_ninety_percent_power(n: int, alpha: f
     base, candidate = np.random.default_rng(n).normal(size=(2, 3000, n))
     power = evaluate(base, candidate - detectable_sd(n, alpha)).both(alpha).mean()
     assert power == pytest.approx(0.9, abs=0.04)
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.01, 0.0025])
+@pytest.mark.parametrize("collapsed", [2, 3, 4, 5])
+def test_collapsed_seeds_never_pass_by_widening_an_automatic_margin(
+    alpha: float, collapsed: int
+) -> None:
+    rng = np.random.default_rng(collapsed)
+    for _ in range(3):
+        base, candidate = rng.normal(0.9, 0.01, (2, 5))
+        candidate[5 - collapsed :] -= 0.8
+        check = plan_live_pairs(5, higher_is_better=True, alpha=alpha)
+        for order in (candidate, candidate[::-1].copy()):
+            end = check.follow(base, order)[-1]
+            assert end.margin < 0.4
+            assert end.action != "accept" or (order[: end.n_pairs] > 0.5).all()
+
+
+def test_an_automatic_margin_is_that_of_the_base_alone() -> None:
+    base = np.random.default_rng(5).normal(0.9, 0.01, 5)
+    check = plan_live_pairs(5, higher_is_better=True)
+    last = len(check.design.looks) - 1
+    margins = {
+        check.look(last, base, candidate).margin
+        for candidate in (base, base[::-1].copy(), 20.0 * (base - 0.9))
+    }
+    assert len(margins) == 1
+    constant = check.look(last, np.full(5, 0.9), np.array([0.9, 0.9, 0.1, 0.1, 0.1]))
+    assert constant.action == "inconclusive"
+    assert check.look(last, np.full(5, 0.9), np.full(5, 0.9)).action == "accept"

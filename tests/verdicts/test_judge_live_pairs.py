@@ -8,6 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from pytest_mlregress.running.result import RecordedMetric, SeedResult
@@ -279,3 +281,40 @@ def test_a_late_failure_counts_only_if_the_base_passed_that_seed() -> None:
     assert after.notes[-1] == (
         "seed 4 failed after the verdict: ValueError: boom; the base has not passed it either"
     )
+
+
+def test_a_bit_that_moved_in_any_ready_pair_is_not_identical() -> None:
+    base = dict(enumerate((0.90, 0.92, 0.94, 0.91, 0.96)))
+    lost = {**base, 3: 0.10, 4: 0.12}
+    verdict = decided(group_of(lost, margin=0.01), group_of(base, margin=0.01))
+    assert verdict.kind is not VerdictKind.IDENTICAL
+    assert verdict.decided_after == 5
+    continuous = values(5)
+    late = {**continuous, 4: 0.1}
+    assert decided(group_of(late), group_of(continuous)).kind is not VerdictKind.IDENTICAL
+
+
+_COARSE = st.integers(40, 50).map(lambda correct: correct / 50)
+_FINE = st.floats(0.5, 1.0, exclude_min=True, exclude_max=True)
+
+
+@given(
+    st.lists(_COARSE, min_size=2, max_size=8) | st.lists(_FINE, min_size=2, max_size=8),
+    st.sets(st.integers(0, 7)),
+)
+def test_identical_means_that_every_pair_of_the_decision_is_bit_equal(
+    sample: list[float], changed: set[int]
+) -> None:
+    n = len(sample)
+    base = dict(enumerate(sample))
+    candidate = {seed: value - 0.1 * (seed in changed) for seed, value in base.items()}
+    for ready in range(1, n + 1):
+        some = {seed: candidate[seed] for seed in range(ready)}
+        verdict = judged(group_of(some, n=n), group_of(base, n=n))
+        if verdict is not None and verdict.kind is VerdictKind.IDENTICAL:
+            assert not changed & set(range(ready))
+            assert verdict.decided_after == len(verdict.metrics[0].candidate)
+            # Fewer pairs had not been evidence enough, and more keep the verdict.
+            rest = {seed: base[seed] for seed in range(n)}
+            again = decided(group_of(rest, n=n), group_of(base, n=n))
+            assert (again.kind, again.decided_after) == (verdict.kind, verdict.decided_after)

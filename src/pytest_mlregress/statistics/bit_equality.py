@@ -18,7 +18,14 @@ LEAST_SEEDS: Final = 2
 #: Test sets with more examples give shares that are never tied by chance.
 MOST_EXAMPLES: Final = 1_000_000
 
-# A share or a percentage that was computed in double or in single precision.
+#: The same in single precision, in which every number is near a share of some more examples. Of
+#: continuous values 6 % count as shares and only need more pairs.
+MOST_EXAMPLES_IN_SINGLE: Final = 2_000
+
+#: Fewer matched seeds of a metric that is a share are never evidence: so few cannot show its ties.
+LEAST_SEEDS_OF_SHARES: Final = 4
+
+# A share that was computed in double precision.
 _ROUNDED_SHARE: Final = 1e-15
 
 #: The metrics of each seed by name.
@@ -52,8 +59,8 @@ def pairs_to_match(base_by_seed: BySeed, *, planned: int) -> int:
     """The same where the base has few seeds, which cannot show how often two of them are tied.
 
     Two seeds suffice if some metric takes so many values that no two are tied by chance: one that
-    is no fraction of up to a million, as a loss is and an accuracy is not. For other metrics
-    `seeds_to_match` counts, 4 pairs at the earliest.
+    is no fraction of up to a million (in single precision: of up to 2000), as a loss is and an
+    accuracy is not. For other metrics `seeds_to_match` counts, 4 pairs at the earliest.
 
     Args:
         base_by_seed: the metrics of each base seed by name.
@@ -65,7 +72,8 @@ def pairs_to_match(base_by_seed: BySeed, *, planned: int) -> int:
     names = {name for metrics in base_by_seed.values() for name in metrics}
     if any(_is_continuous([m[name] for m in base_by_seed.values() if name in m]) for name in names):
         return min(LEAST_SEEDS, planned)
-    return seeds_to_match(base_by_seed, planned=planned)
+    needed = seeds_to_match(base_by_seed, planned=planned)
+    return min(max(needed, LEAST_SEEDS_OF_SHARES), planned)
 
 
 def _is_continuous(values: Sequence[float]) -> bool:
@@ -74,8 +82,23 @@ def _is_continuous(values: Sequence[float]) -> bool:
 
 
 def _is_share(value: float) -> bool:
+    """Whether a share or a percentage of few examples rounds to the value, in either precision."""
     nearest = Fraction(value).limit_denominator(MOST_EXAMPLES)
-    return math.isclose(float(nearest), value, rel_tol=_ROUNDED_SHARE, abs_tol=0.0)
+    if math.isclose(float(nearest), value, rel_tol=_ROUNDED_SHARE, abs_tol=0.0):
+        return True
+    unit = 1 if abs(value) <= 1.0 else 100
+    if abs(value) > unit or _single(value) != value:
+        return False
+    share = (Fraction(value) / unit).limit_denominator(MOST_EXAMPLES_IN_SINGLE)
+    return _single(float(share * unit)) == value
+
+
+def _single(value: float) -> float:
+    """The value rounded to single precision; NaN where that overflows."""
+    try:
+        return float(struct.unpack("<f", struct.pack("<f", value))[0])
+    except OverflowError:
+        return math.nan
 
 
 def identical(baseline_by_seed: BySeed, candidate_by_seed: BySeed, *, seeds: int) -> bool:

@@ -1,8 +1,9 @@
 """The verdict on live pairs, look by look: both sides are fresh and grow together.
 
 Harm, safety and gain are tests of the same n pairs (see `pair_tests`): by sign flips and by the two
-samples at one joint level, so that nothing has to be known of the correlation. The margin and its
-automatic value are those of the two-sample test, whatever the pairs show.
+samples at one joint level, so that nothing has to be known of the correlation. The
+automatic margin is that of the two-sample test, from the base's spread, whatever the candidate and
+the pairs show.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from pytest_mlregress.statistics.pair_design import (
     safety_test,
 )
 from pytest_mlregress.statistics.pair_levels import level_of_samples
-from pytest_mlregress.statistics.pair_spread import spread_of_sides
+from pytest_mlregress.statistics.pair_spread import spread_of_base, spread_of_sides
 from pytest_mlregress.statistics.pair_tests import (
     PairPValues,
     PairTest,
@@ -94,6 +95,14 @@ class PairLook:
     excluded_loss: float
     comparison: Comparison
 
+    @property
+    def collapse_forbids(self) -> bool:
+        """Whether collapsed seeds of the candidate alone forbid to accept it.
+
+        A declared margin says which mean loss is accepted, an automatic one nothing of the kind.
+        """
+        return self.collapsed.only_candidate and not self.fixed_margin
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LivePairCheck:
@@ -153,7 +162,8 @@ class LivePairCheck:
         Harm is shown by the pairs at the look's level, and at the last look also by Fisher's test
         on collapsed seeds. It is red if the estimated loss matters: at least a fixed margin (at the
         last look: unless the data exclude the margin), or the standard error of a side's mean if
-        the margin is automatic. Acceptance requires that the data exclude a loss of the margin.
+        the margin is automatic. Acceptance requires that the data exclude a loss of the margin, and
+        with an automatic one that no seed of the candidate alone collapsed.
 
         Args:
             index: index of the look.
@@ -200,9 +210,10 @@ class LivePairCheck:
     def _margin(self, sides: _Sides, *, last_n: int) -> tuple[float, bool]:
         """The margin in metric units, and whether it is fixed."""
         detected = math.inf
-        if sides.sd is not None:
+        base_sd = spread_of_base(sides.base)
+        if base_sd is not None:
             level = self.design.reject[-1]
-            detected = sides.sd * detectable_sd(last_n, level, df_of_spread=2 * (sides.n - 1))
+            detected = base_sd * detectable_sd(last_n, level, df_of_spread=sides.n - 1)
         declared = parse_margin(self.margin)
         margin = declared.resolve(sides.raw_base, detected, self.resolution)
         given = declared.kind != "auto" or margin > detected
@@ -281,8 +292,11 @@ class LivePairCheck:
         comparison = look.comparison
         if comparison.verdict == "diverged":
             return "reject"
-        safe = look.safety_level > 0.0 and comparison.safety.excludes(
-            look.margin, look.safety_level
+        safe = (
+            look.safety_level > 0.0
+            and math.isfinite(look.margin)
+            and comparison.safety.excludes(look.margin, look.safety_level)
+            and not look.collapse_forbids
         )
         if look.harm_shown and not look.fixed_margin:
             # Otherwise a tiny loss of closely linked seeds would be a regression.

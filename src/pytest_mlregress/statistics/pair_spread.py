@@ -9,9 +9,25 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
-from pytest_mlregress.statistics.samples import as_sample, sum_of_squares, winsorise
+from pytest_mlregress.statistics.samples import as_sample, sd, sum_of_squares, winsorise
 
 _INTERVAL: Final = 0.95
+
+
+def spread_of_base(base: ArrayLike) -> float | None:
+    """The standard deviation of the base's seeds, winsorised: no candidate changes its own margin.
+
+    Args:
+        base: shape (n,), in metric units.
+
+    Returns:
+        The standard deviation, with n - 1 degrees of freedom; None with fewer than two values or
+        with one that is not finite.
+    """
+    values = as_sample(base, "base")
+    if values.size < 2 or not np.isfinite(values).all():
+        return None
+    return sd(winsorise(values))
 
 
 def spread_of_sides(base: ArrayLike, candidate: ArrayLike) -> float | None:

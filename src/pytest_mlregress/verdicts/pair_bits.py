@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.running.result import SeedResult
-from pytest_mlregress.verdicts.identical import BitEquality, BySeed, judge_bit_equality
+from pytest_mlregress.verdicts.identical import BitEquality, BySeed, first_moved, judge_bit_equality
 from pytest_mlregress.verdicts.policy import Rules
+from pytest_mlregress.verdicts.verdict import VerdictKind
 
 
 def judge_pair_bits(
@@ -17,7 +18,9 @@ def judge_pair_bits(
     """Ask after each pair in its order whether any bit has moved, until one answer decides.
 
     Each answer sees the base's seeds of its own pairs only, so that it does not depend on how far
-    the base is ahead. Another environment that moves no bit is identical too: it was run here.
+    the base is ahead. Another environment that moves no bit is identical too: it was run here. All
+    pairs of an answer have to be equal, though more base seeds may show that fewer would have been
+    evidence enough; a bit that moved in a pair that is ready later is never `identical`.
 
     Args:
         ready: the candidate's results of the first pairs.
@@ -29,6 +32,7 @@ def judge_pair_bits(
         What the pairs show so far.
     """
     answer = BitEquality()
+    moved = first_moved(base, ready) is not None
     for n in range(1, len(ready) + 1):
         answer = judge_bit_equality(
             ready[:n],
@@ -38,9 +42,12 @@ def judge_pair_bits(
             same_environment=True,
             seeds_needed=_pairs_needed,
         )
-        if answer.decision is not None:
+        if answer.decision is None:
+            continue
+        if not (moved and answer.decision.kind is VerdictKind.IDENTICAL):
             return answer
-    return answer
+        answer = BitEquality()
+    return BitEquality(answer.decision, answer.open and not moved)
 
 
 def only_seeds(base: Artifact, seeds: Sequence[int]) -> Artifact:
@@ -63,4 +70,4 @@ def only_seeds(base: Artifact, seeds: Sequence[int]) -> Artifact:
 def _pairs_needed(base_by_seed: BySeed, planned: int) -> int:
     from pytest_mlregress.statistics.bit_equality import pairs_to_match
 
-    return pairs_to_match(base_by_seed, planned=planned)
+    return max(len(base_by_seed), pairs_to_match(base_by_seed, planned=planned))

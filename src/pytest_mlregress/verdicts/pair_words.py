@@ -33,6 +33,12 @@ def pair_reasons(look: PairLook, rules: Rules) -> Iterator[str]:
         )
     if look.action != "inconclusive":
         return
+    if look.collapse_forbids:
+        yield (
+            f"{len(look.collapsed.positions)} of {look.n_pairs} seeds collapsed, none of the "
+            "base's: too few to show a loss, and no pass; declare a margin to judge the mean alone"
+        )
+        return
     if math.isfinite(look.excluded_loss):
         yield (
             f"no loss against {base_name(rules)} is shown, and none of the margin, "
