@@ -16,7 +16,7 @@ from pytest_mlregress import __version__
 from pytest_mlregress.running.reads import Reads
 from pytest_mlregress.running.result import SeedResult
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 _LARGEST: Final = 256 * 2**20
 """Bytes of one entry before it is compressed: more would be no entry of ours."""
 

@@ -31,9 +31,13 @@ class Places:
     def __init__(self, checkout: Path, temporary: Iterable[Path] = ()) -> None:
         self.checkout = checkout
         self._roots = _spellings([checkout])
-        self._installed = _spellings(_interpreter_folders())
+        self._installed = _spellings(
+            [*_interpreter_folders(), Path(pytest_mlregress.__file__).parent]
+        )
+        self._installed_inside = tuple(
+            folder for folder in self._installed if self._below_checkout(folder) not in (None, ".")
+        )
         self._temporary = _spellings(temporary)
-        self._plugin = _spellings([Path(pytest_mlregress.__file__).parent])
         self.code_in_checkout = lru_cache(maxsize=None)(self._code_in_checkout)
 
     def add_temporary(self, folder: Path) -> None:
@@ -42,22 +46,26 @@ class Places:
 
     def in_checkout(self, path: Path) -> str | None:
         """The path of a first-party file or folder in the checkout, with ``/``; None for others."""
-        if self.is_installed(path):
-            return None
+        return None if self.is_installed(path) else self._below_checkout(str(path))
+
+    def is_installed(self, path: Path) -> bool:
+        """Whether a path is the interpreter's, an installed package's or this plugin's.
+
+        For what lies in the checkout, the folders above the checkout say nothing.
+        """
         text = str(path)
+        inside = self._below_checkout(text)
+        parts = path.parts if inside is None else inside.split("/")
+        folders = self._installed if inside is None else self._installed_inside
+        return not _PACKAGES.isdisjoint(parts) or any(_is_below(text, folder) for folder in folders)
+
+    def _below_checkout(self, text: str) -> str | None:
         for root in self._roots:
             if text == root:
                 return "."
             if text.startswith(root + os.sep):
                 return text[len(root) + 1 :].replace(os.sep, "/")
         return None
-
-    def is_installed(self, path: Path) -> bool:
-        """Whether a path is the interpreter's, an installed package's or this plugin's."""
-        text = str(path)
-        return not _PACKAGES.isdisjoint(path.parts) or any(
-            _is_below(text, folder) for folder in (*self._installed, *self._plugin)
-        )
 
     def is_known(self, path: Path) -> bool:
         """Whether a file outside the checkout needs no comparison: it is part of the machine."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
+from importlib.machinery import all_suffixes
 from pathlib import Path
 from threading import get_ident
 from types import FrameType
@@ -114,14 +115,18 @@ class ReadLog:
         place = Path(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100 - keeps links as they are
         name = str(place)
         writes, reads = _access(mode, flags)
-        if is_derived(place) or (not writes and name in self._written):
+        if not writes and name in self._written:
             return
-        if (inside := self._places.in_checkout(place)) is not None:
+        inside = self._places.in_checkout(place)
+        if inside is not None and is_derived(inside):
+            return
+        if inside is not None:
             self._open_inside(place, inside, writes=writes, reads=reads)
         elif (
             reads
             and not self._places.is_known(place)
             and not self._is_made(place)
+            and not self._is_import(place)  # of code: its closure tells
             and place.is_file()
         ):
             self._note(self.unseen, f"opens {self._places.shown(place)} outside the repository")
@@ -129,7 +134,7 @@ class ReadLog:
             self._written.add(name)
 
     def _open_inside(self, place: Path, inside: str, *, writes: bool, reads: bool) -> None:
-        if self._is_import():
+        if self._is_import(place):
             return
         exists = place.is_file()
         if writes and not reads:
@@ -146,10 +151,10 @@ class ReadLog:
         if isinstance(path, int):
             return
         place = Path(os.path.abspath(os.fsdecode(path or ".")))  # noqa: PTH100
-        if self._is_import() or is_derived(place):
+        if self._is_import():
             return
         if (inside := self._places.in_checkout(place)) is not None:
-            if not self._is_made(place):
+            if not is_derived(inside) and not self._is_made(place):
                 self._note(self.listings, inside, lambda: listing_digest(place))
         elif not self._places.is_listed_freely(place) and place.is_dir():
             self._note(self.unseen, f"lists {self._places.shown(place)} outside the repository")
@@ -236,14 +241,24 @@ class ReadLog:
             frame = frame.f_back
         return found
 
-    def _is_import(self) -> bool:
-        """Whether Python's import system or pytest's asks: modules are found by their imports."""
+    def _is_import(self, file: Path | None = None) -> bool:
+        """Whether Python's import system or pytest's asks: modules are found by their imports.
+
+        Of a file, it opens modules alone: `pkgutil.get_data` and every ``loader.get_data`` read
+        data through the same code.
+        """
         frame: FrameType | None = sys._getframe(2)
         while frame is not None and frame.f_code.co_filename == __file__:
             frame = frame.f_back
         while frame is not None and frame.f_code.co_filename == _PATHLIB:
             frame = frame.f_back
-        return frame is not None and frame.f_code.co_filename in _IMPORTERS
+        if frame is None or frame.f_code.co_filename not in _IMPORTERS:
+            return False
+        return (
+            file is None
+            or file.suffix in _OF_MODULES
+            or frame.f_code.co_filename == metadata.__file__
+        )
 
 
 _PATHLIB: Final = Path.read_bytes.__code__.co_filename
@@ -258,6 +273,8 @@ _IMPORTERS: Final = frozenset(
         else None,
     }
 )
+
+_OF_MODULES: Final = frozenset(Path(f"_{suffix}").suffix for suffix in all_suffixes())
 
 _OF_THE_MACHINE: Final = frozenset({"uname", "ldconfig", "lscpu", "lsb_release", "sysctl"})
 """Programs that libraries ask about the machine when they are imported."""

@@ -130,9 +130,17 @@ def checkout_of(rootpath: Path) -> Path:
     return next((folder for folder in (top, *top.parents) if (folder / ".git").exists()), top)
 
 
-def is_derived(path: Path) -> bool:
-    """Whether a path lies among what runs write themselves, such as bytecode."""
-    return not _DERIVED.isdisjoint(path.parts) or path.suffix == ".pyc"
+def is_derived(inside: str) -> bool:
+    """Whether a path lies among what runs write themselves, such as bytecode.
+
+    Args:
+        inside: the path below the checkout, with ``/``. Never the absolute one: the checkout of a
+            base itself lies in pytest's cache folder.
+
+    Returns:
+        True for what no training depends on.
+    """
+    return not _DERIVED.isdisjoint(inside.split("/")) or inside.endswith(".pyc")
 
 
 _digests: dict[tuple[str, int, int, int], str] = {}
@@ -171,7 +179,7 @@ def listing_digest(folder: Path) -> str:
         Hexadecimal digits, or `ABSENT` where no folder can be listed.
     """
     try:
-        names = sorted(name for name in os.listdir(folder) if not is_derived(Path(name)))  # noqa: PTH208 - as text
+        names = sorted(name for name in os.listdir(folder) if not is_derived(name))  # noqa: PTH208 - as text
     except OSError:
         return ABSENT
     return hashlib.sha256("\0".join(names).encode("utf-8", "surrogateescape")).hexdigest()[:_DIGITS]
