@@ -159,3 +159,11 @@ def test_the_audit_draws_its_share_and_others_at_each_commit() -> None:
     assert len({test for _, test in drawn}) > 60
     assert all(is_drawn("c", str(test), 1.0) for test in range(100))
     assert not any(is_drawn("c", str(test), 0.0) for test in range(100))
+
+
+def test_an_a_b_run_leaves_out_no_side(project: Suite) -> None:
+    recorded(project, "test_model.py", "test_other.py::test_other")
+    project.run("--mlregress-against=HEAD", "--mlregress-no-cache", "test_model.py", apart=True)
+    assert project.verdicts == {"test_model.py::test_model": "identical"}
+    assert notes(project, "test_model.py::test_model") == []
+    assert project.report["summary"]["seeds_unchanged"] == 0

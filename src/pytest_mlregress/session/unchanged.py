@@ -38,9 +38,10 @@ def standing_of(config: pytest.Config, settings: Settings, item: pytest.Item) ->
         item: the item of one of its seeds.
 
     Returns:
-        The standing; None in an update, or where the baseline is missing or cannot be used.
+        The standing; None in an update, in an A/B run, which compares with no baseline, or where
+        the baseline is missing or cannot be used.
     """
-    if settings.updating:
+    if settings.updating or settings.compares_sides:
         return None
     known = config.stash.setdefault(_STANDINGS, {})
     record = item.stash[SEED_ITEM]
