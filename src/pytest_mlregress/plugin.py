@@ -145,13 +145,18 @@ def pytest_report_header(config: pytest.Config) -> str:
 def pytest_collection(session: pytest.Session) -> None:
     node_id_selection.widen_arguments(session.config)
     settings = session.config.stash[SETTINGS]
-    if settings.keeps_seeds and not settings.plan and _runs_seeds(session.config):
+    pairs = session.config.pluginmanager.getplugin(PAIRED)
+    if (
+        settings.keeps_seeds
+        and not settings.plan
+        and _runs_seeds(session.config)
+        and not (pairs is not None and pairs.side.other_environment)
+    ):
         from pytest_mlregress.session.reuse_hooks import ReuseHooks
 
         # Last, so that its wrapper sees what all others have put on a report.
         session.config.pluginmanager.register(
-            ReuseHooks(session.config, settings, session.config.pluginmanager.getplugin(PAIRED)),
-            "mlregress-reuse",
+            ReuseHooks(session.config, settings, pairs), "mlregress-reuse"
         )
 
 

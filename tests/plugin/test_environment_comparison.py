@@ -117,6 +117,9 @@ def test_a_bump_is_compared_and_recorded_as_one_revision(unrecorded: Project, wo
     status, lines = project.run("new", workers, f"--mlregress-against=env:{project.folder}/old")
 
     assert status == 0, lines
+    # Two builds of one version give other numbers: no seed is taken, and none is kept.
+    assert project.report["summary"]["seeds_cached"] == 0
+    assert not list(project.path.rglob("mlregress-seeds"))
     suite = "the environments agree: 1 of 1 test, no metric has lost"
     at = lines.index(suite)
     assert lines[at + 1 : at + 3] == ["  differs  base   candidate", "  tinynet  1.2.0  1.3.0"]

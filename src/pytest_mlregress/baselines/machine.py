@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 from pytest_mlregress import __version__
-from pytest_mlregress.baselines.artifact import Environment
 from pytest_mlregress.baselines.environment import describe_environment
 
 __all__ = ["machine_digest", "machine_facts"]
@@ -36,27 +35,20 @@ _GPUS: Final = Path("/proc/driver/nvidia/gpus")
 _DIGITS: Final = 16
 
 
-def machine_facts(
-    threads: int | str,
-    variables: Mapping[str, str] | None = None,
-    described: Environment | None = None,
-) -> dict[str, str]:
+def machine_facts(threads: int | str, variables: Mapping[str, str] | None = None) -> dict[str, str]:
     """What a training depends on here; no package is imported and no device initialised.
 
     Args:
         threads: the setting of the CPU threads per seed.
         variables: the environment variables when the process began, since libraries set some of
             their own; None for those of now.
-        described: what `describe_environment` says in another interpreter of this machine; None
-            for this one.
 
     Returns:
         Interpreter, platform, processor, GPUs, driver, threads, variables and version of the
         plugin, in words.
     """
-    if described is None:
-        described = describe_environment()
-    facts = {name: str(described.get(name)) for name in ("python", "platform", "libc", "cpu")}
+    described = describe_environment()
+    facts = {name: str(described[name]) for name in ("python", "platform", "libc", "cpu")}
     given = os.environ if variables is None else variables
     chosen = {
         name: value
@@ -75,22 +67,17 @@ def machine_facts(
     }
 
 
-def machine_digest(
-    threads: int | str,
-    variables: Mapping[str, str] | None = None,
-    described: Environment | None = None,
-) -> str:
+def machine_digest(threads: int | str, variables: Mapping[str, str] | None = None) -> str:
     """A hash that two processes share exactly if their `machine_facts` are equal.
 
     Args:
         threads: the setting of the CPU threads per seed.
         variables: as in `machine_facts`.
-        described: as there.
 
     Returns:
         Hexadecimal digits.
     """
-    text = json.dumps(machine_facts(threads, variables, described), sort_keys=True)
+    text = json.dumps(machine_facts(threads, variables), sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:_DIGITS]
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,8 +28,6 @@ class BaseSide:
         other_environment: whether that is another one than the candidate's.
         own_tests: whether each side runs its own tests.
         changed: the files, relative to the repository, that differ between both sides.
-        interpreter: what another interpreter says of itself: its python, platform, libc and cpu.
-        distributions: what is installed for it, versions by normalised name.
     """
 
     label: str
@@ -44,19 +41,6 @@ class BaseSide:
     other_environment: bool = False
     own_tests: bool = False
     changed: tuple[str, ...] = ()
-    interpreter: Mapping[str, str] = field(default_factory=dict)
-    distributions: Mapping[str, str] = field(default_factory=dict)
-
-    def installed_version(self, distribution: str) -> str | None:
-        """The version of a distribution in the other environment.
-
-        Args:
-            distribution: its name.
-
-        Returns:
-            The version; None where it is not installed, or from a folder.
-        """
-        return self.distributions.get(re.sub(r"[-_.]+", "-", distribution).lower())
 
     @property
     def same_code(self) -> bool:

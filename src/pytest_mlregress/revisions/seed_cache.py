@@ -46,7 +46,6 @@ class SeedCache:
         key: SeedKey,
         checkout: Path,
         environment_digest: str,
-        installed: Callable[[str], str | None] = installed_version,
         *,
         guarded: bool = False,
     ) -> CachedSeed | None:
@@ -56,7 +55,6 @@ class SeedCache:
             key: which seed.
             checkout: the top folder of the code.
             environment_digest: the hash of the machine and the interpreter.
-            installed: the version of a package there, None if it is not installed.
             guarded: whether only a training counts that bug guards have watched.
 
         Returns:
@@ -68,7 +66,7 @@ class SeedCache:
                 cached is not None
                 and cached.machine == environment_digest
                 and (cached.guarded or not guarded)
-                and all(installed(package) == v for package, v in cached.packages.items())
+                and all(installed_version(package) == v for package, v in cached.packages.items())
                 and not cached.reads.unseen
                 and cached.reads.change_in(checkout) is None
             ):

@@ -13,13 +13,12 @@ from typing import Final
 import pytest
 
 from pytest_mlregress import _compat
-from pytest_mlregress.baselines.artifact import Environment
 from pytest_mlregress.running.markers import Declaration
 from pytest_mlregress.settings import Threads
 
 _KNOWN_OPTIONS: Final = pytest.StashKey[frozenset[str]]()
 _VARIABLES: Final = pytest.StashKey[dict[str, str]]()
-_MACHINES: Final = pytest.StashKey[dict[tuple[Threads, bool], str]]()
+_MACHINES: Final = pytest.StashKey[dict[Threads, str]]()
 _DIGITS: Final = 16
 _OF_PYTEST: Final = frozenset(
     {
@@ -43,16 +42,12 @@ def note_start(config: pytest.Config) -> None:
     config.stash[_VARIABLES] = dict(os.environ)
 
 
-def machine_of(
-    config: pytest.Config, declared: Declaration, described: Environment | None = None
-) -> str:
+def machine_of(config: pytest.Config, declared: Declaration) -> str:
     """The hash of the machine, the interpreter and the variables that this process began with.
 
     Args:
         config: pytest's.
         declared: what the test declares.
-        described: what another interpreter says of itself, which a companion runs with the
-            variables of this process; None for this interpreter.
 
     Returns:
         Hexadecimal digits.
@@ -60,10 +55,10 @@ def machine_of(
     from pytest_mlregress.baselines.machine import machine_digest  # not at every start of pytest
 
     known = config.stash.setdefault(_MACHINES, {})
-    key = (declared.settings.threads, described is not None)
-    if key not in known:
-        known[key] = machine_digest(key[0], config.stash.get(_VARIABLES, None), described)
-    return known[key]
+    threads = declared.settings.threads
+    if threads not in known:
+        known[threads] = machine_digest(threads, config.stash.get(_VARIABLES, None))
+    return known[threads]
 
 
 def settings_digest(config: pytest.Config, declared: Declaration) -> str:

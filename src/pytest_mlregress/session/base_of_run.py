@@ -92,15 +92,8 @@ def _same_code(
         commit=commit,
         python=str(environment.python),
         other_environment=True,
-        interpreter=_interpreter(environment),
-        distributions=environment.distributions,
     )
     return BaseOfRun(side, environment, (), lambda keep: None)
-
-
-def _interpreter(environment: EnvironmentFacts) -> dict[str, str]:
-    facts = environment.environment
-    return {name: str(facts.get(name)) for name in ("python", "platform", "libc", "cpu")}
 
 
 def _repository(rootdir: Path) -> tuple[Path, str | None]:
@@ -152,8 +145,6 @@ def _of_ref(
         merge_base_of=checkout.merge_base_of,
         python=str(environment.python) if environment is not None else sys.executable,
         other_environment=environment is not None,
-        interpreter=_interpreter(environment) if environment is not None else {},
-        distributions=environment.distributions if environment is not None else {},
         own_tests=against.own_tests,
         changed=changed,
     )

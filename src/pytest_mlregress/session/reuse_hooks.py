@@ -20,6 +20,9 @@ from pytest_mlregress.settings import Settings
 class ReuseHooks:
     """Registered last, where trained seeds are kept.
 
+    Not in an A/B run with another environment: two builds of one version give other numbers, so
+    that no list of versions says whether a seed would train to the same bits.
+
     Args:
         config: pytest's.
         settings: the settings of the run.

@@ -10,7 +10,6 @@ from typing import Any, Final
 import pytest
 
 from pytest_mlregress import _compat
-from pytest_mlregress.baselines.packages import installed_version
 from pytest_mlregress.node_ids import in_file, split_file
 from pytest_mlregress.revisions.base_side import BaseSide
 from pytest_mlregress.revisions.cache_entry import CachedSeed, SeedKey
@@ -60,11 +59,7 @@ class SeedReuse:
             settings=settings_digest(self._config, record.declaration),
         )
 
-    def find(
-        self,
-        record: SeedItem,
-        base: BaseSide | None = None,
-    ) -> CachedSeed | None:
+    def find(self, record: SeedItem, base: BaseSide | None = None) -> CachedSeed | None:
         """The result of a seed for the code in a checkout, if it was trained before.
 
         Args:
@@ -77,14 +72,12 @@ class SeedReuse:
         cache = self._cache
         if cache is None:
             return None
-        key, machine = self.key(record), self._machine(record, base)
+        key, machine = self.key(record), machine_of(self._config, record.declaration)
         checkout = self._checkout if base is None else base.checkout
-        other = base is not None and base.other_environment
-        installed = base.installed_version if base is not None and other else installed_version
         guarded = base is None and record.declaration.settings.guards != "off"
         return unrecorded(
             self._config,
-            lambda: cache.lookup(key, checkout, machine, installed, guarded=guarded),
+            lambda: cache.lookup(key, checkout, machine, guarded=guarded),
         )
 
     def keep(
@@ -106,17 +99,12 @@ class SeedReuse:
             guards=tuple(payload["guards"]),
             reads=Reads.from_builtins(reads),
             packages=reads["packages"],
-            machine=self._machine(record, base),
+            # A companion has this interpreter and inherits this process' variables.
+            machine=machine_of(self._config, record.declaration),
             guarded=base is None,
         )
         key = self.key(record)
         unrecorded(self._config, lambda: cache.store(key, cached))
-
-    def _machine(self, record: SeedItem, base: BaseSide | None) -> str:
-        """That of the side's interpreter; a companion inherits this process' variables."""
-        other = base is not None and base.other_environment
-        described = base.interpreter if base is not None and other else None
-        return machine_of(self._config, record.declaration, described)
 
     def _in_checkout(self, file: Path) -> bool:
         return file.is_relative_to(self._checkout)
@@ -154,7 +142,11 @@ def _cache(config: pytest.Config, settings: Settings) -> SeedCache | None:
         cache = getattr(config, "cache", None)
         if cache is None:  # -p no:cacheprovider
             return None
-        place = str(cache.mkdir(FOLDER))
+        try:
+            place = str(cache.mkdir(FOLDER))
+        except OSError as error:
+            _warn(config, f"cache: {error}; this run goes on without it")
+            return None
     elif "://" not in place:
         place = str(config.invocation_params.dir / place)
 
@@ -168,8 +160,9 @@ def _warn(config: pytest.Config, message: str) -> None:
     warning = warnings.WarningMessage(
         message=MLRegressWarning(message),
         category=MLRegressWarning,
-        filename=__file__,
+        filename="pytest-mlregress",  # no code of the user's is the cause
         lineno=1,
+        line="",
     )
     if not _compat.is_ignored(config, warning):
         config.hook.pytest_warning_recorded.call_historic(
