@@ -53,6 +53,7 @@ def test_a_second_comparison_of_the_same_commits_trains_nothing(suite: Suite) ->
     (suite.path / "README.md").write_text("words")
     first = suite.run("--mlregress-against=HEAD", apart=True)
     assert first.ret == 0, first.stdout.str()
+    assert summary(suite) == (4, 0)  # no side is a copy of the other one
 
     suite.run("--mlregress-against=HEAD", apart=True)
     assert suite.verdicts == {TEST: "identical"}

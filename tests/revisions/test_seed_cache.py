@@ -25,7 +25,13 @@ from pytest_mlregress.revisions.cache_entry import (
 )
 from pytest_mlregress.revisions.entry_store import FolderEntries, UrlEntries, entries_at
 from pytest_mlregress.revisions.seed_cache import MOST_ENTRIES, SeedCache
-from pytest_mlregress.running.reads import ABSENT, Reads, file_digest, listing_digest
+from pytest_mlregress.running.reads import (
+    ABSENT,
+    Reads,
+    file_digest,
+    listing_digest,
+    variable_digest,
+)
 from pytest_mlregress.running.result import RecordedMetric, SeedResult
 
 KEY = SeedKey("tests/test_a.py::test_a", "default", 3, "settings")
@@ -105,6 +111,26 @@ def test_any_change_of_what_was_read_is_named(
     cache.store(KEY, seed(reads=reads))
     change(checkout)
     assert reads.change_in(checkout) == words
+    assert cache.lookup(KEY, checkout, MACHINE) is None
+
+
+def test_a_run_takes_nothing_that_it_trained_itself(cache: SeedCache, checkout: Path) -> None:
+    cache.store(KEY, replace(seed(), run="first"))
+    assert cache.lookup(KEY, checkout, MACHINE, run="first") is None
+    assert cache.lookup(KEY, checkout, MACHINE, run="second") is not None
+    cache.store(KEY, replace(seed(), run="second"))  # equal, and no further entry
+    assert cache.lookup(KEY, checkout, MACHINE, run="second") is not None
+
+
+def test_a_variable_is_compared_with_that_of_this_process(
+    cache: SeedCache, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = Reads(variables={"SCALE": variable_digest("1"), "UNSET": ABSENT})
+    cache.store(KEY, seed(reads=reads))
+    monkeypatch.setenv("SCALE", "1")
+    assert cache.lookup(KEY, checkout, MACHINE) is not None
+    monkeypatch.setenv("UNSET", "")
+    assert reads.change_in(checkout) == "the environment variable UNSET has changed"
     assert cache.lookup(KEY, checkout, MACHINE) is None
 
 
@@ -238,6 +264,7 @@ manifests = st.builds(
     listings=by_path,
     absent=st.lists(texts, max_size=3, unique=True).map(lambda names: tuple(sorted(names))),
     unseen=st.lists(texts, max_size=2).map(tuple),
+    variables=by_path,
 )
 
 

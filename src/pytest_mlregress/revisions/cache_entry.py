@@ -60,6 +60,7 @@ class CachedSeed:
         packages: the versions of the packages that it had imported.
         machine: the hash of interpreter, processor and variables.
         guarded: whether bug guards watched it as the settings say; none watch a base.
+        run: the run that trained it, as random digits.
     """
 
     result: Mapping[str, Any]
@@ -69,6 +70,7 @@ class CachedSeed:
     packages: Mapping[str, str]
     machine: str
     guarded: bool = True
+    run: str = ""
 
 
 def bytes_of_entry(key: SeedKey, cached: CachedSeed) -> bytes:
@@ -92,6 +94,7 @@ def bytes_of_entry(key: SeedKey, cached: CachedSeed) -> bytes:
         "packages": dict(cached.packages),
         "machine": cached.machine,
         "guarded": cached.guarded,
+        "run": cached.run,
     }
     text = _text(_encoded(content))
     sealed = json.dumps({"digest": _digest(text), "content": text})
@@ -129,6 +132,7 @@ def entry_in(content: bytes, key: SeedKey) -> CachedSeed:
             packages=dict(record["packages"]),
             machine=record["machine"],
             guarded=record["guarded"],
+            run=record["run"],
         )
     except EntryError:
         raise

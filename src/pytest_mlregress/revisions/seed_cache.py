@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -48,6 +49,7 @@ class SeedCache:
         environment_digest: str,
         *,
         guarded: bool = False,
+        run: str = "",
     ) -> CachedSeed | None:
         """The newest result of a seed that holds for the code in a checkout.
 
@@ -56,6 +58,8 @@ class SeedCache:
             checkout: the top folder of the code.
             environment_digest: the hash of the machine and the interpreter.
             guarded: whether only a training counts that bug guards have watched.
+            run: the run that asks. What it has trained itself does not count: otherwise one side
+                would be a copy of the other, and equal whatever the training does.
 
         Returns:
             The seed; None where none has read exactly what lies there now.
@@ -64,6 +68,7 @@ class SeedCache:
             cached = self._read(key, name)
             if (
                 cached is not None
+                and (not run or cached.run != run)
                 and cached.machine == environment_digest
                 and (cached.guarded or not guarded)
                 and all(installed_version(package) == v for package, v in cached.packages.items())
@@ -85,7 +90,8 @@ class SeedCache:
         content = bytes_of_entry(key, cached)
         if len(content) > LARGEST_ENTRY:
             return
-        end = f"-{hashlib.sha256(content).hexdigest()[:16]}.json.gz"
+        alike = bytes_of_entry(key, replace(cached, run=""))  # the same again, by another run
+        end = f"-{hashlib.sha256(alike).hexdigest()[:16]}.json.gz"
         try:
             if any(name.endswith(end) for name in self._entries.names(key.digest)):
                 return

@@ -19,6 +19,7 @@ from pytest_mlregress.running.reads import Reads, checkout_of
 from pytest_mlregress.running.seed_items import SeedItem
 from pytest_mlregress.running.seed_reads import unrecorded
 from pytest_mlregress.running.seed_settings import machine_of, settings_digest
+from pytest_mlregress.running.stop_flags import stop_flags
 from pytest_mlregress.session.mlregress_warning import MLRegressWarning
 from pytest_mlregress.settings import Settings
 
@@ -39,6 +40,7 @@ class SeedReuse:
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
         self._config = config
         self._checkout = checkout_of(config.rootpath)
+        self._run = stop_flags(config).folder.name  # random, and the same in all workers
         self._cache = None if settings.no_cache else _cache(config, settings)
 
     def key(self, record: SeedItem) -> SeedKey:
@@ -77,7 +79,7 @@ class SeedReuse:
         guarded = base is None and record.declaration.settings.guards != "off"
         return unrecorded(
             self._config,
-            lambda: cache.lookup(key, checkout, machine, guarded=guarded),
+            lambda: cache.lookup(key, checkout, machine, guarded=guarded, run=self._run),
         )
 
     def keep(
@@ -102,6 +104,7 @@ class SeedReuse:
             # A companion has this interpreter and inherits this process' variables.
             machine=machine_of(self._config, record.declaration),
             guarded=base is None,
+            run=self._run,
         )
         key = self.key(record)
         unrecorded(self._config, lambda: cache.store(key, cached))
