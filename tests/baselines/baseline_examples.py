@@ -107,6 +107,7 @@ reads = st.builds(
     RecordedReads,
     files=by_path,
     listings=by_path,
+    variables=by_path,
     absent=texts,
     packages=by_path,
     settings=names,

@@ -33,7 +33,7 @@ OTHER = """
 
     @pytest.mark.seeds(4)
     def test_other(mlregress):
-        hidden = float(os.environ.get("HIDDEN", "0"))
+        hidden = float(vars(os)["environ"].get("HIDDEN", "0"))  # found in no syntax tree
         mlregress.record("accuracy", random.gauss(0.9, 0.01) + hidden, higher_is_better=True)
 
     @pytest.mark.seeds(4)

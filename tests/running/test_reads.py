@@ -14,9 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_mlregress.running.file_uses import UsesOfFile, uses_of
 from pytest_mlregress.running.import_closure import closure_of, imports_of
 from pytest_mlregress.running.places import Places
-from pytest_mlregress.running.reads import ABSENT, Reads, checkout_of, merged
+from pytest_mlregress.running.reads import ABSENT, Reads, checkout_of, is_derived, merged
+
+ASKS = "asks whether a file exists or changed"
+COMPUTED = "reads environment variables by computed names"
 
 FILES = {
     "src/pkg/__init__.py": "from pkg.core import train\n",
@@ -32,6 +36,7 @@ FILES = {
         def load():
             return Path("shared.csv").read_text()
     """,
+    "src/pkg/packaged.csv": "4",
     "own.csv": "1",
     "shared.csv": "2",
     "folder/a.txt": "a",
@@ -52,6 +57,7 @@ FILES = {
     "pytest.ini": "[pytest]\npythonpath = src\nmlregress_unchanged = skip\n",
     "tests/test_a.py": """
         import os
+        import pkgutil
         import socket
         import sqlite3
         import subprocess
@@ -70,6 +76,7 @@ FILES = {
         def test_files(mlregress):
             tempfile.TemporaryFile(dir=Path.cwd().parent).close()  # opens that folder to write
             Path("own.csv").read_text()
+            pkgutil.get_data("pkg", "packaged.csv")
             os.listdir("folder")
             Path("written.txt").write_text("x")
             Path("written.txt").read_text()
@@ -163,7 +170,7 @@ def test_code_and_files_that_were_opened_are_read(recorded: dict[str, dict[str, 
     assert set(reads["files"]) == {
         *("at_import.csv", "conftest.py", "own.csv", "shared.csv", "written.txt"),
         *("src/pkg/__init__.py", "src/pkg/core.py", "src/pkg/data.py", "src/pkg/lazy.py"),
-        *("src/pkg/named.py", "tests/test_a.py"),
+        *("src/pkg/named.py", "src/pkg/packaged.csv", "tests/test_a.py"),
     }
     assert reads["files"]["written.txt"] == ABSENT
     assert list(reads["listings"]) == ["folder"]
@@ -177,6 +184,12 @@ def test_data_in_memory_count_for_whoever_can_use_them(
     assert "shared.csv" in recorded["test_kept_in_memory"]["files"]
     assert "shared.csv" not in recorded["test_alone"]["files"]
     assert "at_import.csv" in recorded["test_alone"]["files"]
+
+
+def test_variables_and_data_of_a_package_are_reads(recorded: dict[str, dict[str, Any]]) -> None:
+    assert set(recorded["test_files"]["variables"]) == {"OUTSIDE"}
+    assert recorded["test_alone"]["variables"] == {}
+    assert "src/pkg/packaged.csv" in recorded["test_files"]["files"]
 
 
 def test_what_a_test_cannot_import_is_left_out(recorded: dict[str, dict[str, Any]]) -> None:
@@ -261,6 +274,61 @@ def test_packages_on_the_way_and_names_that_may_be_modules_count(
     assert found.native == {"h5py"}
 
 
+@pytest.mark.parametrize(
+    ("source", "variables", "unseen"),
+    [
+        ("import os\nos.environ['A']\nos.environ.get('B', '1')", ("A", "B"), ()),
+        ("import os\nos.getenv('A')\n'B' in os.environ", ("A", "B"), ()),
+        ("from os import environ, getenv\ngetenv('A')\nenviron['B'] += 'x'", ("A", "B"), ()),
+        ("import os\nos.environ['A'] = '1'\nos.environ.update(B='1')", (), ()),
+        ("import os\n\nos.environ[name]", (), ((COMPUTED, 3),)),
+        ("import os\ndict(os.environ)\nos.getenv(name)", (), ((COMPUTED, 2),)),
+        ("from os import environ as values", (), ((COMPUTED, 1),)),
+        ("path.exists()", (), ((ASKS, 1),)),
+        ("import os\nos.path.getmtime(name)", (), ((ASKS, 2),)),
+        ("import os\nos.access(name, os.R_OK)", (), ((ASKS, 2),)),
+        ("from os.path import isfile\nisfile(name)", (), ((ASKS, 1),)),
+        ("model.access(1)\nexists = True", (), ()),
+    ],
+)
+def test_what_raises_no_event_is_found_in_the_syntax_tree(
+    tmp_path: Path, source: str, variables: tuple[str, ...], unseen: tuple[tuple[str, int], ...]
+) -> None:
+    file = tmp_path / "module.py"
+    file.write_text(source)
+    assert uses_of(file) == UsesOfFile(variables, unseen)
+
+
+@pytest.mark.parametrize(
+    ("source", "native"),
+    [
+        ("import torch\ntorch.jit.load(name)", {"jit.load"}),
+        ("from torch.jit import load", {"torch.jit.load"}),
+        ("import torch\ntorch.from_file(name)", {"torch.from_file"}),
+        ("import torch\ntorch.load(name)\nConfig.from_file(name)", set()),
+        (
+            "import tokenizers, sentencepiece, onnxruntime",
+            {"tokenizers", "sentencepiece", "onnxruntime"},
+        ),
+        ("import lightgbm, catboost, faiss", {"lightgbm", "catboost", "faiss"}),
+    ],
+)
+def test_native_readers_are_known(tmp_path: Path, source: str, native: set[str]) -> None:
+    file = tmp_path / "module.py"
+    file.write_text(source)
+    assert set(imports_of(file).native) == native
+
+
+@pytest.mark.parametrize("above", ["site-packages", ".pytest_cache", "build"])
+def test_the_folders_above_the_checkout_say_nothing(tmp_path: Path, above: str) -> None:
+    checkout = tmp_path / above / "project"
+    places = Places(checkout)
+    assert places.in_checkout(checkout / "data" / "a.csv") == "data/a.csv"
+    assert places.is_installed(checkout / ".venv" / "site-packages" / "numpy" / "a.py")
+    assert is_derived(".pytest_cache/v/a.json")
+    assert not is_derived("data/a.csv")
+
+
 def test_the_checkout_is_the_nearest_repository(tmp_path: Path) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "a" / ".git").write_text("gitdir: elsewhere")
@@ -274,6 +342,7 @@ reads = st.builds(
     listings=digests,
     absent=st.sets(st.sampled_from("xy")).map(lambda names: tuple(sorted(names))),
     unseen=st.lists(st.text(), max_size=2).map(tuple),
+    variables=digests,
 )
 
 

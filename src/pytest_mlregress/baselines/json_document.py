@@ -304,6 +304,7 @@ def _from_reads(reads: RecordedReads) -> Document:
         "packages": dict(reads.packages),
         "reproduced": reads.reproduced,
         "settings": reads.settings,
+        **({"variables": dict(reads.variables)} if reads.variables else {}),
     }
 
 
@@ -311,6 +312,7 @@ def _to_reads(node: Node) -> RecordedReads:
     fields = node.fields(
         *("absent", "always_run", "files", "listings"),
         *("machine", "packages", "reproduced", "settings"),
+        optional=("variables",),
     )
     return RecordedReads(
         absent=tuple(path.text() for path in fields["absent"].items()),
@@ -321,6 +323,9 @@ def _to_reads(node: Node) -> RecordedReads:
         packages={name: version.text() for name, version in fields["packages"].entries()},
         reproduced=fields["reproduced"].whole(),
         settings=fields["settings"].text(),
+        variables={name: digest.text() for name, digest in fields["variables"].entries()}
+        if "variables" in fields
+        else {},
     )
 
 

@@ -23,6 +23,7 @@ class RecordedReads:
         machine: a hash of interpreter, processor, GPUs and variables, see `machine_digest`.
         reproduced: how many seeds were trained twice and gave equal bits.
         always_run: why the test is trained whatever else is equal; none if it need not be.
+        variables: the hash of each environment variable that their code reads by name.
     """
 
     files: Mapping[str, str] = field(default_factory=dict)
@@ -33,9 +34,10 @@ class RecordedReads:
     machine: str = ""
     reproduced: int = 0
     always_run: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("files", "listings", "packages"):
+        for name in ("files", "listings", "packages", "variables"):
             object.__setattr__(self, name, dict(sorted(getattr(self, name).items())))
         object.__setattr__(self, "absent", tuple(sorted(self.absent)))
         object.__setattr__(self, "always_run", tuple(self.always_run))

@@ -206,7 +206,8 @@ _NATIVE_READERS: Final = frozenset(
     {
         *("h5py", "tables", "netCDF4", "pyarrow", "polars", "duckdb", "lmdb", "safetensors", "cv2"),
         *("decord", "av", "torchcodec", "torchaudio", "soundfile", "rasterio", "nvidia", "tiledb"),
-        *("ffcv", "datasets", "psycopg", "psycopg2"),
+        *("ffcv", "datasets", "psycopg", "psycopg2", "tokenizers", "sentencepiece"),
+        *("onnxruntime", "lightgbm", "catboost", "faiss"),
     }
 )
 """Libraries that open files or databases in native code."""
@@ -219,6 +220,15 @@ _NATIVE_CALLS: Final = frozenset(
     }
 )
 """Functions of other libraries that do so."""
+
+
+_NATIVE_METHODS: Final = frozenset(
+    {
+        *(("jit", "load"), ("torch", "from_file"), ("UntypedStorage", "from_file")),
+        *(("TypedStorage", "from_file"), ("FloatStorage", "from_file")),
+    }
+)
+"""As above, with the name that stands before the dot, where the function's own says too little."""
 
 
 def _scanned(tree: ast.Module) -> ImportsOfFile:
@@ -238,6 +248,8 @@ def _scanned(tree: ast.Module) -> ImportsOfFile:
                     by_name |= alias.name in _DYNAMIC
                     if alias.name in _NATIVE_CALLS:
                         native[alias.name] = None
+                    if (base.rpartition(".")[2], alias.name) in _NATIVE_METHODS:
+                        native[f"{base}.{alias.name}"] = None
             case ast.Constant(value=str() as text):
                 if (name := _module_named(text)) is not None:
                     texts[name] = None
@@ -245,6 +257,8 @@ def _scanned(tree: ast.Module) -> ImportsOfFile:
                 by_name |= called in _DYNAMIC
                 if called in _NATIVE_CALLS:
                     native[called] = None
+                if isinstance(node, ast.Attribute):
+                    native.update(dict.fromkeys(_native_method(node)))
             case _:
                 pass
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -257,6 +271,15 @@ def _scanned(tree: ast.Module) -> ImportsOfFile:
         by_name or not tops.isdisjoint(_BY_NAME_LIBRARIES),
         tuple(native),
     )
+
+
+def _native_method(node: ast.Attribute) -> Iterator[str]:
+    match node.value:
+        case ast.Attribute(attr=before) | ast.Name(id=before):
+            if (before, node.attr) in _NATIVE_METHODS:
+                yield f"{before}.{node.attr}"
+        case _:
+            pass
 
 
 def _module_named(text: str) -> str | None:

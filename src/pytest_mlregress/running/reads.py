@@ -32,12 +32,15 @@ class Reads:
         absent: paths without suffix of modules that would be imported if they existed.
         unseen: what else the seed depends on and no hash covers, in words; with any of these its
             result is used for no other run.
+        variables: the hash of each environment variable that the code reads by a constant name,
+            or `ABSENT`.
     """
 
     files: Mapping[str, str] = field(default_factory=dict)
     listings: Mapping[str, str] = field(default_factory=dict)
     absent: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def to_builtins(self) -> dict[str, Any]:
         """The reads as plain builtins, which reports and files can hold."""
@@ -46,6 +49,7 @@ class Reads:
             "listings": dict(sorted(self.listings.items())),
             "absent": sorted(self.absent),
             "unseen": list(self.unseen),
+            "variables": dict(sorted(self.variables.items())),
         }
 
     @classmethod
@@ -67,10 +71,11 @@ class Reads:
             listings=_texts_by_name(record["listings"]),
             absent=_texts(record["absent"]),
             unseen=_texts(record["unseen"]),
+            variables=_texts_by_name(record["variables"]),
         )
 
     def change_in(self, checkout: Path) -> str | None:
-        """The first thing that is otherwise in a checkout than it was for the seed.
+        """The first thing that is otherwise in a checkout, or in this process, than for the seed.
 
         Args:
             checkout: the top folder of the code.
@@ -90,6 +95,9 @@ class Reads:
         for stem in self.absent:
             if (found := module_at(checkout / stem)) is not None:
                 return f"{found.relative_to(checkout).as_posix()} has been added"
+        for name, digest in self.variables.items():
+            if variable_digest(os.environ.get(name)) != digest:
+                return f"the environment variable {name} has changed"
         return None
 
 
@@ -106,14 +114,18 @@ def merged(reads: Iterable[Reads]) -> Reads:
     listings: dict[str, str] = {}
     absent: dict[str, None] = {}
     unseen: dict[str, None] = {}
+    variables: dict[str, str] = {}
     for each in reads:
         for together, own in ((files, each.files), (listings, each.listings)):
             for path, digest in own.items():
                 if together.setdefault(path, digest) != digest:
                     unseen[f"{path} changed while the seeds trained"] = None
+        for name, digest in each.variables.items():
+            if variables.setdefault(name, digest) != digest:
+                unseen[f"the environment variable {name} changed while the seeds trained"] = None
         absent.update(dict.fromkeys(each.absent))
         unseen.update(dict.fromkeys(each.unseen))
-    return Reads(files, listings, tuple(absent), tuple(unseen))
+    return Reads(files, listings, tuple(absent), tuple(unseen), variables)
 
 
 def checkout_of(rootpath: Path) -> Path:
@@ -183,6 +195,20 @@ def listing_digest(folder: Path) -> str:
     except OSError:
         return ABSENT
     return hashlib.sha256("\0".join(names).encode("utf-8", "surrogateescape")).hexdigest()[:_DIGITS]
+
+
+def variable_digest(value: str | None) -> str:
+    """The hash of the value of an environment variable.
+
+    Args:
+        value: the value; None where it is not set.
+
+    Returns:
+        Hexadecimal digits, or `ABSENT`.
+    """
+    if value is None:
+        return ABSENT
+    return hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()[:_DIGITS]
 
 
 def module_at(stem: Path) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,16 +14,18 @@ from typing import Any, Final, TypeVar
 import pytest
 
 from pytest_mlregress.baselines.packages import installed_from_folders, package_versions
+from pytest_mlregress.running.file_uses import uses_of
 from pytest_mlregress.running.import_closure import Closure, closure_of
 from pytest_mlregress.running.places import Places
 from pytest_mlregress.running.read_audit import Noted, ReadLog, start_log, stop_log
-from pytest_mlregress.running.reads import ABSENT, Reads, checkout_of, file_digest
+from pytest_mlregress.running.reads import ABSENT, Reads, checkout_of, file_digest, variable_digest
 from pytest_mlregress.running.seed_items import SEED_ITEM
 from pytest_mlregress.running.seed_settings import machine_of, settings_digest
 
 _T = TypeVar("_T")
 _RECORDER: Final = pytest.StashKey["ReadRecorder"]()
 _WINDOWS: Final = pytest.StashKey[set[int]]()
+_VARIABLES: Final = pytest.StashKey[dict[str, str]]()
 
 
 class ReadRecorder:
@@ -55,6 +58,7 @@ class ReadRecorder:
         self._loaded_before = frozenset(sys.modules)
         # A seed that is run twice may read in its first run what it then has in memory.
         item.stash.setdefault(_WINDOWS, set()).add(self._log.begin())
+        item.stash.setdefault(_VARIABLES, dict(os.environ))  # what it sets itself is its code's
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -77,7 +81,18 @@ class ReadRecorder:
             closure = self._closure_of(item)
             code = closure.files | self._imported(closure)
             seed = _NotesOfSeed(code, item.stash.get(_WINDOWS, set()))
-            unseen = [*seed.notes(self._log.unseen), *self._unseen_code(closure, code)]
+            uses = {
+                file: uses_of(self.places.checkout / file)
+                for file in sorted(code)
+                if file.endswith(".py")
+            }
+            unseen = [
+                *seed.notes(self._log.unseen),
+                *self._unseen_code(closure, code),
+                *(f"{text} ({file}:{line})" for file, own in uses.items()
+                  for text, line in own.unseen),
+            ]  # fmt: skip
+            values = item.stash.get(_VARIABLES, {})
             return Reads(
                 files={
                     **{file: file_digest(self.places.checkout / file) for file in sorted(code)},
@@ -86,6 +101,11 @@ class ReadRecorder:
                 listings=seed.digests(self._log.listings),
                 absent=tuple(sorted(closure.absent)),
                 unseen=tuple(dict.fromkeys(unseen)),
+                variables={
+                    name: variable_digest(values.get(name))
+                    for own in uses.values()
+                    for name in own.variables
+                },
             )
 
     def _closure_of(self, item: pytest.Item) -> Closure:

@@ -35,4 +35,5 @@ def reads_of_group(group: SeedGroup) -> RecordedReads | None:
         machine=records[0]["machine"],
         reproduced=sum(not text for text in group.reproduced.values()),
         always_run=(*together.unseen, *differing),
+        variables=together.variables,
     )

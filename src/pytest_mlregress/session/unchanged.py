@@ -94,7 +94,7 @@ def _changed(reads: RecordedReads, item: pytest.Item) -> str | None:
     for package, version in reads.packages.items():
         if (now := installed_version(package)) != version:
             return f"{package} {version} is now {now or 'gone'}"
-    seen = Reads(reads.files, reads.listings, reads.absent)
+    seen = Reads(reads.files, reads.listings, reads.absent, variables=reads.variables)
     return seen.change_in(checkout_of(item.config.rootpath))
 
 
