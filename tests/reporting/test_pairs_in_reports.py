@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import pytest
@@ -11,15 +12,17 @@ from pytest_mlregress.reporting.headline import headline
 from pytest_mlregress.reporting.html import to_html
 from pytest_mlregress.reporting.json_report import to_document
 from pytest_mlregress.reporting.markdown import to_markdown
+from pytest_mlregress.reporting.number_format import numbers
 from pytest_mlregress.reporting.plan_table import plan_table
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.reporting.summary import summary_table
+from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.verdicts.live_pairs import judge_live_pairs
 from pytest_mlregress.verdicts.pair_plan import plan_pairs
 from pytest_mlregress.verdicts.plan import plan_suite
 from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.verdict import Verdict
-from tests.judge_cases import PROVENANCE, group, group_of, normal
+from tests.judge_cases import PROVENANCE, ended, group, group_of, metric, normal, passed
 
 RULES = Rules(alpha=0.05, base_label="main (4041c47)")
 BASE = normal(5, seed=0)
@@ -40,14 +43,12 @@ def regression() -> Verdict:
 def test_the_failure_text_speaks_of_the_base_and_its_pairs(regression: Verdict) -> None:
     lines = failure_text(regression, width=100).splitlines()
     assert lines[0] == (
-        "accuracy regressed: 0.9000 -> 0.8498 (-0.0502 [-0.0504, -0.0500]), margin 0.0318, "
+        "accuracy regressed: 0.9000 -> 0.8498 (-0.0502 [-0.0648, -0.0356]), margin 0.0459, "
         "p = 0.0067"
     )
     assert "  base        mean 0.9000, SD 0.0100, 5 seeds" in lines
-    assert (
-        "  A/A         two runs of one side differ by up to 0.0146 here (95 %), without a change"
-    ) in lines
-    assert "  difference  -0.0502 [-0.0504, -0.0500] (now - base, 95 % confidence)" in lines
+    assert ("  A/A         two runs of the same code differ by up to 0.0146 (95 %)") in lines
+    assert "  difference  -0.0502 [-0.0648, -0.0356] (now - base, 95 % confidence)" in lines
     assert "              together: sign flips p = 0.031, two samples p = 0.004" in lines
     assert "pairs         verdict after 5 of 5 planned; 10 s of training" in lines
     assert "base          main (4041c47)" in lines
@@ -91,9 +92,9 @@ def test_every_table_has_the_spread_of_one_side(regression: Verdict) -> None:
 
 def test_the_json_report_has_both_p_values(regression: Verdict) -> None:
     (test,) = to_document(RunReport((regression,)))["tests"]
-    (metric,) = test["metrics"]
-    assert metric["pairs"] == {"p_sign_flips": 1 / 32, "p_two_samples": 1 / 252}
-    assert metric["same_side_spread"] == pytest.approx(0.0146, abs=5e-5)
+    (in_json,) = test["metrics"]
+    assert in_json["pairs"] == {"p_sign_flips": 1 / 32, "p_two_samples": 1 / 252}
+    assert in_json["same_side_spread"] == pytest.approx(0.0146, abs=5e-5)
     assert len(test["base_seeds"]) == 5
 
 
@@ -104,7 +105,7 @@ def test_a_plan_of_pairs_needs_no_baseline() -> None:
     assert lines[0] == "t.py::test: at most 5 pairs"
     assert lines[1] == (
         "  looks after 2, 3, 5 pairs, each one training on both sides; two bit-equal pairs are "
-        "identical"
+        "identical (4 at least for a metric of few values)"
     )
     assert (
         "  5 pairs: sign flips reach 1/32 = .031 and two samples 1/252 = .0040, this suite's level "
@@ -115,3 +116,27 @@ def test_a_plan_of_pairs_needs_no_baseline() -> None:
     assert once.pairs == (
         "deterministic: one pair is compared bit for bit, and any change is found",
     )
+
+
+def test_one_failed_seed_is_of_all_that_ran() -> None:
+    seeds = [passed(0, metric(0.9)), passed(1, metric(0.91)), ended(2, "failed")]
+    found = judge_live_pairs(group(5, *seeds), group_of(BASE), PROVENANCE, RULES)
+    assert found is not None
+    assert headline(found).startswith("1 of 3 seeds failed: seed 2: ")
+
+
+def test_a_base_that_has_failed_is_told_once() -> None:
+    base = group(5)
+    base.unavailable = "main (4041c47) has no tests/test_fit.py"
+    found = judge_live_pairs(group(5, SeedResult(0, "passed")), base, PROVENANCE, RULES)
+    assert found is not None
+    text = summary_table(RunReport((found,)), width=200)
+    assert text.count("has no tests/test_fit.py") == 1
+
+
+def test_nearly_constant_values_have_few_digits() -> None:
+    values = (-0.0500000000000002, -0.0500000000000000, -0.0500000000000001)
+    assert numbers(values, signed=True, rounding=True) == ("-0.05",) * 3
+    spreads = (0.031397928808529027, 0.03139792880852904)
+    assert numbers(spreads, digits=2, rounding=True) == ("0.031",) * 2
+    assert numbers((0.0, math.nan, 0.12345), rounding=True) == ("0.000", "nan", "0.123")

@@ -56,9 +56,11 @@ def test_the_largest_loss_is_that_nearest_to_its_margin() -> None:
     assert found.change < 0
 
 
-def test_a_gain_is_no_loss() -> None:
-    assert suite_line([one("test_a", 0.004), improvement()]) == (
-        "the environments agree: 2 of 2 tests, no metric has lost"
+def test_a_gain_is_no_loss_and_no_agreement() -> None:
+    assert suite_line([one("test_a", 0.004), improvement()]) == ("no test loses; 1 of 2 improved")
+    assert suite_line([improvement(), named(incomplete(), "test_b")]) == (
+        "no test loses, and the environments agree in 0 of 2 tests; 1 improved; not shown for 1: "
+        "test_b (incomplete)"
     )
 
 

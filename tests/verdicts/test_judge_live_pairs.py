@@ -111,7 +111,7 @@ def test_a_total_collapse_is_red_at_the_level_of_twenty_tests() -> None:
     )
     assert verdict.kind is VerdictKind.REGRESSION
     notes = verdict.metrics[0].notes
-    assert any("rests on normal values" in note for note in notes)
+    assert any("which assumes normal values" in note for note in notes)
     assert (
         "5 pairs: sign flips reach 1/32 = .031 and two samples 1/252 = .0040, this suite's level "
         "is .0025: 9 pairs (--mlregress-seeds=9)" in notes
@@ -318,3 +318,73 @@ def test_identical_means_that_every_pair_of_the_decision_is_bit_equal(
             rest = {seed: base[seed] for seed in range(n)}
             again = decided(group_of(rest, n=n), group_of(base, n=n))
             assert (again.kind, again.decided_after) == (verdict.kind, verdict.decided_after)
+
+
+def test_not_a_number_on_the_base_is_a_seed_that_failed_there() -> None:
+    base = values(5)
+    verdict = decided(group_of(base), group_of({**base, 3: math.nan}))
+    assert (verdict.kind, verdict.colour) == (VerdictKind.NO_BASELINE, Colour.YELLOW)
+    assert verdict.reasons == ("seed 3 of main (4041c47) gave no finite value: accuracy is nan",)
+
+
+def test_not_a_number_everywhere_on_both_sides_is_yellow() -> None:
+    lost = dict.fromkeys(range(5), math.nan)
+    verdict = decided(group_of(lost), group_of(lost))
+    assert (verdict.kind, verdict.colour) == (VerdictKind.NO_BASELINE, Colour.YELLOW)
+    assert decided(group_of(lost), group_of({**values(5), 0: math.nan})).colour is Colour.RED
+    verdict = decided(group_of(lost), group_of(lost), replace(RULES, on_nonfinite="test"))
+    assert verdict.kind not in (VerdictKind.DIVERGED, VerdictKind.PASS)
+
+
+def test_a_deterministic_change_in_another_environment_is_inconclusive() -> None:
+    rules = replace(RULES, deterministic=True)
+    candidate, base = group_of({0: 0.8999}), group_of({0: 0.9})
+    candidate.environment, base.environment = (
+        {"packages": {"torch": version}} for version in ("2.6", "2.5")
+    )
+    verdict = decided(candidate, base, rules)
+    assert (verdict.kind, verdict.colour) == (VerdictKind.INCONCLUSIVE, Colour.YELLOW)
+    assert "another environment may round otherwise" in verdict.reasons[-1]
+
+
+def test_the_interval_is_that_of_the_test_that_decides() -> None:
+    """Linked pairs show a gain by their differences: the interval must not include zero."""
+    base = values(8, sd=0.05)
+    verdict = decided(group_of(moved(base, 0.01, noise=0.001)), group_of(base))
+    if verdict.kind is VerdictKind.IMPROVEMENT:
+        comparison = verdict.metrics[0].comparison
+        assert comparison is not None
+        assert comparison.interval[0] > 0.0
+    assert verdict.kind is VerdictKind.IMPROVEMENT
+
+
+def test_no_reason_of_another_test_stands_beside_a_shown_loss() -> None:
+    rules = replace(RULES, alpha=0.0025)
+    verdict = decided(group_of(values(5, seed=1, mean=0.1)), group_of(values(5)), rules)
+    assert not any("no loss can be shown" in reason for reason in verdict.metrics[0].reasons)
+
+
+def test_a_loss_below_the_automatic_margin_says_why_it_is_red() -> None:
+    base = values(5)
+    verdict = decided(group_of(moved(base, -0.008, noise=0.0005)), group_of(base))
+    assert verdict.kind is VerdictKind.REGRESSION
+    assert (
+        verdict.metrics[0].reasons[1].startswith("a loss above the standard error of a side, 0.0")
+    )
+    assert verdict.metrics[0].reasons[1].endswith("; declare a margin to accept it")
+
+
+def test_next_steps_name_the_pairs_that_the_reason_names() -> None:
+    base = values(5)
+    verdict = decided(
+        group_of(moved(base, 0.0, noise=0.01), margin=0.005), group_of(base, margin=0.005)
+    )
+    assert verdict.next_steps[1].startswith("run more pairs: pytest ")
+    assert verdict.next_steps[1].endswith("--mlregress-seeds=81")
+
+
+def test_expect_identical_asks_for_no_more_seeds() -> None:
+    base = values(5)
+    one = {**base, 0: base[0] + 1e-15}
+    verdict = decided(group_of(one), group_of(base), replace(RULES, expect="identical"))
+    assert not any("--mlregress-seeds" in step for step in verdict.next_steps)

@@ -97,7 +97,7 @@ def _samples(verdict: Verdict, metric: MetricVerdict, width: int) -> Iterator[st
     candidate.update(absent(verdict, metric))
     both = [summarise(sample.values()) for sample in (metric.baseline, metric.candidate)]
     mean_texts = numbers((sample.mean for sample in both), digits=4)
-    sd_texts = numbers((sample.sd for sample in both), digits=2)
+    sd_texts = numbers((sample.sd for sample in both), digits=2, rounding=True)
     for label, sample, mean, sd, by_seed in zip(
         ("base" if verdict.base else "baseline", "now"),
         both,

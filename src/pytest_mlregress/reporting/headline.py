@@ -110,6 +110,9 @@ def failed_seeds(verdict: Verdict) -> tuple[tuple[int, str], ...]:
     return tuple((seed, ", ".join(what)) for seed, what in sorted(found.items()))
 
 
+_RAN: Final = ("passed", "failed", "xfailed", "crashed")
+
+
 def _clauses(verdict: Verdict) -> Sequence[str]:
     alike = [metric for metric in verdict.metrics if metric.kind is verdict.kind]
     failed = [seed for seed in verdict.seeds if seed.outcome in ("failed", "crashed")]
@@ -119,6 +122,8 @@ def _clauses(verdict: Verdict) -> Sequence[str]:
         count = max(verdict.decided_after, len(troubled))
         raised = {seed.seed for seed in failed}
         what = "failed" if raised.issuperset(seed for seed, _ in troubled) else "diverged"
+        if what == "failed":
+            count = max(count, sum(seed.outcome in _RAN for seed in verdict.seeds))
         first = f"{len(troubled)} of {count} seeds {what}:"
         return (first, *(f"; seed {seed}: {what}" for seed, what in troubled))
     if verdict.kind is VerdictKind.IDENTICAL:

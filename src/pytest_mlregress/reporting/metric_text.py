@@ -26,7 +26,7 @@ def difference_with_interval(metric: MetricVerdict, *, digits: int = 3) -> str:
         return ""
     low, high = metric.comparison.interval
     difference, low_text, high_text = numbers(
-        (metric.comparison.difference, low, high), digits=digits, signed=True
+        (metric.comparison.difference, low, high), digits=digits, signed=True, rounding=True
     )
     return f"{difference} [{low_text}, {high_text}]"
 
@@ -99,7 +99,7 @@ def compares_matched_seeds(metric: MetricVerdict) -> bool:
 
 
 def same_side(metric: MetricVerdict) -> str:
-    """``two runs of one side differ by up to 0.0108 here (95 %), without a change``.
+    """``two runs of the same code differ by up to 0.0108 (95 %)``.
 
     Args:
         metric: a metric of live pairs.
@@ -109,10 +109,7 @@ def same_side(metric: MetricVerdict) -> str:
     """
     if metric.same_side_spread is None:
         return ""
-    return (
-        f"two runs of one side differ by up to {number(metric.same_side_spread)} here (95 %), "
-        "without a change"
-    )
+    return f"two runs of the same code differ by up to {number(metric.same_side_spread)} (95 %)"
 
 
 def p_text(metric: MetricVerdict) -> str:

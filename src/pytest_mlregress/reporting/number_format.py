@@ -12,8 +12,17 @@ _MOST_DIGITS = 17
 """Enough to tell any two doubles apart."""
 
 
+_FEW_DIGITS = 6
+"""What a reader can use of the values of a sample."""
+
+
 def numbers(
-    values: Iterable[float], *, digits: int = 3, signed: bool = False, aligned: bool = True
+    values: Iterable[float],
+    *,
+    digits: int = 3,
+    signed: bool = False,
+    aligned: bool = True,
+    rounding: bool = False,
 ) -> tuple[str, ...]:
     """Write values that are read together.
 
@@ -27,11 +36,15 @@ def numbers(
         aligned: one common number of decimals, at which the largest magnitude has ``digits``
             significant digits, less the trailing zeros that all of them share; otherwise each value
             has ``digits`` significant digits.
+        rounding: values that are the same to six significant digits of the largest may look alike:
+            those of nearly constant samples differ by rounding errors.
 
     Returns:
         The texts, in order.
     """
     values = tuple(float(value) for value in values)
+    if rounding:
+        values = _without_rounding_errors(values)
     magnitudes = {abs(value) for value in values if math.isfinite(value)}
     spelling = _spell(magnitudes, digits, aligned)
     return tuple(_sign(value, signed) + spelling.get(abs(value), "") for value in values)
@@ -68,6 +81,15 @@ def seconds(duration: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _without_rounding_errors(values: tuple[float, ...]) -> tuple[float, ...]:
+    """The values rounded to six significant digits of the largest magnitude."""
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    if not largest:
+        return values
+    decimals = _FEW_DIGITS - 1 - math.floor(math.log10(largest))
+    return tuple(round(value, decimals) if math.isfinite(value) else value for value in values)
 
 
 def _sign(value: float, signed: bool) -> str:

@@ -23,7 +23,7 @@ def suite_line(verdicts: Sequence[Verdict]) -> str:
 
     Returns:
         ``the environments agree: 70 of 70 tests, largest loss 0.002 [-0.001, 0.004] (accuracy of
-        test_x)``, or which tests lose, or which have not shown that they agree.
+        test_x)``, or which tests lose, how many improved, or which have not shown that they agree.
     """
     judged = [verdict for verdict in verdicts if verdict.kind is not VerdictKind.SKIPPED]
     lost = [verdict for verdict in judged if verdict.kind in _LOSSES]
@@ -34,9 +34,16 @@ def suite_line(verdicts: Sequence[Verdict]) -> str:
     if lost:
         verb = "loses" if len(lost) == 1 else "lose"
         return f"{len(lost)} of {tests} {verb}: {_names(lost)}{_rest(open_)}"
+    gained = sum(verdict.kind is VerdictKind.IMPROVEMENT for verdict in judged)
     if open_:
-        agree = len(judged) - len(open_)
-        return f"no test loses, and the environments agree in {agree} of {tests}{_rest(open_)}"
+        agree = len(judged) - len(open_) - gained
+        improved = f"; {gained} improved" if gained else ""
+        return (
+            f"no test loses, and the environments agree in {agree} of {tests}{improved}"
+            f"{_rest(open_)}"
+        )
+    if gained:
+        return f"no test loses; {gained} of {len(judged)} improved"
     return f"the environments agree: {len(judged)} of {tests}, {_largest(judged)}"
 
 
@@ -59,7 +66,7 @@ def effect_in_words(effect: Effect | None) -> str:
         return "no metric was compared"
     if effect.change >= 0:
         return "no metric has lost"
-    loss, low, high = numbers((-effect.change, -effect.high, -effect.low), digits=2)
+    loss, low, high = numbers((-effect.change, -effect.high, -effect.low), digits=2, rounding=True)
     tier = f" ({effect.tier})" if effect.tier not in ("", "default") else ""
     return f"largest loss {loss} [{low}, {high}] ({effect.metric} of {_name(effect.test)}{tier})"
 

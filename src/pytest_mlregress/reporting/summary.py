@@ -215,7 +215,8 @@ def _verdict_lines(
     yield _title(verdict, width, encoding)
     shown = [row for metric in _shown(verdict) if (row := rows[id(metric)])]
     foldable = _is_foldable(verdict)
-    if verdict.kind is VerdictKind.DIVERGED or not (foldable or shown):
+    with_headline = verdict.kind is VerdictKind.DIVERGED or not (foldable or shown)
+    if with_headline:
         yield from _paragraph(headline(verdict), width)
     for row in shown:
         yield from columns.lines(row)
@@ -225,7 +226,8 @@ def _verdict_lines(
         # A red one has its failure text; for the others, only this is printed.
         left_out = verdict.kind in (VerdictKind.SKIPPED, VerdictKind.UNCHANGED)
         no_base = verdict.base is not None and verdict.kind is VerdictKind.NO_BASELINE
-        why = verdict.reasons[:1] if left_out or no_base else ()
+        # The headline of a test without a base ends in its reason.
+        why = verdict.reasons[:1] if left_out or (no_base and not with_headline) else ()
         # A choice between ways out is one with all of them in view.
         steps = verdict.next_steps[: None if verdict.kind is VerdictKind.UNAFFORDABLE else 1]
         for text in (*why, *_undecided(verdict), *verdict.notes, *steps):

@@ -77,6 +77,8 @@ class PairLook:
             non-finite value.
         collapsed: the candidate's seeds far below all others.
         excluded_loss: the smallest loss that an inconclusive last look excludes; NaN otherwise.
+        error_of_side: standard error of a side's mean over all pairs, in metric units: with an
+            automatic margin the least loss that is red.
         comparison: the comparison with the p-values of the pairs.
     """
 
@@ -93,6 +95,7 @@ class PairLook:
     estimated_loss: float
     collapsed: CollapsedSeeds
     excluded_loss: float
+    error_of_side: float
     comparison: Comparison
 
     @property
@@ -198,6 +201,7 @@ class LivePairCheck:
             estimated_loss=sides.loss,
             collapsed=collapsed,
             excluded_loss=math.nan,
+            error_of_side=sides.error_of_mean(self.design.looks[-1]),
             comparison=compared.comparison,
         )
         action = self._action(look, sides)
@@ -205,7 +209,7 @@ class LivePairCheck:
         look = replace(look, action=action, better_shown=better)
         if action == "inconclusive":
             look = replace(look, excluded_loss=self._excluded_loss(look, sides))
-        return look
+        return self._with_interval(look, sides, compared)
 
     def _margin(self, sides: _Sides, *, last_n: int) -> tuple[float, bool]:
         """The margin in metric units, and whether it is fixed."""
@@ -241,6 +245,7 @@ class LivePairCheck:
         comparison = replace(
             comparison, margin=margin, beta=safety_level, detectable=self._detectable(sides)
         )
+        comparison = _unless_the_base_failed_too(comparison)
         if not sides.finite or self.on_nonfinite == "test" or self.classical is not None:
             p = comparison.p_harm
             return _Compared(comparison, PairPValues(p, p, p, p))
@@ -255,21 +260,42 @@ class LivePairCheck:
             for ordered in ((sides.base, sides.candidate), (sides.candidate, sides.base))
         )
         safety = self._safety(sides, margin)
-        if harm.by_pairs:  # the interval belongs to the test that decides
-            paired = mean_difference(sides.raw_base, sides.raw_candidate, kind="paired")
-            comparison = replace(
-                comparison, interval=paired.interval(comparison.interval_level), theta=1.0
-            )
         return _Compared(
             replace(
                 comparison,
+                reasons=(),  # which speak of the smallest p-value of another test
                 p_harm=harm.at(level),
                 p_better=better.combined,
                 p_safe=safety.p_test,
                 safety=safety,
             ),
             harm,
+            better,
         )
+
+    def _with_interval(self, look: PairLook, sides: _Sides, compared: _Compared) -> PairLook:
+        """The look with the interval of the test that decided it: paired, or of two samples."""
+        if compared.better is None:
+            return look
+        if look.better_shown:
+            by_pairs = compared.better.by_pairs
+        elif look.action == "accept" and not look.harm_shown:
+            by_pairs = self._safe_by_pairs(sides, look.margin)
+        else:
+            by_pairs = compared.harm.by_pairs_at(look.level)
+        if not by_pairs:
+            return look
+        comparison = look.comparison
+        paired = mean_difference(sides.raw_base, sides.raw_candidate, kind="paired")
+        interval = paired.interval(comparison.interval_level)
+        return replace(look, comparison=replace(comparison, interval=interval, theta=1.0))
+
+    def _safe_by_pairs(self, sides: _Sides, margin: float) -> bool:
+        """Whether the differences exclude a loss of `margin`, and not the two samples."""
+        if one_constant(sides.base, sides.candidate) or not math.isfinite(margin):
+            return False
+        shifted = with_margin(sides.base, sides.candidate, margin)
+        return pair_pvalues(shifted, sides.base, test=safety_test(sides.n, self.test)).by_pairs
 
     def _safety(self, sides: _Sides, margin: float) -> Safety:
         """What excludes a loss of `margin`, by exact tests and by t-tests."""
@@ -300,7 +326,7 @@ class LivePairCheck:
         )
         if look.harm_shown and not look.fixed_margin:
             # Otherwise a tiny loss of closely linked seeds would be a regression.
-            if look.estimated_loss >= sides.error_of_mean(self.design.looks[-1]):
+            if look.estimated_loss >= look.error_of_side:
                 return "reject"
             return ("accept" if safe else "reject") if look.last else "continue"
         if look.last:
@@ -407,6 +433,15 @@ def detectable_sd(n_pairs: int, level: float, *, df_of_spread: float = math.inf)
 class _Compared:
     comparison: Comparison
     harm: PairPValues
+    better: PairPValues | None = None  # where no test of the pairs was made
+
+
+def _unless_the_base_failed_too(comparison: Comparison) -> Comparison:
+    """Failures of all candidate seeds are no divergence if the base's failed as often."""
+    alike = comparison.failed_baseline and comparison.p_failures > comparison.alpha
+    if comparison.verdict != "diverged" or not alike:
+        return comparison
+    return replace(comparison, verdict="inconclusive")
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ class PairPValues:
         exact: of both at one level, or of the only one that is used.
         combined: the same with t-tests where relabelling reaches its smallest p-values.
         by_pairs: whether that is the p-value of the differences, and not of the two samples.
+        exact_by_pairs: the same of `exact`.
     """
 
     pairs: float
@@ -52,6 +53,7 @@ class PairPValues:
     exact: float
     combined: float
     by_pairs: bool = False
+    exact_by_pairs: bool = False
 
     def at(self, level: float) -> float:
         """The p-value to report: the exact one if it is enough for the level.
@@ -63,6 +65,17 @@ class PairPValues:
             The p-value.
         """
         return self.exact if self.exact <= level else self.combined
+
+    def by_pairs_at(self, level: float) -> bool:
+        """Whether the p-value that `at` returns is that of the differences.
+
+        Args:
+            level: the level.
+
+        Returns:
+            Whether it is.
+        """
+        return self.exact_by_pairs if self.exact <= level else self.by_pairs
 
 
 #: Two equal constants, or a single pair: no evidence.
@@ -100,10 +113,9 @@ def pair_pvalues(
     pairs, samples = (tails.less for tails in _exact(base, candidate))
     linked = linkage(base, candidate)
     exact = _combined(n, pairs, samples, linked, test)
+    exact_by_pairs = _by_pairs(n, pairs, samples, linked, test)
     if not beyond_resolution:
-        return PairPValues(
-            pairs, samples, exact, exact, by_pairs=_by_pairs(n, pairs, samples, linked, test)
-        )
+        return PairPValues(pairs, samples, exact, exact, exact_by_pairs, exact_by_pairs)
     t_pairs, t_samples = _t_pvalues(base, candidate, resolution)
     refined = (
         _refined(pairs, smallest_flip_p(n), t_pairs),
@@ -111,7 +123,7 @@ def pair_pvalues(
     )
     combined = _combined(n, *refined, linked, test)
     by_pairs = _by_pairs(n, *refined, linked, test)
-    return PairPValues(pairs, samples, exact, combined, by_pairs)
+    return PairPValues(pairs, samples, exact, combined, by_pairs, exact_by_pairs)
 
 
 def t_pvalue(base: FloatArray, candidate: FloatArray, *, test: PairTest = "both") -> float:

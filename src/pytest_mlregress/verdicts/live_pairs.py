@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline, Provenance
+from pytest_mlregress.baselines.environment import environment_differences
 from pytest_mlregress.revisions.history import History
 from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.verdicts.context import PENDING, JudgingContext
@@ -92,7 +93,17 @@ def pair_context(
     if artifact is not None:
         artifact = only_seeds(artifact, [seed.seed for seed in ready])
         rules = replace(rules, alpha=rules.alpha / max(len(artifact.metrics), 1))
-    return PairContext(JudgingContext(group, artifact, rules, tuple(ready), ()), base)
+    differences = _environment_differences(group, base, rules)
+    return PairContext(JudgingContext(group, artifact, rules, tuple(ready), differences), base)
+
+
+def _environment_differences(group: SeedGroup, base: SeedGroup, rules: Rules) -> tuple[str, ...]:
+    """How the environments of both sides differ, where one value is compared bit for bit."""
+    if not rules.deterministic or rules.env_mismatch == "ignore":
+        return ()
+    if group.environment is None or base.environment is None:
+        return ()
+    return tuple(environment_differences(base.environment, group.environment))
 
 
 def base_artifact(base: SeedGroup, provenance: Provenance) -> Artifact:

@@ -27,6 +27,8 @@ def pair_advice(
     """
     more = 2 * len(pairs.case.group.plan.planned)
     match decision.kind:
+        case VerdictKind.REGRESSION if pairs.case.rules.expect == "identical":
+            return tuple(_what_changed(pairs, history))
         case VerdictKind.REGRESSION:
             return (
                 *_what_changed(pairs, history),
@@ -37,10 +39,34 @@ def pair_advice(
         case VerdictKind.INCONCLUSIVE | VerdictKind.UNAFFORDABLE:
             return (
                 f"how many pairs it takes: {pairs.command} --mlregress-plan",
-                f"more of them: {pairs.command} --mlregress-seeds={more}",
+                _more_pairs(pairs, decision),
             )
         case _:
             return ()
+
+
+def _more_pairs(pairs: PairContext, decision: MetricsDecision) -> str:
+    """The command with the pairs that every undecided metric takes, or the margin that can be."""
+    from pytest_mlregress.statistics.pair_spread import spread_of_sides
+    from pytest_mlregress.statistics.pairs_needed import pairs_for_level, pairs_needed, shown_by
+
+    planned = len(pairs.case.group.plan.planned)
+    needed: list[int] = []
+    for metric in decision.metrics:
+        level = pairs_for_level(metric.alpha)
+        if planned < min(level.sign_flips, level.two_samples):
+            needed.append(level.sign_flips)
+        if metric.kind is not VerdictKind.UNAFFORDABLE or metric.comparison is None:
+            continue
+        sd = spread_of_sides(tuple(metric.baseline.values()), tuple(metric.candidate.values()))
+        assert sd is not None  # otherwise it would not be unaffordable
+        enough = pairs_needed(metric.comparison.margin / sd, alpha=metric.alpha)
+        if enough is None:
+            least = shown_by(planned, metric.alpha) * sd
+            return f"declare a margin of at least {least:.2g} for {metric.name}"
+        needed.append(enough)
+    most = max(needed, default=2 * planned)
+    return f"run more pairs: {pairs.command} --mlregress-seeds={most}"
 
 
 def _what_changed(pairs: PairContext, history: History | None) -> Iterator[str]:

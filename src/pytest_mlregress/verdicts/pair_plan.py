@@ -37,14 +37,14 @@ def _lines(n_pairs: int, rules: Rules) -> Iterator[str]:
     looks = pair_looks(n_pairs) if rules.early else (n_pairs,)
     yield (
         f"looks after {', '.join(map(str, looks))} pairs, each one training on both sides; two "
-        "bit-equal pairs are identical"
+        "bit-equal pairs are identical (4 at least for a metric of few values)"
     )
     shown = shown_by(n_pairs, alpha)
     yield (
         f"a loss of {shown:.2g} SD of the seeds is shown with power 0.90 if matched seeds are not "
         "linked, a smaller one if they are"
         if shown < float("inf")
-        else "a single pair shows no loss that is smaller than a failure"
+        else "a single pair can show a failure, but no loss"
     )
     one = pairs_needed(1.0, alpha=alpha)
     if one is not None:

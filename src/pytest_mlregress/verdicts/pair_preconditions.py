@@ -6,7 +6,8 @@ on the base alone is never red: the candidate cannot have caused it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -135,12 +136,16 @@ def _unavailable(pairs: PairContext) -> Verdict | Pending | None:
 def _failures(pairs: PairContext) -> Verdict | Pending | None:
     """Failed seeds: red where the base passed, by Fisher's test where some of its seeds failed too.
 
-    A seed that failed on both sides, and one that failed on the base alone, end in a yellow verdict
+    A value that is not finite counts as a failure on the base, and from then on on both sides. A
+    seed that failed on both sides, and one that failed on the base alone, end in a yellow verdict
     once no candidate seed that is still to come could make it red.
     """
     after, before = pairs.case.group.results, pairs.base.results
     failed = [s for s, result in after.items() if result.outcome in _FAILED]
     failed_base = [s for s, result in before.items() if result.outcome in _NOT_RUN]
+    if pairs.case.rules.on_nonfinite == "fail" and (of_base := _nonfinite(before.values())):
+        failed_base = [*failed_base, *of_base]
+        failed = [*failed, *_nonfinite(after.values())]
     if not failed and not failed_base:
         return None
     if not pairs.both_complete and any(seed not in before for seed in failed):
@@ -148,7 +153,11 @@ def _failures(pairs: PairContext) -> Verdict | Pending | None:
     if failed and not failed_base:
         return failed_seed(pairs.case)
     if _failed_too_often(pairs, failed, failed_base):
-        return failed_seed(pairs.case)
+        return failed_seed(pairs.case) or pairs.case.verdict(
+            VerdictKind.DIVERGED,
+            reasons=tuple(_base_failures(pairs, failed)),
+            next_steps=(f"look at one seed alone: {pairs.command} -k seed{failed[0]}",),
+        )
     if not pairs.both_complete and _may_still_diverge(pairs, failed, failed_base):
         return PENDING
     texts = _base_failures(pairs, failed)
@@ -158,6 +167,17 @@ def _failures(pairs: PairContext) -> Verdict | Pending | None:
             "nothing is compared with a base that fails; compare with a commit whose seeds pass",
         ),
     )
+
+
+def _nonfinite(results: Iterable[SeedResult]) -> list[int]:
+    """The seeds that passed with a value that is not finite."""
+    return [seed.seed for seed in results if seed.outcome == "passed" and _odd_value(seed)]
+
+
+def _odd_value(seed: SeedResult) -> str:
+    """``accuracy is nan``; empty where every value is finite."""
+    odd = (m for m in seed.metrics if not math.isfinite(m.value))
+    return next((f"{metric.name} is {metric.value}" for metric in odd), "")
 
 
 def _failed_too_often(
@@ -183,18 +203,22 @@ def _may_still_diverge(
 
 
 def _base_failures(pairs: PairContext, failed: Sequence[int]) -> Iterator[str]:
-    for seed in pairs.base.reported:
-        if seed.outcome in _NOT_RUN:
-            also = ", and so did the candidate's" if seed.seed in failed else ""
-            yield f"seed {seed.seed} of {pairs.base_name} {_what(seed)}{also}"
-    base = {seed.seed for seed in pairs.base.reported if seed.outcome in _NOT_RUN}
-    for number in failed:
-        if number not in base:
-            result = pairs.case.group.results[number]
-            yield f"seed {number} failed: {first_line(result.message)}"
+    after, before = pairs.case.group.results, pairs.base.results
+    nonfinite = _nonfinite(before.values()) if pairs.case.rules.on_nonfinite == "fail" else []
+    base = [s for s, result in before.items() if result.outcome in _NOT_RUN or s in nonfinite]
+    for seed in sorted(base):
+        also = ", and so did the candidate's" if seed in failed else ""
+        if seed in nonfinite and seed in failed:
+            also = f", and on the candidate {_what(after[seed])}"
+        yield f"seed {seed} of {pairs.base_name} {_what(before[seed])}{also}"
+    for seed in failed:
+        if seed not in base:
+            yield f"seed {seed} {_what(after[seed])}"
 
 
 def _what(seed: SeedResult) -> str:
+    if seed.outcome == "passed":
+        return f"gave no finite value: {_odd_value(seed)}"
     did = {"crashed": "lost its process", "skipped": "was skipped"}.get(seed.outcome, "failed")
     return f"{did}: {first_line(seed.message)}"
 

@@ -26,6 +26,11 @@ def pair_reasons(look: PairLook, rules: Rules) -> Iterator[str]:
     """
     if look.action == "reject" and math.isfinite(look.estimated_loss):
         yield f"lost {look.estimated_loss:.3g} against {base_name(rules)}"
+        if look.estimated_loss < look.margin and not look.fixed_margin:
+            yield (
+                "a loss above the standard error of a side, "
+                f"{look.error_of_side:.2g}; declare a margin to accept it"
+            )
     if look.action == "reject" and look.collapsed.shown(look.comparison.alpha) and look.last:
         yield (
             f"{len(look.collapsed.positions)} of {look.n_pairs} seeds collapsed, none of the "
@@ -41,13 +46,12 @@ def pair_reasons(look: PairLook, rules: Rules) -> Iterator[str]:
         return
     if math.isfinite(look.excluded_loss):
         yield (
-            f"no loss against {base_name(rules)} is shown, and none of the margin, "
-            f"{look.margin:.4g}, is excluded: the pairs exclude a loss above "
-            f"{look.excluded_loss:.4g}"
+            f"the pairs neither show a loss against {base_name(rules)} nor exclude one of the "
+            f"margin ({look.margin:.4g}): they exclude a loss above {look.excluded_loss:.4g}"
         )
     else:
         yield (
-            f"no loss against {base_name(rules)} is shown, and the pairs exclude none, however "
+            f"the pairs neither show a loss against {base_name(rules)} nor exclude one, however "
             "large"
         )
 
@@ -76,7 +80,7 @@ def pair_notes(
     if look.action == "reject" and look.harm.combined <= look.level < look.harm.exact:
         yield (
             f"{look.n_pairs} pairs are too few for an exact test at the level {look.level:.2g}: "
-            "every relabelling shows less, and how much more a t-test shows rests on normal values"
+            "the p-value below that comes from a t-test, which assumes normal values"
         )
     if look.last:
         yield from resolution_note(check.design.looks[-1], check.alpha, rules)
