@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from git_projects import Project, names_in, on_branch, project
 
-from pytest_mlregress.revisions import place_file
+from pytest_mlregress.revisions import data_folders, place_file, worktree
 
 
 @pytest.fixture
@@ -39,9 +39,12 @@ def test_ignored_and_untracked_data_are_linked(made: Project) -> None:
             "notes/n.txt": "n",
         }
     )
-    assert added_in(made) == ["cached.pt", "data", "notes", "raw/b.npz", "raw/c é.csv"]
+    linked = ["cached.pt", "data/loader.py", "data/sub/points.csv", "notes/n.txt"]
+    assert added_in(made) == [*linked, "raw/b.npz", "raw/c é.csv"]
     checkout = made.prepare()
-    assert (checkout.top / "data").readlink() == made.top.resolve() / "data"
+    points = checkout.top / "data" / "sub" / "points.csv"
+    assert points.readlink() == made.top.resolve() / "data" / "sub" / "points.csv"
+    assert checkout.notes == ()
     assert (checkout.top / "raw" / "a").read_text() == "a"
     checkout.release(keep=True)
     made.prepare().release(keep=False)
@@ -50,7 +53,7 @@ def test_ignored_and_untracked_data_are_linked(made: Project) -> None:
 
 def test_code_caches_environments_builds_and_secrets_are_not(made: Project) -> None:
     (made.top / ".git" / "info" / "exclude").write_text(
-        "generated/\nvenv3/\n*.egg-info/\n/mine/\n/outputs/\ncheckouts/\n*.gen.py\n"
+        "generated/\nvenv3/\n*.egg-info/\n/mine/\n/exports/\ncheckouts/\n*.gen.py\n"
     )
     made.write(
         {
@@ -71,10 +74,10 @@ def test_code_caches_environments_builds_and_secrets_are_not(made: Project) -> N
             ".env": "TOKEN=1",
             ".env.local": "TOKEN=1",
             "checkouts/other/.git": "gitdir: elsewhere",
-            "outputs/metrics.csv": "",
+            "exports/metrics.csv": "",
         }
     )
-    assert added_in(made) == ["outputs"]
+    assert added_in(made) == ["exports/metrics.csv"]
 
 
 def test_a_folder_is_linked_whole_only_if_all_of_it_is_data(made: Project) -> None:
@@ -91,7 +94,78 @@ def test_a_folder_is_linked_whole_only_if_all_of_it_is_data(made: Project) -> No
             "with_log/a.log": "",
         }
     )
-    assert added_in(made) == ["clean", "with_code/a.npz", "with_log", "with_secret/a.npz"]
+    assert added_in(made) == [
+        *("clean/b.npz", "clean/deep/a.npz", "with_code/a.npz"),
+        *("with_log/a.log", "with_log/a.npz", "with_secret/a.npz"),
+    ]
+
+
+def test_what_one_side_adds_to_a_folder_of_data_is_its_own(made: Project) -> None:
+    made.write({"data/points.csv": "1", "data/deep/b.csv": "", "notes/n.txt": ""})
+    checkout = made.prepare()
+    for name in ("data/new.pt", "data/deep/new.pt", "notes/new.pt"):
+        (checkout.top / name).write_text("base")
+        assert not (made.top / name).exists()
+        (made.top / name).write_text("candidate")
+        assert (checkout.top / name).read_text() == "base"
+    checkout.release(keep=True)
+    again = made.prepare()
+    assert (again.top / "data" / "new.pt").read_text() == "candidate"  # data like any other now
+    again.release(keep=False)
+    assert (made.top / "data" / "points.csv").read_text() == "1"
+
+
+def test_large_folders_are_shared_whole_and_named(
+    made: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data_folders, "LINKED_AT_MOST", 5)
+    monkeypatch.setattr(worktree, "LINKED_AT_MOST", 5)
+    many = [f"{number}.npy" for number in range(6)]
+    made.write({f"data/raw/{name}": "" for name in many})
+    made.write({"data/a.csv": "", "data/few/b.csv": "", "notes/n.txt": ""})
+    (made.top / "data" / "few" / "up").symlink_to("..")
+    checkout = made.prepare()
+    assert names_in(checkout.top) == [
+        *("data/a.csv", "data/few/b.csv", "data/few/up", "data/raw"),
+        *("model.py", "notes/n.txt", "package/__init__.py", "package/net.py", "raw/a"),
+    ]
+    assert checkout.notes == (
+        "folders that both sides share, as they hold more than 5 files or are links: "
+        "data/few/up, data/raw; what one side writes there, the other side reads",
+    )
+    assert (checkout.top / "data" / "raw").readlink() == made.top.resolve() / "data" / "raw"
+    checkout.release(keep=False)
+    assert len(names_in(made.top / "data")) == 9
+
+
+def test_a_flat_folder_with_too_many_files_is_linked_whole(
+    made: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data_folders, "LINKED_AT_MOST", 2)
+    made.write({f"data/{number}.npy": "" for number in range(3)})
+    assert added_in(made) == ["data"]
+
+
+def test_outputs_of_earlier_runs_are_left_out(made: Project) -> None:
+    (made.top / ".git" / "info" / "exclude").write_text("/runs/\nexp/wandb/\n/*.pt\n")
+    made.write(
+        {
+            "runs/0/events.out": "",
+            "exp/wandb/log.txt": "",
+            "exp/notes.txt": "",
+            "checkpoints/last.pt": "",
+            "package/outputs/new_code.py": "",
+            "tests/runs/laid_over.txt": "",
+            "tests/test_a.py": "",
+        }
+    )
+    assert added_in(made) == ["exp/notes.txt", "tests/runs/laid_over.txt", "tests/test_a.py"]
+    checkout = made.prepare()
+    assert checkout.notes == (
+        "outputs of earlier runs are not linked into the base: checkpoints, exp/wandb, runs; "
+        "data that both sides need belong into a folder of another name",
+    )
+    checkout.release(keep=False)
 
 
 def test_a_generated_version_module_is_copied(made: Project) -> None:

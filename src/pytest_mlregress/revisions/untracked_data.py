@@ -16,10 +16,11 @@ from typing import Final
 
 from pytest_mlregress.baselines.paths import FOLDER
 from pytest_mlregress.revisions.candidate_files import CandidateFiles
+from pytest_mlregress.revisions.data_folders import link_folders
 from pytest_mlregress.revisions.place_file import link_or_copy
 from pytest_mlregress.revisions.repository import run_git, split_names
 
-__all__ = ["IgnoredFiles", "link_data", "link_extension_modules", "list_ignored"]
+__all__ = ["IgnoredFiles", "LinkedData", "link_data", "link_extension_modules", "list_ignored"]
 
 _NOT_DATA: Final = (
     # caches
@@ -33,6 +34,14 @@ _NOT_DATA: Final = (
     *(".git", ".idea", ".vscode", ".env", ".env.*", ".envrc", FOLDER),
 )
 _WITHHELD: Final = re.compile("|".join(map(translate, _NOT_DATA)))
+_OUTPUTS: Final = frozenset(
+    (
+        *("outputs", "runs", "checkpoints", "wandb", "mlruns"),
+        *("lightning_logs", "multirun", "tb_logs"),
+    )
+)
+"""Folders that training writes: what one side leaves there must not be found by the other."""
+
 _CODE: Final = re.compile(
     r"\.(py[icodwx]?|pxd|pxi|c|cc|cpp|cxx|cu|cuh|h|hh|hpp|rs|f90|f|o|a|so|pyd|dll|dylib|pth"
     r"|toml|cfg|ini|lock)$|(^|/)(requirements|constraints|environment)[^/]*\.(txt|in|ya?ml)$"
@@ -88,8 +97,25 @@ def list_ignored(top: Path) -> IgnoredFiles:
     )
 
 
-def link_data(ignored: IgnoredFiles, files: CandidateFiles, *, candidate: Path, base: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class LinkedData:
+    """What the user should know about the data in the base's checkout.
+
+    Attributes:
+        shared: folders that are linked whole: both sides write into the same.
+        outputs: folders of earlier runs' outputs, which are left out.
+    """
+
+    shared: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+def link_data(
+    ignored: IgnoredFiles, files: CandidateFiles, *, candidate: Path, base: Path
+) -> LinkedData:
     """Link the candidate's data into the base's checkout, where nothing is there.
+
+    Folders are made anew with a link per file, so that what a side adds is its own.
 
     Args:
         ignored: what git ignores.
@@ -97,17 +123,34 @@ def link_data(ignored: IgnoredFiles, files: CandidateFiles, *, candidate: Path, 
         candidate: the top of the candidate's checkout.
         base: the top of the base's.
 
+    Returns:
+        What is shared beyond single files, and what is left out.
+
     Raises:
         OSError: something can be neither linked nor copied.
     """
+    names = dict.fromkeys((*_untracked(ignored, files, candidate), *ignored.data))
+    free = {
+        name: (candidate / name).is_dir()
+        for name in names
+        if _outputs_in(name) is None
+        and _is_free(base, name)
+        and not base.is_relative_to(candidate / name)
+        and _holds_data(candidate / name)
+    }
     # Whole folders come first: a single file in one would be in their way.
-    for name in (*_untracked(ignored, files, candidate), *ignored.data):
-        source = candidate / name
-        if _is_free(base, name) and not base.is_relative_to(source) and _holds_data(source):
-            link_or_copy(source, base / name)
+    outermost = [name for name in free if not any(up in free for up in _above(name))]
+    folders = [name for name in outermost if free[name]]
+    shared = link_folders(folders, candidate=candidate, base=base)
+    for name in outermost:
+        if not free[name]:
+            link_or_copy(candidate / name, base / name)
     for name in ignored.versions:
         if _is_free(base, name) and (base / name).parent.is_dir():
             shutil.copyfile(candidate / name, base / name)
+    left_out = (*_untracked_outputs(files, candidate), *ignored.data)
+    outputs = {_outputs_in(name) for name in left_out if not (base / name).exists()}
+    return LinkedData(shared, tuple(sorted(filter(None, outputs))))
 
 
 def link_extension_modules(ignored: IgnoredFiles, *, candidate: Path, base: Path) -> None:
@@ -136,6 +179,13 @@ def _is_never_data(name: str) -> bool:
     return any(_WITHHELD.match(part) for part in name.rstrip("/").split("/"))
 
 
+def _outputs_in(name: str) -> str | None:
+    """The outermost folder of outputs on a path; None without one."""
+    parts = name.rstrip("/").split("/")
+    depth = next((depth for depth, part in enumerate(parts) if part in _OUTPUTS), None)
+    return None if depth is None else "/".join(parts[: depth + 1])
+
+
 def _holds_data(source: Path) -> bool:
     """Whether a file is there, or a folder holds data and no environment, repository or package."""
     if not source.is_dir():
@@ -156,10 +206,13 @@ def _untracked(ignored: IgnoredFiles, files: CandidateFiles, candidate: Path) ->
 
     A folder that holds nothing else is one entry. What lies in a package belongs to its code.
     """
-    code = {name for name in files.untracked if _is_never_data(name) or _CODE.search(name)}
-    mixed = {
-        folder for name in (*files.tracked, *ignored.withheld, *code) for folder in _above(name)
+    code = {
+        name
+        for name in files.untracked
+        if _is_never_data(name) or _CODE.search(name) or _outputs_in(name) is not None
     }
+    others = (*files.tracked, *ignored.withheld, *filter(_outputs_in, ignored.data), *code)
+    mixed = {folder for name in others for folder in _above(name)}
     found = {
         next((folder for folder in reversed(_above(name)) if folder not in mixed), name)
         for name in files.untracked - code
@@ -171,6 +224,15 @@ def _untracked(ignored: IgnoredFiles, files: CandidateFiles, candidate: Path) ->
             packages[folder] = _is_in_package(candidate, folder)
         if not packages[folder]:
             yield name.rstrip("/")
+
+
+def _untracked_outputs(files: CandidateFiles, candidate: Path) -> Iterator[str]:
+    """The outputs among the files that git neither tracks nor ignores, outside packages."""
+    for name in files.untracked:
+        if _outputs_in(name) is None or _is_never_data(name) or _CODE.search(name):
+            continue
+        if not _is_in_package(candidate, name.rpartition("/")[0]):
+            yield name
 
 
 def _above(name: str) -> list[str]:

@@ -14,6 +14,7 @@ from pytest_mlregress.revisions.against import Against
 from pytest_mlregress.revisions.base_commit import ABBREVIATED, BaseCommit, find_base_commit
 from pytest_mlregress.revisions.candidate_files import CandidateFiles, list_candidate
 from pytest_mlregress.revisions.commit_checkout import check_out, check_out_submodules
+from pytest_mlregress.revisions.data_folders import LINKED_AT_MOST
 from pytest_mlregress.revisions.extension_sources import changed_extension_sources
 from pytest_mlregress.revisions.large_files import fill_pointers
 from pytest_mlregress.revisions.overlay import lay_over
@@ -21,6 +22,7 @@ from pytest_mlregress.revisions.pytest_configuration import changed_configuratio
 from pytest_mlregress.revisions.repository import Repository, ask_git, find_repository
 from pytest_mlregress.revisions.selected_tests import SelectedTests, select_tests
 from pytest_mlregress.revisions.untracked_data import (
+    LinkedData,
     link_data,
     link_extension_modules,
     list_ignored,
@@ -195,7 +197,7 @@ def _furnish(
     if tests is not None:
         lay_over(tests, files, candidate=candidate, base=base)
     ignored = list_ignored(candidate)
-    link_data(ignored, files, candidate=candidate, base=base)
+    data = link_data(ignored, files, candidate=candidate, base=base)
     if not changed_extension_sources(files, candidate=candidate, base=base):
         link_extension_modules(ignored, candidate=candidate, base=base)
     notes = []
@@ -215,7 +217,20 @@ def _furnish(
             f"the base has Git LFS pointers in place of files: {_some(pointers)}; "
             f"fetch them with: git lfs fetch origin {folder.commit}"
         )
-    return notes
+    return [*notes, *_notes_on_data(data)]
+
+
+def _notes_on_data(data: LinkedData) -> Iterator[str]:
+    if data.shared:
+        yield (
+            f"folders that both sides share, as they hold more than {LINKED_AT_MOST} files or are "
+            f"links: {_some(data.shared)}; what one side writes there, the other side reads"
+        )
+    if data.outputs:
+        yield (
+            f"outputs of earlier runs are not linked into the base: {_some(data.outputs)}; "
+            "data that both sides need belong into a folder of another name"
+        )
 
 
 def _notes_on(
