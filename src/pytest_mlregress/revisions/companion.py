@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_mlregress.revisions.base_side import BaseSide
-from pytest_mlregress.revisions.companion_session import last_line
 from pytest_mlregress.revisions.process_environment import variables_of
+from pytest_mlregress.running.printed_error import last_line
 
 if TYPE_CHECKING:
     import execnet

@@ -15,6 +15,7 @@ from pytest_mlregress import _compat
 from pytest_mlregress.node_ids import split_file
 from pytest_mlregress.revisions.base_side import BaseSide
 from pytest_mlregress.revisions.first_party import FirstParty, companion_environment, isolate
+from pytest_mlregress.running.printed_error import last_line
 from pytest_mlregress.running.sibling import Sibling
 
 if TYPE_CHECKING:
@@ -180,20 +181,6 @@ class CompanionPlugin:
 
 def _exists(argument: str) -> bool:
     return Path(split_file(argument)[0]).exists()
-
-
-def last_line(text: str) -> str:
-    """The error itself, of what pytest prints: it marks its lines with an ``E``.
-
-    Args:
-        text: what was printed.
-
-    Returns:
-        One line.
-    """
-    lines = [line.strip() for line in text.strip().splitlines()]
-    marked = [line.removeprefix("E").strip() for line in lines if line.startswith("E  ")]
-    return (marked or lines or ["unknown error"])[-1]
 
 
 def checkout_folder(config: pytest.Config) -> Path | None:

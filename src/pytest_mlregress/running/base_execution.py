@@ -18,6 +18,7 @@ from pytest_mlregress.revisions.companion import BaseSeed, Companion, CompanionE
 from pytest_mlregress.running.companion_plan import companion_plan
 from pytest_mlregress.running.execution import REPORT_ATTRIBUTE, STOPPED_MESSAGE, plan_payload
 from pytest_mlregress.running.pairs import BaseSeedItem
+from pytest_mlregress.running.printed_error import last_line
 from pytest_mlregress.running.replay import PHASES, log_reports
 from pytest_mlregress.running.stop_flags import StopFlags, stop_flags
 from pytest_mlregress.settings import Settings
@@ -188,11 +189,14 @@ def _message(report: pytest.TestReport) -> str:
     """One line that says why a seed of the base failed or was skipped."""
     if isinstance(report.longrepr, tuple):
         return str(report.longrepr[2]).removeprefix("Skipped: ")
+    expected = str(getattr(report, "wasxfail", "")).removeprefix("reason: ").strip()
+    if expected:
+        return expected.splitlines()[0]
     crash = getattr(report.longrepr, "reprcrash", None)
-    text = crash.message if crash is not None else report.longreprtext
-    lines = text.strip().splitlines() or ["failed"]
-    where = f" ({Path(crash.path).name}:{crash.lineno})" if crash is not None else ""
-    return lines[0] + where
+    if crash is None:  # printed text, which begins with the arguments of the test
+        return last_line(report.longreprtext or "failed")
+    lines = crash.message.strip().splitlines() or ["failed"]
+    return f"{lines[0]} ({Path(crash.path).name}:{crash.lineno})"
 
 
 def base_execution_of(config: pytest.Config, settings: Settings, side: BaseSide) -> BaseExecution:

@@ -23,6 +23,7 @@ from pytest_mlregress.running.late_seeding import (
     register_torch_with_hypothesis,
     seeding_late_imports,
 )
+from pytest_mlregress.running.printed_error import last_line
 from pytest_mlregress.running.reproduction import difference, trained_twice
 from pytest_mlregress.running.result import SeedResult, Xfail
 from pytest_mlregress.running.run import Run
@@ -334,12 +335,19 @@ def _imports_of(item: pytest.Item) -> set[str]:
     return {name.partition(".")[0] for name in names if isinstance(name, str) and name}
 
 
+def _why_expected(reason: str, printed: str) -> str:
+    """Why a seed failed as expected: the reason first, or the error where none is given."""
+    if not printed:
+        return reason
+    return f"{reason.strip() or last_line(printed)}\n{printed}"
+
+
 def _neutralise_xfail(report: pytest.TestReport, running: RunningSeed, xfail: Xfail | None) -> None:
     """An expected failure belongs to the verdict: it neither fails nor passes a seed."""
     reason = getattr(report, "wasxfail", None)
     if reason is not None:
         if report.skipped:
-            running.xfailed = f"{reason}\n{report.longrepr}" if report.longrepr else str(reason)
+            running.xfailed = _why_expected(str(reason), str(report.longrepr or ""))
             report.longrepr = None
         del report.wasxfail
         report.outcome = "passed"
