@@ -418,3 +418,33 @@ def _wait_for(condition: object) -> None:
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+CACHED_FEATURES = """
+    from pathlib import Path
+
+    K = 1
+
+
+    def train(seed):
+        cache = Path(__file__).parents[2] / "feats" / "f.txt"
+        if not cache.exists():
+            cache.write_text(str(K))
+        return float(cache.read_text()) + seed / 100
+"""
+
+
+@pytest.mark.slow
+def test_a_cache_that_one_side_writes_is_not_read_by_the_other(project: Suite) -> None:
+    with (project.path / ".git" / "info" / "exclude").open("a", encoding="utf-8") as file:
+        file.write("\nfeats/\n")
+    project.write("x", name="feats/points.csv")
+    git(project, "checkout", "--quiet", "main")
+    project.write(CACHED_FEATURES, name="src/package/model.py")
+    git(project, "checkout", "--quiet", "-B", "change")
+    project.write(CACHED_FEATURES.replace("K = 1", "K = -5"), name="src/package/model.py")
+
+    against(project)
+
+    assert project.verdicts == {TEST: "regression"}
+    assert (project.path / "feats" / "f.txt").read_text() == "-5"
