@@ -16,7 +16,7 @@ from pytest_mlregress.revisions.place_file import link_or_copy
 
 __all__ = ["LINKED_AT_MOST", "link_folders"]
 
-LINKED_AT_MOST: Final = 5000
+LINKED_AT_MOST: Final = 1000
 """Files linked one by one, over all folders: a link costs what a new file costs, microseconds in
 memory and up to milliseconds on a busy disk."""
 
