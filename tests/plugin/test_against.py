@@ -381,7 +381,7 @@ def test_a_run_that_ends_early_leaves_nothing(project: Suite, signalled: signal.
     assert companions
 
     os.kill(run.pid, signalled)
-    run.wait(timeout=60)
+    run.wait(timeout=180)
 
     _wait_for(lambda: not any(map(is_running, companions)))
     if signalled == signal.SIGKILL:  # the next run finds what it left

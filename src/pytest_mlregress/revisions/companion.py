@@ -34,6 +34,8 @@ serve(channel)
 """
 _SHOWN_LINES: Final = 15
 _END_TIMEOUT_S: Final = 10.0
+_INTERRUPTED_TIMEOUT_S: Final = 0.5
+"""How long a companion may take to end by itself, and one that is cut off in a training."""
 
 
 class CompanionError(Exception):
@@ -96,6 +98,7 @@ class Companion:
         self._channel: execnet.Channel | None = None
         self._folder: Path | None = None
         self._ready = False
+        self._training = False
         self._refused: str | None = None
 
     def start(self) -> None:
@@ -156,8 +159,10 @@ class Companion:
                 if "failed" in first:
                     return self._refuse(str(first["failed"]))
                 self._ready = True
+            self._training = True
             self._channel.send({"run": nodeid})
             answer = self._answer()
+            self._training = False
         except (OSError, EOFError) as error:
             text = self._end_of_output()
             self.close()
@@ -199,8 +204,10 @@ class Companion:
         """End it; without it nothing happens."""
         group, self._group, self._channel, self._ready = self._group, None, None, False
         if group is not None:
+            timeout_s = _INTERRUPTED_TIMEOUT_S if self._training else _END_TIMEOUT_S
             with suppress(OSError, EOFError):
-                group.terminate(timeout=_END_TIMEOUT_S)
+                group.terminate(timeout=timeout_s)
+        self._training = False
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
