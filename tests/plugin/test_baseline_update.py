@@ -57,7 +57,7 @@ def test_one_file_per_test_beside_the_test_file(suite: Suite, workers: str) -> N
 
 def test_a_baseline_says_where_it_comes_from(recorded: Suite) -> None:
     content = document(recorded)
-    assert (content["schema"], content["test"], content["tier"]) == (2, TEST, "default")
+    assert (content["schema"], content["test"], content["tier"]) == (3, TEST, "default")
     assert len(content["metrics"]["accuracy"]["values"]) == 20
     provenance = content["provenance"]
     assert provenance["commit"] == git(recorded.path, "rev-parse", "HEAD~1")
