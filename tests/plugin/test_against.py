@@ -375,6 +375,7 @@ def test_a_run_that_ends_early_leaves_nothing(project: Suite, signalled: signal.
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        preexec_fn=_heed_interrupts,
     )
     _wait_for(started.exists)
     companions = children(run.pid)
@@ -411,6 +412,11 @@ def is_running(pid: int) -> bool:
     except OSError:
         return False
     return text.rpartition(")")[2].split()[0] != "Z"
+
+
+def _heed_interrupts() -> None:
+    """A job in the background of a shell ignores interrupts, and so would what it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _wait_for(condition: object) -> None:
