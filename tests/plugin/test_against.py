@@ -258,20 +258,8 @@ def test_an_expected_failure_of_both_sides_is_none_of_the_run(project: Suite) ->
 
 
 def test_a_companion_has_no_companion(project: Suite) -> None:
-    git(project, "checkout", "--quiet", "main")
-    started = project.path.parent / "started"
-    project.write(SLOW_MODEL.format(started=started), name="src/package/model.py")
-    git(project, "checkout", "--quiet", "-B", "change")
-    project.write(MODEL, name="src/package/model.py")
-    run = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-q", "--mlregress-against=main"],
-        cwd=project.path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    run = run_in_training(project)
     try:
-        _wait_for(started.exists)
         (companion,) = children(run.pid)
         assert children(companion) == []
     finally:
@@ -362,10 +350,10 @@ SLOW_MODEL = """
 """
 
 
-@pytest.mark.parametrize("signalled", [signal.SIGINT, signal.SIGKILL], ids=["interrupt", "kill"])
-def test_a_run_that_ends_early_leaves_nothing(project: Suite, signalled: signal.Signals) -> None:
+def run_in_training(project: Suite) -> subprocess.Popen[bytes]:
+    """A run whose base is in the middle of a training."""
     git(project, "checkout", "--quiet", "main")
-    started = project.path.parent / f"started-{signalled}"
+    started = project.path.parent / f"{project.path.name}-started"
     project.write(SLOW_MODEL.format(started=started), name="src/package/model.py")
     git(project, "checkout", "--quiet", "-B", "change")
     project.write(MODEL, name="src/package/model.py")
@@ -378,6 +366,12 @@ def test_a_run_that_ends_early_leaves_nothing(project: Suite, signalled: signal.
         preexec_fn=_heed_interrupts,
     )
     _wait_for(started.exists)
+    return run
+
+
+@pytest.mark.parametrize("signalled", [signal.SIGINT, signal.SIGKILL], ids=["interrupt", "kill"])
+def test_a_run_that_ends_early_leaves_nothing(project: Suite, signalled: signal.Signals) -> None:
+    run = run_in_training(project)
     companions = children(run.pid)
     assert companions
 

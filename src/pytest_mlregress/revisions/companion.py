@@ -212,11 +212,6 @@ class Companion:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
 
-    @property
-    def started(self) -> bool:
-        """Whether there is one now."""
-        return self._channel is not None
-
     def _start_message(self) -> dict[str, Any]:
         assert self._folder is not None
         return {

@@ -181,8 +181,3 @@ class CompanionPlugin:
 
 def _exists(argument: str) -> bool:
     return Path(split_file(argument)[0]).exists()
-
-
-def checkout_folder(config: pytest.Config) -> Path | None:
-    """In a companion, the folder of the base's rootdir; None in any other process."""
-    return config.rootpath if COMPANION in getattr(config, "workerinput", {}) else None

@@ -75,7 +75,7 @@ def late_notes(verdict: Verdict, group: SeedGroup) -> tuple[str, ...]:
         (what, seed.seed)
         for seed in unused
         if seed.outcome == "passed"
-        for what in _oddities(seed, seen)
+        for what in (*_oddities(seed, seen), *_moved_later(verdict, seed, group))
     ]
     return tuple(
         f"{seeds_in_words([seed for other, seed in odd if other == what])}, on which the verdict "
@@ -102,6 +102,17 @@ def _oddities(seed: SeedResult, seen: list[SeedResult]) -> Iterator[str]:
                 f"{name} was recorded with {changed}={metric_now.settings[changed]!r}, by the "
                 f"others with {first.settings[changed]!r}"
             )
+
+
+def _moved_later(verdict: Verdict, seed: SeedResult, group: SeedGroup) -> Iterator[str]:
+    """What differs in a pair that had trained when the pairs before it were `identical`."""
+    if verdict.kind is not VerdictKind.IDENTICAL or group.base is None:
+        return
+    base = group.base.results.get(seed.seed)
+    for metric in seed.metrics:
+        before = base.metric(metric.name) if base is not None else None
+        if before is not None and before.value != metric.value:
+            yield f"{metric.name} moved from {before.value} to {metric.value}"
 
 
 def _what_happened(result: SeedResult) -> str:

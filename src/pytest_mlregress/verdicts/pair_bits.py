@@ -7,9 +7,8 @@ from dataclasses import replace
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.running.result import SeedResult
-from pytest_mlregress.verdicts.identical import BitEquality, BySeed, first_moved, judge_bit_equality
+from pytest_mlregress.verdicts.identical import BitEquality, BySeed, judge_bit_equality
 from pytest_mlregress.verdicts.policy import Rules
-from pytest_mlregress.verdicts.verdict import VerdictKind
 
 
 def judge_pair_bits(
@@ -17,10 +16,9 @@ def judge_pair_bits(
 ) -> BitEquality:
     """Ask after each pair in its order whether any bit has moved, until one answer decides.
 
-    Each answer sees the base's seeds of its own pairs only, so that it does not depend on how far
-    the base is ahead. Another environment that moves no bit is identical too: it was run here. All
-    pairs of an answer have to be equal, though more base seeds may show that fewer would have been
-    evidence enough; a bit that moved in a pair that is ready later is never `identical`.
+    Each answer sees its own pairs only and needs all of them equal, so that it depends neither on
+    how far the base is ahead nor on what workers have trained beyond it, which `late_notes` names.
+    Another environment that moves no bit is identical too: it was run here.
 
     Args:
         ready: the candidate's results of the first pairs.
@@ -32,7 +30,6 @@ def judge_pair_bits(
         What the pairs show so far.
     """
     answer = BitEquality()
-    moved = first_moved(base, ready) is not None
     for n in range(1, len(ready) + 1):
         answer = judge_bit_equality(
             ready[:n],
@@ -42,12 +39,9 @@ def judge_pair_bits(
             same_environment=True,
             seeds_needed=_pairs_needed,
         )
-        if answer.decision is None:
-            continue
-        if not (moved and answer.decision.kind is VerdictKind.IDENTICAL):
-            return answer
-        answer = BitEquality()
-    return BitEquality(answer.decision, answer.open and not moved)
+        if answer.decision is not None:
+            break
+    return answer
 
 
 def only_seeds(base: Artifact, seeds: Sequence[int]) -> Artifact:
