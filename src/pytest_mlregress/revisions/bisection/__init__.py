@@ -1,0 +1,1 @@
+"""Which commit lost: a noisy binary search over the history between two commits."""
