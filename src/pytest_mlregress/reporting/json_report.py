@@ -206,6 +206,8 @@ def _seed(result: SeedResult) -> dict[str, Any]:
         "seed": result.seed,
         "outcome": result.outcome,
         "duration": result.duration,
+        "peak_memory": result.peak_memory,
+        "peak_gpu_memory": result.peak_gpu_memory,
         "metrics": {metric.name: metric.value for metric in result.metrics},
         "params": result.params,
         "data": result.data,

@@ -9,7 +9,7 @@ import math
 import struct
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pytest_mlregress import __version__
@@ -61,6 +61,8 @@ class CachedSeed:
         machine: the hash of interpreter, processor and variables.
         guarded: whether bug guards watched it as the settings say; none watch a base.
         run: the run that trained it, as random digits.
+        spent: what it took, which is another in every run: ``duration`` in seconds,
+            ``peak_memory`` and ``peak_gpu_memory`` in bytes; empty where that is not known.
     """
 
     result: Mapping[str, Any]
@@ -71,6 +73,7 @@ class CachedSeed:
     machine: str
     guarded: bool = True
     run: str = ""
+    spent: Mapping[str, Any] = field(default_factory=dict)
 
 
 def bytes_of_entry(key: SeedKey, cached: CachedSeed) -> bytes:
@@ -95,6 +98,7 @@ def bytes_of_entry(key: SeedKey, cached: CachedSeed) -> bytes:
         "machine": cached.machine,
         "guarded": cached.guarded,
         "run": cached.run,
+        "spent": dict(cached.spent),
     }
     text = _text(_encoded(content))
     sealed = json.dumps({"digest": _digest(text), "content": text})
@@ -133,6 +137,7 @@ def entry_in(content: bytes, key: SeedKey) -> CachedSeed:
             machine=record["machine"],
             guarded=record["guarded"],
             run=record["run"],
+            spent=dict(record.get("spent", {})),
         )
     except EntryError:
         raise

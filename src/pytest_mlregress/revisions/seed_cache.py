@@ -90,7 +90,9 @@ class SeedCache:
         content = bytes_of_entry(key, cached)
         if len(content) > LARGEST_ENTRY:
             return
-        alike = bytes_of_entry(key, replace(cached, run=""))  # the same again, by another run
+        alike = bytes_of_entry(
+            key, replace(cached, run="", spent={})
+        )  # the same again, by another run
         end = f"-{hashlib.sha256(alike).hexdigest()[:16]}.json.gz"
         try:
             if any(name.endswith(end) for name in self._entries.names(key.digest)):

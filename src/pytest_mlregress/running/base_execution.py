@@ -92,6 +92,7 @@ class BaseExecution:
             "result": cached.result,
             "environment": cached.environment,
             "reads": cached.reads.to_builtins(),
+            "spent": dict(cached.spent),
             "ended": {"outcome": "passed", "message": ""},
         }
         reports = [self._plain(self._report(item, phase, payload)) for phase in PHASES]
@@ -120,7 +121,7 @@ class BaseExecution:
         reports: list[dict[str, Any]] = []
         for data in seed.reports:
             theirs = data[REPORT_ATTRIBUTE]
-            for name in ("result", "environment", "xfailed", "reads"):
+            for name in ("result", "environment", "xfailed", "reads", "spent"):
                 if name in theirs:
                     payload[name] = theirs[name]
             report = _rebuilt(self._config, data)

@@ -17,6 +17,7 @@ import pytest
 
 from pytest_mlregress import _compat
 from pytest_mlregress.baselines.environment import describe_environment
+from pytest_mlregress.resources.peak_memory import peak_memory, start_peak_memory
 from pytest_mlregress.running.curve_watch import BaselineCurves, CurveWatch
 from pytest_mlregress.running.guarded_run import GUARD_FINDINGS, guarded
 from pytest_mlregress.running.late_seeding import (
@@ -60,6 +61,7 @@ class RunningSeed:
         standing: what is known of the code since the baseline, None where that is not asked.
         left_out: whether it was skipped because nothing that it reads has changed.
         passed: whether every phase that has ended so far passed.
+        seconds: how long the phases took that have ended so far.
     """
 
     run: Run
@@ -72,6 +74,7 @@ class RunningSeed:
     standing: Standing | None = None
     left_out: bool = False
     passed: bool = True
+    seconds: float = 0.0
 
 
 RUNNING: Final = pytest.StashKey[RunningSeed]()
@@ -141,6 +144,7 @@ class Execution:
         with limited_threads(self._settings.threads):
             if trained_twice(item, self._settings):
                 self._train_before(item)
+            start_peak_memory()
             yield
 
     def _train_before(self, item: pytest.Item) -> None:
@@ -243,6 +247,7 @@ class Execution:
             "left_out": running.left_out,
         }
         running.passed = running.passed and report.passed
+        running.seconds += report.duration
         if running.standing is not None:
             payload["standing"] = running.standing.to_builtins()
         if report.when == "teardown":
@@ -254,7 +259,18 @@ class Execution:
                 payload["reads"] = recorded_reads(item)
                 payload["reproduced"] = difference(running.first, result)
                 payload["passed"] = running.passed
+                payload["spent"] = _spent(running)
         setattr(report, REPORT_ATTRIBUTE, payload)
+
+
+def _spent(running: RunningSeed) -> dict[str, Any]:
+    """What a seed took: apart from its result, since it is another in every run."""
+    peak = peak_memory()
+    return {
+        "duration": running.seconds,
+        "peak_memory": peak.process,
+        "peak_gpu_memory": peak.gpu,
+    }
 
 
 def plan_payload(record: SeedItem, location: tuple[str, int | None, str]) -> dict[str, Any]:

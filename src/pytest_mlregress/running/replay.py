@@ -82,6 +82,7 @@ def cached_reports(item: pytest.Item, cached: CachedSeed) -> tuple[dict[str, Any
         "result": cached.result,
         "environment": cached.environment,
         "reads": cached.reads.to_builtins(),
+        "spent": dict(cached.spent),
     }
     hook = item.config.hook
     return tuple(

@@ -81,6 +81,9 @@ class SeedResult:
         duration: seconds of set-up, call and tear-down.
         message: why it failed, was skipped or stopped.
         cached: whether it was trained in an earlier run, and taken from the cache.
+        peak_memory: the most resident memory of its process while it trained, in bytes, as
+            `resources.peak_memory` measures it; None where that is unknown.
+        peak_gpu_memory: the most that torch had allocated on one GPU, in bytes; None without CUDA.
     """
 
     seed: int
@@ -92,6 +95,8 @@ class SeedResult:
     duration: float = 0.0
     message: str = ""
     cached: bool = False
+    peak_memory: int | None = None
+    peak_gpu_memory: int | None = None
 
     def to_builtins(self) -> dict[str, Any]:
         """The result as plain builtins only.
@@ -110,6 +115,8 @@ class SeedResult:
             "data": self.data,
             "duration": self.duration,
             "message": self.message,
+            "peak_memory": self.peak_memory,
+            "peak_gpu_memory": self.peak_gpu_memory,
         }
         return {name: _builtin(value) for name, value in record.items()}
 
@@ -135,6 +142,8 @@ class SeedResult:
             data=record["data"],
             duration=record["duration"],
             message=record["message"],
+            peak_memory=record.get("peak_memory"),
+            peak_gpu_memory=record.get("peak_gpu_memory"),
         )
 
     @property

@@ -105,6 +105,7 @@ class SeedReuse:
             machine=machine_of(self._config, record.declaration),
             guarded=base is None,
             run=self._run,
+            spent=payload.get("spent", {}),
         )
         key = self.key(record)
         unrecorded(self._config, lambda: cache.store(key, cached))

@@ -202,6 +202,7 @@ class SeedPhases:
         """
         record = (self.payload or {}).get("result")
         base = SeedResult.from_builtins(record) if record else SeedResult(seed, "passed")
+        spent = (self.payload or {}).get("spent", {})
         return replace(
             base,
             seed=seed,
@@ -209,6 +210,8 @@ class SeedPhases:
             duration=self.duration,
             message=self.message,
             cached=bool((self.payload or {}).get("cached")),
+            peak_memory=spent.get("peak_memory"),
+            peak_gpu_memory=spent.get("peak_gpu_memory"),
         )
 
 

@@ -1,0 +1,86 @@
+"""The most memory that a process used while it did one thing.
+
+The system counts the high-water mark of a process since it began. Linux resets it on request, so
+that the mark is that of one seed and not of the largest before it. Elsewhere it is an upper bound.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+_RESET: Final = Path("/proc/self/clear_refs")
+_STATUS: Final = Path("/proc/self/status")
+_RESET_HIGH_WATER: Final = "5"
+"""See proc(5): resets the peak of the resident set to its present size."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeakMemory:
+    """The most memory that was used, in bytes.
+
+    Attributes:
+        process: resident memory of the process, without the processes that it started; None
+            where the system does not tell.
+        gpu: memory that torch had allocated on the GPU that it used most; None without CUDA.
+    """
+
+    process: int | None
+    gpu: int | None
+
+
+def start_peak_memory() -> None:
+    """Count from now on, as far as the system and torch allow."""
+    with suppress(OSError):
+        _RESET.write_text(_RESET_HIGH_WATER, encoding="ascii")
+    cuda = _used_cuda()
+    if cuda is not None:
+        for device in range(cuda.device_count()):
+            with suppress(Exception):  # a device that failed in the test before
+                cuda.reset_peak_memory_stats(device)
+
+
+def peak_memory() -> PeakMemory:
+    """The most memory that this process used since `start_peak_memory`.
+
+    Returns:
+        The peaks; of the process since it began, where its mark cannot be reset.
+    """
+    return PeakMemory(process=_high_water(), gpu=_most_allocated())
+
+
+def _high_water() -> int | None:
+    with suppress(OSError):
+        found = re.search(r"^VmHWM:\s*(\d+) kB$", _STATUS.read_text("ascii", "replace"), re.M)
+        if found is not None:
+            return int(found[1]) * 1024
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _most_allocated() -> int | None:
+    cuda = _used_cuda()
+    if cuda is None:
+        return None
+    with suppress(Exception):  # a device that failed in this very test
+        peaks = [int(cuda.max_memory_allocated(device)) for device in range(cuda.device_count())]
+        return max(peaks, default=None)
+    return None
+
+
+def _used_cuda() -> Any | None:
+    """``torch.cuda`` where this process has used it; nothing is initialised to find out."""
+    torch: ModuleType | None = sys.modules.get("torch")
+    cuda = getattr(torch, "cuda", None)
+    with suppress(Exception):  # a torch that is being imported, or no torch at all
+        return cuda if cuda is not None and cuda.is_initialized() else None
+    return None
