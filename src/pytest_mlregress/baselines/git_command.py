@@ -4,8 +4,9 @@ import os
 import subprocess
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 __all__ = ["TIMEOUT_S", "GitError", "git", "outside_hooks"]
@@ -28,7 +29,17 @@ _MISLEADING: Final = frozenset(
 
 
 class GitError(Exception):
-    """Git is missing, timed out, or refused; the text is git's."""
+    """Git is missing, timed out, or refused; the text is git's.
+
+    Attributes:
+        status: the exit status; None where git did not end by itself.
+        output: the standard output up to there: some commands answer and fail.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, output: bytes = b"") -> None:
+        super().__init__(message)
+        self.status = status
+        self.output = output
 
 
 def outside_hooks() -> dict[str, str]:
@@ -41,6 +52,7 @@ def git(
     *arguments: str,
     timeout_s: float | None = None,
     options: Sequence[str] = (),
+    variables: Mapping[str, str] = MappingProxyType({}),
 ) -> bytes:
     """What git prints for these arguments in a directory.
 
@@ -49,6 +61,7 @@ def git(
         *arguments: the command of git and its arguments.
         timeout_s: seconds after which git is stopped; None for `TIMEOUT_S`.
         options: options of git itself, which stand before the command.
+        variables: what the environment holds besides, such as another index.
 
     Returns:
         The standard output.
@@ -56,7 +69,7 @@ def git(
     Raises:
         GitError: git is not installed, takes longer than allowed, or fails.
     """
-    environment = outside_hooks() | _SETTINGS
+    environment = outside_hooks() | _SETTINGS | dict(variables)
     limit_s = TIMEOUT_S if timeout_s is None else timeout_s
     # Into files and not pipes: a helper process that outlives git would keep a pipe open.
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
@@ -76,7 +89,11 @@ def git(
         errors.seek(0)
         if process.returncode:
             message = errors.read().decode(errors="replace").strip()
-            raise GitError(message or f"git {arguments[0]} ended with status {process.returncode}")
+            raise GitError(
+                message or f"git {arguments[0]} ended with status {process.returncode}",
+                status=process.returncode,
+                output=output.read(),
+            )
         return output.read()
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from pytest_mlregress.baselines.git_command import GitError, git
 from pytest_mlregress.revisions.worktree_error import WorktreeError
 
 __all__ = ["Repository", "ask_git", "find_repository", "run_git", "split_names"]
+
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 _LONG_TIMEOUT_S: Final = 300.0
 """How long git may take to write or list a whole checkout, in seconds."""
@@ -71,13 +75,19 @@ def find_repository(folder: Path) -> Repository:
     )
 
 
-def ask_git(folder: Path, *arguments: str, options: tuple[str, ...] = ()) -> str:
+def ask_git(
+    folder: Path,
+    *arguments: str,
+    options: tuple[str, ...] = (),
+    variables: Mapping[str, str] = _NONE,
+) -> str:
     """What git prints, without hooks, filters of Git LFS, daemons and recursion.
 
     Args:
         folder: where git runs.
         *arguments: the command and its arguments.
         options: further options of git itself.
+        variables: what git's environment holds besides.
 
     Returns:
         The output; bytes that are no UTF-8 as the file system's names have them.
@@ -85,17 +95,29 @@ def ask_git(folder: Path, *arguments: str, options: tuple[str, ...] = ()) -> str
     Raises:
         GitError: git failed, or answered no.
     """
-    printed = git(folder, *arguments, timeout_s=_LONG_TIMEOUT_S, options=(*_UNATTENDED, *options))
+    printed = git(
+        folder,
+        *arguments,
+        timeout_s=_LONG_TIMEOUT_S,
+        options=(*_UNATTENDED, *options),
+        variables=variables,
+    )
     return os.fsdecode(printed)
 
 
-def run_git(folder: Path, *arguments: str, options: tuple[str, ...] = ()) -> str:
+def run_git(
+    folder: Path,
+    *arguments: str,
+    options: tuple[str, ...] = (),
+    variables: Mapping[str, str] = _NONE,
+) -> str:
     """As `ask_git`, where a failure ends the comparison.
 
     Args:
         folder: where git runs.
         *arguments: the command and its arguments.
         options: further options of git itself.
+        variables: what git's environment holds besides.
 
     Returns:
         The output.
@@ -104,7 +126,7 @@ def run_git(folder: Path, *arguments: str, options: tuple[str, ...] = ()) -> str
         WorktreeError: git failed; the text is git's.
     """
     try:
-        return ask_git(folder, *arguments, options=options)
+        return ask_git(folder, *arguments, options=options, variables=variables)
     except GitError as error:
         raise WorktreeError(f"git {arguments[0]} failed: {error}") from None
 
