@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pytest_mlregress.baselines.visible import visible
+from pytest_mlregress.revisions.command_error import CommandError
 
 __all__ = ["WorktreeError"]
 
 
-class WorktreeError(Exception):
+class WorktreeError(CommandError):
     """A commit that cannot be checked out or compared with; the text names it and the remedy.
 
     The text is safe to print, whatever the names in the repository hold.

@@ -1,0 +1,76 @@
+"""The baselines that a subcommand is asked about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from pytest_mlregress.baselines.artifact import Artifact
+from pytest_mlregress.baselines.paths import BaselineKey
+from pytest_mlregress.baselines.store import Store
+from pytest_mlregress.cli.common import say
+
+
+def say_that_there_are_none(source: str | None, rootdir: Path) -> None:
+    """Say on stderr that a place has no baselines, and how to record some.
+
+    Args:
+        source: the place that was given; None for the folders beside the tests.
+        rootdir: pytest's rootdir.
+    """
+    where = source or f"the __baselines__ folders below {rootdir.resolve()}"
+    say(f"no baselines in {where}; record them: pytest --mlregress-update", err=True)
+
+
+def all_artifacts(store: Store) -> Iterator[tuple[BaselineKey, Artifact]]:
+    """Every baseline of a store.
+
+    Args:
+        store: the store.
+
+    Yields:
+        Its keys and their artifacts.
+    """
+    for key in store.list():
+        artifact = store.read(key)
+        if artifact is not None:
+            yield key, artifact
+
+
+def matching_artifacts(store: Store, test: str) -> list[tuple[BaselineKey, Artifact]]:
+    """The baselines whose test or file contains a text.
+
+    Args:
+        store: the store.
+        test: the text.
+
+    Returns:
+        At least one.
+
+    Raises:
+        click.ClickException: there is none.
+    """
+    found = [
+        (key, artifact)
+        for key, artifact in all_artifacts(store)
+        if test in artifact.test or test in store.describe(key)
+    ]
+    if not found:
+        raise click.ClickException(
+            f"no baseline of a test that contains {test!r}; see: mlregress list"
+        )
+    return found
+
+
+def moved_by(kind: str | None) -> str:
+    """What moved a baseline, where that was no plain update.
+
+    Args:
+        kind: of its newest ledger entry; None without one.
+
+    Returns:
+        The end of a line; empty for an update.
+    """
+    return "" if kind in (None, "update") else f", {kind}"

@@ -1,0 +1,51 @@
+"""``mlregress list``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pytest_mlregress.baselines.artifact import Artifact
+from pytest_mlregress.baselines.store import open_store
+from pytest_mlregress.cli.artifacts import all_artifacts, moved_by, say_that_there_are_none
+from pytest_mlregress.cli.common import clear_errors, print_json, say, suite_options
+from pytest_mlregress.plurals import count_of
+
+
+@click.command("list")
+@suite_options
+@clear_errors
+def list_baselines(source: str | None, rootdir: Path, as_json: bool) -> None:
+    """List the baselines of a suite."""
+    store = open_store(source, rootdir=rootdir.resolve())
+    found = [(store.describe(key), artifact) for key, artifact in all_artifacts(store)]
+    if not found:
+        say_that_there_are_none(source, rootdir)
+    if as_json:
+        print_json([{"file": file, **_brief(artifact)} for file, artifact in found])
+        return
+    for file, artifact in found:
+        brief = _brief(artifact)
+        say(
+            f"{artifact.test} ({artifact.tier}): {', '.join(artifact.metrics)}; "
+            f"{count_of(brief['seeds'], 'seed')}, "
+            f"commit {(brief['commit'] or 'none')[:10]}, {brief['time']}{moved_by(brief['kind'])}"
+        )
+        say(f"  {file}")
+
+
+def _brief(artifact: Artifact) -> dict[str, Any]:
+    provenance = artifact.provenance
+    return {
+        "test": artifact.test,
+        "tier": artifact.tier,
+        "metrics": list(artifact.metrics),
+        "seeds": len(provenance.seeds),
+        "commit": provenance.commit,
+        "time": provenance.time,
+        "revision": artifact.revision,
+        "kind": artifact.ledger[-1].kind if artifact.ledger else None,
+        "edited": artifact.edited,
+    }
