@@ -227,6 +227,8 @@ def test_programs_are_started_in_few_places() -> None:
     assert starters == {
         "baselines/git_command.py",  # git
         "baselines/environment.py",  # the processor's name on macOS
+        "revisions/cells/collecting_process.py",  # the pytest that collects a suite
+        "revisions/cells/suite.py",  # the same
         "revisions/fresh.py",  # seeds of another revision
         "revisions/environments.py",  # the interpreter of another environment
     }

@@ -72,6 +72,7 @@ class CompanionPlan:
         variables: environment variables; None removes one.
         import_roots: further folders that code of the base is imported from.
         basetemp: pytest's folder for temporary files; None for its default.
+        path: where it imports from, before what is moved to the base; None for this process' path.
     """
 
     args: Sequence[str]
@@ -81,6 +82,7 @@ class CompanionPlan:
     variables: Mapping[str, str | None] = field(default_factory=dict)
     import_roots: Sequence[Path] = ()
     basetemp: str | None = None
+    path: Sequence[str] | None = None
 
 
 class Companion:
@@ -224,7 +226,7 @@ class Companion:
             "variables": dict(self._plan.variables),
             "import_roots": [str(root) for root in self._plan.import_roots],
             # Another interpreter has a path of its own.
-            "path": None if self._side.other_environment else list(sys.path),
+            "path": None if self._side.other_environment else list(self._plan.path or sys.path),
             "log": str(self._folder / "output.txt"),
         }
 

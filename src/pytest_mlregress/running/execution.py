@@ -26,7 +26,7 @@ from pytest_mlregress.running.late_seeding import (
 )
 from pytest_mlregress.running.printed_error import last_line
 from pytest_mlregress.running.reproduction import difference, trained_twice
-from pytest_mlregress.running.result import SeedResult, Xfail
+from pytest_mlregress.running.result import REPORT_ATTRIBUTE, SeedResult, Xfail
 from pytest_mlregress.running.run import Run
 from pytest_mlregress.running.run_record import RunRecord
 from pytest_mlregress.running.seed_items import FIXTURE, SEED_ITEM, SeedItem
@@ -37,7 +37,6 @@ from pytest_mlregress.running.threads import limited_threads
 from pytest_mlregress.seeding import preserved_generators, seed_everything
 from pytest_mlregress.settings import Settings
 
-REPORT_ATTRIBUTE: Final = "mlregress"
 SHARED_FIXTURE_SEED: Final = 0
 """A class-, module- or session-scoped fixture is shared by several seeds, and which one comes first
 depends on the scheduler; it is set up with the same random numbers in any case."""

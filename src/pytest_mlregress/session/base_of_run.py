@@ -29,7 +29,7 @@ from pytest_mlregress.revisions.worktree import (
     prepare_checkout,
 )
 
-_WORKTREES: Final = "mlregress-worktrees"
+WORKTREES: Final = "mlregress-worktrees"
 
 
 @dataclass(slots=True)
@@ -175,7 +175,7 @@ def _place(config: pytest.Config) -> tuple[Path, bool]:
     cache: pytest.Cache | None = getattr(config, "cache", None)
     if cache is not None:
         try:
-            return cache.mkdir(_WORKTREES), True
+            return cache.mkdir(WORKTREES), True
         except OSError:
             pass
-    return Path(tempfile.mkdtemp(prefix=f"{_WORKTREES}-")), False
+    return Path(tempfile.mkdtemp(prefix=f"{WORKTREES}-")), False

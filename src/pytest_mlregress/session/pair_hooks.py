@@ -17,8 +17,8 @@ from pytest_mlregress.running.base_execution import (
     base_execution_of,
     close_base_execution,
 )
-from pytest_mlregress.running.execution import REPORT_ATTRIBUTE
 from pytest_mlregress.running.pairs import BaseSeedItem, insert_base_items
+from pytest_mlregress.running.result import REPORT_ATTRIBUTE
 from pytest_mlregress.running.seed_items import SEED_ITEM
 from pytest_mlregress.settings import Settings
 

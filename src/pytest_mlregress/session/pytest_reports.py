@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import pytest
 
 from pytest_mlregress import _compat
-from pytest_mlregress.running.execution import REPORT_ATTRIBUTE
+from pytest_mlregress.running.result import REPORT_ATTRIBUTE
 from pytest_mlregress.session.mlregress_warning import warn_of_verdict
 from pytest_mlregress.session.verdict_items import VerdictItem
 from pytest_mlregress.verdicts.group import GroupPlan

@@ -12,9 +12,9 @@ import pytest
 
 from pytest_mlregress import _compat
 from pytest_mlregress.node_ids import in_file, replace_seed, seed_id, split_file
-from pytest_mlregress.running.execution import REPORT_ATTRIBUTE
 from pytest_mlregress.running.markers import DEFAULT_TIER
 from pytest_mlregress.running.pairs import base_seed_id
+from pytest_mlregress.running.result import REPORT_ATTRIBUTE
 from pytest_mlregress.session.seed_reports import PHASES, phase_of
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.group import GroupPlan, SeedGroup, SeedPhases

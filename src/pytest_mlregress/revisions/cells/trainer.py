@@ -1,0 +1,331 @@
+"""Trains seeds at any states of the code, several at once, and none twice."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Final
+
+from pytest_mlregress.node_ids import in_file, split_file
+from pytest_mlregress.plurals import count_of
+from pytest_mlregress.revisions.cache_entry import CachedSeed, SeedKey
+from pytest_mlregress.revisions.cells.cell import Cell
+from pytest_mlregress.revisions.cells.journal import Journal
+from pytest_mlregress.revisions.cells.suite import Suite, SuiteTest
+from pytest_mlregress.revisions.cells.trained_seed import (
+    SeedRequest,
+    TrainedSeed,
+    packages_of,
+    trained_seed,
+)
+from pytest_mlregress.revisions.companion import BaseSeed, Companion, CompanionError
+from pytest_mlregress.revisions.entry_store import entries_at
+from pytest_mlregress.revisions.seed_cache import SeedCache
+from pytest_mlregress.running.result import SeedResult
+
+__all__ = ["SeedRequest", "TrainedSeed", "Trainer"]
+
+_WARM: Final = 4
+"""So many states of the code a slot keeps a process for: each holds the packages in memory."""
+
+_ATTEMPTS: Final = 2
+"""How often a seed is trained whose process died: it may have been the machine's fault."""
+
+_WAIT_S: Final = 0.2
+"""How often the waiting process looks for an interrupt."""
+
+
+class Trainer:
+    """Trains seeds of one suite.
+
+    A context manager: its processes have ended afterwards, however it is left.
+
+    Args:
+        suite: the working tree's tests.
+        workers: how many seeds are trained at once.
+        journal: what an interrupted run has trained, and where this one keeps what it trains; None
+            for neither.
+        use_cache: whether seeds that were trained by earlier runs are taken from the cache of
+            trained seeds, and passed ones kept there.
+        variables: environment variables of the processes that train.
+        warn: told of what cannot be used of the cache.
+        on_start: called, in this thread, with each seed before it trains.
+        on_seed: called, in this thread, with each seed that is known.
+    """
+
+    def __init__(
+        self,
+        suite: Suite,
+        *,
+        workers: int = 1,
+        journal: Journal | None = None,
+        use_cache: bool = True,
+        variables: Mapping[str, str] | None = None,
+        warn: Callable[[str], None] | None = None,
+        on_start: Callable[[SeedRequest], None] | None = None,
+        on_seed: Callable[[TrainedSeed], None] | None = None,
+    ) -> None:
+        self._suite = suite
+        self._tests = {test.test: test for test in suite.tests}
+        self._journal = journal
+        self._run = secrets.token_hex(8)
+        self._on_start = on_start or (lambda request: None)
+        self._on_seed = on_seed or (lambda seed: None)
+        self._cache: SeedCache | None = None
+        if use_cache and suite.cache_place is not None:
+            self._cache = SeedCache(entries_at(suite.cache_place), warn or (lambda text: None))
+        self._slots = [_Slot(suite, number, variables or {}) for number in range(workers)]
+        self.trained = 0
+        self.reused = 0
+
+    def __enter__(self) -> Trainer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all processes."""
+        for slot in self._slots:
+            slot.close()
+
+    def forget(self, cell: Cell) -> None:
+        """End the processes of a state of the code, before it is put away.
+
+        Args:
+            cell: the state.
+        """
+        for slot in self._slots:
+            slot.forget(cell)
+
+    def train(self, requests: Sequence[SeedRequest]) -> list[TrainedSeed]:
+        """Train seeds that are not known yet.
+
+        Args:
+            requests: which ones.
+
+        Returns:
+            What they gave, in the order of the requests.
+
+        Raises:
+            KeyboardInterrupt: the run was interrupted; its text says how to go on.
+        """
+        known: dict[SeedRequest, TrainedSeed] = {}
+        for request in requests:
+            if request not in known and (found := self._known(request)) is not None:
+                known[request] = found
+                self.reused += found.source == "cache"
+                self._on_seed(found)
+        left = deque(dict.fromkeys(request for request in requests if request not in known))
+        if left:
+            self._train(left, known)
+        return [known[request] for request in requests]
+
+    def _train(self, left: deque[SeedRequest], known: dict[SeedRequest, TrainedSeed]) -> None:
+        """Let the slots take from ``left``, and gather what they give."""
+        done: SimpleQueue[tuple[SeedRequest, BaseSeed | None]] = SimpleQueue()
+        lock = threading.Lock()
+        expected = len(left)
+        threads = [
+            threading.Thread(target=slot.work, args=(left, lock, done, self._tests), daemon=True)
+            for slot in self._slots[:expected]
+        ]
+        try:
+            for thread in threads:
+                thread.start()
+            while expected:
+                request, answer = _next(done, threads)
+                if answer is None:
+                    self._on_start(request)
+                    continue
+                expected -= 1
+                seed = trained_seed(request, answer)
+                self.trained += 1
+                self._keep(seed, answer)
+                known[request] = seed
+                self._on_seed(seed)
+        except BaseException as error:
+            with lock:
+                left.clear()
+            self.close()
+            if isinstance(error, KeyboardInterrupt):
+                raise KeyboardInterrupt(self._interrupted()) from None
+            raise
+        for thread in threads:
+            thread.join()
+
+    def _interrupted(self) -> str:
+        if self._journal is None:
+            return "interrupted"
+        seeds = count_of(self._journal.kept, "training")
+        return f"interrupted; the same command goes on after {seeds}"
+
+    def _known(self, request: SeedRequest) -> TrainedSeed | None:
+        if self._journal is not None:
+            record = self._journal.get(_key(request, self._tests[request.test]))
+            if record is not None:
+                return TrainedSeed.from_builtins(request, record, "journal")
+        if self._cache is None or request.repeat:
+            return None
+        test = self._tests[request.test]
+        cached = self._cache.lookup(
+            self._cache_key(request), request.cell.side.checkout, test.machine, run=self._run
+        )
+        if cached is None:
+            return None
+        return TrainedSeed(
+            request=request,
+            result=replace(SeedResult.from_builtins(cached.result), cached=True),
+            unavailable=None,
+            source="cache",
+            reads=cached.reads,
+            environment=cached.environment,
+        )
+
+    def _keep(self, seed: TrainedSeed, answer: BaseSeed) -> None:
+        request = seed.request
+        if self._journal is not None and seed.result is not None:
+            self._journal.put(_key(request, self._tests[request.test]), seed.to_builtins())
+        if self._cache is None or request.repeat or seed.result is None or seed.reads is None:
+            return
+        if seed.result.outcome != "passed":
+            return
+        cached = CachedSeed(
+            result=seed.result.to_builtins(),
+            environment=seed.environment or {},
+            guards=(),
+            reads=seed.reads,
+            packages=packages_of(answer.reports),
+            machine=self._tests[request.test].machine,
+            guarded=False,
+            run=self._run,
+        )
+        self._cache.store(self._cache_key(request), cached)
+
+    def _cache_key(self, request: SeedRequest) -> SeedKey:
+        test = self._tests[request.test]
+        checkout = request.cell.side.candidate_checkout
+        file = test.file.resolve()
+        inside = file.relative_to(checkout) if file.is_relative_to(checkout) else Path(file.name)
+        return SeedKey(
+            test=in_file(inside.as_posix(), split_file(test.test)[1]),
+            tier=test.tier,
+            seed=request.seed,
+            settings=test.settings,
+        )
+
+
+class _Slot:
+    """One place where a seed trains: a process per state of the code, the last few of them."""
+
+    def __init__(self, suite: Suite, number: int, variables: Mapping[str, str]) -> None:
+        self._suite = suite
+        self._number = number
+        self._variables = variables
+        self._companions: OrderedDict[str, Companion] = OrderedDict()
+        self._closed = False
+
+    def work(
+        self,
+        left: deque[SeedRequest],
+        lock: threading.Lock,
+        done: SimpleQueue[tuple[SeedRequest, BaseSeed | None]],
+        tests: Mapping[str, SuiteTest],
+    ) -> None:
+        """Train seeds until none are left; what is said first of a seed is that it starts."""
+        while True:
+            with lock:
+                request = self._choose(left)
+            if request is None:
+                return
+            done.put((request, None))
+            done.put((request, self._run(request, tests[request.test])))
+
+    def _choose(self, left: deque[SeedRequest]) -> SeedRequest | None:
+        """The first seed of a state that has a process here, else the first one."""
+        warm = next((r for r in left if r.cell.identity in self._companions), None)
+        request = warm or (left[0] if left else None)
+        if request is not None:
+            left.remove(request)
+        return request
+
+    def _run(self, request: SeedRequest, test: SuiteTest) -> BaseSeed:
+        node_id = test.node_ids.get(request.seed)
+        if node_id is None:
+            return BaseSeed(unavailable=f"seed {request.seed} was not collected")
+        crashed = ""
+        for _ in range(_ATTEMPTS):
+            if self._closed:
+                break
+            try:
+                return self._companion(request.cell).run(node_id)
+            except CompanionError as error:
+                crashed = str(error)
+        return BaseSeed(crashed=crashed)
+
+    def _companion(self, cell: Cell) -> Companion:
+        companion = self._companions.get(cell.identity)
+        if companion is None:
+            start = self._suite.start
+            plan = start.plan(cell.side)
+            worker = {**plan.workerinput, "workerid": f"gw{self._number}"}
+            plan = replace(
+                plan,
+                workerinput=worker,
+                variables={**plan.variables, **self._variables},
+                path=[str(start.directory), *sys.path[1:]],  # as `python -m pytest` has it
+                basetemp=None,
+            )
+            companion = Companion(cell.side, plan)
+            self._companions[cell.identity] = companion
+        self._companions.move_to_end(cell.identity)
+        while len(self._companions) > _WARM:
+            self._companions.popitem(last=False)[1].close()
+        return companion
+
+    def forget(self, cell: Cell) -> None:
+        """End the process of a state."""
+        companion = self._companions.pop(cell.identity, None)
+        if companion is not None:
+            companion.close()
+
+    def close(self) -> None:
+        """End all processes; a seed that trains in one is given up."""
+        self._closed = True
+        for companion in list(self._companions.values()):
+            with suppress(OSError):
+                companion.close()
+        self._companions.clear()
+
+
+def _next(
+    done: SimpleQueue[tuple[SeedRequest, BaseSeed | None]], threads: Sequence[threading.Thread]
+) -> tuple[SeedRequest, BaseSeed | None]:
+    """What a slot said next; waits in short steps, so that an interrupt is heeded at once."""
+    from queue import Empty
+
+    while True:
+        try:
+            return done.get(timeout=_WAIT_S)
+        except Empty:
+            if not any(thread.is_alive() for thread in threads) and done.empty():
+                raise RuntimeError("a thread that trains seeds has ended by an error") from None
+
+
+def _key(request: SeedRequest, test: SuiteTest) -> str:
+    """A seed's name in a journal."""
+    repeat = f"#{request.repeat}" if request.repeat else ""
+    return f"{request.cell.identity} {test.test} {test.tier} {request.seed}{repeat}"
