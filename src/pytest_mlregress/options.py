@@ -305,6 +305,7 @@ def resolve(config: pytest.Config) -> Settings:
         elif stored is not None and stored != "" and stored != []:
             target = _DEFAULT_FIELD.get(option.field, option.field)
             values[target] = _read(option, f"ini {option.ini}", stored)
+    values["threads_chosen"] = config.getoption("mlregress_threads") is not None
     settings = Settings(**values)
     refuse_contradictions(settings)
     return settings

@@ -26,6 +26,7 @@ from pytest_mlregress.fixtures import (  # noqa: F401 - pytest finds fixtures by
 )
 from pytest_mlregress.options import resolve
 from pytest_mlregress.running import (
+    machine_share,
     node_id_selection,
     seed_items,
     seed_settings,
@@ -101,6 +102,7 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_mlregress.integrations.allure import PLUGIN, AllureVerdicts
 
         config.pluginmanager.register(AllureVerdicts(config), PLUGIN)
+    machine_share.note_callers_devices(config)
     if hasattr(config, "workerinput"):
         threads.pin_device(config.workerinput["workerid"])
         if PAIRED in worker and not settings.companion:
@@ -185,6 +187,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     seed_items.adopt(item, item.config.stash[SETTINGS])
+    machine_share.skip_if_too_small(item)
 
 
 @pytest.hookimpl(trylast=True)
@@ -212,6 +215,7 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     items = session.items
+    machine_share.give_devices(session.config, items)
     removals = splitting.removals_of(session.config)
     session.config.stash[TRAINS] = seed_items.note_selected_seeds(
         items, removals.by_others(items), tests=len(removals.collected)
@@ -281,6 +285,7 @@ def pytest_report_teststatus(report: pytest.TestReport) -> Status | None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     threads.restore_variables(config.stash.get(VARIABLES, {}))
+    machine_share.restore_devices(config)
     stop_flags.remove_stop_flags(config)
 
 

@@ -63,6 +63,8 @@ class Settings:
     env_mismatch: Literal["fail", "warn", "ignore"] = "warn"
     allow_dirty: bool = False
     threads: Threads = 1
+    threads_chosen: bool = False
+    """Whether the user chose the threads for this run, on the command line."""
     tier: str | None = None
     guards: Literal["fail", "warn", "off"] = "warn"
     plan: bool = False
@@ -88,6 +90,11 @@ class Settings:
     against: Against | None = None
     companion: bool = False
     """Whether this process trains the base's seeds for another one."""
+
+    @property
+    def declares_need(self) -> bool:
+        """Whether a test says what one of its seeds needs of a machine."""
+        return any(need is not None for need in (self.num_cpus, self.num_gpus, self.memory))
 
     @property
     def compares_sides(self) -> bool:
@@ -238,7 +245,8 @@ MARKER_ARGUMENTS: Final = (*MARKER_CHOICES, "suppress", "num_cpus", "num_gpus", 
 def override(settings: Settings, arguments: dict[str, Any]) -> Settings:
     """The settings with the arguments of a test's ``mlregress`` marker in place.
 
-    ``None`` leaves a setting as it is.
+    ``None`` leaves a setting as it is. A seed has as many threads as it declares CPUs, unless the
+    command line chooses them for the run.
 
     Raises:
         SettingError: an argument or its value is unknown.
@@ -255,6 +263,8 @@ def override(settings: Settings, arguments: dict[str, Any]) -> Settings:
         if value is None:
             continue
         accepted[name] = _marker_value(name, value)
+    if "num_cpus" in accepted and not settings.threads_chosen:
+        accepted["threads"] = max(1, int(accepted["num_cpus"]))
     return replace(settings, **accepted)
 
 
@@ -277,6 +287,11 @@ def _marker_value(name: str, value: Any) -> Any:
         return _bytes(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
         raise SettingError(f"mlregress({name}={value!r}): expected a number >= 0")
+    if name == "num_gpus" and value > 1 and not float(value).is_integer():
+        raise SettingError(
+            f"mlregress(num_gpus={value!r}): more than one GPU is a whole number; "
+            "a share of one is below 1"
+        )
     return float(value)
 
 

@@ -21,6 +21,7 @@ from pytest_mlregress.running.pairs import BaseSeedItem
 from pytest_mlregress.running.printed_error import last_line
 from pytest_mlregress.running.replay import PHASES, log_reports
 from pytest_mlregress.running.result import REPORT_ATTRIBUTE
+from pytest_mlregress.running.seed_items import SeedItem
 from pytest_mlregress.running.stop_flags import StopFlags, stop_flags
 from pytest_mlregress.settings import Settings
 
@@ -45,15 +46,15 @@ class BaseExecution:
         self._companion = companion
         self._flags = flags
 
-    def prepare(self, test: str) -> None:
+    def prepare(self, record: SeedItem) -> None:
         """Start the companion for a test that still trains; it collects while this process goes on.
 
         A failure is reported by the first seed that needs it.
 
         Args:
-            test: the node id without the seed.
+            record: of a seed of the test.
         """
-        if self._flags.is_raised(test):
+        if record.shortfall is not None or self._flags.is_raised(record.test):
             return
         try:
             self._companion.start()
@@ -67,8 +68,11 @@ class BaseExecution:
             item: the item of the seed.
             nextitem: the item that runs next, None for none.
         """
+        if item.record.shortfall is not None:
+            log_reports(item, self._skipped(item, item.record.shortfall), nextitem)
+            return
         if self._flags.is_raised(item.record.test):
-            log_reports(item, self._stopped(item), nextitem)
+            log_reports(item, self._skipped(item, STOPPED_MESSAGE, stopped=True), nextitem)
             return
         try:
             seed = self._companion.run(item.candidate)
@@ -103,12 +107,14 @@ class BaseExecution:
         """End the companion, if it was started."""
         self._companion.close()
 
-    def _stopped(self, item: BaseSeedItem) -> list[dict[str, Any]]:
-        payload = {**self._payload(item), "stopped": True}
+    def _skipped(
+        self, item: BaseSeedItem, reason: str, *, stopped: bool = False
+    ) -> list[dict[str, Any]]:
+        payload = {**self._payload(item), "stopped": stopped}
         line = item.location[1] or 0
         setup = self._report(item, "setup", payload)
         setup.outcome = "skipped"
-        setup.longrepr = (str(item.path), line + 1, f"Skipped: {STOPPED_MESSAGE}")
+        setup.longrepr = (str(item.path), line + 1, f"Skipped: {reason}")
         return [self._plain(report) for report in (setup, self._report(item, "teardown", payload))]
 
     def _reports(self, item: BaseSeedItem, seed: BaseSeed) -> list[dict[str, Any]]:

@@ -24,6 +24,7 @@ from pytest_mlregress.running.late_seeding import (
     register_torch_with_hypothesis,
     seeding_late_imports,
 )
+from pytest_mlregress.running.machine_share import reserved
 from pytest_mlregress.running.printed_error import last_line
 from pytest_mlregress.running.reproduction import difference, trained_twice
 from pytest_mlregress.running.result import REPORT_ATTRIBUTE, SeedResult, Xfail
@@ -140,7 +141,11 @@ class Execution:
         Yields:
             Once, around its phases.
         """
-        with limited_threads(self._settings.threads):
+        record = item.stash[SEED_ITEM]
+        with (
+            reserved(record, self._flags),
+            limited_threads(record.declaration.settings.threads),
+        ):
             if trained_twice(item, self._settings):
                 self._train_before(item)
             start_peak_memory()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from pytest_mlregress.margins import MarginLike
@@ -157,6 +157,11 @@ class SeedResult:
         begins = f"{COLLAPSED}: "
         return line.removeprefix(begins) if line.startswith(begins) else ""
 
+    @property
+    def without_spent(self) -> SeedResult:
+        """The result alone, which is the same whenever the seed trains to the same bits."""
+        return replace(self, duration=0.0, peak_memory=None, peak_gpu_memory=None)
+
     def metric(self, name: str) -> RecordedMetric | None:
         """The metric of that name, or None if this seed did not record it.
 
@@ -168,6 +173,35 @@ class SeedResult:
         """
         return next((metric for metric in self.metrics if metric.name == name), None)
 
+
+def with_spent(result: SeedResult, spent: Mapping[str, Any]) -> SeedResult:
+    """A result with what the seed took, which reports and cache hold apart from it.
+
+    Args:
+        result: what the seed gave.
+        spent: ``duration`` in seconds, ``peak_memory`` and ``peak_gpu_memory`` in bytes; what is
+            left out stays as it is.
+
+    Returns:
+        The result.
+    """
+    return replace(result, **{name: spent[name] for name in SPENT if name in spent})
+
+
+def spent_by(result: SeedResult) -> dict[str, Any]:
+    """What a seed took, as `with_spent` reads it.
+
+    Args:
+        result: what the seed gave.
+
+    Returns:
+        Plain builtins by name.
+    """
+    return {name: getattr(result, name) for name in SPENT}
+
+
+SPENT: Final = ("duration", "peak_memory", "peak_gpu_memory")
+"""The fields that differ between two equal trainings."""
 
 _METRIC_FIELDS: Final = tuple(entry.name for entry in fields(RecordedMetric))
 

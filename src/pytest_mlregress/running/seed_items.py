@@ -38,6 +38,7 @@ class SeedItem:
             collection is complete.
         seeds_removed: whether another plugin or a ``conftest.py`` removed some of them.
         tests: the number of regression tests that were collected, before any was deselected.
+        shortfall: why this machine is too small for it, None where it is not.
         overridden: the warning about a fixture ``seed`` of the project's own, None for none.
     """
 
@@ -48,6 +49,7 @@ class SeedItem:
     selected: tuple[int, ...] = ()
     seeds_removed: bool = False
     tests: int = 1
+    shortfall: str | None = None
     overridden: str | None = None
 
 

@@ -29,6 +29,8 @@ THREAD_VARIABLES: Final = (
 )
 """Read once, when a library is loaded: they must be set before a worker starts."""
 
+DEVICES: Final = "CUDA_VISIBLE_DEVICES"
+
 
 def export_threads(threads: Threads) -> Mapping[str, str | None]:
     """Set the environment variables that workers inherit.
@@ -117,7 +119,7 @@ def _pools(modules: int) -> ThreadpoolController:
 
 
 def pin_device(worker: str) -> None:
-    """Give the k-th xdist worker (``gw3``) the k-th of the caller's ``CUDA_VISIBLE_DEVICES``.
+    """Give the k-th xdist worker (``gw3``) the k-th of the caller's ``CUDA_VISIBLEDEVICES``.
 
     Without that variable it is unknown which GPUs are free, and nothing is changed. More workers
     than GPUs share them in turn.
@@ -125,10 +127,7 @@ def pin_device(worker: str) -> None:
     Args:
         worker: the id of the worker.
     """
-    devices = [entry.strip() for entry in os.environ.get(_DEVICES, "").split(",") if entry.strip()]
+    devices = [entry.strip() for entry in os.environ.get(DEVICES, "").split(",") if entry.strip()]
     number = worker.removeprefix("gw")
     if devices and devices != ["-1"] and number.isdigit():
-        os.environ[_DEVICES] = devices[int(number) % len(devices)]
-
-
-_DEVICES: Final = "CUDA_VISIBLE_DEVICES"
+        os.environ[DEVICES] = devices[int(number) % len(devices)]

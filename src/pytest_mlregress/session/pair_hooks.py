@@ -68,7 +68,7 @@ class PairHooks:
             return True
         record = item.stash.get(SEED_ITEM, None)
         if record is not None:
-            self.execution(item.config).prepare(record.test)
+            self.execution(item.config).prepare(record)
         return None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -48,7 +48,7 @@ class ReuseHooks:
         if isinstance(item, BaseSeedItem):
             return self._take_base(self._pairs, item, nextitem)
         record = item.stash.get(SEED_ITEM, None)
-        if record is None or self._flags.is_raised(record.test):
+        if record is None or record.shortfall is not None or self._flags.is_raised(record.test):
             return None
         cached = self._reuse.find(record)
         if cached is None:
@@ -60,7 +60,7 @@ class ReuseHooks:
         self, pairs: PairHooks, item: BaseSeedItem, nextitem: pytest.Item | None
     ) -> bool | None:
         self._base_records[item.nodeid] = item.record
-        if self._flags.is_raised(item.record.test):
+        if item.record.shortfall is not None or self._flags.is_raised(item.record.test):
             return None
         cached = self._reuse.find(item.record, pairs.side)
         if cached is None:

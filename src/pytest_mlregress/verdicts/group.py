@@ -10,7 +10,7 @@ from typing import Any
 
 from pytest_mlregress.baselines.git_ref import is_git_ref
 from pytest_mlregress.node_ids import dotted_name, in_file, split_file
-from pytest_mlregress.running.result import SeedOutcome, SeedResult, Xfail
+from pytest_mlregress.running.result import SeedOutcome, SeedResult, Xfail, with_spent
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +202,7 @@ class SeedPhases:
         """
         record = (self.payload or {}).get("result")
         base = SeedResult.from_builtins(record) if record else SeedResult(seed, "passed")
-        spent = (self.payload or {}).get("spent", {})
+        base = with_spent(base, (self.payload or {}).get("spent", {}))
         return replace(
             base,
             seed=seed,
@@ -210,8 +210,6 @@ class SeedPhases:
             duration=self.duration,
             message=self.message,
             cached=bool((self.payload or {}).get("cached")),
-            peak_memory=spent.get("peak_memory"),
-            peak_gpu_memory=spent.get("peak_gpu_memory"),
         )
 
 

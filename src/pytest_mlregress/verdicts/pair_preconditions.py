@@ -148,6 +148,8 @@ def _failures(pairs: PairContext) -> Verdict | Pending | None:
         failed = [*failed, *_nonfinite(after.values())]
     if not failed and not failed_base:
         return None
+    if not pairs.both_complete and _only_skipped(pairs):
+        return PENDING
     if not pairs.both_complete and any(seed not in before for seed in failed):
         return PENDING
     if failed and not failed_base:
@@ -167,6 +169,12 @@ def _failures(pairs: PairContext) -> Verdict | Pending | None:
             "nothing is compared with a base that fails; compare with a commit whose seeds pass",
         ),
     )
+
+
+def _only_skipped(pairs: PairContext) -> bool:
+    """Whether nothing has trained so far: where that is so of every seed, the test is skipped."""
+    results = (*pairs.case.group.results.values(), *pairs.base.results.values())
+    return all(result.outcome in ("skipped", "stopped") for result in results)
 
 
 def _nonfinite(results: Iterable[SeedResult]) -> list[int]:

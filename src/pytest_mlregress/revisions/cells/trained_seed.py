@@ -10,7 +10,7 @@ from pytest_mlregress.revisions.cells.cell import Cell
 from pytest_mlregress.revisions.companion import BaseSeed
 from pytest_mlregress.running.printed_error import last_line
 from pytest_mlregress.running.reads import Reads
-from pytest_mlregress.running.result import REPORT_ATTRIBUTE, SeedResult
+from pytest_mlregress.running.result import REPORT_ATTRIBUTE, SeedResult, with_spent
 
 SeedSource: TypeAlias = Literal["trained", "cache", "journal"]
 
@@ -116,7 +116,7 @@ def trained_seed(request: SeedRequest, answer: BaseSeed) -> TrainedSeed:
     if unavailable is not None or "result" not in payload:
         reason = unavailable or message or "it reported nothing"
         return TrainedSeed(request, None, reason, "trained")
-    result = SeedResult.from_builtins(payload["result"])
+    result = with_spent(SeedResult.from_builtins(payload["result"]), payload.get("spent", {}))
     if message:
         result = replace(result, outcome="failed", message=message)
     reads = payload.get("reads")

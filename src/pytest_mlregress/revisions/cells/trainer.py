@@ -29,7 +29,7 @@ from pytest_mlregress.revisions.cells.trained_seed import (
 from pytest_mlregress.revisions.companion import BaseSeed, Companion, CompanionError
 from pytest_mlregress.revisions.entry_store import entries_at
 from pytest_mlregress.revisions.seed_cache import SeedCache
-from pytest_mlregress.running.result import SeedResult
+from pytest_mlregress.running.result import SeedResult, spent_by, with_spent
 
 __all__ = ["SeedRequest", "TrainedSeed", "Trainer"]
 
@@ -188,7 +188,9 @@ class Trainer:
             return None
         return TrainedSeed(
             request=request,
-            result=replace(SeedResult.from_builtins(cached.result), cached=True),
+            result=replace(
+                with_spent(SeedResult.from_builtins(cached.result), cached.spent), cached=True
+            ),
             unavailable=None,
             source="cache",
             reads=cached.reads,
@@ -204,7 +206,7 @@ class Trainer:
         if seed.result.outcome != "passed":
             return
         cached = CachedSeed(
-            result=seed.result.to_builtins(),
+            result=seed.result.without_spent.to_builtins(),
             environment=seed.environment or {},
             guards=(),
             reads=seed.reads,
@@ -212,6 +214,7 @@ class Trainer:
             machine=self._tests[request.test].machine,
             guarded=False,
             run=self._run,
+            spent=spent_by(seed.result),
         )
         self._cache.store(self._cache_key(request), cached)
 
