@@ -35,6 +35,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     file = os.environ.get(DESCRIPTION)
     if file is None or hasattr(session.config, "workerinput"):
         return
+    if session.testsfailed:  # pytest ends next, and says why
+        return
     settings = resolve(session.config)
     description = _description(session, settings)
     text = json.dumps(description)
