@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
-from pytest_mlregress.reporting.number_format import number, numbers
+from pytest_mlregress.reporting.axis_scale import AxisScale
+from pytest_mlregress.reporting.number_format import number
 from pytest_mlregress.reporting.sample_text import summarise
 from pytest_mlregress.verdicts.verdict import MetricVerdict
 
@@ -19,9 +19,6 @@ RIGHT: Final = 456
 ROWS: Final = (30, 72)
 AXIS: Final = 98
 RADIUS: Final = 4.5
-
-_TICKS: Final = 4
-"""Approximate number of intervals between ticks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +85,9 @@ def strip_plot(metric: MetricVerdict) -> StripPlot | None:
         return None
     limit = _limit(metric)
     values = [*metric.baseline.values(), *metric.candidate.values()]
-    scale = _Scale.of([v for v in (*values, limit) if v is not None and math.isfinite(v)])
+    scale = AxisScale.of(
+        [v for v in (*values, limit) if v is not None and math.isfinite(v)], LEFT + 12, RIGHT - 12
+    )
     rows = tuple(
         _row(label, y, sample, scale, bad_end=LEFT if metric.higher_is_better else RIGHT)
         for label, y, sample in zip(
@@ -102,7 +101,7 @@ def strip_plot(metric: MetricVerdict) -> StripPlot | None:
         title=f"{metric.name} by seed",
         rows=(rows[0], rows[1]),
         ticks=scale.ticks(),
-        loss=None if limit is None else _band(scale.x(limit), metric.higher_is_better),
+        loss=None if limit is None else _band(scale.at(limit), metric.higher_is_better),
     )
 
 
@@ -121,59 +120,17 @@ def _band(limit: float, higher_is_better: bool) -> tuple[float, float]:
     return start, max(0.0, end - start)
 
 
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> _Scale:
-        if not values:
-            return cls(0.0, 1.0)
-        low, high = min(values), max(values)
-        if low == high:
-            reach = abs(low) / 100 or 1.0
-            return cls(low - reach, high + reach)
-        return cls(low, high)
-
-    def x(self, value: float) -> float:
-        # In quarters, since the span of two large doubles can overflow.
-        span = self.high / 4 - self.low / 4
-        share = (value / 4 - self.low / 4) / span if span > 0 else 0.5
-        return round(LEFT + 12 + share * (RIGHT - LEFT - 24), 2)
-
-    def ticks(self) -> tuple[tuple[float, str], ...]:
-        """At round numbers; none if doubles are too coarse or too large for that."""
-        step = _round_step((self.high - self.low) / _TICKS)
-        if step is None:
-            return ()
-        first = math.ceil(self.low / step)
-        at = [index * step for index in range(first, first + 2 * _TICKS + 2)]
-        at = [value for value in at if self.low <= value <= self.high]
-        if any(after <= before for before, after in pairwise(at)):
-            return ()
-        return tuple(zip(map(self.x, at), numbers(at, digits=1), strict=True))
-
-
-def _round_step(rough: float) -> float | None:
-    """The smallest of 1, 2, 5 times a power of ten that is at least ``rough``."""
-    if not 1e-300 < rough < 1e300:
-        return None
-    power = 10.0 ** math.floor(math.log10(rough))
-    return next(factor * power for factor in (1, 2, 5, 10, 20) if factor * power >= rough)
-
-
 def _row(
-    label: str, y: float, sample: Mapping[int, float], scale: _Scale, *, bad_end: float
+    label: str, y: float, sample: Mapping[int, float], scale: AxisScale, *, bad_end: float
 ) -> Row:
     mean = summarise(sample.values()).mean
     placed: list[Dot] = []
     for seed, value in sorted(sample.items(), key=lambda item: (math.isfinite(item[1]), item)):
         finite = math.isfinite(value)
-        x = scale.x(value) if finite else bad_end
+        x = scale.at(value) if finite else bad_end
         title = f"seed {seed}: {number(value, digits=6)}"
         placed.append(Dot(x, _free_height(x, y, placed), title, finite))
-    return Row(label, y, tuple(placed), scale.x(mean) if math.isfinite(mean) else None)
+    return Row(label, y, tuple(placed), scale.at(mean) if math.isfinite(mean) else None)
 
 
 def _free_height(x: float, y: float, placed: Sequence[Dot]) -> float:
