@@ -133,8 +133,8 @@ class _Builder:
             end = self._changes[name].end
             if tree == tree_of(self._top, end):
                 return end  # what starts at the base needs no merge
-        name = cell_name(tuple(self._changes), members)
-        return loose_commit(self._top, tree, self._base, f"{BASE_NAME} with {name}")
+        # No names in its message: whatever the changes are called, it is the same commit.
+        return loose_commit(self._top, tree, self._base, f"{BASE_NAME} with changes")
 
     def _tree_or_fail(self, members: frozenset[str]) -> str:
         try:

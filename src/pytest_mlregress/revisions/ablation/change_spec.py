@@ -12,14 +12,17 @@ from typing import Final
 from pytest_mlregress.revisions.ablation.change import ChangeKind
 from pytest_mlregress.revisions.worktree_error import WorktreeError
 
-__all__ = ["BASE_NAME", "ChangeSpec", "is_patch", "read_specs"]
+__all__ = ["BASE_NAME", "LONGEST_NAME", "ChangeSpec", "is_patch", "read_specs"]
 
 BASE_NAME: Final = "BASE"
 """The name of the state without any change, in tables."""
 
 _WORKTREE: Final = (".", "WORKTREE")
 _PATCHES: Final = (".patch", ".diff")
-_NAME: Final = re.compile(r"[^\s+=,|]{1,40}")
+LONGEST_NAME: Final = 16
+"""Characters of a name in a table of 80 columns."""
+
+_NAME: Final = re.compile(rf"[^\s+=,|]{{1,{LONGEST_NAME}}}")
 _FORMS: Final = (
     "expected a branch or tag, a commit, a range X..Y, a .patch or .diff file, or WORKTREE, "
     "each with or without NAME= before it"
@@ -100,8 +103,8 @@ def _check(text: str, found: ChangeSpec, directory: Path, is_commit: Callable[[s
         raise WorktreeError(f"--change {text!r} is empty; {_FORMS}")
     if found.name is not None and (not _NAME.fullmatch(found.name) or found.name == BASE_NAME):
         raise WorktreeError(
-            f"--change {text!r}: {found.name!r} is no name for a change; write up to 40 characters "
-            f"without white space, +, comma and |, and not {BASE_NAME}"
+            f"--change {text!r}: {found.name!r} is no name for a change; write up to "
+            f"{LONGEST_NAME} characters without white space, +, comma and |, and not {BASE_NAME}"
         )
     if found.spec.startswith(("-", "^")):
         raise WorktreeError(
@@ -122,8 +125,6 @@ def _alike(path: Path) -> str:
     """The patches beside a path whose names are close to its name."""
     if not path.parent.is_dir():
         return f"; {path.parent} is no folder"
-    names = [entry.name for entry in path.parent.iterdir() if is_patch(entry.name)]
-    close = get_close_matches(path.name, names, n=2, cutoff=0.7)
-    return f"; did you mean {' or '.join(str(path.with_name(name)) for name in close)}?" * bool(
-        close
-    )
+    patches = {entry.stem: entry for entry in path.parent.iterdir() if is_patch(entry.name)}
+    close = get_close_matches(path.stem, patches, n=2, cutoff=0.6)
+    return f"; did you mean {' or '.join(str(patches[stem]) for stem in close)}?" if close else ""

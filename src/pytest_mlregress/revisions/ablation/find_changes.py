@@ -9,12 +9,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Final
 
 from pytest_mlregress.baselines.git_command import GitError
 from pytest_mlregress.revisions.ablation.change import Change, ChangeKind
-from pytest_mlregress.revisions.ablation.change_spec import BASE_NAME, ChangeSpec, read_specs
+from pytest_mlregress.revisions.ablation.change_spec import (
+    BASE_NAME,
+    LONGEST_NAME,
+    ChangeSpec,
+    read_specs,
+)
 from pytest_mlregress.revisions.ablation.loose_commit import empty_tree, loose_commit
 from pytest_mlregress.revisions.ablation.patch_change import apply_patch
 from pytest_mlregress.revisions.ablation.worktree_change import commit_working_tree
@@ -26,6 +33,9 @@ from pytest_mlregress.revisions.worktree_error import WorktreeError
 __all__ = ["find_changes", "find_commit"]
 
 _LINES_OF_WORK: Final = ("refs/heads/", "refs/tags/", "refs/remotes/")
+_ROOM: Final = 40
+"""Characters of a combination of all changes in a table of 80 columns."""
+
 _DEEPEN: Final = "git fetch --deepen=100 (or --unshallow)"
 
 
@@ -68,7 +78,7 @@ def find_changes(
     )
     changes = [_find(repository, base, spec, directory) for spec in specs]
     _refuse_unusable_names(changes)
-    return changes
+    return _with_short_names(changes, [spec.name is not None for spec in specs])
 
 
 def _find(repository: Repository, base: str, spec: ChangeSpec, directory: Path) -> Change:
@@ -77,7 +87,7 @@ def _find(repository: Repository, base: str, spec: ChangeSpec, directory: Path) 
         kind = None  # a branch with such a name
     if kind is ChangeKind.PATCH:
         name = spec.name or Path(spec.spec).stem
-        end = apply_patch(repository.top, base, directory / spec.spec, name)
+        end = apply_patch(repository.top, base, directory / spec.spec)
         return Change(name, kind, spec.spec, base, end)
     if kind is ChangeKind.WORKTREE:
         return _working_tree(repository, spec)
@@ -182,3 +192,16 @@ def _refuse_unusable_names(changes: Sequence[Change]) -> None:
                 if first != second
                 else f"--change {first} is given twice"
             )
+
+
+def _with_short_names(changes: Sequence[Change], given: Sequence[bool]) -> list[Change]:
+    """Letters in place of names that are too long for a table; names of the user's stay."""
+    names = [change.name for change in changes]
+    if len("+".join(names)) <= _ROOM and max(map(len, names)) <= LONGEST_NAME:
+        return list(changes)
+    taken = {name for name, own in zip(names, given, strict=True) if own}
+    letters = iter(letter for letter in ascii_uppercase if letter not in taken)
+    return [
+        change if own else replace(change, name=next(letters))
+        for change, own in zip(changes, given, strict=True)
+    ]

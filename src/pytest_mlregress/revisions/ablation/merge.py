@@ -59,7 +59,7 @@ def merge_change(top: Path, tree: str, change: Change) -> str | MergeConflict:
     # git finds the base of a merge in the history. `--merge-base` came with git 2.40; two commits
     # that follow the start of the change say the same to any git.
     ours = loose_commit(top, tree, change.start, "The code that a change is applied to")
-    theirs = loose_commit(top, tree_of(top, change.end), change.start, f"Change {change.name}")
+    theirs = loose_commit(top, tree_of(top, change.end), change.start, "The change")
     try:
         printed = ask_git(top, "merge-tree", "--write-tree", "-z", "--name-only", ours, theirs)
     except GitError as error:

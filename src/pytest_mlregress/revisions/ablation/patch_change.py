@@ -20,7 +20,7 @@ _CONFLICTED: Final = re.compile(r"^U (.+)$", re.M)
 _SHOWN: Final = 5
 
 
-def apply_patch(top: Path, base: str, patch: Path, name: str) -> str:
+def apply_patch(top: Path, base: str, patch: Path) -> str:
     """The commit that a patch makes of the base; neither checkout nor index is touched.
 
     Args:
@@ -28,7 +28,6 @@ def apply_patch(top: Path, base: str, patch: Path, name: str) -> str:
         base: the commit that it is applied to.
         patch: the file, as ``git diff`` or ``git format-patch`` write it; its paths start at the
             top of the repository.
-        name: the name of the change.
 
     Returns:
         The full name of a commit on the base.
@@ -56,7 +55,7 @@ def apply_patch(top: Path, base: str, patch: Path, name: str) -> str:
                     "older BASE"
                 ) from None
             raise WorktreeError(_problem(patch, base, str(error))) from None
-    return loose_commit(top, tree, base, f"Patch {name}")
+    return loose_commit(top, tree, base, "Patch")
 
 
 def _is_applied(index: Callable[..., str], base: str, path: Path) -> bool:
