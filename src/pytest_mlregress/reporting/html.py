@@ -42,7 +42,7 @@ def to_html(report: RunReport) -> str:
     tests = [
         _test(report, verdict, index) for index, verdict in enumerate(report.most_severe_first)
     ]
-    page = _environment().get_template("report.html.j2")
+    page = page_environment().get_template("report.html.j2")
     return page.render(
         report=report,
         heading=heading(report),
@@ -57,7 +57,12 @@ def to_html(report: RunReport) -> str:
     )
 
 
-def _environment() -> jinja2.Environment:
+def page_environment() -> jinja2.Environment:
+    """The templates of this room; what they print is escaped, and has no invisible character.
+
+    Returns:
+        The environment.
+    """
     import jinja2
 
     return jinja2.Environment(

@@ -37,7 +37,7 @@ _HEADINGS: Final = (
     "seeds",
 )
 _BESIDE_A_BASE: Final = ("verdict", "test", "metric", "base → now", *_HEADINGS[4:7], "pairs")
-_MARKS: Final = {Colour.RED: "🔴", Colour.YELLOW: "🟡", Colour.GREEN: "🟢"}
+MARKS: Final = {Colour.RED: "🔴", Colour.YELLOW: "🟡", Colour.GREEN: "🟢"}
 
 
 def to_markdown(report: RunReport) -> str:
@@ -51,13 +51,13 @@ def to_markdown(report: RunReport) -> str:
     """
     not_green = [v for v in report.most_severe_first if v.colour is not Colour.GREEN]
     green = [v for v in report.most_severe_first if v.colour is Colour.GREEN]
-    blocks = [f"## {_MARKS[worst_colour(report)]} mlregress: {heading(report)}"]
+    blocks = [f"## {MARKS[worst_colour(report)]} mlregress: {heading(report)}"]
     sides = report.sides
     closing = [
-        *(_escaped(text) for text in (sides.sentences if sides is not None else ())),
+        *(escaped_text(text) for text in (sides.sentences if sides is not None else ())),
         *_environments(sides.environment if sides is not None else None),
-        _escaped(totals_line(report)),
-        *(f"- {_escaped(note)}" for note in closing_notes(report)),
+        escaped_text(totals_line(report)),
+        *(f"- {escaped_text(note)}" for note in closing_notes(report)),
     ]
     room = LONGEST - sum(len(block) + 2 for block in (*blocks, *closing)) - 200
     blocks += _fitting(not_green, green, room)
@@ -71,7 +71,7 @@ def _environments(rows: Sequence[EnvironmentRow] | None) -> Iterator[str]:
     if not rows:
         yield NO_DIFFERENCE
         return
-    cells = [_row(*map(_escaped, (row.name, row.base, row.candidate))) for row in rows]
+    cells = [_row(*map(escaped_text, (row.name, row.base, row.candidate))) for row in rows]
     yield "\n".join((_row(*HEADINGS), "|---|---|---|", *cells))
 
 
@@ -115,9 +115,9 @@ def _table(verdicts: Sequence[Verdict], room: int) -> tuple[str, int]:
 
 def _rows(verdict: Verdict) -> Iterator[str]:
     """One row per metric; only the first holds what is the same in all of them."""
-    mark, name = _MARKS[verdict.colour], _code(verdict.test)
+    mark, name = MARKS[verdict.colour], code_text(verdict.test)
     if verdict.tier not in ("", "default"):
-        name += f" ({_escaped(verdict.tier)})"
+        name += f" ({escaped_text(verdict.tier)})"
     seeds = f"{verdict.decided_after}/{len(verdict.planned)}"
     metrics = most_severe_metrics_first(verdict)
     if not metrics:
@@ -127,7 +127,7 @@ def _rows(verdict: Verdict) -> Iterator[str]:
         if metric.kind is not verdict.kind:
             kind = f"{kind}<br>{metric.kind}" if kind else str(metric.kind)
         first = ("", "") if index else (name, seeds)
-        yield _row(kind, first[0], _escaped(metric.name), *_figures(metric), first[1])
+        yield _row(kind, first[0], escaped_text(metric.name), *_figures(metric), first[1])
 
 
 def _figures(metric: MetricVerdict) -> tuple[str, str, str, str]:
@@ -162,14 +162,29 @@ def _longest_run(text: str) -> int:
     return longest
 
 
-def _code(text: str) -> str:
-    """Inline code in a table, where even code needs its pipes escaped."""
+def code_text(text: str) -> str:
+    """Inline code in a table, where even code needs its pipes escaped.
+
+    Args:
+        text: any text.
+
+    Returns:
+        The Markdown.
+    """
     text = one_line(text).replace("|", "\\|")
     ticks = "`" * (_longest_run(text) + 1)
     return f"{ticks} {text} {ticks}" if len(ticks) > 1 else f"`{text}`"
 
 
-def _escaped(text: str) -> str:
+def escaped_text(text: str) -> str:
+    """Any text on one line, so that Markdown prints it as it is.
+
+    Args:
+        text: the text.
+
+    Returns:
+        The Markdown.
+    """
     return "".join(f"\\{c}" if c in r"\`*_[]<>|#" else c for c in one_line(text))
 
 
