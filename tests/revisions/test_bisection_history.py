@@ -11,6 +11,7 @@ from git_projects import Project, project
 from pytest_mlregress.revisions.bisection.candidate_weights import (
     READ_WEIGHT,
     UNREAD_WEIGHT,
+    changes_by_candidate,
     weigh_candidates,
 )
 from pytest_mlregress.revisions.bisection.commit_range import CommitRange, read_range
@@ -178,7 +179,7 @@ def test_a_commit_counts_in_full_for_files_that_a_seed_reads(merged: Project) ->
     history = first_parent_history(between(merged, "good", "main"))
     trees = trees_of(merged, history)
     reads = Reads(files={"model.py": "1", "topic.py": "2"}, listings={"tables": "3"})
-    weights = weigh_candidates(history, trees, [reads])
+    weights = weigh_candidates(changes_by_candidate(history, trees), [reads])
     assert [(own.read_files, own.changed, own.weight) for own in weights] == [
         (("model.py",), 1, READ_WEIGHT),
         (("topic.py",), 1, READ_WEIGHT),
@@ -186,13 +187,15 @@ def test_a_commit_counts_in_full_for_files_that_a_seed_reads(merged: Project) ->
         ((), 1, UNREAD_WEIGHT),
         (("tables/new/one.csv",), 1, READ_WEIGHT),  # the test file is the same in all states
     ]
-    assert {own.weight for own in weigh_candidates(history, trees, [])} == {READ_WEIGHT}
+    assert {own.weight for own in weigh_candidates(changes_by_candidate(history, trees), [])} == {
+        READ_WEIGHT
+    }
 
 
 def test_with_all_parents_a_merge_counts_for_its_own_changes_alone(merged: Project) -> None:
     history = all_parents_history(between(merged, "good", "main"))
     reads = Reads(files={"model.py": "1", "topic.py": "2", "old.py": "3"})
-    weights = weigh_candidates(history, trees_of(merged, history), [reads])
+    weights = weigh_candidates(changes_by_candidate(history, trees_of(merged, history)), [reads])
     counted = {
         commit.subject
         for commit, own in zip(history.candidates, weights, strict=True)

@@ -12,6 +12,7 @@ from pytest_mlregress import __version__
 __all__ = ["COMMANDS", "main"]
 
 COMMANDS: Final = {
+    "bisect": "bisect",
     "diff": "diff",
     "list": "list_baselines",
     "plan": "plan",

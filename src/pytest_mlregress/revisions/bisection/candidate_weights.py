@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from pytest_mlregress.revisions.bisection.history import History
@@ -11,7 +12,13 @@ from pytest_mlregress.revisions.bisection.read_changes import changes_that_are_r
 from pytest_mlregress.revisions.bisection.tree_changes import FileChange, TreeChanges
 from pytest_mlregress.running.reads import Reads
 
-__all__ = ["READ_WEIGHT", "UNREAD_WEIGHT", "CandidateWeight", "weigh_candidates"]
+__all__ = [
+    "READ_WEIGHT",
+    "UNREAD_WEIGHT",
+    "CandidateWeight",
+    "changes_by_candidate",
+    "weigh_candidates",
+]
 
 READ_WEIGHT: Final = 1.0
 """The weight of a commit that touched what a seed of the test reads."""
@@ -36,20 +43,35 @@ class CandidateWeight:
 
 
 def weigh_candidates(
-    history: History, trees: TreeChanges, reads: Sequence[Reads]
+    changes: Sequence[frozenset[FileChange]], reads: Sequence[Reads]
 ) -> tuple[CandidateWeight, ...]:
-    """Weigh the candidates of a history.
+    """Weigh candidates.
 
     Args:
-        history: the history.
-        trees: the files of its states and candidates.
-        reads: what seeds have read at its ends; empty if nothing is known, and then every
-            candidate has the full weight.
+        changes: what each candidate changed.
+        reads: what seeds have read at the ends of the history; empty if nothing is known, and then
+            every candidate has the full weight.
 
     Returns:
         One weight per candidate, in their order.
     """
-    return tuple(_weight_of(changes, reads) for changes in _changes_by_candidate(history, trees))
+    return tuple(_weight_of(own, reads) for own in changes)
+
+
+def changes_by_candidate(history: History, trees: TreeChanges) -> tuple[frozenset[FileChange], ...]:
+    """What each candidate adds: to the state before it where states are in line.
+
+    Args:
+        history: the history.
+        trees: the files of its states, its candidates and their parents.
+
+    Returns:
+        The changes of each candidate, in their order.
+    """
+    lengths = [len(contained) for contained in history.contains]
+    if lengths == list(range(len(history.candidates) + 1)):
+        return tuple(trees.between(before, after) for before, after in pairwise(history.states))
+    return tuple(trees.made_by(commit) for commit in history.candidates)
 
 
 def _weight_of(changes: frozenset[FileChange], reads: Sequence[Reads]) -> CandidateWeight:
@@ -60,14 +82,3 @@ def _weight_of(changes: frozenset[FileChange], reads: Sequence[Reads]) -> Candid
         changed=len(changes),
         weight=READ_WEIGHT if counts else UNREAD_WEIGHT,
     )
-
-
-def _changes_by_candidate(history: History, trees: TreeChanges) -> list[frozenset[FileChange]]:
-    """What each candidate adds: to the state before it where states are in line."""
-    lengths = [len(contained) for contained in history.contains]
-    if lengths == list(range(len(history.candidates) + 1)):
-        return [
-            trees.between(before, after)
-            for before, after in zip(history.states, history.states[1:], strict=False)
-        ]
-    return [trees.made_by(commit) for commit in history.candidates]

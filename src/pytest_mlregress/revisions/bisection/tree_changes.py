@@ -41,6 +41,19 @@ class TreeChanges:
     blobs: Mapping[str, Mapping[str, str | None]]
     reference: Mapping[str, str | None]
 
+    def blob(self, commit: str, path: str) -> str | None:
+        """Mode and blob of a file.
+
+        Args:
+            commit: the full name of a commit.
+            path: a path of ``reference``.
+
+        Returns:
+            Both, with a blank between them; None where the commit has no such file.
+        """
+        own = self.blobs[commit]
+        return own[path] if path in own else self.reference[path]
+
     def between(self, one: str, other: str) -> frozenset[FileChange]:
         """The files that differ between two commits.
 
@@ -51,11 +64,9 @@ class TreeChanges:
         Returns:
             The changes; none of what runs write themselves, baselines included.
         """
-        before, after = self.blobs[one], self.blobs[other]
         found = set()
-        for path in before.keys() | after.keys():
-            here = before.get(path, self.reference[path])
-            there = after.get(path, self.reference[path])
+        for path in self.blobs[one].keys() | self.blobs[other].keys():
+            here, there = self.blob(one, path), self.blob(other, path)
             if here != there and not is_derived(path):
                 found.add(FileChange(path, here is None or there is None))
         return frozenset(found)

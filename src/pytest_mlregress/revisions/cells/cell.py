@@ -27,7 +27,7 @@ from pytest_mlregress.revisions.worktree import (
     changed_files,
     prepare_checkout,
 )
-from pytest_mlregress.running.reads import file_digest
+from pytest_mlregress.running.reads import file_digest, is_derived
 
 _SHOWN: Final = 3
 _DIGITS: Final = 16
@@ -45,6 +45,7 @@ class Cell:
         commit: the commit; None for the working tree.
         changed: its files that differ from the working tree; none of them where it is that.
         notes: what the user should know about the checkout, one sentence each.
+        unmet: what it declares to need and is run without, one sentence each.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Cell:
     commit: str | None
     changed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    unmet: tuple[str, ...] = ()
 
 
 class Cells:
@@ -64,10 +66,13 @@ class Cells:
 
     Args:
         suite: the working tree's tests, which are laid over every commit.
+        any_dependencies: whether commits that declare other dependencies are made too, with a note
+            on them, and not refused.
     """
 
-    def __init__(self, suite: Suite) -> None:
+    def __init__(self, suite: Suite, *, any_dependencies: bool = False) -> None:
         self._suite = suite
+        self._any_dependencies = any_dependencies
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._place = suite.worktrees
         self._checkouts: dict[str, BaseCheckout] = {}
@@ -147,7 +152,7 @@ class Cells:
             test_folders=self._suite.test_folders,
         )
         try:
-            self._refuse(checkout)
+            differing = self._refuse(checkout)
         except BaseException:
             checkout.release(keep=False)
             raise
@@ -166,7 +171,16 @@ class Cells:
             changed=changed,
         )
         identity = f"{checkout.commit}+{self._of_tree()}"
-        return Cell(name or short, shown, side, identity, checkout.commit, changed, checkout.notes)
+        return Cell(
+            name or short,
+            shown,
+            side,
+            identity,
+            checkout.commit,
+            changed,
+            checkout.notes,
+            differing,
+        )
 
     def release(self, cell: Cell) -> None:
         """Remove the worktree of a state; nothing for the working tree.
@@ -197,8 +211,12 @@ class Cells:
     def _subject(self, commit: str) -> str:
         return ask_git(self.repository.top, "log", "-1", "--format=%s", commit).strip()
 
-    def _refuse(self, checkout: BaseCheckout) -> None:
-        """Refuse a commit that this environment, or this process, would not run the code of."""
+    def _refuse(self, checkout: BaseCheckout) -> tuple[str, ...]:
+        """Refuse a commit that this environment, or this process, would not run the code of.
+
+        Returns:
+            What it declares to need and is run without, one sentence each.
+        """
         sides = {"candidate": checkout.candidate_top, "base": checkout.top}
         short = checkout.commit[:ABBREVIATED]
         sources = changed_extension_sources(checkout.files, **sides)
@@ -209,11 +227,12 @@ class Cells:
             )
         root = checkout.rootdir.relative_to(checkout.top).as_posix()
         declared = changed_dependencies(checkout.files, "" if root == "." else root, **sides)
-        if declared:
-            raise WorktreeError(
-                f"{short} declares other dependencies than the working tree ({_some(declared)}), "
-                "and this environment is the working tree's"
-            )
+        differing = (
+            f"{short} declares other dependencies than the working tree ({_some(declared)}), and "
+            "this environment is the working tree's"
+        )
+        if declared and not self._any_dependencies:
+            raise WorktreeError(differing)
         problem = plugin_problem(checkout.candidate_top, checkout.top)
         if problem is None:
             first_party = watch_candidate(
@@ -223,6 +242,7 @@ class Cells:
             first_party.stop()
         if problem is not None:
             raise WorktreeError(problem)
+        return (differing,) if declared else ()
 
     def _of_tree(self) -> str:
         """A hash of the commit that is checked out and of all uncommitted changes."""
@@ -239,6 +259,8 @@ class Cells:
 def _digest(top: Path, head: str | None, files: CandidateFiles | None) -> str:
     digest = hashlib.sha256(str(head).encode())
     for path in sorted(files.changed) if files is not None else ():
+        if is_derived(path):  # an interrupted run has left bytecode, which nothing may ignore
+            continue
         digest.update(f"{path}\0{file_digest(top / path)}\0".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:_DIGITS]
 

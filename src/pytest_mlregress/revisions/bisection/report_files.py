@@ -1,0 +1,111 @@
+"""A search's report as a file: the suffix gives the format, and it is written whole or not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from pytest_mlregress.baselines.atomic import check_replaceable, replace_file
+from pytest_mlregress.reporting.json_report import builtin
+from pytest_mlregress.revisions.bisection.next_commands import NextCommand
+from pytest_mlregress.revisions.bisection.report import BisectionReport
+from pytest_mlregress.revisions.bisection.report_html import to_html
+from pytest_mlregress.revisions.bisection.report_markdown import to_markdown
+from pytest_mlregress.revisions.bisection.report_svg import to_svg
+from pytest_mlregress.revisions.bisection.report_text import answer_line
+from pytest_mlregress.revisions.command_error import CommandError
+
+__all__ = ["check_bisection_report", "document_of", "write_bisection_report"]
+
+SCHEMA: Final = 1
+
+_Writer: TypeAlias = Callable[[BisectionReport, Sequence[NextCommand]], str]
+
+
+def document_of(report: BisectionReport, commands: Sequence[NextCommand]) -> dict[str, Any]:
+    """The report as plain builtins, as ``--json`` prints them.
+
+    Args:
+        report: the report.
+        commands: what to do next.
+
+    Returns:
+        The document; ``named``, ``others`` and ``likely`` are full names of commits.
+    """
+    names = [row.commit.name for row in report.rows]
+    document = {
+        **asdict(report),
+        "schema": SCHEMA,
+        "answer": answer_line(report),
+        "named": [names[place] for place in report.named],
+        "others": [names[place] for place in report.others],
+        "likely": [names[place] for place in report.likely],
+        "commits": [asdict(row) for row in report.rows],
+        "skipped": [{"commit": state, "reason": reason} for state, reason in report.skipped],
+        "weights": dict(zip(("read", "other"), report.weights, strict=True)),
+        "next": [asdict(command) for command in commands],
+    }
+    del document["rows"]
+    return document
+
+
+def check_bisection_report(path: Path) -> None:
+    """Refuse a file that could not be written, before anything is trained.
+
+    Args:
+        path: the file.
+
+    Raises:
+        CommandError: another suffix than those of the formats, or no file can be written there.
+    """
+    if path.suffix not in _FORMATS:
+        raise CommandError(
+            f"--report {path}: the suffix says which report; expected one of {', '.join(_FORMATS)}"
+        )
+    try:
+        check_replaceable(path)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def write_bisection_report(
+    path: Path, report: BisectionReport, commands: Sequence[NextCommand]
+) -> None:
+    """Write the report; missing folders are made.
+
+    Args:
+        path: the file.
+        report: the report.
+        commands: what to do next.
+
+    Raises:
+        CommandError: the file cannot be written.
+    """
+    text = _FORMATS[path.suffix](report, commands)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, text.encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _to_json(report: BisectionReport, commands: Sequence[NextCommand]) -> str:
+    document = builtin(document_of(report, commands))
+    return json.dumps(document, indent=2, sort_keys=True, allow_nan=False) + "\n"
+
+
+def _unwritable(path: Path, error: OSError) -> CommandError:
+    return CommandError(
+        f"--report {path} cannot be written: {error.strerror}; name a file in a folder that can"
+    )
+
+
+_FORMATS: Final[Mapping[str, _Writer]] = {
+    ".html": to_html,
+    ".md": to_markdown,
+    ".json": _to_json,
+    ".svg": lambda report, _: to_svg(report),
+}

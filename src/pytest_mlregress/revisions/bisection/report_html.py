@@ -1,0 +1,60 @@
+"""The answer as one HTML file: no scripts, nothing loaded from anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pytest_mlregress.baselines.visible import visible
+from pytest_mlregress.reporting.number_format import number
+from pytest_mlregress.revisions.bisection.next_commands import NextCommand
+from pytest_mlregress.revisions.bisection.report import BisectionReport
+from pytest_mlregress.revisions.bisection.report_svg import to_svg
+from pytest_mlregress.revisions.bisection.report_text import (
+    answer_line,
+    likely_rows,
+    probability_text,
+    remarks,
+    title,
+)
+
+__all__ = ["to_html"]
+
+
+def to_html(report: BisectionReport, commands: Sequence[NextCommand]) -> str:
+    """A self-contained page.
+
+    Args:
+        report: the report.
+        commands: what to do next.
+
+    Returns:
+        The HTML.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("pytest_mlregress.reporting"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["visible"] = visible
+    colour = {"commit": "red", "unclear": "yellow"}.get(report.finding, "green")
+    return environment.get_template("bisection.html.j2").render(
+        answer=answer_line(report),
+        title=title(report),
+        colour=colour,
+        rows=[
+            {
+                "probability": probability_text(row.probability),
+                "change": "" if row.effect is None else number(row.effect, signed=True),
+                "commit": row.commit,
+                "files": ", ".join(row.read_files),
+            }
+            for row in likely_rows(report, most=len(report.rows))
+        ],
+        remarks=[*report.notes, *remarks(report)],
+        plot=to_svg(report),
+        commands=commands,
+    )
