@@ -1,0 +1,1 @@
+"""One check per file; `examine.load_checks` imports them all."""

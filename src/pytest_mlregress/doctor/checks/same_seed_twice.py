@@ -1,0 +1,80 @@
+"""One seed, trained twice in fresh processes, compared bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from pytest_mlregress.doctor.finding import DoctorFinding
+from pytest_mlregress.doctor.project import Project
+from pytest_mlregress.doctor.registry import CannotCheckError, Question, check
+from pytest_mlregress.doctor.trainings import TestTrainings
+from pytest_mlregress.plurals import count_of
+from pytest_mlregress.running.result import SeedResult
+
+TWICE: Final = Question(
+    "same-seed-twice",
+    "seeds",
+    "Trains one seed twice, in two processes: every metric and curve has the same bits. Where they "
+    "differ, the first module or operation that does is named.",
+)
+
+_REMEDY: Final = (
+    "look where they part: mlregress explain {test}; usual causes: an unseeded generator, the "
+    "order of a set, threads, time, torch.use_deterministic_algorithms(True) not set"
+)
+
+
+@check(TWICE, trains=True)
+def same_seed_twice(project: Project) -> Iterator[DoctorFinding]:
+    """Compare both results of the first seed of each test."""
+    trainings = project.trainings
+    if trainings is None or trainings.problem:
+        raise CannotCheckError(trainings.problem if trainings else "nothing was trained")
+    if not trainings.tests:
+        raise CannotCheckError("no regression test was trained")
+    for each in trainings.tests.values():
+        yield _compared(each)
+
+
+def _compared(each: TestTrainings) -> DoctorFinding:
+    if each.first is None or each.again is None:
+        return TWICE.skipped(f"{each.test}: {each.unavailable}")
+    failed = next((r for r in (each.first, each.again) if r.outcome == "failed"), None)
+    if failed is not None:
+        said = failed.message.strip().partition("\n")[0]
+        return TWICE.problem(
+            f"{each.test}: seed {failed.seed} failed: {said}",
+            f"repair the test: pytest '{each.test}' -x",
+        )
+    if not each.first.metrics:
+        return TWICE.skipped(f"{each.test}: seed {each.first.seed} recorded no metric")
+    differing = _first_difference(each.first, each.again)
+    if differing:
+        where = f"; first in {each.divergence}" if each.divergence else ""
+        return TWICE.problem(
+            f"{each.test}: seed {each.first.seed} gave {differing} in two runs of the same "
+            f"code{where}",
+            _REMEDY.format(test=f"'{each.test}'"),
+        )
+    compared = count_of(len(each.first.metrics), "metric")
+    if each.first.curves:
+        compared += f" and {count_of(len(each.first.curves), 'curve')}"
+    return TWICE.ok(f"{each.test}: seed {each.first.seed} gave equal bits twice ({compared})")
+
+
+def _first_difference(first: SeedResult, again: SeedResult) -> str:
+    """The first point of a curve, or else the first metric, with other bits; empty for none."""
+    points = [
+        (step, name, value, dict(again.curves.get(name, ())).get(step))
+        for name, curve in first.curves.items()
+        for step, value in curve
+    ]
+    for step, name, value, other in sorted(points, key=lambda point: (point[0], point[1])):
+        if other is None or value.hex() != other.hex():
+            return f"{name} {value!r} and {other!r} at step {step}"
+    for metric in first.metrics:
+        twin = again.metric(metric.name)
+        if twin is None or float(metric.value).hex() != float(twin.value).hex():
+            return f"{metric.name} {metric.value!r} and {twin.value if twin else None!r}"
+    return ""

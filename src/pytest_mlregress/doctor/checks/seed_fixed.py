@@ -1,0 +1,216 @@
+"""A constant seed inside the training: every seed of a test trains alike."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from pytest_mlregress.doctor.finding import DoctorFinding, Level
+from pytest_mlregress.doctor.project import Project
+from pytest_mlregress.doctor.python_code import keyword_of
+from pytest_mlregress.doctor.reachable_code import (
+    ReachableCall,
+    ReachableFunction,
+    calls_of,
+    reachable_functions,
+)
+from pytest_mlregress.doctor.registry import CannotCheckError, Question, check
+from pytest_mlregress.plurals import count_of
+
+FIXED: Final = Question(
+    "seed-fixed",
+    "seeds",
+    "No constant seed resets a generator inside the training that the tests run; fixed splits, "
+    "local generators and `fork_rng` are fine.",
+)
+
+_GLOBAL: Final = re.compile(
+    r"torch(\.cuda)?\.(manual_seed(_all)?|seed)|torch\.random\.manual_seed"
+    r"|numpy\.random\.seed|random\.seed"
+    r"|tensorflow\.random\.set_seed|(tensorflow\.)?keras\.utils\.set_random_seed"
+    r"|mxnet\.random\.seed|paddle\.seed"
+)
+"""Functions that seed a generator of the whole process."""
+
+_BY_NAME: Final = frozenset(
+    {
+        *("seed_everything", "set_seed", "set_seeds", "fix_seed", "set_random_seed", "seed_all"),
+        *("set_all_seeds", "fix_random_seed", "fix_seeds", "isolate_rng_seed"),
+    }
+)
+_DATA: Final = re.compile(
+    r"data|dataset|split|load|corpus|batch|sample|toy|synth|make_|generate|fold|prepare", re.IGNORECASE
+)
+_EVALUATION: Final = re.compile(r"eval|test|valid|metric|score|predict|infer|visuali|plot", re.I)
+_RESTORES: Final = re.compile(
+    r"fork_rng|set_rng_state|set_state|setstate|isolate_rng|temporary_seed|preserve_rng"
+)
+_HUGGING_FACE: Final = frozenset({"TrainingArguments", "Seq2SeqTrainingArguments"})
+_NO_ESTIMATOR: Final = re.compile(r"Fold|Split|Sampler|Bootstrap|Dataset|DataLoader|Imputer|State$")
+
+
+@check(FIXED)
+def seed_fixed(project: Project) -> Iterator[DoctorFinding]:
+    """Look for seeds that are constants in the functions that the tests reach."""
+    project.require_tests()
+    tests = [test for test in project.tests if test.argument("deterministic") is not True]
+    if not tests:
+        raise CannotCheckError("every test declares deterministic=True")
+    functions = reachable_functions(project, tests)
+    calls = list(calls_of(functions))
+    found = [
+        *_reseeding(calls, project),
+        *_defaults(calls, functions, project),
+        *_hugging_face(calls, project),
+        *_estimators(calls, project),
+    ]
+    yield from found
+    if not found:
+        yield FIXED.ok(
+            f"no constant seed in {count_of(len(functions), 'function')} that "
+            f"{count_of(len(tests), 'test')} can run"
+        )
+
+
+def _is_seeding(call: ReachableCall) -> bool:
+    last = call.name.rpartition(".")[2]
+    return _GLOBAL.fullmatch(call.name) is not None or last in _BY_NAME
+
+
+def _seed_of(call: ast.Call) -> ast.expr | None:
+    return call.args[0] if call.args else keyword_of(call, "seed", "a", "random_seed", "rng_seed")
+
+
+def _reseeding(calls: Sequence[ReachableCall], project: Project) -> Iterator[DoctorFinding]:
+    for each in calls:
+        function = each.function
+        value = function.module.constant_int(_seed_of(each.call))
+        if value is None or not _is_seeding(each) or _restores(function):
+            continue
+        level, words = _weight(function.node.name, is_test=function.is_test)
+        yield FIXED.found(
+            level,
+            f"{ast.unparse(each.call)} in {function.node.name}() {words}",
+            "pass the test's seed on: "
+            f"{ast.unparse(each.call.func)}(mlregress.seed), or remove the call: the plugin "
+            "seeds every generator",
+            project.place(function.module.file, each.line),
+        )
+
+
+def _weight(name: str, *, is_test: bool) -> tuple[Level, str]:
+    """How bad a reset is, by where it is made."""
+    if not is_test and _DATA.search(name):
+        return "warning", "resets the generator: what is drawn after it is alike in every seed"
+    if not is_test and _EVALUATION.search(name):
+        return "warning", "resets the generator: a training that goes on draws the same again"
+    return "problem", "makes every seed of the test draw the same numbers"
+
+
+def _restores(function: ReachableFunction) -> bool:
+    return _RESTORES.search(ast.unparse(function.node)) is not None
+
+
+def _defaults(
+    calls: Sequence[ReachableCall], functions: Sequence[ReachableFunction], project: Project
+) -> Iterator[DoctorFinding]:
+    """Calls without a seed of a function that seeds with its parameter's default."""
+    by_name: dict[str, list[tuple[ReachableFunction, str, int]]] = {}
+    for function in functions:
+        if (default := _seeding_default(function, calls)) is not None:
+            by_name.setdefault(function.node.name, []).append((function, *default))
+    for each in calls:
+        targets = by_name.get(each.name.rpartition(".")[2], [])
+        same_name = [f for f in functions if f.node.name == each.name.rpartition(".")[2]]
+        if len(targets) != 1 or len(same_name) != 1 or not each.name:
+            continue
+        function, parameter, value = targets[0]
+        if _gives(each.call, function, parameter):
+            continue
+        yield FIXED.problem(
+            f"{each.name.rpartition('.')[2]}() is called without {parameter}, whose default {value} "
+            f"seeds the generators ({project.place(function.module.file, function.node.lineno)})",
+            f"pass {parameter}=mlregress.seed",
+            project.place(each.function.module.file, each.line),
+        )
+
+
+def _seeding_default(
+    function: ReachableFunction, calls: Sequence[ReachableCall]
+) -> tuple[str, int] | None:
+    """The parameter that a function seeds with, and its constant default."""
+    arguments = function.node.args
+    defaults: dict[str, ast.expr | None] = {
+        argument.arg: default
+        for argument, default in zip(
+            arguments.args[len(arguments.args) - len(arguments.defaults) :],
+            arguments.defaults,
+            strict=True,
+        )
+    }
+    defaults |= {a.arg: d for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)}
+    for each in calls:
+        seed = _seed_of(each.call)
+        if each.function is not function or not _is_seeding(each) or _restores(function):
+            continue
+        if isinstance(seed, ast.Name) and (default := defaults.get(seed.id)) is not None:
+            value = function.module.constant_int(default)
+            if value is not None:
+                return seed.id, value
+    return None
+
+
+def _gives(call: ast.Call, function: ReachableFunction, parameter: str) -> bool:
+    if any(keyword.arg in (parameter, None) for keyword in call.keywords):
+        return True
+    if any(isinstance(argument, ast.Starred) for argument in call.args):
+        return True
+    names = [argument.arg for argument in function.node.args.args]
+    if names[:1] in (["self"], ["cls"]):
+        names = names[1:]
+    return parameter in names and names.index(parameter) < len(call.args)
+
+
+def _hugging_face(calls: Sequence[ReachableCall], project: Project) -> Iterator[DoctorFinding]:
+    for each in calls:
+        last = each.name.rpartition(".")[2]
+        if last not in _HUGGING_FACE or not each.name.startswith("transformers."):
+            continue
+        given = keyword_of(each.call, "seed")
+        value = each.function.module.constant_int(given)
+        starred = any(keyword.arg is None for keyword in each.call.keywords)
+        if (given is None and not starred) or value is not None:
+            said = f"seed={value}" if value is not None else "no seed: it is 42 by default"
+            yield FIXED.problem(
+                f"{last} with {said}, and Trainer seeds every generator with it",
+                f"{last}(seed=mlregress.seed, ...)",
+                project.place(each.function.module.file, each.line),
+            )
+
+
+def _estimators(calls: Sequence[ReachableCall], project: Project) -> Iterator[DoctorFinding]:
+    """Models with a constant ``random_state``, where nothing else takes the test's seed."""
+    built = [
+        (each, seed)
+        for each in calls
+        if each.name.rpartition(".")[2][:1].isupper()
+        and not _NO_ESTIMATOR.search(each.name)
+        and (seed := keyword_of(each.call, "random_state", "random_seed", "seed")) is not None
+    ]
+    libraries = {each.name.partition(".")[0] for each in calls}
+    constant = [
+        (each, value)
+        for each, seed in built
+        if (value := each.function.module.constant_int(seed)) is not None
+    ]
+    if len(constant) < len(built) or {"torch", "tensorflow", "jax", "keras"} & libraries:
+        return
+    for each, value in constant:
+        model = each.name.rpartition(".")[2]
+        yield FIXED.problem(
+            f"{model}(random_state={value}), and no other model takes the test's seed",
+            f"{model}(random_state=mlregress.seed, ...)",
+            project.place(each.function.module.file, each.line),
+        )
