@@ -170,6 +170,25 @@ def test_the_core_knows_nothing_of_pytest(room: str) -> None:
     assert acquaintances == set()
 
 
+DOCTOR_USES = (
+    *("doctor", "baselines", "resources", "revisions", "verdicts", "settings"),
+    *("running.result", "running.reads", "running.import_closure", "running.file_uses"),
+    "reporting.text_layout",
+)
+"""What the checks of a repository are made with: plain values, files and git."""
+
+
+def test_the_doctor_imports_neither_pytest_nor_what_runs_inside_it() -> None:
+    strangers = {
+        f"{file.relative_to(PACKAGE)} imports {name}"
+        for file in modules(PACKAGE / "doctor")
+        for name in imported_names(file)
+        if within(name, "pytest", "torch", "numpy", "pytest_mlregress")
+        and not within(name, *(f"pytest_mlregress.{room}" for room in (*DOCTOR_USES, *SHARED)))
+    }
+    assert strangers == set()
+
+
 def test_torch_stays_in_the_rooms_that_train() -> None:
     guests = {
         file.relative_to(PACKAGE).as_posix()

@@ -14,6 +14,7 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS: Final = {
     "bisect": "bisect",
     "diff": "diff",
+    "doctor": "doctor",
     "list": "list_baselines",
     "plan": "plan",
     "show": "show",

@@ -62,7 +62,9 @@ def is_declaration(file: Path) -> bool:
     """Whether a file declares dependencies, by its name."""
     named = file.name in ("pyproject.toml", "setup.cfg", "setup.py", "Pipfile", "pixi.toml")
     return (
-        named or is_requirements_file(file) or _ENVIRONMENTS.fullmatch(file.name.lower()) is not None
+        named
+        or is_requirements_file(file)
+        or _ENVIRONMENTS.fullmatch(file.name.lower()) is not None
     )
 
 
@@ -184,9 +186,10 @@ def _of_table(
     """Names and versions, as Poetry and Pipenv write them."""
     for name, entry in entries.items():
         given = entry.get("version", "*") if isinstance(entry, dict) else entry
-        local = isinstance(entry, dict) and not {"path", "git", "url", "file"}.isdisjoint(entry)
-        if name == "python" or not isinstance(given, str) or (local and "path" in entry):
+        if name == "python" or not isinstance(given, str):
             continue
+        if isinstance(entry, dict) and "path" in entry:
+            continue  # a part of the repository
         fixed = isinstance(entry, dict) and not {"rev", "tag", "url"}.isdisjoint(entry)
         exact = re.fullmatch(r"={0,3}\s*\d[\w.+!-]*", given.strip()) is not None
         written = f"{name} {given}" if given != "*" else name

@@ -32,7 +32,6 @@ _DISTRIBUTIONS: Final = {
     "dateutil": "python-dateutil",
     "dotenv": "python-dotenv",
     "faiss": "faiss-cpu",
-    "git": "gitpython",
     "google": "protobuf",
     "hydra": "hydra-core",
     "ignite": "pytorch-ignite",

@@ -81,7 +81,7 @@ class Project:
 
     @cached_property
     def configuration(self) -> Configuration:
-        """pytest's configuration file."""
+        """The configuration file of pytest."""
         return find_configuration(self.folder, self.top)
 
     def module(self, file: Path) -> Module | None:

@@ -91,10 +91,10 @@ def _constants(tree: ast.Module) -> dict[str, int]:
         match node:
             case ast.Assign(targets=targets, value=value):
                 pass
-            case ast.AnnAssign(target=target, value=value):
-                targets = (target,)
-            case ast.AugAssign(target=target) | ast.NamedExpr(target=target):
-                targets = (target,)
+            case ast.AnnAssign(target=annotated, value=value):
+                targets = (annotated,)
+            case ast.AugAssign(target=changed) | ast.NamedExpr(target=changed):
+                targets = (changed,)
             case ast.arg(arg=name):
                 assigned.setdefault(name, []).append(None)
             case _:

@@ -1,7 +1,7 @@
 """The functions that a regression test can run, followed by their names.
 
-Every function or class of the code whose name occurs in a reachable function is reachable: more than
-what really runs, but nothing that only another program calls, such as a script's ``main``.
+Every function or class of the code whose name occurs in a reachable function is reachable: more
+than what really runs, but nothing that only another program calls, such as a script's ``main``.
 """
 
 from __future__ import annotations

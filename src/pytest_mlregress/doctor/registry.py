@@ -12,7 +12,9 @@ from pytest_mlregress.doctor.finding import DoctorFinding, Level
 if TYPE_CHECKING:
     from pytest_mlregress.doctor.project import Project
 
-Topic: TypeAlias = Literal["readme", "dependencies", "code", "seeds", "data", "machine", "baselines"]
+Topic: TypeAlias = Literal[
+    "readme", "dependencies", "code", "seeds", "data", "machine", "baselines"
+]
 
 TOPICS: Final[dict[Topic, str]] = {
     "readme": "README",

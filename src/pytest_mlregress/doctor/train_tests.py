@@ -2,78 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from pytest_mlregress.doctor.trainings import TestTrainings, Trainings
 from pytest_mlregress.revisions.cells.cell import Cell, Cells
-from pytest_mlregress.revisions.cells.suite import Suite, SuiteTest, describe_suite
+from pytest_mlregress.revisions.cells.journal import Journal
+from pytest_mlregress.revisions.cells.suite import Suite, SuiteTest
 from pytest_mlregress.revisions.cells.trainer import SeedRequest, TrainedSeed, Trainer
-from pytest_mlregress.revisions.command_error import CommandError
 
-__all__ = ["train_tests"]
+__all__ = ["planned_trainings", "train_tests"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Requests:
+    """The seeds of one test."""
+
+    first: SeedRequest
+    again: SeedRequest
+    other: SeedRequest | None
+
+
+def planned_trainings(suite: Suite) -> int:
+    """How many seeds `train_tests` trains.
+
+    Args:
+        suite: the tests.
+
+    Returns:
+        Two or three for each test.
+    """
+    return sum(2 if _other_seed(test) is None else 3 for test in suite.tests)
 
 
 def train_tests(
-    selection: Sequence[str],
-    directory: Path,
+    suite: Suite,
     *,
     workers: int = 1,
-    pytest_args: Sequence[str] = (),
-    on_plan: Callable[[int], None] = lambda trainings: None,
-    on_start: Callable[[SeedRequest], None] = lambda request: None,
-    on_seed: Callable[[TrainedSeed], None] = lambda seed: None,
+    on_start: Callable[[SeedRequest], None] | None = None,
+    on_seed: Callable[[TrainedSeed], None] | None = None,
 ) -> Trainings:
     """Train the working tree's tests.
 
-    Nothing comes from a cache. Both trainings of one seed have a process of their own, so that what
-    one leaves behind in memory, and the order of its sets, is not the other's.
+    Nothing comes from the cache. Both trainings of one seed have a process of their own, so that
+    what the one leaves behind in memory, and the order of its sets, is not the other's. An
+    interrupted run is gone on with, as long as no file has changed.
 
     Args:
-        selection: node ids and folders; none for what pytest itself would collect.
-        directory: where pytest is started.
+        suite: the tests.
         workers: how many seeds are trained at once.
-        pytest_args: further arguments of pytest.
-        on_plan: told how many seeds are to be trained.
         on_start: told each seed before it trains.
         on_seed: told each seed that was trained.
 
     Returns:
-        What was trained; a problem where the tests cannot be collected.
+        What was trained.
     """
-    try:
-        suite = describe_suite(selection, directory=directory, pytest_args=pytest_args)
-    except CommandError as error:
-        return Trainings(problem=" ".join(str(error).split()))
-    requests = 3 * len(suite.tests) - sum(_other_seed(test) is None for test in suite.tests)
-    on_plan(requests)
-    with (
-        Cells(suite) as cells,
-        Trainer(
-            suite, workers=workers, use_cache=False, on_start=on_start, on_seed=on_seed
-        ) as trainer,
-    ):
-        return _trained(suite, cells.working_tree(), trainer)
+    with Cells(suite) as cells:
+        tree = cells.working_tree()
+        planned = {test.test: _requests(test, tree) for test in suite.tests}
+        question = {"command": "doctor", "tree": tree.identity, "tests": sorted(planned)}
+        journal = Journal.open(suite.state_folder, question)
+        try:
+            with Trainer(
+                suite,
+                workers=workers,
+                journal=journal,
+                use_cache=False,
+                on_start=on_start,
+                on_seed=on_seed,
+            ) as trainer:
+                requests = [
+                    request
+                    for own in planned.values()
+                    for request in (own.first, own.other, own.again)
+                    if request is not None
+                ]
+                known = dict(zip(requests, trainer.train(requests), strict=True))
+            journal.finish()
+        finally:
+            journal.close()
+    return Trainings({test.test: _of_test(test, planned[test.test], known) for test in suite.tests})
 
 
-def _trained(suite: Suite, cell: Cell, trainer: Trainer) -> Trainings:
-    firsts = [SeedRequest(cell, test.test, test.seeds[0]) for test in suite.tests]
-    again = [SeedRequest(cell, test.test, test.seeds[0], repeat=1) for test in suite.tests]
-    others = [
-        SeedRequest(cell, test.test, other)
-        for test in suite.tests
-        if (other := _other_seed(test)) is not None
-    ]
-    known: dict[SeedRequest, TrainedSeed] = {}
-    for round_ in ([*firsts, *others], again):
-        known.update(zip(round_, trainer.train(round_), strict=True))
-        trainer.forget(cell)  # the next round gets processes of its own
-    return Trainings(
-        {
-            test.test: _of_test(test, known, cell)
-            for test in suite.tests
-        }
-    )  # fmt: skip
+def _requests(test: SuiteTest, tree: Cell) -> _Requests:
+    """The seeds of a test, each training of the first one in a process of its own.
+
+    A process serves one state of the code: under another identity the same state gets another.
+    """
+    seed, other = test.seeds[0], _other_seed(test)
+    own, again = (
+        replace(tree, identity=f"{tree.identity} {test.test} {number}") for number in (1, 2)
+    )
+    return _Requests(
+        first=SeedRequest(own, test.test, seed),
+        again=SeedRequest(again, test.test, seed, repeat=1),
+        other=SeedRequest(own, test.test, other) if other is not None else None,
+    )
 
 
 def _other_seed(test: SuiteTest) -> int | None:
@@ -81,11 +105,11 @@ def _other_seed(test: SuiteTest) -> int | None:
     return test.seeds[1] if len(test.seeds) > 1 and not test.deterministic else None
 
 
-def _of_test(test: SuiteTest, known: dict[SeedRequest, TrainedSeed], cell: Cell) -> TestTrainings:
-    first = known[SeedRequest(cell, test.test, test.seeds[0])]
-    again = known[SeedRequest(cell, test.test, test.seeds[0], repeat=1)]
-    seed = _other_seed(test)
-    other = known[SeedRequest(cell, test.test, seed)] if seed is not None else None
+def _of_test(
+    test: SuiteTest, requests: _Requests, known: dict[SeedRequest, TrainedSeed]
+) -> TestTrainings:
+    first, again = known[requests.first], known[requests.again]
+    other = known[requests.other] if requests.other is not None else None
     reasons = [each.unavailable for each in (first, again, other) if each is not None]
     return TestTrainings(
         test=test.test,

@@ -51,7 +51,9 @@ def baseline_state(project: Project) -> Iterator[DoctorFinding]:
             project.place(test.module.file, test.node.lineno),
         )
     if not baselines:
-        for question in (AGE, ENVIRONMENT, EDITED) if without else (PRESENT, AGE, ENVIRONMENT, EDITED):
+        for question in (
+            (AGE, ENVIRONMENT, EDITED) if without else (PRESENT, AGE, ENVIRONMENT, EDITED)
+        ):
             yield question.skipped("no baselines here", "record them: pytest --mlregress-update")
         return
     if not without and not project.unreadable_baselines:

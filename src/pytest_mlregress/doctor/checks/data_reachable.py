@@ -19,11 +19,13 @@ from pytest_mlregress.plurals import count_of
 PRIVATE: Final = Question(
     "data-private",
     "data",
-    "No data at an absolute path of one machine or in a bucket that needs an account, and none that "
-    "git ignores; no credentials are read.",
+    "No data at an absolute path of one machine, in a bucket that needs an account, or untracked "
+    "by git; no credentials are read.",
 )
 MISSING: Final = Question(
-    "data-missing", "data", "The files that the tests' code reads by name exist, or it fetches them."
+    "data-missing",
+    "data",
+    "The files that the tests' code reads by name exist, or it fetches them.",
 )
 
 _MACHINE: Final = re.compile(
@@ -49,9 +51,7 @@ _PLACEHOLDERS: Final = re.compile(r"[<>{}$*?%]|path/to|/dev/|^/tmp")
 def data_reachable(project: Project) -> Iterator[DoctorFinding]:
     """Look at the paths and the environment variables in the code that the tests import."""
     project.require_tests()
-    paths = [
-        path for module in project.modules_of(project.code) for path in paths_in(module)
-    ]
+    paths = [path for module in project.modules_of(project.code) for path in paths_in(module)]
     private = [*_private(paths, project), *_credentials(project), *_not_in_git(paths, project)]
     yield from private
     if not private:

@@ -19,8 +19,8 @@ from pytest_mlregress.doctor.registry import CannotCheckError, Question, check
 WORKERS: Final = Question(
     "dataloader-workers",
     "seeds",
-    "A `DataLoader` with workers has a `worker_init_fn` where its dataset draws from numpy's or "
-    "python's random: torch seeds numpy in workers since 1.9, and no generator kept by the dataset.",
+    "A `DataLoader` with workers has a `worker_init_fn` where its dataset draws from a generator "
+    "of its own, or from numpy's with a torch before 1.9, which does not seed it in workers.",
 )
 
 _SEEDS_NUMPY: Final = Version("1.9")
@@ -35,9 +35,7 @@ _OWN_GENERATOR: Final = re.compile(r"self\.\w*(rng|generator|random|rs)\w*\.\w+\
 def dataloader_workers(project: Project) -> Iterator[DoctorFinding]:
     """Look at each DataLoader with workers that the tests can make, and at the datasets."""
     functions = reachable_functions(project, project.require_tests())
-    loaders = [
-        each for each in calls_of(functions) if each.name.rpartition(".")[2] == "DataLoader"
-    ]
+    loaders = [each for each in calls_of(functions) if each.name.rpartition(".")[2] == "DataLoader"]
     if not loaders:
         raise CannotCheckError("not applicable: the tests make no DataLoader")
     modules = project.modules_of(project.code)
@@ -60,15 +58,15 @@ def _judged(
         at = project.place(module.file, line)
         if kind == "own":
             return WORKERS.warning(
-                f"num_workers={ast.unparse(workers)}: every worker has a copy of the generator that "
-                f"{dataset.name} keeps ({at}), so that all of them draw the same numbers",
+                f"num_workers={ast.unparse(workers)}: every worker has a copy of the generator "
+                f"that {dataset.name} keeps ({at}): all of them draw the same numbers",
                 _REMEDY,
                 place,
             )
         if kind == "numpy" and not _torch_seeds_numpy():
             return WORKERS.warning(
-                f"num_workers={ast.unparse(workers)}: {dataset.name} draws from numpy ({at}), which "
-                "this torch does not seed in workers",
+                f"num_workers={ast.unparse(workers)}: {dataset.name} draws from numpy ({at}), "
+                "which this torch does not seed in workers",
                 _REMEDY,
                 place,
             )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pytest_mlregress.baselines.packages import can_change_results
+from pytest_mlregress.doctor.declared_dependencies import Dependency
 from pytest_mlregress.doctor.dependencies import (
     Declarations,
     declarations_of,
@@ -13,7 +14,6 @@ from pytest_mlregress.doctor.dependencies import (
     names_of,
     same_module,
 )
-from pytest_mlregress.doctor.declared_dependencies import Dependency
 from pytest_mlregress.doctor.finding import DoctorFinding
 from pytest_mlregress.doctor.project import Project
 from pytest_mlregress.doctor.registry import Question, check
@@ -60,8 +60,8 @@ def dependencies_pinned(project: Project) -> Iterator[DoctorFinding]:
         yield PINNED.warning(
             f"not pinned: {names_of(other)}", _REMEDY, project.place(other[0].file, other[0].line)
         )
-    if not open_:
-        yield PINNED.ok(_what_pins(declared, project))
+    if not moving and not other:
+        yield PINNED.ok(_what_pins(declared, project, open_))
 
 
 def _without_declaration(project: Project, declared: Declarations) -> Iterator[DoctorFinding]:
@@ -86,8 +86,8 @@ def _split(
 ) -> tuple[list[Dependency], list[Dependency]]:
     """Those that move the numbers of the tests, and others.
 
-    A package's own metadata rightly allow ranges, so that of those only what the tests import counts;
-    of a list that an environment is made from everything does, but tools of developers.
+    A package's own metadata rightly allow ranges: of those, only what the tests import counts. Of a
+    list that an environment is made from everything does, but tools of developers.
     """
     imported = {name for each in imported_packages(project) for name in same_module(each.name)}
     moving = [each for each in unpinned if each.name in imported and can_change_results(each.name)]
@@ -106,10 +106,14 @@ def _is_an_environment(dependency: Dependency) -> bool:
     )
 
 
-def _what_pins(declared: Declarations, project: Project) -> str:
+def _what_pins(declared: Declarations, project: Project, ranges: list[Dependency]) -> str:
     by = [lock.file for lock in declared.locks] or [
         *dict.fromkeys(each.file for each in declared.dependencies if each.pinned)
     ]
-    names = {each.name for each in declared.dependencies}
+    names = {each.name for each in declared.dependencies} - {each.name for each in ranges}
     places = ", ".join(project.place(file) for file in by[:3])
-    return f"{count_of(len(names), 'declared package')} pinned by {places}"
+    return f"{count_of(len(names), 'declared package')} pinned by {places or 'no file'}" + (
+        f"; {count_of(len(ranges), 'range')} of packages that the tests do not import"
+        if ranges
+        else ""
+    )

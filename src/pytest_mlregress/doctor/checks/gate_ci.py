@@ -15,8 +15,9 @@ from pytest_mlregress.plurals import count_of
 CI: Final = Question(
     "gate-ci",
     "baselines",
-    "No CI file ignores the exit status of pytest (`|| true`, `continue-on-error`, "
-    "`allow_failure`, `ignore_outcome`, ...) or switches the gate off on its command line.",
+    "No CI file ignores the exit status of pytest (`continue-on-error`, `allow_failure`, "
+    "`ignore_outcome`, an `or true` of the shell, ...) or switches the gate off on its command "
+    "line.",
 )
 
 _IGNORED: Final = (
@@ -59,7 +60,8 @@ def gate_ci(project: Project) -> Iterator[DoctorFinding]:
     elif not found:
         first = gates[0]
         yield CI.ok(
-            f"{count_of(len(gates), 'call')} of pytest whose failure fails the job: {_shown(first)}",
+            f"{count_of(len(gates), 'call')} of pytest whose failure fails the job: "
+            f"{_shown(first)}",
             project.place(first.file.path, first.line),
         )
 

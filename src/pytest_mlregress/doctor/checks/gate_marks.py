@@ -55,8 +55,8 @@ def _of_test(test: RegressionTest, project: Project) -> Iterator[DoctorFinding]:
                 "warning" if strict else "problem",
                 f"{name} is expected to fail{_reason(mark)}: a loss "
                 + ("is not shown, a pass is red" if strict else "and a pass are both green"),
-                "repair what it waits for, then remove the mark; where the loss is accepted, record "
-                "it: pytest --mlregress-update",
+                "repair what it waits for, then remove the mark; record an accepted loss: "
+                "pytest --mlregress-update",
                 place,
             )
     for statement in test.node.body:
@@ -97,4 +97,8 @@ def _is_true(node: ast.expr | None) -> bool:
 
 def _reason(mark: Mark) -> str:
     reason = keyword_of(mark.call, "reason") if mark.call is not None else None
-    return f" ({reason.value})" if isinstance(reason, ast.Constant) else ""
+    match reason:
+        case ast.Constant(value=str() as text):
+            return f" ({text})"
+        case _:
+            return ""

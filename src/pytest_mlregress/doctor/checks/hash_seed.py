@@ -42,7 +42,9 @@ def hash_seed(project: Project) -> Iterator[DoctorFinding]:
         if (isinstance(node, ast.Call) and _takes_order(node, function))
     ]
     if not found:
-        yield HASH_SEED.ok("no order is taken from a set of strings, so PYTHONHASHSEED is not needed")
+        yield HASH_SEED.ok(
+            "no order is taken from a set of strings, so PYTHONHASHSEED is not needed"
+        )
         return
     where = _where_set(project)
     for function, node in found:

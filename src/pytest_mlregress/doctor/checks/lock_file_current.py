@@ -64,9 +64,9 @@ def _faults(
             project.place(missing[0].file, missing[0].line),
         )
     for each in refused:
-        versions = ", ".join(sorted(_versions(lock, each)))
+        locked = ", ".join(sorted(_versions(lock, each)))
         yield CURRENT.problem(
-            f"{manifest.name} asks for {each.text}, and {lock.file.name} has {versions}",
+            f"{manifest.name} asks for {each.text}, and {lock.file.name} has {locked}",
             remedy,
             project.place(each.file, each.line),
         )

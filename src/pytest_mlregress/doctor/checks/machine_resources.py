@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import ast
+import math
+import os
 import re
 from collections.abc import Iterator
 from typing import Final
 
 from pytest_mlregress.doctor.finding import DoctorFinding
-from pytest_mlregress.doctor.machine import gpu_count, memory_bytes
 from pytest_mlregress.doctor.project import Project
 from pytest_mlregress.doctor.reachable_code import ReachableFunction, reachable_functions
 from pytest_mlregress.doctor.registry import CannotCheckError, Question, check
 from pytest_mlregress.doctor.regression_tests import RegressionTest
+from pytest_mlregress.node_ids import without_parameters
 from pytest_mlregress.plurals import count_of
+from pytest_mlregress.resources.capacity import capacity
+from pytest_mlregress.resources.need import Need, in_bytes, shortfall
 from pytest_mlregress.settings import SettingError, Settings, override
 
 DECLARED: Final = Question(
@@ -28,10 +32,10 @@ MEASURED: Final = Question(
     "Trains one seed: its peak memory fits into this machine, and into what the test declares.",
 )
 
-_GIB: Final = 2**30
 _CUDA: Final = re.compile(r"cuda(:\d+)?")
 _ASKS: Final = "is_available"
 _NEARLY: Final = 0.9
+_SPARE: Final = 1.2
 
 
 @check(DECLARED)
@@ -44,24 +48,16 @@ def machine_resources(project: Project) -> Iterator[DoctorFinding]:
 def _declared(test: RegressionTest, project: Project) -> DoctorFinding:
     name = project.node_id(test)
     place = project.place(test.module.file, test.node.lineno)
-    memory, gpus = memory_bytes(), gpu_count()
-    needed = _memory_of(test)
-    asked = test.argument("num_gpus")
-    if needed is not None and memory is not None and needed > memory:
+    machine = capacity(os.environ)
+    need = _need_of(test)
+    if (lack := shortfall(need, machine)) is not None:
         return DECLARED.problem(
-            f"{name}: declares memory of {needed / _GIB:.1f} GiB, and this machine has "
-            f"{memory / _GIB:.1f} GiB",
-            "run it on a larger machine; here it is skipped, and nothing is tested",
-            place,
-        )
-    if isinstance(asked, int | float) and asked > gpus:
-        return DECLARED.problem(
-            f"{name}: declares num_gpus={asked:g}, and this machine has {gpus}",
-            "run it on a machine with a GPU; here it is skipped, and nothing is tested",
+            f"{name}: {lack}",
+            "run it on a machine that has it; here it is skipped, and nothing is compared",
             place,
         )
     uses = _always_cuda(reachable_functions(project, [test]))
-    if uses is not None and not asked:
+    if uses is not None and not need.gpus:
         function, line = uses
         return DECLARED.warning(
             f"{name}: always uses CUDA ({project.place(function.module.file, line)}), and declares "
@@ -69,22 +65,25 @@ def _declared(test: RegressionTest, project: Project) -> DoctorFinding:
             "@pytest.mark.mlregress(num_gpus=1)",
             place,
         )
-    has = f"{memory / _GIB:.1f} GiB of memory" if memory is not None else "memory unknown"
+    has = f"{in_bytes(machine.memory)} of memory" if machine.memory else "memory unknown"
     declares = ", ".join(
-        written
+        f"{key}={value!r}"
         for key in ("num_cpus", "num_gpus", "memory")
-        if (value := test.argument(key)) is not None and (written := f"{key}={value!r}")
+        if (value := test.argument(key)) is not None
     )
     said = f"declares {declares}" if declares else "declares no GPU and no memory"
-    return DECLARED.ok(f"{name}: {said}; this machine has {has}, {count_of(gpus, 'GPU')}", place)
+    gpus = count_of(len(machine.devices), "GPU")
+    return DECLARED.ok(f"{name}: {said}; this machine has {has}, {gpus}", place)
 
 
-def _memory_of(test: RegressionTest) -> float | None:
-    """What a test declares, in bytes."""
+def _need_of(test: RegressionTest) -> Need:
+    """What a test declares; nothing where it is computed, or is refused at collection."""
+    arguments = {key: test.argument(key) for key in ("num_cpus", "num_gpus", "memory")}
     try:
-        return override(Settings(), {"memory": test.argument("memory")}).memory
+        own = override(Settings(), arguments)
     except SettingError:
-        return None  # collection refuses it, with a better message
+        return Need()
+    return Need(own.num_cpus, own.num_gpus, own.memory)
 
 
 def _always_cuda(functions: list[ReachableFunction]) -> tuple[ReachableFunction, int] | None:
@@ -116,26 +115,27 @@ def memory_peak(project: Project) -> Iterator[DoctorFinding]:
     trainings = project.trainings
     if trainings is None or trainings.problem or not trainings.tests:
         raise CannotCheckError((trainings and trainings.problem) or "nothing was trained")
-    memory = memory_bytes()
-    declared = {project.node_id(test): _memory_of(test) for test in project.tests}
+    memory = capacity(os.environ).memory
+    declared = {project.node_id(test): _need_of(test).memory for test in project.tests}
     for each in trainings.tests.values():
         peak = each.first.peak_memory if each.first is not None else None
         if peak is None:
             yield MEASURED.skipped(f"{each.test}: {each.unavailable or 'its peak is unknown'}")
             continue
-        limit = declared.get(each.test.partition("[")[0])
-        used = f"{each.test}: one seed took {peak / _GIB:.2f} GiB at its peak"
+        limit = declared.get(without_parameters(each.test))
+        used = f"{each.test}: one seed took {in_bytes(peak)} at its peak"
         if limit is not None and peak > limit:
             yield MEASURED.warning(
-                f"{used}, and the test declares {limit / _GIB:.2f} GiB",
-                f'@pytest.mark.mlregress(memory="{peak / _GIB * 1.2:.1f}GiB")',
+                f"{used}, and the test declares {in_bytes(limit)}",
+                f'@pytest.mark.mlregress(memory="{math.ceil(peak * _SPARE / 10**6)}MB")',
             )
         elif memory is not None and peak > _NEARLY * memory:
             yield MEASURED.warning(
-                f"{used} of the {memory / _GIB:.1f} GiB that this machine has",
+                f"{used} of the {in_bytes(memory)} that this machine has",
                 "train one seed at a time (no -n), or on a larger machine",
             )
+        elif memory is not None and peak:
+            fit = count_of(int(memory * _NEARLY // peak), "seed")
+            yield MEASURED.ok(f"{used} of {in_bytes(memory)}: {fit} fit at once")
         else:
-            has = f" of {memory / _GIB:.1f} GiB" if memory is not None else ""
-            at_once = f": {int(memory * _NEARLY // peak)} fit at once" if memory and peak else ""
-            yield MEASURED.ok(f"{used}{has}{at_once}")
+            yield MEASURED.ok(used)

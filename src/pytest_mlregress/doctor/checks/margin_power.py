@@ -66,9 +66,7 @@ def _judged(metric: PlannedMetric, baseline: Baseline, seeds: int) -> DoctorFind
 
 
 def _test_of(baseline: Baseline, project: Project) -> RegressionTest | None:
-    return next(
-        (test for test in project.tests if baseline in project.baselines_of(test)), None
-    )
+    return next((test for test in project.tests if baseline in project.baselines_of(test)), None)
 
 
 def _seeds(test: RegressionTest | None, project: Project) -> int:

@@ -13,15 +13,15 @@ from pytest_mlregress.baselines.artifact import MetricBaseline
 from pytest_mlregress.doctor.finding import DoctorFinding
 from pytest_mlregress.doctor.git_history import text_at
 from pytest_mlregress.doctor.project import Baseline, Project
-from pytest_mlregress.doctor.python_code import Module, definitions, keyword_of
+from pytest_mlregress.doctor.python_code import Module, constant_int, definitions, keyword_of
 from pytest_mlregress.doctor.registry import Question, check
 from pytest_mlregress.doctor.regression_tests import RegressionTest
 
 VERSION: Final = Question(
     "metric-version",
     "baselines",
-    "The function that computes a metric is that of the baseline's commit, or `version=` has moved; "
-    "functions that train are left out.",
+    "The function that computes a metric is that of the baseline's commit, or `version=` has "
+    "moved; functions that train are left out.",
 )
 RESOLUTION: Final = Question(
     "metric-resolution",
@@ -95,17 +95,17 @@ def _records(test: RegressionTest) -> Iterator[_Recorded]:
                 for name in ast.walk(target):
                     if isinstance(name, ast.Name):
                         assigned[name.id] = node.value
-    for node in ast.walk(test.node):
-        match node:
+    for call in ast.walk(test.node):
+        match call:
             case ast.Call(
                 func=ast.Attribute(value=ast.Name(id="mlregress"), attr="record"),
-                args=[ast.Constant(value=str() as name), *rest],
+                args=[ast.Constant(value=str() as metric), *rest],
             ):
-                value = rest[0] if rest else keyword_of(node, "value")
-                given = keyword_of(node, "version")
-                version = 1 if given is None else getattr(given, "value", None)
+                value = rest[0] if rest else keyword_of(call, "value")
+                given = keyword_of(call, "version")
+                version = 1 if given is None else constant_int(given)
                 functions = _functions_in(value, assigned)
-                yield _Recorded(name, version, tuple(functions), node.lineno)
+                yield _Recorded(metric, version, tuple(functions), call.lineno)
             case _:
                 pass
 
@@ -177,7 +177,11 @@ def _examples(metric: MetricBaseline) -> int | None:
     """
     values = sorted(set(metric.values.values()))
     inside = [value for value in values if 0.0 < value < 1.0]
-    if metric.resolution is not None or len(inside) < _LEAST_VALUES or len(inside) < len(values) - 2:
+    if (
+        metric.resolution is not None
+        or len(inside) < _LEAST_VALUES
+        or len(inside) < len(values) - 2
+    ):
         return None
     if not all(0.0 <= value <= 1.0 for value in values):
         return None

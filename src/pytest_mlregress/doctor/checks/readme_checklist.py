@@ -52,7 +52,9 @@ def _any(*alternatives: str) -> re.Pattern[str]:
     return re.compile("|".join(alternatives), re.IGNORECASE)
 
 
-_RUN: Final = r"(python[\d.]*|torchrun|accelerate launch|deepspeed|uv run|poetry run|bash|sh|make)\b"
+_RUN: Final = (
+    r"(python[\d.]*|torchrun|accelerate launch|deepspeed|uv run|poetry run|bash|sh|make)\b"
+)
 
 _ITEMS: Final = (
     _Item(
@@ -125,7 +127,9 @@ _ITEMS: Final = (
 
 _LINK: Final = re.compile(r"\[([^\]]+)\]\([^)]+\)|`([^`<]+) <[^>]+>`_")
 _NUMBER: Final = re.compile(r"(?<![\w.])\d+(\.\d+)?\s*%?(?![\w.])")
-_FIGURE: Final = re.compile(r"!\[[^\]]*\]\(|<img\b|<table\b|^\.\. (image|figure|list-table|table)::")
+_FIGURE: Final = re.compile(
+    r"!\[[^\]]*\]\(|<img\b|<table\b|^\.\. (image|figure|list-table|table)::"
+)
 
 
 @check(*(item.question for item in _ITEMS))
@@ -155,12 +159,13 @@ def _look_for(item: _Item, readme: ReadmeText, file: Path, project: Project) -> 
             item.remedy,
             project.place(file, line.number),
         )
-    if item.commands is not None and (line := _first(readme.code, item.commands)):
-        return _found(item, f"the command {_short(line.text)}", file, line, project)
-    if item.links is not None and (line := _first((*readme.prose, *readme.code), item.links)):
-        return _found(item, f"the link {_short(line.text)}", file, line, project)
-    if line := _linked(readme.prose, item.headings):
-        return _found(item, f"the link {_short(line.text)}", file, line, project)
+    if item.commands is not None and (command := _first(readme.code, item.commands)):
+        return _found(item, f"the command {_short(command.text)}", file, command, project)
+    lines = (*readme.prose, *readme.code)
+    link = _first(lines, item.links) if item.links is not None else None
+    link = link or _linked(readme.prose, item.headings)
+    if link is not None:
+        return _found(item, f"the link {_short(link.text)}", file, link, project)
     return item.question.warning(
         f"does not say {item.what}; looked for {item.looked_for}",
         item.remedy,

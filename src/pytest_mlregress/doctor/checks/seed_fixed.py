@@ -41,7 +41,8 @@ _BY_NAME: Final = frozenset(
     }
 )
 _DATA: Final = re.compile(
-    r"data|dataset|split|load|corpus|batch|sample|toy|synth|make_|generate|fold|prepare", re.IGNORECASE
+    r"data|dataset|split|load|corpus|batch|sample|toy|synth|make_|generate|fold|prepare",
+    re.IGNORECASE,
 )
 _EVALUATION: Final = re.compile(r"eval|test|valid|metric|score|predict|infer|visuali|plot", re.I)
 _RESTORES: Final = re.compile(
@@ -130,7 +131,7 @@ def _defaults(
         if _gives(each.call, function, parameter):
             continue
         yield FIXED.problem(
-            f"{each.name.rpartition('.')[2]}() is called without {parameter}, whose default {value} "
+            f"{function.node.name}() is called without {parameter}, whose default {value} "
             f"seeds the generators ({project.place(function.module.file, function.node.lineno)})",
             f"pass {parameter}=mlregress.seed",
             project.place(each.function.module.file, each.line),
