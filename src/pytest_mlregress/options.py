@@ -6,6 +6,7 @@ disagree. `resolve` reads what was given: command line > ini > default.
 
 from __future__ import annotations
 
+import argparse
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
@@ -118,6 +119,13 @@ def _share(source: str, text: str) -> float:
     return number
 
 
+def _positive_share(source: str, text: str) -> float:
+    share = _share(source, text)
+    if share == 0.0:
+        raise SettingError(f"{source}: {text!r} is no data at all; give a share above 0")
+    return share
+
+
 def _threads(source: str, text: str) -> Threads:
     if text == "keep":
         return "keep"
@@ -191,9 +199,11 @@ OPTIONS: Final[tuple[Option, ...]] = (
            _choice("fail", "warn", "ignore")),
     Option("allow_dirty", "update from a working tree with uncommitted changes", None),
     Option("threads", "CPU threads per seed: a number (default 1), or keep", _threads, "N"),
-    Option("tier", "which of a test's tiers (default: its first)", _text, "NAME"),
+    Option("tier", "which of a test's tiers (default: its first); all in a preflight",
+           _text, "NAME"),
     Option("guards", "passive bug guards while tests train: fail, warn (default) or off",
            _choice("fail", "warn", "off")),
+    Option("preflight", "one step of every selected test, to see what would fail later", None),
     Option("plan", "run nothing: print what the planned seeds can detect", None),
     Option("report", "write a report; the suffix (.html, .json, .md) says which; repeatable",
            _report, "FILE", repeat=True),
@@ -214,6 +224,12 @@ OPTIONS: Final[tuple[Option, ...]] = (
 )  # fmt: skip
 
 
+DATA_FRACTION: Final = Option(
+    "data_fraction", "the share of the data that tests train with", _positive_share, "SHARE"
+)
+"""For `mlregress curve` alone, which starts pytest with it: no check compares shares."""
+
+
 assert {option.field for option in OPTIONS} <= {entry.name for entry in fields(Settings)}
 
 _DEFAULT_FIELD: Final = {"seeds": "default_seeds"}
@@ -226,7 +242,7 @@ def refuse_misspelt(arguments: Iterable[str]) -> None:
     Raises:
         SettingError: there is one.
     """
-    known = [option.flag.removeprefix(FLAG_PREFIX) for option in OPTIONS]
+    known = [option.flag.removeprefix(FLAG_PREFIX) for option in (*OPTIONS, DATA_FRACTION)]
     for argument in arguments:
         if argument == "--":
             return
@@ -241,6 +257,9 @@ def refuse_misspelt(arguments: Iterable[str]) -> None:
 def add_options(parser: pytest.Parser) -> None:
     """Declare every option on the command line and in the ini file."""
     group = parser.getgroup("mlregress", "statistical ML regression tests")
+    group.addoption(
+        DATA_FRACTION.flag, dest=DATA_FRACTION.dest, default=None, help=argparse.SUPPRESS
+    )
     for option in OPTIONS:
         if option.parse is None:
             group.addoption(
@@ -305,10 +324,33 @@ def resolve(config: pytest.Config) -> Settings:
         elif stored is not None and stored != "" and stored != []:
             target = _DEFAULT_FIELD.get(option.field, option.field)
             values[target] = _read(option, f"ini {option.ini}", stored)
+    values["data_fraction"] = _data_fraction(config)
     values["threads_chosen"] = config.getoption("mlregress_threads") is not None
     settings = Settings(**values)
     refuse_contradictions(settings)
-    return settings
+    if settings.preflight and config.getoption("mlregress_report"):
+        raise SettingError(
+            "--mlregress-report: a preflight reaches no verdict to report; what it found is in "
+            "pytest's own reports, such as --junitxml"
+        )
+    return settings.of_preflight if settings.preflight else settings
+
+
+def _data_fraction(config: pytest.Config) -> float:
+    """The share of the data to train with, which only a process that judges nothing takes."""
+    given = config.getoption(DATA_FRACTION.dest)
+    if given is None:
+        return 1.0
+    share: float = _read(DATA_FRACTION, DATA_FRACTION.flag, given)
+    option = config.option
+    if share < 1.0 and not (
+        hasattr(config, "workerinput") or option.collectonly or option.mlregress_preflight
+    ):
+        raise SettingError(
+            f"{DATA_FRACTION.flag}={given}: a check compares trainings on all of the data; "
+            "for shares of them run: mlregress curve TEST --over data"
+        )
+    return share
 
 
 def _refuse_unknown_keys(keys: Iterable[str]) -> None:

@@ -39,7 +39,7 @@ from pytest_mlregress.running.markers import MARKER_HELP
 from pytest_mlregress.running.seed_items import SEED_ITEM
 from pytest_mlregress.session import mlregress_warning
 from pytest_mlregress.session.controller_hooks import ControllerHooks
-from pytest_mlregress.settings import SettingError, Settings
+from pytest_mlregress.settings import EVERY_TIER, SettingError, Settings
 
 if TYPE_CHECKING:
     from pytest_mlregress.running.execution import Execution
@@ -108,10 +108,18 @@ def pytest_configure(config: pytest.Config) -> None:
         if PAIRED in worker and not settings.companion:
             _compare_sides(config, settings, worker[PAIRED])
         return
-    config.pluginmanager.register(ControllerHooks(config, settings), "mlregress-controller")
+    config.pluginmanager.register(_controller(config, settings), "mlregress-controller")
     if config.getoption("dist", "no") != "no":  # xdist will start workers, after this hook
         _refuse_dist_each(config)
         config.stash[VARIABLES] = threads.export_threads(settings.threads)
+
+
+def _controller(config: pytest.Config, settings: Settings) -> object:
+    if not settings.preflight:
+        return ControllerHooks(config, settings)
+    from pytest_mlregress.session.preflight_hooks import PreflightHooks
+
+    return PreflightHooks(config)
 
 
 def _runs_seeds(config: pytest.Config) -> bool:
@@ -182,6 +190,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if seed_items.hunts_once(metafunc, fixtures.HUNTING):
         return
     seed_items.note_overridden_seed(metafunc, plugin=fixtures.__name__)
+    if settings.tier == EVERY_TIER and declaration.tiers:
+        seed_items.parametrize_tiers(metafunc, declaration.tiers)
     seed_items.parametrize_seeds(metafunc, declaration.seeds)
 
 
@@ -306,12 +316,17 @@ class CollectionHooks:
 
 
 def _execution(config: pytest.Config) -> Execution:
-    from pytest_mlregress.running.execution import execution_of
+    from pytest_mlregress.running.execution import Execution, execution_of
     from pytest_mlregress.session.at_collection import curves_of
 
     settings = config.stash[SETTINGS]
     standing_of = partial(_standing_of, config)
-    return execution_of(config, settings, partial(curves_of, config), standing_of)
+    kind: type[Execution] = Execution
+    if settings.preflight:
+        from pytest_mlregress.running.preflight import PreflightExecution
+
+        kind = PreflightExecution
+    return execution_of(config, settings, partial(curves_of, config), standing_of, kind)
 
 
 def _standing_of(config: pytest.Config, item: pytest.Item) -> Standing | None:

@@ -19,6 +19,8 @@ from pytest_mlregress.baselines.git_ref import is_git_ref
 
 Threads: TypeAlias = int | Literal["keep"]
 MOST_SEEDS: Final = 10_000
+EVERY_TIER: Final = "all"
+"""The value of `--mlregress-tier` that stands for each of a test's tiers."""
 
 
 class SettingError(ValueError):
@@ -66,6 +68,9 @@ class Settings:
     threads_chosen: bool = False
     """Whether the user chose the threads for this run, on the command line."""
     tier: str | None = None
+    preflight: bool = False
+    data_fraction: float = 1.0
+    """The share of the data that tests are to train with."""
     guards: Literal["fail", "warn", "off"] = "warn"
     plan: bool = False
     report: tuple[str, ...] = ()
@@ -109,10 +114,18 @@ class Settings:
             against=None,
             companion=True,
             plan=False,
+            preflight=False,
             update=False,
             update_new_only=False,
             report=(),
             guards="off",
+        )
+
+    @property
+    def of_preflight(self) -> Settings:
+        """Those of a preflight: it watches nothing, keeps nothing and needs no earlier run."""
+        return replace(
+            self, guards="off", curves="off", unchanged="run", no_cache=True, cache=None, report=()
         )
 
     @property
@@ -161,6 +174,8 @@ class Settings:
             mode = f"A/B against {self.against.text}"
         elif self.updating:
             mode = "update (new only)" if self.update_new_only else "update"
+        elif self.preflight:
+            mode = "preflight"
         else:
             mode = "plan" if self.plan else "check"
         parts = [
@@ -204,10 +219,35 @@ def refuse_contradictions(settings: Settings) -> None:
             f"--mlregress-baseline={settings.baseline} is read only; "
             "record baselines in a folder or at an fsspec URL"
         )
+    if settings.preflight:
+        _refuse_beside_preflight(settings)
+    elif settings.tier == EVERY_TIER:
+        raise SettingError(
+            f"--mlregress-tier={EVERY_TIER} goes with --mlregress-preflight, which trains one step "
+            "of every tier; name one tier, or leave the option out for each test's first"
+        )
     if settings.against is not None:
         _refuse_beside_against(settings)
     if settings.rebase_anchor is not None and not settings.update:
         raise SettingError("--mlregress-rebase-anchor needs --mlregress-update")
+
+
+def _refuse_beside_preflight(settings: Settings) -> None:
+    """A preflight judges nothing, records nothing and trains the working tree alone."""
+    beside = {
+        "--mlregress-update": settings.update,
+        "--mlregress-update-new-only": settings.update_new_only,
+        "--mlregress-prune": settings.prune,
+        "--mlregress-plan": settings.plan,
+        "--mlregress-confirm": settings.confirm,
+        "--mlregress-against": settings.against is not None,
+    }
+    for flag, given in beside.items():
+        if given:
+            raise SettingError(
+                f"--mlregress-preflight trains one step of this tree and reaches no verdict; "
+                f"run it without {flag}, then {flag} without it"
+            )
 
 
 def _refuse_beside_against(settings: Settings) -> None:

@@ -99,6 +99,7 @@ def execution_of(
     settings: Settings,
     curves_of: CurvesOf,
     standing_of: StandingOf = lambda item: None,
+    kind: type[Execution] | None = None,
 ) -> Execution:
     """The one `Execution` of this process.
 
@@ -107,12 +108,14 @@ def execution_of(
         settings: the settings of the run.
         curves_of: finds the recorded learning curves of a seed's test.
         standing_of: finds out what has changed since the baseline of a seed's test.
+        kind: which execution it is; None for `Execution`.
 
     Returns:
         The execution, made at the first call.
     """
     if _EXECUTION not in config.stash:
-        config.stash[_EXECUTION] = Execution(settings, stop_flags(config), curves_of, standing_of)
+        made = (kind or Execution)(settings, stop_flags(config), curves_of, standing_of)
+        config.stash[_EXECUTION] = made
     return config.stash[_EXECUTION]
 
 
@@ -168,7 +171,7 @@ class Execution:
             item: the item of the seed.
         """
         record = item.stash[SEED_ITEM]
-        running = item.stash[RUNNING] = _running_seed(item, record)
+        running = item.stash[RUNNING] = running_seed(item, record)
         running.first = item.stash.get(FIRST, None)
         running.standing = self._standing_of(item)
         if running.standing is not None and running.standing.leaves_out(record):
@@ -182,7 +185,7 @@ class Execution:
         if not self._settings.updating and not self._settings.compares_sides:
             load = partial(self._curves_of, record)
             running.record.on_log = CurveWatch(partial(unrecorded, item.config, load))
-        _seed(item, record.seed)
+        seed_all(item, record.seed)
 
     @contextmanager
     def fixture(self, definition: pytest.FixtureDef[Any], item: pytest.Item) -> Iterator[None]:
@@ -200,12 +203,12 @@ class Execution:
         """
         if definition.scope != "function":
             with preserved_generators():
-                _seed(item, SHARED_FIXTURE_SEED)
+                seed_all(item, SHARED_FIXTURE_SEED)
                 yield
             return
         running = item.stash.get(RUNNING, None)
         if running is not None and running.in_setup and not running.seeded:
-            _seed(item, running.run.seed)
+            seed_all(item, running.run.seed)
             running.seeded = True
         yield
 
@@ -222,7 +225,7 @@ class Execution:
         running = item.stash[RUNNING]
         running.in_setup = False
         register_torch_with_hypothesis()
-        _seed(item, running.run.seed)
+        seed_all(item, running.run.seed)
         record = item.stash[SEED_ITEM]
         with (
             seeding_late_imports(running.run.seed),
@@ -238,9 +241,9 @@ class Execution:
             report: the report of one of its phases.
         """
         record = item.stash[SEED_ITEM]
-        running = item.stash.setdefault(RUNNING, _running_seed(item, record))
+        running = item.stash.setdefault(RUNNING, running_seed(item, record))
         xfail = _compat.xfail_in_force(item)
-        _neutralise_xfail(report, running, xfail)
+        neutralise_xfail(report, running, xfail)
         payload: dict[str, Any] = {
             **plan_payload(record, item.location),
             "stopped": running.stopped,
@@ -303,8 +306,13 @@ def plan_payload(record: SeedItem, location: tuple[str, int | None, str]) -> dic
     }
 
 
-def _seed(item: pytest.Item, seed: int) -> None:
-    """Seed every generator: the known ones, then those of the conftests above the item."""
+def seed_all(item: pytest.Item, seed: int) -> None:
+    """Seed every generator: the known ones, then those of the conftests above the item.
+
+    Args:
+        item: the item.
+        seed: the seed.
+    """
     seed_everything(seed)
     item.ihook.pytest_mlregress_seed(seed=seed)
 
@@ -328,12 +336,22 @@ def run_of(request: pytest.FixtureRequest) -> Run:
     return running.run  # type: ignore[no-any-return]
 
 
-def _running_seed(item: pytest.Item, seed_item: SeedItem) -> RunningSeed:
+def running_seed(item: pytest.Item, seed_item: SeedItem) -> RunningSeed:
+    """The state of a seed before it runs.
+
+    Args:
+        item: the item of the seed.
+        seed_item: what it knows.
+
+    Returns:
+        The state.
+    """
+
     def make_tmp_path() -> Path:
         factory: pytest.TempPathFactory = item._request.getfixturevalue("tmp_path_factory")  # type: ignore[attr-defined]
         return factory.mktemp(f"seed{seed_item.seed}")
 
-    record = RunRecord()
+    record = RunRecord(data_fraction=seed_item.declaration.settings.data_fraction)
     run = Run(
         test=seed_item.test,
         seed=seed_item.seed,
@@ -362,8 +380,14 @@ def _why_expected(reason: str, printed: str) -> str:
     return f"{reason.strip() or last_line(printed)}\n{printed}"
 
 
-def _neutralise_xfail(report: pytest.TestReport, running: RunningSeed, xfail: Xfail | None) -> None:
-    """An expected failure belongs to the verdict: it neither fails nor passes a seed."""
+def neutralise_xfail(report: pytest.TestReport, running: RunningSeed, xfail: Xfail | None) -> None:
+    """An expected failure belongs to the verdict: it neither fails nor passes a seed.
+
+    Args:
+        report: the report of one of its phases.
+        running: the seed.
+        xfail: the mark in force; None without one.
+    """
     reason = getattr(report, "wasxfail", None)
     if reason is not None:
         if report.skipped:

@@ -52,7 +52,7 @@ def guarded(item: pytest.Item, test: str, seed: int, settings: Settings) -> Iter
     try:
         with (
             ExitStack() as exits,
-            _when_torch_is_imported(lambda: guards.append(_start(exits, test, settings))),
+            when_torch_is_imported(lambda: guards.append(_start(exits, test, settings))),
         ):
             yield
     except Exception:
@@ -142,8 +142,15 @@ def _compare_with_earlier_run(config: pytest.Config, guard: Guard, key: tuple[st
 
 
 @contextmanager
-def _when_torch_is_imported(action: Callable[[], object]) -> Iterator[None]:
-    """Act now if torch is imported already, otherwise right after the block imports it."""
+def when_torch_is_imported(action: Callable[[], object]) -> Iterator[None]:
+    """Act now if torch is imported already, otherwise right after the block imports it.
+
+    Args:
+        action: what to do.
+
+    Yields:
+        Once, around the block.
+    """
     if hasattr(sys.modules.get("torch"), "nn"):
         action()
         yield

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from pytest_mlregress.settings import MOST_SEEDS, SettingError, Settings, override
+from pytest_mlregress.settings import EVERY_TIER, MOST_SEEDS, SettingError, Settings, override
 
 DEFAULT_TIER: Final = "default"
 LEAST_BASELINE_SEEDS: Final = 20
@@ -44,6 +44,7 @@ class Declaration:
         tier: the name of the tier.
         params: the mapping of the tier.
         looks: numbers of seeds after which an update is judged; empty for a check.
+        tiers: the names of all its tiers, in the order of the marker; none without it.
     """
 
     settings: Settings
@@ -52,6 +53,7 @@ class Declaration:
     tier: str
     params: Mapping[str, Any]
     looks: tuple[int, ...] = ()
+    tiers: tuple[str, ...] = ()
 
     def turn(self, seed: int) -> int:
         """When a seed runs among those of other tests.
@@ -86,15 +88,17 @@ def declare(node: pytest.Item, settings: Settings) -> Declaration:
     except SettingError as error:
         raise MarkerError(str(error)) from None
     check = check_seeds(node, own)[: 1 if own.deterministic else None]
+    seeds = check[:1] if own.preflight else check
     tier, params = _tier(node, own)
     looks = baseline_looks(check, own) if own.updating else ()
     return Declaration(
         settings=own,
-        seeds=_extend(check, looks[-1])[: looks[-1]] if looks else check,
+        seeds=_extend(check, looks[-1])[: looks[-1]] if looks else seeds,
         check_seeds=check,
         looks=looks,
         tier=tier,
         params=params,
+        tiers=tier_names(node),
     )
 
 
@@ -212,6 +216,19 @@ def _extend(seeds: tuple[int, ...], number: int) -> tuple[int, ...]:
     return tuple(extended)
 
 
+def tier_names(node: pytest.Item) -> tuple[str, ...]:
+    """The names of a test's tiers, in the order of the marker.
+
+    Args:
+        node: the item or function definition.
+
+    Returns:
+        The names; none without the marker.
+    """
+    mark = node.get_closest_marker("tiers")
+    return tuple(mark.kwargs) if mark is not None else ()
+
+
 def _tier(node: pytest.Item, settings: Settings) -> tuple[str, Mapping[str, Any]]:
     mark = node.get_closest_marker("tiers")
     if mark is None:
@@ -227,7 +244,13 @@ def _tier(node: pytest.Item, settings: Settings) -> tuple[str, Mapping[str, Any]
                 f"tiers({name}={params!r}): expected a mapping of parameters, such as "
                 "{'epochs': 1}"
             )
-    name = settings.tier or next(iter(mark.kwargs))
+    if EVERY_TIER in mark.kwargs:
+        raise MarkerError(
+            f"tiers({EVERY_TIER}={mark.kwargs[EVERY_TIER]!r}): --mlregress-tier={EVERY_TIER} "
+            "stands for every tier; give this one another name"
+        )
+    given = None if settings.tier == EVERY_TIER else settings.tier
+    name = given or next(iter(mark.kwargs))
     if name not in mark.kwargs:
         raise MarkerError(
             f"--mlregress-tier={name}: this test has the tiers {', '.join(mark.kwargs)}"

@@ -83,6 +83,8 @@ class SeedResult:
         data: the fingerprints of data sets.
         duration: seconds of set-up, call and tear-down.
         message: why it failed, was skipped or stopped.
+        data_fraction: the share of the data that it trained with, where the test asked for it;
+            None where it did not.
         cached: whether it was trained in an earlier run, and taken from the cache.
         peak_memory: the most resident memory of its process while it trained, in bytes, as
             `resources.peak_memory` measures it; None where that is unknown.
@@ -97,6 +99,7 @@ class SeedResult:
     data: Mapping[str, str] = field(default_factory=dict)
     duration: float = 0.0
     message: str = ""
+    data_fraction: float | None = None
     cached: bool = False
     peak_memory: int | None = None
     peak_gpu_memory: int | None = None
@@ -118,6 +121,7 @@ class SeedResult:
             "data": self.data,
             "duration": self.duration,
             "message": self.message,
+            "data_fraction": self.data_fraction,
             "peak_memory": self.peak_memory,
             "peak_gpu_memory": self.peak_gpu_memory,
         }
@@ -145,6 +149,7 @@ class SeedResult:
             data=record["data"],
             duration=record["duration"],
             message=record["message"],
+            data_fraction=record.get("data_fraction"),
             peak_memory=record.get("peak_memory"),
             peak_gpu_memory=record.get("peak_gpu_memory"),
         )

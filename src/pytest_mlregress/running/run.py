@@ -29,6 +29,11 @@ class _Unset(Enum):
 UNSET: Final = _Unset.UNSET
 
 
+PREFLIGHT: Final = "preflight"
+DATA_FRACTION: Final = "data_fraction"
+"""Names in `RunRecord.asked`."""
+
+
 class RecordError(ValueError):
     """A record that cannot be judged; its text names the test, the metric and the remedy."""
 
@@ -70,6 +75,22 @@ class Run:
         if self._tmp_path is None:
             self._tmp_path = self._make_tmp_path()
         return self._tmp_path
+
+    @property
+    def preflight(self) -> bool:
+        """Whether one step is enough: True with ``--mlregress-preflight``, else False.
+
+        A test that asks says itself what one step is, and runs on to its evaluation; the training
+        of one that does not is ended after its first optimizer step.
+        """
+        self._record.asked.add(PREFLIGHT)
+        return self._record.preflight
+
+    @property
+    def data_fraction(self) -> float:
+        """The share of the training data to use: 1.0, or less where ``mlregress curve`` asks."""
+        self._record.asked.add(DATA_FRACTION)
+        return self._record.data_fraction
 
     def record(
         self,

@@ -18,6 +18,9 @@ class RunRecord:
         curves: the points ``(step, value)`` of each learning curve.
         params: hyper-parameters, as plain values.
         data: the digest of each data set by the name that the test gave it.
+        preflight: whether this is a preflight.
+        data_fraction: the share of the data that the test is to train with.
+        asked: which of those two the test has asked for, by name.
         on_log: called as ``on_log(step, values)`` after each `Run.log`, with the new values only.
     """
 
@@ -25,6 +28,9 @@ class RunRecord:
     curves: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
     params: dict[str, Any] = field(default_factory=dict)
     data: dict[str, str] = field(default_factory=dict)
+    preflight: bool = False
+    data_fraction: float = 1.0
+    asked: set[str] = field(default_factory=set)
     on_log: Callable[[int, Mapping[str, float]], None] | None = None
 
     def result(self, seed: int) -> SeedResult:
@@ -45,4 +51,5 @@ class RunRecord:
             curves={name: tuple(points) for name, points in self.curves.items()},
             params=dict(self.params),
             data=dict(self.data),
+            data_fraction=self.data_fraction if "data_fraction" in self.asked else None,
         )

@@ -23,6 +23,8 @@ from pytest_mlregress.settings import Settings
 
 SEED: Final = "seed"
 FIXTURE: Final = "mlregress"
+TIER: Final = "mlregress_tier"
+"""The parameter of a test that runs in each of its tiers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,17 @@ def parametrize_seeds(metafunc: pytest.Metafunc, seeds: Sequence[int]) -> None:
         if "duplicate" in str(error):
             raise _collect_error(metafunc.definition.nodeid, _OWN_SEED) from None
         raise
+
+
+def parametrize_tiers(metafunc: pytest.Metafunc, tiers: Sequence[str]) -> None:
+    """Give a regression test one call per tier; its node id then names the tier.
+
+    Args:
+        metafunc: pytest's, of the test.
+        tiers: the names of the tiers.
+    """
+    metafunc.fixturenames.append(TIER)
+    metafunc.parametrize(TIER, tiers, ids=tiers, scope="function")
 
 
 _OWN_SEED: Final = (
@@ -215,11 +228,12 @@ def adopt(item: pytest.Item, settings: Settings) -> None:
         return
     if item.get_closest_marker("mlregress") is None:
         return
+    tier = _compat.parameter_values(item).get(TIER)
     item.stash[SEED_ITEM] = SeedItem(
         test=without_seed(item.nodeid, _compat.parameter_ids(item), seed),
         file=item.path,
         seed=seed,
-        declaration=declare(item, settings),
+        declaration=declare(item, replace(settings, tier=tier) if tier is not None else settings),
         overridden=item.config.stash.get(_OVERRIDDEN, {}).get(without_parameters(item.nodeid)),
     )
 

@@ -85,7 +85,7 @@ def settings_digest(config: pytest.Config, declared: Declaration) -> str:
         for name in _compat.ini_keys(config)
         if name not in _OF_PYTEST and not name.startswith("mlregress_")
     }
-    facts = {
+    facts: dict[str, object] = {
         "options": own if known else {},
         "section": section,
         "override": [
@@ -99,6 +99,8 @@ def settings_digest(config: pytest.Config, declared: Declaration) -> str:
         "curves": declared.settings.curves,
         "deterministic": declared.settings.deterministic,
     }
+    if declared.settings.data_fraction != 1.0:
+        facts["data_fraction"] = declared.settings.data_fraction
     text = json.dumps(facts, sort_keys=True, default=repr)
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:_DIGITS]
 

@@ -189,17 +189,18 @@ def run_again(config: pytest.Config, failed: Iterable[tuple[GroupPlan, dict[int,
     for plan, node_ids in failed:
         _compat.unsettle_stepwise_and_last_failed(
             config,
-            _bare_report(plan, plan.test, "passed"),
-            [_bare_report(plan, node_ids[seed], "failed") for seed in sorted(node_ids)],
+            bare_report(plan.location, plan.test, "passed"),
+            [bare_report(plan.location, node_ids[seed], "failed") for seed in sorted(node_ids)],
         )
 
 
-def _bare_report(
-    plan: GroupPlan, nodeid: str, outcome: Literal["passed", "failed"]
+def bare_report(
+    location: tuple[str, int | None, str], nodeid: str, outcome: Literal["passed", "failed"]
 ) -> pytest.TestReport:
+    """A report that says only how an item of that id and location ended."""
     return pytest.TestReport(
         nodeid=nodeid,
-        location=plan.location,
+        location=location,
         keywords={},
         outcome=outcome,
         longrepr="failed as part of its test" if outcome == "failed" else None,

@@ -1,0 +1,108 @@
+"""A preflight: one step of a test's first seed, to see what would fail at hour three.
+
+Its reports are those of ordinary tests: without the attribute that seeds have, so that nothing is
+judged, recorded or kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import pytest
+
+from pytest_mlregress import _compat
+from pytest_mlregress.node_ids import replace_seed, seed_id
+from pytest_mlregress.resources.peak_memory import peak_memory
+from pytest_mlregress.running.execution import (
+    RUNNING,
+    Execution,
+    neutralise_xfail,
+    running_seed,
+    seed_all,
+)
+from pytest_mlregress.running.first_step import Ending, ended_after_first_step
+from pytest_mlregress.running.late_seeding import (
+    register_torch_with_hypothesis,
+    seeding_late_imports,
+)
+from pytest_mlregress.running.run import PREFLIGHT
+from pytest_mlregress.running.seed_items import SEED_ITEM, TIER, SeedItem
+
+PREFLIGHT_ATTRIBUTE: Final = "mlregress_preflight"
+"""On the last report of a preflight: what it found, as plain builtins."""
+
+_ENDING: Final = pytest.StashKey[Ending]()
+
+
+class PreflightExecution(Execution):
+    """What a process that runs preflights does."""
+
+    def setup(self, item: pytest.Item) -> None:
+        """Before the fixtures: seed.
+
+        Args:
+            item: the item of the seed.
+        """
+        record = item.stash[SEED_ITEM]
+        running = item.stash[RUNNING] = running_seed(item, record)
+        running.record.preflight = True
+        seed_all(item, record.seed)
+
+    @contextmanager
+    def call(self, item: pytest.Item) -> Iterator[None]:
+        """Around the test function, which its first optimizer step ends.
+
+        Args:
+            item: the item of the seed.
+
+        Yields:
+            Once, around the call.
+        """
+        running = item.stash[RUNNING]
+        running.in_setup = False
+        register_torch_with_hypothesis()
+        seed_all(item, running.run.seed)
+        asked = running.record.asked
+        with (
+            seeding_late_imports(running.run.seed),
+            ended_after_first_step(lambda: PREFLIGHT in asked) as seen,
+        ):
+            yield
+        item.stash[_ENDING] = seen.ending(declared=PREFLIGHT in asked)
+
+    def report(self, item: pytest.Item, report: pytest.TestReport) -> None:
+        """Put what was found on the last report of an item.
+
+        Args:
+            item: the item of the seed.
+            report: the report of one of its phases.
+        """
+        record = item.stash[SEED_ITEM]
+        running = item.stash.setdefault(RUNNING, running_seed(item, record))
+        neutralise_xfail(report, running, _compat.xfail_in_force(item))
+        running.seconds += report.duration
+        if report.when != "teardown":
+            return
+        peak = peak_memory()
+        found: dict[str, Any] = {
+            "test": record.test,
+            "ending": item.stash.get(_ENDING, None),
+            "duration": running.seconds,
+            "peak_memory": peak.process,
+            "peak_gpu_memory": peak.gpu,
+            "check_node_ids": _node_ids_of_check(item, record),
+        }
+        setattr(report, PREFLIGHT_ATTRIBUTE, found)
+
+
+def _node_ids_of_check(item: pytest.Item, record: SeedItem) -> list[str]:
+    """The node ids of the seeds that a check of the test would run."""
+    nodeid = item.nodeid
+    if TIER in _compat.parameter_values(item):
+        both = f"{record.declaration.tier}-{seed_id(record.seed)}"
+        head, _, tail = nodeid.rpartition(both)
+        nodeid = head + seed_id(record.seed) + tail
+    seeds = record.declaration.check_seeds
+    return [replace_seed(nodeid, record.seed, seed_id(seed)) for seed in seeds]

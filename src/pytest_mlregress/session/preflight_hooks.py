@@ -1,0 +1,98 @@
+"""A preflight in the process that tells of it: the only one, or xdist's controller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pytest
+
+from pytest_mlregress import _compat
+from pytest_mlregress.running.preflight import PREFLIGHT_ATTRIBUTE
+from pytest_mlregress.session.pytest_reports import bare_report
+from pytest_mlregress.session.seed_reports import failure_message, skip_reason
+
+Outcome = Literal["ok", "failed", "skipped"]
+
+
+@dataclass(slots=True)
+class Preflight:
+    """What is known of one test's preflight.
+
+    Attributes:
+        outcome: of the first phase that failed, else of the first that was skipped.
+        message: why it failed or was skipped.
+        location: pytest's location of the item.
+        found: what the process that ran it found; None before its last report.
+    """
+
+    outcome: Outcome
+    message: str
+    location: tuple[str, int | None, str]
+    found: dict[str, Any] | None = None
+
+
+class PreflightHooks:
+    """Gathers the reports of preflights, and tells of them at the end.
+
+    Args:
+        config: pytest's.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._preflights: dict[str, Preflight] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take in a report of any item; those that are no preflight are left out at the end."""
+        if str(report.outcome) == "rerun":
+            self._preflights.pop(report.nodeid, None)
+            return
+        known = self._preflights.setdefault(report.nodeid, Preflight("ok", "", report.location))
+        if report.failed and known.outcome != "failed":
+            known.outcome, known.message = "failed", failure_message(report)
+        elif report.skipped and known.outcome == "ok":
+            known.outcome, known.message = "skipped", skip_reason(report)
+        known.found = getattr(report, PREFLIGHT_ATTRIBUTE, known.found)
+
+    @pytest.hookimpl(tryfirst=True)  # before the last failures are written
+    def pytest_sessionfinish(self) -> None:
+        """Let ``--lf`` of a check run every seed of a test whose preflight failed."""
+        for nodeid, preflight in self._preflights.items():
+            if preflight.outcome != "failed" or preflight.found is None:
+                continue
+            node_ids = preflight.found["check_node_ids"]
+            _compat.unsettle_stepwise_and_last_failed(
+                self._config,
+                bare_report(preflight.location, nodeid, "passed"),
+                [bare_report(preflight.location, other, "failed") for other in node_ids],
+            )
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Print a line for each test, and one on all of them."""
+        told = [preflight for preflight in self._preflights.values() if preflight.found is not None]
+        if not told:
+            return
+        from pytest_mlregress.reporting.preflight_text import TestedStep, preflight_lines
+
+        steps = [
+            TestedStep(
+                test=preflight.found["test"],
+                outcome=preflight.outcome,
+                message=preflight.message,
+                ending=preflight.found["ending"],
+                duration=preflight.found["duration"],
+                peak_memory=preflight.found["peak_memory"],
+                peak_gpu_memory=preflight.found["peak_gpu_memory"],
+            )
+            for preflight in told
+            if preflight.found is not None
+        ]
+        workers = len(getattr(self._config.option, "tx", None) or ())
+        terminalreporter.section("mlregress preflight")
+        for line in preflight_lines(steps, workers=workers, width=_width(terminalreporter)):
+            terminalreporter.write_line(line)
+
+
+def _width(terminalreporter: Any) -> int:
+    return int(terminalreporter._tw.fullwidth)
