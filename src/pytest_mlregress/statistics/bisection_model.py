@@ -13,7 +13,7 @@ Candidates that no state of interest tells apart are one class.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 from math import comb
@@ -134,6 +134,7 @@ class LevelPosterior:
         variance: shape (m,), the estimate of s2.
         df: degrees of freedom.
         rho: shape (m,), positions in `CORRELATIONS`.
+        tau: shape (m,), in standard deviations.
         regression: the sufficient statistics.
     """
 
@@ -146,6 +147,7 @@ class LevelPosterior:
     variance: FloatArray
     df: int
     rho: IntArray
+    tau: FloatArray
     regression: Regression
 
 
@@ -271,22 +273,6 @@ def level_posterior(classes: Classes, data: SearchValues) -> LevelPosterior:
     return _components(classes, regression, sets, weights, least)
 
 
-def unfavoured(posterior: LevelPosterior) -> LevelPosterior:
-    """The posterior if all numbers of changes were equally probable a priori.
-
-    That no candidate lost must not follow from a prior in which several changes are rare.
-
-    Args:
-        posterior: the posterior.
-
-    Returns:
-        The same components with other weights.
-    """
-    number = (posterior.sites < posterior.classes.weight.size).sum(axis=1)
-    weight = posterior.weight / np.array(CHANGES_PRIOR)[number]
-    return replace(posterior, weight=weight / weight.sum())
-
-
 @lru_cache(maxsize=64)
 def _all_sets(n_classes: int, size: int) -> IntArray:
     """All sets of so many classes, shape (sets, size)."""
@@ -371,9 +357,9 @@ def _components(
             shape[:, :size, :size] = inverse
             left = left - np.einsum("mi,mi->m", effect[:, :size], product)
         variance = np.maximum(left, _ROUNDING_VARIANCE * regression.n) / (regression.n - 1)
-        found.append((block[r, t, h], first + h, sites, effect, shape, variance, r))
+        found.append((block[r, t, h], first + h, sites, effect, shape, variance, r, EFFECT_SDS[t]))
         first += len(chosen)
-    weight, of_set, sites, effect, shape, variance, r = (
+    weight, of_set, sites, effect, shape, variance, r, tau = (
         np.concatenate(parts) for parts in zip(*found, strict=True)
     )
     return LevelPosterior(
@@ -386,5 +372,6 @@ def _components(
         variance=variance,
         df=regression.n - 1,
         rho=r.astype(np.intp),
+        tau=tau,
         regression=regression,
     )

@@ -6,13 +6,16 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import gammaln, ndtr
 
-from pytest_mlregress.statistics.bisection_model import CORRELATIONS, LevelPosterior
+from pytest_mlregress.statistics.bisection_model import CHANGES_PRIOR, CORRELATIONS, LevelPosterior
 from pytest_mlregress.statistics.samples import FloatArray
 
 # Halvings of an interval that bracket a quantile.
 _HALVINGS: Final = 50
+
+# Keeps the ratio of two densities finite.
+_LARGEST_LOG: Final = 500.0
 
 
 def p_lost(posterior: LevelPosterior) -> FloatArray:
@@ -93,18 +96,51 @@ def p_loss_of(posterior: LevelPosterior, loss: float | None) -> float:
     return float(posterior.weight @ (1.0 - none))
 
 
-def excluded_loss(posterior: LevelPosterior, confidence: float) -> float:
-    """The smallest loss of a class that is excluded.
+def p_none_against(posterior: LevelPosterior, loss: float | None) -> float:
+    """The probability of no loss at all against a loss of exactly so much at some class.
+
+    Both have the prior probability 1/2, and one to four changes of the second are equally probable,
+    so that neither a vague prior of the effects nor the rarity of several changes excludes a loss.
+    The likelihood of a loss of a given size is that of the set of changes, times the ratio of the
+    posterior and prior densities of its effect there (Dickey 1971, Ann. Math. Stat. 42, 204).
 
     Args:
         posterior: the posterior.
-        confidence: the probability that no class lost so much.
+        loss: in scaled units, above 0; None: one standard deviation of the seeds.
+
+    Returns:
+        The probability.
+    """
+    prior = np.array(CHANGES_PRIOR)
+    size = (posterior.sites < posterior.classes.weight.size).sum(axis=1)
+    gains_only = posterior.weight * np.prod(1.0 - _p_below(posterior, 0.0), axis=1)
+    none = float(gains_only.sum() / (prior @ 0.5 ** np.arange(prior.size)))
+    sd = np.sqrt(posterior.variance)
+    effect = -(sd if loss is None else np.full(sd.size, loss))
+    own = np.diagonal(posterior.shape, axis1=1, axis2=2) * posterior.variance[:, None]
+    there = own > 0.0
+    width = np.sqrt(np.where(there, own, 1.0))
+    after = _log_t(posterior.df, (effect[:, None] - posterior.effect) / width) - np.log(width)
+    slab = posterior.tau * sd
+    before = -0.5 * (effect / slab) ** 2 - np.log(np.sqrt(2.0 * np.pi) * slab)
+    ratio = np.exp(np.minimum(after - before[:, None], _LARGEST_LOG))
+    ratio = np.where(there, ratio, 0.0).sum(axis=1) / np.maximum(size, 1)
+    lost = float((posterior.weight / prior[size] * ratio).sum()) / (prior.size - 1)
+    return none / (none + lost)
+
+
+def excluded_loss(posterior: LevelPosterior, confidence: float) -> float:
+    """The smallest loss of a class that is excluded, as `p_none_against` has it.
+
+    Args:
+        posterior: the posterior.
+        confidence: the probability of no loss that excludes the other.
 
     Returns:
         The loss, in scaled units.
     """
     most = 10.0 * float(np.sqrt(posterior.variance.max()) + np.abs(posterior.effect).max())
-    return _first(lambda loss: p_loss_of(posterior, loss) <= 1.0 - confidence, 0.0, most)
+    return _first(lambda loss: p_none_against(posterior, loss) >= confidence, 0.0, most)
 
 
 def effect_of(
@@ -152,6 +188,12 @@ def _t_distribution(df: int, t: FloatArray) -> FloatArray:
     """The distribution function of t, within 0.002: Wallace 1959, Ann. Math. Stat. 30, 1124."""
     z = (8.0 * df + 1.0) / (8.0 * df + 3.0) * np.sqrt(df * np.log1p(t**2 / df))
     return np.asarray(ndtr(np.copysign(z, t)))
+
+
+def _log_t(df: int, t: FloatArray) -> FloatArray:
+    """The log density of t."""
+    log_norm = gammaln(0.5 * (df + 1)) - gammaln(0.5 * df) - 0.5 * np.log(np.pi * df)
+    return np.asarray(log_norm - 0.5 * (df + 1) * np.log1p(t**2 / df))
 
 
 def _by_class(posterior: LevelPosterior, values: FloatArray) -> FloatArray:

@@ -75,14 +75,14 @@ class ChangeEffects:
         change: its name.
         alone: its cell minus BASE; None where a fractional design has no such cell.
         with_others: all changes minus all without it; None where a fractional design lacks a cell.
-        main: its effect on average over the cells.
+        main: its effect on average over the cells; None where there are too few cells.
         judgement: `loses` if one of the three does, `safe` if alone and with others are.
     """
 
     change: str
     alone: Effect | None
     with_others: Effect | None
-    main: Effect
+    main: Effect | None
     judgement: Judgement
 
 
@@ -134,7 +134,8 @@ class FactorialEffects:
             not determine it.
         fixed_margin: whether it was given, and not estimated from the seeds of BASE.
         alpha: the probability of any false loss, over the whole family, at this look.
-        decided: whether more seeds cannot change a judgement: each is `loses` or `safe`.
+        decided: whether each change alone and with all others has either shown a loss or excluded
+            one of the margin: more seeds tell little.
     """
 
     changes: tuple[ChangeEffects, ...]

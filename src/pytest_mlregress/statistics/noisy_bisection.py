@@ -24,7 +24,6 @@ from pytest_mlregress.statistics.bisection_model import (
     LevelPosterior,
     group,
     level_posterior,
-    unfavoured,
 )
 from pytest_mlregress.statistics.bisection_problem import (
     Answer,
@@ -44,6 +43,7 @@ from pytest_mlregress.statistics.bisection_summary import (
     noise_variance,
     p_loss_of,
     p_lost,
+    p_none_against,
 )
 from pytest_mlregress.statistics.bisection_values import IntArray, SearchValues, search_values
 from pytest_mlregress.statistics.samples import FloatArray
@@ -235,8 +235,8 @@ class _Search:
                 return self._named(best, float(lost[list(best)].sum()), others), None
             if self.data.n < self.problem.budget:
                 return None, doubtful
-        elif (worse := p_loss_of(unfavoured(self.posterior), self.margin)) <= 1.0 - confidence:
-            return self._none_worse(1.0 - worse), None
+        elif (none := p_none_against(self.posterior, self.margin)) >= confidence:
+            return self._none_worse(none), None
         if self.data.n >= self.problem.budget:
             return self.cannot_tell(_spent(self.problem)), None
         return None, None
@@ -283,7 +283,7 @@ class _Search:
     def _none_worse(self, probability: float) -> NoneWorse:
         scale = self.data.scale
         sd = scale * math.sqrt(noise_variance(self.posterior))
-        excluded = scale * excluded_loss(unfavoured(self.posterior), self.problem.confidence)
+        excluded = scale * excluded_loss(self.posterior, self.problem.confidence)
         margin = sd if self.problem.margin is None else self.problem.margin
         return NoneWorse(probability, margin, min(excluded, margin))
 
