@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 from git_projects import Project
+from hypothesis import given
+from hypothesis import strategies as st
 from small_projects import TOY, TRAINING, small_project, toy
 
+from pytest_mlregress.revisions.cells import warm_processes
 from pytest_mlregress.revisions.cells.cell import Cells
 from pytest_mlregress.revisions.cells.journal import Journal
-from pytest_mlregress.revisions.cells.suite import Suite, SuiteError, describe_suite
+from pytest_mlregress.revisions.cells.suite import Suite, SuiteError, describe_suite, describe_test
 from pytest_mlregress.revisions.cells.trainer import SeedRequest, TrainedSeed, Trainer
 from pytest_mlregress.revisions.worktree_error import WorktreeError
 
@@ -74,6 +77,27 @@ def test_a_test_that_is_not_there_is_named_with_those_that_are(suite: Suite) -> 
     assert str(refused.value) == (
         "there is no regression test test_tov; there are: tests/test_toy.py::test_toy"
     )
+
+
+@pytest.mark.parametrize("name", ["tests/test_toy.py::test_toy", "test_toy"])
+def test_one_test_by_its_node_id_or_the_end_of_it(project: Project, name: str) -> None:
+    _, test = describe_test(name, directory=project.top)
+    assert (test.test, test.seeds) == ("tests/test_toy.py::test_toy", (0, 1, 2))
+
+
+@given(kept=st.integers(0, 100), total=st.integers(0, 2**45), share=st.floats(0, 1))
+def test_a_process_is_kept_while_memory_is_left(kept: int, total: int, share: float) -> None:
+    available = int(total * share)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(warm_processes, "_memory", lambda: (total, available))
+        patch.setattr(warm_processes, "_GPUS", Path("no such folder"))
+        may = warm_processes.may_keep(kept)
+    if kept < warm_processes.LEAST:
+        assert may
+    elif kept >= warm_processes.MOST or available <= min(total * 0.2, 2 * 2**30):
+        assert not may
+    else:
+        assert may
 
 
 def test_every_state_trains_its_own_code(trained: dict[str, list[TrainedSeed]]) -> None:
@@ -153,6 +177,7 @@ def test_files_that_cannot_be_collected_end_it_in_one_text(tmp_path: Path) -> No
 INTERRUPTED = """
 import sys
 from pathlib import Path
+from pytest_mlregress.revisions.cells import warm_processes
 from pytest_mlregress.revisions.cells.cell import Cells
 from pytest_mlregress.revisions.cells.journal import Journal
 from pytest_mlregress.revisions.cells.suite import describe_suite

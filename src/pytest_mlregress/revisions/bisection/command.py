@@ -28,7 +28,7 @@ from pytest_mlregress.revisions.bisection.tree_changes import TreeChanges, read_
 from pytest_mlregress.revisions.candidate_files import list_candidate
 from pytest_mlregress.revisions.cells.cell import Cells
 from pytest_mlregress.revisions.cells.journal import Journal
-from pytest_mlregress.revisions.cells.suite import Suite, SuiteTest, describe_suite
+from pytest_mlregress.revisions.cells.suite import Suite, SuiteTest, describe_test
 from pytest_mlregress.revisions.cells.trained_seed import SeedRequest, TrainedSeed
 from pytest_mlregress.revisions.cells.trainer import Trainer
 from pytest_mlregress.revisions.repository import Repository
@@ -114,13 +114,12 @@ def run_bisect(
         CommandError: the test, a ref or an end of the history cannot be used.
         KeyboardInterrupt: interrupted; its text says how to go on.
     """
-    suite = describe_suite(
-        [request.test],
+    suite, test = describe_test(
+        request.test,
         directory=request.rootdir,
         seeds=max(_LEAST_SEEDS, request.budget // 2),
         pytest_args=request.pytest_args,
     )
-    test = suite.test(request.test)
     with Cells(suite, any_dependencies=True) as cells:
         repository = cells.repository
         between = read_range(repository, request.good, request.bad)

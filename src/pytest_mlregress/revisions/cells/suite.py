@@ -173,6 +173,43 @@ def describe_suite(
     return suite
 
 
+def describe_test(
+    name: str,
+    *,
+    directory: Path,
+    seeds: int | None = None,
+    tier: str | None = None,
+    pytest_args: Sequence[str] = (),
+) -> tuple[Suite, SuiteTest]:
+    """Find one regression test of the working tree, without running it.
+
+    Args:
+        name: its node id without the seed; where no such file is there, the end of a node id, for
+            which the whole suite is collected.
+        directory: where pytest is started.
+        seeds: how many seeds the test is to have; None for those of its check.
+        tier: which of its tiers; None for its first.
+        pytest_args: further arguments of pytest.
+
+    Returns:
+        The suite, and the test.
+
+    Raises:
+        SuiteError: pytest failed, or there is no such test; the text says which there are.
+    """
+    here = (directory / split_file(name)[0]).exists()
+    suite = describe_suite(
+        [name] if here else [],
+        directory=directory,
+        seeds=seeds,
+        tier=tier,
+        pytest_args=pytest_args,
+    )
+    if here and len(suite.tests) == 1:
+        return suite, suite.tests[0]
+    return suite, suite.test(name)
+
+
 def _suite(record: Mapping[str, Any], args: Sequence[str], process: CollectingProcess) -> Suite:
     start = PytestStart.from_builtins(record["start"])
     if record["cache_place"] is not None:

@@ -26,15 +26,13 @@ from pytest_mlregress.revisions.cells.trained_seed import (
     packages_of,
     trained_seed,
 )
+from pytest_mlregress.revisions.cells.warm_processes import may_keep
 from pytest_mlregress.revisions.companion import BaseSeed, Companion, CompanionError
 from pytest_mlregress.revisions.entry_store import entries_at
 from pytest_mlregress.revisions.seed_cache import SeedCache
 from pytest_mlregress.running.result import SeedResult, spent_by, with_spent
 
 __all__ = ["SeedRequest", "TrainedSeed", "Trainer"]
-
-_WARM: Final = 4
-"""So many states of the code a slot keeps a process for: each holds the packages in memory."""
 
 _ATTEMPTS: Final = 2
 """How often a seed is trained whose process died: it may have been the machine's fault."""
@@ -82,7 +80,7 @@ class Trainer:
         self._cache: SeedCache | None = None
         if use_cache and suite.cache_place is not None:
             self._cache = SeedCache(entries_at(suite.cache_place), warn or (lambda text: None))
-        self._slots = [_Slot(suite, number, variables or {}) for number in range(workers)]
+        self._slots = [_Slot(suite, number, workers, variables or {}) for number in range(workers)]
         self.trained = 0
         self.reused = 0
 
@@ -234,8 +232,9 @@ class Trainer:
 class _Slot:
     """One place where a seed trains: a process per state of the code, the last few of them."""
 
-    def __init__(self, suite: Suite, number: int, variables: Mapping[str, str]) -> None:
+    def __init__(self, suite: Suite, number: int, slots: int, variables: Mapping[str, str]) -> None:
         self._suite = suite
+        self._slots = slots
         self._number = number
         self._variables = variables
         self._companions: OrderedDict[str, Companion] = OrderedDict()
@@ -282,6 +281,8 @@ class _Slot:
     def _companion(self, cell: Cell) -> Companion:
         companion = self._companions.get(cell.identity)
         if companion is None:
+            while self._companions and not may_keep(len(self._companions) * self._slots):
+                self._companions.popitem(last=False)[1].close()
             start = self._suite.start
             plan = start.plan(cell.side)
             worker = {**plan.workerinput, "workerid": f"gw{self._number}"}
@@ -295,8 +296,6 @@ class _Slot:
             companion = Companion(cell.side, plan)
             self._companions[cell.identity] = companion
         self._companions.move_to_end(cell.identity)
-        while len(self._companions) > _WARM:
-            self._companions.popitem(last=False)[1].close()
         return companion
 
     def forget(self, cell: Cell) -> None:
