@@ -13,6 +13,7 @@ __all__ = ["COMMANDS", "main"]
 
 COMMANDS: Final = {
     "bisect": "bisect",
+    "curve": "curve",
     "diff": "diff",
     "doctor": "doctor",
     "list": "list_baselines",
