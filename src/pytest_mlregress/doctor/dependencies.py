@@ -213,14 +213,21 @@ def distribution_of(module: str) -> str:
         module: its name.
 
     Returns:
-        The normalised name: the usual one, or that of the installed distribution that has it.
+        The normalised name: the usual one, else that of the module.
     """
-    if module in _DISTRIBUTIONS:
-        return _DISTRIBUTIONS[module]
-    try:
-        return canonicalize_name(metadata.distribution(module).metadata["Name"])
-    except (metadata.PackageNotFoundError, ValueError, KeyError, TypeError):
-        return canonicalize_name(_installed().get(module, (module,))[0])
+    return _DISTRIBUTIONS.get(module) or canonicalize_name(module)
+
+
+def installed_names(module: str) -> frozenset[str]:
+    """The installed distributions that have a top-level module, which takes a second to find.
+
+    Args:
+        module: its name.
+
+    Returns:
+        Normalised names; empty where it is not installed.
+    """
+    return frozenset(map(canonicalize_name, _installed().get(module, ())))
 
 
 @cache

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from pytest_mlregress.doctor.dependencies import declarations_of, imported_packages, same_module
+from pytest_mlregress.doctor.dependencies import (
+    declarations_of,
+    imported_packages,
+    installed_names,
+    same_module,
+)
 from pytest_mlregress.doctor.finding import DoctorFinding
 from pytest_mlregress.doctor.project import Project
 from pytest_mlregress.doctor.registry import CannotCheckError, Question, check
@@ -30,7 +35,8 @@ def dependencies_declared(project: Project) -> Iterator[DoctorFinding]:
     missing = [
         each
         for each in imported
-        if known.isdisjoint(same_module(each.name)) and not known & {each.module.lower()}
+        if known.isdisjoint(same_module(each.name))
+        and known.isdisjoint(installed_names(each.module))
     ]
     for each in missing:
         yield DECLARED.warning(

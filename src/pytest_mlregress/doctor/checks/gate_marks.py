@@ -88,7 +88,8 @@ def _is_gate(mark: Mark) -> str:
 
 
 def _has_condition(call: ast.Call) -> bool:
-    return bool(call.args) and not _is_true(call.args[0])
+    condition = call.args[0] if call.args else keyword_of(call, "condition")
+    return condition is not None and not _is_true(condition)
 
 
 def _is_true(node: ast.expr | None) -> bool:
