@@ -110,9 +110,14 @@ def check(*questions: Question, trains: bool = False) -> Callable[[CheckFunction
 
 
 def registered() -> tuple[Check, ...]:
-    """Every check, by topic."""
+    """Every check, by topic and then by the name of its file."""
     order = list(TOPICS)
-    return tuple(sorted(_checks, key=lambda each: order.index(each.questions[0].topic)))
+    return tuple(
+        sorted(
+            _checks,
+            key=lambda each: (order.index(each.questions[0].topic), each.function.__module__),
+        )
+    )
 
 
 def questions() -> tuple[Question, ...]:

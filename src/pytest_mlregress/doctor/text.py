@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from pytest_mlregress.doctor.finding import LEVELS, DoctorFinding, Level
-from pytest_mlregress.doctor.registry import TOPICS, questions
+from pytest_mlregress.doctor.registry import TOPICS, Topic, questions
 from pytest_mlregress.plurals import count_of
 from pytest_mlregress.reporting.text_layout import wrap, wrap_command
 
@@ -31,7 +31,7 @@ def report_lines(findings: Sequence[DoctorFinding], *, title: str, width: int) -
     """
     yield from wrap(title, width)
     topic_of = {question.name: question.topic for question in questions()}
-    by_topic: dict[str, list[DoctorFinding]] = {}
+    by_topic: dict[Topic, list[DoctorFinding]] = {}
     for finding in findings:
         by_topic.setdefault(topic_of[finding.check], []).append(finding)
     for topic in sorted(

@@ -74,7 +74,7 @@ def train_tests(
                 requests = [
                     request
                     for own in planned.values()
-                    for request in (own.first, own.other, own.again)
+                    for request in (own.first, own.again, own.other)
                     if request is not None
                 ]
                 known = dict(zip(requests, trainer.train(requests), strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -76,7 +77,7 @@ def _seeds(test: RegressionTest | None, project: Project) -> int:
         argument = mark.call.args[0]
         if (number := constant_int(argument)) is not None:
             return number
-        if hasattr(argument, "elts"):
+        if isinstance(argument, ast.List | ast.Tuple):
             return len(argument.elts)
     configured = project.configuration.values.get("mlregress_seeds", "").strip()
     return int(configured) if configured.isdecimal() and int(configured) else _DEFAULT_SEEDS

@@ -70,7 +70,7 @@ def _versions(
     commit = baseline.artifact.provenance.named_commit
     if commit is None:
         return
-    for recorded in _records(test):
+    for recorded in _records(test, _function_names(project)):
         metric = baseline.artifact.metrics.get(recorded.name)
         if metric is None or recorded.version != metric.version:
             continue
@@ -86,7 +86,16 @@ def _versions(
                 )
 
 
-def _records(test: RegressionTest) -> Iterator[_Recorded]:
+def _function_names(project: Project) -> set[str]:
+    return {
+        node.name
+        for module in project.modules_of(project.code)
+        for node in definitions(module.tree)
+        if isinstance(node, ast.FunctionDef)
+    }
+
+
+def _records(test: RegressionTest, known: set[str]) -> Iterator[_Recorded]:
     """The calls of ``record`` in a test; a value through one variable is followed."""
     assigned: dict[str, ast.expr] = {}
     for node in ast.walk(test.node):
@@ -104,18 +113,29 @@ def _records(test: RegressionTest) -> Iterator[_Recorded]:
                 value = rest[0] if rest else keyword_of(call, "value")
                 given = keyword_of(call, "version")
                 version = 1 if given is None else constant_int(given)
-                functions = _functions_in(value, assigned)
+                functions = _functions_in(value, assigned, known)
                 yield _Recorded(metric, version, tuple(functions), call.lineno)
             case _:
                 pass
 
 
-def _functions_in(value: ast.expr | None, assigned: dict[str, ast.expr]) -> list[str]:
+def _functions_in(
+    value: ast.expr | None, assigned: dict[str, ast.expr], known: set[str]
+) -> list[str]:
+    """The functions of the project that give a value; what they are given is not theirs."""
     if isinstance(value, ast.Name) and value.id in assigned:
         value = assigned[value.id]
-    calls = [node for node in ast.walk(value) if isinstance(node, ast.Call)] if value else []
-    names = [ast.unparse(call.func).rpartition(".")[2] for call in calls]
-    return [name for name in dict.fromkeys(names) if name.isidentifier()]
+    return list(dict.fromkeys(_outermost(value, known))) if value is not None else []
+
+
+def _outermost(node: ast.AST, known: set[str]) -> Iterator[str]:
+    if isinstance(node, ast.Call):
+        name = ast.unparse(node.func).rpartition(".")[2]
+        if name in known:
+            yield name
+            return
+    for child in ast.iter_child_nodes(node):
+        yield from _outermost(child, known)
 
 
 def _changed(name: str, commit: str, project: Project) -> tuple[Module, int] | None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from pytest_mlregress.doctor.bit_comparison import first_difference
 from pytest_mlregress.doctor.finding import DoctorFinding
 from pytest_mlregress.doctor.project import Project
 from pytest_mlregress.doctor.registry import CannotCheckError, Question, check
 from pytest_mlregress.doctor.trainings import TestTrainings
 from pytest_mlregress.plurals import count_of
-from pytest_mlregress.running.result import SeedResult
 
 TWICE: Final = Question(
     "same-seed-twice",
@@ -49,7 +49,7 @@ def _compared(each: TestTrainings) -> DoctorFinding:
         )
     if not each.first.metrics:
         return TWICE.skipped(f"{each.test}: seed {each.first.seed} recorded no metric")
-    differing = _first_difference(each.first, each.again)
+    differing = first_difference(each.first, each.again)
     if differing:
         where = f"; first in {each.divergence}" if each.divergence else ""
         return TWICE.problem(
@@ -61,20 +61,3 @@ def _compared(each: TestTrainings) -> DoctorFinding:
     if each.first.curves:
         compared += f" and {count_of(len(each.first.curves), 'curve')}"
     return TWICE.ok(f"{each.test}: seed {each.first.seed} gave equal bits twice ({compared})")
-
-
-def _first_difference(first: SeedResult, again: SeedResult) -> str:
-    """The first point of a curve, or else the first metric, with other bits; empty for none."""
-    points = [
-        (step, name, value, dict(again.curves.get(name, ())).get(step))
-        for name, curve in first.curves.items()
-        for step, value in curve
-    ]
-    for step, name, value, other in sorted(points, key=lambda point: (point[0], point[1])):
-        if other is None or value.hex() != other.hex():
-            return f"{name} {value!r} and {other!r} at step {step}"
-    for metric in first.metrics:
-        twin = again.metric(metric.name)
-        if twin is None or float(metric.value).hex() != float(twin.value).hex():
-            return f"{metric.name} {metric.value!r} and {twin.value if twin else None!r}"
-    return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from pytest_mlregress.doctor.bit_comparison import first_difference
 from pytest_mlregress.doctor.finding import DoctorFinding
 from pytest_mlregress.doctor.project import Project
 from pytest_mlregress.doctor.registry import CannotCheckError, Question, check
@@ -42,7 +43,5 @@ def _compared(each: TestTrainings) -> DoctorFinding:
             f"{each.test}: {seeds} gave the same bits ({values})",
             f"make the training use mlregress.seed: {'; '.join(REMEDIES[:4])}",
         )
-    first = each.first.metrics[0]
-    other = each.other.metric(first.name)
-    values = f"{first.value:.6g} and {other.value:.6g}" if other is not None else "other metrics"
-    return EQUAL.ok(f"{each.test}: {seeds} differ: {first.name} {values}")
+    differing = first_difference(each.first, each.other) or "in a curve"
+    return EQUAL.ok(f"{each.test}: {seeds} differ: {differing}")
