@@ -68,8 +68,7 @@ def changes_by_candidate(history: History, trees: TreeChanges) -> tuple[frozense
     Returns:
         The changes of each candidate, in their order.
     """
-    lengths = [len(contained) for contained in history.contains]
-    if lengths == list(range(len(history.candidates) + 1)):
+    if history.is_line:
         return tuple(trees.between(before, after) for before, after in pairwise(history.states))
     return tuple(trees.made_by(commit) for commit in history.candidates)
 

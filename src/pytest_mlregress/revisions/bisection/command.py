@@ -2,110 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
-from pytest_mlregress.plurals import count_of
+from pytest_mlregress.revisions.bisection.axes_report import AxesReport
+from pytest_mlregress.revisions.bisection.axis_narrowing import Narrowed, narrow_to_axis
+from pytest_mlregress.revisions.bisection.bisect_request import BisectRequest, Observer
 from pytest_mlregress.revisions.bisection.candidate_weights import changes_by_candidate
 from pytest_mlregress.revisions.bisection.commit_range import CommitRange, read_range
 from pytest_mlregress.revisions.bisection.commit_trainer import CommitTrainer
+from pytest_mlregress.revisions.bisection.composed_commit import CommitComposer
+from pytest_mlregress.revisions.bisection.environment_report import environment_report
 from pytest_mlregress.revisions.bisection.history import (
     History,
     all_parents_history,
     first_parent_history,
 )
 from pytest_mlregress.revisions.bisection.laid_over import tests_laid_over
-from pytest_mlregress.revisions.bisection.next_commands import (
-    Invocation,
-    NextCommand,
-    next_commands,
-)
+from pytest_mlregress.revisions.bisection.moved_axes import MovedAxis, find_moved_axes
+from pytest_mlregress.revisions.bisection.next_commands import NextCommand, next_commands
 from pytest_mlregress.revisions.bisection.report import BisectionReport, build_report
-from pytest_mlregress.revisions.bisection.search import Knowledge, SearchSettings, run_search
+from pytest_mlregress.revisions.bisection.search import SearchSettings, run_search
+from pytest_mlregress.revisions.bisection.search_notes import (
+    axis_notes,
+    unmet_notes,
+    working_tree_notes,
+)
+from pytest_mlregress.revisions.bisection.searched_history import SearchedHistory
+from pytest_mlregress.revisions.bisection.training_sites import (
+    SiteOptions,
+    TrainingSites,
+    collect_test,
+    other_interpreter,
+)
 from pytest_mlregress.revisions.bisection.tree_changes import TreeChanges, read_tree_changes
-from pytest_mlregress.revisions.candidate_files import list_candidate
-from pytest_mlregress.revisions.cells.cell import Cells
 from pytest_mlregress.revisions.cells.journal import Journal
-from pytest_mlregress.revisions.cells.suite import Suite, SuiteTest, describe_test
-from pytest_mlregress.revisions.cells.trained_seed import SeedRequest, TrainedSeed
-from pytest_mlregress.revisions.cells.trainer import Trainer
+from pytest_mlregress.revisions.cells.suite import SuiteTest
 from pytest_mlregress.revisions.repository import Repository
-from pytest_mlregress.running.reads import is_derived
+from pytest_mlregress.revisions.selected_tests import SelectedTests
 
-__all__ = ["BisectRequest", "Observer", "run_bisect"]
+__all__ = ["run_bisect"]
 
 _LEAST_SEEDS: Final = 20
 """Seeds that are collected at least; half of the budget, where that is more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BisectRequest:
-    """What the user asked for.
-
-    Attributes:
-        good: the ref of the end without the loss.
-        bad: the ref of the end with it.
-        test: the node id of the test without the seed.
-        metric: the metric; None for the one that lost most.
-        confidence: the posterior probability that an answer needs.
-        budget: the most trainings.
-        all_parents: whether the whole graph is searched.
-        fresh: whether what an interrupted search has trained is forgotten.
-        workers: the number of seeds that train at once.
-        rootdir: where pytest is started.
-        pytest_args: further arguments of pytest.
-    """
-
-    good: str
-    bad: str
-    test: str
-    metric: str | None
-    confidence: float
-    budget: int
-    all_parents: bool
-    fresh: bool
-    workers: int
-    rootdir: Path
-    pytest_args: tuple[str, ...]
-
-    def invocation(self) -> Invocation:
-        """The command again, without what concerns this run alone."""
-        options: list[str] = []
-        if self.metric is not None:
-            options.append(f"--metric={self.metric}")
-        if self.all_parents:
-            options.append("--all-parents")
-        return Invocation(
-            self.good, self.bad, self.test, tuple(options), self.pytest_args, self.budget
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Observer:
-    """Is told how a search goes.
-
-    Attributes:
-        on_start: a seed begins to train.
-        on_seed: a seed is known.
-        on_knowledge: the posterior has been updated.
-    """
-
-    on_start: Callable[[SeedRequest], None]
-    on_seed: Callable[[TrainedSeed], None]
-    on_knowledge: Callable[[Knowledge], None]
-
-
 def run_bisect(
-    request: BisectRequest, observer: Observer, warn: Callable[[str], None]
+    request: BisectRequest, observer: Observer
 ) -> tuple[BisectionReport, tuple[NextCommand, ...]]:
     """Carry a search out.
 
     Args:
         request: what is asked.
         observer: told how it goes.
-        warn: told of what cannot be used of the cache.
 
     Returns:
         The report, and what to do next.
@@ -114,121 +64,172 @@ def run_bisect(
         CommandError: the test, a ref or an end of the history cannot be used.
         KeyboardInterrupt: interrupted; its text says how to go on.
     """
-    suite, test = describe_test(
-        request.test,
-        directory=request.rootdir,
-        seeds=max(_LEAST_SEEDS, request.budget // 2),
+    options = SiteOptions(
+        test=request.test,
+        rootdir=request.rootdir,
         pytest_args=request.pytest_args,
+        seeds=max(_LEAST_SEEDS, request.budget // 2),
+        workers=request.workers,
+        on_start=observer.on_start,
+        on_seed=observer.on_seed,
+        warn=observer.warn,
     )
-    with Cells(suite, any_dependencies=True) as cells:
-        repository = cells.repository
+    suite, test = collect_test(options)
+    labels: dict[str, str] = {}
+    with TrainingSites(options, suite, test, labels) as sites:
+        repository = sites.cells.repository
         between = read_range(repository, request.good, request.bad)
-        history = (all_parents_history if request.all_parents else first_parent_history)(between)
-        trees = _trees(repository, suite, history)
-        journal = Journal.open(
-            suite.state_folder, _question(request, between, test), fresh=request.fresh
+        labels |= {
+            commit.name: f"{commit.short} ({commit.subject})"
+            for commit in (between.good, *between.commits)
+        }
+        search = _Search(
+            request=request,
+            repository=repository,
+            between=between,
+            test=test,
+            tests=tests_laid_over(repository, suite),
+            sites=sites,
+            labels=labels,
         )
-        try:
-            with Trainer(
-                suite,
-                workers=request.workers,
-                journal=journal,
-                warn=warn,
-                on_start=observer.on_start,
-                on_seed=observer.on_seed,
-            ) as trainer:
-                at_commits = CommitTrainer(
-                    cells,
-                    trainer,
-                    test.test,
-                    labels=_labels(between),
-                    workers=request.workers,
-                )
-                settings = _settings(request, test)
-                known = run_search(
-                    history,
-                    trees,
-                    changes_by_candidate(history, trees),
-                    at_commits,
-                    settings,
-                    observer.on_knowledge,
-                )
-            report = build_report(
-                known,
-                between,
-                test=test.test,
-                tier=test.tier,
-                confidence=request.confidence,
-                sources=at_commits.sources,
-                notes=(*_notes(between, repository), *_unmet(at_commits, between)),
-            )
-            if report.finding != "unclear":  # that one goes on with a larger budget
-                journal.finish()
-        finally:
-            journal.close()
+        journal = Journal.open(suite.state_folder, search.question(), fresh=request.fresh)
+        sites.keep(journal)
+        report = search.run(observer)
+        if report.finding != "unclear":  # that one goes on with a larger budget
+            journal.finish()
         return report, next_commands(report, request.invocation(), repository)
 
 
-def _settings(request: BisectRequest, test: SuiteTest) -> SearchSettings:
-    return SearchSettings(
-        metric=request.metric,
-        confidence=request.confidence,
-        budget=request.budget,
-        batch=request.workers,
-        seeds=test.seeds,
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Search:
+    """What a search works on."""
+
+    request: BisectRequest
+    repository: Repository
+    between: CommitRange
+    test: SuiteTest
+    tests: SelectedTests
+    sites: TrainingSites
+    labels: dict[str, str]
+
+    def question(self) -> dict[str, Any]:
+        """What makes two searches the same; a larger budget only goes on with one."""
+        return {
+            "command": "bisect",
+            "good": self.between.good.name,
+            "bad": self.between.bad.name,
+            "options": self.request.invocation().options,
+            "test": self.test.test,
+            "tier": self.test.tier,
+            "settings": self.test.settings,
+            "machine": self.test.machine,
+            "pytest_args": list(self.request.pytest_args),
+        }
+
+    def run(self, observer: Observer) -> BisectionReport:
+        """Find the axis if that is asked for, then the commit."""
+        whole = self._whole()
+        moved = find_moved_axes(
+            self.repository,
+            whole.trees,
+            whole.history.states[0],
+            whole.history.states[-1],
+            self.request.rules,
+        )
+        moved = self._with_environments(moved)
+        narrowed = self._narrowed(whole, moved)
+        here = self.sites.trainer()
+        if narrowed.axes.searched == "env":
+            return environment_report(
+                whole,
+                narrowed,
+                self.request.rules,
+                between=self.between,
+                test=self.test,
+                sources=self.sites.sources,
+            )
+        known = run_search(
+            narrowed.searched.history,
+            narrowed.searched.trees,
+            narrowed.searched.changes,
+            narrowed.trainer,
+            narrowed.settings,
+            observer.on_knowledge,
+        )
+        return build_report(
+            known,
+            self.between,
+            test=self.test.test,
+            tier=self.test.tier,
+            commits=len(whole.history.candidates),
+            confidence=self.request.confidence,
+            sources=self.sites.sources,
+            notes=self._notes(moved, here),
+            axes=narrowed.axes if self.request.axes else None,
+        )
+
+    def _whole(self) -> SearchedHistory:
+        history = (all_parents_history if self.request.all_parents else first_parent_history)(
+            self.between
+        )
+        trees = self._read_trees(_all_commits(history))
+        return SearchedHistory(history, trees, changes_by_candidate(history, trees))
+
+    def _read_trees(self, commits: Sequence[str]) -> TreeChanges:
+        return read_tree_changes(
+            self.repository, commits[0], commits, is_test=lambda path: path in self.tests
+        )
+
+    def _with_environments(self, moved: tuple[MovedAxis, ...]) -> tuple[MovedAxis, ...]:
+        """Two interpreters are two environments, whether a lock file moved or not."""
+        if self.request.env_good is None or any(own.axis == "env" for own in moved):
+            return moved
+        place = sum(own.axis == "commits" for own in moved)
+        return (*moved[:place], MovedAxis("env", ()), *moved[place:])
+
+    def _narrowed(self, whole: SearchedHistory, moved: tuple[MovedAxis, ...]) -> Narrowed:
+        settings = SearchSettings(
+            metric=self.request.metric,
+            confidence=self.request.confidence,
+            budget=self.request.budget,
+            batch=self.request.workers,
+            seeds=self.test.seeds,
+        )
+        if not self.request.axes:
+            return Narrowed(whole, self.sites.trainer(), settings, AxesReport(moved=moved))
+        narrowed = narrow_to_axis(
+            whole,
+            moved,
+            [axis for axis in self.request.axes if axis != "env" or self.request.env_good],
+            self._trainers(),
+            settings,
+            CommitComposer(self.repository, whole.trees, self.request.rules),
+            self.request.rules,
+            self._read_trees,
+        )
+        self.labels.update(narrowed.searched.labels)
+        return narrowed
+
+    def _trainers(self) -> Callable[[str], CommitTrainer]:
+        """The trainer in the environment of an end."""
+        pythons: dict[str, str | None] = {"good": None, "bad": None}
+        for end, text in (("good", self.request.env_good), ("bad", self.request.env_bad)):
+            if text is not None:
+                pythons[end] = other_interpreter(text, self.request.rootdir)
+        return lambda end: self.sites.trainer(pythons[end])
+
+    def _notes(self, moved: tuple[MovedAxis, ...], here: CommitTrainer) -> tuple[str, ...]:
+        return (
+            *([self.between.note] if self.between.note else []),
+            *working_tree_notes(self.repository, self.between),
+            *axis_notes(moved, self.request),
+            *unmet_notes(here, self.between),
+        )
 
 
-def _trees(repository: Repository, suite: Suite, history: History) -> TreeChanges:
+def _all_commits(history: History) -> list[str]:
+    """The states, the candidates and their parents, the good end first."""
     names = dict.fromkeys(history.states)
     for commit in history.candidates:
         names |= dict.fromkeys((commit.name, *commit.parents))
-    tests = tests_laid_over(repository, suite)
-    return read_tree_changes(
-        repository, history.states[0], names, is_test=lambda path: path in tests
-    )
-
-
-def _labels(between: CommitRange) -> Mapping[str, str]:
-    return {
-        commit.name: f"{commit.short} ({commit.subject})"
-        for commit in (between.good, *between.commits)
-    }
-
-
-def _question(request: BisectRequest, between: CommitRange, test: SuiteTest) -> dict[str, Any]:
-    """What makes two searches the same; a larger budget only goes on with one."""
-    return {
-        "command": "bisect",
-        "good": between.good.name,
-        "bad": between.bad.name,
-        "all_parents": request.all_parents,
-        "test": test.test,
-        "tier": test.tier,
-        "settings": test.settings,
-        "machine": test.machine,
-        "pytest_args": list(request.pytest_args),
-    }
-
-
-def _unmet(at_commits: CommitTrainer, between: CommitRange) -> list[str]:
-    """What the ends declare and are trained without: a confounder of everything that is found."""
-    return [
-        f"{text}; what this changes is not seen"
-        for end in (between.good, between.bad)
-        for text in at_commits.unmet(end.name)
-    ]
-
-
-def _notes(between: CommitRange, repository: Repository) -> list[str]:
-    notes = [between.note] if between.note else []
-    if between.bad.name == repository.head:
-        files = list_candidate(repository.top, between.bad.name)
-        changed = [path for path in files.changed if not is_derived(path)]
-        if changed:
-            notes.append(
-                f"{count_of(len(changed), 'file')} of the working tree differ from "
-                f"{between.bad.short}: its tests are laid over every commit, and its other changes "
-                "are not part of the search"
-            )
-    return notes
+    return list(names)

@@ -47,8 +47,8 @@ class CommitComposer:
                 missing is the one of the code.
 
         Returns:
-            The full name of the commit; of the code's own where all axes are alike. Equal values
-            give the same one.
+            The full name of the commit; of the code's own where all axes are of it. Equal values
+            give the same one, other values another one, even where the files are the same.
 
         Raises:
             WorktreeError: git failed.
@@ -60,7 +60,7 @@ class CommitComposer:
             for path, blob in self._replaced(code, others).items()
             if blob != self._trees.blob(code, path)
         }
-        if not replaced:
+        if not others:
             return code
         try:
             tree = self._tree(code, replaced)
@@ -109,6 +109,8 @@ class CommitComposer:
     def _tree(self, code: str, replaced: Mapping[str, str | None]) -> str:
         with temporary_index(self._repository.top) as git:
             git("read-tree", code)
+            if not replaced:
+                return git("write-tree").strip()
             gone = [path for path, blob in replaced.items() if blob is None]
             for paths in _portions(gone):
                 git("update-index", "--force-remove", "--", *paths)

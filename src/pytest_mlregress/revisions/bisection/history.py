@@ -28,6 +28,12 @@ class History:
     contains: tuple[frozenset[int], ...]
     brought: tuple[tuple[Commit, ...], ...]
 
+    @property
+    def is_line(self) -> bool:
+        """Whether each state adds one candidate to the state before it."""
+        lengths = [len(contained) for contained in self.contains]
+        return lengths == list(range(len(self.candidates) + 1))
+
 
 def first_parent_history(between: CommitRange) -> History:
     """One line of states: the bad end, its first parent, the first parent of that, and so on.

@@ -55,6 +55,29 @@ class SearchedMetric:
             return -math.inf
         return metric.value if self.higher_is_better else -metric.value
 
+    def as_recorded(self, oriented: float) -> float:
+        """An oriented value or change in the metric's own direction.
+
+        Args:
+            oriented: higher is better.
+
+        Returns:
+            The value as a seed records it.
+        """
+        return oriented if self.higher_is_better or not oriented else -oriented
+
+    def interval_as_recorded(self, oriented: tuple[float, float]) -> tuple[float, float]:
+        """An oriented interval in the metric's own direction.
+
+        Args:
+            oriented: its ends, higher is better.
+
+        Returns:
+            The ends, the lower one first.
+        """
+        low, high = sorted(self.as_recorded(end) for end in oriented)
+        return low, high
+
 
 def choose_metric(
     good: Sequence[StateSeed], bad: Sequence[StateSeed], wanted: str | None

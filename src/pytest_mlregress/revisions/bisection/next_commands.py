@@ -97,12 +97,14 @@ def next_commands(
             NextCommand(invocation.again(more), "goes on; what is trained is not trained again"),
         )
     return tuple(
-        _after_loss([report.rows[place] for place in report.named], invocation, repository)
+        _after_loss(
+            [report.rows[place] for place in report.named], report.test, invocation, repository
+        )
     )
 
 
 def _after_loss(
-    rows: Sequence[CandidateRow], invocation: Invocation, repository: Repository
+    rows: Sequence[CandidateRow], test: str, invocation: Invocation, repository: Repository
 ) -> Iterator[NextCommand]:
     for row in rows:
         commit = row.commit
@@ -112,7 +114,7 @@ def _after_loss(
         if len(rows) == 1 and _is_in_head(repository, commit.name):
             against = f"--against={commit.short}^"
             yield NextCommand(
-                shlex.join(["mlregress", "explain", invocation.test, against]),
+                shlex.join(["mlregress", "explain", test, against]),
                 "where a training of the working tree first differs from the one before it",
             )
 

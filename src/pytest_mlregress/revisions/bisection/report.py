@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from pytest_mlregress.revisions.bisection.axes_report import AxesReport
 from pytest_mlregress.revisions.bisection.candidate_weights import READ_WEIGHT, UNREAD_WEIGHT
 from pytest_mlregress.revisions.bisection.commit_range import Commit, CommitRange
 from pytest_mlregress.revisions.bisection.metric_choice import SearchedMetric
@@ -15,8 +16,9 @@ from pytest_mlregress.statistics.bisection_problem import CannotTell, NamedCommi
 
 __all__ = ["BisectionReport", "CandidateRow", "Finding", "build_report"]
 
-Finding: TypeAlias = Literal["commit", "none", "identical", "unclear"]
-"""A commit is named; none is worse; both ends are the same bit for bit; the budget is spent."""
+Finding: TypeAlias = Literal["commit", "none", "identical", "unclear", "environment"]
+"""A commit is named; none is worse; both ends are the same bit for bit; the budget is spent; the
+environment lost, and the named commits changed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class BisectionReport:
         excluded_loss: the smallest loss that is excluded where no commit is worse, in metric units.
         reason: why the answer is unclear.
         rows: every candidate, in the order of the history.
+        commits: the number of commits between both ends, those of the other axes included.
         states: the number of states that could be trained.
         not_needed: the commits whose states repeat another one's results, bit for bit.
         skipped: the commits that cannot be run, and why.
@@ -74,6 +77,7 @@ class BisectionReport:
         git_bisect: the trainings of ``git bisect run``, by seeds a step.
         weights: the prior weights of a commit that touched what the seeds read, and of others.
         notes: what the user should know, one sentence each.
+        axes: which axis lost, where that was asked for.
     """
 
     test: str
@@ -91,6 +95,7 @@ class BisectionReport:
     excluded_loss: float | None
     reason: str
     rows: tuple[CandidateRow, ...]
+    commits: int
     states: int
     not_needed: tuple[str, ...]
     skipped: tuple[tuple[str, str], ...]
@@ -100,6 +105,7 @@ class BisectionReport:
     git_bisect: Mapping[int, int]
     weights: tuple[float, float] = (READ_WEIGHT, UNREAD_WEIGHT)
     notes: tuple[str, ...] = ()
+    axes: AxesReport | None = None
 
 
 def build_report(
@@ -108,9 +114,11 @@ def build_report(
     *,
     test: str,
     tier: str,
+    commits: int,
     confidence: float,
     sources: Mapping[str, int],
     notes: tuple[str, ...] = (),
+    axes: AxesReport | None = None,
 ) -> BisectionReport:
     """Put the result of a search into values.
 
@@ -119,20 +127,22 @@ def build_report(
         between: the commits.
         test: the node id of the test.
         tier: its tier.
+        commits: the number of commits between both ends, those of the other axes included.
         confidence: the posterior probability that an answer needs.
         sources: how many results were trained now, from the cache or from an interrupted run.
         notes: what the user should know, one sentence each.
+        axes: which axis lost, where that was asked for.
 
     Returns:
         The report.
     """
     history = known.history
     found = _finding(known)
-    effect = None if found.effect is None else _as_recorded(found.effect, known.metric)
+    metric = known.metric
+    effect = None if found.effect is None else metric.as_recorded(found.effect)
     interval = None
     if found.interval is not None:
-        low, high = sorted(_as_recorded(end, known.metric) for end in found.interval)
-        interval = (low, high)
+        interval = metric.interval_as_recorded(found.interval)
     return BisectionReport(
         test=test,
         tier=tier,
@@ -149,6 +159,7 @@ def build_report(
         excluded_loss=found.excluded_loss,
         reason=found.reason,
         rows=_rows(known),
+        commits=commits,
         states=len(history.states),
         not_needed=tuple(
             history.states[place] for place, same in enumerate(known.equal) if same != place
@@ -159,10 +170,9 @@ def build_report(
         confidence=confidence,
         trainings=sum(sources.values()),
         sources=dict(sources),
-        git_bisect={
-            seeds: git_bisect_trainings(len(history.candidates), seeds) for seeds in (5, 20)
-        },
+        git_bisect={seeds: git_bisect_trainings(commits, seeds) for seeds in (5, 20)},
         notes=notes,
+        axes=axes,
     )
 
 
@@ -214,7 +224,7 @@ def _rows(known: Knowledge) -> tuple[CandidateRow, ...]:
         probability, effect = 0.0, None
         if known.step is not None and place in places:
             probability = float(known.step.posterior[places[place]])
-            effect = _as_recorded(float(known.step.effects[places[place]]), known.metric)
+            effect = known.metric.as_recorded(float(known.step.effects[places[place]]))
         rows.append(
             CandidateRow(
                 commit=commit,
@@ -228,8 +238,3 @@ def _rows(known: Knowledge) -> tuple[CandidateRow, ...]:
             )
         )
     return tuple(rows)
-
-
-def _as_recorded(change: float, metric: SearchedMetric) -> float:
-    """An oriented change in the metric's own direction."""
-    return change if metric.higher_is_better or not change else -change

@@ -43,7 +43,7 @@ def document_of(report: BisectionReport, commands: Sequence[NextCommand]) -> dic
         "named": [names[place] for place in report.named],
         "others": [names[place] for place in report.others],
         "likely": [names[place] for place in report.likely],
-        "commits": [asdict(row) for row in report.rows],
+        "candidates": [asdict(row) for row in report.rows],
         "skipped": [{"commit": state, "reason": reason} for state, reason in report.skipped],
         "weights": dict(zip(("read", "other"), report.weights, strict=True)),
         "next": [asdict(command) for command in commands],

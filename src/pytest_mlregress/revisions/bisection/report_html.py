@@ -11,6 +11,7 @@ from pytest_mlregress.revisions.bisection.report import BisectionReport
 from pytest_mlregress.revisions.bisection.report_svg import to_svg
 from pytest_mlregress.revisions.bisection.report_text import (
     answer_line,
+    axes_remarks,
     likely_rows,
     probability_text,
     remarks,
@@ -54,7 +55,7 @@ def to_html(report: BisectionReport, commands: Sequence[NextCommand]) -> str:
             }
             for row in likely_rows(report, most=len(report.rows))
         ],
-        remarks=[*report.notes, *remarks(report)],
+        remarks=[*report.notes, *axes_remarks(report), *remarks(report)],
         plot=to_svg(report),
         commands=commands,
     )

@@ -10,6 +10,7 @@ from pytest_mlregress.revisions.bisection.next_commands import NextCommand
 from pytest_mlregress.revisions.bisection.report import BisectionReport, CandidateRow
 from pytest_mlregress.revisions.bisection.report_text import (
     answer_line,
+    axes_remarks,
     likely_rows,
     probability_text,
     remarks,
@@ -43,7 +44,9 @@ def _lines(report: BisectionReport, commands: Sequence[NextCommand]) -> Iterator
         yield "|---|---|---|---|---|"
         yield from (_row(row) for row in rows)
         yield ""
-    yield from (f"- {_plain(text)}" for text in (*report.notes, *remarks(report)))
+    yield from (
+        f"- {_plain(text)}" for text in (*report.notes, *axes_remarks(report), *remarks(report))
+    )
     if commands:
         yield ""
         yield "```"

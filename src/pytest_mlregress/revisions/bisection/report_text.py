@@ -9,10 +9,11 @@ from typing import Final
 from pytest_mlregress.plurals import count_of
 from pytest_mlregress.reporting.number_format import number, numbers
 from pytest_mlregress.reporting.text_layout import clip, pad, wrap, wrap_command
+from pytest_mlregress.revisions.bisection.axes_text import axes_lines, axes_sentence
 from pytest_mlregress.revisions.bisection.commit_range import Commit
 from pytest_mlregress.revisions.bisection.metric_choice import PASSING
 from pytest_mlregress.revisions.bisection.next_commands import NextCommand
-from pytest_mlregress.revisions.bisection.report import BisectionReport, CandidateRow
+from pytest_mlregress.revisions.bisection.report import BisectionReport, CandidateRow, Finding
 
 __all__ = [
     "_cost_line",
@@ -47,11 +48,13 @@ def report_lines(
     lines += [line for note in report.notes for line in wrap(f"note: {note}", width, rest="  ")]
     lines += ["", *wrap(answer_line(report), width, rest="  ")]
     for place in report.named:
-        lines += _described(report.rows[place], width)
+        lines += _described(report.rows[place], width, report.finding)
     for place in report.others:
         row = report.rows[place]
         lines += wrap(f"it lost as well: {row.commit.short} {row.commit.subject}", width, rest="  ")
     lines += [""]
+    if report.axes is not None:
+        lines += axes_lines(report.axes, width)
     lines += list(_table(report, width))
     for text in remarks(report):
         lines += wrap(text, width, rest="  ")
@@ -79,7 +82,7 @@ def title(report: BisectionReport) -> str:
     why = f", {report.metric.why}" if report.metric.why else ""
     return (
         f"{report.test} ({report.tier}): {what}{why}, from {report.good.short} to "
-        f"{report.bad.short}, {count_of(len(report.rows), 'commit')}"
+        f"{report.bad.short}, {count_of(report.commits, 'commit')}"
     )
 
 
@@ -112,6 +115,10 @@ def answer_line(report: BisectionReport) -> str:
                 f"cannot tell with {count_of(report.trainings, 'training')}: {report.reason}; if "
                 f"a commit lost, it is one of {among}"
             )
+        case "environment":
+            commits = ", ".join(report.rows[place].commit.short for place in report.named)
+            changed = f"; commits that changed it: {commits}" if commits else ""
+            return f"the environment {_loss(report)}{changed}"
     names = [report.rows[place].commit.short for place in report.named]
     if len(names) == 1:
         return f"{names[0]} {_loss(report)} (probability {sure})"
@@ -180,13 +187,15 @@ def _cost_line(report: BisectionReport) -> str:
     )
 
 
-def _described(row: CandidateRow, width: int) -> list[str]:
+def _described(row: CandidateRow, width: int, named_for: Finding) -> list[str]:
     commit = row.commit
     lines = [
         *wrap(f"{commit.short} {commit.subject}", width, first="  ", rest="    "),
         *wrap(f"{commit.author}, {commit.date}", width, first="    "),
     ]
-    if row.read_files:
+    if row.read_files and named_for == "environment":
+        lines += wrap(f"changed: {_some(row.read_files)}", width, first="    ")
+    elif row.read_files:
         files = _some(row.read_files)
         lines += wrap(
             f"files that the test's seeds read: {files} (it changed {row.changed})",
@@ -236,10 +245,12 @@ def remarks(report: BisectionReport) -> Iterator[str]:
     Yields:
         The sentences.
     """
+    yield _cost_line(report)
+    if report.finding == "environment":
+        return
     full, little = report.weights
     read = sum(1 for row in report.rows if row.weight == full)
     others = len(report.rows) - read
-    yield _cost_line(report)
     yield (
         f"prior weights: {full:g} for {count_of(read, 'commit')} that touched what the test's "
         f"seeds read, {little:g} for the {others} others"
@@ -252,6 +263,18 @@ def remarks(report: BisectionReport) -> Iterator[str]:
         )
     for state, reason in report.skipped:
         yield f"skipped {state[:7]}: {reason}"
+
+
+def axes_remarks(report: BisectionReport) -> list[str]:
+    """What the axes mean for the search.
+
+    Args:
+        report: the report.
+
+    Returns:
+        One sentence; none where no axes were told apart.
+    """
+    return [] if report.axes is None else [axes_sentence(report.axes)]
 
 
 def _changes(effects: Sequence[float]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,7 +17,7 @@ from pytest_mlregress.revisions.bisection.equal_states import equal_states, excl
 from pytest_mlregress.revisions.bisection.evidence import Evidence
 from pytest_mlregress.revisions.bisection.history import History
 from pytest_mlregress.revisions.bisection.metric_choice import SearchedMetric, choose_metric
-from pytest_mlregress.revisions.bisection.state_seed import Source, StateTrainer
+from pytest_mlregress.revisions.bisection.state_seed import Source, StateSeed, StateTrainer
 from pytest_mlregress.revisions.bisection.tree_changes import FileChange, TreeChanges
 from pytest_mlregress.revisions.command_error import CommandError
 from pytest_mlregress.statistics.bisection_problem import (
@@ -27,7 +27,7 @@ from pytest_mlregress.statistics.bisection_problem import (
 )
 from pytest_mlregress.statistics.noisy_bisection import next_step
 
-__all__ = ["Knowledge", "SearchSettings", "run_search"]
+__all__ = ["Knowledge", "SearchSettings", "run_search", "train_ends"]
 
 _SEEDS_TO_CHOOSE: Final = 3
 """Seeds at both ends, among several metrics: the fewest whose spread says anything."""
@@ -95,6 +95,7 @@ def run_search(
     trainer: StateTrainer,
     settings: SearchSettings,
     on_knowledge: Callable[[Knowledge], None] = lambda _: None,
+    known_seeds: Iterable[StateSeed] = (),
 ) -> Knowledge:
     """Search a history for the commit that lost.
 
@@ -105,6 +106,7 @@ def run_search(
         trainer: trains seeds at states.
         settings: how to search.
         on_knowledge: told after each batch of trainings.
+        known_seeds: what was trained at its states before.
 
     Returns:
         What is known at the end; `Knowledge.answered` holds.
@@ -113,7 +115,8 @@ def run_search(
         CommandError: an end of the history cannot be run, or no seed records the metric.
     """
     evidence = Evidence()
-    metric = _train_ends(history, trainer, settings, evidence)
+    evidence.add(known_seeds)
+    metric = train_ends(history, trainer, settings, evidence)
     ends = (history.states[0], history.states[-1])
     at_ends = [own for state, own in evidence.reads.items() if state in ends]
     weights = weigh_candidates(changes, at_ends)
@@ -127,10 +130,23 @@ def run_search(
         )
 
 
-def _train_ends(
+def train_ends(
     history: History, trainer: StateTrainer, settings: SearchSettings, evidence: Evidence
 ) -> SearchedMetric:
-    """Train the first seed at both ends, and more of them to choose among several metrics."""
+    """Train the first seed at both ends, and more of them to choose among several metrics.
+
+    Args:
+        history: the states.
+        trainer: trains seeds at states.
+        settings: how to search.
+        evidence: takes in what is trained.
+
+    Returns:
+        What is searched by.
+
+    Raises:
+        CommandError: an end of the history cannot be run, or no seed records the metric.
+    """
     good, bad = history.states[0], history.states[-1]
     first = settings.seeds[0]
     evidence.add(trainer.train([(good, first), (bad, first)]))

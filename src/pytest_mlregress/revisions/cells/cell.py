@@ -68,10 +68,14 @@ class Cells:
         suite: the working tree's tests, which are laid over every commit.
         any_dependencies: whether commits that declare other dependencies are made too, with a note
             on them, and not refused.
+        python: another interpreter that runs the code; None for this one.
     """
 
-    def __init__(self, suite: Suite, *, any_dependencies: bool = False) -> None:
+    def __init__(
+        self, suite: Suite, *, any_dependencies: bool = False, python: str | None = None
+    ) -> None:
         self._suite = suite
+        self._python = python
         self._any_dependencies = any_dependencies
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._place = suite.worktrees
@@ -167,10 +171,13 @@ class Cells:
             candidate_checkout=checkout.candidate_top,
             candidate_rootdir=self._suite.rootdir,
             commit=checkout.commit,
-            python=sys.executable,
+            python=self._python or sys.executable,
+            other_environment=self._python is not None,
             changed=changed,
         )
         identity = f"{checkout.commit}+{self._of_tree()}"
+        if self._python is not None:
+            identity = f"{identity}+{self._python}"
         return Cell(
             name or short,
             shown,

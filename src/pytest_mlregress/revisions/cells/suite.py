@@ -180,6 +180,7 @@ def describe_test(
     seeds: int | None = None,
     tier: str | None = None,
     pytest_args: Sequence[str] = (),
+    python: str = sys.executable,
 ) -> tuple[Suite, SuiteTest]:
     """Find one regression test of the working tree, without running it.
 
@@ -190,6 +191,7 @@ def describe_test(
         seeds: how many seeds the test is to have; None for those of its check.
         tier: which of its tiers; None for its first.
         pytest_args: further arguments of pytest.
+        python: the interpreter.
 
     Returns:
         The suite, and the test.
@@ -197,14 +199,23 @@ def describe_test(
     Raises:
         SuiteError: pytest failed, or there is no such test; the text says which there are.
     """
-    here = (directory / split_file(name)[0]).exists()
-    suite = describe_suite(
-        [name] if here else [],
-        directory=directory,
-        seeds=seeds,
-        tier=tier,
-        pytest_args=pytest_args,
-    )
+    file, names = split_file(name)
+    here = (directory / file).exists()
+    try:
+        suite = describe_suite(
+            [name] if here else [],
+            directory=directory,
+            seeds=seeds,
+            tier=tier,
+            pytest_args=pytest_args,
+            python=python,
+        )
+    except SuiteError:
+        if here and names:  # pytest does not say which tests of the file there are
+            describe_suite(
+                [file], directory=directory, pytest_args=pytest_args, python=python
+            ).test(name)
+        raise
     if here and len(suite.tests) == 1:
         return suite, suite.tests[0]
     return suite, suite.test(name)
