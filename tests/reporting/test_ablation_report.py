@@ -65,7 +65,7 @@ accuracy, higher is better, margin 0.01
   B with A      -0.0150  [-0.0190, -0.0110]    <.001  loss
   B on average  -0.0175  [-0.0195, -0.0155]    <.001  loss
   A x B         +0.0050  [-0.0010, +0.0110]      0.6
-  changes are within seeds; together, the intervals hold with 95 % confidence
+  changes are within seeds; together, the intervals hold with 90 % confidence
 - B loses 0.020 [0.016, 0.024]; together with A it is hidden: A+B gains 0.005
   over BASE
 - A gains 0.020 [0.016, 0.024]

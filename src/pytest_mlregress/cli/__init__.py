@@ -12,6 +12,7 @@ from pytest_mlregress import __version__
 __all__ = ["COMMANDS", "main"]
 
 COMMANDS: Final = {
+    "ablate": "ablate",
     "bisect": "bisect",
     "curve": "curve",
     "diff": "diff",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pytest_mlregress.plurals import count_of
-from pytest_mlregress.reporting.ablation_words import effect_name
+from pytest_mlregress.reporting.ablation_words import deciding_effects, effect_name
 from pytest_mlregress.reporting.number_format import number, numbers
 from pytest_mlregress.revisions.ablation.change import Change, ChangeKind
 from pytest_mlregress.revisions.ablation.change_spec import BASE_NAME
@@ -175,7 +176,8 @@ def intervals_text(metric: MetricEffects) -> str:
     """
     if metric.effects is None:
         return ""
-    share = number(100 * (1 - metric.effects.alpha))
+    # Each end has its share of the level of one-sided tests; a look without a level has 0.05.
+    share = number(100 * (1 - 2 * (metric.effects.alpha or 0.05)))
     return f"changes are within seeds; together, the intervals hold with {share} % confidence"
 
 
@@ -216,6 +218,12 @@ def effect_rows(metric: MetricEffects) -> list[EffectRow]:
     if metric.effects is None:
         return []
     effects = _distinct(metric.effects)
+    losses = [
+        effect
+        for change in metric.effects.changes
+        if change.judgement == "loses"
+        for effect in deciding_effects(change)
+    ]
     names = [change.change for change in metric.effects.changes]
     amounts = numbers(
         (value for effect in effects for value in (effect.mean, *effect.interval)),
@@ -229,7 +237,7 @@ def effect_rows(metric: MetricEffects) -> list[EffectRow]:
             amounts[3 * index],
             f"[{amounts[3 * index + 1]}, {amounts[3 * index + 2]}]",
             _p(effect),
-            _mark(effect),
+            _mark(effect, losses),
         )
         for index, effect in enumerate(effects)
     ]
@@ -249,9 +257,9 @@ def _p(effect: Effect) -> str:
     return "<.001" if effect.p_loss < 0.001 else number(effect.p_loss, digits=2)
 
 
-def _mark(effect: Effect) -> str:
+def _mark(effect: Effect, losses: Sequence[Effect]) -> str:
     if effect.kind == "interaction":
         return ""
-    if effect.safe:
-        return "safe"
-    return "loss" if effect.loss_shown else "unclear"
+    if effect in losses:
+        return "loss"
+    return "safe" if effect.safe else "unclear"

@@ -19,7 +19,15 @@ from pytest_mlregress.statistics.factorial_results import (
 )
 from pytest_mlregress.verdicts.verdict import Colour
 
-__all__ = ["Sentence", "effect_name", "headline", "join_names", "loss_of", "sentences"]
+__all__ = [
+    "Sentence",
+    "deciding_effects",
+    "effect_name",
+    "headline",
+    "join_names",
+    "loss_of",
+    "sentences",
+]
 
 _ALIASES_SHOWN: Final = 3
 _ROOM: Final = 24
@@ -129,6 +137,20 @@ def loss_of(effect: Effect, *, higher_is_better: bool) -> tuple[float, float, fl
     return effect.mean, low, high
 
 
+def deciding_effects(change: ChangeEffects) -> list[Effect]:
+    """The effects for which a change is said to lose: alone, with the others, on average.
+
+    Args:
+        change: the change.
+
+    Returns:
+        The shown losses that the margin does not excuse; where it excuses all, all that are shown.
+    """
+    effects = (change.alone, change.with_others, change.main)
+    shown = [effect for effect in effects if effect is not None and effect.loss_shown]
+    return [effect for effect in shown if not effect.safe] or shown
+
+
 def join_names(names: Sequence[str], word: str = "and") -> str:
     """``A``, ``A and B``, ``A, B and C``.
 
@@ -166,13 +188,13 @@ def _mask(metric: MetricEffects, found: FactorialEffects, mask: Masking) -> Sent
 
 def _losing(metric: MetricEffects, found: FactorialEffects, change: ChangeEffects) -> Sentence:
     names = _names(found)
-    shown = [effect for effect in _measured(change, names) if effect.loss_shown and not effect.safe]
+    shown = deciding_effects(change)[: 1 if len(names) == 1 else None]
     failing = next((effect for effect in shown if math.isinf(effect.loss)), None)
     if failing is not None:
         return Sentence(f"{change.change} fails: {_failures(found, change.change)}", Colour.RED)
     where = {"alone": " alone", "with others": f" with {_others(names, change.change)}"}
     if len(names) == 1:
-        parts = [_amount(metric, effect) for effect in shown[:1]]
+        parts = [_amount(metric, effect) for effect in shown]
     elif shown[0].kind == "main":
         parts = [f"{_amount(metric, shown[0])} on average over the combinations"]
     else:
@@ -190,7 +212,11 @@ def _joint(metric: MetricEffects, loss: JointLoss) -> Sentence:
 
 def _unclear(metric: MetricEffects, found: FactorialEffects, change: ChangeEffects) -> Sentence:
     effects = [effect for effect in _measured(change, _names(found)) if not effect.safe]
-    widest = max(effects, key=lambda effect: effect.loss, default=change.main)
+    if not effects:
+        return Sentence(
+            f"{change.change} is unclear: no two cells show what it does", Colour.YELLOW
+        )
+    widest = max(effects, key=lambda effect: effect.loss)
     loss, _, most = loss_of(widest, higher_is_better=metric.higher_is_better)
     where = "" if len(found.changes) == 1 else f" ({effect_name(widest, _names(found))})"
     if not math.isfinite(found.margin):
@@ -241,7 +267,9 @@ def _safe(metric: MetricEffects, found: FactorialEffects) -> Iterator[Sentence]:
 
 def _gain(metric: MetricEffects, change: ChangeEffects) -> str:
     """What a change gains by itself, where that is no chance."""
-    effect = change.alone or change.main
+    effect = change.alone or change.with_others or change.main
+    if effect is None:
+        return ""
     _, _, most = loss_of(effect, higher_is_better=metric.higher_is_better)
     if not (most < 0 and math.isfinite(effect.mean)):
         return ""
