@@ -148,6 +148,21 @@ def test_a_loss_that_another_change_hides() -> None:
     assert len(trainer.asked) == 20
 
 
+def test_a_loss_that_seems_hidden_is_trained_until_that_is_known() -> None:
+    def result(members: frozenset[str], seed: int) -> SeedResult:
+        helps = not (seed == 2 and members == {"A", "B"})
+        shift = 0.17 * ("A" in members and helps) - 0.15 * ("B" in members)
+        return passed(seed, 0.6 + shift + noise(seed, *sorted(members), sd=0.004))
+
+    outcome, _ = run(result, seeds=34)
+    effects = only_metric(outcome).effects
+    assert effects is not None
+    assert [(mask.hidden, mask.by) for mask in effects.masks] == [("B", ("A",))]
+    assert judged(outcome) == {"A": "safe", "B": "loses"}
+    # Both are judged after 8 seeds, of which one shows no gain of the combination over B.
+    assert outcome.decided_after == 13
+
+
 def test_a_loss_of_two_changes_together() -> None:
     outcome, _ = run(by(A_B=-0.04))
     effects = only_metric(outcome).effects

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_mlregress.running.result import SeedResult
     from pytest_mlregress.statistics.factorial_designs import CellKey
     from pytest_mlregress.statistics.factorial_looks import FactorialLook
+    from pytest_mlregress.statistics.factorial_results import ChangeEffects, FactorialEffects
 
 __all__ = ["Experiment", "Outcome"]
 
@@ -69,9 +70,7 @@ class _Gathered:
 
     @property
     def decided(self) -> bool:
-        return bool(self.metrics) and all(
-            metric.effects is not None and metric.effects.decided for metric in self.metrics
-        )
+        return bool(self.metrics) and all(_is_settled(metric) for metric in self.metrics)
 
 
 class Experiment:
@@ -209,6 +208,32 @@ class Experiment:
             notes=tuple(note for g in gathered for note in _failures(g, self._combinations)),
             reused=self._reused,
         )
+
+
+def _is_settled(metric: MetricEffects) -> bool:
+    """Whether every change is judged, and every loss that may be hidden is known to be, or not."""
+    found = metric.effects
+    if found is None or not found.decided:
+        return False
+    known = {mask.hidden for mask in found.masks}
+    return not any(
+        change.change not in known and _may_be_hidden(change, found, metric.higher_is_better)
+        for change in found.changes
+        if change.judgement == "loses"
+    )
+
+
+def _may_be_hidden(change: ChangeEffects, found: FactorialEffects, higher_is_better: bool) -> bool:
+    """Whether some combination seems to have lost less than half of what the change loses alone."""
+    if change.alone is None or not change.alone.loss_shown:
+        return False
+    base = found.cells[frozenset()].mean
+    losses = (
+        base - cell.mean if higher_is_better else cell.mean - base
+        for members, cell in found.cells.items()
+        if members > {change.change}
+    )
+    return any(loss < change.alone.loss / 2 for loss in losses)
 
 
 def _keep(g: _Gathered, cell: CellKey, seed: int, trained: TrainedSeed) -> None:
