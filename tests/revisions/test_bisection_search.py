@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import StringIO
 from itertools import pairwise
 from random import Random
 
 import pytest
+from rich.console import Console
 
+from pytest_mlregress.cli.posterior_view import PosteriorView
 from pytest_mlregress.revisions.bisection.candidate_weights import changes_by_candidate
 from pytest_mlregress.revisions.bisection.commit_range import Commit
 from pytest_mlregress.revisions.bisection.evidence import Evidence
@@ -284,3 +288,26 @@ def test_a_seed_that_dies_where_others_run_counts_as_failed() -> None:
 )
 def test_what_a_plain_bisection_would_train(commits: int, seeds: int, trainings: int) -> None:
     assert git_bisect_trainings(commits, seeds) == trainings
+
+
+def test_the_live_view_has_a_bar_per_commit_and_one_for_none() -> None:
+    history = line(12)
+    view = PosteriorView()
+    changed = trees(history)
+    run_search(
+        history,
+        changed,
+        changes_by_candidate(history, changed),
+        FakeTrainer(lossy(history, "c4", 4.0)),
+        settings(),
+        view.update,
+    )
+    console = Console(width=80, file=StringIO(), force_terminal=False)
+    console.print(view.bars())
+    printed = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert len(printed) == 11  # the ten most probable of twelve
+    first, *_, last = printed
+    assert "Commit c4" in first
+    assert first.count("█") >= 23
+    assert "no commit lost" in last
+    assert re.match(r"lost: c4 (> )?\.9\d, c\d+ \.\d\d, c\d+ \.\d\d; none: \.\d\d$", view.summary())

@@ -200,7 +200,7 @@ class _Search:
         narrowed = narrow_to_axis(
             whole,
             moved,
-            [axis for axis in self.request.axes if axis != "env" or self.request.env_good],
+            [own.axis for own in moved if self._can_be_told_apart(own)],
             self._trainers(),
             settings,
             CommitComposer(self.repository, whole.trees, self.request.rules),
@@ -209,6 +209,11 @@ class _Search:
         )
         self.labels.update(narrowed.searched.labels)
         return narrowed
+
+    def _can_be_told_apart(self, own: MovedAxis) -> bool:
+        if own.axis == "env" and self.request.env_good is None:
+            return False
+        return own.axis in self.request.axes and not own.only_pointers
 
     def _trainers(self) -> Callable[[str], CommitTrainer]:
         """The trainer in the environment of an end."""

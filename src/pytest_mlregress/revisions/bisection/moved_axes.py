@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Final
 
 from pytest_mlregress.revisions.bisection.axis_rules import AXES, Axis, AxisRules
 from pytest_mlregress.revisions.bisection.blob_text import blob_text
@@ -28,6 +29,18 @@ class MovedAxis:
     axis: Axis
     paths: tuple[str, ...]
     versions: tuple[str, str] | None = None
+
+    @property
+    def only_pointers(self) -> bool:
+        """Whether its files only say which data to fetch: the data themselves did not move here."""
+        return (
+            self.axis == "data"
+            and self.versions is None
+            and all(path.endswith(_POINTERS) for path in self.paths)
+        )
+
+
+_POINTERS: Final = (".dvc", "dvc.lock")
 
 
 def find_moved_axes(

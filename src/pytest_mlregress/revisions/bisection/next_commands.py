@@ -96,11 +96,12 @@ def next_commands(
         return (
             NextCommand(invocation.again(more), "goes on; what is trained is not trained again"),
         )
-    return tuple(
-        _after_loss(
-            [report.rows[place] for place in report.named], report.test, invocation, repository
+    named = [report.rows[place] for place in report.named]
+    if report.finding == "environment":
+        return tuple(
+            NextCommand(f"git show {row.commit.short}", "what it changed") for row in named
         )
-    )
+    return tuple(_after_loss(named, report.test, invocation, repository))
 
 
 def _after_loss(
@@ -108,7 +109,7 @@ def _after_loss(
 ) -> Iterator[NextCommand]:
     for row in rows:
         commit = row.commit
-        yield NextCommand(f"git show {commit.short}", "what it changed")
+        yield _show(row)
         if len(commit.parents) > 1 and row.brought:
             yield from _into_merge(row, invocation, repository)
         if len(rows) == 1 and _is_in_head(repository, commit.name):
@@ -117,6 +118,10 @@ def _after_loss(
                 shlex.join(["mlregress", "explain", test, against]),
                 "where a training of the working tree first differs from the one before it",
             )
+
+
+def _show(row: CandidateRow) -> NextCommand:
+    return NextCommand(f"git show {row.commit.short}", "what it changed")
 
 
 def _into_merge(

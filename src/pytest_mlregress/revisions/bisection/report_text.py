@@ -253,7 +253,7 @@ def remarks(report: BisectionReport) -> Iterator[str]:
     others = len(report.rows) - read
     yield (
         f"prior weights: {full:g} for {count_of(read, 'commit')} that touched what the test's "
-        f"seeds read, {little:g} for the {others} others"
+        f"seeds read, {little:g} for the {count_of(others, 'other')}"
     )
     excluded = [row.commit.short for row in report.rows if row.excluded]
     if excluded and report.finding != "identical":

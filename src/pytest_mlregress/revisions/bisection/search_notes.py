@@ -17,7 +17,6 @@ from pytest_mlregress.running.reads import is_derived
 __all__ = ["axis_notes", "unmet_notes", "working_tree_notes"]
 
 _SHOWN = 3
-_POINTERS = (".dvc", "dvc.lock")
 
 
 def working_tree_notes(repository: Repository, between: CommitRange) -> Iterator[str]:
@@ -73,14 +72,14 @@ def axis_notes(moved: tuple[MovedAxis, ...], request: BisectRequest) -> Iterator
     others = {own.axis: own for own in moved if own.axis not in request.axes}
     beside = sorted(own.axis for own in moved if own.axis in ("config", "data"))
     for axis, own in others.items():
-        if axis in ("config", "data") and not _only_pointers(own):
+        if axis in ("config", "data") and not own.only_pointers:
             tell = ",".join(["commits", *beside])
             yield (
                 f"{_NAMES[axis]} moved with the commits ({_what(own)}); to find out first whether "
                 f"it lost: --axes={tell}"
             )
     for own in moved:
-        if own.axis == "data" and _only_pointers(own):
+        if own.only_pointers:
             yield (
                 f"data moved with the commits ({_what(own)}), but the data are the working tree's "
                 "in every state, and what this changes is not seen; where versions lie side by "
@@ -95,11 +94,6 @@ def axis_notes(moved: tuple[MovedAxis, ...], request: BisectRequest) -> Iterator
 
 
 _NAMES: dict[Axis, str] = {"config": "configuration", "data": "the version of the data"}
-
-
-def _only_pointers(own: MovedAxis) -> bool:
-    """Whether the files only say which data to fetch."""
-    return own.versions is None and all(path.endswith(_POINTERS) for path in own.paths)
 
 
 def _what(own: MovedAxis) -> str:
