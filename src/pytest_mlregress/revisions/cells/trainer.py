@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import secrets
-import sys
 import threading
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
@@ -19,6 +17,7 @@ from pytest_mlregress.plurals import count_of
 from pytest_mlregress.revisions.cache_entry import CachedSeed, SeedKey
 from pytest_mlregress.revisions.cells.cell import Cell
 from pytest_mlregress.revisions.cells.journal import Journal
+from pytest_mlregress.revisions.cells.slot import Said, slots_of
 from pytest_mlregress.revisions.cells.suite import Suite, SuiteTest
 from pytest_mlregress.revisions.cells.trained_seed import (
     SeedRequest,
@@ -26,16 +25,12 @@ from pytest_mlregress.revisions.cells.trained_seed import (
     packages_of,
     trained_seed,
 )
-from pytest_mlregress.revisions.cells.warm_processes import may_keep
-from pytest_mlregress.revisions.companion import BaseSeed, Companion, CompanionError
+from pytest_mlregress.revisions.companion import BaseSeed
 from pytest_mlregress.revisions.entry_store import entries_at
 from pytest_mlregress.revisions.seed_cache import SeedCache
 from pytest_mlregress.running.result import SeedResult, spent_by, with_spent
 
 __all__ = ["SeedRequest", "TrainedSeed", "Trainer"]
-
-_ATTEMPTS: Final = 2
-"""How often a seed is trained whose process died: it may have been the machine's fault."""
 
 _WAIT_S: Final = 0.2
 """How often the waiting process looks for an interrupt."""
@@ -80,7 +75,7 @@ class Trainer:
         self._cache: SeedCache | None = None
         if use_cache and suite.cache_place is not None:
             self._cache = SeedCache(entries_at(suite.cache_place), warn or (lambda text: None))
-        self._slots = [_Slot(suite, number, workers, variables or {}) for number in range(workers)]
+        self._slots = slots_of(suite, workers, variables or {})
         self.trained = 0
         self.reused = 0
 
@@ -134,11 +129,11 @@ class Trainer:
 
     def _train(self, left: deque[SeedRequest], known: dict[SeedRequest, TrainedSeed]) -> None:
         """Let the slots take from ``left``, and gather what they give."""
-        done: SimpleQueue[tuple[SeedRequest, BaseSeed | None]] = SimpleQueue()
-        lock = threading.Lock()
+        done: Said = SimpleQueue()
+        lock = self._slots[0].lock
         expected = len(left)
         threads = [
-            threading.Thread(target=slot.work, args=(left, lock, done, self._tests), daemon=True)
+            threading.Thread(target=slot.work, args=(left, done, self._tests), daemon=True)
             for slot in self._slots[:expected]
         ]
         try:
@@ -229,93 +224,7 @@ class Trainer:
         )
 
 
-class _Slot:
-    """One place where a seed trains: a process per state of the code, the last few of them."""
-
-    def __init__(self, suite: Suite, number: int, slots: int, variables: Mapping[str, str]) -> None:
-        self._suite = suite
-        self._slots = slots
-        self._number = number
-        self._variables = variables
-        self._companions: OrderedDict[str, Companion] = OrderedDict()
-        self._closed = False
-
-    def work(
-        self,
-        left: deque[SeedRequest],
-        lock: threading.Lock,
-        done: SimpleQueue[tuple[SeedRequest, BaseSeed | None]],
-        tests: Mapping[str, SuiteTest],
-    ) -> None:
-        """Train seeds until none are left; what is said first of a seed is that it starts."""
-        while True:
-            with lock:
-                request = self._choose(left)
-            if request is None:
-                return
-            done.put((request, None))
-            done.put((request, self._run(request, tests[request.test])))
-
-    def _choose(self, left: deque[SeedRequest]) -> SeedRequest | None:
-        """The first seed of a state that has a process here, else the first one."""
-        warm = next((r for r in left if r.cell.identity in self._companions), None)
-        request = warm or (left[0] if left else None)
-        if request is not None:
-            left.remove(request)
-        return request
-
-    def _run(self, request: SeedRequest, test: SuiteTest) -> BaseSeed:
-        node_id = test.node_ids.get(request.seed)
-        if node_id is None:
-            return BaseSeed(unavailable=f"seed {request.seed} was not collected")
-        crashed = ""
-        for _ in range(_ATTEMPTS):
-            if self._closed:
-                break
-            try:
-                return self._companion(request.cell).run(node_id)
-            except CompanionError as error:
-                crashed = str(error)
-        return BaseSeed(crashed=crashed)
-
-    def _companion(self, cell: Cell) -> Companion:
-        companion = self._companions.get(cell.identity)
-        if companion is None:
-            while self._companions and not may_keep(len(self._companions) * self._slots):
-                self._companions.popitem(last=False)[1].close()
-            start = self._suite.start
-            plan = start.plan(cell.side)
-            worker = {**plan.workerinput, "workerid": f"gw{self._number}"}
-            plan = replace(
-                plan,
-                workerinput=worker,
-                variables={**plan.variables, **self._variables},
-                path=[str(start.directory), *sys.path[1:]],  # as `python -m pytest` has it
-                basetemp=None,
-            )
-            companion = Companion(cell.side, plan)
-            self._companions[cell.identity] = companion
-        self._companions.move_to_end(cell.identity)
-        return companion
-
-    def forget(self, cell: Cell) -> None:
-        """End the process of a state."""
-        companion = self._companions.pop(cell.identity, None)
-        if companion is not None:
-            companion.close()
-
-    def close(self) -> None:
-        """End all processes; a seed that trains in one is given up."""
-        self._closed = True
-        for companion in list(self._companions.values()):
-            with suppress(OSError):
-                companion.close()
-        self._companions.clear()
-
-
-def _next(
-    done: SimpleQueue[tuple[SeedRequest, BaseSeed | None]], threads: Sequence[threading.Thread]
-) -> tuple[SeedRequest, BaseSeed | None]:
+def _next(done: Said, threads: Sequence[threading.Thread]) -> tuple[SeedRequest, BaseSeed | None]:
     """What a slot said next; waits in short steps, so that an interrupt is heeded at once."""
     from queue import Empty
 
