@@ -80,7 +80,7 @@ MISTAKES = [
     (
         "language", "tests/test_tuning.py", "tune(mlregress.seed, **mlregress.params)", "tune()",
         ("seed-fixed", "problem", "tests/test_tuning.py:12",
-         "tune() is called without seed, whose default 0 seeds the generators"),
+         "tune() is called without seed, whose default is 0, which seeds the generators"),
     ),
     (
         "tabular", "churn.py", "random_state=seed)", "random_state=0)",

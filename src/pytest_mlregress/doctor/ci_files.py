@@ -23,12 +23,19 @@ _PATTERNS: Final = (
 
 _CALL: Final = re.compile(
     r"(?:^|[\s;&|(\"'\[,=@-])(?:python[\d.]*\s+-m\s+|coverage\s+run\s+-m\s+|\$\(PYTHON\)\s+-m\s+)?"
-    r"(?:pytest|py\.test)(?=[\s\"',)\]]|$)"
+    r"(?:pytest|py\.test)(?=[\s\"',)\];|&]|$)"
 )
 _NOT_A_CALL: Final = re.compile(
-    r"\b(pip3?|uv|conda|mamba|poetry|pdm|apt(-get)?)\b.*\b(install|add)\b|^\s*-?\s*(name|id|image)\s*:"
-    r"|^\s*(deps|dependencies|requires|extras)\s*[=:]|\bpytest\s+--(version|help|co\b|collect-only)"
+    r"\b(pip3?|uv|conda|mamba|poetry|pdm|apt(-get)?)\b.*\b(install|add)\b"
+    r"|\bpytest\s+--(version|help|co\b|collect-only)"
 )
+_SCRIPTS: Final = frozenset(
+    {
+        *("run", "script", "before_script", "after_script", "command", "commands", "bash", "cmd"),
+        *("args", "test", "test_script", "sh"),
+    }
+)
+"""Keys of YAML whose values are commands; those of others, such as ``needs``, only name things."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +120,54 @@ def pytest_commands(file: CiFile) -> Iterator[Command]:
             number += 1
             text = text.rstrip().removesuffix("\\") + " " + file.lines[number].strip()
         number += 1
-        if _CALL.search(text) and not _NOT_A_CALL.search(text):
+        if _CALL.search(text) and not _NOT_A_CALL.search(text) and _is_command(file, first + 1):
             yield Command(file, first + 1, number, text)
+
+
+def _is_command(file: CiFile, number: int) -> bool:
+    """Whether a line is a command of its file, and no list of packages or jobs."""
+    line, name = file.lines[number - 1], file.path.name
+    if file.is_yaml:
+        return _key_of(file, number) in _SCRIPTS
+    if name == "tox.ini":
+        return _ini_key_of(file, number).startswith("commands")
+    if name == "noxfile.py":
+        return re.search(r"\.run(_always)?\(", line) is not None
+    if name == "Jenkinsfile":
+        return (
+            re.search(r"\b(sh|bat|powershell)\b", line) is not None or "pytest" in line.split()[:1]
+        )
+    if name.lower() in ("makefile", "justfile"):
+        return line.startswith(("\t", " "))
+    return True
+
+
+def _key_of(file: CiFile, number: int) -> str:
+    """The key of YAML that a line is a value of, its own or that of a line above."""
+    line = file.lines[number - 1]
+    if own := re.match(r"^[\s-]*([\w-]+)\s*:\s+\S", line):
+        return own[1]
+    column = len(line) - len(line.lstrip())
+    for above in reversed(file.lines[: number - 1]):
+        found = re.match(r"^([\s-]*)([\w-]+)\s*:\s*([|>][+-]?\d*)?\s*$", above)
+        if found and (
+            len(found[1]) < column or (line.lstrip().startswith("- ") and len(found[1]) <= column)
+        ):
+            return found[2]
+        own = re.match(r"^[\s-]*([\w-]+)\s*:", above)
+        if own and len(above) - len(above.lstrip()) < column:
+            return own[1]
+    return ""
+
+
+def _ini_key_of(file: CiFile, number: int) -> str:
+    """The key of an ini file that a line is a value of."""
+    for line in reversed(file.lines[:number]):
+        if found := re.match(r"^([\w{}:.-]+)\s*=", line):
+            return found[1]
+        if line.startswith("["):
+            return ""
+    return ""
 
 
 def _folded(file: CiFile, first: int, number: int) -> bool:

@@ -10,7 +10,7 @@ from typing import Final
 
 from pytest_mlregress.doctor.python_code import Module, called_name, keyword_of
 
-__all__ = ["WrittenPath", "paths_in"]
+__all__ = ["WrittenPath", "paths_in", "texts_saved_to"]
 
 _READERS: Final = re.compile(
     r"open|read_\w+|scan_\w+|load(txt|_dataset|_from_disk)?|genfromtxt|memmap|File|imread|listdir"
@@ -60,6 +60,20 @@ def paths_in(module: Module) -> Iterator[WrittenPath]:
                 yield WrittenPath(module, text, node.lineno, reads=False)
         elif isinstance(node, ast.arguments):
             yield from _in_defaults(node, module)
+
+
+def texts_saved_to(module: Module) -> set[str]:
+    """The texts that a file's code saves something under, which it may read later."""
+    return {
+        text
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Call)
+        and (_WRITERS.fullmatch(called_name(node)) or _writes(node))
+        and called_name(node) != "add_argument"
+        for argument in (*node.args, *(keyword.value for keyword in node.keywords))
+        for inner in ast.walk(argument)
+        if (text := _text(inner) if isinstance(inner, ast.expr) else None) is not None
+    }
 
 
 def _in_call(call: ast.Call, module: Module) -> Iterator[WrittenPath]:

@@ -22,7 +22,13 @@ from pytest_mlregress.doctor.lock_files import LOCK_NAMES, LockFile, read_lock
 from pytest_mlregress.doctor.project import Project
 from pytest_mlregress.doctor.python_code import Module
 
-__all__ = ["Declarations", "ImportedPackage", "declarations_of", "imported_packages"]
+__all__ = [
+    "KNOWN_MODULES",
+    "Declarations",
+    "ImportedPackage",
+    "declarations_of",
+    "imported_packages",
+]
 
 _DISTRIBUTIONS: Final = {
     "PIL": "pillow",
@@ -32,7 +38,6 @@ _DISTRIBUTIONS: Final = {
     "dateutil": "python-dateutil",
     "dotenv": "python-dotenv",
     "faiss": "faiss-cpu",
-    "google": "protobuf",
     "hydra": "hydra-core",
     "ignite": "pytorch-ignite",
     "lightning_fabric": "lightning",
@@ -57,6 +62,9 @@ _EQUIVALENT: Final = (
     frozenset({"jax", "jaxlib"}),
 )
 """Distributions that give the same module."""
+
+_NAMESPACES: Final = frozenset({"google", "azure", "zope", "mpl_toolkits"})
+"""Modules that several distributions share: which one is imported, their name does not tell."""
 
 _TOOLS: Final = frozenset({"pytest", "pluggy", "xdist", "hypothesis", "conftest", "setuptools"})
 
@@ -105,6 +113,10 @@ class ImportedPackage:
     module: str
     file: Path
     line: int = field(compare=False)
+
+
+KNOWN_MODULES: Final = frozenset(_DISTRIBUTIONS)
+"""Modules whose distribution is known without looking at what is installed."""
 
 
 def same_module(name: str) -> frozenset[str]:
@@ -168,7 +180,7 @@ def imported_packages(project: Project) -> list[ImportedPackage]:
     own = _own_names(project)
     for module in project.modules_of(project.code):
         for name, line in _imports(module):
-            if name in own or name in _TOOLS or name in sys.stdlib_module_names:
+            if name in own or name in _TOOLS | _NAMESPACES or name in sys.stdlib_module_names:
                 continue
             if name not in found:
                 package = ImportedPackage(distribution_of(name), name, module.file, line)

@@ -15,10 +15,15 @@ from pytest_mlregress.baselines.provenance import WorkingTree, working_tree
 from pytest_mlregress.baselines.store import open_store
 from pytest_mlregress.doctor.configuration import Configuration, find_configuration
 from pytest_mlregress.doctor.imported_files import imported_files
-from pytest_mlregress.doctor.project_folder import files_below
+from pytest_mlregress.doctor.project_folder import files_below, text_of
 from pytest_mlregress.doctor.python_code import Module, parse
 from pytest_mlregress.doctor.registry import CannotCheckError
-from pytest_mlregress.doctor.regression_tests import RegressionTest, is_test_file, tests_in
+from pytest_mlregress.doctor.regression_tests import (
+    RegressionTest,
+    is_test_file,
+    may_hold_tests,
+    tests_in,
+)
 from pytest_mlregress.doctor.trainings import Trainings
 from pytest_mlregress.node_ids import in_file, without_parameters
 from pytest_mlregress.revisions.import_roots import import_roots
@@ -132,7 +137,9 @@ class Project:
     @cached_property
     def all_tests(self) -> tuple[RegressionTest, ...]:
         """The regression tests of the folder, as their source shows them."""
-        modules = (self.module(file) for file in self.test_files)
+        # Most test files of a large project are none of ours: their text says so at once.
+        files = (file for file in self.test_files if may_hold_tests(text_of(file)))
+        modules = map(self.module, files)
         return tuple(test for module in modules if module is not None for test in tests_in(module))
 
     def node_id(self, test: RegressionTest) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,21 +16,27 @@ __all__ = ["Definition", "Module", "called_name", "constant_int", "keyword_of", 
 Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Module:
     """One file of Python.
 
     Attributes:
         file: where it is.
         tree: its syntax tree.
-        aliases: the dotted name behind each imported name, such as ``np`` for ``numpy``.
-        constants: the integers that its top level names once.
     """
 
     file: Path
     tree: ast.Module
-    aliases: dict[str, str] = field(default_factory=dict)
-    constants: dict[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def aliases(self) -> dict[str, str]:
+        """The dotted name behind each imported name, such as ``np`` for ``numpy``."""
+        return _aliases(self.tree)
+
+    @cached_property
+    def constants(self) -> dict[str, int]:
+        """The integers that its top level names once."""
+        return _constants(self.tree)
 
     def name_of(self, node: ast.expr) -> str:
         """The dotted name of an expression with imports resolved; empty for other expressions."""
@@ -65,7 +72,7 @@ def parse(file: Path) -> Module | None:
         tree = ast.parse(text_of(file))
     except (SyntaxError, ValueError, RecursionError):
         return None
-    return Module(file, tree, _aliases(tree), _constants(tree))
+    return Module(file, tree)
 
 
 def _aliases(tree: ast.Module) -> dict[str, str]:

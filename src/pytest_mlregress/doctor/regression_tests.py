@@ -11,7 +11,7 @@ from typing import Final
 
 from pytest_mlregress.doctor.python_code import Module
 
-__all__ = ["Mark", "RegressionTest", "is_test_file", "tests_in"]
+__all__ = ["Mark", "RegressionTest", "is_test_file", "may_hold_tests", "tests_in"]
 
 _MARKERS: Final = frozenset({"mlregress", "seeds", "tiers"})
 
@@ -72,6 +72,11 @@ def is_test_file(file: Path, patterns: Iterable[str]) -> bool:
         fnmatch(file.as_posix(), f"*/{pattern}") if "/" in pattern else fnmatch(file.name, pattern)
         for pattern in patterns
     )
+
+
+def may_hold_tests(text: str) -> bool:
+    """Whether a file can hold regression tests: their fixture or markers are named in it."""
+    return any(name in text for name in ("mlregress", "mark.seeds", "mark.tiers"))
 
 
 def tests_in(module: Module) -> Iterator[RegressionTest]:

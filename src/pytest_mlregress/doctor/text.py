@@ -30,17 +30,18 @@ def report_lines(findings: Sequence[DoctorFinding], *, title: str, width: int) -
         Its lines; the last one counts the findings.
     """
     yield from wrap(title, width)
-    topic_of = {question.name: question.topic for question in questions()}
+    topic_of: dict[str, Topic] = {question.name: question.topic for question in questions()}
     by_topic: dict[Topic, list[DoctorFinding]] = {}
     for finding in findings:
         by_topic.setdefault(topic_of[finding.check], []).append(finding)
-    for topic in sorted(
-        (topic for topic in TOPICS if topic in by_topic),
-        key=lambda topic: min(_rank(finding.level) for finding in by_topic[topic]),
+    order = list(TOPICS)
+    for topic, own in sorted(
+        by_topic.items(),
+        key=lambda entry: (min(_rank(each.level) for each in entry[1]), order.index(entry[0])),
     ):
         yield ""
         yield TOPICS[topic]
-        for finding in _shortened(sorted(by_topic[topic], key=lambda each: _rank(each.level))):
+        for finding in _shortened(sorted(own, key=lambda each: _rank(each.level))):
             yield from _lines_of(finding, width)
     yield ""
     yield from wrap(summary_line(findings), width)

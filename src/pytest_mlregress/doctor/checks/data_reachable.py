@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from pytest_mlregress.doctor.data_paths import WrittenPath, paths_in
+from pytest_mlregress.doctor.data_paths import WrittenPath, paths_in, texts_saved_to
 from pytest_mlregress.doctor.finding import DoctorFinding
 from pytest_mlregress.doctor.git_history import tracked_files
 from pytest_mlregress.doctor.project import Project
@@ -32,7 +32,7 @@ _MACHINE: Final = re.compile(
     r"(/home/|/Users/|/root/|/mnt/|/media/|/scratch|/data\d*/|/datasets?/|/nfs|/gpfs|/lustre|/work/"
     r"|/export/|/projects?/|/storage/|~/(?!\.cache)|[A-Za-z]:\\)"
 )
-_BUCKET: Final = re.compile(r"(s3|s3a|gs|gcs|abfss?|az|hdfs|wasbs?|dbfs|file)://")
+_BUCKET: Final = re.compile(r"(s3|s3a|gs|gcs|abfss?|az|hdfs|wasbs?|dbfs)://")
 _CREDENTIAL: Final = re.compile(
     r"[A-Z0-9_]*(ACCESS_KEY|SECRET|PASSWORD|API_KEY|_TOKEN|CREDENTIALS)[A-Z0-9_]*"
 )
@@ -51,12 +51,14 @@ _PLACEHOLDERS: Final = re.compile(r"[<>{}$*?%]|path/to|/dev/|^/tmp")
 def data_reachable(project: Project) -> Iterator[DoctorFinding]:
     """Look at the paths and the environment variables in the code that the tests import."""
     project.require_tests()
-    paths = [path for module in project.modules_of(project.code) for path in paths_in(module)]
+    modules = project.modules_of(project.code)
+    paths = [path for module in modules for path in paths_in(module)]
     private = [*_private(paths, project), *_credentials(project), *_not_in_git(paths, project)]
     yield from private
     if not private:
         yield PRIVATE.ok(f"none among {count_of(len(paths), 'path')} in the tests' code")
-    missing = [*_missing(paths, project)]
+    saved = {text for module in modules for text in texts_saved_to(module)}
+    missing = [*_missing([path for path in paths if path.text not in saved], project)]
     yield from missing
     if not missing:
         named = [path for path in paths if _is_data_file(path)]

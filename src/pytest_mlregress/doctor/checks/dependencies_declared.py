@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from pytest_mlregress.baselines.packages import can_change_results
 from pytest_mlregress.doctor.dependencies import (
+    KNOWN_MODULES,
+    ImportedPackage,
     declarations_of,
     imported_packages,
     installed_names,
@@ -35,8 +38,7 @@ def dependencies_declared(project: Project) -> Iterator[DoctorFinding]:
     missing = [
         each
         for each in imported
-        if known.isdisjoint(same_module(each.name))
-        and known.isdisjoint(installed_names(each.module))
+        if known.isdisjoint(same_module(each.name)) and _is_missing(each, known)
     ]
     for each in missing:
         yield DECLARED.warning(
@@ -47,3 +49,13 @@ def dependencies_declared(project: Project) -> Iterator[DoctorFinding]:
         )
     if not missing:
         yield DECLARED.ok(f"{count_of(len(imported), 'imported package')} declared")
+
+
+def _is_missing(package: ImportedPackage, known: set[str]) -> bool:
+    """Whether a package that is declared under no usual name surely is declared under none.
+
+    The distribution of a module that is neither known nor installed may have any name.
+    """
+    installed = installed_names(package.module)
+    certain = bool(installed) or package.module in KNOWN_MODULES or can_change_results(package.name)
+    return certain and known.isdisjoint(installed)

@@ -10,6 +10,7 @@ from pytest_mlregress.doctor.ci_files import CiFile, Command, ci_files, indent, 
 from pytest_mlregress.doctor.finding import DoctorFinding
 from pytest_mlregress.doctor.project import Project
 from pytest_mlregress.doctor.registry import CannotCheckError, Question, check
+from pytest_mlregress.node_ids import split_file
 from pytest_mlregress.plurals import count_of
 
 CI: Final = Question(
@@ -47,7 +48,11 @@ def gate_ci(project: Project) -> Iterator[DoctorFinding]:
     if not commands:
         where = f"{count_of(len(files), 'CI file')} looked at" if files else "no CI file here"
         raise CannotCheckError(f"no command of CI calls pytest: {where}")
-    gates = [command for command in commands if not command.excludes_mlregress]
+    gates = [
+        command
+        for command in commands
+        if not command.excludes_mlregress and _may_run_ours(command, project)
+    ]
     found = [finding for command in gates for finding in _of_command(command, project)]
     yield from found
     if not gates:
@@ -64,6 +69,20 @@ def gate_ci(project: Project) -> Iterator[DoctorFinding]:
             f"{_shown(first)}",
             project.place(first.file.path, first.line),
         )
+
+
+def _may_run_ours(command: Command, project: Project) -> bool:
+    """Whether the paths that a command names, if it names any, hold a regression test."""
+    words = re.split(r"[\s\"',]+", _own_part(command.text))
+    named = [
+        path
+        for word in words
+        if word and not word.startswith("-")
+        for root in (project.top, project.folder)
+        if (path := (root / split_file(word)[0])).exists() and path != root
+    ]
+    files = [test.module.file for test in project.all_tests]
+    return not named or any(file.is_relative_to(path) for path in named for file in files)
 
 
 def _of_command(command: Command, project: Project) -> Iterator[DoctorFinding]:

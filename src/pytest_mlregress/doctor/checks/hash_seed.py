@@ -25,7 +25,7 @@ _VARIABLE: Final = "PYTHONHASHSEED"
 _SET: Final = re.compile(rf"{_VARIABLE}['\"\]]*\s*[:=]\s*['\"]?\d")
 _ORDERED_BY: Final = frozenset({"list", "tuple", "enumerate", "array", "asarray", "Tensor"})
 _TEXTS: Final = re.compile(
-    r"text|word|token|char|label|name|class|vocab|string|categor|file|path|symbol"
+    r"text|word|token|char|name|vocab|string|categor|file|path|symbol"
     r"|\.split\(|\.read\(|\.readlines\(|\.lower\(",
     re.IGNORECASE,
 )

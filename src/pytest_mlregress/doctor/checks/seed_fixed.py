@@ -63,7 +63,7 @@ def seed_fixed(project: Project) -> Iterator[DoctorFinding]:
     calls = list(calls_of(functions))
     found = [
         *_reseeding(calls, project),
-        *_defaults(calls, functions, project),
+        *_handed_over(calls, functions, project),
         *_hugging_face(calls, project),
         *_estimators(calls, project),
     ]
@@ -85,11 +85,14 @@ def _seed_of(call: ast.Call) -> ast.expr | None:
 
 
 def _reseeding(calls: Sequence[ReachableCall], project: Project) -> Iterator[DoctorFinding]:
+    seeded = {_family(each) for each in calls if _is_seeding(each) and _takes_a_variable(each)}
     for each in calls:
         function = each.function
         value = function.module.constant_int(_seed_of(each.call))
         if value is None or not _is_seeding(each) or _restores(function):
             continue
+        if not seeded.isdisjoint({_family(each), ""}):
+            continue  # the same generator is seeded with a variable, too: data are fixed, say
         level, words = _weight(function.node.name, is_test=function.is_test)
         yield FIXED.found(
             level,
@@ -99,6 +102,17 @@ def _reseeding(calls: Sequence[ReachableCall], project: Project) -> Iterator[Doc
             "seeds every generator",
             project.place(function.module.file, each.line),
         )
+
+
+def _family(call: ReachableCall) -> str:
+    """The library whose generator a call seeds; empty for all of them."""
+    return "" if call.name.rpartition(".")[2] in _BY_NAME else call.name.partition(".")[0]
+
+
+def _takes_a_variable(call: ReachableCall) -> bool:
+    """Whether a seed is handed over that is no constant of the function's own."""
+    seed = _seed_of(call.call)
+    return seed is not None and call.function.module.constant_int(seed) is None
 
 
 def _weight(name: str, *, is_test: bool) -> tuple[Level, str]:
@@ -114,64 +128,70 @@ def _restores(function: ReachableFunction) -> bool:
     return _RESTORES.search(ast.unparse(function.node)) is not None
 
 
-def _defaults(
+def _handed_over(
     calls: Sequence[ReachableCall], functions: Sequence[ReachableFunction], project: Project
 ) -> Iterator[DoctorFinding]:
-    """Calls without a seed of a function that seeds with its parameter's default."""
-    by_name: dict[str, list[tuple[ReachableFunction, str, int]]] = {}
+    """Calls with a constant, or none, for the parameter that a function seeds with.
+
+    A function that another call gives a variable seed is left alone: a reference model may well
+    have a seed of its own.
+    """
     for function in functions:
-        if (default := _seeding_default(function, calls)) is not None:
-            by_name.setdefault(function.node.name, []).append((function, *default))
-    for each in calls:
-        targets = by_name.get(each.name.rpartition(".")[2], [])
-        same_name = [f for f in functions if f.node.name == each.name.rpartition(".")[2]]
-        if len(targets) != 1 or len(same_name) != 1 or not each.name:
+        if sum(other.node.name == function.node.name for other in functions) > 1:
+            continue  # which of them a call means is not known
+        if (parameter := _seeding_parameter(function, calls)) is None:
             continue
-        function, parameter, value = targets[0]
-        if _gives(each.call, function, parameter):
-            continue
-        yield FIXED.problem(
-            f"{function.node.name}() is called without {parameter}, whose default {value} "
-            f"seeds the generators ({project.place(function.module.file, function.node.lineno)})",
-            f"pass {parameter}=mlregress.seed",
-            project.place(each.function.module.file, each.line),
-        )
+        own = [each for each in calls if each.name.rpartition(".")[2] == function.node.name]
+        given = [(each, *_given(each, function, parameter)) for each in own]
+        if all(is_constant for _, is_constant, _ in given):
+            for each, _, what in given:
+                if _is_seeding(each) and _seed_of(each.call) is not None:
+                    continue  # said already, as a call of a seeding function
+                yield FIXED.problem(
+                    f"{function.node.name}() is called {what}, which seeds the generators "
+                    f"({project.place(function.module.file, function.node.lineno)})",
+                    f"pass {parameter}=mlregress.seed",
+                    project.place(each.function.module.file, each.line),
+                )
 
 
-def _seeding_default(
-    function: ReachableFunction, calls: Sequence[ReachableCall]
-) -> tuple[str, int] | None:
-    """The parameter that a function seeds with, and its constant default."""
+def _seeding_parameter(function: ReachableFunction, calls: Sequence[ReachableCall]) -> str | None:
+    """The parameter that a function seeds a generator with."""
     arguments = function.node.args
-    defaults: dict[str, ast.expr | None] = {
-        argument.arg: default
-        for argument, default in zip(
-            arguments.args[len(arguments.args) - len(arguments.defaults) :],
-            arguments.defaults,
-            strict=True,
-        )
-    }
-    defaults |= {a.arg: d for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)}
+    names = {argument.arg for argument in (*arguments.args, *arguments.kwonlyargs)}
     for each in calls:
         seed = _seed_of(each.call)
         if each.function is not function or not _is_seeding(each) or _restores(function):
             continue
-        if isinstance(seed, ast.Name) and (default := defaults.get(seed.id)) is not None:
-            value = function.module.constant_int(default)
-            if value is not None:
-                return seed.id, value
+        if isinstance(seed, ast.Name) and seed.id in names:
+            return seed.id
     return None
 
 
-def _gives(call: ast.Call, function: ReachableFunction, parameter: str) -> bool:
-    if any(keyword.arg in (parameter, None) for keyword in call.keywords):
-        return True
-    if any(isinstance(argument, ast.Starred) for argument in call.args):
-        return True
+def _given(each: ReachableCall, function: ReachableFunction, parameter: str) -> tuple[bool, str]:
+    """Whether a call gives a constant for a parameter, and how a message says so."""
+    call = each.call
     names = [argument.arg for argument in function.node.args.args]
-    if names[:1] in (["self"], ["cls"]):
-        names = names[1:]
-    return parameter in names and names.index(parameter) < len(call.args)
+    names = names[1:] if names[:1] in (["self"], ["cls"]) else names
+    value = keyword_of(call, parameter)
+    if value is None and parameter in names and names.index(parameter) < len(call.args):
+        value = call.args[names.index(parameter)]
+    starred = any(isinstance(argument, ast.Starred) for argument in call.args) or any(
+        keyword.arg is None for keyword in call.keywords
+    )
+    if value is None and not starred:
+        default = _default_of(function, parameter)
+        return default is not None, f"without {parameter}, whose default is {default}"
+    number = each.function.module.constant_int(value)
+    return number is not None, f"with {parameter}={number}"
+
+
+def _default_of(function: ReachableFunction, parameter: str) -> int | None:
+    arguments = function.node.args
+    defaults = dict(zip(reversed(arguments.args), reversed(arguments.defaults), strict=False))
+    named: dict[str, ast.expr | None] = {key.arg: value for key, value in defaults.items()}
+    named |= {a.arg: d for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)}
+    return function.module.constant_int(named.get(parameter))
 
 
 def _hugging_face(calls: Sequence[ReachableCall], project: Project) -> Iterator[DoctorFinding]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from pytest_mlregress.doctor.bit_comparison import first_difference
 from pytest_mlregress.doctor.finding import DoctorFinding
 from pytest_mlregress.doctor.project import Project
 from pytest_mlregress.doctor.reachable_code import ReachableCall, calls_of, reachable_functions
 from pytest_mlregress.doctor.registry import Question, check
+from pytest_mlregress.node_ids import without_parameters
 from pytest_mlregress.plurals import count_of
 
 UNSEEDED: Final = Question(
@@ -38,14 +40,30 @@ def unseeded_generators(project: Project) -> Iterator[DoctorFinding]:
         remedy = _remedy(each)
         if remedy:
             found += 1
-            yield UNSEEDED.problem(
+            equal = _gave_equal_bits(each, project)
+            yield UNSEEDED.found(
+                "warning" if equal else "problem",
                 f"{each.name}() in {each.function.node.name}() draws from the system's entropy: "
-                "the same seed gives other numbers each time",
+                + (
+                    "no metric shows it" if equal else "the same seed gives other numbers each time"
+                ),
                 remedy,
                 project.place(each.function.module.file, each.line),
             )
     if not found:
         yield UNSEEDED.ok(f"none in {count_of(len(functions), 'function')} that the tests can run")
+
+
+def _gave_equal_bits(each: ReachableCall, project: Project) -> bool:
+    """Whether the test was trained twice with one seed, and gave the same bits."""
+    test = project.node_id(each.function.test)
+    trained = project.trainings.tests.values() if project.trainings is not None else ()
+    results = [
+        first_difference(own.first, own.again)
+        for own in trained
+        if without_parameters(own.test) == test and own.first and own.again
+    ]
+    return bool(results) and not any(results)
 
 
 def _remedy(each: ReachableCall) -> str:

@@ -1,0 +1,215 @@
+"""Small programs beside each other: one with the mistake, and correct ones that look like it."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+from doctor_projects import diagnose, of, write
+
+TEST = """
+    import pytest
+    from training import train
+
+
+    @pytest.mark.seeds(5)
+    def test_train(mlregress):
+        mlregress.record("score", train(mlregress.seed), higher_is_better=True)
+"""
+
+
+def levels(folder: Path, check: str, training: str, **files: str) -> list[str]:
+    named = {name.replace("__", "/"): text for name, text in files.items()}
+    write(folder, {"test_train.py": TEST, **named})
+    (folder / "training.py").write_text(textwrap.dedent(training))
+    return [level for level, _, _ in of(diagnose(folder), check)]
+
+
+@pytest.mark.parametrize(
+    ("training", "level"),
+    [
+        ("import torch\ndef train(seed):\n    torch.manual_seed(0)\n", "problem"),
+        ("from torch import manual_seed as seed_it\ndef train(seed):\n    seed_it(3)\n", "problem"),
+        ("import numpy as np\nSEED = 7\ndef train(seed):\n    np.random.seed(SEED)\n", "problem"),
+        ("import lightning as L\ndef train(seed):\n    L.seed_everything(42)\n", "problem"),
+        (
+            "import random\nclass Model:\n    def fit(self):\n        random.seed(0)\n"
+            "def train(seed):\n    return Model().fit()\n",
+            "problem",
+        ),
+        (
+            "import random\ndef set_seed(seed):\n    random.seed(seed)\n"
+            "def train(seed):\n    set_seed(0)\n",
+            "problem",
+        ),
+        (
+            "import torch\ndef fit(seed=0):\n    torch.manual_seed(seed)\n"
+            "def train(seed):\n    return fit()\n",
+            "problem",
+        ),
+        (
+            "import torch\ndef fit(data, seed):\n    torch.manual_seed(seed)\n"
+            "def train(seed):\n    return fit(1, 0)\n",
+            "problem",
+        ),
+        # correct ones
+        ("import torch\ntorch.manual_seed(0)\ndef train(seed):\n    return 1\n", "ok"),
+        ("import torch\ndef train(seed):\n    torch.manual_seed(seed)\n", "ok"),
+        (
+            "import torch\ndef teacher():\n    torch.manual_seed(0)\n"
+            "def train(seed):\n    teacher()\n    torch.manual_seed(seed)\n",
+            "ok",
+        ),
+        (
+            "import torch\ndef fit(seed=0):\n    torch.manual_seed(seed)\n"
+            "def train(seed):\n    fit()\n    return fit(seed)\n",
+            "ok",
+        ),
+        (
+            "import torch\ndef train(seed):\n    state = torch.get_rng_state()\n"
+            "    torch.manual_seed(0)\n    torch.set_rng_state(state)\n",
+            "ok",
+        ),
+        ("import numpy as np\ndef train(seed):\n    rng = np.random.default_rng(0)\n", "ok"),
+        ("import torch\ndef main():\n    torch.manual_seed(0)\ndef train(seed):\n    pass\n", "ok"),
+        (
+            "import torch\ndef train(seed):\n    pass\nif __name__ == '__main__':\n"
+            "    torch.manual_seed(0)\n",
+            "ok",
+        ),
+        ("def train(seed):\n    return tree.seed(0)\n", "ok"),
+        (
+            "import torch\nimport pytest\n@pytest.fixture\ndef train_data():\n"
+            "    torch.manual_seed(0)\ndef train(seed):\n    return train_data\n",
+            "ok",
+        ),
+        (
+            "from sklearn.decomposition import PCA\nfrom sklearn.svm import SVC\n"
+            "def train(seed):\n    return PCA(random_state=0), SVC(random_state=seed)\n",
+            "ok",
+        ),
+    ],
+)
+def test_seeds(training: str, level: str, tmp_path: Path) -> None:
+    assert levels(tmp_path, "seed-fixed", training) == [level]
+
+
+@pytest.mark.parametrize(
+    ("expression", "level"),
+    [
+        ("list(set(words))", "warning"),
+        ("{c: n for n, c in enumerate(set(text))}", "warning"),
+        ("np.array(list({w.lower() for w in words}))", "warning"),
+        ("sorted(set(words))", "ok"),
+        ("len(set(words))", "ok"),
+        ("list(dict.fromkeys(words))", "ok"),
+        ("list(set(range(10)))", "ok"),
+        ("[w for w in words if w in set(words)]", "ok"),
+    ],
+)
+def test_orders_of_sets(
+    expression: str, level: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONHASHSEED", raising=False)
+    training = f"import numpy as np\ndef train(seed, words=(), text=''):\n    return {expression}\n"
+    assert set(levels(tmp_path, "hash-seed", training)) == {level}
+    variables = "env:\n  PYTHONHASHSEED: 0\n"
+    files = {".github__workflows__a.yml": variables}
+    assert set(levels(tmp_path, "hash-seed", training, **files)) == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("training", "level"),
+    [
+        ("import pandas as pd\ndef train(seed):\n    return pd.read_csv('a.csv')\n", "problem"),
+        ("def train(seed):\n    return open('a.json').read()\n", "problem"),
+        ("def train(seed):\n    return open('a.json', 'w').write('')\n", "ok"),
+        (
+            "import torch\ndef train(seed):\n    torch.save(1, 'm.pt')\n"
+            "    return torch.load('m.pt')\n",
+            "ok",
+        ),
+        (
+            "from urllib.request import urlretrieve\nimport numpy as np\ndef train(seed):\n"
+            "    urlretrieve('https://example.org/a.npz', 'a.npz')\n    return np.load('a.npz')\n",
+            "ok",
+        ),
+        ("import numpy as np\ndef train(seed, tmp):\n    return np.load(tmp / 'a.npz')\n", "ok"),
+        ("import pandas as pd\ndef train(seed):\n    return pd.read_csv('https://x.org/a.csv')\n",
+         "ok"),
+        ("import pandas as pd\ndef train(seed):\n    return pd.read_csv('test_train.py')\n", "ok"),
+    ],
+)  # fmt: skip
+def test_missing_data(training: str, level: str, tmp_path: Path) -> None:
+    assert levels(tmp_path, "data-missing", training) == [level]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "level"),
+    [
+        (".github/workflows/a.yml", "jobs:\n  a:\n    steps:\n      - run: pytest || exit 0\n",
+         "problem"),
+        (".github/workflows/a.yml",
+         "jobs:\n  a:\n    steps:\n      - run: >\n          pytest -x\n          || true\n",
+         "problem"),
+        (".github/workflows/a.yml",
+         "jobs:\n  a:\n    steps:\n      - run: |\n          set +e\n          pytest\n"
+         "          upload\n", "problem"),
+        (".github/workflows/a.yml",
+         "jobs:\n  a:\n    steps:\n      - run: |\n          set +e\n          pytest\n"
+         "          status=$?\n          exit $status\n", "ok"),
+        (".github/workflows/a.yml",
+         "jobs:\n  a:\n    continue-on-error: ${{ matrix.nightly }}\n    steps:\n"
+         "      - run: pytest\n", "ok"),
+        (".github/workflows/a.yml",
+         "jobs:\n  pytest:\n    steps:\n      - run: pytest\n  deploy:\n    needs:\n"
+         "      - pytest\n    continue-on-error: true\n", "ok"),
+        (".github/workflows/a.yml",
+         "jobs:\n  a:\n    steps:\n      - run: pytest\n      # - run: pytest || true\n", "ok"),
+        (".github/workflows/a.yml",
+         "jobs:\n  a:\n    steps:\n      - run: pytest docs || true\n      - run: pytest\n", "ok"),
+        (".circleci/config.yml",
+         "jobs:\n  a:\n    steps:\n      - run:\n          name: Tests\n          command: |\n"
+         "            pytest -m mlregress || true\n", "problem"),
+        (".gitlab-ci.yml", "a:\n  script:\n    - pytest\n  allow_failure:\n    exit_codes: 77\n",
+         "ok"),
+        ("Jenkinsfile",
+         "steps {\n  catchError(buildResult: 'SUCCESS') {\n    sh 'pytest'\n  }\n}\n", "problem"),
+        ("Jenkinsfile", "steps {\n  sh 'pytest'\n}\npost { catchError { sh 'upload' } }\n", "ok"),
+        ("tox.ini", "[testenv]\ncommands = pytest\n[testenv:lint]\nignore_outcome = true\n"
+         "deps =\n    pytest\ncommands = ruff check\n", "ok"),
+        ("tox.ini", "[testenv]\nignore_outcome = true\ncommands =\n    pytest -q\n", "problem"),
+        ("noxfile.py", "def t(s):\n    s.install('pytest')\n    s.run('pytest')\n", "ok"),
+        ("Makefile", "test:\n\tpytest; true\n", "problem"),
+        ("Makefile", "test:\n\tpytest && (ruff check || true)\n", "ok"),
+        ("run_tests.sh", "pip install pytest || true\npython -m pytest -n 2\n", "ok"),
+    ],
+)  # fmt: skip
+def test_ci(name: str, text: str, level: str, tmp_path: Path) -> None:
+    write(tmp_path, {"test_train.py": TEST, "training.py": "def train(seed): pass\n"})
+    write(tmp_path, {name: text, "docs/test_docs.py": "def test_docs(): pass\n"})
+    assert [found[0] for found in of(diagnose(tmp_path), "gate-ci")] == [level]
+
+
+@pytest.mark.parametrize(
+    ("imports", "level"),
+    [
+        ("import pandas", "warning"),
+        ("import cv2", "warning"),
+        ("import sklearn", "ok"),  # declared as scikit-learn
+        ("from google.cloud import storage", "ok"),  # one of many distributions
+        ("import a_module_that_nobody_knows", "ok"),
+        ("import json, training", "ok"),
+        ("try:\n    import pandas\nexcept ImportError:\n    pandas = None", "ok"),
+    ],
+)
+def test_undeclared_imports(imports: str, level: str, tmp_path: Path) -> None:
+    found = levels(
+        tmp_path,
+        "dependencies-declared",
+        f"{imports}\ndef train(seed): pass\n",
+        requirements__base="",
+        **{"requirements.txt": "scikit_learn==1.5.0\npytest-mlregress==0.1\n"},
+    )
+    assert found == [level]
