@@ -27,20 +27,20 @@ from pytest_mlregress.statistics.bisection_values import IntArray, SearchValues
 from pytest_mlregress.statistics.samples import FloatArray
 
 #: Prior probabilities of 0, 1, 2, 3 and 4 candidates with an effect, gains and losses alike.
-CHANGES_PRIOR: Final = (0.42, 0.42, 0.10, 0.04, 0.02)
+CHANGES_PRIOR: Final = (0.46, 0.46, 0.05, 0.02, 0.01)
 
 #: The grid of the correlation of one seed's values in two states, with equal weights.
 CORRELATIONS: Final = np.array([0.0, 0.45, 0.8, 0.95, 0.99])
 
 #: The grid of the standard deviation of an effect, in standard deviations of the seeds.
-EFFECT_SDS: Final = np.array([1.0, 3.0])
-_EFFECT_SD_WEIGHTS: Final = np.array([0.7, 0.3])
+EFFECT_SDS: Final = np.array([1.0, 2.5])
+_EFFECT_SD_WEIGHTS: Final = np.array([0.8, 0.2])
 
 # All sets of a size are summed up to this number. Of larger ones, those that extend the most
 # probable sets with one change less (Occam's window: Madigan and Raftery 1994, J. Am. Stat. Assoc.
 # 89, 1535).
-_MOST_SETS: Final = 1_000
-_MOST_EXTENDED: Final = 32
+_MOST_SETS: Final = 300
+_MOST_EXTENDED: Final = 16
 
 # Components with less of the posterior, together, are left out.
 _NEGLIGIBLE: Final = 0.01
@@ -264,7 +264,7 @@ def level_posterior(classes: Classes, data: SearchValues) -> LevelPosterior:
             best = np.argsort(-logs[-1].max(axis=(0, 1)), kind="stable")[:_MOST_EXTENDED]
             chosen = _extended(sets[-1][best], n_classes)
         sets.append(chosen)
-        likelihood = _log_likelihood(regression, chosen)
+        likelihood = log_likelihood(regression, chosen)
         logs.append(likelihood + of_size + log_weight[chosen].sum(axis=1))
     top = max(float(block.max()) for block in logs)
     weights = [np.exp(block - top) for block in logs]
@@ -300,8 +300,16 @@ def _log_of_all_sets(weight: FloatArray) -> FloatArray:
         return np.log(sums)
 
 
-def _log_likelihood(regression: Regression, chosen: IntArray) -> FloatArray:
-    """The log marginal likelihood of sets of one size, shape (r, taus, sets)."""
+def log_likelihood(regression: Regression, chosen: IntArray) -> FloatArray:
+    """The log marginal likelihood of sets of one size, up to a constant.
+
+    Args:
+        regression: the sufficient statistics.
+        chosen: shape (sets, size), the classes with an effect.
+
+    Returns:
+        Shape (r, taus, sets), with the log prior of tau.
+    """
     size = chosen.shape[1]
     df = regression.n - 1
     rows = [regression.product[:, None, chosen[:, i]] for i in range(size)]

@@ -305,16 +305,18 @@ class _Analysis:
         )
 
     def _judgement(self, found: list[Effect]) -> Judgement:
-        if any(effect.loss_shown and self._matters(effect) for effect in found):
+        if any(map(self._loses, found)):
             return "loses"
         direct = [effect for effect in found if effect.kind != "main"] or found
         return "safe" if direct and all(effect.safe for effect in direct) else "unclear"
 
-    def _matters(self, effect: Effect) -> bool:
-        """Whether a shown loss is not shown to be below the margin.
+    def _loses(self, effect: Effect) -> bool:
+        """Whether a loss is shown, and not shown to be below the margin.
 
         With an automatic margin it matters from the standard error of a cell's mean on.
         """
+        if not effect.loss_shown:
+            return False
         if self.given_margin is not None:
             return not effect.safe
         base = np.array(list(self.values[BASE].values()), dtype=np.float64)
@@ -326,7 +328,7 @@ class _Analysis:
         found = []
         for change in changes:
             alone = change.alone
-            if alone is None or change.judgement != "loses" or not alone.loss_shown:
+            if alone is None or not self._loses(alone):
                 continue
             hiding = self._hiding(change.change, alone.loss)
             smallest = [
@@ -360,7 +362,7 @@ class _Analysis:
         losing = {
             change.change
             for change in changes
-            if change.alone is not None and change.alone.loss_shown
+            if change.alone is not None and self._loses(change.alone)
         }
         found: list[JointLoss] = []
         for joint in shown:

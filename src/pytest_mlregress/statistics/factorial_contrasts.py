@@ -19,8 +19,9 @@ from pytest_mlregress.statistics.sign_flip import sign_flip_test, smallest_flip_
 #: A cell's values by seed.
 CellValues = Mapping[CellKey, Mapping[int, float]]
 
-# Contrasts beyond so many robust standard deviations around 0 are clipped, on both sides alike.
-_REACH: Final = 3.0
+# Contrasts are clipped whose sizes lie so many robust standard deviations of all sizes above their
+# median: beyond three standard deviations of normal contrasts without an effect.
+_REACH: Final = 4.0
 
 _ROUNDING: Final = 1e-9
 
@@ -233,7 +234,7 @@ class Contrast:
         if max(-mean(self.values), -median(self.values)) >= margin:
             return 1.0
         shifted = -(self.values + margin)
-        return max(_p_lower(shifted, last=False, beyond=False), _t_lower(winsorise(shifted), 0.0))
+        return max(_p_lower(shifted, last=False, by_t=False), _t_lower(winsorise(shifted), 0.0))
 
     def interval(self, tail: float) -> tuple[float, float]:
         """The t interval of the mean, winsorised.
@@ -252,7 +253,7 @@ class Contrast:
         return mean(clipped) - half, mean(clipped) + half
 
 
-def _p_lower(values: FloatArray, *, last: bool, beyond: bool = True) -> float:
+def _p_lower(values: FloatArray, *, last: bool, by_t: bool = True) -> float:
     """The p-value of a mean below 0 by sign flips, beyond their smallest one by a t-test.
 
     The t-test takes over as for live pairs, see `pair_tests`. Values are clipped at limits that
@@ -262,11 +263,12 @@ def _p_lower(values: FloatArray, *, last: bool, beyond: bool = True) -> float:
     if n < 2 or not values.any():
         return 1.0
     sizes = np.abs(values)
-    reach = _REACH * MAD_TO_SD * median(sizes)
-    clipped = np.clip(values, -reach, reach) if reach > 0.0 else values
+    beyond = _REACH * MAD_TO_SD * median(np.abs(sizes - median(sizes)))
+    reach = median(sizes) + beyond if beyond > 0.0 else math.inf
+    clipped = np.clip(values, -reach, reach)
     exact = sign_flip_test(clipped).less
     fewest = LEAST_PAIRS_AT_END if last else LEAST_PAIRS_TO_REJECT
-    if not beyond or n < fewest or exact > smallest_flip_p(n) * (1.0 + _ROUNDING):
+    if not by_t or n < fewest or exact > smallest_flip_p(n) * (1.0 + _ROUNDING):
         return exact
     return min(exact, _t_lower(clipped, _step(clipped) ** 2 / 12.0))
 

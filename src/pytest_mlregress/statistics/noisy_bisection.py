@@ -27,12 +27,12 @@ from pytest_mlregress.statistics.bisection_model import (
 )
 from pytest_mlregress.statistics.bisection_problem import (
     Answer,
+    BisectionProblem,
     BisectionStep,
     CannotTell,
     NamedCommit,
     NoneWorse,
 )
-from pytest_mlregress.statistics.bisection_problem import BisectionProblem as BisectionProblem
 from pytest_mlregress.statistics.bisection_queries import MOST_STATES, states_of_interest
 from pytest_mlregress.statistics.bisection_summary import (
     base_level,
@@ -47,6 +47,17 @@ from pytest_mlregress.statistics.bisection_summary import (
 )
 from pytest_mlregress.statistics.bisection_values import IntArray, SearchValues, search_values
 from pytest_mlregress.statistics.samples import FloatArray
+
+__all__ = [
+    "Answer",
+    "BisectionProblem",
+    "BisectionStep",
+    "CannotTell",
+    "NamedCommit",
+    "NoneWorse",
+    "next_step",
+    "trainings_of_git_bisect",
+]
 
 #: Seeds of GOOD and of BAD before anything else: fewer show no spread.
 FIRST_SEEDS: Final = 2
@@ -108,6 +119,19 @@ def next_step(
         if not chosen:
             answer = search.cannot_tell("no state that can be trained tells the candidates apart")
     return search.step(answer, chosen)
+
+
+def trainings_of_git_bisect(n_candidates: int, seeds_a_step: int) -> int:
+    """What `git bisect run` trains with so many seeds at each state that it visits.
+
+    Args:
+        n_candidates: number of candidate commits.
+        seeds_a_step: seeds at each step.
+
+    Returns:
+        ceil(log2(candidates)) steps, without the seeds of GOOD and BAD that set its threshold.
+    """
+    return math.ceil(math.log2(max(n_candidates, 1))) * seeds_a_step
 
 
 def _known(
@@ -218,6 +242,13 @@ class _Search:
         margin = self.problem.margin
         return None if margin is None else margin / self.data.scale
 
+    @property
+    def noise_sd(self) -> float:
+        """The standard deviation of a state's seeds, in metric units; 0 if all values are equal."""
+        if self.data.values.min() == self.data.values.max():
+            return 0.0
+        return self.data.scale * math.sqrt(noise_variance(self.posterior))
+
     def p_candidates(self, posterior: LevelPosterior) -> FloatArray:
         """The probability that each candidate lost, shape (candidates,)."""
         share = posterior.classes.share(self.weight)
@@ -281,10 +312,8 @@ class _Search:
         return NamedCommit(suspect, min(probability, 1.0), scale * effect, (low, high), others)
 
     def _none_worse(self, probability: float) -> NoneWorse:
-        scale = self.data.scale
-        sd = scale * math.sqrt(noise_variance(self.posterior))
-        excluded = scale * excluded_loss(self.posterior, self.problem.confidence)
-        margin = sd if self.problem.margin is None else self.problem.margin
+        excluded = self.data.scale * excluded_loss(self.posterior, self.problem.confidence)
+        margin = self.noise_sd if self.problem.margin is None else self.problem.margin
         return NoneWorse(probability, margin, min(excluded, margin))
 
     def cannot_tell(self, reason: str) -> CannotTell:
@@ -349,7 +378,7 @@ class _Search:
             p_no_loss=1.0 - p_loss_of(posterior, self.margin),
             levels=self.data.centre + scale * self._levels(posterior),
             effects=scale * expected_effects(posterior)[posterior.classes.of] * share,
-            noise_sd=scale * math.sqrt(noise_variance(posterior)),
+            noise_sd=self.noise_sd,
             correlation=correlation(posterior),
             trainings=self.data.n,
             answer=answer,
