@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "list": "list_baselines",
     "plan": "plan",
     "show": "show",
+    "tiers": "tiers",
 }
 """The module of this folder in which each subcommand is, under the module's own name."""
 

@@ -30,7 +30,7 @@ from pytest_mlregress.revisions.entry_store import entries_at
 from pytest_mlregress.revisions.seed_cache import SeedCache
 from pytest_mlregress.running.result import SeedResult, spent_by, with_spent
 
-__all__ = ["SeedRequest", "TrainedSeed", "Trainer"]
+__all__ = ["SeedRequest", "TrainedSeed", "Trainer", "seed_key"]
 
 _WAIT_S: Final = 0.2
 """How often the waiting process looks for an interrupt."""
@@ -213,15 +213,28 @@ class Trainer:
 
     def _cache_key(self, request: SeedRequest) -> SeedKey:
         test = self._tests[request.test]
-        checkout = request.cell.side.candidate_checkout
-        file = test.file.resolve()
-        inside = file.relative_to(checkout) if file.is_relative_to(checkout) else Path(file.name)
-        return SeedKey(
-            test=in_file(inside.as_posix(), split_file(test.test)[1]),
-            tier=test.tier,
-            seed=request.seed,
-            settings=test.settings,
-        )
+        return seed_key(test, request.seed, request.cell.side.candidate_checkout)
+
+
+def seed_key(test: SuiteTest, seed: int, checkout: Path) -> SeedKey:
+    """Under which name a seed is kept: the same at every state of the code.
+
+    Args:
+        test: the test.
+        seed: the seed.
+        checkout: the top folder of the working tree.
+
+    Returns:
+        The key.
+    """
+    file = test.file.resolve()
+    inside = file.relative_to(checkout) if file.is_relative_to(checkout) else Path(file.name)
+    return SeedKey(
+        test=in_file(inside.as_posix(), split_file(test.test)[1]),
+        tier=test.tier,
+        seed=seed,
+        settings=test.settings,
+    )
 
 
 def _next(done: Said, threads: Sequence[threading.Thread]) -> tuple[SeedRequest, BaseSeed | None]:

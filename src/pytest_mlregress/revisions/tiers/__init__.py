@@ -1,0 +1,1 @@
+"""Whether a test's fast tier says of changes what its full one says."""
