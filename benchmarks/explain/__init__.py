@@ -1,0 +1,1 @@
+"""How well `mlregress explain` finds planted changes: ``python -m benchmarks.explain``."""

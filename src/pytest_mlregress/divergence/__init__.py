@@ -1,0 +1,1 @@
+"""The first divergence of two trainings: what a seed computes, recorded and compared."""

@@ -1,0 +1,197 @@
+"""Records what first-party functions take and return, in any library: a trace of calls.
+
+It uses ``sys.settrace`` without events of lines: each Python function that is entered is looked up
+once, and only first-party functions, and what they call directly in a library, are recorded.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import CodeType, FrameType
+from typing import Any, Final
+
+from pytest_mlregress.divergence.digests import digest_of
+from pytest_mlregress.divergence.events import Frame
+from pytest_mlregress.divergence.recorder import Recorder
+from pytest_mlregress.divergence.source_frames import _function
+
+MAX_CALLS: Final = 64
+"""Calls of one function, from one line, that are recorded in a step."""
+MAX_EVENTS: Final = 40_000
+
+_MODES: Final = frozenset({"train", "eval", "zero_grad", "step", "requires_grad_", "freeze"})
+"""Functions of torch that change how a training runs and compute nothing."""
+_SKIPPED: Final = frozenset({"<lambda>", "<listcomp>", "<genexpr>", "<dictcomp>", "<setcomp>"})
+
+
+class FunctionCalls:
+    """Records the calls of one thread.
+
+    Args:
+        recorder: that writes them.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._origins: dict[CodeType, str] = {}
+        self._calls: Counter[tuple[int, CodeType, int]] = Counter()
+        self._events = 0
+        self._constants: set[str] = set()
+        self._busy = False
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Record while the block runs; nothing where a debugger or coverage traces already.
+
+        Yields:
+            Once, around the training.
+        """
+        if sys.gettrace() is not None:
+            self._recorder.notes.append(
+                "a debugger or a coverage tool traces this process: calls of functions were not "
+                "recorded"
+            )
+            yield
+            return
+        self._recorder.on_detail = self._listen
+        sys.settrace(self._enter)
+        try:
+            yield
+        finally:
+            self._recorder.on_detail = lambda detailed: None
+            sys.settrace(None)
+
+    def _listen(self, wanted: bool) -> None:
+        """Record or pause; functions that run already are heard again when they return."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        sys.settrace(self._enter if wanted else None)
+        frame = sys._getframe(1) if wanted else None
+        while frame is not None:
+            if self._origins.get(frame.f_code) == "first-party" and frame.f_trace is None:
+                frame.f_trace, frame.f_trace_lines = self._leave, False
+            frame = frame.f_back
+
+    def _enter(self, frame: FrameType, event: str, argument: Any) -> Any:
+        if event != "call" or self._busy:
+            return None
+        code = frame.f_code
+        origin = self._origins.get(code)
+        if origin is None:
+            origin = self._origins[code] = self._origin(code)
+        if origin == "skipped":
+            return None
+        caller = frame.f_back
+        if origin == "first-party":
+            return self._first_party(frame, caller)
+        if caller is None or self._origins.get(caller.f_code) != "first-party":
+            return None
+        if origin == "torch":
+            if code.co_name in _MODES:
+                self._write("mode", code.co_name, frame.f_locals.get("mode"), caller)
+            return None
+        if not self._wanted(code, caller):
+            return None
+        frame.f_trace_lines = False
+        return self._leave_library
+
+    def _origin(self, code: CodeType) -> str:
+        if code.co_name in _SKIPPED or code.co_filename.startswith("<"):
+            return "skipped"
+        if self._recorder.first_party.holds(code):
+            return "first-party"
+        if "/torch/" in code.co_filename:
+            return "torch"
+        if "/pytest_mlregress/" in code.co_filename or "/_pytest/" in code.co_filename:
+            return "skipped"
+        return "library"
+
+    def _wanted(self, code: CodeType, caller: FrameType | None) -> bool:
+        recorder = self._recorder
+        if not recorder.on or self._events >= MAX_EVENTS or threading.current_thread() is not (
+            threading.main_thread()
+        ):
+            return False
+        line = caller.f_lineno if caller is not None else 0
+        key = (recorder.step, code, line)
+        self._calls[key] += 1
+        return self._calls[key] <= MAX_CALLS
+
+    def _first_party(self, frame: FrameType, caller: FrameType | None) -> Any:
+        code = frame.f_code
+        if not self._wanted(code, caller):
+            return None
+        name = code.co_filename
+        if name not in self._constants:
+            self._constants.add(name)
+            self._module_constants(frame)
+        count = code.co_argcount + code.co_kwonlyargcount
+        arguments = {key: frame.f_locals.get(key) for key in code.co_varnames[:count]}
+        arguments.pop("self", None)
+        self._write("call", _function(code), arguments, frame)
+        frame.f_trace_lines = False
+        return self._leave
+
+    def _leave(self, frame: FrameType, event: str, argument: Any) -> Any:
+        if event == "return" and not self._busy:
+            self._write("return", _function(frame.f_code), argument, frame)
+        return self._leave
+
+    def _leave_library(self, frame: FrameType, event: str, argument: Any) -> Any:
+        if event == "return" and not self._busy and frame.f_back is not None:
+            code = frame.f_code
+            name = code.co_name
+            if name == "wrapper" and "fit_method" in frame.f_locals:  # scikit-learn's
+                name = getattr(frame.f_locals["fit_method"], "__name__", name)
+            self._write("library", name, argument, frame.f_back)
+        return self._leave_library
+
+    def _module_constants(self, frame: FrameType) -> None:
+        first_party = self._recorder.first_party
+        file = first_party.name_of(frame.f_code.co_filename)
+        assert file is not None
+        lines = _assigned_lines(frame.f_code.co_filename)
+        for name, line in lines.items():
+            if name in frame.f_globals:
+                self._write(
+                    "constant", name, frame.f_globals[name], None, (Frame(file, line, "<module>"),)
+                )
+
+    def _write(
+        self,
+        kind: str,
+        name: str,
+        value: Any,
+        frame: FrameType | None,
+        frames: tuple[Frame, ...] | None = None,
+    ) -> None:
+        self._busy = True  # what reading a value calls is not the training's
+        try:
+            self._events += 1
+            self._recorder.record(kind, name, "", digest_of(value), frame=frame, frames=frames)
+        finally:
+            self._busy = False
+
+
+def _assigned_lines(filename: str) -> dict[str, int]:
+    """The lines at which a file assigns its module's plain constants."""
+    import ast
+    from pathlib import Path
+
+    try:
+        tree = ast.parse(Path(filename).read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError):
+        return {}
+    lines: dict[str, int] = {}
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else ()
+        if isinstance(node, ast.AnnAssign) and node.value is not None:
+            targets = [node.target]
+        for target in targets:
+            if isinstance(target, ast.Name):
+                lines[target.id] = node.lineno
+    return lines
