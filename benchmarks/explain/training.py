@@ -7,7 +7,6 @@ import importlib.util
 import os
 import shutil
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -77,16 +76,20 @@ def _heads(node: ast.AST, prefix: str, but: str) -> Iterator[tuple[int, int]]:
             is_text = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
             if is_text and len(child.body) > 1:
                 first = child.body[1]
-            if isinstance(child, ast.FunctionDef) and name != but and not (
-                is_text and len(child.body) == 1
+            if (
+                isinstance(child, ast.FunctionDef)
+                and name != but
+                and not (is_text and len(child.body) == 1)
             ):
-                start = min([first.lineno, *(d.lineno for d in getattr(first, "decorator_list", []))])
+                start = min(
+                    [first.lineno, *(d.lineno for d in getattr(first, "decorator_list", []))]
+                )
                 yield start, first.col_offset
             yield from _heads(child, f"{name}.", but)
 
 
 def train_program(program: str, root: Path, record: RunRecord) -> None:
-    """Train seed 0 in this process, as its test does."""
+    """Train seed 0 in this process, which is seeded, as its test does."""
     run = Run(
         test=program,
         seed=0,
@@ -96,7 +99,6 @@ def train_program(program: str, root: Path, record: RunRecord) -> None:
         record=record,
     )
     sys.path.insert(0, str(root))
-    seed_everything(0)
     if program in EXAMPLES:
         test, _, arguments = EXAMPLES[program]
         file = next(root.glob("test_*.py"))
@@ -133,19 +135,21 @@ def warm_up() -> None:
 
 
 def forked(program: str, root: Path, request: TraceRequest | None) -> tuple[float, Trace]:
-    """Train in a child of this process, which has imported torch; its seconds and its trace."""
+    """Train in a child of this process, which has imported torch.
+
+    Returns:
+        Its processor seconds, which other work on the machine hardly changes, and its trace.
+    """
     file = root.parent / "trace.jsonl"
     file.unlink(missing_ok=True)
-    started = time.perf_counter()
     child = os.fork()
     if child == 0:
         status = 1
         try:
             record = RunRecord()
+            seed_everything(0)
             metrics = lambda: {m.name: m.value for m in record.result(0).metrics}  # noqa: E731
-            traced = (
-                nullcontext() if request is None else traced_into(file, request, metrics)
-            )
+            traced = nullcontext() if request is None else traced_into(file, request, metrics)
             with traced:
                 train_program(program, root, record)
             status = 0
@@ -155,8 +159,8 @@ def forked(program: str, root: Path, request: TraceRequest | None) -> tuple[floa
             print(f"{program}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
         finally:
             os._exit(status)
-    _, ended = os.waitpid(child, 0)
-    seconds = time.perf_counter() - started
+    _, ended, used = os.wait4(child, 0)
+    seconds = used.ru_utime + used.ru_stime
     if ended != 0:
         raise RuntimeError(f"{program} at {root} failed")
     return seconds, read_trace(file) if request is not None else Trace(())

@@ -4,7 +4,7 @@ import math
 
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 BETA = 0.01
 
@@ -27,7 +27,7 @@ class Decoder(nn.Module):
         self.layers = nn.ModuleList([nn.Linear(latent, width), nn.Linear(width, 4)])
 
     def forward(self, z):
-        hidden = F.silu(self.layers[0](z))
+        hidden = functional.silu(self.layers[0](z))
         return self.layers[1](hidden)
 
 
@@ -63,7 +63,7 @@ def divergence(mean, log_variance):
 
 def objective(model, x):
     output, mean, log_variance = model(corrupt(x))
-    reconstruction = F.mse_loss(output, x)
+    reconstruction = functional.mse_loss(output, x)
     return reconstruction + BETA * divergence(mean, log_variance)
 
 
@@ -83,7 +83,7 @@ def reconstruction_error(model, data):
     model.eval()
     with torch.no_grad():
         mean, _ = model.encoder(data)
-        return F.l1_loss(model.decoder(mean), data).item()
+        return functional.l1_loss(model.decoder(mean), data).item()
 
 
 def run(mlregress):

@@ -52,7 +52,7 @@ def train(points, steps):
     target = copy.deepcopy(online)
     target.requires_grad_(False)
     optimizer = torch.optim.Adam(online.parameters(), lr=2e-3, eps=1e-8)
-    for step in range(steps):
+    for _ in range(steps):
         batch = points[torch.randint(len(points), (48,))]
         queries = online(augment(batch))
         with torch.no_grad():

@@ -3,7 +3,7 @@
 import random
 
 import torch
-import torch.nn.functional as F
+from torch.nn import functional
 
 RATE = 0.3
 DECAY = 1e-3
@@ -33,7 +33,7 @@ def penalty(parameters):
 
 
 def loss_of(parameters, x, y):
-    return F.binary_cross_entropy_with_logits(predict(parameters, x), y)
+    return functional.binary_cross_entropy_with_logits(predict(parameters, x), y)
 
 
 def choose(n, size):

@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "curve": "curve",
     "diff": "diff",
     "doctor": "doctor",
+    "explain": "explain",
     "list": "list_baselines",
     "plan": "plan",
     "show": "show",

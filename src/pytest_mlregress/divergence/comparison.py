@@ -119,7 +119,7 @@ def _differences(base: Trace, candidate: Trace) -> Iterator[_Difference]:
         if longer:
             side = next(side for side, event in unpaired if event is longer[0])
             pair = (longer[0], None) if side == "base" else (None, longer[0])
-            yield _Difference(*pair, math.inf, (), tuple(unpaired))
+            yield _Difference(pair[0], pair[1], math.inf, (), tuple(unpaired))
 
 
 def _hard(trace: Trace) -> list[Event]:
@@ -139,9 +139,9 @@ def _divergence(
     own, other = (base, candidate) if side == "base" else (candidate, base)
     evidence = _first_soft(base, candidate, nudged, found)
     phase = phases.phase_of(event, own.events, other.events)
-    if found.base is None or found.candidate is None:
-        if event.kind in ("loss", "update"):
-            phase = phases.STRUCTURE
+    one_sided = found.base is None or found.candidate is None
+    if one_sided and event.kind in ("loss", "update"):
+        phase = phases.STRUCTURE
     if phase == phases.METRIC and evidence is not None:
         phase = _phase_without_torch(evidence[1], candidate.events)
     source = source_of(
@@ -164,7 +164,7 @@ def _divergence(
         rounding=rounding,
         source=source,
         evidence=evidence[1] if evidence is not None else None,
-        only_in=side if found.base is None or found.candidate is None else None,
+        only_in=side if one_sided else None,
     )
 
 
@@ -189,14 +189,14 @@ def _nearby(found: _Difference, event: Event) -> list[tuple[str, Event]]:
 
 
 def _modes(base: Trace, candidate: Trace, event: Event) -> list[tuple[str, Event]]:
-    """Calls such as ``eval`` or ``zero_grad`` that only one side makes, up to an event."""
-    pairs = aligned(_of_mode(base), _of_mode(candidate))
-    unpaired = [
-        ("base", first) if first is not None else ("candidate", second)
-        for first, second in pairs
-        if (first is None) != (second is None)
-    ]
-    return [(side, e) for side, e in unpaired if e is not None and e.step <= event.step][:20]
+    """Calls such as ``eval`` or ``manual_seed`` that the sides make differently, up to an event."""
+    found: list[tuple[str, Event]] = []
+    for first, second in aligned(_of_mode(base), _of_mode(candidate)):
+        if first is not None and second is not None and first.digest.bits == second.digest.bits:
+            continue
+        found += [("base", first)] if first is not None else []
+        found += [("candidate", second)] if second is not None else []
+    return [(side, mode) for side, mode in found if mode.step <= event.step][:20]
 
 
 def _of_mode(trace: Trace) -> list[Event]:

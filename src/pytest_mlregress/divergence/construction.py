@@ -14,7 +14,8 @@ from torch.optim.lr_scheduler import LRScheduler
 from pytest_mlregress.divergence.events import Frame
 from pytest_mlregress.divergence.source_frames import FirstParty
 
-Constructed = Callable[[Any, tuple[Frame, ...]], None]
+Constructed = Callable[[Any, tuple[Frame, ...], bool], None]
+"""Takes the object, the frames, and whether they are further ones of an object made before."""
 
 
 @contextmanager
@@ -26,7 +27,8 @@ def constructions(first_party: FirstParty, constructed: Constructed) -> Iterator
 
     Args:
         first_party: whose frames count.
-        constructed: called with the object and the frames, innermost first.
+        constructed: called with the object, the frames, innermost first, and whether they are those
+            of a schedule that was made for it.
 
     Yields:
         Once, around the training.
@@ -39,9 +41,7 @@ def constructions(first_party: FirstParty, constructed: Constructed) -> Iterator
 
 
 @contextmanager
-def _watched(
-    kind: type[Any], first_party: FirstParty, constructed: Constructed
-) -> Iterator[None]:
+def _watched(kind: type[Any], first_party: FirstParty, constructed: Constructed) -> Iterator[None]:
     original = kind.__init__
 
     def constructing(self: Any, *arguments: Any, **keywords: Any) -> None:
@@ -50,7 +50,7 @@ def _watched(
             if frame.f_locals.get("self") is not self:
                 break
             frame = frame.f_back
-        constructed(self, first_party.frames(frame))
+        constructed(self, first_party.frames(frame), False)
         original(self, *arguments, **keywords)
 
     kind.__init__ = constructing
@@ -64,12 +64,9 @@ def _watched(
 def _scheduled(first_party: FirstParty, constructed: Constructed) -> Iterator[None]:
     """A schedule's lines belong to its optimizer, whose learning rate it moves."""
     original = LRScheduler.__init__
-    made: dict[int, tuple[Frame, ...]] = {}
 
     def constructing(self: Any, optimizer: Any, *arguments: Any, **keywords: Any) -> None:
-        frames = first_party.frames(sys._getframe(1))
-        made[id(optimizer)] = made.get(id(optimizer), ()) + frames
-        constructed(optimizer, made[id(optimizer)])
+        constructed(optimizer, first_party.frames(sys._getframe(1)), True)
         original(self, optimizer, *arguments, **keywords)
 
     LRScheduler.__init__ = constructing  # type: ignore[method-assign]

@@ -47,7 +47,7 @@ def digest_of(value: Any) -> Digest:
     """
     array = as_array(value)
     if array is not None:
-        return array_digest(array, str(value.dtype).removeprefix("torch."))
+        return array_digest(array, _dtype(value))
     if isinstance(value, float):
         finite = math.isfinite(value)
         return Digest(_bits(repr(value)), abs(value), value if finite else 0.0, "float")
@@ -69,7 +69,7 @@ def array_digest(array: Any, dtype: str, *, rows: bool = False) -> Digest:
     """
     import numpy as np
 
-    whole = np.ascontiguousarray(array)
+    whole: Any = np.ascontiguousarray(array)
     kind = f"{dtype}{list(array.shape)}"
     bits = blake2b(memoryview(whole).cast("B") if whole.size else b"", digest_size=8)
     bits.update(kind.encode())
@@ -95,9 +95,8 @@ def as_array(value: Any) -> Any:
         ``vmap``, arrays of objects).
     """
     numpy: Any = sys.modules.get("numpy")
-    if numpy is not None and isinstance(value, getattr(numpy, "ndarray", ())):
-        return None if value.dtype.hasobject else numpy.asarray(value)
-    if numpy is not None and isinstance(value, getattr(numpy, "generic", ())):
+    kinds: Any = (getattr(numpy, "ndarray", ()), getattr(numpy, "generic", ()))
+    if numpy is not None and isinstance(value, kinds):
         return None if value.dtype.hasobject else numpy.asarray(value)
     torch: Any = sys.modules.get("torch")
     if torch is None or not isinstance(value, getattr(torch, "Tensor", ())):
@@ -120,6 +119,10 @@ def _tensor_values(torch: Any, tensor: Any) -> Any:
             return None
 
 
+def _dtype(value: Any) -> str:
+    return str(value.dtype).removeprefix("torch.")
+
+
 def _weights_of(size: int) -> Any:
     """Fixed numbers of mean square 1 that no seed and no generator has a part in."""
     if size not in _weights:
@@ -134,9 +137,7 @@ def _weights_of(size: int) -> Any:
 
 
 def _row_hashes(array: Any) -> tuple[str, ...]:
-    return tuple(
-        blake2b(row.tobytes(), digest_size=4).hexdigest() for row in array[:MAX_ROWS]
-    )
+    return tuple(blake2b(row.tobytes(), digest_size=4).hexdigest() for row in array[:MAX_ROWS])
 
 
 def _bits(text: str) -> str:
@@ -164,7 +165,7 @@ def _feed(state: _Hash, value: Any, depth: int) -> None:
     state.values -= 1
     array = as_array(value)
     if array is not None:
-        state.text(array_digest(array, str(value.dtype)).bits)
+        state.text(array_digest(array, _dtype(value)).bits)
         return
     state.text(type(value).__qualname__)
     if isinstance(value, (*_SCALARS, float)):

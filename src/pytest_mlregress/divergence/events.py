@@ -170,14 +170,14 @@ def _records(path: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def _event(record: Mapping[str, Any]) -> Event:
-    *numbers, rows = record.get("digest", ("", 0.0, 0.0, "", ()))
+    bits, norm, projection, kind, rows = record.get("digest", ("", 0.0, 0.0, "", ()))
     return Event(
         order=record.get("order", 0),
         kind=record["kind"],
         name=record.get("name", ""),
         phase=record.get("phase", ""),
         step=record.get("step", 0),
-        digest=Digest(*numbers, tuple(rows)),
+        digest=Digest(bits, norm, projection, kind, tuple(rows)),
         module=record.get("module", ""),
         frames=tuple(Frame(*frame) for frame in record.get("frames", ())),
         made=tuple(Frame(*frame) for frame in record.get("made", ())),

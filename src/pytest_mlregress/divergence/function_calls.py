@@ -17,14 +17,15 @@ from typing import Any, Final
 from pytest_mlregress.divergence.digests import digest_of
 from pytest_mlregress.divergence.events import Frame
 from pytest_mlregress.divergence.recorder import Recorder
-from pytest_mlregress.divergence.source_frames import _function
+from pytest_mlregress.divergence.source_frames import function_name
 
 MAX_CALLS: Final = 64
 """Calls of one function, from one line, that are recorded in a step."""
 MAX_EVENTS: Final = 40_000
 
-_MODES: Final = frozenset({"train", "eval", "zero_grad", "step", "requires_grad_", "freeze"})
+_MODES: Final = frozenset({"train", "eval", "zero_grad", "step", "requires_grad_", "manual_seed"})
 """Functions of torch that change how a training runs and compute nothing."""
+_WRAPPERS: Final = 4
 _SKIPPED: Final = frozenset({"<lambda>", "<listcomp>", "<genexpr>", "<dictcomp>", "<setcomp>"})
 
 
@@ -72,7 +73,8 @@ class FunctionCalls:
         sys.settrace(self._enter if wanted else None)
         frame = sys._getframe(1) if wanted else None
         while frame is not None:
-            if self._origins.get(frame.f_code) == "first-party" and frame.f_trace is None:
+            origin = self._origins.setdefault(frame.f_code, self._origin(frame.f_code))
+            if origin == "first-party" and frame.f_trace is None:
                 frame.f_trace, frame.f_trace_lines = self._leave, False
             frame = frame.f_back
 
@@ -88,16 +90,30 @@ class FunctionCalls:
         caller = frame.f_back
         if origin == "first-party":
             return self._first_party(frame, caller)
+        if origin == "torch" and code.co_name in _MODES:
+            self._mode(frame)
+            return None
         if caller is None or self._origins.get(caller.f_code) != "first-party":
             return None
         if origin == "torch":
-            if code.co_name in _MODES:
-                self._write("mode", code.co_name, frame.f_locals.get("mode"), caller)
             return None
         if not self._wanted(code, caller):
             return None
         frame.f_trace_lines = False
         return self._leave_library
+
+    def _mode(self, frame: FrameType) -> None:
+        """Record a change of how the training runs that first-party code asked for."""
+        caller: FrameType | None = frame.f_back
+        for _ in range(_WRAPPERS):  # torch wraps some of these functions in others
+            if caller is None or self._origins.get(caller.f_code) == "first-party":
+                break
+            caller = caller.f_back
+        if caller is None or self._origins.get(caller.f_code) != "first-party":
+            return
+        if self._wanted(frame.f_code, caller):
+            values = {name: frame.f_locals.get(name) for name in ("mode", "seed")}
+            self._write("mode", frame.f_code.co_name, values, caller)
 
     def _origin(self, code: CodeType) -> str:
         if code.co_name in _SKIPPED or code.co_filename.startswith("<"):
@@ -112,8 +128,10 @@ class FunctionCalls:
 
     def _wanted(self, code: CodeType, caller: FrameType | None) -> bool:
         recorder = self._recorder
-        if not recorder.on or self._events >= MAX_EVENTS or threading.current_thread() is not (
-            threading.main_thread()
+        if (
+            not recorder.on
+            or self._events >= MAX_EVENTS
+            or threading.current_thread() is not (threading.main_thread())
         ):
             return False
         line = caller.f_lineno if caller is not None else 0
@@ -132,13 +150,13 @@ class FunctionCalls:
         count = code.co_argcount + code.co_kwonlyargcount
         arguments = {key: frame.f_locals.get(key) for key in code.co_varnames[:count]}
         arguments.pop("self", None)
-        self._write("call", _function(code), arguments, frame)
+        self._write("call", function_name(code), arguments, frame)
         frame.f_trace_lines = False
         return self._leave
 
     def _leave(self, frame: FrameType, event: str, argument: Any) -> Any:
         if event == "return" and not self._busy:
-            self._write("return", _function(frame.f_code), argument, frame)
+            self._write("return", function_name(frame.f_code), argument, frame)
         return self._leave
 
     def _leave_library(self, frame: FrameType, event: str, argument: Any) -> Any:

@@ -43,6 +43,8 @@ def phase_of(event: Event, own: Sequence[Event], other: Sequence[Event]) -> str:
     Returns:
         One of `PHASES`.
     """
+    if event.kind == "rng":
+        return _drawn_for(event, own, other)
     if event.kind == "input":
         return _order_or_values(event, own, other)
     if event.kind == "metric":
@@ -60,6 +62,17 @@ def phase_of(event: Event, own: Sequence[Event], other: Sequence[Event]) -> str:
     return _order_or_values(event, own, other)
 
 
+def _drawn_for(event: Event, own: Sequence[Event], other: Sequence[Event]) -> str:
+    """Whether the draws chose the rows of the next input, or something else."""
+    first, second = (
+        next((e for e in events if e.kind == "input" and e.step >= event.step), None)
+        for events in (own, other)
+    )
+    if first is None or second is None or first.digest.bits == second.digest.bits:
+        return RNG_DRAWS
+    return DATA_ORDER if _order_or_values(first, own, other) == DATA_ORDER else RNG_DRAWS
+
+
 def _initialises(event: Event, own: Sequence[Event]) -> bool:
     """Whether the value, or one made of it in the same function, becomes a parameter."""
     initial = {e.digest.bits for e in own if e.kind == "parameter"}
@@ -75,7 +88,7 @@ def _initialises(event: Event, own: Sequence[Event]) -> bool:
 
 
 def _updates(event: Event, own: Sequence[Event], other: Sequence[Event]) -> bool:
-    """Whether a call without gradients belongs to an update of the parameters by the user's code."""
+    """Whether a call without gradients belongs to the user's own update of the parameters."""
     function = event.frames[0].function if event.frames else ""
     for events in (own, other):
         for later in events:

@@ -20,7 +20,7 @@ MAX_EVALUATION_EVENTS: Final = 4000
 """Calls of evaluations recorded in a training; module outputs and metrics are recorded always."""
 
 
-class TraceEnded(BaseException):  # noqa: N818 - no error: `except Exception` must not stop it
+class TraceEnded(BaseException):
     """Ends a training that has been recorded as far as was asked."""
 
 

@@ -9,8 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-VARIABLE: Final = "MLREGRESS_TRACE"
-"""The environment variable that switches the recorder on: a folder with a `request.json`."""
+from pytest_mlregress.running.traced_run import VARIABLE
+
+__all__ = ["VARIABLE", "TraceRequest", "asked_folder", "traces_in"]
+
 _FILE: Final = "request.json"
 
 

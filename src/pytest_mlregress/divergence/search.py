@@ -120,7 +120,9 @@ class _Search:
         base, candidate = self.traces["base"], self.traces["candidate"]
         changed = None
         if self._compare_code:
-            files = {f.file for t in (base, candidate) for e in t.events for f in (*e.frames, *e.made)}
+            files = {
+                f.file for t in (base, candidate) for e in t.events for f in (*e.frames, *e.made)
+            }
             changed = ChangedLines(self._roots["base"], self._roots["candidate"], files)
         return first_divergence(base, candidate, nudged=nudged, changed=changed)
 

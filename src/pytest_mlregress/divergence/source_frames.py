@@ -37,7 +37,7 @@ class FirstParty:
         return self._names[filename]
 
     def _find(self, filename: str) -> str | None:
-        if filename.startswith("<") or filename.startswith(_PACKAGE):
+        if filename.startswith(("<", _PACKAGE)):
             return None
         try:
             path = Path(filename).resolve().relative_to(self._root)
@@ -68,7 +68,7 @@ class FirstParty:
             name = self.name_of(frame.f_code.co_filename)
             if name is not None:
                 found += 1
-                yield Frame(name, frame.f_lineno, _function(frame.f_code))
+                yield Frame(name, frame.f_lineno, function_name(frame.f_code))
             frame = frame.f_back
 
     def innermost(self, frame: FrameType | None) -> FrameType | None:
@@ -82,8 +82,12 @@ class FirstParty:
         return frame
 
 
-def _function(code: CodeType) -> str:
-    """The qualified name without the marks of nesting and of comprehensions."""
+def function_name(code: CodeType) -> str:
+    """The qualified name of a function, without the marks of nesting and of comprehensions.
+
+    Args:
+        code: of the function.
+    """
     parts = code.co_qualname.split(".<locals>.")
     while len(parts) > 1 and parts[-1].startswith("<"):
         parts.pop()

@@ -74,9 +74,7 @@ def relative_change(base: Digest, candidate: Digest) -> float:
         return 0.0
     if base.kind != candidate.kind:
         return math.inf
-    apart = max(
-        abs(base.projection - candidate.projection), abs(base.norm - candidate.norm)
-    )
+    apart = max(abs(base.projection - candidate.projection), abs(base.norm - candidate.norm))
     scale = max(base.norm, candidate.norm)
     if not math.isfinite(apart) or not math.isfinite(scale) or scale == 0.0:
         return math.inf

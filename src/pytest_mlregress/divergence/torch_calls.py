@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any, Final
+from typing import Any
 
 import torch
 from torch import nn
@@ -78,6 +78,7 @@ class TorchCalls(TorchFunctionMode):
         self._recorder = recorder
         self._state = _State(nudged=recorder.request.nudge_step is None)
         self._made: dict[int, tuple[Frame, ...]] = {}
+        self._light = False  # whether of this step the loss alone is recorded
         self._settings: dict[int, str] = {}
         self._roots: weakref.WeakSet[nn.Module] = weakref.WeakSet()
         self._last: tuple[weakref.ref[torch.Tensor], int, Digest] | None = None
@@ -105,10 +106,10 @@ class TorchCalls(TorchFunctionMode):
 
     # ------------------------------------------------------------------- what was constructed
 
-    def _constructed(self, made: Any, frames: tuple[Frame, ...]) -> None:
+    def _constructed(self, made: Any, frames: tuple[Frame, ...], further: bool) -> None:
         if isinstance(made, Optimizer):
             self._state.has_optimizer = True
-        self._made[id(made)] = frames
+        self._made[id(made)] = (*self._made.get(id(made), ()), *frames) if further else frames
 
     # ------------------------------------------------------------------- calls
 
@@ -121,19 +122,22 @@ class TorchCalls(TorchFunctionMode):
     ) -> Any:
         keywords = kwargs or {}
         name = getattr(func, "__name__", "")
+        if self._light and name != "backward" and self._trains:
+            return func(*args, **keywords)
         recorder = self._recorder
-        if not recorder.on or name in QUIET or self._passes(name):
+        if not recorder.on or name in QUIET:
             return func(*args, **keywords)
         frame = sys._getframe(1)
         if name == "backward":
             return self._backward(func, args, keywords, frame)
         # A call in place, such as those of nn.init, belongs to no forward pass.
         graded = not name.endswith("_") and torch.is_grad_enabled() and _any_graded(args, keywords)
-        if graded:
-            if self._nudges and (moved := nudged(args)) is not None:
-                self._state.nudged = True
-                args = moved
+        if graded and self._nudges and (moved := nudged(args)) is not None:
+            self._state.nudged = True
+            args = moved
         output = func(*args, **keywords)
+        if name.endswith("_") and "tensor" in keywords:  # nn.init passes it by name
+            args = (keywords["tensor"], *args)
         if graded and self._nudges and (moved := nudged((output,), graded=True)) is not None:
             self._state.nudged = True
             output = moved[0]
@@ -143,14 +147,10 @@ class TorchCalls(TorchFunctionMode):
             self._call(name, args, output, frame)
         return output
 
-    def _passes(self, name: str) -> bool:
-        """Whether a call belongs to a step of which the loss alone is recorded."""
-        return (
-            name != "backward"
-            and not self._recorder.full
-            and self._state.has_optimizer
-            and torch.is_grad_enabled()
-        )
+    @property
+    def _trains(self) -> bool:
+        """Whether a call belongs to a training step, and not to an evaluation."""
+        return self._state.after_backward or torch.is_grad_enabled()
 
     @property
     def _nudges(self) -> bool:
@@ -213,14 +213,15 @@ class TorchCalls(TorchFunctionMode):
     def _digest(self, value: Any) -> Digest | None:
         """The digest of what a call returned; None for what is no number."""
         if isinstance(value, torch.Tensor):
-            if self._last is not None and self._last[0]() is value:
-                if self._last[1] == value._version:
-                    return self._last[2]
+            last = self._last
+            version = -1 if value.is_inference() else value._version
+            if last is not None and last[0]() is value and last[1] == version >= 0:
+                return last[2]
             array = as_array(value)
             if array is None:
                 return None
             digest = array_digest(array, str(value.dtype).removeprefix("torch."))
-            self._last = weakref.ref(value), value._version, digest
+            self._last = weakref.ref(value), version, digest
             return digest
         if isinstance(value, list | tuple) and any(isinstance(v, torch.Tensor) for v in value):
             return digest_of(list(value))
@@ -284,10 +285,16 @@ class TorchCalls(TorchFunctionMode):
             if id(parameter) not in names:
                 made = self._made.get(id(owners[id(parameter)]), ())
                 self._name_parameter(parameter, prefix + path, frame, made)
-        for path, buffer in root.named_buffers():
-            self._recorder.record(
-                "parameter", prefix + path, "initialisation", digest_of(buffer), frame=frame
-            )
+        self._buffers_of(root, "parameter", "initialisation", frame)
+
+    def _buffers_of(self, root: nn.Module, kind: str, phase: str, frame: FrameType) -> None:
+        """Record what a forward pass updates by itself, such as running statistics."""
+        for owner in root.modules():
+            made = self._made.get(id(owner), ())
+            for name, buffer in owner.named_buffers(recurse=False):
+                path = f"{self._path(owner)}.{name}"
+                digest = digest_of(buffer)
+                self._recorder.record(kind, path, phase, digest, frame=frame, made=made)
 
     def _name_parameter(
         self, tensor: torch.Tensor, name: str, frame: FrameType, made: tuple[Frame, ...] = ()
@@ -370,7 +377,10 @@ class TorchCalls(TorchFunctionMode):
                 if parameter is not None:
                     digest = digest_of(parameter)
                     recorder.record("update", path, "optimizer", digest, frame=frame, made=made)
+            for root in self._roots:
+                self._buffers_of(root, "update", "forward", frame)
         recorder.end_step()
+        self._light = not recorder.full
 
 
 def _tensors(values: Any) -> Iterator[torch.Tensor]:

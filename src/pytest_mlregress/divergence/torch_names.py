@@ -76,7 +76,8 @@ def phase_of_call(
     graded = isinstance(output, torch.Tensor) and output.requires_grad
     if _clips(frame):
         return "backward"
-    if (name.endswith("_") and not name.endswith("__") or name in _IN_PLACE) and args and _is_parameter(args[0]):
+    in_place = (name.endswith("_") and not name.endswith("__")) or name in _IN_PLACE
+    if in_place and args and _is_parameter(args[0]):
         return "optimizer" if begun else "initialisation"
     if not torch.is_grad_enabled():
         return "evaluation" if begun else "setup"

@@ -20,9 +20,7 @@ Recorded = Callable[[], dict[str, Any]]
 
 
 @contextmanager
-def traced_into(
-    file: Path, request: TraceRequest, recorded: Recorded = dict
-) -> Iterator[None]:
+def traced_into(file: Path, request: TraceRequest, recorded: Recorded = dict) -> Iterator[None]:
     """Record the training inside the block.
 
     Args:

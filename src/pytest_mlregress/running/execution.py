@@ -35,6 +35,7 @@ from pytest_mlregress.running.seed_reads import read_recorder, recorded_reads, u
 from pytest_mlregress.running.standing import NOT_RUN, Standing
 from pytest_mlregress.running.stop_flags import StopFlags, stop_flags
 from pytest_mlregress.running.threads import limited_threads
+from pytest_mlregress.running.traced_run import traced
 from pytest_mlregress.seeding import preserved_generators, seed_everything
 from pytest_mlregress.settings import Settings
 
@@ -230,6 +231,7 @@ class Execution:
         with (
             seeding_late_imports(running.run.seed),
             guarded(item, record.test, record.seed, record.declaration.settings),
+            traced(running.record, running.run.seed),
         ):
             yield
 
