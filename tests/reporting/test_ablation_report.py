@@ -77,7 +77,7 @@ B loses
 
 
 def test_losses_in_words() -> None:
-    assert said(cases.two_changes((0.93, 0.93, 0.91, 0.91), ("safe", "loses"))) == [
+    assert said(cases.two_changes((0.93, 0.9301, 0.91, 0.9101), ("safe", "loses"))) == [
         "B loses 0.020 [0.016, 0.024] alone and 0.020 [0.016, 0.024] with A",
         "A is safe: a loss of 0.01 is excluded",
     ]
@@ -128,7 +128,7 @@ def test_failed_seeds_are_named_by_their_number() -> None:
 
 
 def test_what_is_not_known_is_said() -> None:
-    metric = cases.two_changes((0.93, 0.93, 0.93, 0.93), ("unclear", "safe"), reach=0.02)
+    metric = cases.two_changes((0.93, 0.93, 0.9299, 0.9302), ("unclear", "safe"), reach=0.02)
     assert said(metric) == [
         "A is unclear: it may lose up to 0.02 (A alone), and the margin is 0.01",
         "B is safe: a loss of 0.01 is excluded",
@@ -149,6 +149,13 @@ def test_nothing_lost() -> None:
     metric = cases.two_changes((0.93, 0.931, 0.929, 0.93), ("safe", "safe"))
     assert said(metric) == ["neither A nor B loses more than 0.01"]
     assert headline(cases.ablation(metric)).text == "neither A nor B loses more than the margin"
+
+
+def test_a_change_without_any_effect_is_named() -> None:
+    metric = cases.two_changes((0.93, 0.93, 0.91, 0.91), ("safe", "loses"))
+    assert said(metric)[1:] == [
+        "A changes nothing: every seed is the same with and without it, bit for bit"
+    ]
 
 
 def test_a_single_change_has_one_comparison() -> None:

@@ -93,7 +93,10 @@ def ablate(made: Project, *arguments: str) -> Result:
 HIDDEN = ("--change", "wide", "--change", "fast=fast.patch", "--seeds", "8")
 
 
-def test_a_hidden_loss_is_named_and_nothing_is_touched(made: Project) -> None:
+def test_a_hidden_loss_is_named_and_nothing_is_touched(
+    made: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(made.top)  # where paths of patches start
     before = made.state()
     reports = [made.top / "found.html", made.top / "found.svg"]
     wanted = [argument for report in reports for argument in ("--report", str(report))]

@@ -76,6 +76,7 @@ def run(
     without: tuple[str, ...] = (),
     metric: str | None = None,
     margin: float | None = None,
+    deterministic: bool = False,
 ) -> tuple[Outcome, FakeTrainer]:
     left_out = [frozenset(cell) for cell in without]
     design = plan_design(list(names), fraction=len(names) > 4, without=left_out)
@@ -104,7 +105,7 @@ def run(
         node_ids={seed: f"{TEST}[seed{seed}]" for seed in range(seeds)},
         settings="",
         machine="",
-        deterministic=False,
+        deterministic=deterministic,
     )
     trainer = FakeTrainer(result)
     experiment = Experiment(
@@ -261,6 +262,20 @@ def test_a_test_without_metrics_is_judged_by_its_seeds_that_pass() -> None:
     outcome, _ = run(result)
     assert only_metric(outcome).metric == "passing"
     assert judged(outcome)["B"] == "loses"
+
+
+def test_a_deterministic_test_is_compared_exactly_by_one_seed() -> None:
+    def result(members: frozenset[str], seed: int) -> SeedResult:
+        return passed(seed, 0.9 - 0.02 * ("B" in members) - 0.001 * ("A" in members))
+
+    outcome, trainer = run(result, seeds=1, deterministic=True)
+    assert judged(outcome) == {"A": "safe", "B": "loses"}
+    assert len(trainer.asked) == 4
+    effects = only_metric(outcome).effects
+    assert effects is not None
+    assert [cell.seeds for cell in effects.cells.values()] == [1, 1, 1, 1]
+    # One seed of any other test shows nothing.
+    assert judged(run(result, seeds=1)[0]) == {"A": "unclear", "B": "unclear"}
 
 
 def test_a_metric_by_name() -> None:

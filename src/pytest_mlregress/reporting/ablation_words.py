@@ -229,7 +229,8 @@ def _unclear(metric: MetricEffects, found: FactorialEffects, change: ChangeEffec
             else f"a loss of {losses}{where} may be noise or as much as {mosts}; margin {margin}"
         )
     else:
-        reason = f"{count_of(widest.seeds, 'seed')} exclude no loss{where}"
+        verb = "excludes" if widest.seeds == 1 else "exclude"
+        reason = f"{count_of(widest.seeds, 'seed')} {verb} no loss{where}"
     return Sentence(f"{change.change} is unclear: {reason}{_aliased(widest)}", Colour.YELLOW)
 
 
@@ -251,11 +252,21 @@ def _interactions(metric: MetricEffects, found: FactorialEffects) -> Iterator[Se
 
 def _safe(metric: MetricEffects, found: FactorialEffects) -> Iterator[Sentence]:
     losing = set(found.losing)
+    without_effect = [name for name in _names(found) if _changes_nothing(metric, name)]
+    for name in without_effect:
+        yield Sentence(
+            f"{name} changes nothing: every seed is the same with and without it, bit for bit",
+            Colour.GREEN,
+        )
     safe = [c for c in found.changes if c.judgement == "safe" and c.change not in losing]
     gains = {change.change: gain for change in safe if (gain := _gain(metric, change))}
     for name, gain in gains.items():
         yield Sentence(f"{name} gains {gain}", Colour.GREEN)
-    names = [change.change for change in safe if change.change not in gains]
+    names = [
+        change.change
+        for change in safe
+        if change.change not in gains and change.change not in without_effect
+    ]
     margin = number(found.margin)
     if len(names) == len(found.changes):
         yield Sentence(f"{_nothing_lost(names)} more than {margin}", Colour.GREEN)
@@ -263,6 +274,16 @@ def _safe(metric: MetricEffects, found: FactorialEffects) -> Iterator[Sentence]:
         yield Sentence(
             f"{join_names(names)} {_be(names)} safe: a loss of {margin} is excluded", Colour.GREEN
         )
+
+
+def _changes_nothing(metric: MetricEffects, name: str) -> bool:
+    """Whether no value of any cell depends on a change."""
+    pairs = [
+        (metric.values[cell], metric.values[cell | {name}])
+        for cell in metric.values
+        if name not in cell and cell | {name} in metric.values
+    ]
+    return bool(pairs) and all(without == with_it for without, with_it in pairs)
 
 
 def _gain(metric: MetricEffects, change: ChangeEffects) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations as subsets
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_mlregress.statistics.factorial_looks import FactorialLook
     from pytest_mlregress.statistics.factorial_results import FactorialEffects
 
-__all__ = ["Combinations", "effects_of_cells"]
+__all__ = ["Combinations", "as_one_seed", "effects_of_cells", "repeated"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def effects_of_cells(
         missing: why cells have no values.
         higher_is_better: the direction of the metric.
         margin: the smallest loss that matters.
-        look: the levels of this look; None for a single seed, which shows nothing.
+        look: the levels of this look; None for the default level, at the only look.
         most_seeds: the number of seeds per cell at the last look.
 
     Returns:
@@ -85,6 +85,41 @@ def effects_of_cells(
         most_seeds=most_seeds,
     )
     return found, _problem(combinations, missing, found)
+
+
+def repeated(
+    values: Mapping[CellKey, Mapping[int, float]],
+) -> dict[CellKey, dict[int, float]]:
+    """The values of a deterministic training, which any other seed would give again.
+
+    Args:
+        values: by cell and seed, a single seed each.
+
+    Returns:
+        The value of each cell for as many seeds as a full run has: differences are exact.
+    """
+    from pytest_mlregress.statistics.factorial_looks import MOST_SEEDS
+
+    return {
+        cell: dict.fromkeys(range(MOST_SEEDS), next(iter(sample.values())))
+        for cell, sample in values.items()
+    }
+
+
+def as_one_seed(found: FactorialEffects) -> FactorialEffects:
+    """The effects of `repeated` values, with the number of seeds that were trained.
+
+    Args:
+        found: the effects.
+
+    Returns:
+        The effects.
+    """
+    cells = {
+        cell: replace(summary, seeds=1, failed=min(summary.failed, 1), sd=math.nan)
+        for cell, summary in found.cells.items()
+    }
+    return replace(found, cells=cells)
 
 
 def _in_units(margin: MarginLike, base: Mapping[int, float]) -> float | None:

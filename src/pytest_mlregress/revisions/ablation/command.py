@@ -53,6 +53,7 @@ class AblationRequest:
         workers: seeds that train at once.
         fresh: whether to train again what an interrupted run has trained.
         rootdir: where pytest is started.
+        directory: where relative paths of patches start.
         pytest_args: further arguments of pytest.
     """
 
@@ -69,6 +70,7 @@ class AblationRequest:
     workers: int = 1
     fresh: bool = False
     rootdir: Path = field(default_factory=Path.cwd)
+    directory: Path = field(default_factory=Path.cwd)
     pytest_args: tuple[str, ...] = ()
 
 
@@ -143,7 +145,7 @@ def _plan(request: AblationRequest, repository: Repository) -> _Plan:
     top = repository.top
     check_git_version(top)
     base = find_commit(repository, request.base)
-    changes = find_changes(repository, base, request.changes, directory=request.rootdir)
+    changes = find_changes(repository, base, request.changes, directory=request.directory)
     names = [change.name for change in changes]
     without = [members_of(text, names, "--without") for text in request.without]
     given = dict(_given(repository, names, text) for text in request.given)

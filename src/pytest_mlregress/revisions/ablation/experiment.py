@@ -7,7 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from pytest_mlregress.margins import MarginLike
-from pytest_mlregress.revisions.ablation.cell_effects import Combinations, effects_of_cells
+from pytest_mlregress.revisions.ablation.cell_effects import (
+    Combinations,
+    as_one_seed,
+    effects_of_cells,
+    repeated,
+)
 from pytest_mlregress.revisions.ablation.change_spec import BASE_NAME
 from pytest_mlregress.revisions.ablation.metric_values import MetricValues, metric_values
 from pytest_mlregress.revisions.ablation.results import MetricEffects
@@ -135,7 +140,7 @@ class Experiment:
     def _looks(self, seeds: int, share: int) -> list[FactorialLook]:
         from pytest_mlregress.statistics.factorial_looks import FactorialLook, factorial_looks
 
-        if seeds < _LEAST_SEEDS:  # a deterministic test, of which one seed says all
+        if seeds < _LEAST_SEEDS:
             return [FactorialLook(seeds, 0.0, 0.0, last=True)]
         changes = len(self._combinations.names)
         return list(factorial_looks(changes, most_seeds=seeds, alpha=self._alpha / share))
@@ -174,15 +179,18 @@ class Experiment:
 
     def _effects(self, g: _Gathered, metric: MetricValues, look: FactorialLook) -> MetricEffects:
         values = {cell: sample for cell, sample in metric.values.items() if sample}
+        exact = g.test.deterministic
         effects, problem = effects_of_cells(
             self._combinations,
-            values,
+            repeated(values) if exact else values,
             {**self._refused, **g.unavailable, **metric.differing},
             higher_is_better=metric.higher_is_better,
             margin=metric.margin if self._margin is None else self._margin,
-            look=look,
+            look=None if exact else look,
             most_seeds=len(g.test.seeds),
         )
+        if exact and effects is not None:
+            effects = as_one_seed(effects)
         return MetricEffects(
             test=g.test.test,
             tier=g.test.tier,
