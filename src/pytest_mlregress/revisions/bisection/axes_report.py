@@ -94,13 +94,12 @@ def axes_report(
         )
         for cell, summary in effects.cells.items()
     )
-    named = {axis: axis for axis in finding.axes}
     return AxesReport(
         moved=moved,
         combinations=rows,
         effects=tuple(
             AxisEffect(
-                named[axis],
+                axis,
                 held,
                 metric.as_recorded(effect.mean),
                 metric.interval_as_recorded(effect.interval),

@@ -141,7 +141,7 @@ def _losing(effects: FactorialEffects, axes: Sequence[Axis]) -> tuple[Axis, ...]
         )
         for own in effects.changes
     }
-    named = [axis for axis in axes if axis in effects.losing]
+    named: list[Axis] = [axis for axis in axes if axis in effects.losing]
     return tuple(sorted(named, key=lambda axis: -losses[axis]))
 
 

@@ -40,9 +40,7 @@ def axis_history(
         WorktreeError: git failed.
     """
     history = whole.history
-    states = [
-        composer.compose(dict.fromkeys(AXES, held) | {axis: state}) for state in history.states
-    ]
+    states = [composer.compose(_values(axis, state, held)) for state in history.states]
     trees = read_trees(states)
     if history.is_line:
         own = [trees.between(before, after) for before, after in pairwise(states)]
@@ -69,3 +67,10 @@ def axis_history(
             for commit, state in zip(states, history.states, strict=True)
         },
     )
+
+
+def _values(axis: Axis, state: str, held: str) -> dict[Axis, str]:
+    """Each axis' commit."""
+    values: dict[Axis, str] = dict.fromkeys(AXES, held)
+    values[axis] = state
+    return values

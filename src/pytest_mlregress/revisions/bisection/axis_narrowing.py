@@ -80,7 +80,7 @@ def narrow_to_axis(
     Raises:
         CommandError: an end or a combination cannot be run.
     """
-    axes = [own.axis for own in moved if own.axis in wanted]
+    axes: list[Axis] = [own.axis for own in moved if own.axis in wanted]
     if len(axes) < 2:
         return Narrowed(whole, trainers("bad"), settings, AxesReport(moved=moved))
     good, bad = whole.history.states[0], whole.history.states[-1]

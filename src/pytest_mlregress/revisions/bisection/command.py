@@ -34,7 +34,7 @@ from pytest_mlregress.revisions.bisection.training_sites import (
     SiteOptions,
     TrainingSites,
     collect_test,
-    other_interpreter,
+    interpreter_of,
 )
 from pytest_mlregress.revisions.bisection.tree_changes import TreeChanges, read_tree_changes
 from pytest_mlregress.revisions.cells.journal import Journal
@@ -74,9 +74,10 @@ def run_bisect(
         on_seed=observer.on_seed,
         warn=observer.warn,
     )
-    suite, test = collect_test(options)
+    python = interpreter_of(request.env_bad, request.rootdir)
+    suite, test = collect_test(options, python)
     labels: dict[str, str] = {}
-    with TrainingSites(options, suite, test, labels) as sites:
+    with TrainingSites(options, python, suite, test, labels) as sites:
         repository = sites.cells.repository
         between = read_range(repository, request.good, request.bad)
         labels |= {
@@ -217,11 +218,8 @@ class _Search:
 
     def _trainers(self) -> Callable[[str], CommitTrainer]:
         """The trainer in the environment of an end."""
-        pythons: dict[str, str | None] = {"good": None, "bad": None}
-        for end, text in (("good", self.request.env_good), ("bad", self.request.env_bad)):
-            if text is not None:
-                pythons[end] = other_interpreter(text, self.request.rootdir)
-        return lambda end: self.sites.trainer(pythons[end])
+        good = interpreter_of(self.request.env_good, self.request.rootdir)
+        return lambda end: self.sites.trainer(good if end == "good" else None)
 
     def _notes(self, moved: tuple[MovedAxis, ...], here: CommitTrainer) -> tuple[str, ...]:
         return (

@@ -54,7 +54,9 @@ class CommitComposer:
             WorktreeError: git failed.
         """
         code = values["commits"]
-        others = {axis: commit for axis in _FILE_AXES if (commit := values.get(axis, code)) != code}
+        others: dict[Axis, str] = {
+            axis: commit for axis in _FILE_AXES if (commit := values.get(axis, code)) != code
+        }
         replaced = {
             path: blob
             for path, blob in self._replaced(code, others).items()

@@ -23,7 +23,7 @@ from pytest_mlregress.revisions.environments import (
     running_environment,
 )
 
-__all__ = ["SiteOptions", "TrainingSites", "collect_test", "other_interpreter"]
+__all__ = ["SiteOptions", "TrainingSites", "collect_test", "interpreter_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,24 +73,26 @@ def collect_test(options: SiteOptions, python: str = sys.executable) -> tuple[Su
     )
 
 
-def other_interpreter(text: str, rootdir: Path) -> str | None:
+def interpreter_of(text: str | None, rootdir: Path) -> str:
     """The interpreter that the user names.
 
     Args:
-        text: its path, a folder that holds one, or a command.
+        text: its path, a folder that holds one, or a command; None for this one.
         rootdir: where relative paths start.
 
     Returns:
-        Its path; None where it belongs to this environment.
+        Its path; this one's where it belongs to this environment.
 
     Raises:
         CommandError: it is missing, broken, or lacks this plugin.
     """
+    if text is None:
+        return sys.executable
     try:
         facts = probe(find_interpreter(text, rootdir))
         here = running_environment()
         if (facts.prefix, facts.version) == (here.prefix, here.version):
-            return None
+            return sys.executable
         refuse_other_plugin(facts)
     except EnvironmentProbeError as error:
         raise CommandError(str(error)) from None
@@ -102,21 +104,28 @@ class TrainingSites:
 
     Args:
         options: what they have in common.
-        suite: the working tree's tests as this environment has them.
+        python: the interpreter of most of them.
+        suite: the working tree's tests as that environment has them.
         test: the test among them.
         labels: a commit in a few words, by its full name; may grow.
     """
 
     def __init__(
-        self, options: SiteOptions, suite: Suite, test: SuiteTest, labels: Mapping[str, str]
+        self,
+        options: SiteOptions,
+        python: str,
+        suite: Suite,
+        test: SuiteTest,
+        labels: Mapping[str, str],
     ) -> None:
         self._options = options
+        self._python = python
         self._suite = suite
         self._test = test
         self._labels = labels
         self._stack = ExitStack()
-        self._opened: dict[str | None, CommitTrainer] = {}
-        self.cells = self._stack.enter_context(Cells(suite, any_dependencies=True))
+        self._opened: dict[str, CommitTrainer] = {}
+        self.cells = self._stack.enter_context(_cells(suite, python))
         self.journal: Journal | None = None
 
     def __enter__(self) -> TrainingSites:
@@ -138,7 +147,7 @@ class TrainingSites:
         """The trainer of an environment.
 
         Args:
-            python: its interpreter; None for this one.
+            python: its interpreter; None for the one of most.
 
         Returns:
             The trainer, the same each time.
@@ -146,9 +155,10 @@ class TrainingSites:
         Raises:
             CommandError: pytest cannot collect the test there.
         """
-        if python not in self._opened:
-            self._opened[python] = self._open(python)
-        return self._opened[python]
+        wanted = python or self._python
+        if wanted not in self._opened:
+            self._opened[wanted] = self._open(wanted)
+        return self._opened[wanted]
 
     @property
     def sources(self) -> Mapping[str, int]:
@@ -159,11 +169,11 @@ class TrainingSites:
                 found[source] = found.get(source, 0) + number
         return found
 
-    def _open(self, python: str | None) -> CommitTrainer:
+    def _open(self, python: str) -> CommitTrainer:
         suite, test, cells = self._suite, self._test, self.cells
-        if python is not None:
+        if python != self._python:
             suite, test = collect_test(self._options, python)
-            cells = self._stack.enter_context(Cells(suite, any_dependencies=True, python=python))
+            cells = self._stack.enter_context(_cells(suite, python))
         trainer = self._stack.enter_context(
             Trainer(
                 suite,
@@ -177,3 +187,8 @@ class TrainingSites:
         return CommitTrainer(
             cells, trainer, test.test, labels=self._labels, workers=self._options.workers
         )
+
+
+def _cells(suite: Suite, python: str) -> Cells:
+    other = None if python == sys.executable else python
+    return Cells(suite, any_dependencies=True, python=other)
