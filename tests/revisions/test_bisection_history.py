@@ -15,7 +15,7 @@ from pytest_mlregress.revisions.bisection.candidate_weights import (
     weigh_candidates,
 )
 from pytest_mlregress.revisions.bisection.commit_range import CommitRange, read_range
-from pytest_mlregress.revisions.bisection.equal_states import equal_states, excluded_candidates
+from pytest_mlregress.revisions.bisection.equal_states import StateComparison, excluded_candidates
 from pytest_mlregress.revisions.bisection.history import (
     History,
     all_parents_history,
@@ -150,6 +150,9 @@ def test_ends_without_a_history_between_them_are_refused(merged: Project) -> Non
         f"good and main~5 are the same commit {good}, and there is nothing to search; "
         "see the history with: git log --oneline main~5"
     )
+    assert refusal(merged, "good", ".") == (
+        "the search is among commits, and . is none; commit the changes, and name HEAD"
+    )
     assert refusal(merged, "goood", "main").startswith("goood names no commit of")
     empty = merged.git("hash-object", "-w", "-t", "tree", "/dev/null")
     lone = merged.git("commit-tree", empty, "-m", "Lone")
@@ -234,7 +237,7 @@ def test_states_with_the_same_read_files_are_one_and_exclude_what_lies_between(
     trees = trees_of(merged, history)
     everything = Reads(files={"model.py": "1", "topic.py": "2"})
     reads = dict.fromkeys((history.states[0], history.states[-1]), everything)
-    equal = equal_states(history.states, trees, reads)
+    equal = StateComparison(history.states, trees).equal(reads)
     assert equal == (0, 1, 5, 5, 5, 5)
     excluded = excluded_candidates(history.contains, equal)
     assert [history.candidates[place].subject for place in sorted(excluded)] == ["B", "M2", "C"]
@@ -245,7 +248,7 @@ def test_reads_that_are_not_all_known_prove_nothing(merged: Project) -> None:
     trees = trees_of(merged, history)
     partly = Reads(files={"model.py": "1"}, unseen=("uses h5py, which opens files unseen",))
     reads = dict.fromkeys(history.states, partly)
-    equal = equal_states(history.states, trees, reads)
+    equal = StateComparison(history.states, trees).equal(reads)
     assert equal == tuple(range(len(history.states)))
     assert excluded_candidates(history.contains, equal) == frozenset()
 
@@ -259,6 +262,6 @@ def test_a_change_that_was_taken_back_is_excluded_with_its_revert(tmp_path: Path
     made.commit({"model.py": "3\n"}, "Last")
     history = first_parent_history(between(made, "start", "main"))
     reads = {history.states[0]: Reads(files={"model.py": "1"})}
-    equal = equal_states(history.states, trees_of(made, history), reads)
+    equal = StateComparison(history.states, trees_of(made, history)).equal(reads)
     assert equal == (0, 1, 0, 3)
     assert excluded_candidates(history.contains, equal) == {0, 1}

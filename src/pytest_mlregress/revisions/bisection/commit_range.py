@@ -99,6 +99,10 @@ def read_range(repository: Repository, good: str, bad: str) -> CommitRange:
 
 
 def _named(repository: Repository, ref: str) -> str:
+    if ref == ".":
+        raise WorktreeError(
+            "the search is among commits, and . is none; commit the changes, and name HEAD"
+        )
     tip = Against(ref=ref, tip=True, own_tests=False, python=None, text=ref)
     return find_base_commit(repository, tip).commit
 

@@ -13,7 +13,7 @@ from pytest_mlregress.revisions.bisection.candidate_weights import (
     CandidateWeight,
     weigh_candidates,
 )
-from pytest_mlregress.revisions.bisection.equal_states import equal_states, excluded_candidates
+from pytest_mlregress.revisions.bisection.equal_states import StateComparison, excluded_candidates
 from pytest_mlregress.revisions.bisection.evidence import Evidence
 from pytest_mlregress.revisions.bisection.history import History
 from pytest_mlregress.revisions.bisection.metric_choice import SearchedMetric, choose_metric
@@ -120,8 +120,9 @@ def run_search(
     ends = (history.states[0], history.states[-1])
     at_ends = [own for state, own in evidence.reads.items() if state in ends]
     weights = weigh_candidates(changes, at_ends)
+    comparison = StateComparison(history.states, trees)
     while True:
-        known = _assess(history, trees, settings, metric, weights, evidence)
+        known = _assess(history, comparison, settings, metric, weights, evidence)
         on_knowledge(known)
         if known.step is None or known.step.answer is not None:
             return known
@@ -172,7 +173,7 @@ def _names(evidence: Evidence, state: str) -> set[str]:
 
 def _assess(
     history: History,
-    trees: TreeChanges,
+    comparison: StateComparison,
     settings: SearchSettings,
     metric: SearchedMetric,
     weights: tuple[CandidateWeight, ...],
@@ -180,7 +181,7 @@ def _assess(
 ) -> Knowledge:
     """What the evidence says, whatever order it came in."""
     places = {state: place for place, state in enumerate(history.states)}
-    equal = equal_states(history.states, trees, evidence.reads)
+    equal = comparison.equal(evidence.reads)
     excluded = excluded_candidates(history.contains, equal)
     kept = tuple(place for place in range(len(history.candidates)) if place not in excluded)
     unavailable = {places[state]: reason for state, reason in evidence.unavailable.items()}

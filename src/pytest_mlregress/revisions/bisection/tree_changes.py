@@ -54,6 +54,19 @@ class TreeChanges:
         own = self.blobs[commit]
         return own[path] if path in own else self.reference[path]
 
+    def content(self, commit: str) -> frozenset[tuple[str, str | None]]:
+        """What tells a commit's files from another one's.
+
+        Args:
+            commit: the full name of a commit.
+
+        Returns:
+            Equal for two commits whose files are the same, but for what runs write themselves.
+        """
+        return frozenset(
+            (path, blob) for path, blob in self.blobs[commit].items() if not is_derived(path)
+        )
+
     def between(self, one: str, other: str) -> frozenset[FileChange]:
         """The files that differ between two commits.
 
