@@ -28,9 +28,11 @@ def _margin(
     except ValueError:
         margin = value
     try:
-        read_margin(margin)
+        kind, amount = read_margin(margin)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
+    if kind != "auto" and not amount:
+        raise click.BadParameter(f"{value} is no loss; give the smallest one that matters, or auto")
     return margin
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pytest_mlregress.plurals import count_of
-from pytest_mlregress.reporting.ablation_words import deciding_effects, effect_name
+from pytest_mlregress.reporting.effect_text import deciding_effects, effect_name
 from pytest_mlregress.reporting.number_format import number, numbers
 from pytest_mlregress.revisions.ablation.change import Change, ChangeKind
 from pytest_mlregress.revisions.ablation.change_spec import BASE_NAME

@@ -5,9 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from pytest_mlregress.plurals import count_of
+from pytest_mlregress.reporting.effect_text import (
+    Sense,
+    aliased,
+    amount,
+    deciding_effects,
+    effect_name,
+    join_names,
+    loss_of,
+    others,
+)
 from pytest_mlregress.reporting.number_format import number, numbers
 from pytest_mlregress.revisions.ablation.results import Ablation, MetricEffects
 from pytest_mlregress.statistics.factorial_results import (
@@ -19,19 +28,7 @@ from pytest_mlregress.statistics.factorial_results import (
 )
 from pytest_mlregress.verdicts.verdict import Colour
 
-__all__ = [
-    "Sentence",
-    "deciding_effects",
-    "effect_name",
-    "headline",
-    "join_names",
-    "loss_of",
-    "sentences",
-]
-
-_ALIASES_SHOWN: Final = 3
-_ROOM: Final = 24
-"""Characters of an effect's name in a table of 80 columns."""
+__all__ = ["Sentence", "headline", "sentences"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,80 +95,12 @@ def sentences(metric: MetricEffects) -> list[Sentence]:
     return [*said, *problem]
 
 
-def effect_name(effect: Effect, names: Sequence[str]) -> str:
-    """What an effect is called in a table: ``A alone``, ``A with B``, ``A on average``, ``A x B``.
-
-    Args:
-        effect: the effect.
-        names: all changes, in order.
-
-    Returns:
-        The name.
-    """
-    if effect.kind == "interaction":
-        return " x ".join(effect.changes)
-    (change,) = effect.changes
-    if len(names) == 1:
-        return change
-    if effect.kind == "alone":
-        return f"{change} alone"
-    if effect.kind == "main":
-        return f"{change} on average"
-    others = f"{change} with {_others(names, change)}"
-    return others if len(others) <= _ROOM else f"{change} with the others"
-
-
-def loss_of(effect: Effect, *, higher_is_better: bool) -> tuple[float, float, float]:
-    """An effect as a loss: positive where the metric gets worse.
-
-    Args:
-        effect: the effect.
-        higher_is_better: the direction of the metric.
-
-    Returns:
-        The loss and the ends of its interval, in metric units.
-    """
-    low, high = effect.interval
-    if higher_is_better:
-        return 0.0 - effect.mean, 0.0 - high, 0.0 - low
-    return effect.mean, low, high
-
-
-def deciding_effects(change: ChangeEffects) -> list[Effect]:
-    """The effects for which a change is said to lose: alone, with the others, on average.
-
-    Args:
-        change: the change.
-
-    Returns:
-        The shown losses that the margin does not excuse; where it excuses all, all that are shown.
-    """
-    effects = (change.alone, change.with_others, change.main)
-    shown = [effect for effect in effects if effect is not None and effect.loss_shown]
-    return [effect for effect in shown if not effect.safe] or shown
-
-
-def join_names(names: Sequence[str], word: str = "and") -> str:
-    """``A``, ``A and B``, ``A, B and C``.
-
-    Args:
-        names: the names.
-        word: what stands before the last one.
-
-    Returns:
-        The text.
-    """
-    *first, last = names
-    return f"{', '.join(first)} {word} {last}" if first else last
-
-
 def _mask(metric: MetricEffects, found: FactorialEffects, mask: Masking) -> Sentence:
-    change = _change(found, mask.hidden)
-    loss = (
-        _amount(metric, change.alone)
-        if change.alone is not None
-        else number(mask.loss_alone, digits=2)
-    )
+    change = next(change for change in found.changes if change.change == mask.hidden)
+    if math.isinf(mask.loss_alone) or change.alone is None:
+        lost = f"{mask.hidden} fails ({_failures(found, mask.hidden)})"
+    else:
+        lost = f"{mask.hidden} loses {_amount(metric, change.alone)}"
     both = "+".join(name for name in _names(found) if name in (mask.hidden, *mask.by))
     together = mask.loss_together
     if together < 0:
@@ -180,19 +109,15 @@ def _mask(metric: MetricEffects, found: FactorialEffects, mask: Masking) -> Sent
         end = f"{both} loses no more than {number(together, digits=2)} against BASE"
     else:
         end = f"{both} is as good as BASE"
-    return Sentence(
-        f"{mask.hidden} loses {loss}; together with {join_names(mask.by)} it is hidden: {end}",
-        Colour.RED,
-    )
+    return Sentence(f"{lost}; together with {join_names(mask.by)} it is hidden: {end}", Colour.RED)
 
 
 def _losing(metric: MetricEffects, found: FactorialEffects, change: ChangeEffects) -> Sentence:
     names = _names(found)
     shown = deciding_effects(change)[: 1 if len(names) == 1 else None]
-    failing = next((effect for effect in shown if math.isinf(effect.loss)), None)
-    if failing is not None:
+    if any(math.isinf(effect.loss) for effect in shown):
         return Sentence(f"{change.change} fails: {_failures(found, change.change)}", Colour.RED)
-    where = {"alone": " alone", "with others": f" with {_others(names, change.change)}"}
+    where = {"alone": " alone", "with others": f" with {others(names, change.change)}"}
     if len(names) == 1:
         parts = [_amount(metric, effect) for effect in shown]
     elif shown[0].kind == "main":
@@ -201,13 +126,18 @@ def _losing(metric: MetricEffects, found: FactorialEffects, change: ChangeEffect
         parts = [f"{_amount(metric, e)}{where[e.kind]}" for e in shown if e.kind != "main"]
     not_alone = ", and not alone" if shown[0].kind == "with others" and change.alone else ""
     text = f"{change.change} loses {' and '.join(parts)}{not_alone}"
-    return Sentence(text + _aliased(shown[0]), Colour.RED)
+    return Sentence(text + aliased(shown[0]), Colour.RED)
 
 
 def _joint(metric: MetricEffects, loss: JointLoss) -> Sentence:
-    amount = _written(metric, -loss.loss if metric.higher_is_better else loss.loss, loss.interval)
     none = "neither does alone" if len(loss.changes) == 2 else "no part of them does"
-    return Sentence(f"{join_names(loss.changes)} lose {amount} together; {none}", Colour.RED)
+    return Sentence(
+        f"{join_names(loss.changes)} lose {_amount(metric, loss)} together; {none}", Colour.RED
+    )
+
+
+def _amount(metric: MetricEffects, effect: Effect | JointLoss, sense: Sense = "loss") -> str:
+    return amount(effect, higher_is_better=metric.higher_is_better, sense=sense)
 
 
 def _unclear(metric: MetricEffects, found: FactorialEffects, change: ChangeEffects) -> Sentence:
@@ -231,7 +161,7 @@ def _unclear(metric: MetricEffects, found: FactorialEffects, change: ChangeEffec
     else:
         verb = "excludes" if widest.seeds == 1 else "exclude"
         reason = f"{count_of(widest.seeds, 'seed')} {verb} no loss{where}"
-    return Sentence(f"{change.change} is unclear: {reason}{_aliased(widest)}", Colour.YELLOW)
+    return Sentence(f"{change.change} is unclear: {reason}{aliased(widest)}", Colour.YELLOW)
 
 
 def _interactions(metric: MetricEffects, found: FactorialEffects) -> Iterator[Sentence]:
@@ -242,10 +172,10 @@ def _interactions(metric: MetricEffects, found: FactorialEffects) -> Iterator[Se
             continue
         loss, _, _ = loss_of(effect, higher_is_better=metric.higher_is_better)
         how = "lose more" if loss > 0 else "do better"
-        amount = _written(metric, effect.mean, effect.interval, as_loss=False)
+        how_much = _amount(metric, effect, "change")
         yield Sentence(
             f"{join_names(effect.changes)} together {how} than the sum of their effects: "
-            f"interaction {amount}{_aliased(effect)}",
+            f"interaction {how_much}{aliased(effect)}",
             Colour.YELLOW if loss > 0 else Colour.GREEN,
         )
 
@@ -294,7 +224,7 @@ def _gain(metric: MetricEffects, change: ChangeEffects) -> str:
     _, _, most = loss_of(effect, higher_is_better=metric.higher_is_better)
     if not (most < 0 and math.isfinite(effect.mean)):
         return ""
-    return _written(metric, effect.mean, effect.interval, as_loss=False, as_gain=True)
+    return _amount(metric, effect, "gain")
 
 
 def _measured(change: ChangeEffects, names: Sequence[str]) -> list[Effect]:
@@ -302,29 +232,6 @@ def _measured(change: ChangeEffects, names: Sequence[str]) -> list[Effect]:
     effects = (change.alone, change.with_others, change.main)
     present = [effect for effect in effects if effect is not None]
     return present[:1] if len(names) == 1 else present
-
-
-def _amount(metric: MetricEffects, effect: Effect) -> str:
-    if not math.isfinite(effect.mean):
-        return "every seed" if math.isinf(effect.loss) else "an unknown amount"
-    return _written(metric, effect.mean, effect.interval)
-
-
-def _written(
-    metric: MetricEffects,
-    mean: float,
-    interval: tuple[float, float],
-    *,
-    as_loss: bool = True,
-    as_gain: bool = False,
-) -> str:
-    """``0.0080 [0.0037, 0.0123]``: a loss or gain as an amount, or a change with its sign."""
-    low, high = interval
-    if (as_loss and metric.higher_is_better) or (as_gain and not metric.higher_is_better):
-        mean, low, high = -mean, -high, -low
-    signed = not (as_loss or as_gain)
-    value, first, last = numbers((mean, low, high), digits=2, signed=signed, rounding=True)
-    return f"{value} [{first}, {last}]"
 
 
 def _failures(found: FactorialEffects, change: str) -> str:
@@ -340,26 +247,8 @@ def _failures(found: FactorialEffects, change: str) -> str:
     )
 
 
-def _aliased(effect: Effect) -> str:
-    """What a fractional design cannot tell from an effect."""
-    if not effect.aliases:
-        return ""
-    names = [" x ".join(alias) for alias in effect.aliases[:_ALIASES_SHOWN]]
-    more = len(effect.aliases) - len(names)
-    rest = f" or {more} more" if more else ""
-    return f" (or {' or '.join(names)}{rest}: this design cannot tell)"
-
-
-def _change(found: FactorialEffects, name: str) -> ChangeEffects:
-    return next(change for change in found.changes if change.change == name)
-
-
 def _names(found: FactorialEffects) -> tuple[str, ...]:
     return tuple(change.change for change in found.changes)
-
-
-def _others(names: Sequence[str], name: str) -> str:
-    return "+".join(other for other in names if other != name)
 
 
 def _nothing_lost(names: Sequence[str]) -> str:
