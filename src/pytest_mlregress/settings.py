@@ -97,6 +97,16 @@ class Settings:
     """Whether this process trains the base's seeds for another one."""
 
     @property
+    def threads_argument(self) -> str:
+        """The argument of another pytest that gives its seeds as many threads.
+
+        As one of the ini file, it leaves a test that declares its CPUs as it is.
+        """
+        if self.threads_chosen:
+            return f"--mlregress-threads={self.threads}"
+        return f"--override-ini=mlregress_threads={self.threads}"
+
+    @property
     def declares_need(self) -> bool:
         """Whether a test says what one of its seeds needs of a machine."""
         return any(need is not None for need in (self.num_cpus, self.num_gpus, self.memory))
@@ -170,12 +180,13 @@ class Settings:
     @property
     def header(self) -> str:
         """The line in pytest's header: what would change a verdict, and nothing else."""
+        if self.preflight:  # which reaches no verdict
+            tier = "" if self.tier is None else f", tier {self.tier}"
+            return f"mlregress: preflight, threads {self.threads}{tier}"
         if self.against is not None:
             mode = f"A/B against {self.against.text}"
         elif self.updating:
             mode = "update (new only)" if self.update_new_only else "update"
-        elif self.preflight:
-            mode = "preflight"
         else:
             mode = "plan" if self.plan else "check"
         parts = [

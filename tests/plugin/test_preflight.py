@@ -139,6 +139,29 @@ def test_every_tier(suite: Suite, workers: str) -> None:
     assert suite.verdicts == {"test_training.py::test_tiered[3]": "pass"}
 
 
+def test_a_worker_that_dies_is_a_failure(suite: Suite) -> None:
+    suite.write(
+        """
+        import os
+        import pytest
+        @pytest.mark.seeds(5)
+        def test_dies(mlregress): os._exit(9)
+        @pytest.mark.seeds(5)
+        def test_lives(mlregress): pass
+        """
+    )
+    result = suite.pytester.runpytest_inprocess("--mlregress-preflight", "-n2")
+    assert result.ret == 1
+    result.stdout.re_match_lines(
+        [
+            r"failed  test_training.py::test_dies\[seed0\]",
+            r"          worker 'gw\d' crashed while running .*",
+            r"ok      test_training.py::test_lives",
+            r"preflight: 2 tests, 1 ok \([\d.]+ s each\), 1 failed; .*",
+        ]
+    )
+
+
 def test_a_recorded_suite_keeps_its_baseline_and_cache(recorded: Suite) -> None:
     result = recorded.pytester.runpytest_inprocess(
         "--mlregress-preflight", "-x", "--mlregress-seeds=3,7", "--mlregress-cache=kept", "-v"

@@ -143,6 +143,12 @@ def test_the_key_of_a_seed_follows_its_threads() -> None:
     assert override(Settings(), {"num_cpus": 0}).threads == 1
 
 
+def test_a_fresh_run_leaves_the_threads_of_a_test_to_it() -> None:
+    assert Settings(threads=3).threads_argument == "--override-ini=mlregress_threads=3"
+    chosen = Settings(threads=3, threads_chosen=True)
+    assert chosen.threads_argument == "--mlregress-threads=3"
+
+
 def test_seeds_that_together_exceed_the_machine_do_not_run_at_once(suite: Suite) -> None:
     suite.write(
         """

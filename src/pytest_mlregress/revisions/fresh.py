@@ -28,7 +28,10 @@ class FreshRunError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FreshRun:
-    """What to run: one test and tier on exactly these seeds, with that many workers."""
+    """What to run: one test and tier on exactly these seeds, with that many workers.
+
+    ``threads`` is the argument of pytest that says how many a seed has.
+    """
 
     test: str
     tier: str
@@ -79,7 +82,7 @@ def _command(run: FreshRun, report: Path, baselines: Path, *, guarded: bool) -> 
         f"--mlregress-baseline={baselines}",
         "--mlregress-missing=warn",
         "--mlregress-stop=never",
-        f"--mlregress-threads={run.threads}",
+        run.threads,
     ]
     if run.tier != "default":
         command.append(f"--mlregress-tier={run.tier}")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
 from pytest_mlregress import _compat
+from pytest_mlregress.node_ids import has_seed
 from pytest_mlregress.running.preflight import PREFLIGHT_ATTRIBUTE
 from pytest_mlregress.session.pytest_reports import bare_report
 from pytest_mlregress.session.seed_reports import failure_message, skip_reason
+
+if TYPE_CHECKING:
+    from pytest_mlregress.reporting.preflight_text import TestedStep
 
 Outcome = Literal["ok", "failed", "skipped"]
 
@@ -70,28 +74,36 @@ class PreflightHooks:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print a line for each test, and one on all of them."""
-        told = [preflight for preflight in self._preflights.values() if preflight.found is not None]
+        told = {
+            nodeid: preflight
+            for nodeid, preflight in self._preflights.items()
+            if preflight.found is not None or (preflight.outcome == "failed" and has_seed(nodeid))
+        }
         if not told:
             return
-        from pytest_mlregress.reporting.preflight_text import TestedStep, preflight_lines
+        from pytest_mlregress.reporting.preflight_text import preflight_lines
 
-        steps = [
-            TestedStep(
-                test=preflight.found["test"],
-                outcome=preflight.outcome,
-                message=preflight.message,
-                ending=preflight.found["ending"],
-                duration=preflight.found["duration"],
-                peak_memory=preflight.found["peak_memory"],
-                peak_gpu_memory=preflight.found["peak_gpu_memory"],
-            )
-            for preflight in told
-            if preflight.found is not None
-        ]
+        steps = [_step(nodeid, preflight) for nodeid, preflight in told.items()]
         workers = len(getattr(self._config.option, "tx", None) or ())
         terminalreporter.section("mlregress preflight")
         for line in preflight_lines(steps, workers=workers, width=_width(terminalreporter)):
             terminalreporter.write_line(line)
+
+
+def _step(nodeid: str, preflight: Preflight) -> TestedStep:
+    """As a report tells it; a worker that died, as of too little memory, said nothing of it."""
+    from pytest_mlregress.reporting.preflight_text import TestedStep
+
+    found = preflight.found or {}
+    return TestedStep(
+        test=found.get("test", nodeid),
+        outcome=preflight.outcome,
+        message=preflight.message,
+        ending=found.get("ending"),
+        duration=found.get("duration", 0.0),
+        peak_memory=found.get("peak_memory"),
+        peak_gpu_memory=found.get("peak_gpu_memory"),
+    )
 
 
 def _width(terminalreporter: Any) -> int:

@@ -107,7 +107,7 @@ class SuiteJudge:
         setting = Confirmation(
             rootdir=self._config.rootpath,
             workers=workers,
-            threads=str(self._settings.threads),
+            threads=self._settings.threads_argument,
             update_command=group.plan.update_command,
         )
         return confirm(first, self._rules(group.plan), setting)

@@ -32,7 +32,7 @@ class Confirmation:
     Attributes:
         rootdir: pytest's rootdir.
         workers: number of xdist workers.
-        threads: CPU threads per seed, as the option has it.
+        threads: the argument of pytest that says how many CPU threads a seed has.
         update_command: the command that records the baseline again.
     """
 

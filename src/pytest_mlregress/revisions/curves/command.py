@@ -99,16 +99,18 @@ def run_curve(request: CurveRequest, observer: CurveObserver) -> CurveResult:
     journals: list[Journal] = []
     try:
         by_share: dict[float, list[SeedResult]] = {}
+        tests: list[SuiteTest] = []
         notes: list[str] = []
         for share in fractions:  # the smallest first: the cheapest to see what is wrong
             suite = _suite(request, share)
             test = suite.test(request.test)
+            tests.append(test)
             seeds = test.seeds if request.seeds is None else test.seeds[: request.seeds]
             observer.on_total(len(seeds) * len(fractions))
             journals.append(_journal(request, suite, test, share))
             trained = _train(request, observer, suite, test, seeds, journals[-1])
             by_share[share] = _passed(trained, share, request.over, notes)
-        curve = _drawn(request, test, by_share, notes)
+        curve = _drawn(request, tests[-1], by_share, notes)
         for journal in journals:
             journal.finish()
         return curve
