@@ -8,14 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_mlregress.statistics.bisection_model import (
-    CORRELATIONS,
-    EFFECT_SDS,
-    Classes,
-    group,
-    log_likelihood,
-    regress,
-)
+from pytest_mlregress.statistics.bisection_classes import Classes, group
+from pytest_mlregress.statistics.bisection_model import EFFECT_SDS, log_likelihood
+from pytest_mlregress.statistics.bisection_regression import CORRELATIONS, regress
 from pytest_mlregress.statistics.bisection_values import search_values
 from pytest_mlregress.statistics.noisy_bisection import (
     BisectionProblem,

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from pytest_mlregress.statistics.bisection_model import CORRELATIONS, LevelPosterior, shrinkage
+from pytest_mlregress.statistics.bisection_model import LevelPosterior
+from pytest_mlregress.statistics.bisection_regression import CORRELATIONS, shrinkage
 from pytest_mlregress.statistics.bisection_values import IntArray
 from pytest_mlregress.statistics.samples import FloatArray
 

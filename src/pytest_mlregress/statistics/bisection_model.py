@@ -22,15 +22,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_mlregress.statistics.bisection_problem import BoolArray
+from pytest_mlregress.statistics.bisection_classes import Classes
+from pytest_mlregress.statistics.bisection_regression import (
+    CORRELATIONS,
+    ROUNDING_VARIANCE,
+    Regression,
+    regress,
+)
 from pytest_mlregress.statistics.bisection_values import IntArray, SearchValues
 from pytest_mlregress.statistics.samples import FloatArray
 
 #: Prior probabilities of 0, 1, 2, 3 and 4 candidates with an effect, gains and losses alike.
-CHANGES_PRIOR: Final = (0.46, 0.46, 0.05, 0.02, 0.01)
-
-#: The grid of the correlation of one seed's values in two states, with equal weights.
-CORRELATIONS: Final = np.array([0.0, 0.45, 0.8, 0.95, 0.99])
+CHANGES_PRIOR: Final = (0.28, 0.62, 0.06, 0.025, 0.015)
 
 #: The grid of the standard deviation of an effect, in standard deviations of the seeds.
 EFFECT_SDS: Final = np.array([1.0, 2.5])
@@ -45,76 +48,7 @@ _MOST_EXTENDED: Final = 16
 # Components with less of the posterior, together, are left out.
 _NEGLIGIBLE: Final = 0.01
 
-# Keeps a perfect fit from an infinite likelihood, in scaled units.
-_ROUNDING_VARIANCE: Final = 1e-18
-
 _WIDTH: Final = len(CHANGES_PRIOR) - 1
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Classes:
-    """Candidates, grouped by the states of interest that include them.
-
-    Attributes:
-        states: shape (k,), the states of interest, increasing.
-        of: shape (candidates,), the class of each candidate.
-        weight: shape (g,), the prior weights of the classes, with sum 1.
-        includes: shape (k, g), whether a state includes a class.
-    """
-
-    states: IntArray
-    of: IntArray
-    weight: FloatArray
-    includes: FloatArray
-
-    @classmethod
-    def by(cls, contains: BoolArray, weight: FloatArray, states: IntArray) -> Classes:
-        """Group the candidates.
-
-        Args:
-            contains: shape (states, candidates).
-            weight: shape (candidates,), with sum 1.
-            states: shape (k,), the states of interest.
-
-        Returns:
-            The classes.
-        """
-        of = group(contains[states])
-        first = np.unique(of, return_index=True)[1]
-        return cls(
-            states,
-            of,
-            np.bincount(of, weights=weight).astype(np.float64),
-            contains[np.ix_(states, first)].astype(np.float64),
-        )
-
-    def share(self, weight: FloatArray) -> FloatArray:
-        """The share of each candidate in the prior weight of its class.
-
-        Args:
-            weight: shape (candidates,).
-
-        Returns:
-            Shape (candidates,).
-        """
-        return np.asarray(weight / self.weight[self.of])
-
-
-def group(signatures: BoolArray) -> IntArray:
-    """Number the columns so that equal ones have one number.
-
-    Args:
-        signatures: shape (k, candidates).
-
-    Returns:
-        Shape (candidates,), numbers from 0 on in the order of first appearance.
-    """
-    packed = np.ascontiguousarray(np.packbits(signatures, axis=0).T)
-    keys = packed.view(np.dtype((np.void, packed.shape[1]))).ravel()
-    _, first, of = np.unique(keys, return_index=True, return_inverse=True)
-    rank = np.empty(first.size, dtype=np.intp)
-    rank[np.argsort(first)] = np.arange(first.size)
-    return np.asarray(rank[of.ravel()], dtype=np.intp)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,95 +83,6 @@ class LevelPosterior:
     rho: IntArray
     tau: FloatArray
     regression: Regression
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Regression:
-    """What the observations say of levels, for each of the r correlations.
-
-    Attributes:
-        n: number of observations.
-        seen: shape (seeds, k), how often a seed was trained in a state of interest.
-        seed_sums: shape (seeds,), the sums of each seed's values.
-        precision: shape (r,), of the level of GOOD if no candidate has an effect.
-        level: shape (r,), its estimate.
-        mean_design: shape (r, g), the generalised mean of the classes' columns.
-        gram: shape (r, g, g), their squares and products around it.
-        product: shape (r, g), their products with the values.
-        squares: shape (r,), those of the values, with what rounding adds.
-        log_determinant: shape (r,), of the correlation matrix and the precision.
-    """
-
-    n: int
-    seen: FloatArray
-    seed_sums: FloatArray
-    precision: FloatArray
-    level: FloatArray
-    mean_design: FloatArray
-    gram: NDArray[np.float64]
-    product: FloatArray
-    squares: FloatArray
-    log_determinant: FloatArray
-
-
-def shrinkage(rho: FloatArray | float, times: FloatArray) -> FloatArray:
-    """The weight of the sum of a seed's residuals in the estimate of its effect.
-
-    Args:
-        rho: the correlation, broadcast against `times`.
-        times: how often the seed was trained.
-
-    Returns:
-        rho / (1 - rho + times rho).
-    """
-    return np.asarray(rho / (1.0 - rho + times * rho))
-
-
-def regress(classes: Classes, data: SearchValues) -> Regression:
-    """The sufficient statistics of generalised least squares.
-
-    Args:
-        classes: the classes, whose states of interest include all observed ones.
-        data: the observations.
-
-    Returns:
-        The statistics.
-    """
-    at = np.searchsorted(classes.states, data.states)
-    seen = np.zeros((len(data.labels), classes.states.size))
-    sums = np.zeros_like(seen)
-    np.add.at(seen, (data.seeds, at), 1.0)
-    np.add.at(sums, (data.seeds, at), data.values)
-    times, totals = seen.sum(axis=1), sums.sum(axis=1)
-    rho = CORRELATIONS[:, None]
-    own = 1.0 - CORRELATIONS
-    f = shrinkage(rho, times)
-    information = np.eye(classes.states.size) * seen.sum(axis=0)
-    information = (information - np.einsum("ij,ri,ik->rjk", seen, f, seen)) / own[:, None, None]
-    weighted = (sums.sum(axis=0) - (f * totals) @ seen) / own[:, None]
-    squares = (float(data.values @ data.values) - (f * totals**2).sum(axis=1)) / own
-    precision = information.sum(axis=(1, 2))
-    level = weighted.sum(axis=1) / precision
-    design = classes.includes
-    mean_design = (information.sum(axis=1) @ design) / precision[:, None]
-    gram = design.T @ information @ design
-    gram -= precision[:, None, None] * mean_design[:, :, None] * mean_design[:, None, :]
-    seeds_seen = times > 0.0
-    log_v = ((times - 1.0) * seeds_seen).sum() * np.log(own)
-    log_v = log_v + (np.log(1.0 - rho + times * rho) * seeds_seen).sum(axis=1)
-    blur = data.n * (data.step_variance + _ROUNDING_VARIANCE)
-    return Regression(
-        n=data.n,
-        seen=seen,
-        seed_sums=totals,
-        precision=precision,
-        level=level,
-        mean_design=mean_design,
-        gram=gram,
-        product=weighted @ design - mean_design * weighted.sum(axis=1)[:, None],
-        squares=np.maximum(squares - precision * level**2, 0.0) + blur,
-        log_determinant=log_v + np.log(precision),
-    )
 
 
 def level_posterior(classes: Classes, data: SearchValues) -> LevelPosterior:
@@ -331,7 +176,7 @@ def log_likelihood(regression: Regression, chosen: IntArray) -> FloatArray:
         explained = explained + solved[i] ** 2
         log_det = log_det + np.log(factor[i, i])
     left = np.maximum(
-        regression.squares[:, None, None] - explained, _ROUNDING_VARIANCE * regression.n
+        regression.squares[:, None, None] - explained, ROUNDING_VARIANCE * regression.n
     )
     fixed = -0.5 * regression.log_determinant[:, None, None] - size * np.log(EFFECT_SDS)[:, None]
     return np.asarray(
@@ -364,7 +209,7 @@ def _components(
             effect[:, :size] = np.einsum("mij,mj->mi", inverse, product)
             shape[:, :size, :size] = inverse
             left = left - np.einsum("mi,mi->m", effect[:, :size], product)
-        variance = np.maximum(left, _ROUNDING_VARIANCE * regression.n) / (regression.n - 1)
+        variance = np.maximum(left, ROUNDING_VARIANCE * regression.n) / (regression.n - 1)
         found.append((block[r, t, h], first + h, sites, effect, shape, variance, r, EFFECT_SDS[t]))
         first += len(chosen)
     weight, of_set, sites, effect, shape, variance, r, tau = (

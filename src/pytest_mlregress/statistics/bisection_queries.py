@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from pytest_mlregress.statistics.bisection_model import group
+from pytest_mlregress.statistics.bisection_classes import group
 from pytest_mlregress.statistics.bisection_problem import BoolArray
 from pytest_mlregress.statistics.bisection_values import IntArray
 from pytest_mlregress.statistics.samples import FloatArray

@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 from scipy.special import gammaln, ndtr
 
-from pytest_mlregress.statistics.bisection_model import CHANGES_PRIOR, CORRELATIONS, LevelPosterior
+from pytest_mlregress.statistics.bisection_model import CHANGES_PRIOR, LevelPosterior
+from pytest_mlregress.statistics.bisection_regression import CORRELATIONS
 from pytest_mlregress.statistics.samples import FloatArray
 
 # Halvings of an interval that bracket a quantile.
