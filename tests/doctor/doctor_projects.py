@@ -7,9 +7,10 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pytest_mlregress.doctor.examine import examine
+from pytest_mlregress.doctor.examine import examine, load_checks
 from pytest_mlregress.doctor.finding import DoctorFinding
 from pytest_mlregress.doctor.project import Project
+from pytest_mlregress.doctor.registry import questions
 from pytest_mlregress.doctor.trainings import Trainings
 
 
@@ -39,9 +40,11 @@ def commit(folder: Path, message: str = "All") -> str:
 
 
 def diagnose(
-    folder: Path, *, trainings: Trainings | None = None, selected: Iterable[str] = ()
+    folder: Path, *, only: str | None = None, trainings: Trainings | None = None
 ) -> list[DoctorFinding]:
-    return examine(Project(folder, folder, tuple(selected), trainings=trainings))
+    load_checks()
+    others = [q.name for q in questions() if only is not None and q.name != only]
+    return examine(Project(folder, folder, trainings=trainings), ignore=others)
 
 
 def of(findings: Iterable[DoctorFinding], *checks: str) -> list[tuple[str, str, str]]:

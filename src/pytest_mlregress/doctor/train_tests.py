@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from pytest_mlregress.doctor.trainings import TestTrainings, Trainings
+from pytest_mlregress.doctor.trainings import TrainedTest, Trainings
 from pytest_mlregress.revisions.cells.cell import Cell, Cells
 from pytest_mlregress.revisions.cells.journal import Journal
 from pytest_mlregress.revisions.cells.suite import Suite, SuiteTest
@@ -107,11 +107,11 @@ def _other_seed(test: SuiteTest) -> int | None:
 
 def _of_test(
     test: SuiteTest, requests: _Requests, known: dict[SeedRequest, TrainedSeed]
-) -> TestTrainings:
+) -> TrainedTest:
     first, again = known[requests.first], known[requests.again]
     other = known[requests.other] if requests.other is not None else None
     reasons = [each.unavailable for each in (first, again, other) if each is not None]
-    return TestTrainings(
+    return TrainedTest(
         test=test.test,
         tier=test.tier,
         first=first.result,

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from pytest_mlregress.running.result import SeedResult
 
-__all__ = ["TestTrainings", "Trainings"]
+__all__ = ["TrainedTest", "Trainings"]
 
 
 @dataclass(frozen=True, slots=True)
-class TestTrainings:
+class TrainedTest:
     """What was trained of one test, each seed in a process of its own.
 
     Attributes:
@@ -43,5 +43,5 @@ class Trainings:
         problem: why none of them could be trained; empty if they could.
     """
 
-    tests: Mapping[str, TestTrainings] = field(default_factory=dict)
+    tests: Mapping[str, TrainedTest] = field(default_factory=dict)
     problem: str = ""

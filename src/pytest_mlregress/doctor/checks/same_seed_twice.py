@@ -9,7 +9,7 @@ from pytest_mlregress.doctor.bit_comparison import first_difference
 from pytest_mlregress.doctor.finding import DoctorFinding
 from pytest_mlregress.doctor.project import Project
 from pytest_mlregress.doctor.registry import CannotCheckError, Question, check
-from pytest_mlregress.doctor.trainings import TestTrainings
+from pytest_mlregress.doctor.trainings import TrainedTest
 from pytest_mlregress.plurals import count_of
 
 TWICE: Final = Question(
@@ -20,8 +20,8 @@ TWICE: Final = Question(
 )
 
 _REMEDY: Final = (
-    "look where they part: mlregress explain {test}; usual causes: an unseeded generator, the "
-    "order of a set, threads, time, torch.use_deterministic_algorithms(True) not set"
+    "look where they part: mlregress explain {test} --against=. ; usual causes: an unseeded "
+    "generator, the order of a set, threads, time, no torch.use_deterministic_algorithms(True)"
 )
 
 
@@ -37,7 +37,7 @@ def same_seed_twice(project: Project) -> Iterator[DoctorFinding]:
         yield _compared(each)
 
 
-def _compared(each: TestTrainings) -> DoctorFinding:
+def _compared(each: TrainedTest) -> DoctorFinding:
     if each.first is None or each.again is None:
         return TWICE.skipped(f"{each.test}: {each.unavailable}")
     failed = next((r for r in (each.first, each.again) if r.outcome == "failed"), None)
@@ -51,7 +51,7 @@ def _compared(each: TestTrainings) -> DoctorFinding:
         return TWICE.skipped(f"{each.test}: seed {each.first.seed} recorded no metric")
     differing = first_difference(each.first, each.again)
     if differing:
-        where = f"; first in {each.divergence}" if each.divergence else ""
+        where = f"; {each.divergence}" if each.divergence else ""
         return TWICE.problem(
             f"{each.test}: seed {each.first.seed} gave {differing} in two runs of the same "
             f"code{where}",

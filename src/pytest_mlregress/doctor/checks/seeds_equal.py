@@ -9,7 +9,7 @@ from pytest_mlregress.doctor.bit_comparison import first_difference
 from pytest_mlregress.doctor.finding import DoctorFinding
 from pytest_mlregress.doctor.project import Project
 from pytest_mlregress.doctor.registry import CannotCheckError, Question, check
-from pytest_mlregress.doctor.trainings import TestTrainings
+from pytest_mlregress.doctor.trainings import TrainedTest
 from pytest_mlregress.verdicts.seed_blind import REMEDIES, ignores_its_seed
 
 EQUAL: Final = Question(
@@ -31,7 +31,7 @@ def seeds_equal(project: Project) -> Iterator[DoctorFinding]:
         yield _compared(each)
 
 
-def _compared(each: TestTrainings) -> DoctorFinding:
+def _compared(each: TrainedTest) -> DoctorFinding:
     if each.first is None or each.other is None:
         return EQUAL.skipped(f"{each.test}: {each.unavailable or 'declares a single seed'}")
     seeds = f"seeds {each.first.seed} and {each.other.seed}"
@@ -43,5 +43,7 @@ def _compared(each: TestTrainings) -> DoctorFinding:
             f"{each.test}: {seeds} gave the same bits ({values})",
             f"make the training use mlregress.seed: {'; '.join(REMEDIES[:4])}",
         )
-    differing = first_difference(each.first, each.other) or "in a curve"
-    return EQUAL.ok(f"{each.test}: {seeds} differ: {differing}")
+    if differing := first_difference(each.first, each.other):
+        return EQUAL.ok(f"{each.test}: {seeds} differ: {differing}")
+    values = ", ".join(f"{metric.name} {metric.value:.6g}" for metric in each.first.metrics)
+    return EQUAL.ok(f"{each.test}: {seeds} both reached the bound: {values}")
