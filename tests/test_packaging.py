@@ -171,7 +171,7 @@ def test_the_core_knows_nothing_of_pytest(room: str) -> None:
 
 
 DOCTOR_USES = (
-    *("doctor", "baselines", "resources", "revisions", "verdicts", "settings"),
+    *("doctor", "baselines", "divergence", "resources", "revisions", "verdicts", "settings"),
     *("running.result", "running.reads", "running.import_closure", "running.file_uses"),
     "reporting.text_layout",
 )

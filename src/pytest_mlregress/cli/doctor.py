@@ -164,6 +164,7 @@ def _fix(project: Project, *, as_json: bool) -> Fix:
 def _train(project: Project, workers: int, pytest_args: tuple[str, ...]) -> Trainings:
     """Train what the checks need; why it cannot be done is a finding, too."""
     from pytest_mlregress.cli.progress import TrainingProgress
+    from pytest_mlregress.doctor.name_divergences import differing_tests, name_divergences
     from pytest_mlregress.doctor.train_tests import planned_trainings, train_tests
     from pytest_mlregress.doctor.trainings import Trainings
     from pytest_mlregress.revisions.cells.suite import describe_suite
@@ -179,8 +180,18 @@ def _train(project: Project, workers: int, pytest_args: tuple[str, ...]) -> Trai
             pytest_args=pytest_args,
         )
         with TrainingProgress("doctor", total=planned_trainings(suite)) as progress:
-            return train_tests(
+            trained = train_tests(
                 suite, workers=workers, on_start=progress.on_start, on_seed=progress.on_seed
+            )
+        if not differing_tests(trained):
+            return trained
+        with TrainingProgress("doctor: where they differ") as progress:
+            return name_divergences(
+                trained,
+                project.rootdir,
+                pytest_args=pytest_args,
+                on_start=progress.on_start,
+                on_seed=progress.on_seed,
             )
     except CommandError as error:
         return Trainings(problem=" ".join(str(error).split()))
