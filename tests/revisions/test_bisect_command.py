@@ -42,7 +42,7 @@ def kill_after(made: Project, arguments: list[str], lines: int) -> None:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while journal_lines(made) < lines and running.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -59,7 +59,7 @@ def test_bisect_names_the_commit(history: HiddenLoss, workers: str) -> None:
     result = mlregress(history, "bisect", good, "main", "--test", TEST, "-n", workers, "--json")
     answer = answer_of(result)
     assert result.exit_code == 1
-    assert [commit["subject"] for commit in answer["answer"]["commits"]] == ["Clip the gradients"]
+    assert answer["named"] == [history.commits["Clip the gradients"]]
 
 
 @pytest.mark.parametrize("workers", ["2", "1"])
