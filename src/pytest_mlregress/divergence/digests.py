@@ -49,8 +49,8 @@ def digest_of(value: Any) -> Digest:
     if array is not None:
         return array_digest(array, _dtype(value))
     if isinstance(value, float):
-        finite = math.isfinite(value)
-        return Digest(_bits(repr(value)), abs(value), value if finite else 0.0, "float")
+        number = value if math.isfinite(value) else 0.0
+        return Digest(_bits(repr(value)), abs(number), number, "float")
     state = _Hash()
     _feed(state, value, 0)
     return Digest(state.hash.hexdigest(), kind=type(value).__name__)
