@@ -45,6 +45,7 @@ def test_a_red_near_its_limit_is_tested_on_fresh_seeds_and_not_run_again(
     assert recorded.run(workers, LOSS="0.025").ret == 1
     assert steps(recorded) == [
         f"what changed since the baseline: git log --oneline {commit_of(recorded)}..HEAD",
+        f"the first step that differs: mlregress explain '{TEST}'",
         CONFIRM,
         f"if the loss is accepted, {ACCEPT}",
     ]
@@ -85,6 +86,7 @@ def test_a_divergence_is_looked_at_and_never_recorded(recorded: Suite) -> None:
     assert recorded.run(LOSS="nan").ret == 1
     assert steps(recorded) == [
         f"what changed since the baseline: git log --oneline {commit_of(recorded)}..HEAD",
+        f"the first step that differs: mlregress explain '{TEST}'",
         f"look at one seed alone: pytest '{TEST}' -k seed0",
     ]
     recorded.run(TEST, "-k", "seed0", LOSS="nan").assert_outcomes(failed=0)

@@ -15,7 +15,7 @@ from pytest_mlregress.divergence.seed_tracer import UNTRACED_GUARDS, SeedTracer
 from pytest_mlregress.revisions.against import parse_against
 from pytest_mlregress.revisions.base_commit import find_base_commit
 from pytest_mlregress.revisions.cells.cell import Cell, Cells
-from pytest_mlregress.revisions.cells.suite import Suite, SuiteTest, describe_suite
+from pytest_mlregress.revisions.cells.suite import Suite, SuiteTest, describe_test
 from pytest_mlregress.revisions.cells.trained_seed import SeedRequest, TrainedSeed
 from pytest_mlregress.revisions.command_error import CommandError
 from pytest_mlregress.revisions.history import History
@@ -139,21 +139,19 @@ def run_explain(
 
 def _collected(request: ExplainRequest) -> tuple[Suite, SuiteTest, int]:
     """The suite, with the asked seed among those of the test."""
-    suite = _describe(request, None)
-    test = suite.test(request.test)
+    suite, test = _describe(request, None)
     seed = test.seeds[0] if request.seed is None else request.seed
     if seed not in test.node_ids:
-        suite = _describe(request, seed + 1)
-        test = suite.test(request.test)
+        suite, test = _describe(request, seed + 1)
     if seed not in test.node_ids:
         seeds = ", ".join(map(str, test.seeds[:8]))
         raise CommandError(f"seed {seed} is none of {test.test}, whose seeds are {seeds}")
     return suite, test, seed
 
 
-def _describe(request: ExplainRequest, seeds: int | None) -> Suite:
-    return describe_suite(
-        [request.test],
+def _describe(request: ExplainRequest, seeds: int | None) -> tuple[Suite, SuiteTest]:
+    return describe_test(
+        request.test,
         directory=request.rootdir,
         seeds=seeds,
         tier=request.tier,

@@ -20,7 +20,7 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 MAX_ENTRIES: Final = 4096
 """Entries of one container or object that are looked at."""
 MAX_DEPTH: Final = 6
-MAX_VALUES: Final = 4000
+MAX_VALUES: Final = 600
 """Values of one nest that are looked at, which a forest of trees may have many more of."""
 MAX_PROJECTED: Final = 1 << 18
 """Entries of an array that its projection uses, evenly spread over it."""

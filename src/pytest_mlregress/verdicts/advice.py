@@ -133,6 +133,7 @@ def _what_changed(case: JudgingContext, history: History | None) -> Iterator[str
     commit = case.baseline.provenance.named_commit if case.baseline is not None else None
     if commit is not None and history is not None and history.knows(commit):
         yield f"what changed since the baseline: git log --oneline {commit[:10]}..HEAD"
+        yield f"the first step that differs: {case.group.plan.explain_command}"
 
 
 def _committed(history: History | None) -> str:

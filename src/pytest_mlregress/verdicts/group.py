@@ -81,6 +81,20 @@ class GroupPlan:
         return f"{self._command(None if self.read_only else self.source)} --mlregress-update"
 
     @property
+    def explain_command(self) -> str:
+        """The command that finds the first step in which a seed differs from the baseline's commit.
+
+        Of an A/B run from the base's, which must be another commit and nothing else.
+        """
+        words = [f"mlregress explain {quoted(self.argument or self.test)}"]
+        for name, value in (("against", self.against), ("tier", self.tier_option)):
+            if value is not None:
+                words.append(f"--{name}={_shell_word(value)}")
+        if self.source is not None and self.against is None:
+            words.append(f"-- --mlregress-baseline={_shell_word(self.source)}")
+        return " ".join(words)
+
+    @property
     def read_only(self) -> bool:
         """True where the baselines are those of a git ref."""
         return is_git_ref(self.source)

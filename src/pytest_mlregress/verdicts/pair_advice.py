@@ -76,6 +76,9 @@ def _what_changed(pairs: PairContext, history: History | None) -> Iterator[str]:
         # `git log` would say nothing of what is in no commit.
         command = "git diff --stat {}" if history.tree.dirty else "git log --oneline {}..HEAD"
         yield f"what changed since the base: {command.format(shlex.quote(commit[:10]))}"
+        against = pairs.case.group.plan.against or ""
+        if "env:" not in against and "own-tests:" not in against:
+            yield f"the first step that differs: {pairs.case.group.plan.explain_command}"
 
 
 def _one_seed(pairs: PairContext, decision: MetricsDecision) -> Iterator[str]:
