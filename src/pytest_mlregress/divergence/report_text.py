@@ -52,7 +52,7 @@ def headline(report: ExplainReport) -> str:
     divergence = report.found.divergence
     if divergence is None:
         return _without_divergence(report)
-    where = f"{_when(report, divergence)}, {divergence.phase}: {_subject(divergence)}"
+    where = f"{_when(report, divergence)}{divergence.phase}: {_subject(divergence)}"
     if divergence.rounding:
         where += ", by rounding alone"
     return f"{where}{_cause(report, divergence.source)}"
@@ -74,9 +74,10 @@ def _without_divergence(report: ExplainReport) -> str:
 
 
 def _when(report: ExplainReport, divergence: Divergence) -> str:
-    if divergence.phase in (phases.EVALUATION, phases.METRIC) and divergence.step:
-        return f"after step {divergence.step - 1}"
-    return f"step {divergence.step}"
+    if divergence.phase in (phases.EVALUATION, phases.METRIC, phases.FIT):
+        # A training without steps of an optimizer of torch has nothing to count.
+        return f"after step {divergence.step - 1}, " if divergence.step else ""
+    return f"step {divergence.step}, "
 
 
 def _subject(divergence: Divergence) -> str:
