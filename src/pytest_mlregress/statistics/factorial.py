@@ -18,9 +18,15 @@ from typing import Final
 import numpy as np
 
 from pytest_mlregress.statistics.acceptance import SAFETY_LEVEL
+from pytest_mlregress.statistics.factorial_combinations import (
+    combinations_that_may_lose,
+    joint_losses,
+    masks,
+)
 from pytest_mlregress.statistics.factorial_contrasts import (
     CellValues,
     Contrast,
+    Experiment,
     Weights,
     balanced,
     interactions,
@@ -34,17 +40,13 @@ from pytest_mlregress.statistics.factorial_results import (
     Effect,
     EffectKind,
     FactorialEffects,
-    JointLoss,
     Judgement,
-    Masking,
 )
 from pytest_mlregress.statistics.live_pairs import NO_SIGN_OF_HARM, detectable_sd
 from pytest_mlregress.statistics.pair_spread import spread_of_base
 from pytest_mlregress.statistics.samples import FloatArray, mean, sd
 
-# A loss counts as hidden while its combination keeps less than this share of it.
-_HIDDEN_SHARE: Final = 0.5
-
+# Aliases are effects of at most so many changes.
 _MOST_TOGETHER: Final = 3
 
 
@@ -84,8 +86,8 @@ def factorial_effects(
     names = _checked(values, changes, alpha, margin)
     seeds = max(map(len, values.values()))
     level = look or FactorialLook(seeds, alpha, SAFETY_LEVEL, last=True)
-    analysis = _Analysis(values, names, 1.0 if higher_is_better else -1.0, level, margin)
-    return analysis.effects(most_seeds or seeds)
+    cells = Experiment(values, names, 1.0 if higher_is_better else -1.0, level)
+    return _Analysis(cells, margin).effects(most_seeds or seeds)
 
 
 def _checked(
@@ -122,29 +124,32 @@ class _Raw:
 
 
 @dataclass(frozen=True, slots=True)
-class _Joint:
-    """A combination that may lose: p is the largest of the tests that all must show it."""
-
-    changes: tuple[str, ...]
-    contrast: Contrast
-    p_loss: float
-
-
-@dataclass(frozen=True, slots=True)
 class _Analysis:
     """The cells and the levels at which they are judged."""
 
-    values: CellValues
-    names: tuple[str, ...]
-    sign: float
-    look: FactorialLook
+    cells: Experiment
     given_margin: float | None
+
+    @property
+    def values(self) -> CellValues:
+        """The cells' values."""
+        return self.cells.values
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The changes."""
+        return self.cells.names
+
+    @property
+    def look(self) -> FactorialLook:
+        """The levels."""
+        return self.cells.look
 
     def effects(self, most_seeds: int) -> FactorialEffects:
         """All of them."""
         raw = [self._raw(*effect) for effect in self._single_effects()]
         crossed = [self._raw(*effect) for effect in self._interactions()]
-        joint = self._joint()
+        joint = combinations_that_may_lose(self.cells)
         family = len(raw) + len(joint)
         margin = self._margin(most_seeds, family)
         p_values = [effect.p_loss for effect in raw] + [loss.p_loss for loss in joint]
@@ -161,23 +166,25 @@ class _Analysis:
         losses = [
             found for found, is_shown in zip(joint, shown[len(raw) :], strict=True) if is_shown
         ]
+        losing_alone = {
+            change.change: change.alone.loss
+            for change in changes
+            if change.alone is not None and self._loses(change.alone)
+        }
         return FactorialEffects(
             changes=changes,
             interactions=tuple(
                 self._effect(found, margin, tail, loss_shown=found.p_loss <= tail)
                 for found in crossed
             ),
-            masks=self._masks(changes),
-            joint_losses=self._joint_losses(losses, changes, tail),
+            masks=masks(self.cells, losing_alone),
+            joint_losses=joint_losses(self.cells, losses, losing_alone, tail),
             cells={cell: _summary(of_cell) for cell, of_cell in self.values.items()},
             margin=margin,
             fixed_margin=self.given_margin is not None,
             alpha=self.look.alpha,
             decided=all(map(_is_decided, changes)),
         )
-
-    def _contrast(self, weights: Weights) -> Contrast:
-        return Contrast.of(weights, self.values, self.sign)
 
     def _raw(
         self,
@@ -186,7 +193,7 @@ class _Analysis:
         weights: Weights,
         aliases: tuple[tuple[str, ...], ...] = (),
     ) -> _Raw:
-        contrast = self._contrast(weights)
+        contrast = self.cells.contrast(weights)
         return _Raw(kind, changes, contrast, contrast.p_loss(last=self.look.last), aliases)
 
     def _single_effects(
@@ -241,21 +248,6 @@ class _Analysis:
     def _signs(self, changes: tuple[str, ...]) -> FloatArray:
         return np.array([(-1.0) ** len(set(changes) - cell) for cell in self.values])
 
-    def _joint(self) -> list[_Joint]:
-        """Combinations whose cell, and each that lacks one of its changes, there are."""
-        found = []
-        for n in range(2, len(self.names) + 1):
-            for chosen in combinations(self.names, n):
-                cell = frozenset(chosen)
-                parts = [cell - {name} for name in chosen]
-                if cell not in self.values or not all(part in self.values for part in parts):
-                    continue
-                total = self._contrast(Weights.difference(cell, BASE))
-                steps = [self._contrast(Weights.difference(cell, part)) for part in parts]
-                p = max(step.p_loss(last=self.look.last) for step in (total, *steps))
-                found.append(_Joint(chosen, total, p))
-        return found
-
     def _margin(self, most_seeds: int, family: int) -> float:
         """The given margin, or what the last look shows of the spread of BASE."""
         if self.given_margin is not None:
@@ -270,14 +262,12 @@ class _Analysis:
 
     def _effect(self, raw: _Raw, margin: float, tail: float, *, loss_shown: bool) -> Effect:
         contrast = raw.contrast
-        low, high = contrast.interval(tail)
         p_safe = contrast.p_safe(margin)
-        ends = (low, high) if self.sign > 0.0 else (-high, -low)
         return Effect(
             kind=raw.kind,
             changes=raw.changes,
-            mean=-self.sign * contrast.loss,
-            interval=ends,
+            mean=-self.cells.sign * contrast.loss,
+            interval=self.cells.as_recorded(contrast.interval(tail)),
             loss=contrast.loss,
             p_loss=raw.p_loss,
             p_safe=p_safe,
@@ -322,57 +312,6 @@ class _Analysis:
         base = np.array(list(self.values[BASE].values()), dtype=np.float64)
         spread = spread_of_base(base)
         return spread is None or effect.loss >= spread / math.sqrt(base.size)
-
-    def _masks(self, changes: tuple[ChangeEffects, ...]) -> tuple[Masking, ...]:
-        """The smallest combinations that hide the loss of a change alone."""
-        found = []
-        for change in changes:
-            alone = change.alone
-            if alone is None or not self._loses(alone):
-                continue
-            hiding = self._hiding(change.change, alone.loss)
-            smallest = [
-                mask for mask in hiding if not any(set(m.by) < set(mask.by) for m in hiding)
-            ]
-            found += smallest
-        return tuple(found)
-
-    def _hiding(self, hidden: str, loss_alone: float) -> list[Masking]:
-        """Combinations with a change that are better than it alone and not shown to lose."""
-        alone = frozenset({hidden})
-        larger = [cell for cell in self.values if alone < cell]
-        found = []
-        for cell in larger:
-            total = self._contrast(Weights.difference(cell, BASE))
-            better = self._contrast(Weights.difference(cell, alone))
-            level = self.look.alpha / len(larger)
-            if better.p_gain(last=self.look.last) > level:
-                continue
-            if total.p_loss(last=self.look.last) <= self.look.alpha:
-                continue
-            if total.loss < _HIDDEN_SHARE * loss_alone:
-                by = tuple(name for name in self.names if name in cell and name != hidden)
-                found.append(Masking(hidden, by, loss_alone, total.loss))
-        return found
-
-    def _joint_losses(
-        self, shown: list[_Joint], changes: tuple[ChangeEffects, ...], tail: float
-    ) -> tuple[JointLoss, ...]:
-        """The smallest combinations that lose, of which no change loses alone."""
-        losing = {
-            change.change
-            for change in changes
-            if change.alone is not None and self._loses(change.alone)
-        }
-        found: list[JointLoss] = []
-        for joint in shown:
-            parts = set(joint.changes)
-            if parts & losing or any(set(smaller.changes) < parts for smaller in found):
-                continue
-            low, high = joint.contrast.interval(tail)
-            ends = (low, high) if self.sign > 0.0 else (-high, -low)
-            found.append(JointLoss(joint.changes, joint.contrast.loss, ends, joint.p_loss))
-        return tuple(found)
 
 
 def _is_decided(change: ChangeEffects) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from pytest_mlregress.statistics.factorial_designs import CellKey
+from pytest_mlregress.statistics.factorial_looks import FactorialLook
 from pytest_mlregress.statistics.pair_design import LEAST_PAIRS_AT_END, LEAST_PAIRS_TO_REJECT
 from pytest_mlregress.statistics.samples import MAD_TO_SD, FloatArray, mean, median, sd, winsorise
 from pytest_mlregress.statistics.sign_flip import sign_flip_test, smallest_flip_p
@@ -251,6 +252,58 @@ class Contrast:
         clipped = winsorise(self.values)
         half = float(stdtrit(self.n - 1, 1.0 - tail)) * sd(clipped) / math.sqrt(self.n)
         return mean(clipped) - half, mean(clipped) + half
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """The cells, and the levels at which they are judged.
+
+    Attributes:
+        values: the cells' values by seed, as recorded.
+        names: the changes in order.
+        sign: -1 where lower is better.
+        look: the levels.
+    """
+
+    values: CellValues
+    names: tuple[str, ...]
+    sign: float
+    look: FactorialLook
+
+    def contrast(self, weights: Weights) -> Contrast:
+        """A contrast of every seed.
+
+        Args:
+            weights: the weights of its cells.
+
+        Returns:
+            The contrast, oriented.
+        """
+        return Contrast.of(weights, self.values, self.sign)
+
+    def difference(self, changed: CellKey, base: CellKey) -> Contrast:
+        """One cell minus another.
+
+        Args:
+            changed: the cell with the change.
+            base: the cell without.
+
+        Returns:
+            The contrast, oriented.
+        """
+        return self.contrast(Weights.difference(changed, base))
+
+    def as_recorded(self, interval: tuple[float, float]) -> tuple[float, float]:
+        """An oriented interval in the metric's own direction.
+
+        Args:
+            interval: both ends, oriented.
+
+        Returns:
+            Both ends, the lower one first.
+        """
+        low, high = interval
+        return (low, high) if self.sign > 0.0 else (-high, -low)
 
 
 def _p_lower(values: FloatArray, *, last: bool, by_t: bool = True) -> float:
