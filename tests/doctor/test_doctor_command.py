@@ -211,6 +211,7 @@ def test_without_git_on_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         (["--ignore", "seed-fix"], "Error: --ignore: there is no check 'seed-fix'; did you mean"),
         (["--test", "test_x.py::test_y"],
          "Error: --test: there is no regression test test_x.py::test_y; there is none in this"),
+        (["--baseline", "git:nowhere"], "Error: --baseline=git:nowhere: "),
         (["--fix"], "Error: --fix: no file configures pytest, and --fix writes no new one; make"),
     ],
 )  # fmt: skip

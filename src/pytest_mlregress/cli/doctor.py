@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import asdict
 from difflib import get_close_matches
@@ -96,6 +97,7 @@ def doctor(
     folder = path.resolve()
     root = _rootdir(folder, rootdir)
     project = Project(folder, root, tests, source, older_than)
+    _require_baselines(project)
     _require_tests(project)
     written = _fix(project, as_json=as_json) if fix else None
     if written is not None and written.file is not None:
@@ -125,6 +127,22 @@ def _rootdir(folder: Path, given: Path) -> Path:
         return given.resolve()
     configuration = find_configuration(folder, checkout_of(folder))
     return configuration.file.parent if configuration.file is not None else folder
+
+
+def _require_baselines(project: Project) -> None:
+    """Refuse a place for baselines that cannot be read.
+
+    Raises:
+        CannotRunError: with the reason.
+    """
+    from pytest_mlregress.baselines.errors import BaselineError
+
+    if project.source is None:
+        return
+    try:
+        _ = project.baselines
+    except BaselineError as error:
+        raise CannotRunError(f"--baseline={project.source}: {error}") from None
 
 
 def _require_tests(project: Project) -> None:
@@ -172,6 +190,8 @@ def _train(project: Project, workers: int, pytest_args: tuple[str, ...]) -> Trai
 
     if not project.tests and not project.baselines:
         return Trainings(problem="no regression test in this folder")
+    if re.search(r"-m\s*\S*\s*not mlregress", project.configuration.values.get("addopts", "")):
+        pytest_args = ("-m", "mlregress", *pytest_args)  # those that `addopts` leaves out
     files = dict.fromkeys(str(test.module.file) for test in project.tests)
     try:
         suite = describe_suite(

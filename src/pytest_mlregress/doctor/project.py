@@ -232,6 +232,9 @@ class Project:
         store = open_store(self.source, rootdir=self.rootdir)
         found = []
         for key in store.list():
+            place = Path(store.describe(key))
+            if self.source is None and not place.is_relative_to(self.folder):
+                continue
             try:
                 store.read(key)
             except BaselineError as error:
