@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pytest_mlregress.divergence.command import ITSELF, ExplainRequest, run_explain
+from pytest_mlregress.divergence.phases import METRIC
 from pytest_mlregress.divergence.report_text import headline
 from pytest_mlregress.doctor.bit_comparison import first_difference
 from pytest_mlregress.doctor.trainings import TrainedTest, Trainings
@@ -70,6 +71,7 @@ def name_divergences(
             report = run_explain(request, on_start=on_start, on_seed=on_seed)
         except CommandError:
             continue  # the metric that differs is named all the same
-        if report.found.divergence is not None:
+        divergence = report.found.divergence
+        if divergence is not None and divergence.phase != METRIC:  # that one is named already
             tests[each.test] = replace(each, divergence=headline(report))
     return replace(trainings, tests=tests)
