@@ -10,8 +10,7 @@ from typing import Any
 from pytest_mlregress.plurals import count_of
 from pytest_mlregress.revisions.cells.cell import Cell, Cells
 from pytest_mlregress.revisions.cells.journal import Journal
-from pytest_mlregress.revisions.cells.named_test import suite_of_test
-from pytest_mlregress.revisions.cells.suite import Suite, SuiteTest
+from pytest_mlregress.revisions.cells.suite import Suite, SuiteTest, describe_test
 from pytest_mlregress.revisions.cells.trained_seed import SeedRequest, TrainedSeed
 from pytest_mlregress.revisions.cells.trainer import Trainer
 from pytest_mlregress.revisions.command_error import CommandError
@@ -121,13 +120,14 @@ def run_curve(request: CurveRequest, observer: CurveObserver) -> CurveResult:
 
 def _suite(request: CurveRequest, share: float) -> Suite:
     own = (f"--mlregress-data-fraction={share!r}",) if share < 1.0 else ()
-    return suite_of_test(
+    suite, _ = describe_test(
         request.test,
         directory=request.rootdir,
         seeds=request.seeds,
         tier=request.tier,
         pytest_args=(*request.pytest_args, *own),
     )
+    return suite
 
 
 def _journal(request: CurveRequest, suite: Suite, test: SuiteTest, share: float) -> Journal:

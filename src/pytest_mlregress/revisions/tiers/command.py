@@ -11,8 +11,12 @@ from pytest_mlregress.baselines.git_command import GitError
 from pytest_mlregress.revisions.base_commit import ABBREVIATED
 from pytest_mlregress.revisions.cells.cell import Cell, Cells
 from pytest_mlregress.revisions.cells.journal import Journal
-from pytest_mlregress.revisions.cells.named_test import suite_of_test
-from pytest_mlregress.revisions.cells.suite import Suite, SuiteTest, describe_suite
+from pytest_mlregress.revisions.cells.suite import (
+    Suite,
+    SuiteTest,
+    describe_suite,
+    describe_test,
+)
 from pytest_mlregress.revisions.cells.trained_seed import SeedRequest, TrainedSeed
 from pytest_mlregress.revisions.cells.trainer import Trainer
 from pytest_mlregress.revisions.command_error import CommandError
@@ -117,10 +121,10 @@ def run_tiers(request: TiersRequest, observer: TiersObserver) -> list[TierCompar
 
 def _tests(request: TiersRequest) -> list[SuiteTest]:
     if request.test is not None:
-        suite = suite_of_test(
+        _, test = describe_test(
             request.test, directory=request.rootdir, pytest_args=request.pytest_args
         )
-        return [suite.test(request.test)]
+        return [test]
     suite = describe_suite([], directory=request.rootdir, pytest_args=request.pytest_args)
     tests = [test for test in suite.tests if len(test.tiers) > 1]
     if not tests:
@@ -148,14 +152,14 @@ def _tier_names(request: TiersRequest, test: SuiteTest) -> tuple[str, str]:
 
 
 def _collected(request: TiersRequest, test: SuiteTest, tier: str) -> _Tier:
-    suite = suite_of_test(
+    suite, of_tier = describe_test(
         test.test,
         directory=request.rootdir,
         seeds=request.seeds,
         tier=tier,
         pytest_args=request.pytest_args,
     )
-    return _Tier(suite, suite.test(test.test))
+    return _Tier(suite, of_tier)
 
 
 def _known_states(fast: _Tier, full: _Tier) -> tuple[list[TierState], list[str]]:
