@@ -111,8 +111,8 @@ def test_a_hidden_loss_is_named_and_nothing_is_touched(
         "",
         "tests/test_toy.py::test_toy",
         "accuracy, higher is better, margin 0.01",
-        "  cell         mean       SD  seeds",
-        "  BASE       0.9084  0.00975  5",
+        "  cell         mean    SD  seeds",
+        "  BASE       0.9084  0.01  5",
     ]
     assert lines[-1] == "fast loses"
     text = " ".join(first.stdout.split())

@@ -193,8 +193,8 @@ def cell_rows(ablation: Ablation, metric: MetricEffects) -> list[CellRow]:
     """
     summaries = metric.effects.cells if metric.effects is not None else {}
     known = [summaries[cell.changes] for cell in ablation.cells if cell.changes in summaries]
-    means = iter(numbers((cell.mean for cell in known), digits=4, rounding=True))
-    spreads = iter(numbers((cell.sd for cell in known), digits=2, rounding=True))
+    means = iter(numbers((cell.mean for cell in known), digits=4, figures=4))
+    spreads = iter(numbers((cell.sd for cell in known), digits=2, figures=2))
     rows = []
     for cell in ablation.cells:
         summary = summaries.get(cell.changes)
@@ -229,7 +229,7 @@ def effect_rows(metric: MetricEffects) -> list[EffectRow]:
         (value for effect in effects for value in (effect.mean, *effect.interval)),
         digits=3,
         signed=True,
-        rounding=True,
+        figures=3,
     )
     return [
         EffectRow(

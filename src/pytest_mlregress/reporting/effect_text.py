@@ -109,9 +109,7 @@ def amount(effect: Effect | JointLoss, *, higher_is_better: bool, sense: Sense =
         mean = effect.mean
     if sense != "change" and higher_is_better == (sense == "loss"):
         mean, low, high = -mean, -high, -low
-    value, first, last = numbers(
-        (mean, low, high), digits=2, signed=sense == "change", rounding=True
-    )
+    value, first, last = numbers((mean, low, high), digits=2, signed=sense == "change", figures=3)
     return f"{value} [{first}, {last}]"
 
 

@@ -23,6 +23,7 @@ def numbers(
     signed: bool = False,
     aligned: bool = True,
     rounding: bool = False,
+    figures: int | None = None,
 ) -> tuple[str, ...]:
     """Write values that are read together.
 
@@ -38,13 +39,15 @@ def numbers(
             has ``digits`` significant digits.
         rounding: values that are the same to six significant digits of the largest may look alike:
             those of nearly constant samples differ by rounding errors.
+        figures: round all values to that many significant digits of the largest, where small ones
+            need not be told apart: in a table of estimates.
 
     Returns:
         The texts, in order.
     """
     values = tuple(float(value) for value in values)
-    if rounding:
-        values = _without_rounding_errors(values)
+    if rounding or figures is not None:
+        values = _rounded(values, figures or _FEW_DIGITS)
     magnitudes = {abs(value) for value in values if math.isfinite(value)}
     spelling = _spell(magnitudes, digits, aligned)
     return tuple(_sign(value, signed) + spelling.get(abs(value), "") for value in values)
@@ -83,12 +86,12 @@ def seconds(duration: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def _without_rounding_errors(values: tuple[float, ...]) -> tuple[float, ...]:
-    """The values rounded to six significant digits of the largest magnitude."""
+def _rounded(values: tuple[float, ...], figures: int) -> tuple[float, ...]:
+    """The values rounded to some significant digits of the largest magnitude."""
     largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
     if not largest:
         return values
-    decimals = _FEW_DIGITS - 1 - math.floor(math.log10(largest))
+    decimals = figures - 1 - math.floor(math.log10(largest))
     return tuple(round(value, decimals) if math.isfinite(value) else value for value in values)
 
 
