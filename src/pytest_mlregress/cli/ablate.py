@@ -147,13 +147,13 @@ def ablate(base: str, **options: Any) -> None:
                 on_total, progress.on_start, progress.on_seed, lambda text: say(text, err=True)
             ),
         )
-    for path in options["report_files"]:
-        write_ablation_report(path, found)
     if options["as_json"]:
         print_json(ablation_document(found))
     else:
         width = min(_WIDTH, get_terminal_size().columns)
         for line in ablation_table(found, width=width).splitlines():
             say(line)
+    for path in options["report_files"]:
+        write_ablation_report(path, found)
     if found.losing or (options["strict"] and found.unclear):
         raise click.exceptions.Exit(1)

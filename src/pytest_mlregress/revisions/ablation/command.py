@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlregress.margins import MarginLike
+from pytest_mlregress.node_ids import split_file
 from pytest_mlregress.revisions.ablation.cell_commits import CellCommit, build_cells
 from pytest_mlregress.revisions.ablation.cell_effects import Combinations
 from pytest_mlregress.revisions.ablation.change import Change
@@ -164,11 +165,12 @@ def _given(repository: Repository, names: Sequence[str], text: str) -> tuple[Cel
 
 
 def _files(request: AblationRequest) -> list[str]:
-    """The files of the tests, so that a test that is not there can be told from close names."""
-    from pytest_mlregress.node_ids import split_file
+    """The files of the tests: all their tests are collected, to tell a wrong name from close ones.
 
-    files = dict.fromkeys(split_file(test)[0] for test in request.tests)
-    return [file for file in files if file and (request.rootdir / file).exists()]
+    None where the user gave the end of a node id alone: that needs all tests.
+    """
+    files = list(dict.fromkeys(split_file(test)[0] for test in request.tests))
+    return files if all((request.rootdir / file).is_file() for file in files) else []
 
 
 def _question(
