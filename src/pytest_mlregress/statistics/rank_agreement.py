@@ -24,6 +24,8 @@ LEAST_PAIRS: Final = 4
 
 _CONFIDENCE: Final = 0.95
 _MOST_PAIRS: Final = 1000
+_DIGITS: Final = 12
+"""A perfect correlation is 1, whatever the last bits of sums are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def rank_agreement(first: Sequence[float], second: Sequence[float]) -> RankAgree
     ranks = [stats.rankdata(values) for values in (first, second)]
     if any(np.ptp(rank) == 0 for rank in ranks):
         return RankAgreement(n, math.nan, -1.0, 1.0)
-    rho = float(np.clip(np.corrcoef(ranks[0], ranks[1])[0, 1], -1.0, 1.0))
+    rho = round(float(np.corrcoef(ranks[0], ranks[1])[0, 1]), _DIGITS)
     most = 1.0 - 6.0 / (n**3 - n)
     inside = min(max(rho, -most), most)
     reach = float(special.ndtri((1 + _CONFIDENCE) / 2)) * math.sqrt((1 + inside**2 / 2) / (n - 3))

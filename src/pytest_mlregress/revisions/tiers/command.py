@@ -172,7 +172,13 @@ def _known_states(fast: _Tier, full: _Tier) -> tuple[list[TierState], list[str]]
     cached = _paired(
         "cache", cached_samples(fast.suite, fast.test), cached_samples(full.suite, full.test)
     )
-    return _merged([*states, *cached]), []
+    states = _merged([*states, *cached])
+    if not any(state.source == "cache" for state in states):
+        return states, []
+    return states, [
+        "code ... names a state of unknown commit that seeds in the cache were trained at; these "
+        "are in the order in which they were"
+    ]
 
 
 def _paired(
@@ -286,7 +292,7 @@ def _calibrate(
             except WorktreeError as error:
                 notes.append(f"{commit[:ABBREVIATED]} is left out: {error}")
                 continue
-            notes += cell.notes
+            notes += cell.notes if cell.changed else ()  # else it is the working tree as it is
             state = _trained(cell, fast.test.test, seeds, trainers)
             for trainer in trainers:
                 trainer.forget(cell)

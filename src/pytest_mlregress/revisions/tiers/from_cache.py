@@ -33,7 +33,7 @@ def cached_samples(suite: Suite, test: SuiteTest) -> dict[str, TierSample]:
         test: the test.
 
     Returns:
-        The samples; none where no seeds are kept.
+        The samples, in the order in which their first seeds were kept; none where none are.
     """
     if suite.cache_place is None:
         return {}
@@ -43,14 +43,14 @@ def cached_samples(suite: Suite, test: SuiteTest) -> dict[str, TierSample]:
         for cached in _entries(entries, suite, test, seed):
             if cached.machine == test.machine:
                 result = with_spent(SeedResult.from_builtins(cached.result), cached.spent)
-                found.setdefault(_state(cached), {}).setdefault(seed, result)
+                found.setdefault(_state(cached), {})[seed] = result  # the newest counts
     return {state: TierSample.of_results(seeds.values()) for state, seeds in found.items()}
 
 
 def _entries(entries: EntryStore, suite: Suite, test: SuiteTest, seed: int) -> Iterable[CachedSeed]:
     key = seed_key(test, seed, checkout_of(suite.rootdir))
     with suppress(OSError, StoreError):
-        for name in entries.names(key.digest):
+        for name in reversed(entries.names(key.digest)):
             with suppress(EntryError, OSError):
                 yield entry_in(entries.read(key.digest, name), key)
 
