@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_mlregress.reporting.ablation_rows import effect_rows
 from pytest_mlregress.revisions.ablation.cell_effects import Combinations
 from pytest_mlregress.revisions.ablation.design import members_of, plan_design
 from pytest_mlregress.revisions.ablation.experiment import Experiment, Outcome
@@ -321,6 +322,12 @@ def test_five_changes_need_leave_for_a_fraction() -> None:
     assert (design.resolution, len(design.cells), design.cells[0]) == (4, 16, frozenset())
     outcome, _ = run(by(D=-0.03), names="ABCDE")
     assert [name for name, found in judged(outcome).items() if found == "loses"] == ["D"]
+    effects = only_metric(outcome).effects
+    assert effects is not None
+    rows = [row.effect for row in effect_rows(only_metric(outcome)) if " x " in row.effect]
+    assert rows == [
+        *("A x B = C x E", "A x C = B x E", "A x D", "A x E = B x C", "B x D", "C x D", "D x E"),
+    ]
 
 
 def test_designs_that_are_refused() -> None:

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pytest_mlregress.plurals import count_of
-from pytest_mlregress.reporting.effect_text import deciding_effects, effect_name
+from pytest_mlregress.reporting.effect_text import (
+    deciding_effects,
+    distinct_interactions,
+    effect_name,
+)
 from pytest_mlregress.reporting.number_format import number, numbers
 from pytest_mlregress.revisions.ablation.change import Change, ChangeKind
 from pytest_mlregress.revisions.ablation.change_spec import BASE_NAME
@@ -250,7 +254,7 @@ def _distinct(found: FactorialEffects) -> list[Effect]:
             effects.append(change.alone or change.main)
         else:
             effects += [change.alone, change.with_others, change.main]
-    return [effect for effect in (*effects, *found.interactions) if effect is not None]
+    return [effect for effect in (*effects, *distinct_interactions(found)) if effect is not None]
 
 
 def _p(effect: Effect) -> str:

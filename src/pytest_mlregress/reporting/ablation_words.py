@@ -12,6 +12,7 @@ from pytest_mlregress.reporting.effect_text import (
     aliased,
     amount,
     deciding_effects,
+    distinct_interactions,
     effect_name,
     join_names,
     loss_of,
@@ -166,7 +167,7 @@ def _unclear(metric: MetricEffects, found: FactorialEffects, change: ChangeEffec
 
 def _interactions(metric: MetricEffects, found: FactorialEffects) -> Iterator[Sentence]:
     """Those whose interval excludes 0."""
-    for effect in found.interactions:
+    for effect in distinct_interactions(found):
         low, high = effect.interval
         if not (low > 0 or high < 0) or not math.isfinite(effect.mean):
             continue

@@ -6,12 +6,18 @@ from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias
 
 from pytest_mlregress.reporting.number_format import numbers
-from pytest_mlregress.statistics.factorial_results import ChangeEffects, Effect, JointLoss
+from pytest_mlregress.statistics.factorial_results import (
+    ChangeEffects,
+    Effect,
+    FactorialEffects,
+    JointLoss,
+)
 
 __all__ = [
     "aliased",
     "amount",
     "deciding_effects",
+    "distinct_interactions",
     "effect_name",
     "join_names",
     "loss_of",
@@ -36,7 +42,8 @@ def effect_name(effect: Effect, names: Sequence[str]) -> str:
         The name.
     """
     if effect.kind == "interaction":
-        return " x ".join(effect.changes)
+        of_two = [alias for alias in effect.aliases if len(alias) == len(effect.changes)]
+        return " = ".join(" x ".join(changes) for changes in (effect.changes, *of_two))
     (change,) = effect.changes
     if len(names) == 1:
         return change
@@ -46,6 +53,22 @@ def effect_name(effect: Effect, names: Sequence[str]) -> str:
         return f"{change} on average"
     text = f"{change} with {others(names, change)}"
     return text if len(text) <= _ROOM else f"{change} with the others"
+
+
+def distinct_interactions(found: FactorialEffects) -> list[Effect]:
+    """The interactions, each contrast once: those that a fraction cannot tell apart are one.
+
+    Args:
+        found: all effects.
+
+    Returns:
+        The interactions, in order.
+    """
+    kept: list[Effect] = []
+    for effect in found.interactions:
+        if not any(effect.changes in earlier.aliases for earlier in kept):
+            kept.append(effect)
+    return kept
 
 
 def others(names: Sequence[str], name: str) -> str:

@@ -232,8 +232,11 @@ class _Analysis:
 
     @property
     def _is_fraction(self) -> bool:
-        """Whether no two cells differ by one change alone."""
-        return not any(one_step(name, self.values) for name in self.names)
+        """Whether effects of up to two changes are either the same contrast or orthogonal."""
+        effects = [chosen for n in range(3) for chosen in combinations(self.names, n)]
+        signs = np.stack([self._signs(chosen) for chosen in effects])
+        products = np.abs(signs @ signs.T)
+        return bool(np.isin(products, (0.0, float(len(self.values)))).all())
 
     def _aliases(self, changes: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
         """Effects of up to three changes with the same contrast, up to its sign."""
