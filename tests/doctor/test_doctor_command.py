@@ -178,6 +178,16 @@ def test_a_location_exists(tmp_path: Path) -> None:
         {"test_broken.py": "def test_x(mlregress:\n"},
         {"pyproject.toml": "[project\n", "uv.lock": "[[", "setup.py": "def", "setup.cfg": "x"},
         {"README.md": "\x00\xff# \ud7ff", "requirements.txt": "===\n-r missing.txt\n\x00\n"},
+        {"setup.py": "setup(install_requires=3)", "uv.lock": "package = 3", "Pipfile.lock": "[]"},
+        {"setup.py": "setup(install_requires='a\\nb')", "setup.cfg": "[options]\nx\n"},
+        {"pyproject.toml": "project = 3\ntool = []\ndependency-groups = [1]\n", "Pipfile": "a=1"},
+        {
+            "pyproject.toml": "[project]\ndependencies = 'x'\n[project.optional-dependencies]\n"
+            "a = 3\n[tool.poetry.dependencies]\nb = [1]\nc = {version = 2}\n[tool.poetry.group]\n"
+            "d = 4\n[tool.pytest.ini_options]\naddopts = 5\npython_files = [6]\ntestpaths = {}\n"
+        },
+        {"poetry.lock": "[[package]]\nversion = 1\n", "conda-lock.yml": "name: x\nversion: 1\n"},
+        {"pytest.ini": "[pytest]\npythonpath = /nowhere ..\ntestpaths = /\npython_files = [\n"},
         {"environment.yml": ": : -", ".github/workflows/a.yml": "\t- run: [pytest\n"},
         {"__baselines__/test_a/x.default.json": "[]", "test_a.py": "x = 1\n"},
     ],

@@ -234,7 +234,12 @@ def _of_setup_py(file: Path, text: str) -> Iterator[Dependency]:
                 value = ast.literal_eval(node.value)
             except ValueError:
                 continue
-            written = [entry for entry in value if isinstance(entry, str)]
+            entries = value.splitlines() if isinstance(value, str) else value
+            written = [
+                entry
+                for entry in (entries if isinstance(entries, list | tuple) else ())
+                if isinstance(entry, str)
+            ]
             yield from _of_lines(written, file, text, False)
 
 
