@@ -174,11 +174,11 @@ def test_bad_input_is_one_line(tmp_path: Path) -> None:
         "Error: --report x.pdf: the suffix says which report; expected one of .html, .md, .json, "
         ".svg"
     )
+    made.git("checkout", "--quiet", "main~1")
     assert refusal("good", "main", "--test", "tests/test_model.py::test_acuracy") == (
         "Error: there is no regression test tests/test_model.py::test_acuracy; there are: "
         "tests/test_model.py::test_accuracy"
     )
-    made.git("checkout", "--quiet", "main~1")
     assert refusal("nowhere", "main", "--test", TEST).startswith("Error: nowhere names no commit")
     text = refusal("good", "main", "--test", TEST)
     assert text.startswith(f"Error: the bad end {made.git('rev-parse', 'main')[:7]} cannot be run")

@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from git_projects import project
 
 from pytest_mlregress.cli.posterior_view import PosteriorView
 from pytest_mlregress.revisions.bisection.axes_report import (
@@ -18,7 +19,11 @@ from pytest_mlregress.revisions.bisection.axes_report import (
 from pytest_mlregress.revisions.bisection.commit_range import Commit
 from pytest_mlregress.revisions.bisection.metric_choice import PASSING, SearchedMetric
 from pytest_mlregress.revisions.bisection.moved_axes import MovedAxis
-from pytest_mlregress.revisions.bisection.next_commands import Invocation, NextCommand
+from pytest_mlregress.revisions.bisection.next_commands import (
+    Invocation,
+    NextCommand,
+    next_commands,
+)
 from pytest_mlregress.revisions.bisection.report import BisectionReport, CandidateRow
 from pytest_mlregress.revisions.bisection.report_files import (
     check_bisection_report,
@@ -31,6 +36,7 @@ from pytest_mlregress.revisions.bisection.report_text import (
     report_lines,
 )
 from pytest_mlregress.revisions.command_error import CommandError
+from pytest_mlregress.revisions.repository import find_repository
 
 HASHES = ("a" * 40, "b" * 40, "c" * 40)
 
@@ -234,6 +240,32 @@ def test_a_command_is_printed_so_that_a_shell_reads_it_back() -> None:
         "mlregress bisect v1 main --test 't.py::test[a b]' --all-parents --max-trainings=40 -- "
         "-k 'x y'"
     )
+
+
+def test_what_follows_from_an_answer(tmp_path: Path) -> None:
+    made = project(tmp_path / "repo")
+    own = Invocation("v1", "main", "test_it", (), (), 20)
+    head = made.git("rev-parse", "HEAD")
+
+    def commands(report: BisectionReport) -> list[str]:
+        found = next_commands(report, own, find_repository(made.top))
+        return [command.command for command in found]
+
+    assert commands(replace(REPORT, finding="none", named=())) == []
+    assert commands(replace(REPORT, finding="unclear", named=())) == [
+        "mlregress bisect v1 main --test test_it --max-trainings=46"
+    ]
+    assert commands(REPORT) == ["git show bbbbbbb"]  # not in this checkout: nothing to explain
+    assert commands(replace(REPORT, others=(0,)))[-1] == (
+        "mlregress ablate 0000000 --test tests/test_it.py::test_it --change=bbbbbbb "
+        "--change=aaaaaaa"
+    )
+    here = replace(REPORT, rows=(row(head, "Start", 0.99),), named=(0,))
+    assert commands(here) == [
+        f"git show {head[:7]}",
+        f"mlregress explain tests/test_it.py::test_it '--against={head[:7]}^'",
+    ]
+    assert commands(replace(here, finding="environment")) == [f"git show {head[:7]}"]
 
 
 def test_before_any_posterior_the_view_says_so() -> None:

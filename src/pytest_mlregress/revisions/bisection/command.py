@@ -39,7 +39,7 @@ from pytest_mlregress.revisions.bisection.training_sites import (
 from pytest_mlregress.revisions.bisection.tree_changes import TreeChanges, read_tree_changes
 from pytest_mlregress.revisions.cells.journal import Journal
 from pytest_mlregress.revisions.cells.suite import SuiteTest
-from pytest_mlregress.revisions.repository import Repository
+from pytest_mlregress.revisions.repository import Repository, find_repository
 from pytest_mlregress.revisions.selected_tests import SelectedTests
 
 __all__ = ["run_bisect"]
@@ -74,16 +74,15 @@ def run_bisect(
         on_seed=observer.on_seed,
         warn=observer.warn,
     )
+    repository = find_repository(request.rootdir)
+    between = read_range(repository, request.good, request.bad)
     python = interpreter_of(request.env_bad, request.rootdir)
     suite, test = collect_test(options, python)
-    labels: dict[str, str] = {}
+    labels = {
+        commit.name: f"{commit.short} ({commit.subject})"
+        for commit in (between.good, *between.commits)
+    }
     with TrainingSites(options, python, suite, test, labels) as sites:
-        repository = sites.cells.repository
-        between = read_range(repository, request.good, request.bad)
-        labels |= {
-            commit.name: f"{commit.short} ({commit.subject})"
-            for commit in (between.good, *between.commits)
-        }
         search = _Search(
             request=request,
             repository=repository,

@@ -101,7 +101,10 @@ def next_commands(
         return tuple(
             NextCommand(f"git show {row.commit.short}", "what it changed") for row in named
         )
-    return tuple(_after_loss(named, report.test, invocation, repository))
+    found = list(_after_loss(named, report.test, invocation, repository))
+    if report.others and len(named) == 1:
+        found.append(_together(report))
+    return tuple(found)
 
 
 def _after_loss(
@@ -118,6 +121,16 @@ def _after_loss(
                 shlex.join(["mlregress", "explain", test, against]),
                 "where a training of the working tree first differs from the one before it",
             )
+
+
+def _together(report: BisectionReport) -> NextCommand:
+    """Train several commits that lost alone and together."""
+    changes = [report.rows[place].commit.short for place in (*report.named, *report.others)]
+    words = ["mlregress", "ablate", report.good.short, "--test", report.test]
+    return NextCommand(
+        shlex.join([*words, *(f"--change={name}" for name in changes)]),
+        "what these commits do alone and together",
+    )
 
 
 def _show(row: CandidateRow) -> NextCommand:
