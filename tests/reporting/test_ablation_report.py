@@ -210,6 +210,19 @@ def test_no_line_is_wider_and_no_word_is_broken(width: int) -> None:
         assert set(text.split()) <= words
 
 
+def test_names_have_the_room_that_figures_leave() -> None:
+    metric = cases.masked()
+    assert metric.effects is not None
+    (interaction,) = metric.effects.interactions
+    aliases = (("feature-one", "feature-two"), ("feature-three", "feature-four"))
+    long = replace(interaction, aliases=aliases)
+    metric = replace(metric, effects=replace(metric.effects, interactions=(long,)))
+    lines = ablation_table(cases.ablation(metric)).splitlines()
+    (row,) = [line for line in lines if line.startswith("  A x B = ")]
+    assert len(row) <= 80
+    assert row == "  A x B = fea...ree x feature-four  +0.0050  [-0.0010, +0.0110]      0.6"
+
+
 def test_the_plot_puts_means_and_intervals_where_they_belong() -> None:
     metric = cases.masked()
     (plot,) = interaction_plots(cases.ablation(metric), metric)

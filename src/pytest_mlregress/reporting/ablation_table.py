@@ -23,7 +23,7 @@ from pytest_mlregress.reporting.ablation_rows import (
     title_of,
 )
 from pytest_mlregress.reporting.ablation_words import headline, sentences
-from pytest_mlregress.reporting.text_layout import one_line, shorten, wrap
+from pytest_mlregress.reporting.text_layout import one_line, shorten, width_of, wrap
 from pytest_mlregress.revisions.ablation.results import Ablation, MetricEffects
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["ablation_table"]
 
 _INDENT: Final = "  "
-_LONGEST_NAME: Final = 44
+_GAP: Final = "  "
+_SHORTEST_NAME: Final = 8
 
 
 def ablation_table(ablation: Ablation, *, width: int = 80) -> str:
@@ -72,22 +73,26 @@ def _metric(ablation: Ablation, metric: MetricEffects, width: int) -> Iterator[s
     cells = [astuple(row) for row in cell_rows(ablation, metric)]
     effects = [astuple(row) for row in effect_rows(metric)]
     if effects:
-        yield from _rendered(_table(CELL_HEADINGS, cells), width)
-        yield from _rendered(_table(EFFECT_HEADINGS, effects), width)
+        yield from _rendered(_table(CELL_HEADINGS, cells, width), width)
+        yield from _rendered(_table(EFFECT_HEADINGS, effects, width), width)
         yield from wrap(intervals_text(metric), width, first=_INDENT)
     for sentence in sentences(metric):
         yield from wrap(sentence.text, width, first="- ", rest=_INDENT)
 
 
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Table:
+    """A table in which names have the room that the figures leave."""
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    columns = zip(*(row[1:] for row in (headings, *rows)), strict=True)
+    taken = sum(max(map(width_of, column)) + len(_GAP) for column in columns)
+    room = max(_SHORTEST_NAME, width - len(_INDENT) - len(_GAP) - taken)
+    table = Table(box=None, pad_edge=False, padding=(0, len(_GAP), 0, 0))
     for heading in headings:
         right = heading in NUMERIC
         table.add_column(heading, justify="right" if right else "left", no_wrap=True)
     for name, *figures in rows:
-        table.add_row(shorten(one_line(name), _LONGEST_NAME), *figures)
+        table.add_row(shorten(one_line(name), room), *figures)
     return table
 
 
