@@ -75,10 +75,10 @@ def test_memory_and_processors_are_checked_too(suite: Suite) -> None:
     )
 
 
-def test_both_sides_of_a_comparison_are_skipped(suite: Suite) -> None:
+def test_both_sides_of_a_comparison_are_skipped(suite: Suite, workers: str) -> None:
     suite.write(NEEDY.format(need="num_gpus=1"), "test_needy.py")
     suite.write("x = 1\n", "other.py")
-    result = suite.run("-rs", "--mlregress-against=tip:HEAD~1", CUDA_VISIBLE_DEVICES="")
+    result = suite.run(workers, "--mlregress-against=tip:HEAD~1", CUDA_VISIBLE_DEVICES="")
     assert suite.verdicts == {"test_needy.py::test_needy": "skipped"}
     assert " 6 skipped" in result.stdout.lines[-1]
     assert result.ret == 0
