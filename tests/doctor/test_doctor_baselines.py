@@ -182,8 +182,9 @@ def test_flags_of_a_gpu(folder: Path) -> None:
     (found,) = [f for f in diagnose(folder) if f.check == "cuda-determinism"]
     assert (found.level, found.evidence, found.remedy) == (
         "warning",
-        "tests/test_fit.py::test_fit: recorded on NVIDIA H200; cudnn.benchmark is on: algorithms "
-        "are chosen by their time; CUBLAS_WORKSPACE_CONFIG is not set",
+        "tests/test_fit.py::test_fit: recorded on NVIDIA H200 (TF32 in convolutions off); "
+        "cudnn.benchmark is on: algorithms are chosen by their time; CUBLAS_WORKSPACE_CONFIG is "
+        "not set",
         "torch.backends.cudnn.benchmark = False; export CUBLAS_WORKSPACE_CONFIG=:4096:8",
     )
 

@@ -13,7 +13,8 @@ FLAGS: Final = Question(
     "cuda-determinism",
     "seeds",
     "Where baselines were recorded on a GPU: `torch.use_deterministic_algorithms`, "
-    "`CUBLAS_WORKSPACE_CONFIG`, `cudnn.benchmark` and TF32, as the trainings had them.",
+    "`CUBLAS_WORKSPACE_CONFIG`, `cudnn.benchmark`, `cudnn.deterministic` and TF32, as the "
+    "trainings had them.",
 )
 
 _REMEDIES: Final = {
@@ -51,12 +52,14 @@ def _flags_of(baseline: Baseline, flags: Mapping[str, object], *, gpus: object) 
     if flags.get("cudnn.benchmark"):
         faults["cudnn.benchmark"] = "cudnn.benchmark is on: algorithms are chosen by their time"
     if not flags.get("deterministic_algorithms"):
-        faults["deterministic_algorithms"] = "deterministic algorithms are not required"
+        only = ", cudnn.deterministic alone is on" if flags.get("cudnn.deterministic") else ""
+        faults["deterministic_algorithms"] = f"deterministic algorithms are not required{only}"
     elif not flags.get("CUBLAS_WORKSPACE_CONFIG"):
         faults["CUBLAS_WORKSPACE_CONFIG"] = "CUBLAS_WORKSPACE_CONFIG is not set"
     if flags.get("matmul.allow_tf32"):
         faults["matmul.allow_tf32"] = "TF32 is on for matrix products: other GPUs round otherwise"
     names = ", ".join(map(str, gpus)) if isinstance(gpus, list | tuple) else str(gpus)
+    names += f" (TF32 in convolutions {'on' if flags.get('cudnn.allow_tf32') else 'off'})"
     if not faults:
         return FLAGS.ok(f"{baseline.test}: deterministic on {names}", baseline.location)
     return FLAGS.warning(
