@@ -22,6 +22,13 @@ from pytest_mlregress.divergence.source_frames import function_name
 MAX_CALLS: Final = 64
 """Calls of one function, from one line, that are recorded in a step."""
 MAX_EVENTS: Final = 40_000
+MAX_FOREIGN: Final = 5_000
+"""Calls inside one call of a library, without any of first-party code, after which the rest of it
+is not looked at: fitting a forest makes millions."""
+
+_IGNORE: Final[Any] = getattr
+"""A trace function in C: called with a frame, ``"call"`` and None it returns the third, as a frame
+has no such attribute."""
 
 _MODES: Final = frozenset({"train", "eval", "zero_grad", "step", "requires_grad_", "manual_seed"})
 """Functions of torch that change how a training runs and compute nothing."""
@@ -43,6 +50,8 @@ class FunctionCalls:
         self._events = 0
         self._constants: set[str] = set()
         self._busy = False
+        self._foreign = 0
+        self._libraries = 0
 
     @contextmanager
     def installed(self) -> Iterator[None]:
@@ -94,12 +103,17 @@ class FunctionCalls:
             self._mode(frame)
             return None
         if caller is None or self._origins.get(caller.f_code) != "first-party":
+            self._foreign += 1
+            if self._foreign > MAX_FOREIGN and self._libraries:
+                sys.settrace(_IGNORE)
             return None
         if origin == "torch":
             return None
         if not self._wanted(code, caller):
             return None
         frame.f_trace_lines = False
+        self._libraries += 1
+        self._foreign = 0
         return self._leave_library
 
     def _mode(self, frame: FrameType) -> None:
@@ -141,10 +155,11 @@ class FunctionCalls:
 
     def _first_party(self, frame: FrameType, caller: FrameType | None) -> Any:
         code = frame.f_code
+        self._foreign = 0
         if not self._wanted(code, caller):
             return None
         name = code.co_filename
-        if name not in self._constants:
+        if name not in self._constants and code.co_name != "<module>":
             self._constants.add(name)
             self._module_constants(frame)
         count = code.co_argcount + code.co_kwonlyargcount
@@ -160,6 +175,11 @@ class FunctionCalls:
         return self._leave
 
     def _leave_library(self, frame: FrameType, event: str, argument: Any) -> Any:
+        if event == "return":
+            self._libraries -= 1
+            if self._foreign > MAX_FOREIGN:
+                self._foreign = 0
+                sys.settrace(self._enter)
         if event == "return" and not self._busy and frame.f_back is not None:
             code = frame.f_code
             name = code.co_name

@@ -65,6 +65,8 @@ def _without_divergence(report: ExplainReport) -> str:
             ("the candidate", candidate.error) if candidate.error else ("the base", base.error)
         )
         return f"nothing diverges until {side} fails: {error}"
+    if candidate.error:
+        return f"nothing diverges until both sides fail: {candidate.error}"
     seen = (
         "values of the functions that were called and recorded metrics"
         if candidate.steps == 0
@@ -130,6 +132,9 @@ def _details(report: ExplainReport) -> Iterator[tuple[str, str]]:
             yield "ran at", f"{frames[0]} in {frames[0].function}"
     for note in report.notes:
         yield "note", note
+    for side, trace in (("base", report.found.base), ("candidate", report.found.candidate)):
+        if trace.ended == "cut":
+            yield "note", f"the trace of the {side} is not complete: it is too long, or was cut off"
     yield "trainings", _trainings(report)
 
 

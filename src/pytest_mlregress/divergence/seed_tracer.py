@@ -128,24 +128,3 @@ class SeedTracer:
                 f"began{because}"
             )
         return read_trace(traces[-1])
-
-
-def explain_twice(suite: Suite, cell: Cell, test: str, seed: int) -> Explanation:
-    """Train a seed twice at the same code, and find what is not deterministic.
-
-    Each training has a process of its own, with its own hash seed and threads.
-
-    Args:
-        suite: the suite, best collected with `UNTRACED_GUARDS`.
-        cell: the state of the code.
-        test: the node id of the test without the seed.
-        seed: the seed.
-
-    Returns:
-        The first divergence, and the traces.
-
-    Raises:
-        CommandError: the seed cannot be trained.
-    """
-    with SeedTracer(suite, {"base": cell, "candidate": cell}, test, seed) as tracer:
-        return tracer.explain()
