@@ -171,4 +171,5 @@ def _statements(tree: ast.AST) -> Iterator[tuple[int, int]]:
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and isinstance(body[0], ast.stmt):
             last = max(node.lineno, body[0].lineno - 1)
-        yield node.lineno, last
+        decorators = getattr(node, "decorator_list", [])
+        yield min([node.lineno, *(d.lineno for d in decorators)]), last
