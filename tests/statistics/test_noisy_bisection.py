@@ -364,9 +364,9 @@ def test_git_bisect_halves_the_candidates(candidates: int, seeds: int, trainings
 
 @pytest.mark.slow
 def test_losses_are_found_and_nothing_is_named_without_one() -> None:
-    """Right in at least 0.95 of paired searches at 2 SD; of 25 three may miss by chance."""
+    """Right in at least 0.95 of paired searches at 2 SD; of 12 two may miss by chance."""
     found = named = 0
-    for run in range(25):
+    for run in range(12):
         culprit = int(np.random.default_rng(run).integers(16))
         step, _ = train(
             history(16),
@@ -380,5 +380,5 @@ def test_losses_are_found_and_nothing_is_named_without_one() -> None:
             lambda state, seed, run=run: noise(state, seed, rho=0.9, run=run),  # type: ignore[misc]
         )
         named += isinstance(step.answer, NamedCommit)
-    assert found >= 22
-    assert named <= 4
+    assert found >= 10
+    assert named <= 2
