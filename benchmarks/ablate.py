@@ -104,11 +104,14 @@ def ablate(
     return found, look.seeds
 
 
-def table(replications: int, rhos: tuple[float, ...], metric: str, most: int) -> Iterator[str]:
+def table(
+    replications: int, rhos: tuple[float, ...], metric: str, most: int, match: str
+) -> Iterator[str]:
     """One line per case."""
     yield f"{metric}, at most {most} seeds in each of 4 cells: rate (SE), seeds per cell"
     yield f"{'':<40}{'named':>14}{'false':>14}{'half':>6}{'90 %':>6}{'trainings':>11}"
     chosen = [(NOTHING, 0.0)] + [(case, loss) for loss in (1.0, 2.0) for case in cases(loss)]
+    chosen = [(case, loss) for case, loss in chosen if match in f"{loss:g} SD, {case.name}"]
     for rho, (case, loss) in product(rhos, chosen):
         generator = np.random.default_rng([5, int(100 * rho), int(loss), len(case.name)])
         ends = [ablate(case, rho, metric, most, generator) for _ in range(replications)]
@@ -128,9 +131,12 @@ def table(replications: int, rhos: tuple[float, ...], metric: str, most: int) ->
 @click.option("--metric", default="normal", show_default=True, type=click.Choice(tuple(METRICS)))
 @click.option("--rho", "rhos", multiple=True, type=float, default=(0.0, 0.9), show_default=True)
 @click.option("--most-seeds", default=34, show_default=True, type=click.IntRange(min=2))
-def main(replications: int, metric: str, rhos: tuple[float, ...], most_seeds: int) -> None:
+@click.option("--match", default="", help="Cases whose names contain this.")
+def main(
+    replications: int, metric: str, rhos: tuple[float, ...], most_seeds: int, match: str
+) -> None:
     """Print the table."""
-    for line in table(replications, rhos, metric, most_seeds):
+    for line in table(replications, rhos, metric, most_seeds, match):
         click.echo(line)
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeAlias
 
@@ -213,11 +213,14 @@ SECTIONS = {"tuned": TUNED, "others": OTHERS}
 @click.option("--match", default="", help="Scenarios whose names contain this.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(min=1))
 @click.option("--first-seed", default=7, show_default=True)
-def main(replications: int, only: str | None, match: str, workers: int, first_seed: int) -> None:
+@click.option("--budget", default=200, show_default=True, help="The most trainings of a search.")
+def main(
+    replications: int, only: str | None, match: str, workers: int, first_seed: int, budget: int
+) -> None:
     """Print the tables."""
     for name, scenarios in SECTIONS.items():
         if only in (None, name):
-            chosen = [scenario for scenario in scenarios if match in scenario.name]
+            chosen = [replace(found, budget=budget) for found in scenarios if match in found.name]
             for line in table(chosen, replications, workers, first_seed):
                 click.echo(line)
 
