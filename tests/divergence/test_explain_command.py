@@ -125,6 +125,7 @@ def test_a_training_without_torch_is_localised_by_what_its_functions_return(
     assert numpy_project.git("worktree", "list").count("\n") == 0
 
 
+@pytest.mark.slow
 def test_the_same_code_twice_diverges_nowhere(numpy_project: Project) -> None:
     done = numpy_project.explain("test_model.py::test_model", "--self")
     assert (done.returncode, done.stdout.splitlines()) == (
@@ -210,7 +211,8 @@ def test_the_module_the_line_and_the_commit_are_named(tmp_path: Path) -> None:
     # An uncommitted change of what the optimizer is given, compared with the last commit:
     (made.top / "model.py").write_text(NETWORK.replace("(0.2)", "(0.3)").replace("=0.1", "=0.05"))
     done = made.explain("test_model", "--seed=1")
-    assert done.stdout.splitlines()[1:3] == [
-        "step 0, optimizer: the settings of `SGD` differ first; `model.py:18` changed, in no",
-        "  commit yet",
-    ]
+    answer = (
+        "step 0, optimizer: the settings of `SGD` differ first; `model.py:18` changed, in no "
+        "commit yet"
+    )
+    assert answer in " ".join(done.stdout.split())
