@@ -113,11 +113,14 @@ def design_text(ablation: Ablation) -> str:
     of = f"{'all' if trained == planned else trained} of {planned} combinations"
     if ablation.resolution is not None:
         of += f", a fraction of resolution {ablation.resolution}"
-    return (
-        f"{count_of(len(ablation.changes), 'change')} on {ablation.base} "
-        f"({ablation.base_commit[:ABBREVIATED]}): {of}, at most "
-        f"{count_of(len(ablation.seeds), 'seed')} each"
+    base = ablation.base_commit[:ABBREVIATED]
+    if not ablation.base_commit.startswith(ablation.base):
+        base = f"{ablation.base} ({base})"
+    changes, seeds = (
+        count_of(len(ablation.changes), "change"),
+        count_of(len(ablation.seeds), "seed"),
     )
+    return f"{changes} on {base}: {of}, at most {seeds} each"
 
 
 def spent_text(ablation: Ablation) -> str:
