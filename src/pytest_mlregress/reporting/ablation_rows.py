@@ -116,10 +116,8 @@ def design_text(ablation: Ablation) -> str:
     base = ablation.base_commit[:ABBREVIATED]
     if not ablation.base_commit.startswith(ablation.base):
         base = f"{ablation.base} ({base})"
-    changes, seeds = (
-        count_of(len(ablation.changes), "change"),
-        count_of(len(ablation.seeds), "seed"),
-    )
+    changes = count_of(len(ablation.changes), "change")
+    seeds = count_of(len(ablation.seeds), "seed")
     return f"{changes} on {base}: {of}, at most {seeds} each"
 
 
