@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_mlregress.revisions.cells.journal import Journal
@@ -48,6 +48,7 @@ def test_fresh_forgets_what_was_kept(tmp_path: Path) -> None:
     assert Journal.open(tmp_path, QUESTION, fresh=True).get("key") is None
 
 
+@settings(max_examples=30, deadline=None)  # each syncs four lines to the disk
 @given(cut=st.integers(min_value=0, max_value=200))
 def test_a_kill_at_any_byte_loses_the_last_seed_at_most(
     tmp_path_factory: pytest.TempPathFactory, cut: int
