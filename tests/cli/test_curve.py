@@ -11,6 +11,8 @@ from click.testing import CliRunner, Result
 
 from pytest_mlregress.cli import main
 
+pytestmark = pytest.mark.usefixtures("lean_pytest")
+
 TESTS = """\
 import random
 

@@ -16,6 +16,8 @@ from pytest_mlregress.baselines.history import first_artifact
 from pytest_mlregress.baselines.paths import BaselineKey, artifact_path
 from pytest_mlregress.cli import main
 
+pytestmark = pytest.mark.usefixtures("lean_pytest")
+
 TEST = """\
 import time
 

@@ -17,6 +17,8 @@ from small_projects import CONFIGURATION
 
 from pytest_mlregress.cli import main
 
+pytestmark = pytest.mark.usefixtures("lean_pytest")
+
 SETTINGS = "WIDTH = 1\n\n\n# the steps\n\n\nRATE = 1\n\n\n# the schedule\n\n\nDECAY = 1\n"
 TRAINING = """\
 import os

@@ -47,6 +47,7 @@ def moving(top: Path) -> Project:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("lean_pytest")
 def test_configuration_that_lost_is_told_from_code(tmp_path: Path) -> None:
     made = moving(tmp_path / "repo")
     culprit = made.git("rev-parse", "main~1")

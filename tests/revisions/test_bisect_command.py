@@ -24,6 +24,8 @@ from bisect_projects import (
 )
 from git_projects import Project
 
+pytestmark = pytest.mark.usefixtures("lean_pytest")
+
 TEST = "tests/test_model.py::test_accuracy"
 
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from pytest_mlregress.revisions.cells.journal import Journal
 from pytest_mlregress.revisions.cells.suite import Suite, SuiteError, describe_suite, describe_test
 from pytest_mlregress.revisions.cells.trainer import SeedRequest, TrainedSeed, Trainer
 from pytest_mlregress.revisions.worktree_error import WorktreeError
+from pytest_mlregress.running.reads import Reads, file_digest
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +174,24 @@ def test_files_that_cannot_be_collected_end_it_in_one_text(tmp_path: Path) -> No
         "--collect-only"
     )
     assert "  E   ModuleNotFoundError: No module named 'nowhere_to_be_found'" in rest
+
+
+def test_a_kept_seed_holds_until_what_it_read_changes(suite: Suite, tmp_path: Path) -> None:
+    """Data that git ignores are no part of a state's name, but of what a seed has read."""
+    with Cells(suite) as cells:
+        tree = cells.working_tree()
+    side = replace(tree.side, checkout=tmp_path)
+    request = SeedRequest(replace(tree, side=side), "test", 0)
+    (tmp_path / "data.txt").write_text("1.0")
+    reads = Reads(files={"data.txt": file_digest(tmp_path / "data.txt")})
+    kept = TrainedSeed(
+        request, None, None, "journal", reads, packages={"pytest": pytest.__version__}
+    )
+    assert kept.still_holds
+    assert not replace(kept, packages={"pytest": "1.0"}).still_holds
+    (tmp_path / "data.txt").write_text("0.8")
+    assert not kept.still_holds
+    assert replace(kept, reads=None).still_holds
 
 
 INTERRUPTED = """

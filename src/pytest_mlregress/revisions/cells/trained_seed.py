@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, TypeAlias
 
+from pytest_mlregress.baselines.packages import installed_version
 from pytest_mlregress.revisions.cells.cell import Cell
 from pytest_mlregress.revisions.companion import BaseSeed
 from pytest_mlregress.running.printed_error import last_line
@@ -47,6 +48,8 @@ class TrainedSeed:
         source: whether it was trained now, taken from the cache, or from an interrupted run.
         reads: what it depended on; None where that was not recorded.
         environment: in which it trained, as facts by name.
+        packages: the versions of the packages that it had imported; none where its reads were not
+            recorded.
     """
 
     request: SeedRequest
@@ -55,6 +58,21 @@ class TrainedSeed:
     source: SeedSource
     reads: Reads | None = None
     environment: Mapping[str, Any] | None = None
+    packages: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def still_holds(self) -> bool:
+        """Whether nothing that it read, and no package of this environment, has changed since.
+
+        What no hash covers is trusted: a journal is read by the very command that wrote it. Where
+        the reads were not recorded nothing is known to have changed.
+        """
+        side = self.request.cell.side
+        if self.reads is not None and self.reads.change_in(side.checkout) is not None:
+            return False
+        return side.other_environment or all(
+            installed_version(name) == version for name, version in self.packages.items()
+        )
 
     def to_builtins(self) -> dict[str, Any]:
         """All but the request, as plain builtins that JSON can hold.
@@ -67,6 +85,7 @@ class TrainedSeed:
             "unavailable": self.unavailable,
             "reads": None if self.reads is None else self.reads.to_builtins(),
             "environment": self.environment,
+            "packages": dict(self.packages),
         }
 
     @classmethod
@@ -91,6 +110,7 @@ class TrainedSeed:
             source=source,
             reads=None if reads is None else Reads.from_builtins(reads),
             environment=record["environment"],
+            packages=record["packages"],
         )
 
 
@@ -127,24 +147,8 @@ def trained_seed(request: SeedRequest, answer: BaseSeed) -> TrainedSeed:
         source="trained",
         reads=None if reads is None else Reads.from_builtins(reads),
         environment=payload.get("environment"),
+        packages={} if reads is None else reads["packages"],
     )
-
-
-def packages_of(reports: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
-    """The versions of the packages that a seed had imported.
-
-    Args:
-        reports: of the phases of the seed.
-
-    Returns:
-        The versions by name; none where its reads were not recorded.
-    """
-    for report in reversed(reports):
-        reads = (report.get(REPORT_ATTRIBUTE) or {}).get("reads")
-        if reads is not None:
-            packages: Mapping[str, str] = reads["packages"]
-            return packages
-    return {}
 
 
 def _failure(report: Mapping[str, Any]) -> str:

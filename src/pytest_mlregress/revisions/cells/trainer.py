@@ -22,7 +22,6 @@ from pytest_mlregress.revisions.cells.suite import Suite, SuiteTest
 from pytest_mlregress.revisions.cells.trained_seed import (
     SeedRequest,
     TrainedSeed,
-    packages_of,
     trained_seed,
 )
 from pytest_mlregress.revisions.companion import BaseSeed
@@ -147,7 +146,7 @@ class Trainer:
                 expected -= 1
                 seed = trained_seed(request, answer)
                 self.trained += 1
-                self._keep(seed, answer)
+                self._keep(seed)
                 known[request] = seed
                 self._on_seed(seed)
         except BaseException as error:
@@ -170,7 +169,9 @@ class Trainer:
         if self._journal is not None:
             record = self._journal.get(_key(request, self._tests[request.test]))
             if record is not None:
-                return TrainedSeed.from_builtins(request, record, "journal")
+                seed = TrainedSeed.from_builtins(request, record, "journal")
+                if seed.still_holds:
+                    return seed
         if self._cache is None or request.repeat:
             return None
         test = self._tests[request.test]
@@ -190,7 +191,7 @@ class Trainer:
             environment=cached.environment,
         )
 
-    def _keep(self, seed: TrainedSeed, answer: BaseSeed) -> None:
+    def _keep(self, seed: TrainedSeed) -> None:
         request = seed.request
         if self._journal is not None and seed.result is not None:
             self._journal.put(_key(request, self._tests[request.test]), seed.to_builtins())
@@ -203,7 +204,7 @@ class Trainer:
             environment=seed.environment or {},
             guards=(),
             reads=seed.reads,
-            packages=packages_of(answer.reports),
+            packages=seed.packages,
             machine=self._tests[request.test].machine,
             guarded=False,
             run=self._run,
@@ -252,4 +253,5 @@ def _next(done: Said, threads: Sequence[threading.Thread]) -> tuple[SeedRequest,
 def _key(request: SeedRequest, test: SuiteTest) -> str:
     """A seed's name in a journal."""
     repeat = f"#{request.repeat}" if request.repeat else ""
-    return f"{request.cell.identity} {test.test} {test.tier} {request.seed}{repeat}"
+    where = f"{request.cell.identity} {test.machine} {test.settings}"
+    return f"{where} {test.test} {test.tier} {request.seed}{repeat}"
