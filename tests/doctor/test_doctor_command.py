@@ -114,11 +114,34 @@ def test_one_seed_twice_and_another_one(tmp_path: Path) -> None:
 def test_a_suite_that_cannot_be_collected_is_a_line(tmp_path: Path) -> None:
     folder = write(tmp_path, TRAININGS)
     (folder / "test_other.py").write_text("import nothing_like_it\ndef test_a(mlregress): pass\n")
-    found = findings(doctor(folder, "--json"))
-    for check in ("same-seed-twice", "seeds-equal", "memory-peak"):
+    result = doctor(folder, "--json")
+    assert result.exit_code == 1
+    found = findings(result)
+    for check, expected in (
+        ("same-seed-twice", "problem"), ("seeds-equal", "skipped"), ("memory-peak", "skipped"),
+    ):  # fmt: skip
         ((level, evidence),) = [(f["level"], f["evidence"]) for f in found[check]]
-        assert level == "skipped"
+        assert level == expected
         assert "No module named 'nothing_like_it'" in evidence
+        assert " E " not in evidence
+
+
+def test_a_test_file_that_is_no_python_is_a_problem(tmp_path: Path) -> None:
+    write(tmp_path, {"pytest.ini": "[pytest]\n", "test_broken.py": "def test_x(mlregress:\n"})
+    result = doctor(tmp_path, "--json")
+    assert result.exit_code == 1
+    ((level, evidence),) = [
+        (f["level"], f["evidence"]) for f in findings(result)["same-seed-twice"]
+    ]
+    assert level == "problem"
+    assert "SyntaxError" in evidence
+
+
+def test_a_broken_pyproject_beside_the_file_in_force_is_a_problem(tmp_path: Path) -> None:
+    write(tmp_path, {**PROJECTS["vision"], "pyproject.toml": "[project\n"})
+    found = findings(doctor(tmp_path, "--no-training", "--json"))["gate-settings"]
+    assert [f["level"] for f in found] == ["problem"]
+    assert found[0]["evidence"].startswith("pyproject.toml cannot be parsed: ")
 
 
 def test_the_report_is_80_columns_wide_with_problems_first(tmp_path: Path) -> None:

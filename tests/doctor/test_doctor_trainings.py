@@ -9,6 +9,7 @@ import pytest
 from doctor_projects import diagnose, of
 
 from pytest_mlregress.doctor.bit_comparison import first_difference
+from pytest_mlregress.doctor.finding import Level
 from pytest_mlregress.doctor.trainings import TrainedTest, Trainings
 from pytest_mlregress.running.result import RecordedMetric, SeedResult
 
@@ -100,6 +101,14 @@ def test_what_cannot_run_here(check: str, evidence: str, tmp_path: Path) -> None
         "skipped",
         evidence,
     )
+
+
+@pytest.mark.parametrize("level", ["problem", "warning", "skipped"])
+def test_nothing_could_be_trained(level: Level, tmp_path: Path) -> None:
+    why = "conftest.py: RuntimeError"
+    found = diagnose(tmp_path, trainings=Trainings(problem=why, level=level))
+    assert of(found, "same-seed-twice") == [(level, "", why)]
+    assert of(found, "seeds-equal") == [("skipped", "", why)]
 
 
 def test_a_seed_that_fails(tmp_path: Path) -> None:

@@ -180,19 +180,21 @@ def _fix(project: Project, *, as_json: bool) -> Fix:
 
 
 def _train(project: Project, workers: int, pytest_args: tuple[str, ...]) -> Trainings:
-    """Train what the checks need; why it cannot be done is a finding, too."""
+    """Train what the checks need; why tests that are there cannot be run is a finding, too."""
     from pytest_mlregress.cli.progress import TrainingProgress
     from pytest_mlregress.doctor.name_divergences import differing_tests, name_divergences
     from pytest_mlregress.doctor.train_tests import planned_trainings, train_tests
     from pytest_mlregress.doctor.trainings import Trainings
-    from pytest_mlregress.revisions.cells.suite import describe_suite
+    from pytest_mlregress.revisions.cells.suite import NoTestError, describe_suite
     from pytest_mlregress.revisions.command_error import CommandError
 
-    if not project.tests and not project.baselines:
+    if not (project.tests or project.baselines or project.unparsed_test_files):
         return Trainings(problem="no regression test in this folder")
     if re.search(r"-m\s*\S*\s*not mlregress", project.configuration.values.get("addopts", "")):
         pytest_args = ("-m", "mlregress", *pytest_args)  # those that `addopts` leaves out
-    files = dict.fromkeys(str(test.module.file) for test in project.tests)
+    files = dict.fromkeys(
+        map(str, (*(test.module.file for test in project.tests), *project.unparsed_test_files))
+    )
     try:
         suite = describe_suite(
             project.selected or tuple(files) or (str(project.folder),),
@@ -213,8 +215,15 @@ def _train(project: Project, workers: int, pytest_args: tuple[str, ...]) -> Trai
                 on_start=progress.on_start,
                 on_seed=progress.on_seed,
             )
+    except NoTestError as error:  # such as a library that is not here: pytest skips the file
+        return Trainings(problem=_one_line(error), level="warning")
     except CommandError as error:
-        return Trainings(problem=" ".join(str(error).split()))
+        return Trainings(problem=_one_line(error), level="problem")
+
+
+def _one_line(error: Exception) -> str:
+    """The text of an error, without the marks that pytest begins the lines of one with."""
+    return " ".join(re.sub(r"^\s*E\s{2,}", "", str(error), flags=re.MULTILINE).split())
 
 
 def _title(project: Project) -> str:

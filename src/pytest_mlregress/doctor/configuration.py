@@ -84,14 +84,29 @@ def find_configuration(folder: Path, top: Path) -> Configuration:
             try:
                 found = settings_in(name, text_of(file))
             except ValueError as error:
-                broken = broken or f"{name} cannot be parsed: {' '.join(str(error).split())}"
+                broken = broken or _cannot_be_parsed(name, error)
                 continue
             if found is not None:
                 section, values = found
-                return Configuration(file, section, values, broken)
+                return Configuration(file, section, values, broken or _broken_beside(file))
         if place == top:
             break
     return Configuration(broken=broken)
+
+
+def _broken_beside(file: Path) -> str:
+    """Why a TOML file cannot be parsed that pytest 9 reads after the one that is in force."""
+    for name in _ORDER[_ORDER.index(file.name) + 1 :]:
+        if name in TABLES and (file.parent / name).is_file():
+            try:
+                settings_in(name, text_of(file.parent / name))
+            except ValueError as error:
+                return _cannot_be_parsed(name, error)
+    return ""
+
+
+def _cannot_be_parsed(name: str, error: ValueError) -> str:
+    return f"{name} cannot be parsed: {' '.join(str(error).split())}"
 
 
 def settings_in(name: str, text: str) -> tuple[str, dict[str, str]] | None:

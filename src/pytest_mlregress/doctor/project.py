@@ -142,6 +142,15 @@ class Project:
         modules = map(self.module, files)
         return tuple(test for module in modules if module is not None for test in tests_in(module))
 
+    @cached_property
+    def unparsed_test_files(self) -> tuple[Path, ...]:
+        """The test files that may hold regression tests, and are no valid Python."""
+        return tuple(
+            file
+            for file in self.test_files
+            if may_hold_tests(text_of(file)) and self.module(file) is None
+        )
+
     def node_id(self, test: RegressionTest) -> str:
         """The node id of a test, without parameters."""
         file = test.module.file

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pytest_mlregress.doctor.finding import Level
 from pytest_mlregress.running.result import SeedResult
 
 __all__ = ["TrainedTest", "Trainings"]
@@ -41,7 +42,9 @@ class Trainings:
     Attributes:
         tests: by node id without the seed.
         problem: why none of them could be trained; empty if they could.
+        level: how bad that is: ``skipped`` where there is nothing to train.
     """
 
     tests: Mapping[str, TrainedTest] = field(default_factory=dict)
     problem: str = ""
+    level: Level = "skipped"

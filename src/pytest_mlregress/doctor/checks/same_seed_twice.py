@@ -29,8 +29,17 @@ _REMEDY: Final = (
 def same_seed_twice(project: Project) -> Iterator[DoctorFinding]:
     """Compare both results of the first seed of each test."""
     trainings = project.trainings
-    if trainings is None or trainings.problem:
-        raise CannotCheckError(trainings.problem if trainings else "nothing was trained")
+    if trainings is None:
+        raise CannotCheckError("nothing was trained")
+    if trainings.problem and trainings.level != "skipped":
+        yield TWICE.found(
+            trainings.level,
+            trainings.problem,
+            "repair what stops it: nothing is compared as long as the tests cannot be run",
+        )
+        return
+    if trainings.problem:
+        raise CannotCheckError(trainings.problem)
     if not trainings.tests:
         raise CannotCheckError("no regression test was trained")
     for each in trainings.tests.values():

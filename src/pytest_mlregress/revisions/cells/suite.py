@@ -31,6 +31,10 @@ class SuiteError(CommandError):
     """The working tree's tests cannot be collected, or one of them is not there."""
 
 
+class NoTestError(SuiteError):
+    """The tests can be collected, and none of them is a regression test."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteTest:
     """A regression test as the working tree declares it.
@@ -142,7 +146,8 @@ def describe_suite(
         The suite; with at least one regression test.
 
     Raises:
-        SuiteError: pytest failed, or collected no regression test.
+        SuiteError: pytest failed.
+        NoTestError: it collected no regression test.
     """
     args = [*selection, *pytest_args]
     if seeds is not None:
@@ -169,7 +174,7 @@ def describe_suite(
             raise SuiteError(_why(args, printed.read_text(errors="replace")))
         suite = _suite(json.loads(file.read_text(encoding="utf-8")), args, collecting)
     if not suite.tests:
-        raise SuiteError(_none(selection, directory))
+        raise NoTestError(_none(selection, directory))
     return suite
 
 
