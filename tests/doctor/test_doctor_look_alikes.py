@@ -53,7 +53,30 @@ def levels(folder: Path, check: str, training: str, **files: str) -> list[str]:
             "def train(seed):\n    return fit(1, 0)\n",
             "problem",
         ),
+        (
+            "from sklearn.svm import SVC\nclass Config: pass\n"
+            "def train(seed):\n    return SVC(random_state=0), Config(seed=1)\n",
+            "problem",
+        ),
+        (
+            "import xgboost as xgb\ndef train(seed):\n    return xgb.XGBClassifier(seed=0)\n",
+            "problem",
+        ),
         # correct ones
+        (
+            "class ToyTask:\n    def __init__(self, n, seed): pass\n"
+            "def train(seed):\n    task = ToyTask(10, seed=0)\n    return task\n",
+            "ok",
+        ),
+        (
+            "from settings import Config\ndef train(seed):\n    return Config(lr=0.1, seed=0)\n",
+            "ok",
+        ),
+        (
+            "from sklearn.svm import SVC\nfrom models import Net\n"
+            "def train(seed):\n    return SVC(random_state=0), Net(seed=seed)\n",
+            "ok",
+        ),
         ("import torch\ntorch.manual_seed(0)\ndef train(seed):\n    return 1\n", "ok"),
         ("import torch\ndef train(seed):\n    torch.manual_seed(seed)\n", "ok"),
         (

@@ -76,6 +76,20 @@ def test_equal_seeds(tmp_path: Path) -> None:
     )
 
 
+def test_a_fixed_model_whose_seeds_differ_is_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "test_t.py").write_text(
+        "from lightgbm import LGBMClassifier\ndef test(mlregress):\n"
+        "    LGBMClassifier(seed=3).fit()\n"
+    )
+    same = "LGBMClassifier(seed=3), and no other model takes the test's seed"
+    assert said(tmp_path, "seed-fixed", test="test_t.py::test") == ("problem", same)
+    other = replace(SEED, seed=1, curves={"train": ((0, 1.0), (1, 0.75))})
+    assert said(tmp_path, "seed-fixed", test="test_t.py::test", other=other) == (
+        "warning",
+        f"{same}; its seeds differ by something else",
+    )
+
+
 def test_a_coarse_metric_at_its_bound_is_no_sign(tmp_path: Path) -> None:
     perfect = replace(
         SEED, metrics=(RecordedMetric("score", 1.0, True, resolution=0.01),), curves={}

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from pytest_mlregress.doctor.bit_comparison import first_difference
 from pytest_mlregress.doctor.finding import DoctorFinding, Level
 from pytest_mlregress.doctor.project import Project
 from pytest_mlregress.doctor.python_code import keyword_of
@@ -17,6 +18,7 @@ from pytest_mlregress.doctor.reachable_code import (
     reachable_functions,
 )
 from pytest_mlregress.doctor.registry import CannotCheckError, Question, check
+from pytest_mlregress.node_ids import without_parameters
 from pytest_mlregress.plurals import count_of
 
 FIXED: Final = Question(
@@ -49,6 +51,9 @@ _RESTORES: Final = re.compile(
     r"fork_rng|set_rng_state|set_state|setstate|isolate_rng|temporary_seed|preserve_rng"
 )
 _HUGGING_FACE: Final = frozenset({"TrainingArguments", "Seq2SeqTrainingArguments"})
+_ESTIMATORS: Final = frozenset({"sklearn", "xgboost", "lightgbm", "catboost"})
+"""Libraries whose classes are models that take their seed from a keyword."""
+_SEED_KEYWORDS: Final = frozenset({"random_state", "random_seed", "seed"})
 _NO_ESTIMATOR: Final = re.compile(r"Fold|Split|Sampler|Bootstrap|Dataset|DataLoader|Imputer|State$")
 
 
@@ -214,24 +219,39 @@ def _hugging_face(calls: Sequence[ReachableCall], project: Project) -> Iterator[
 def _estimators(calls: Sequence[ReachableCall], project: Project) -> Iterator[DoctorFinding]:
     """Models with a constant ``random_state``, where nothing else takes the test's seed."""
     built = [
-        (each, seed)
+        (each, keyword, each.function.module.constant_int(keyword.value))
         for each in calls
         if each.name.rpartition(".")[2][:1].isupper()
         and not _NO_ESTIMATOR.search(each.name)
-        and (seed := keyword_of(each.call, "random_state", "random_seed", "seed")) is not None
+        for keyword in each.call.keywords
+        if keyword.arg in _SEED_KEYWORDS
     ]
     libraries = {each.name.partition(".")[0] for each in calls}
-    constant = [
-        (each, value)
-        for each, seed in built
-        if (value := each.function.module.constant_int(seed)) is not None
-    ]
-    if len(constant) < len(built) or {"torch", "tensorflow", "jax", "keras"} & libraries:
+    if any(value is None for _, _, value in built):
         return
-    for each, value in constant:
+    if {"torch", "tensorflow", "jax", "keras"} & libraries:
+        return
+    for each, keyword, value in built:
+        if each.name.partition(".")[0] not in _ESTIMATORS:
+            continue  # what a class of the project's own does with a seed, its name does not tell
         model = each.name.rpartition(".")[2]
-        yield FIXED.problem(
-            f"{model}(random_state={value}), and no other model takes the test's seed",
-            f"{model}(random_state=mlregress.seed, ...)",
+        differ = _seeds_differ(each, project)
+        yield FIXED.found(
+            "warning" if differ else "problem",
+            f"{model}({keyword.arg}={value}), and no other model takes the test's seed"
+            + ("; its seeds differ by something else" if differ else ""),
+            f"{model}({keyword.arg}=mlregress.seed, ...)",
             project.place(each.function.module.file, each.line),
         )
+
+
+def _seeds_differ(call: ReachableCall, project: Project) -> bool:
+    """Whether two seeds of the test were trained, and gave different bits."""
+    test = project.node_id(call.function.test)
+    trained = project.trainings.tests.values() if project.trainings is not None else ()
+    results = [
+        first_difference(own.first, own.other)
+        for own in trained
+        if without_parameters(own.test) == test and own.first and own.other
+    ]
+    return bool(results) and all(results)
