@@ -118,6 +118,52 @@ def test_seeds(training: str, level: str, tmp_path: Path) -> None:
     assert levels(tmp_path, "seed-fixed", training) == [level]
 
 
+RNG = "from numpy.random import default_rng\n"
+
+
+@pytest.mark.parametrize(
+    ("training", "level"),
+    [
+        ("def train(seed):\n    rng = default_rng()\n", "problem"),
+        (
+            "def fit(rng=None):\n    rng = rng or default_rng()\n"
+            "def train(seed):\n    fit()\n    fit(default_rng(seed))\n",
+            "problem",
+        ),
+        (
+            "def fit(rng=None):\n    if rng is not None:\n        rng = default_rng()\n"
+            "def train(seed):\n    fit(default_rng(seed))\n",
+            "problem",
+        ),
+        (
+            "def fit(rng=None):\n    rng = rng or default_rng()\n"
+            "def outer(rng=None):\n    fit(rng=rng)\ndef train(seed):\n    outer()\n",
+            "problem",
+        ),
+        # correct ones
+        (
+            "def fit(rng=None):\n    rng = rng or default_rng()\n"
+            "def train(seed):\n    fit(default_rng(seed))\n",
+            "ok",
+        ),
+        (
+            "def fit(task, *, rng=None):\n    if rng is None:\n        rng = default_rng()\n"
+            "def outer(rng=None):\n    fit(1, rng=rng)\n"
+            "def train(seed):\n    outer(default_rng(seed))\n",
+            "ok",
+        ),
+        (
+            "class Net:\n    def __init__(self, rng=None):\n"
+            "        self.rng = default_rng() if rng is None else rng\n"
+            "def train(seed):\n    Net(default_rng(seed))\n",
+            "ok",
+        ),
+    ],
+)
+def test_unseeded_generators(training: str, level: str, tmp_path: Path) -> None:
+    assert levels(tmp_path, "unseeded-generator", RNG + training) == [level]
+
+
 @pytest.mark.parametrize(
     ("expression", "level"),
     [

@@ -221,8 +221,7 @@ def _estimators(calls: Sequence[ReachableCall], project: Project) -> Iterator[Do
     built = [
         (each, keyword, each.function.module.constant_int(keyword.value))
         for each in calls
-        if each.name.rpartition(".")[2][:1].isupper()
-        and not _NO_ESTIMATOR.search(each.name)
+        if each.name.rpartition(".")[2][:1].isupper() and not _NO_ESTIMATOR.search(each.name)
         for keyword in each.call.keywords
         if keyword.arg in _SEED_KEYWORDS
     ]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pytest_mlregress.doctor.bit_comparison import first_difference
+from pytest_mlregress.doctor.fallbacks import is_unused_fallback
 from pytest_mlregress.doctor.finding import DoctorFinding
 from pytest_mlregress.doctor.project import Project
 from pytest_mlregress.doctor.reachable_code import ReachableCall, calls_of, reachable_functions
@@ -36,9 +37,10 @@ def unseeded_generators(project: Project) -> Iterator[DoctorFinding]:
     """Look for generators made without a seed in the functions that the tests reach."""
     functions = reachable_functions(project, project.require_tests())
     found = 0
-    for each in calls_of(functions):
+    calls = list(calls_of(functions))
+    for each in calls:
         remedy = _remedy(each)
-        if remedy:
+        if remedy and not is_unused_fallback(each, calls):
             found += 1
             equal = _gave_equal_bits(each, project)
             yield UNSEEDED.found(
