@@ -119,7 +119,7 @@ def _pools(modules: int) -> ThreadpoolController:
 
 
 def pin_device(worker: str) -> None:
-    """Give the k-th xdist worker (``gw3``) the k-th of the caller's ``CUDA_VISIBLEDEVICES``.
+    """Give the k-th xdist worker (``gw3``) the k-th of the caller's ``CUDA_VISIBLE_DEVICES``.
 
     Without that variable it is unknown which GPUs are free, and nothing is changed. More workers
     than GPUs share them in turn.
