@@ -59,6 +59,15 @@ def test_a_tier_that_ranks_at_random() -> None:
     assert ranking(found).endswith("over 7 commits: fast ranks at random")
 
 
+def test_a_tier_that_ranks_the_other_way_round() -> None:
+    found = compared(RISING[::-1], RISING)
+    assert not found.good
+    assert ranking(found) == (
+        "Spearman -1.0 [-1.0, -0.8] over 7 commits: fast ranks changes the other way round than "
+        "full"
+    )
+
+
 def test_too_few_commits_to_tell_agreement_from_chance() -> None:
     found = compared([0.5, 0.55, 0.65, 0.6, 0.7], RISING[:5])
     assert not found.good

@@ -78,6 +78,8 @@ def ranking(found: TierComparison) -> str:
     text = f"Spearman {rho} [{low}, {high}] over {commits}"
     if agreement.tells:
         text += f": {found.fast} ranks changes as {found.full} does"
+    elif agreement.reverses:
+        text += f": {found.fast} ranks changes the other way round than {found.full}"
     elif found.needed is None:
         text += f": {found.fast} ranks at random"
     else:

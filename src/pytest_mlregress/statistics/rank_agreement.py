@@ -49,6 +49,11 @@ class RankAgreement:
         """Whether the interval excludes a ranking at random."""
         return self.low > 0.0
 
+    @property
+    def reverses(self) -> bool:
+        """Whether the interval shows the opposite ranking."""
+        return self.high < 0.0
+
 
 def rank_agreement(first: Sequence[float], second: Sequence[float]) -> RankAgreement:
     """Spearman's correlation of two measurements of the same things.
