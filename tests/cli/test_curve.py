@@ -43,6 +43,14 @@ def test_whole(mlregress):
 @pytest.mark.seeds(2)
 def test_fails(mlregress):
     raise RuntimeError("out of memory")
+
+
+@pytest.mark.seeds(3)
+def test_two(mlregress):
+    open(f"two{mlregress.seed}", "w").close()
+    value = mlregress.data_fraction
+    mlregress.record("accuracy", value, higher_is_better=True)
+    mlregress.record("loss", value, higher_is_better=False)
 """
 
 
@@ -95,6 +103,14 @@ def test_over_steps(folder: Path) -> None:
     assert lines[3].split()[:4] == ["10", "%,", "step", "10"]
     answer = " ".join(" ".join(lines[7:]).split())
     assert " at 45 % of the training, step 45 of 100 [45 %, 45 %]" in answer
+
+
+@pytest.mark.slow
+def test_several_metrics_cost_one_training(folder: Path) -> None:
+    found = curve(folder, "test_two", "--over", "data")
+    assert found.exit_code == 2
+    assert "test_toy.py::test_two has several metrics: accuracy, loss; choose one" in found.stderr
+    assert [file.name for file in folder.glob("two*")] == ["two0"]
 
 
 @pytest.mark.slow

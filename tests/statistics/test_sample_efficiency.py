@@ -49,6 +49,27 @@ def test_a_curve_that_gets_worse_never_reaches_it() -> None:
     assert (found.share, found.low, found.unreached) == (None, None, 1.0)
 
 
+@pytest.mark.parametrize("seeds", [1, 2, 3])
+def test_a_score_that_gets_worse_never_reaches_it(seeds: int) -> None:
+    values = np.array([[2.02, 1.02, 0.22]]) + np.arange(seeds)[:, None] / 50
+    found = share_to_reach(SHARES, values, higher_is_better=True)
+    assert (found.level, found.share, found.low, found.high) == ("score", None, None, None)
+    assert found.unreached == (1.0 if seeds > 1 else 0.0)
+
+
+def test_a_score_that_loses_little_but_for_certain_never_reaches_it() -> None:
+    values = np.array([[1.0, 0.97, 0.95]]) + np.arange(5)[:, None] / 50
+    assert share_to_reach(SHARES, values, higher_is_better=True).share is None
+
+
+@pytest.mark.parametrize("end", [(0.95, 0.96, 0.949), (0.952, 0.958, 0.95)])
+def test_a_score_that_is_flat_has_its_end_at_the_first_point(end: tuple[float, ...]) -> None:
+    values = np.array([[0.951] * 3, [0.958] * 3, [0.951] * 3])
+    values[:, -1] = end
+    found = share_to_reach(SHARES, values, higher_is_better=True)
+    assert (found.at_first, found.share, found.low, found.high) == (True, 0.1, 0.1, 0.1)
+
+
 def test_a_fall_after_it_is_named() -> None:
     values = np.array([[0.95, 0.3, 1.0]])
     found = share_to_reach(SHARES, values, higher_is_better=True)

@@ -67,10 +67,12 @@ def curve_sentence(found: CurveResult) -> str:
 
 
 def _place(found: CurveResult, share: float) -> str:
-    if found.last_step is None:
+    at = found.step_at(share)
+    if at is None:
         return f"{_percent(share)} of the data"
-    step = number(round(share * found.last_step), digits=6)
-    return f"{_percent(share)} of the training, step {step} of {found.last_step:.0f}"
+    step = number(round(at), digits=6)
+    steps = f"{'0 to ' if found.from_zero else ''}{found.last_step:.0f}"
+    return f"{_percent(share)} of the training, step {step} of {steps}"
 
 
 def _percent(share: float) -> str:
@@ -93,9 +95,8 @@ def table_rows(found: CurveResult) -> list[tuple[str, str, str]]:
 
 
 def _row_place(found: CurveResult, point: BandPoint) -> str:
-    if found.last_step is None:
-        return _percent(point.share)
-    return f"{_percent(point.share)}, step {round(point.share * found.last_step)}"
+    step = found.step_at(point.share)
+    return _percent(point.share) + (f", step {round(step)}" if step is not None else "")
 
 
 def _interval(point: BandPoint) -> str:

@@ -52,7 +52,7 @@ class ReachedLevel:
         level: what the share is of.
         target: the value, in metric units.
         share: where the mean curve first has it, between two points by a line; the first point
-            where it has it there already. None where it never improves.
+            where it has it there already. None where the curve does not improve.
         low: the lower end of the 95 % interval of that place; None where there is none.
         high: the upper end.
         at_first: whether the first point has it already, so that less may do.
@@ -99,7 +99,8 @@ def share_to_reach(
     """Where the mean curve first reaches a part of its end.
 
     Of a metric that is to be high and ends above 0 that is a part of its last value; of any other,
-    of the improvement from its first point to its last.
+    of the improvement from its first point to its last. A curve that is flat within the scatter of
+    its seeds has its end at the first point already; one that falls reaches nothing.
 
     Args:
         shares: the places, increasing, of length p >= 2.
@@ -117,8 +118,7 @@ def share_to_reach(
     target = float(_targets(mean[None], level, part)[0])
     share = float(_first_reach(places, mean[None], np.array([target]))[0])
     low, high, unreached = _interval(places, oriented, level, part)
-    improves = level == "score" or mean[-1] > mean[0]
-    found = share if improves else None
+    found = share if _improves(oriented, level, part) else None
     later = (
         [p for p, y in zip(places, mean, strict=True) if p > found and y < target]
         if found is not None
@@ -134,6 +134,24 @@ def share_to_reach(
         lost_at=float(later[0]) if later else None,
         unreached=unreached,
     )
+
+
+def _improves(oriented: Array, level: Level, part: float) -> bool:
+    """Whether curves of shape (n, p) end higher than they begin or, of a score, as high.
+
+    As high is a fall that is no more than the half-width of its paired 95 % t-interval, which a
+    single seed does not have, and that keeps that part of the first point.
+    """
+    rise = oriented[:, -1] - oriented[:, 0]
+    fall = -float(rise.mean())
+    if level == "gain" or fall <= 0.0:
+        return fall < 0.0 or level == "score"
+    n = len(rise)
+    if n < 2:
+        return False
+    quantile = float(special.stdtrit(n - 1, (1 + _CONFIDENCE) / 2))
+    scatter = quantile * float(rise.std(ddof=1)) / math.sqrt(n)
+    return fall <= min(scatter, (1 - part) * float(oriented[:, 0].mean()))
 
 
 def _targets(means: Array, level: Level, part: float) -> Array:
@@ -163,8 +181,9 @@ def _interval(
     drawn = np.random.default_rng(_SEED).integers(0, n, size=(_RESAMPLES, n))
     means = oriented[drawn].mean(axis=1)
     found = _first_reach(places, means, _targets(means, level, part))
-    if level == "gain":
-        found = np.where(means[:, -1] > means[:, 0], found, np.inf)
+    lasts, firsts = means[:, -1], means[:, 0]
+    improves = lasts >= part * firsts if level == "score" else lasts > firsts
+    found = np.where(improves, found, np.inf)
     tail = float(
         special.ndtr(-math.sqrt(n / (n - 1)) * special.stdtrit(n - 1, (1 + _CONFIDENCE) / 2))
     )

@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_mlregress.plurals import count_of
 from pytest_mlregress.revisions.cells.cell import Cell, Cells
 from pytest_mlregress.revisions.cells.journal import Journal
 from pytest_mlregress.revisions.cells.suite import Suite, SuiteTest, describe_test
 from pytest_mlregress.revisions.cells.trained_seed import SeedRequest, TrainedSeed
 from pytest_mlregress.revisions.cells.trainer import Trainer
 from pytest_mlregress.revisions.command_error import CommandError
-from pytest_mlregress.revisions.curves.over_steps import curve_over_steps
+from pytest_mlregress.revisions.curves.over_steps import check_logged, curve_over_steps
 from pytest_mlregress.revisions.curves.result import (
     PART,
     CurveResult,
     Over,
     chosen_metric,
     finite_values,
+    left_out,
 )
 from pytest_mlregress.running.result import SeedResult
 
@@ -164,7 +164,7 @@ def _train(
     ):
         tree = cells.working_tree()
         first = trainer.train(_requests(tree, test, seeds[:1]))
-        _refuse(first[0], request.over, test)
+        _refuse(first[0], request, test)
         return [*first, *trainer.train(_requests(tree, test, seeds[1:]))]
 
 
@@ -172,17 +172,22 @@ def _requests(tree: Cell, test: SuiteTest, seeds: Sequence[int]) -> list[SeedReq
     return [SeedRequest(tree, test.test, seed) for seed in seeds]
 
 
-def _refuse(first: TrainedSeed, over: Over, test: SuiteTest) -> None:
+def _refuse(first: TrainedSeed, request: CurveRequest, test: SuiteTest) -> None:
     """See from the first seed what would make all others useless."""
     if first.result is None:
         raise CommandError(f"{test.test} cannot be trained: {first.unavailable}")
-    passed = first.result.outcome == "passed"
-    if over == "data" and passed and first.result.data_fraction is None:
+    if first.result.outcome != "passed":
+        return
+    if request.over == "steps":
+        check_logged(test.test, first.result, request.metric, request.curve)
+    elif first.result.data_fraction is None:
         raise CommandError(
             f"{test.test} does not read mlregress.data_fraction, so that it trains on all data "
             "whatever the share; add: data = data[: max(1, round(len(data) * "
             "mlregress.data_fraction))]"
         )
+    else:
+        chosen_metric([first.result], request.metric, test.test)
 
 
 def _passed(
@@ -223,15 +228,12 @@ def _drawn(
         )
     metric = chosen_metric(passed, request.metric, test.test)
     values = finite_values(by_share, metric.name)
+    notes = [*notes, *left_out(by_share, metric.name)]
     if not values:
         raise NoCurveError(
             f"no seed of {test.test} has a finite {metric.name} at every share: "
             f"{notes[0] if notes else 'NaN or infinite'}"
         )
-    everyone = {result.seed for result in passed}
-    left_out = len(everyone) - len(values)
-    if left_out:
-        notes = [*notes, f"{count_of(left_out, 'seed')} without a finite value at every share"]
     shares, table = list(by_share), np.array(list(values.values()))
     band = curve_band(shares, table)
     return CurveResult(
@@ -243,6 +245,7 @@ def _drawn(
         higher_is_better=metric.higher_is_better,
         seeds=tuple(values),
         last_step=None,
+        from_zero=False,
         table=band,
         line=band,
         reached=share_to_reach(shares, table, higher_is_better=metric.higher_is_better, part=PART),

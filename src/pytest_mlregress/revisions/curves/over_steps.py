@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from pytest_mlregress.plurals import count_of
 from pytest_mlregress.revisions.command_error import CommandError
 from pytest_mlregress.revisions.curves.result import PART, CurveResult, chosen_metric
 from pytest_mlregress.running.result import SeedResult
@@ -60,10 +61,11 @@ def curve_over_steps(
             "every seed at the same steps"
         )
     at_steps = np.array([_at(steps, found) for found in points.values()])
-    asked = [max(fraction, first / last) for fraction in fractions]
-    table = np.array([np.interp(np.multiply(asked, last), steps, row) for row in at_steps])
-    shares = [step / last for step in steps]
-    left_out = len(results) - len(points)
+    from_zero = steps[:2] == [0, 1]  # every step is logged: the first one done is step 0
+    shares = [(step + from_zero) / (last + from_zero) for step in steps]
+    asked = [max(fraction, shares[0]) for fraction in fractions]
+    table = np.array([np.interp(asked, shares, row) for row in at_steps])
+    left_out = [str(result.seed) for result in results if result.seed not in points]
     return CurveResult(
         test=test.test,
         tier=test.tier,
@@ -73,6 +75,7 @@ def curve_over_steps(
         higher_is_better=recorded.higher_is_better,
         seeds=tuple(points),
         last_step=float(last),
+        from_zero=from_zero,
         table=curve_band(asked, table),
         line=curve_band(shares, at_steps),
         reached=share_to_reach(
@@ -80,7 +83,7 @@ def curve_over_steps(
         ),
         notes=(
             *notes,
-            *([f"seeds without two finite points of {name!r}: {left_out}"] if left_out else ()),
+            *(f"seed {seed} is left out: no two finite points of {name!r}" for seed in left_out),
         ),
     )
 
@@ -93,6 +96,33 @@ def _at(steps: Sequence[int], points: Sequence[tuple[int, float]]) -> Any:
     return np.interp(steps, np.array(own, dtype=float), np.array(values))
 
 
+def check_logged(test: str, result: SeedResult, metric: str | None, curve: str | None) -> None:
+    """See from one seed whether there is a metric, and a curve to draw of it.
+
+    Args:
+        test: the test, for messages.
+        result: of a seed that passed.
+        metric: the metric; None for the only one.
+        curve: the learning curve; None for the one of the metric's name.
+
+    Raises:
+        CommandError: there is none.
+    """
+    recorded = chosen_metric([result], metric, test)
+    if (curve or recorded.name) not in result.curves:
+        raise CommandError(_no_curve(test, [result], recorded.name, curve))
+
+
+def _too_few_points(test: str, results: Sequence[SeedResult], name: str) -> str:
+    """What a curve is short of, at the seed with most of it."""
+    most = max((result.curves.get(name, ()) for result in results), key=len)
+    finite = sum(math.isfinite(value) for _, value in most)
+    text = f"curve {name!r} of {test} has {count_of(len(most), 'point')}"
+    if finite < len(most):
+        text += f", {finite} of them finite"
+    return f"{text}; a curve needs 2: call mlregress.log at more steps"
+
+
 def _no_curve(test: str, results: Sequence[SeedResult], metric: str, curve: str | None) -> str:
     logged = sorted({name for result in results for name in result.curves})
     if not logged:
@@ -101,6 +131,9 @@ def _no_curve(test: str, results: Sequence[SeedResult], metric: str, curve: str 
             "trains, or draw over data: --over data"
         )
     names = ", ".join(logged)
+    name = metric if curve is None else curve
+    if name in logged:
+        return _too_few_points(test, results, name)
     if curve is not None:
         return f"--curve {curve}: {test} logs no such curve; it has {names}"
     return (

@@ -30,6 +30,7 @@ class CurveResult:
         higher_is_better: the direction of the metric.
         seeds: the seeds that it rests on.
         last_step: the step at share 1; None over data.
+        from_zero: whether the steps count from 0, so that after step 2 three are done.
         table: the points of the table.
         line: the points of the plot.
         reached: where it reaches `PART` of its end.
@@ -44,10 +45,17 @@ class CurveResult:
     higher_is_better: bool
     seeds: tuple[int, ...]
     last_step: float | None
+    from_zero: bool
     table: tuple[BandPoint, ...]
     line: tuple[BandPoint, ...]
     reached: ReachedLevel
     notes: tuple[str, ...]
+
+    def step_at(self, share: float) -> float | None:
+        """The step after which that share of the training is done; None over data."""
+        if self.last_step is None:
+            return None
+        return share * (self.last_step + self.from_zero) - self.from_zero
 
 
 def chosen_metric(results: Sequence[SeedResult], name: str | None, test: str) -> RecordedMetric:
@@ -91,14 +99,48 @@ def finite_values(
     Returns:
         By seed, one value per share, in the order of the shares.
     """
-    values: dict[int, list[float]] = {}
-    for results in by_share.values():
+    values = _values(by_share, metric)
+    return {
+        seed: tuple(found.values())
+        for seed, found in sorted(values.items())
+        if len(found) == len(by_share) and all(map(math.isfinite, found.values()))
+    }
+
+
+def left_out(by_share: Mapping[float, Sequence[SeedResult]], metric: str) -> list[str]:
+    """Which seeds that passed lack a finite value, and where.
+
+    Args:
+        by_share: the results of the seeds that passed at each share of the data.
+        metric: the metric.
+
+    Returns:
+        One sentence per seed.
+    """
+    values = _values(by_share, metric)
+    sentences = []
+    for seed in sorted({result.seed for results in by_share.values() for result in results}):
+        places: dict[str, list[str]] = {}
+        for share, results in by_share.items():
+            value = values.get(seed, {}).get(share)
+            passed = any(result.seed == seed for result in results)
+            if passed and (value is None or not math.isfinite(value)):
+                what = "not recorded" if value is None else f"{value}"
+                places.setdefault(what, []).append(f"{share:.6g}")
+        parts = [f"{what} at {', '.join(shares)} of the data" for what, shares in places.items()]
+        if parts:
+            sentences.append(f"seed {seed} is left out: {metric} is {' and '.join(parts)}")
+    return sentences
+
+
+def _values(
+    by_share: Mapping[float, Sequence[SeedResult]], metric: str
+) -> dict[int, dict[float, float]]:
+    """By seed and share, the values of the seeds that passed."""
+    values: dict[int, dict[float, float]] = {}
+    for share, results in by_share.items():
         for result in results:
             recorded = result.metric(metric)
             if result.outcome == "passed" and recorded is not None:
-                values.setdefault(result.seed, []).append(recorded.value)
-    return {
-        seed: tuple(found)
-        for seed, found in sorted(values.items())
-        if len(found) == len(by_share) and all(map(math.isfinite, found))
-    }
+                values.setdefault(result.seed, {})[share] = recorded.value
+    return values
