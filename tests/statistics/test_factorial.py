@@ -232,6 +232,51 @@ def test_a_loss_below_a_fixed_margin_is_safe() -> None:
     assert 0.0 < automatic.margin < 0.5
 
 
+def at_each_look(cells: Cells, most_seeds: int, margin: float) -> tuple[FactorialEffects, int]:
+    """What the look finds that decides, and its seeds."""
+    names = sorted(frozenset().union(*cells))
+    for look in factorial_looks(len(names), most_seeds=most_seeds):
+        seen = {cell: {s: of[s] for s in range(look.seeds)} for cell, of in cells.items()}
+        effects = factorial_effects(
+            seen, higher_is_better=True, margin=margin, look=look, most_seeds=most_seeds
+        )
+        if effects.decided:
+            break
+    return effects, look.seeds
+
+
+@pytest.mark.parametrize("most_seeds", [3, 4, 5, 8, 12, 34])
+def test_a_given_margin_decides_alike_however_many_seeds_are_planned(most_seeds: int) -> None:
+    """Linked seeds show any loss at once; what counts is on which side of the margin it is."""
+    for loss, judgement in ((0.004, "safe"), (0.015, "safe"), (0.03, "loses")):
+        cells = cells_of({BASE: 0.8, A: 0.8 - loss}, 34, noise=1e-5)
+        effects, seeds = at_each_look(cells, most_seeds, 0.02)
+        assert change(effects, "A").judgement == judgement
+        assert effects.losing == (("A",) if judgement == "loses" else ())
+        assert seeds <= 8
+        two = {BASE: 0.8, A: 0.8, B: 0.8, AB: 0.8 - loss}
+        effects, _ = at_each_look(cells_of(two, 34, noise=1e-5), most_seeds, 0.02)
+        if most_seeds >= 4:  # fewer cannot show three losses at a seventh of the level
+            assert effects.losing == (("A", "B") if judgement == "loses" else ())
+
+
+def test_a_shown_loss_near_the_margin_goes_on_and_is_red_only_if_it_is_not_excluded() -> None:
+    """0.019 with an SD of 0.01: a loss, whether 0.02 or less takes more than a few seeds."""
+    cells = cells_of({BASE: 0.8, A: 0.781}, 34, noise=0.007, run=16)
+    look = factorial_looks(1, most_seeds=34)[1]
+    seen = {cell: {s: of[s] for s in range(look.seeds)} for cell, of in cells.items()}
+    effects = factorial_effects(seen, higher_is_better=True, margin=0.02, look=look)
+    alone = change(effects, "A").alone
+    assert alone is not None
+    assert (alone.loss_shown, alone.safe) == (True, False)
+    assert change(effects, "A").judgement == "unclear"
+    assert not effects.decided
+    last = FactorialLook(look.seeds, look.alpha, 0.1, last=True)
+    effects = factorial_effects(seen, higher_is_better=True, margin=0.02, look=last)
+    assert change(effects, "A").judgement == "loses"
+    assert effects.decided
+
+
 def test_failed_seeds_are_at_the_bad_end() -> None:
     values = cells_of({BASE: 0.0, A: 0.0, B: 0.0, AB: 0.0}, 6)
     values[A] = dict.fromkeys(range(6), math.nan)

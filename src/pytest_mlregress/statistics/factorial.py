@@ -163,8 +163,17 @@ class _Analysis:
             self._change(name, [effect for effect in judged if effect.changes == (name,)])
             for name in self.names
         )
-        losses = [
+        shown_together = [
             found for found, is_shown in zip(joint, shown[len(raw) :], strict=True) if is_shown
+        ]
+        judged_together = [
+            self._of_a_shown_loss(found.contrast.loss, self._p_safe(found.contrast, margin))
+            for found in shown_together
+        ]
+        losses = [
+            found
+            for found, judgement in zip(shown_together, judged_together, strict=True)
+            if judgement == "loses"
         ]
         losing_alone = {
             change.change: change.alone.loss
@@ -183,7 +192,8 @@ class _Analysis:
             margin=margin,
             fixed_margin=self.given_margin is not None,
             alpha=self.look.alpha,
-            decided=all(map(_is_decided, changes)),
+            decided=all(map(self._is_decided, changes))
+            and (self.given_margin is None or "unclear" not in judged_together),
         )
 
     def _raw(
@@ -265,7 +275,7 @@ class _Analysis:
 
     def _effect(self, raw: _Raw, margin: float, tail: float, *, loss_shown: bool) -> Effect:
         contrast = raw.contrast
-        p_safe = contrast.p_safe(margin)
+        p_safe = self._p_safe(contrast, margin)
         return Effect(
             kind=raw.kind,
             changes=raw.changes,
@@ -280,12 +290,20 @@ class _Analysis:
             aliases=raw.aliases,
         )
 
+    def _p_safe(self, contrast: Contrast, margin: float) -> float:
+        return contrast.p_safe(margin, last=self.look.last)
+
     def _is_safe(self, p_safe: float, p_loss: float, *, loss_shown: bool) -> bool:
-        """Whether a loss of the margin is excluded: a shown one may be below a fixed margin."""
-        if loss_shown and self.given_margin is None:
-            return False
-        early = not self.look.last and p_loss <= NO_SIGN_OF_HARM
-        return p_safe <= self.look.safety and not early
+        """Whether a loss of the margin is excluded: one that is below a given margin may be shown.
+
+        What the seeds of BASE make of the margin changes from look to look. So an early look
+        excludes a loss of it only where nothing points to one.
+        """
+        if self.given_margin is None:
+            early = not self.look.last and p_loss <= NO_SIGN_OF_HARM
+            if loss_shown or early:
+                return False
+        return p_safe <= self.look.safety
 
     def _change(self, name: str, found: list[Effect]) -> ChangeEffects:
         by_kind = {effect.kind: effect for effect in found}
@@ -304,25 +322,32 @@ class _Analysis:
         return "safe" if direct and all(effect.safe for effect in direct) else "unclear"
 
     def _loses(self, effect: Effect) -> bool:
-        """Whether a loss is shown, and not shown to be below the margin.
+        return effect.loss_shown and self._of_a_shown_loss(effect.loss, effect.p_safe) == "loses"
 
-        With an automatic margin it matters from the standard error of a cell's mean on.
+    def _of_a_shown_loss(self, loss: float, p_safe: float) -> Judgement:
+        """What a shown loss means, as for live pairs.
+
+        One below a given margin is safe, and while the seeds place it neither below nor above, an
+        early look goes on. With an automatic margin it matters from the standard error of a cell's
+        mean on.
         """
-        if not effect.loss_shown:
-            return False
+        if self.given_margin is None:
+            base = np.array(list(self.values[BASE].values()), dtype=np.float64)
+            spread = spread_of_base(base)
+            matters = spread is None or loss >= spread / math.sqrt(base.size)
+            return "loses" if matters else "unclear"
+        if p_safe <= self.look.safety:
+            return "safe"
+        return "loses" if self.look.last or loss >= self.given_margin else "unclear"
+
+    def _is_decided(self, change: ChangeEffects) -> bool:
+        """Whether it is known how the change does alone and with the others."""
+        direct = [effect for effect in (change.alone, change.with_others) if effect is not None]
+        if not direct:
+            return change.judgement != "unclear"
         if self.given_margin is not None:
-            return not effect.safe
-        base = np.array(list(self.values[BASE].values()), dtype=np.float64)
-        spread = spread_of_base(base)
-        return spread is None or effect.loss >= spread / math.sqrt(base.size)
-
-
-def _is_decided(change: ChangeEffects) -> bool:
-    """Whether it is known how the change does alone and with the others."""
-    direct = [effect for effect in (change.alone, change.with_others) if effect is not None]
-    if not direct:
-        return change.judgement != "unclear"
-    return all(effect.loss_shown or effect.safe for effect in direct)
+            return all(effect.safe or self._loses(effect) for effect in direct)
+        return all(effect.loss_shown or effect.safe for effect in direct)
 
 
 def _holm(p_values: list[float], alpha: float) -> list[bool]:

@@ -219,11 +219,14 @@ class Contrast:
         """
         return _p_lower(-self.values, last=last)
 
-    def p_safe(self, margin: float) -> float:
+    def p_safe(self, margin: float, *, last: bool) -> float:
         """The one-sided p-value against a loss of a margin: by sign flips and by a t-test.
+
+        Where few seeds reach the smallest p-value of the flips, the t-tests alone say more.
 
         Args:
             margin: in metric units.
+            last: whether no seed will be added.
 
         Returns:
             The larger of both; 1 where a raw mean or median loses the margin.
@@ -235,7 +238,7 @@ class Contrast:
         if max(-mean(self.values), -median(self.values)) >= margin:
             return 1.0
         shifted = -(self.values + margin)
-        return max(_p_lower(shifted, last=False, by_t=False), _t_lower(winsorise(shifted), 0.0))
+        return max(_p_lower(shifted, last=last), _t_lower(winsorise(shifted), 0.0))
 
     def interval(self, tail: float) -> tuple[float, float]:
         """The t interval of the mean, winsorised.
@@ -306,7 +309,7 @@ class Experiment:
         return (low, high) if self.sign > 0.0 else (-high, -low)
 
 
-def _p_lower(values: FloatArray, *, last: bool, by_t: bool = True) -> float:
+def _p_lower(values: FloatArray, *, last: bool) -> float:
     """The p-value of a mean below 0 by sign flips, beyond their smallest one by a t-test.
 
     The t-test takes over as for live pairs, see `pair_tests`. Values are clipped at limits that
@@ -321,7 +324,7 @@ def _p_lower(values: FloatArray, *, last: bool, by_t: bool = True) -> float:
     clipped = np.clip(values, -reach, reach)
     exact = sign_flip_test(clipped).less
     fewest = LEAST_PAIRS_AT_END if last else LEAST_PAIRS_TO_REJECT
-    if not by_t or n < fewest or exact > smallest_flip_p(n) * (1.0 + _ROUNDING):
+    if n < fewest or exact > smallest_flip_p(n) * (1.0 + _ROUNDING):
         return exact
     return min(exact, _t_lower(clipped, _step(clipped) ** 2 / 12.0))
 
