@@ -173,7 +173,7 @@ def test_the_core_knows_nothing_of_pytest(room: str) -> None:
 DOCTOR_USES = (
     *("doctor", "baselines", "divergence", "resources", "revisions", "verdicts", "settings"),
     *("running.result", "running.reads", "running.import_closure", "running.file_uses"),
-    "reporting.text_layout",
+    *("reporting.text_layout", "options"),
 )
 """What the checks of a repository are made with: plain values, files and git."""
 

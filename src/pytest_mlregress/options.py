@@ -364,6 +364,36 @@ def _refuse_unknown_keys(keys: Iterable[str]) -> None:
             raise SettingError(f"ini {key}: no such setting; {remedy}")
 
 
+_BOOLS: Final = frozenset("y yes t true on 1 n no f false off 0".split())
+"""What pytest reads as a truth value."""
+
+
+def ini_error(key: str, text: str) -> str:
+    """Why a run would refuse a key of the ini file, without a run.
+
+    Args:
+        key: a key of a configuration file of pytest.
+        text: its value; a list has one entry a line.
+
+    Returns:
+        The text of the error; empty for a key of another plugin, and for a value that is read.
+    """
+    try:
+        _refuse_unknown_keys([key])
+        for option in OPTIONS:
+            if option.ini != key or not text.strip():
+                continue
+            entries = text.split("\n") if option.repeat else [text.strip()]
+            for entry in filter(None, map(str.strip, entries)):
+                if option.parse is not None:
+                    option.parse(f"ini {key}", entry)
+                elif entry.lower() not in _BOOLS:
+                    return f"ini {key}: {entry!r} is neither true nor false"
+    except SettingError as error:
+        return str(error)
+    return ""
+
+
 def _stored(config: pytest.Config, option: Option) -> Any:
     try:
         return config.getini(option.ini)

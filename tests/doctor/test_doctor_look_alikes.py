@@ -262,6 +262,34 @@ def test_ci(name: str, text: str, level: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (
+            "mlregress_missing = warn  # for now",
+            "ini mlregress_missing: 'warn  # for now' is not one of fail, warn: no test runs",
+        ),
+        (
+            "mlregress_mising = warn",
+            "ini mlregress_mising: no such setting; did you mean mlregress_missing?: no test runs "
+            "with it",
+        ),
+        ("mlregress_strict = maybe", "ini mlregress_strict: 'maybe' is neither true nor false"),
+        ("mlregress_seeds = many", "ini mlregress_seeds: 'many' is not a whole number"),
+        ("mlregress_report =\n    a.html\n    b.txt", "ini mlregress_report: 'b.txt' does not"),
+        ("mlregress_strict = On", None),
+        ("mlregress_report =\n    a.html\n    b.md", None),
+        ("mlregress_baseline =", None),
+        ("other_key = warn  # for now", None),
+    ],
+)
+def test_values_of_settings(line: str, expected: str | None, tmp_path: Path) -> None:
+    write(tmp_path, {"pytest.ini": f"[pytest]\n{line}\n"})
+    ((level, place, evidence),) = of(diagnose(tmp_path, only="gate-settings"), "gate-settings")
+    assert (level, place) == (("problem", "pytest.ini:2") if expected else ("ok", ""))
+    assert expected is None or evidence.startswith(expected)
+
+
+@pytest.mark.parametrize(
     ("imports", "level"),
     [
         ("import pandas", "warning"),

@@ -12,11 +12,13 @@ from pytest_mlregress.doctor.finding import DoctorFinding
 from pytest_mlregress.doctor.ini_keys import KEYS, missing_keys
 from pytest_mlregress.doctor.project import Project
 from pytest_mlregress.doctor.registry import Question, check
+from pytest_mlregress.options import ini_error
 
 SETTINGS: Final = Question(
     "gate-settings",
     "baselines",
-    "Neither `mlregress_missing = warn` nor `addopts` switches the regression tests off.",
+    "Every `mlregress_*` key has a valid value, and neither `mlregress_missing = warn` nor "
+    "`addopts` switches the regression tests off.",
 )
 WRITTEN: Final = Question(
     "settings-written",
@@ -36,13 +38,26 @@ def gate_settings(project: Project) -> Iterator[DoctorFinding]:
         )
         yield WRITTEN.skipped(configuration.broken)
         return
-    found = [*_off(project)]
+    found = [*_refused(project), *_off(project)]
     yield from found
     file = configuration.file
     if not found:
         where = project.place(file) if file is not None else "no file configures pytest"
         yield SETTINGS.ok(f"no setting switches the tests off: {where}")
     yield _written(project)
+
+
+def _refused(project: Project) -> Iterator[DoctorFinding]:
+    """The plugin's own keys that pytest does not start with."""
+    configuration = project.configuration
+    for key, value in configuration.values.items():
+        if configuration.file is not None and (error := ini_error(key, value)):
+            comment = "; a comment needs a line of its own" if re.search(r"\s[#;]", value) else ""
+            yield SETTINGS.problem(
+                f"{error}: no test runs with it",
+                f"repair the value{comment}",
+                project.place(configuration.file, configuration.line_of(key)),
+            )
 
 
 def _off(project: Project) -> Iterator[DoctorFinding]:
