@@ -364,7 +364,7 @@ def _refuse_unknown_keys(keys: Iterable[str]) -> None:
             raise SettingError(f"ini {key}: no such setting; {remedy}")
 
 
-_BOOLS: Final = frozenset("y yes t true on 1 n no f false off 0".split())
+_BOOLS: Final = frozenset(["y", "yes", "t", "true", "on", "1", "n", "no", "f", "false", "off", "0"])
 """What pytest reads as a truth value."""
 
 
