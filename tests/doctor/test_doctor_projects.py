@@ -151,7 +151,12 @@ MISTAKES = [
     (
         "tabular", "test_churn.py", "@pytest.mark.seeds([3, 7, 11])",
         '@pytest.mark.mlregress(memory="900TB")',
-        ("resources", "problem", "test_churn.py:7", "900 TB"),
+        ("resources", "warning", "test_churn.py:7", "900 TB"),
+    ),
+    (
+        "tabular", "test_churn.py", "@pytest.mark.seeds([3, 7, 11])",
+        "@pytest.mark.mlregress(num_gpus=9)",
+        ("resources", "warning", "test_churn.py:7", "9 GPUs"),
     ),
     # gates
     (

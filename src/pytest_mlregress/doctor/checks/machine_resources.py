@@ -51,7 +51,7 @@ def _declared(test: RegressionTest, project: Project) -> DoctorFinding:
     machine = capacity(os.environ)
     need = _need_of(test)
     if (lack := shortfall(need, machine)) is not None:
-        return DECLARED.problem(
+        return DECLARED.warning(
             f"{name}: {lack}",
             "run it on a machine that has it; here it is skipped, and nothing is compared",
             place,
