@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +15,8 @@ _HTML_HEADING: Final = re.compile(r"<h([1-6])[^>]*>(.*?)</h[1-6]>", re.IGNORECAS
 _LEVELS: Final = {"=": 1, "-": 2}
 """Of underlined headings; those of reStructuredText are at a project's choice."""
 _UNDERLINE: Final = re.compile(r"^\s{0,3}([=\-~^\"'#*+])\1{2,}\s*$")
+_RULE: Final = re.compile(r"^[-+|:=\s]*[-=][-+|:=\s]*$")
+"""Between the rows of a table."""
 _PROMPT: Final = re.compile(r"^\s*[$>%]\s+")
 
 
@@ -55,6 +58,17 @@ class ReadmeText:
         ]
         end = min(after, default=10**9)
         return [line for line in self.prose if heading.number < line.number < end]
+
+    def tables(self) -> Iterator[list[Line]]:
+        """The tables: at least two rows of cells between bars, without the rules between them."""
+        rows: list[Line] = []
+        for line in (*self.prose, Line(10**9, "")):
+            if "|" not in line.text and not _RULE.match(line.text):
+                if len(rows) > 1:
+                    yield rows
+                rows = []
+            elif not _RULE.match(line.text):
+                rows.append(line)
 
 
 def read_readme(text: str) -> ReadmeText:

@@ -37,6 +37,7 @@ class _Item:
         links: links or names of files that show it; None likewise.
         looked_for: the words, for messages.
         remedy: what to write.
+        says_none: sentences that say that there is none, which is an answer; None likewise.
     """
 
     question: Question
@@ -46,6 +47,7 @@ class _Item:
     links: re.Pattern[str] | None
     looked_for: str
     remedy: str
+    says_none: re.Pattern[str] | None = None
 
 
 def _any(*alternatives: str) -> re.Pattern[str]:
@@ -55,6 +57,21 @@ def _any(*alternatives: str) -> re.Pattern[str]:
 _RUN: Final = (
     r"(python[\d.]*|torchrun|accelerate launch|deepspeed|uv run|poetry run|bash|sh|make)\b"
 )
+
+_WEIGHTS: Final = (
+    r"(pre-?\s?trained\s+(models?|weights|checkpoints?)|weights|checkpoints?|trained\s+models?)\b"
+)
+_GIVEN: Final = (
+    r"\b(provided?|released?|available|published?|shared?|distributed?|included?|hosted|exists?"
+    r"|yet|offered)\b"
+)
+_SAYS_NONE: Final = _any(
+    rf"\bno\s+(\w+\s+)?{_WEIGHTS}[^.]*{_GIVEN}",
+    rf"\b(there\s+(is|are)|{_GIVEN})\s+no\s+(\w+\s+)?{_WEIGHTS}",
+    rf"\b{_WEIGHTS}[^.]{{0,20}}\b(none|not|never|n't|nowhere)\b[^.]*{_GIVEN}",
+    rf"\b{_WEIGHTS}\W*:\W*(none|no\b|n/a)",
+)
+"""Sentences that say that there are no pre-trained models."""
 
 _ITEMS: Final = (
     _Item(
@@ -92,6 +109,7 @@ _ITEMS: Final = (
         _any(r"\beval(uat(e|ing|ion))?\b", r"\bbenchmark(s|ing)?\b", r"\binference\b",
              r"\btest(ing)? the model\b", r"\bvalidation\b"),
         _any(rf"{_RUN}.*\b\w*(eval|validate|predict|infer|benchmark|score|test)\w*\.(py|sh)\b",
+             r"\bpython[\d.]*\s+-m\s+[\w.]*(eval|validat|predict|infer|benchmark|score)",
              rf"{_RUN}.*--(do_)?(eval|test|predict)\w*", r"\bmake\s+(eval\w*|benchmark\w*)",
              r"\bpytest\b.*-m\s+[\"']?mlregress", r"\b\w+\s+eval(uate)?\b"),
         None,
@@ -112,6 +130,7 @@ _ITEMS: Final = (
              r"https?://drive\.google\.com/\S+"),
         "a heading such as Pre-trained models, or a link to weights (.pt, huggingface.co/…)",
         "add a section Pre-trained models with a link, or with the words that there are none",
+        says_none=_SAYS_NONE,
     ),
     _Item(
         Question("readme-results", "readme", "The README has a table of the main results."),
@@ -124,6 +143,14 @@ _ITEMS: Final = (
         "add a section Results: a table of metric, value and the command that gives it",
     ),
 )  # fmt: skip
+
+_METRIC: Final = _any(
+    r"\b(acc(uracy)?|top-?[15]|f1|auc|auroc|auprc|m?ap|m?iou|dice|bleu|rouge(-?\w)?|meteor)\b",
+    r"\b(perplexity|ppl|loss|error( rate)?|rmse|mse|mae|mape|r2|wer|cer|fid|psnr|ssim|nll)\b",
+    r"\b(precision|recall|score|reward|return|log-?likelihood)\b|R²",
+)
+_LABEL: Final = re.compile(r"^[\s*_>-]*([^:`|]{1,40}):.*`[^`]+`")
+"""Words, a colon and code, as in "Evaluation: `make eval`"."""
 
 _LINK: Final = re.compile(r"\[([^\]]+)\]\([^)]+\)|`([^`<]+) <[^>]+>`_")
 _NUMBER: Final = re.compile(r"(?<![\w.])\d+(\.\d+)?\s*%?(?![\w.])")
@@ -152,6 +179,8 @@ def _look_for(item: _Item, readme: ReadmeText, file: Path, project: Project) -> 
     for line in headings:
         if not wants_numbers or _shows_numbers(readme.section(line)):
             return _found(item, f"the heading {line.text!r}", file, line, project)
+    if wants_numbers and (row := _row_of_results(readme)):
+        return _found(item, f"the table {_short(row.text)}", file, row, project)
     if headings and wants_numbers:
         line = headings[0]
         return item.question.warning(
@@ -161,6 +190,10 @@ def _look_for(item: _Item, readme: ReadmeText, file: Path, project: Project) -> 
         )
     if item.commands is not None and (command := _first(readme.code, item.commands)):
         return _found(item, f"the command {_short(command.text)}", file, command, project)
+    if item.commands is not None and (said := _labelled(readme.prose, item.headings)):
+        return _found(item, f"the line {_short(said.text)}", file, said, project)
+    if item.says_none is not None and (said := _first(readme.prose, item.says_none)):
+        return _found(item, f"the line {_short(said.text)}", file, said, project)
     lines = (*readme.prose, *readme.code)
     link = _first(lines, item.links) if item.links is not None else None
     link = link or _linked(readme.prose, item.headings)
@@ -187,6 +220,21 @@ def _linked(lines: Iterable[Line], pattern: re.Pattern[str]) -> Line | None:
         for found in _LINK.finditer(line.text):
             if pattern.search(found[1] or found[2] or ""):
                 return Line(line.number, found[1] or found[2])
+    return None
+
+
+def _labelled(lines: Iterable[Line], pattern: re.Pattern[str]) -> Line | None:
+    """The first line with code behind a label that is about it."""
+    labels = ((line, _LABEL.match(line.text)) for line in lines)
+    return next((line for line, label in labels if label and pattern.search(label[1])), None)
+
+
+def _row_of_results(readme: ReadmeText) -> Line | None:
+    """The first row with a number in a table that names a metric."""
+    for rows in readme.tables():
+        for row in rows:
+            if _METRIC.search(f"{rows[0].text} {row.text}") and _NUMBER.search(row.text):
+                return row
     return None
 
 
