@@ -289,6 +289,45 @@ def test_values_of_settings(line: str, expected: str | None, tmp_path: Path) -> 
     assert expected is None or evidence.startswith(expected)
 
 
+PACKAGE = "[project]\nname = 'a'\nversion = '1'\ndependencies = ['numpy>=1.26']\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "level"),
+    [
+        ({}, "problem"),
+        ({"requirements.lock": "-e file:.\nnumpy==1.26.4\n    # via a\n"}, "ok"),
+        ({"requirements-dev.lock": "numpy==1.26.4\n"}, "ok"),
+        ({"requirements.lock": "numpy>=1.26\n"}, "problem"),
+        ({"frozen.txt": "numpy==1.26.4\n"}, "problem"),
+        ({"frozen.txt": "numpy==1.26.4\n", "README.md": "`pip install -c frozen.txt .`\n"}, "ok"),
+        (
+            {
+                "ci/all.pip": "numpy==1.26.4\n",
+                ".github/workflows/a.yml": "jobs:\n  a:\n    steps:\n"
+                "      - run: uv pip install \\\n          -r ci/all.pip\n",
+            },
+            "ok",
+        ),
+        (
+            {
+                "pins.txt": "numpy==1.26.4",
+                "tox.ini": "[testenv]\ndeps =\n  -r{toxinidir}/pins.txt\n",
+            },
+            "ok",
+        ),
+        (
+            {"README.md": "`pip install -r nowhere.txt`, `pip install -c /etc/hostname .`"},
+            "problem",
+        ),
+    ],
+)
+def test_where_versions_are_pinned(files: dict[str, str], level: str, tmp_path: Path) -> None:
+    training = "import numpy as np\ndef train(seed): return np.random.rand()\n"
+    given = {**files, "pyproject.toml": PACKAGE}
+    assert levels(tmp_path, "dependencies-pinned", training, **given) == [level]
+
+
 @pytest.mark.parametrize(
     ("imports", "level"),
     [

@@ -18,9 +18,17 @@ from packaging.utils import canonicalize_name
 from pytest_mlregress.doctor.project_folder import text_of
 from pytest_mlregress.revisions.project_files import table
 
-__all__ = ["Dependency", "dependencies_in", "is_declaration", "is_requirements_file"]
+__all__ = [
+    "Dependency",
+    "dependencies_in",
+    "is_declaration",
+    "is_requirements_file",
+    "requirements_in",
+]
 
-_REQUIREMENTS: Final = re.compile(r"(.*[-_.])?(requirements?|constraints?)([-_.].*)?\.(txt|in)")
+_REQUIREMENTS: Final = re.compile(
+    r"(.*[-_.])?(requirements?|constraints?)([-_.].*)?\.(txt|in|lock)"
+)
 _ENVIRONMENTS: Final = re.compile(r"(.*[-_.])?(environment|conda)([-_.].*)?\.ya?ml")
 _INCLUDE: Final = re.compile(r"(-r|--requirement|-c|--constraint)[\s=]+(\S+)")
 _TOOLS: Final = re.compile(r"dev|lint|doc|typ(e|ing)|format|style|release|build|pre-?commit|ci\b")
@@ -92,9 +100,26 @@ def dependencies_in(file: Path, text: str | None = None) -> list[Dependency]:
         case "Pipfile" | "pixi.toml":
             return list(_of_pipfile(file, content))
         case _ if is_requirements_file(file):
-            return list(_of_requirements(file, content, frozenset()))
+            return list(_of_requirements(file, content, _is_constraint(file)))
         case _:
             return list(_of_conda(file, content))
+
+
+def requirements_in(file: Path, *, constraint: bool) -> list[Dependency]:
+    """The dependencies of a file that pip is told to install from, whatever its name is.
+
+    Args:
+        file: the file.
+        constraint: whether it is given by ``-c``.
+
+    Returns:
+        The dependencies.
+    """
+    return list(_of_requirements(file, text_of(file), constraint or _is_constraint(file)))
+
+
+def _is_constraint(file: Path) -> bool:
+    return "constraint" in file.name.lower()
 
 
 def _dependency(
@@ -125,14 +150,16 @@ def _is_fixed_url(url: str) -> bool:
     return True
 
 
-def _of_requirements(file: Path, text: str, seen: frozenset[Path]) -> Iterator[Dependency]:
-    constraint = "constraint" in file.name.lower()
+def _of_requirements(
+    file: Path, text: str, constraint: bool, seen: frozenset[Path] = frozenset()
+) -> Iterator[Dependency]:
     for number, line in _joined(text):
         written = re.sub(r"(^|\s)#.*", "", line).strip()
         if include := _INCLUDE.match(written):
             other = file.parent / include[2]
             if other.is_file() and other not in seen:
-                yield from _of_requirements(other, text_of(other), seen | {file})
+                constrains = "-c" in include[1] or _is_constraint(other)
+                yield from _of_requirements(other, text_of(other), constrains, seen | {file})
             continue
         requirement = re.split(r"\s+--?\w", written, maxsplit=1)[0].rstrip(" \\")
         if requirement and not requirement.startswith(("-", ".", "/")):

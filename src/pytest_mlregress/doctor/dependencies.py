@@ -17,8 +17,10 @@ from pytest_mlregress.doctor.declared_dependencies import (
     Dependency,
     dependencies_in,
     is_declaration,
+    requirements_in,
 )
 from pytest_mlregress.doctor.lock_files import LOCK_NAMES, LockFile, read_lock
+from pytest_mlregress.doctor.named_requirements import named_requirements
 from pytest_mlregress.doctor.project import Project
 from pytest_mlregress.doctor.python_code import Module
 
@@ -147,6 +149,10 @@ def declarations_of(project: Project) -> Declarations:
             broken.append((file, " ".join(str(error).split())))
             continue
         if found:
+            files.append(file)
+            dependencies += found
+    for file, constraint in named_requirements(project).items():
+        if file not in files and (found := requirements_in(file, constraint=constraint)):
             files.append(file)
             dependencies += found
     return Declarations(tuple(files), tuple(dependencies), tuple(locks), tuple(broken))

@@ -7,7 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["Line", "ReadmeText", "read_readme"]
+__all__ = ["README_NAMES", "Line", "ReadmeText", "read_readme"]
+
+README_NAMES: Final = tuple(
+    f"{name}{suffix}"
+    for name in ("README", "Readme", "readme")
+    for suffix in (".md", ".rst", ".txt", "", ".markdown")
+)
 
 _FENCE: Final = re.compile(r"^\s*(```|~~~)")
 _ATX: Final = re.compile(r"^\s{0,3}(#{1,6})\s+(.*?)\s*#*\s*$")

@@ -101,7 +101,7 @@ def _split(
 
 
 def _is_an_environment(dependency: Dependency) -> bool:
-    return dependency.file.suffix in (".txt", ".in", ".yml", ".yaml") or (
+    return dependency.file.suffix in (".txt", ".in", ".lock", ".yml", ".yaml") or (
         dependency.file.name in ("Pipfile", "pixi.toml")
     )
 

@@ -15,14 +15,8 @@ from typing import Final
 from pytest_mlregress.doctor.finding import DoctorFinding
 from pytest_mlregress.doctor.project import Project
 from pytest_mlregress.doctor.project_folder import nearest, text_of
-from pytest_mlregress.doctor.readme_text import Line, ReadmeText, read_readme
+from pytest_mlregress.doctor.readme_text import README_NAMES, Line, ReadmeText, read_readme
 from pytest_mlregress.doctor.registry import Question, check
-
-_NAMES: Final = tuple(
-    f"{name}{suffix}"
-    for name in ("README", "Readme", "readme")
-    for suffix in (".md", ".rst", ".txt", "", ".markdown")
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +156,7 @@ _FIGURE: Final = re.compile(
 @check(*(item.question for item in _ITEMS))
 def readme_checklist(project: Project) -> Iterator[DoctorFinding]:
     """Look for each item in the headings, commands and links of the nearest README."""
-    file = nearest(project.folder, project.top, *_NAMES)
+    file = nearest(project.folder, project.top, *README_NAMES)
     if file is None:
         for item in _ITEMS:
             evidence = f"there is no README: it would say {item.what}"
