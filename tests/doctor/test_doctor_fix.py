@@ -64,6 +64,29 @@ def test_every_configuration_file(name: str, text: str, tmp_path: Path) -> None:
     assert fix(tmp_path) == ""
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "before"),
+    [
+        ("pytest.ini", "", ""),
+        ("pytest.ini", "# ours", "# ours\n"),
+        ("pytest.ini", "[other]\r\nx = 1\r\n", "[other]\r\nx = 1\r\n"),
+        (".pytest.ini", "\n", "\n"),
+        ("pytest.toml", "", ""),
+    ],
+)
+def test_a_file_without_a_section_gets_one(
+    name: str, text: str, before: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(text.encode())
+    fix(tmp_path)
+    after = path.read_bytes().decode()
+    end = "\r\n" if "\r" in text else "\n"
+    assert after.startswith(f"{before}[pytest]{end}mlregress_alpha = ")
+    assert dict(Project(tmp_path, tmp_path).configuration.values) == KEYS
+    assert fix(tmp_path) == ""
+
+
 def test_only_what_is_missing_is_written_and_a_gate_that_is_off_is_switched_on(
     tmp_path: Path,
 ) -> None:
@@ -85,7 +108,12 @@ def test_only_what_is_missing_is_written_and_a_gate_that_is_off_is_switched_on(
         (
             {"pyproject.toml": "[tool]\npytest.ini_options = {addopts = '-q'}\n"},
             "pyproject.toml: its [tool.pytest.ini_options] is laid out in a way that --fix does "
-            "not edit; write there:",
+            'not edit; write there:\nmlregress_alpha = "0.05"\n',
+        ),
+        (
+            {"pytest.toml": "pytest = {addopts = '-q'}\n"},
+            "pytest.toml: its [pytest] is laid out in a way that --fix does not edit; write "
+            'there:\nmlregress_alpha = "0.05"\n',
         ),
         (
             {"pyproject.toml": "x = '''\n[tool.pytest.ini_options]\n'''\n"

@@ -31,7 +31,7 @@ _ORDER: Final = (
     *("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini"),
     *("pyproject.toml", "tox.ini", "setup.cfg"),
 )
-_ALONE: Final = frozenset({"pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini"})
+ALONE: Final = frozenset({"pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini"})
 """Files that are pytest's own: one without a section is in force, too."""
 
 
@@ -132,7 +132,7 @@ def settings_in(name: str, text: str) -> tuple[str, dict[str, str]] | None:
     section = SECTIONS[name]
     if parser.has_section(section):
         return section, dict(parser.items(section))
-    return (section, {}) if name in _ALONE else None
+    return (section, {}) if name in ALONE else None
 
 
 def _in_toml(name: str, document: dict[str, Any]) -> tuple[str, dict[str, str]] | None:
@@ -142,7 +142,7 @@ def _in_toml(name: str, document: dict[str, Any]) -> tuple[str, dict[str, str]] 
             table = table.get(key) if isinstance(table, dict) else None
         if isinstance(table, dict):
             return ".".join(keys), {key: _as_text(value) for key, value in table.items()}
-    return (TABLES[name][0][0], {}) if name in _ALONE else None
+    return (TABLES[name][0][0], {}) if name in ALONE else None
 
 
 def _as_text(value: object) -> str:

@@ -15,7 +15,7 @@ from typing import Final
 
 from pytest_mlregress.baselines.atomic import replace_file
 from pytest_mlregress.baselines.git_command import GitError, git
-from pytest_mlregress.doctor.configuration import TABLES, settings_in
+from pytest_mlregress.doctor.configuration import ALONE, TABLES, settings_in
 from pytest_mlregress.doctor.ini_keys import KEYS, corrections, missing_keys
 from pytest_mlregress.doctor.project import Project
 
@@ -73,8 +73,9 @@ def plan_fix(project: Project) -> Fix:
     configuration = project.configuration
     if configuration.broken:
         raise CannotFixError(f"{configuration.broken}; repair it, nothing was written")
-    by_hand = "\n".join(f"{key} = {value}" for key, value in KEYS.items())
     file = configuration.file
+    quote = _quote(file.name if file is not None else "pytest.ini")
+    by_hand = "\n".join(f"{key} = {quote}{value}{quote}" for key, value in KEYS.items())
     if file is None:
         raise CannotFixError(
             "no file configures pytest, and --fix writes no new one; make pytest.ini with "
@@ -145,6 +146,11 @@ def _refuse_uncommitted(file: Path, name: str) -> None:
         )
 
 
+def _quote(file_name: str) -> str:
+    """What a value stands between: TOML has quotes."""
+    return '"' if file_name in TABLES else ""
+
+
 def _edited(
     text: str, file_name: str, place: str, new: Mapping[str, str], changed: Mapping[str, str]
 ) -> str:
@@ -153,9 +159,12 @@ def _edited(
     Returns:
         The text; empty where the header or a value is not found.
     """
-    quote = '"' if file_name in TABLES else ""
+    quote = _quote(file_name)
     lines = text.splitlines(keepends=True)
     header = next((n for n, line in enumerate(lines) if _is_header(line, place)), None)
+    if header is None and file_name in ALONE:  # in force without a section, as an empty file is
+        lines = [*_ended(lines), f"[{place}]\r\n" if "\r\n" in text else f"[{place}]\n"]
+        header = len(lines) - 1
     if header is None:
         return ""
     end = "\r\n" if lines[header].endswith("\r\n") else "\n"
@@ -167,10 +176,17 @@ def _edited(
         found = pattern.match(lines[numbers[0]].rstrip("\r\n"))
         assert found is not None
         lines[numbers[0]] = f"{found[1]}{found[2]}{value}{found[2]}{found[3]}{end}"
-    if not lines[header].endswith(("\n", "\r")):
-        lines[header] += end
+    if header == len(lines) - 1:
+        lines = _ended(lines)
     added = [f"{key} = {quote}{value}{quote}{end}" for key, value in new.items()]
     return "".join([*lines[: header + 1], *added, *lines[header + 1 :]])
+
+
+def _ended(lines: list[str]) -> list[str]:
+    """Lines of which the last one ends, too."""
+    if not lines or lines[-1].endswith(("\n", "\r")):
+        return lines
+    return [*lines[:-1], lines[-1] + ("\r\n" if lines[0].endswith("\r\n") else "\n")]
 
 
 def _is_header(line: str, place: str) -> bool:
