@@ -80,7 +80,7 @@ def command(*arguments: str) -> list[str]:
 
 def environment() -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    return {**clean, "COLUMNS": "80", "PYTHONHASHSEED": "0", "PYTEST_ADDOPTS": ""}
+    return {**clean, "COLUMNS": "80", "PYTHONHASHSEED": "0"}
 
 
 def bisect(made: Project, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -164,6 +164,21 @@ def test_a_commit_with_other_dependencies_cannot_run_here(project: Project, suit
     )
 
 
+def test_a_pytest_without_this_plugin_is_said_so(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "")
+    with pytest.raises(SuiteError) as refused:
+        describe_suite([], directory=project.top)
+    assert str(refused.value).splitlines()[1:] == [
+        "  ERROR: the plugin mlregress is not loaded: remove -p no:mlregress, or where "
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD is set add -p pytest_mlregress.plugin to addopts"
+    ]
+    with pytest.raises(SuiteError, match=r"error: unrecognized arguments: --mlregress-seeds=3"):
+        describe_suite([], directory=project.top, seeds=3)
+
+
 def test_files_that_cannot_be_collected_end_it_in_one_text(tmp_path: Path) -> None:
     (tmp_path / "test_broken.py").write_text("import nowhere_to_be_found\n")
     with pytest.raises(SuiteError) as refused:

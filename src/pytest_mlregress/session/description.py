@@ -37,6 +37,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     if session.testsfailed:  # pytest ends next, and says why
         return
+    if not hasattr(session.config.option, "mlregress_update"):
+        raise pytest.UsageError(
+            "the plugin mlregress is not loaded: remove -p no:mlregress, or where "
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD is set add -p pytest_mlregress.plugin to addopts"
+        )
     settings = resolve(session.config)
     description = _description(session, settings)
     text = json.dumps(description)

@@ -266,11 +266,18 @@ def _path(text: str | None) -> Path | None:
 def _why(args: Sequence[str], printed: str) -> str:
     """Why pytest could not collect: the lines of its errors, else the end of what it printed."""
     lines = [line.rstrip() for line in printed.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith(("E  ", "ERROR", "error:"))]
+    errors = [line for line in lines if _is_error(line)]
     shown = (errors or lines)[-_SHOWN_LINES:]
     command = shlex.join(["pytest", *args, "--collect-only"])
     said = "\n".join(f"  {line}" for line in shown)
     return f"the tests of the working tree cannot be collected; see: {command}\n{said}"
+
+
+def _is_error(line: str) -> bool:
+    """Whether a line of pytest's says what is wrong; its usage does not."""
+    if line.startswith("ERROR: usage:"):
+        return False
+    return line.startswith(("E  ", "ERROR", "error:")) or ": error: " in line
 
 
 def _none(selection: Sequence[str], directory: Path) -> str:
