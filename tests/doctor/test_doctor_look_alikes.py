@@ -170,6 +170,18 @@ def test_unseeded_generators(training: str, level: str, tmp_path: Path) -> None:
         ("list(set(words))", "warning"),
         ("{c: n for n, c in enumerate(set(text))}", "warning"),
         ("np.array(list({w.lower() for w in words}))", "warning"),
+        ("max(list(set(words)), key=len)", "warning"),
+        ("f(list(set(words)))\n    words.sort()", "warning"),
+        ("w = list(set(words))\n    w.sort(key=len)", "warning"),
+        ("w = list(set(words))\n    f(w)\n    w.sort()", "warning"),
+        ("w = list(set(words))\n    n = len(w)\n    w.sort()", "ok"),
+        ("w = list(set(words))\n    return sorted(w)", "ok"),
+        ("if text:\n        w = list(set(words))\n    f(w)", "warning"),
+        ("len(list(set(words)))", "ok"),
+        ("sorted(tuple({w.lower() for w in words}))", "ok"),
+        ("set(list(set(words)))", "ok"),
+        ("w = list(set(words))\n    n = 1\n    w.sort()\n    f(w)", "ok"),
+        ("w = list(set(words))\n    w = sorted(w)", "ok"),
         ("sorted(set(words))", "ok"),
         ("len(set(words))", "ok"),
         ("list(dict.fromkeys(words))", "ok"),
@@ -181,7 +193,7 @@ def test_orders_of_sets(
     expression: str, level: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PYTHONHASHSEED", raising=False)
-    training = f"import numpy as np\ndef train(seed, words=(), text=''):\n    return {expression}\n"
+    training = f"import numpy as np\ndef train(seed, words=(), text=''):\n    {expression}\n"
     assert set(levels(tmp_path, "hash-seed", training)) == {level}
     variables = "env:\n  PYTHONHASHSEED: 0\n"
     files = {".github__workflows__a.yml": variables}
