@@ -132,6 +132,7 @@ def test_a_seed_that_fails(tmp_path: Path) -> None:
         "t.py::test: seed 0 failed: ValueError: no data",
     )
     assert said(tmp_path, "seeds-equal", first=failed)[0] == "skipped"
+    assert said(tmp_path, "memory-peak", first=failed) == ("skipped", "t.py::test: seed 0 failed")
 
 
 def test_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

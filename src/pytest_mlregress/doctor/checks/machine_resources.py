@@ -118,6 +118,9 @@ def memory_peak(project: Project) -> Iterator[DoctorFinding]:
     memory = capacity(os.environ).memory
     declared = {project.node_id(test): _need_of(test).memory for test in project.tests}
     for each in trainings.tests.values():
+        if each.first is not None and each.first.outcome == "failed":
+            yield MEASURED.skipped(f"{each.test}: seed {each.first.seed} failed")
+            continue
         peak = each.first.peak_memory if each.first is not None else None
         if peak is None:
             yield MEASURED.skipped(f"{each.test}: {each.unavailable or 'its peak is unknown'}")
