@@ -301,6 +301,26 @@ def test_values_of_settings(line: str, expected: str | None, tmp_path: Path) -> 
     assert expected is None or evidence.startswith(expected)
 
 
+@pytest.mark.parametrize(
+    ("body", "level"),
+    [
+        ("np.load('a.npz')", "warning"),
+        ("a = np.load('a.npz')\n    np.save('a.npz', a)", "warning"),
+        ("np.save('b.npz', 1)\n    np.load('a.npz')", "warning"),
+        ("file = tmp_path / 'm.npz'\n    np.load('a.npz')", "warning"),
+        ("np.load(tmp_path / 'm.npz')", "ok"),
+        ("place = tmp_path / 'm'\n    file = place / 'a.npz'\n    np.load(file)", "ok"),
+        ("with tempfile.TemporaryDirectory() as d:\n        np.load(d + '/a.npz')", "ok"),
+        ("np.save('a.npz', 1)\n    np.load('a.npz')", "ok"),
+        ("OUT.write_bytes(b'')\n    np.load(OUT)", "ok"),
+        ("with open(tmp_path / 'a', 'rb') as f:\n        np.load(file=f)", "ok"),
+    ],
+)
+def test_files_of_the_test_itself(body: str, level: str, tmp_path: Path) -> None:
+    training = f"import numpy as np\nimport tempfile\ndef train(seed, tmp_path=0):\n    {body}\n"
+    assert levels(tmp_path, "data-fingerprint", training) == [level]
+
+
 PACKAGE = "[project]\nname = 'a'\nversion = '1'\ndependencies = ['numpy>=1.26']\n"
 
 

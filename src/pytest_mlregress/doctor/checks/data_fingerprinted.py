@@ -11,6 +11,7 @@ from pytest_mlregress.doctor.project import Project
 from pytest_mlregress.doctor.reachable_code import ReachableCall, calls_of, reachable_functions
 from pytest_mlregress.doctor.registry import Question, check
 from pytest_mlregress.doctor.regression_tests import RegressionTest
+from pytest_mlregress.doctor.written_files import reads_own_file
 
 FINGERPRINTED: Final = Question(
     "data-fingerprint",
@@ -44,7 +45,9 @@ def _of_test(test: RegressionTest, project: Project) -> DoctorFinding:
     calls = list(calls_of(reachable_functions(project, [test])))
     if any(each.name.endswith(".fingerprint") for each in calls):
         return FINGERPRINTED.ok(f"{name}: calls mlregress.fingerprint", place)
-    loading = next((each for each in calls if _LOADERS.fullmatch(each.name)), None)
+    loading = next(
+        (each for each in calls if _LOADERS.fullmatch(each.name) and not reads_own_file(each)), None
+    )
     if loading is None:
         return FINGERPRINTED.ok(f"{name}: no call that reads a data set was found", place)
     return FINGERPRINTED.warning(
