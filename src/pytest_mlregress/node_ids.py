@@ -8,7 +8,7 @@ from typing import Final
 
 _SEPARATOR: Final = "::"
 _HAS_SEED: Final = re.compile(r"::.*[\[-]seed\d+[\]-]")
-_ENDS_WITH_SEED: Final = re.compile(r"seed\d+\]$")
+_ENDS_WITH_SEED: Final = re.compile(r"seed(\d+)\]$")
 
 
 def split_file(node_id: str) -> tuple[str, str]:
@@ -66,6 +66,12 @@ def has_seed(node_id: str) -> bool:
 def ends_with_seed(node_id: str) -> bool:
     """True where the last parameter is a seed, or looks like one."""
     return _ENDS_WITH_SEED.search(node_id) is not None
+
+
+def last_seed(node_id: str) -> int | None:
+    """The seed that is the last parameter, or looks like one; None where it is none."""
+    found = _ENDS_WITH_SEED.search(node_id)
+    return int(found[1]) if found is not None else None
 
 
 def without_seed(node_id: str, parameter_ids: Sequence[str], seed: int) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pytest
 
+from pytest_mlregress.running.named_seeds import named_seeds
 from pytest_mlregress.settings import EVERY_TIER, MOST_SEEDS, SettingError, Settings, override
 
 DEFAULT_TIER: Final = "default"
@@ -88,7 +89,7 @@ def declare(node: pytest.Item, settings: Settings) -> Declaration:
     except SettingError as error:
         raise MarkerError(str(error)) from None
     check = check_seeds(node, own)[: 1 if own.deterministic else None]
-    seeds = check[:1] if own.preflight else check
+    seeds = _seeds_of_preflight(node, check) if own.preflight else check
     tier, params = _tier(node, own)
     looks = baseline_looks(check, own) if own.updating else ()
     return Declaration(
@@ -100,6 +101,12 @@ def declare(node: pytest.Item, settings: Settings) -> Declaration:
         params=params,
         tiers=tier_names(node),
     )
+
+
+def _seeds_of_preflight(node: pytest.Item, check: tuple[int, ...]) -> tuple[int, ...]:
+    """The first seed, and those that the command line names; pytest leaves out what it does not."""
+    named = named_seeds(node)
+    return tuple(seed for seed in check if seed == check[0] or seed in named)
 
 
 def _mlregress_arguments(node: pytest.Item) -> dict[str, Any]:
