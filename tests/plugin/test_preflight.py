@@ -19,7 +19,8 @@ TORCH = """
                 loss.backward()
                 return loss
             opt.step(closure)
-            open("steps", "a").write(".")
+            with open("steps", "a") as file:
+                file.write(".")
         return model
 
     @pytest.mark.seeds(5)
@@ -61,6 +62,40 @@ TORCH = """
     def test_expected(mlregress):
         train()
 
+    @pytest.fixture
+    def trained():
+        return train()
+
+    @pytest.fixture(scope="module")
+    def shared():
+        return train(2)
+
+    @pytest.fixture
+    def asking(mlregress):
+        return train(1 if mlregress.preflight else 1000)
+
+    @pytest.mark.seeds(5)
+    def test_fixture(mlregress, trained):
+        pass
+
+    @pytest.mark.seeds(5)
+    def test_fixture_asks(mlregress, asking):
+        pass
+
+    @pytest.mark.seeds(5)
+    def test_fixture_shared(mlregress, shared):
+        train()
+
+    @pytest.mark.seeds(5)
+    @pytest.mark.xfail(reason="not yet")
+    def test_expected_failure(mlregress):
+        raise ValueError("no data")
+
+    @pytest.mark.seeds(5)
+    @pytest.mark.xfail(run=False, reason="hangs")
+    def test_expected_hang(mlregress):
+        raise AssertionError
+
     @pytest.mark.seeds(2)
     @pytest.mark.mlregress(num_gpus=64)
     def test_elsewhere(mlregress):
@@ -88,15 +123,26 @@ def test_one_step_of_every_test(suite: Suite) -> None:
             r"skipped test_torch.py::test_elsewhere",
             r"          needs 64 GPUs, this machine has 0 \(CUDA_VISIBLE_DEVICES is not set\)",
             r"ok      test_torch.py::test_expected",
+            r"          [\d.]+ s, [\d.]+ [MG]B, ended after its first optimizer step",
+            r"ok      test_torch.py::test_expected_failure",
+            r"          [\d.]+ s, [\d.]+ [MG]B, failed as expected \(xfail\): not yet",
+            r"ok      test_torch.py::test_expected_hang",
+            r"          [\d.]+ s, [\d.]+ [MG]B, not run \(xfail\): hangs",
+            r"ok      test_torch.py::test_fixture",
+            r"          [\d.]+ s, [\d.]+ [MG]B, 50 optimizer steps in the fixture 'trained': it .*",
+            r"ok      test_torch.py::test_fixture_asks",
+            r"          [\d.]+ s, [\d.]+ [MG]B, one step, as the test has it",
+            r"ok      test_torch.py::test_fixture_shared",
+            r"          .*, ended after its first optimizer step, 2 optimizer steps in .*",
             r"ok      test_torch.py::test_forgiving",
             r"          [\d.]+ s, [\d.]+ [MG]B, ended after its first optimizer step",
             r"ok      test_torch.py::test_stepped",
             r"ok      test_torch.py::test_swallowing",
             r"          .*, ran to the end: the test catches BaseException, which was to end it",
-            r"preflight: 8 tests, 6 ok \([\d.]+ s each\), 1 failed, 1 skipped; a seed takes .*",
+            r"preflight: 13 tests, 11 ok \([\d.]+ s each\), 1 failed, 1 skipped; a seed takes .*",
         ]
     )
-    assert (suite.path / "steps").read_text() == ".."  # of the two whose steps are their own
+    assert (suite.path / "steps").read_text() == "." * 55  # of those whose steps are their own
     assert not (suite.path / "ignored.json").exists()
     assert not list(suite.path.glob("**/__baselines__"))
 
@@ -134,9 +180,25 @@ def test_every_tier(suite: Suite, workers: str) -> None:
             r"preflight: 3 tests, 2 ok \([\d.]+ s each\), 1 failed; a seed takes up to .*",
         ]
     )
+    said = " ".join(result.stdout.str().split())
+    assert "; to run what failed: --lf --mlregress-tier=full ===" in said
     again = suite.run("--lf")
     again.stdout.fnmatch_lines(["run-last-failure: rerun previous 5 failures"])
     assert suite.verdicts == {"test_training.py::test_tiered[3]": "pass"}
+
+
+def test_a_seed_that_is_named_is_the_one_that_runs(suite: Suite) -> None:
+    suite.write(TIERED)
+    result = suite.pytester.runpytest_inprocess(
+        "--mlregress-preflight",
+        "-v",
+        "test_training.py::test_untiered[seed2]",
+        "test_training.py::test_tiered[3-seed4]",
+    )
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["test_training.py::test_untiered?seed2? PASSED*"])
+    result.stdout.fnmatch_lines(["test_training.py::test_tiered?3-seed4? PASSED*"])
+    result.stdout.re_match_lines([r"preflight: 2 tests, 2 ok .*"])
 
 
 def test_a_worker_that_dies_is_a_failure(suite: Suite) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Final
 
 from pytest_mlregress.plurals import count_of
 from pytest_mlregress.reporting.number_format import seconds
@@ -12,6 +13,24 @@ from pytest_mlregress.reporting.text_layout import one_line, wrap
 from pytest_mlregress.resources.capacity import capacity
 from pytest_mlregress.resources.need import in_bytes
 from pytest_mlregress.running.first_step import ENDING_WORDS, Ending
+
+_NOT_RUN: Final = "[NOTRUN]"
+"""How pytest begins the reason of ``xfail(run=False)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedFixture:
+    """A fixture that trained while it was set up.
+
+    Attributes:
+        name: its name.
+        scope: its scope.
+        steps: the number of its optimizer steps.
+    """
+
+    name: str
+    scope: str
+    steps: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +41,11 @@ class TestedStep:
         test: the node id without the seed, the tier among its parameters where all run.
         outcome: ``ok``, ``failed`` or ``skipped``.
         message: why it failed or was skipped.
+        tier: its tier, where that is not the test's first and every tier ran; else None.
         ending: what ended it; None where it did not come to an end.
+        xfailed: the reason of an expected failure that occurred; None without one.
+        declared: whether the test, or a fixture of it, asked if this is a preflight.
+        in_fixtures: the fixtures that trained for it.
         duration: seconds of set-up, call and tear-down.
         peak_memory: in bytes; None where that is unknown.
         peak_gpu_memory: in bytes; None without CUDA.
@@ -31,7 +54,11 @@ class TestedStep:
     test: str
     outcome: str
     message: str
-    ending: Ending | None
+    tier: str | None = None
+    ending: Ending | None = None
+    xfailed: str | None = None
+    declared: bool = False
+    in_fixtures: tuple[TrainedFixture, ...] = ()
     duration: float
     peak_memory: int | None
     peak_gpu_memory: int | None
@@ -59,8 +86,38 @@ def preflight_lines(
 def _what(step: TestedStep) -> str:
     if step.outcome != "ok":
         return one_line(step.message)
-    ending = ENDING_WORDS[step.ending] if step.ending is not None else "not run"
-    return ", ".join([seconds(step.duration), *_memory(step), ending])
+    return ", ".join([seconds(step.duration), *_memory(step), *_ending(step)])
+
+
+def _ending(step: TestedStep) -> Iterator[str]:
+    if step.xfailed is not None:
+        yield _expected_failure(step.xfailed)
+    elif step.ending is None:
+        yield "not run"
+    elif step.ending != "whole" or not step.in_fixtures:
+        yield ENDING_WORDS[step.ending]
+    if not step.declared:
+        yield from map(_trained, step.in_fixtures)
+
+
+def _expected_failure(xfailed: str) -> str:
+    reason = xfailed.partition("\n")[0].removeprefix("reason: ").strip()
+    not_run = reason.startswith(_NOT_RUN)
+    what = "not run (xfail)" if not_run else "failed as expected (xfail)"
+    reason = reason.removeprefix(_NOT_RUN).strip()
+    return one_line(f"{what}: {reason}" if reason else what)
+
+
+def _trained(fixture: TrainedFixture) -> str:
+    where = f"{count_of(fixture.steps, 'optimizer step')} in the fixture {fixture.name!r}"
+    if fixture.steps == 1:
+        return where
+    asked = (
+        "mlregress.preflight"
+        if fixture.scope == "function"
+        else "request.config.getoption('mlregress_preflight')"
+    )
+    return f"{where}: it trains to its end; read {asked} there"
 
 
 def _memory(step: TestedStep) -> Iterator[str]:
@@ -84,7 +141,18 @@ def _total(steps: Sequence[TestedStep], workers: int) -> str:
         for outcome in ("failed", "skipped")
         if by_outcome[outcome]
     ]
-    return "; ".join([f"preflight: {', '.join(parts)}", *_need(steps, workers)])
+    return "; ".join(
+        [f"preflight: {', '.join(parts)}", *_need(steps, workers), *_rerun(by_outcome["failed"])]
+    )
+
+
+def _rerun(failed: Sequence[TestedStep]) -> Iterator[str]:
+    """How to run what failed, where ``--lf`` alone takes another tier."""
+    tiers = {step.tier for step in failed if step.tier is not None}
+    if tiers:
+        commands = ["--lf"] if any(step.tier is None for step in failed) else []
+        commands += [f"--lf --mlregress-tier={tier}" for tier in sorted(tiers)]
+        yield f"to run what failed: {', then '.join(commands)}"
 
 
 def _need(steps: Sequence[TestedStep], workers: int) -> Iterator[str]:

@@ -69,21 +69,45 @@ def ended_after_first_step(may_go_on: Callable[[], bool]) -> Iterator[FirstStep]
     seen = FirstStep()
     thread = threading.get_ident()
 
-    def before(*_: Any) -> None:
-        pass
-
     def after(*_: Any) -> None:
         seen.steps += 1
         if threading.get_ident() == thread and not may_go_on():
             raise FirstStepDone
 
-    def listen(exits: ExitStack) -> None:
-        from pytest_mlregress.bughunt.listening.hooks import optimizer_hooks
-
-        exits.enter_context(optimizer_hooks(before, after))
-
     try:
-        with ExitStack() as exits, when_torch_is_imported(lambda: listen(exits)):
+        with _after_each_step(after):
             yield seen
     except FirstStepDone:
         seen.ended = True
+
+
+@contextmanager
+def counted_steps() -> Iterator[FirstStep]:
+    """Count the steps of any torch optimizer in the block.
+
+    Yields:
+        What was seen, complete once the block has ended.
+    """
+    seen = FirstStep()
+
+    def after(*_: Any) -> None:
+        seen.steps += 1
+
+    with _after_each_step(after):
+        yield seen
+
+
+@contextmanager
+def _after_each_step(action: Callable[..., None]) -> Iterator[None]:
+    """Act after each step of any torch optimizer, from torch's import on."""
+
+    def before(*_: Any) -> None:
+        pass
+
+    def listen(exits: ExitStack) -> None:
+        from pytest_mlregress.bughunt.listening.hooks import optimizer_hooks
+
+        exits.enter_context(optimizer_hooks(before, action))
+
+    with ExitStack() as exits, when_torch_is_imported(lambda: listen(exits)):
+        yield

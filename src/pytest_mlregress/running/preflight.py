@@ -22,7 +22,11 @@ from pytest_mlregress.running.execution import (
     running_seed,
     seed_all,
 )
-from pytest_mlregress.running.first_step import Ending, ended_after_first_step
+from pytest_mlregress.running.first_step import (
+    Ending,
+    counted_steps,
+    ended_after_first_step,
+)
 from pytest_mlregress.running.late_seeding import (
     register_torch_with_hypothesis,
     seeding_late_imports,
@@ -34,10 +38,15 @@ PREFLIGHT_ATTRIBUTE: Final = "mlregress_preflight"
 """On the last report of a preflight: what it found, as plain builtins."""
 
 _ENDING: Final = pytest.StashKey[Ending]()
+_IN_FIXTURES: Final = pytest.StashKey[list[tuple[str, str, int]]]()
+"""The fixtures that trained: their names, their scopes, and how many optimizer steps."""
 
 
 class PreflightExecution(Execution):
     """What a process that runs preflights does."""
+
+    _counting = False
+    """Whether steps are counted: a fixture that asks for another one counts for both."""
 
     def setup(self, item: pytest.Item) -> None:
         """Before the fixtures: seed.
@@ -49,6 +58,34 @@ class PreflightExecution(Execution):
         running = item.stash[RUNNING] = running_seed(item, record)
         running.record.preflight = True
         seed_all(item, record.seed)
+
+    @contextmanager
+    def fixture(self, definition: pytest.FixtureDef[Any], item: pytest.Item) -> Iterator[None]:
+        """Around the set-up of a fixture, whose optimizer steps are counted.
+
+        They do not end it: other tests may need what it returns, and pytest would report an error.
+
+        Args:
+            definition: the fixture.
+            item: the item that requests it.
+
+        Yields:
+            Once, around the set-up.
+        """
+        running = item.stash.get(RUNNING, None)
+        with super().fixture(definition, item):
+            if running is None or not running.in_setup or self._counting:
+                yield
+                return
+            self._counting = True
+            try:
+                with counted_steps() as seen:
+                    yield
+            finally:
+                self._counting = False
+            if seen.steps:
+                trained = item.stash.setdefault(_IN_FIXTURES, [])
+                trained.append((definition.argname, str(definition.scope), seen.steps))
 
     @contextmanager
     def call(self, item: pytest.Item) -> Iterator[None]:
@@ -88,13 +125,23 @@ class PreflightExecution(Execution):
         peak = peak_memory()
         found: dict[str, Any] = {
             "test": record.test,
+            "tier": record.declaration.tier if _is_later_tier(item, record) else None,
             "ending": item.stash.get(_ENDING, None),
+            "xfailed": running.xfailed,
+            "declared": PREFLIGHT in running.record.asked,
+            "in_fixtures": [list(trained) for trained in item.stash.get(_IN_FIXTURES, [])],
             "duration": running.seconds,
             "peak_memory": peak.process,
             "peak_gpu_memory": peak.gpu,
             "check_node_ids": _node_ids_of_check(item, record),
         }
         setattr(report, PREFLIGHT_ATTRIBUTE, found)
+
+
+def _is_later_tier(item: pytest.Item, record: SeedItem) -> bool:
+    """True for a tier that a check takes only where it is asked for by name."""
+    of_all = TIER in _compat.parameter_values(item)
+    return of_all and record.declaration.tier != record.declaration.tiers[0]
 
 
 def _node_ids_of_check(item: pytest.Item, record: SeedItem) -> list[str]:

@@ -92,14 +92,18 @@ class PreflightHooks:
 
 def _step(nodeid: str, preflight: Preflight) -> TestedStep:
     """As a report tells it; a worker that died, as of too little memory, said nothing of it."""
-    from pytest_mlregress.reporting.preflight_text import TestedStep
+    from pytest_mlregress.reporting.preflight_text import TestedStep, TrainedFixture
 
     found = preflight.found or {}
     return TestedStep(
         test=found.get("test", nodeid),
         outcome=preflight.outcome,
         message=preflight.message,
+        tier=found.get("tier"),
         ending=found.get("ending"),
+        xfailed=found.get("xfailed"),
+        declared=found.get("declared", False),
+        in_fixtures=tuple(TrainedFixture(*trained) for trained in found.get("in_fixtures", ())),
         duration=found.get("duration", 0.0),
         peak_memory=found.get("peak_memory"),
         peak_gpu_memory=found.get("peak_gpu_memory"),
