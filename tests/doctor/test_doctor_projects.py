@@ -99,7 +99,8 @@ MISTAKES = [
     ),
     (
         "tabular", "churn.py", "    return train_test_split(frame,",
-        "    names = list(set(frame.columns.str.lower()))\n    return train_test_split(frame[names],",
+        "    names = list(set(frame.columns.str.lower()))\n"
+        "    return train_test_split(frame[names],",
         ("hash-seed", "warning", "churn.py:17", "takes the order of a set"),
     ),
     (
