@@ -153,6 +153,8 @@ def test_nothing_that_is_read_has_changed_and_a_moved_lock_file_is_said(tmp_path
         "differ in nothing that the test's seeds read"
     ) in text
     assert "2 trainings; git bisect run: 15 with 5 seeds a step, 60 with 20" in text
+    again = bisect(made, "good", "HEAD", "--test", "test_accuracy", "--fresh", "--json")
+    assert json.loads(again.stdout)["sources"] == {"trained": 2}
     assert (
         f"note: {good} declares other dependencies than the working tree (requirements.txt: "
         "numpy==1.26, numpy==2.0), and this environment is the working tree's; what this changes "

@@ -53,7 +53,7 @@ _FOUND_NOTHING: Final = ("none", "identical")
 @click.option("--data", metavar="TEMPLATE", help="Where the data lie, such as data/v{version}.")
 @click.option("--env-good", metavar="PYTHON", help="The interpreter of GOOD's environment.")
 @click.option("--env-bad", metavar="PYTHON", help="The interpreter of BAD's environment.")
-@click.option("--fresh", is_flag=True, help="Train again what an interrupted run has trained.")
+@click.option("--fresh", is_flag=True, help="Train all seeds again.")
 @click.option(
     "--report",
     "report_file",
@@ -71,6 +71,7 @@ def bisect(good: str, bad: str, **options: Any) -> None:
     """
     from pytest_mlregress.cli.posterior_view import PosteriorView
     from pytest_mlregress.cli.progress import TrainingProgress
+    from pytest_mlregress.plurals import count_of
     from pytest_mlregress.revisions.bisection.axis_rules import AxisRules
     from pytest_mlregress.revisions.bisection.bisect_request import BisectRequest, Observer
     from pytest_mlregress.revisions.bisection.command import run_bisect
@@ -107,7 +108,7 @@ def bisect(good: str, bad: str, **options: Any) -> None:
     if report_file is not None:
         check_bisection_report(report_file)
     view = PosteriorView()
-    title = f"bisect, at most {request.budget} trainings"
+    title = f"bisect, at most {count_of(request.budget, 'training')}"
     with TrainingProgress(title, below=view.bars, summary=view.summary) as progress:
         observer = Observer(
             progress.on_start, progress.on_seed, view.update, lambda text: say(text, err=True)

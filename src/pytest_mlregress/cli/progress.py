@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from pytest_mlregress.baselines.visible import visible
+from pytest_mlregress.plurals import plural
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -118,7 +119,8 @@ class TrainingProgress:
         seconds = int(time.monotonic() - self._began)
         of = f"/{self.total}" if self.total is not None else ""
         known = f", {self._reused} known before" if self._reused else ""
-        line = f"{self._title}: {self._done}{of} trainings{known}, {_clock(seconds)}"
+        trainings = plural("training", self._done if self.total is None else self.total)
+        line = f"{self._title}: {self._done}{of} {trainings}{known}, {_clock(seconds)}"
         left = self._left(seconds)
         return f"{line}, about {_clock(left)} left" if left is not None else line
 

@@ -27,7 +27,7 @@ class BisectRequest:
         confidence: the posterior probability that an answer needs.
         budget: the most trainings.
         all_parents: whether the whole graph is searched.
-        fresh: whether what an interrupted search has trained is forgotten.
+        fresh: whether all seeds are trained again: none is taken from the cache or a run before.
         workers: the number of seeds that train at once.
         rootdir: where pytest is started.
         pytest_args: further arguments of pytest.

@@ -38,7 +38,8 @@ def working_tree_notes(repository: Repository, between: CommitRange) -> Iterator
     changed = [path for path in files.changed if not is_derived(path)]
     if changed:
         yield (
-            f"{count_of(len(changed), 'file')} of the working tree differ from "
+            f"{count_of(len(changed), 'file')} of the working tree "
+            f"{'differs' if len(changed) == 1 else 'differ'} from "
             f"{between.bad.short}: its tests are laid over every commit, and its other changes "
             "are not part of the search"
         )
@@ -78,6 +79,7 @@ def axis_notes(moved: tuple[MovedAxis, ...], request: BisectRequest) -> Iterator
                 f"{_NAMES[axis]} moved with the commits ({_what(own)}); to find out first whether "
                 f"it lost: --axes={tell}"
             )
+    yield from _not_moved(moved, request)
     for own in moved:
         if own.only_pointers:
             yield (
@@ -92,6 +94,29 @@ def axis_notes(moved: tuple[MovedAxis, ...], request: BisectRequest) -> Iterator
                 "--env-good=PYTHON --env-bad=PYTHON"
             )
 
+
+def _not_moved(moved: tuple[MovedAxis, ...], request: BisectRequest) -> Iterator[str]:
+    """The axes that were asked for and cannot be told apart, since nothing on them moved."""
+    own = {axis.axis: axis for axis in moved}
+    template = request.rules.data
+    for axis in request.axes:
+        if axis == "data" and template is not None:
+            if axis not in own:
+                yield (
+                    f"--axes data: no file that differs between both ends lies below "
+                    f"{template.text} or names two versions by it; the template may not be the "
+                    "one that this repository uses"
+                )
+        elif axis not in own:
+            hint = _HINTS.get(axis, "")
+            yield f"--axes {axis}: no file of this axis differs between both ends{hint}"
+
+
+_HINTS: dict[Axis, str] = {
+    "config": "; name other configuration files with --config",
+    "env": "; name other lock files with --lock, or two interpreters with --env-good and --env-bad",
+    "data": "; name where its versions lie with --data",
+}
 
 _NAMES: dict[Axis, str] = {"config": "configuration", "data": "the version of the data"}
 

@@ -39,6 +39,7 @@ class SiteOptions:
         on_start: called with each seed before it trains.
         on_seed: called with each seed that is known.
         warn: told of what cannot be used of the cache.
+        use_cache: whether seeds of earlier runs are taken from the cache of seeds.
     """
 
     test: str
@@ -49,6 +50,7 @@ class SiteOptions:
     on_start: Callable[[SeedRequest], None]
     on_seed: Callable[[TrainedSeed], None]
     warn: Callable[[str], None]
+    use_cache: bool = True
 
 
 def collect_test(options: SiteOptions, python: str = sys.executable) -> tuple[Suite, SuiteTest]:
@@ -179,6 +181,7 @@ class TrainingSites:
                 suite,
                 workers=self._options.workers,
                 journal=self.journal,
+                use_cache=self._options.use_cache,
                 warn=self._options.warn,
                 on_start=self._options.on_start,
                 on_seed=self._options.on_seed,
