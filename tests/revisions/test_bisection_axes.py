@@ -13,13 +13,16 @@ from git_projects import Project, project
 from pytest_mlregress.revisions.bisection.axes_text import axes_lines
 from pytest_mlregress.revisions.bisection.axis_narrowing import Narrowed, narrow_to_axis
 from pytest_mlregress.revisions.bisection.axis_rules import Axis, AxisRules
+from pytest_mlregress.revisions.bisection.bisect_request import BisectRequest
 from pytest_mlregress.revisions.bisection.candidate_weights import changes_by_candidate
 from pytest_mlregress.revisions.bisection.commit_range import read_range
 from pytest_mlregress.revisions.bisection.composed_commit import CommitComposer
 from pytest_mlregress.revisions.bisection.data_template import DataTemplate
 from pytest_mlregress.revisions.bisection.history import first_parent_history
 from pytest_mlregress.revisions.bisection.moved_axes import MovedAxis, find_moved_axes
-from pytest_mlregress.revisions.bisection.search import Knowledge, SearchSettings, run_search
+from pytest_mlregress.revisions.bisection.search import Knowledge, run_search
+from pytest_mlregress.revisions.bisection.search_notes import axis_notes
+from pytest_mlregress.revisions.bisection.search_settings import SearchSettings
 from pytest_mlregress.revisions.bisection.searched_history import SearchedHistory
 from pytest_mlregress.revisions.bisection.state_seed import StateSeed
 from pytest_mlregress.revisions.bisection.tree_changes import TreeChanges, read_tree_changes
@@ -250,3 +253,35 @@ def test_without_a_loss_all_changes_are_searched(moved: Project) -> None:
     assert narrowed.axes.searched is None
     assert narrowed.searched is own.whole
     assert known.answered
+
+
+def test_an_axis_that_was_asked_for_and_did_not_move_is_said() -> None:
+    def notes(*moved: MovedAxis, data: DataTemplate | None = None) -> list[str]:
+        request = BisectRequest(
+            good="a",
+            bad="b",
+            test="t",
+            metric=None,
+            confidence=0.95,
+            budget=20,
+            all_parents=False,
+            fresh=False,
+            workers=1,
+            rootdir=Path(),
+            pytest_args=(),
+            axes=("commits", "data", "config"),
+            rules=AxisRules(data=data),
+        )
+        return list(axis_notes(moved, request))
+
+    code, config = MovedAxis("commits", ("a.py",)), MovedAxis("config", ("c.yaml",))
+    data = MovedAxis("data", ("data/v1/x.csv",))
+    assert notes(code, data, config) == []
+    assert notes(code, data) == [
+        "--axes config: no file of this axis differs between both ends; name other configuration "
+        "files with --config"
+    ]
+    assert notes(code, config, data=DataTemplate("sets/{version}/x")) == [
+        "--axes data: no file that differs between both ends lies below sets/{version}/x or names "
+        "two versions by it; the template may not be the one that this repository uses"
+    ]

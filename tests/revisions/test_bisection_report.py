@@ -252,7 +252,8 @@ def test_what_follows_from_an_answer(tmp_path: Path) -> None:
         return [command.command for command in found]
 
     assert commands(replace(REPORT, finding="none", named=())) == []
-    assert commands(replace(REPORT, finding="unclear", named=())) == [
+    assert commands(replace(REPORT, finding="unclear", named=())) == []  # no more seeds
+    assert commands(replace(REPORT, finding="unclear", named=(), budget_spent=True)) == [
         "mlregress bisect v1 main --test test_it --max-trainings=46"
     ]
     assert commands(REPORT) == ["git show bbbbbbb"]  # not in this checkout: nothing to explain
@@ -266,6 +267,38 @@ def test_what_follows_from_an_answer(tmp_path: Path) -> None:
         f"mlregress explain tests/test_it.py::test_it '--against={head[:7]}^'",
     ]
     assert commands(replace(here, finding="environment")) == [f"git show {head[:7]}"]
+
+
+def test_a_branch_from_before_the_good_end_is_searched_by_the_next_command(tmp_path: Path) -> None:
+    made = project(tmp_path / "repo")
+    fork = made.git("rev-parse", "HEAD")
+    made.git("checkout", "--quiet", "-b", "topic")
+    made.commit({"a.py": "1\n"}, "One")
+    made.commit({"a.py": "2\n"}, "Two")
+    one, two = made.git("rev-parse", "HEAD^"), made.git("rev-parse", "HEAD")
+    made.git("checkout", "--quiet", "-")
+    made.commit({"b.py": "1\n"}, "Good")
+    good = made.git("rev-parse", "HEAD")
+    rows = tuple(
+        replace(row(name, "s", 0.5), commit=Commit(name, (of,), "A", "", "s"), has_state=False)
+        for name, of in ((one, fork), (two, one))
+    )
+    merge = row(HASHES[2], "Merge", 0.5)
+    report = replace(REPORT, rows=(*rows, merge), named=(0, 1, 2), good=commit(good, "Good"))
+    assert answer_line(report).endswith(
+        f"(probability .97); the branch of {one[:7]}, {two[:7]} forked off before {good[:7]}, and "
+        "a state without a part of that is not trained"
+    )
+    own = Invocation("v1", "main", "test_it", ("--all-parents",), (), 20)
+    found = [each.command for each in next_commands(report, own, find_repository(made.top))]
+    assert [text for text in found if text.startswith("mlregress bisect")] == [
+        f"mlregress bisect {fork[:12]} {two[:12]} --test test_it --all-parents"
+    ]
+
+
+def test_trainings_of_a_run_that_could_not_tell_are_those_of_the_run_before() -> None:
+    lines = report_lines(replace(REPORT, sources={"trained": 19, "journal": 4}), ())
+    assert any(line.startswith("23 trainings (4 from the run before); ") for line in lines)
 
 
 def test_before_any_posterior_the_view_says_so() -> None:

@@ -22,8 +22,9 @@ from pytest_mlregress.revisions.bisection.metric_choice import (
     SearchedMetric,
     choose_metric,
 )
-from pytest_mlregress.revisions.bisection.search import Knowledge, SearchSettings, run_search
+from pytest_mlregress.revisions.bisection.search import Knowledge, run_search
 from pytest_mlregress.revisions.bisection.search_cost import git_bisect_trainings
+from pytest_mlregress.revisions.bisection.search_settings import SearchSettings
 from pytest_mlregress.revisions.bisection.state_seed import StateSeed
 from pytest_mlregress.revisions.bisection.tree_changes import TreeChanges
 from pytest_mlregress.revisions.command_error import CommandError

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from pytest_mlregress.revisions.ablation.cell_effects import as_one_seed, repeated
 from pytest_mlregress.revisions.bisection.axis_rules import Axis
-from pytest_mlregress.revisions.bisection.metric_choice import SearchedMetric
+from pytest_mlregress.revisions.bisection.metric_choice import PASSING, SearchedMetric
+from pytest_mlregress.revisions.bisection.missing_numbers import why_no_number
 from pytest_mlregress.revisions.bisection.state_seed import StateSeed, StateTrainer
 from pytest_mlregress.revisions.command_error import CommandError
 from pytest_mlregress.statistics.factorial import factorial_effects
@@ -60,6 +63,7 @@ def search_axes(
     *,
     seeds: Sequence[int],
     budget: int,
+    deterministic: bool = False,
     on_look: Callable[[FactorialEffects], None] = lambda _: None,
 ) -> AxisFinding:
     """Train all combinations until an axis is seen to lose, or none does.
@@ -71,6 +75,7 @@ def search_axes(
         metric: what is compared.
         seeds: the seeds of the test, in their order.
         budget: the most trainings.
+        deterministic: whether the test ignores the seed: one training a combination says all.
         on_look: told after each look.
 
     Returns:
@@ -83,6 +88,15 @@ def search_axes(
     most = min(len(seeds), budget // len(cells))
     effects, trained = None, 0
     values: dict[CellKey, dict[int, float]] = {cell: {} for cell in cells}
+    if deterministic:
+        most = 0
+        _train(cells, commits, axes, trainer, metric, seeds[:1], values)
+        trained = 1
+        effects = as_one_seed(
+            factorial_effects(
+                repeated(values), higher_is_better=True, margin=metric.margin, changes=axes
+            )
+        )
     looks = factorial_looks(len(axes), most_seeds=most) if most >= 2 else ()
     for look in looks:
         new = seeds[trained : look.seeds]
@@ -122,6 +136,13 @@ def _train(
     trained = trainer.train([(commits[cell], seed) for cell, seed in requests])
     for (cell, seed), own in zip(requests, trained, strict=True):
         values[cell][seed] = _value(own, cell_label(axes, cell), metric)
+    for cell in cells:
+        _refuse_without_number(
+            [own for (of, _), own in zip(requests, trained, strict=True) if of == cell],
+            values[cell].values(),
+            cell_label(axes, cell),
+            metric,
+        )
 
 
 def _value(seed: StateSeed, label: str, metric: SearchedMetric) -> float:
@@ -131,6 +152,19 @@ def _value(seed: StateSeed, label: str, metric: SearchedMetric) -> float:
             "be told apart; search without --axes"
         )
     return metric.value(seed.result)
+
+
+def _refuse_without_number(
+    trained: Sequence[StateSeed], values: Iterable[float], label: str, metric: SearchedMetric
+) -> None:
+    """A difference to a combination of which no seed gives a number measures nothing."""
+    if metric.name == PASSING or any(map(math.isfinite, values)):
+        return
+    reason = why_no_number(metric.name, [own.result for own in trained if own.result is not None])
+    raise CommandError(
+        f"the combination {label} cannot be measured ({reason}), so that its axes cannot be told "
+        "apart; search without --axes"
+    )
 
 
 def _losing(effects: FactorialEffects, axes: Sequence[Axis]) -> tuple[Axis, ...]:

@@ -16,9 +16,10 @@ from pytest_mlregress.revisions.bisection.environment_trainer import (
     in_environment,
 )
 from pytest_mlregress.revisions.bisection.evidence import Evidence
-from pytest_mlregress.revisions.bisection.metric_choice import SearchedMetric
+from pytest_mlregress.revisions.bisection.metric_choice import PASSING, SearchedMetric
 from pytest_mlregress.revisions.bisection.moved_axes import MovedAxis
-from pytest_mlregress.revisions.bisection.search import SearchSettings, train_ends
+from pytest_mlregress.revisions.bisection.search_ends import train_ends
+from pytest_mlregress.revisions.bisection.search_settings import SearchSettings
 from pytest_mlregress.revisions.bisection.searched_history import SearchedHistory
 from pytest_mlregress.revisions.bisection.state_seed import StateTrainer
 from pytest_mlregress.revisions.bisection.tree_changes import TreeChanges
@@ -99,9 +100,11 @@ def narrow_to_axis(
         metric,
         seeds=settings.seeds,
         budget=int(_SHARE_OF_BUDGET * settings.budget),
+        deterministic=settings.deterministic,
     )
     report = axes_report(moved, finding, metric)
-    searched, settings = whole, replace(settings, metric=metric.name)
+    searched = whole
+    settings = replace(settings, metric=None if metric.name == PASSING else metric.name)
     held = "bad"
     if report.searched is not None and report.searched != "env":
         held = report.held

@@ -23,12 +23,13 @@ from pytest_mlregress.revisions.bisection.laid_over import tests_laid_over
 from pytest_mlregress.revisions.bisection.moved_axes import MovedAxis, find_moved_axes
 from pytest_mlregress.revisions.bisection.next_commands import NextCommand, next_commands
 from pytest_mlregress.revisions.bisection.report import BisectionReport, build_report
-from pytest_mlregress.revisions.bisection.search import SearchSettings, run_search
+from pytest_mlregress.revisions.bisection.search import run_search
 from pytest_mlregress.revisions.bisection.search_notes import (
     axis_notes,
     unmet_notes,
     working_tree_notes,
 )
+from pytest_mlregress.revisions.bisection.search_settings import SearchSettings
 from pytest_mlregress.revisions.bisection.searched_history import SearchedHistory
 from pytest_mlregress.revisions.bisection.training_sites import (
     SiteOptions,
@@ -73,6 +74,7 @@ def run_bisect(
         on_start=observer.on_start,
         on_seed=observer.on_seed,
         warn=observer.warn,
+        use_cache=not request.fresh,
     )
     repository = find_repository(request.rootdir)
     between = read_range(repository, request.good, request.bad)
@@ -193,7 +195,8 @@ class _Search:
             confidence=self.request.confidence,
             budget=self.request.budget,
             batch=self.request.workers,
-            seeds=self.test.seeds,
+            seeds=self.test.seeds[:1] if self.test.deterministic else self.test.seeds,
+            deterministic=self.test.deterministic,
         )
         if not self.request.axes:
             return Narrowed(whole, self.sites.trainer(), settings, AxesReport(moved=moved))

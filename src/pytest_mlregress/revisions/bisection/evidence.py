@@ -5,12 +5,17 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
-from pytest_mlregress.revisions.bisection.metric_choice import SearchedMetric
+from pytest_mlregress.revisions.bisection.metric_choice import PASSING, SearchedMetric
+from pytest_mlregress.revisions.bisection.missing_numbers import is_settled, why_no_number
 from pytest_mlregress.revisions.bisection.state_seed import Source, StateSeed
 from pytest_mlregress.running.reads import Reads, merged
 
-__all__ = ["Evidence"]
+__all__ = ["SEEDS_TO_SKIP", "Evidence"]
+
+SEEDS_TO_SKIP: Final = 3
+"""So many seeds fail at a state, and none runs, before it counts as one that cannot be trained."""
 
 
 class Evidence:
@@ -60,6 +65,59 @@ class Evidence:
             if seed.unavailable is not None and seed.state not in ran
         }
 
+    def unusable(self, metric: SearchedMetric) -> Mapping[str, str]:
+        """The states without a number, and why: a difference to them measures nothing.
+
+        Args:
+            metric: what is searched by. For `PASSING`, seeds that fail are what is searched for.
+
+        Returns:
+            Those of `unavailable`, and those where no seed that ran gave a finite number.
+        """
+        return {**self.unavailable, **self._without_number(metric)}
+
+    def wasted(self, metric: SearchedMetric) -> int:
+        """The number of results at states without a number.
+
+        Args:
+            metric: what is searched by.
+
+        Returns:
+            The number: they are trainings, though no observations.
+        """
+        return sum(len(self.at(state)) for state in self._without_number(metric))
+
+    def to_confirm(
+        self, metric: SearchedMetric, seeds: Sequence[int]
+    ) -> tuple[tuple[str, int], ...]:
+        """Trainings that show whether all seeds fail at a state or some.
+
+        Args:
+            metric: what is searched by.
+            seeds: the seeds of the test, in their order.
+
+        Returns:
+            One seed of each state where fewer than `SEEDS_TO_SKIP` were tried, and none ran.
+        """
+        found = []
+        for state in self._without_number(metric):
+            tried = {seed.seed for seed in self._seeds.values() if seed.state == state}
+            left = [seed for seed in seeds if seed not in tried]
+            results = [own.result for own in self.at(state) if own.result is not None]
+            if left and len(tried) < SEEDS_TO_SKIP and not is_settled(metric.name, results):
+                found.append((state, left[0]))
+        return tuple(found)
+
+    def _without_number(self, metric: SearchedMetric) -> Mapping[str, str]:
+        if metric.name == PASSING:
+            return {}
+        found = {}
+        for state in dict.fromkeys(own.state for own in self._seeds.values()):
+            results = [own.result for own in self.at(state) if own.result is not None]
+            if results and not any(math.isfinite(metric.value(result)) for result in results):
+                found[state] = why_no_number(metric.name, results)
+        return found
+
     @property
     def sources(self) -> Mapping[Source, int]:
         """How many results were trained now, and how many were there already."""
@@ -80,7 +138,7 @@ class Evidence:
             For each position of a state, the value of each seed, oriented so that higher is better.
         """
         places = {state: place for place, state in enumerate(states)}
-        not_run = self.unavailable
+        not_run = self.unusable(metric)
         found: dict[int, dict[int, float]] = {}
         for seed in self._seeds.values():
             if seed.state not in not_run:

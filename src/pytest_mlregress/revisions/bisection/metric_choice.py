@@ -29,12 +29,15 @@ class SearchedMetric:
         margin: the smallest loss that matters, in metric units; None for one standard deviation of
             the seeds.
         why: why it was chosen among several, as a clause; empty for the only one.
+        needs: for `PASSING`, the metric that a seed must record a finite number of besides passing;
+            empty for none.
     """
 
     name: str
     higher_is_better: bool
     margin: float | None
     why: str = ""
+    needs: str = ""
 
     def value(self, result: SeedResult) -> float:
         """What a result is worth.
@@ -49,7 +52,9 @@ class SearchedMetric:
         if result.outcome != "passed":
             return -math.inf
         if self.name == PASSING:
-            return 1.0
+            needed = result.metric(self.needs) if self.needs else None
+            lacking = bool(self.needs) and (needed is None or not math.isfinite(needed.value))
+            return -math.inf if lacking else 1.0
         metric = result.metric(self.name)
         if metric is None or math.isnan(metric.value):
             return -math.inf
@@ -93,7 +98,7 @@ def choose_metric(
         The metric.
 
     Raises:
-        CommandError: no seed recorded a metric of that name.
+        CommandError: no seed recorded a metric of that name, or no metric is recorded at both ends.
     """
     metrics = _recorded((*good, *bad))
     if wanted is not None:
@@ -102,6 +107,7 @@ def choose_metric(
         return _searched(metrics[wanted], good)
     if not metrics:
         return SearchedMetric(PASSING, higher_is_better=True, margin=None)
+    metrics = _at_both(metrics, good, bad)
     if len(metrics) == 1:
         (only,) = metrics.values()
         return _searched(only, good)
@@ -120,6 +126,24 @@ def _recorded(seeds: Iterable[StateSeed]) -> Mapping[str, RecordedMetric]:
         for metric in seed.result.metrics if seed.result is not None else ():
             found.setdefault(metric.name, metric)
     return found
+
+
+def _at_both(
+    metrics: Mapping[str, RecordedMetric], good: Sequence[StateSeed], bad: Sequence[StateSeed]
+) -> Mapping[str, RecordedMetric]:
+    """The metrics of both ends: one that only one end records has lost nothing."""
+    before, after = _recorded(good), _recorded(bad)
+    both = {name: metric for name, metric in metrics.items() if name in before and name in after}
+    if not both:
+        raise CommandError(
+            f"no metric is recorded at both ends (good: {_names(before)}; bad: {_names(after)}); "
+            "name one with --metric to see between which commits it is recorded"
+        )
+    return both
+
+
+def _names(metrics: Mapping[str, RecordedMetric]) -> str:
+    return ", ".join(metrics) or "none"
 
 
 def _searched(metric: RecordedMetric, good: Sequence[StateSeed], why: str = "") -> SearchedMetric:

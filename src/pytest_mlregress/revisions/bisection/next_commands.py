@@ -92,6 +92,8 @@ def next_commands(
         The commands, the first one first.
     """
     if report.finding == "unclear":
+        if not report.budget_spent:
+            return ()  # more trainings would tell no more
         more = f"--max-trainings={_MORE * max(invocation.budget, report.trainings)}"
         return (
             NextCommand(invocation.again(more), "goes on; what is trained is not trained again"),
@@ -102,6 +104,7 @@ def next_commands(
             NextCommand(f"git show {row.commit.short}", "what it changed") for row in named
         )
     found = list(_after_loss(named, report.test, invocation, repository))
+    found += _into_forked(named, report.good.name, invocation, repository)
     if report.others and len(named) == 1:
         found.append(_together(report))
     return tuple(found)
@@ -142,13 +145,34 @@ def _into_merge(
 ) -> Iterator[NextCommand]:
     """Search the branch that a merge brought, from where it forked off."""
     ours, theirs = row.commit.parents[:2]
+    fork = _fork(repository, ours, theirs)
+    if fork is not None:
+        yield NextCommand(
+            invocation.between(fork[:12], theirs[:12]), "which commit of the merged branch it is"
+        )
+
+
+def _into_forked(
+    rows: Sequence[CandidateRow], good: str, invocation: Invocation, repository: Repository
+) -> Iterator[NextCommand]:
+    """Search branches that forked off before the good end, each from there to its tip."""
+    forked = [row.commit for row in rows if not row.has_state]
+    inner = {parent for commit in forked for parent in commit.parents}
+    for tip in forked:
+        fork = None if tip.name in inner else _fork(repository, good, tip.name)
+        if fork is not None:
+            yield NextCommand(
+                invocation.between(fork[:12], tip.name[:12]),
+                f"which commit of the branch that forked off before {good[:7]} it is",
+            )
+
+
+def _fork(repository: Repository, ours: str, theirs: str) -> str | None:
+    """Where two branches parted; None for histories without a common start."""
     try:
-        fork = ask_git(repository.top, "merge-base", ours, theirs).strip()
+        return ask_git(repository.top, "merge-base", ours, theirs).strip()
     except GitError:
-        return  # histories without a common start
-    yield NextCommand(
-        invocation.between(fork[:12], theirs[:12]), "which commit of the merged branch it is"
-    )
+        return None
 
 
 def _is_in_head(repository: Repository, commit: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from pytest_mlregress.revisions.bisection.axes_report import AxesReport
 from pytest_mlregress.revisions.bisection.candidate_weights import READ_WEIGHT, UNREAD_WEIGHT
 from pytest_mlregress.revisions.bisection.commit_range import Commit, CommitRange
-from pytest_mlregress.revisions.bisection.metric_choice import SearchedMetric
+from pytest_mlregress.revisions.bisection.metric_choice import PASSING, SearchedMetric
 from pytest_mlregress.revisions.bisection.search import Knowledge
 from pytest_mlregress.revisions.bisection.search_cost import git_bisect_trainings
 from pytest_mlregress.statistics.bisection_problem import CannotTell, NamedCommit, NoneWorse
@@ -35,6 +35,8 @@ class CandidateRow:
         changed: the number of files that it changed.
         brought: the commits that came with it, where it is a merge.
         excluded: whether a state before it and one after it give the same bits.
+        has_state: whether it can be trained: a commit of a branch that forked off before the good
+            end lacks a part of that, and is not.
     """
 
     commit: Commit
@@ -45,6 +47,7 @@ class CandidateRow:
     changed: int
     brought: tuple[Commit, ...]
     excluded: bool
+    has_state: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +65,8 @@ class BisectionReport:
         others: commits that lost as well, likewise.
         likely: the shortlist where the answer is unclear, likewise.
         probability: of the answer.
-        effect: what the named commit changes, in metric units as recorded; None for other answers.
+        effect: what the named commit changes, in metric units as recorded; None for other answers,
+            and where it is the seeds that fail which say that it lost.
         interval: its credible interval at `confidence`, in metric units as recorded.
         excluded_loss: the smallest loss that is excluded where no commit is worse, in metric units.
         reason: why the answer is unclear.
@@ -78,6 +82,7 @@ class BisectionReport:
         weights: the prior weights of a commit that touched what the seeds read, and of others.
         notes: what the user should know, one sentence each.
         axes: which axis lost, where that was asked for.
+        budget_spent: whether the answer is unclear for want of trainings: a larger budget goes on.
     """
 
     test: str
@@ -106,6 +111,7 @@ class BisectionReport:
     weights: tuple[float, float] = (READ_WEIGHT, UNREAD_WEIGHT)
     notes: tuple[str, ...] = ()
     axes: AxesReport | None = None
+    budget_spent: bool = False
 
 
 def build_report(
@@ -141,7 +147,7 @@ def build_report(
     metric = known.metric
     effect = None if found.effect is None else metric.as_recorded(found.effect)
     interval = None
-    if found.interval is not None:
+    if found.effect is not None and found.interval is not None:
         interval = metric.interval_as_recorded(found.interval)
     return BisectionReport(
         test=test,
@@ -158,6 +164,7 @@ def build_report(
         interval=interval,
         excluded_loss=found.excluded_loss,
         reason=found.reason,
+        budget_spent=known.budget_spent,
         rows=_rows(known),
         commits=commits,
         states=len(history.states),
@@ -195,13 +202,14 @@ def _finding(known: Knowledge) -> _Found:
         case None:
             return _Found(kind="identical", probability=1.0)
         case NamedCommit():
+            measured = _measured(known, answer)
             return _Found(
                 kind="commit",
                 probability=answer.probability,
                 named=tuple(known.kept[place] for place in answer.candidates),
                 others=tuple(known.kept[place] for place in answer.others),
-                effect=answer.effect,
-                interval=answer.interval,
+                effect=None if measured is None else measured.effect,
+                interval=None if measured is None else measured.interval,
             )
         case NoneWorse():
             return _Found(
@@ -216,15 +224,27 @@ def _finding(known: Knowledge) -> _Found:
             )
 
 
+def _measured(known: Knowledge, answer: NamedCommit) -> NamedCommit | None:
+    """The answer whose effect is measured; None where it rests on seeds without a number."""
+    if known.numeric is None or known.metric.name == PASSING:
+        return answer
+    numbers = known.numeric.answer
+    if isinstance(numbers, NamedCommit) and numbers.candidates == answer.candidates:
+        return numbers
+    return None
+
+
 def _rows(known: Knowledge) -> tuple[CandidateRow, ...]:
     history = known.history
     places = {place: index for index, place in enumerate(known.kept)}
+    states = frozenset(history.states)
     rows = []
     for place, commit in enumerate(history.candidates):
         probability, effect = 0.0, None
         if known.step is not None and place in places:
             probability = float(known.step.posterior[places[place]])
-            effect = known.metric.as_recorded(float(known.step.effects[places[place]]))
+            of = known.step if known.metric.name == PASSING else known.numeric or known.step
+            effect = known.metric.as_recorded(float(of.effects[places[place]]))
         rows.append(
             CandidateRow(
                 commit=commit,
@@ -235,6 +255,7 @@ def _rows(known: Knowledge) -> tuple[CandidateRow, ...]:
                 changed=known.weights[place].changed,
                 brought=history.brought[place],
                 excluded=effect is None,
+                has_state=commit.name in states,
             )
         )
     return tuple(rows)

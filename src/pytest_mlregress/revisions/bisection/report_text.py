@@ -122,9 +122,17 @@ def answer_line(report: BisectionReport) -> str:
     names = [report.rows[place].commit.short for place in report.named]
     if len(names) == 1:
         return f"{names[0]} {_loss(report)} (probability {sure})"
+    return f"one of {', '.join(names)} {_loss(report)} (probability {sure}); {_together(report)}"
+
+
+def _together(report: BisectionReport) -> str:
+    """Why commits are not told apart."""
+    forked = [report.rows[place] for place in report.named if not report.rows[place].has_state]
+    if not forked:
+        return "no state that runs tells them apart"
     return (
-        f"one of {', '.join(names)} {_loss(report)} (probability {sure}); no state that runs tells "
-        "them apart"
+        f"the branch of {', '.join(row.commit.short for row in forked)} forked off before "
+        f"{report.good.short}, and a state without a part of that is not trained"
     )
 
 
@@ -132,7 +140,7 @@ def _loss(report: BisectionReport) -> str:
     if report.metric.name == PASSING:
         return "makes seeds fail"
     if report.effect is None or report.interval is None or not math.isfinite(report.effect):
-        return f"loses {report.metric.name}: its seeds fail or give no number"
+        return f"loses {report.metric.name}: seeds fail or give no number from it on"
     effect, low, high = numbers((report.effect, *report.interval), signed=True)
     return f"loses {report.metric.name}: {effect} [{low}, {high}]"
 
@@ -176,7 +184,7 @@ def _cost_line(report: BisectionReport) -> str:
     """
     known = [
         f"{report.sources[source]} {where}"
-        for source, where in (("cache", "from the cache"), ("journal", "before an interruption"))
+        for source, where in (("cache", "from the cache"), ("journal", "from the run before"))
         if report.sources.get(source)
     ]
     spent = f" ({', '.join(known)})" if known else ""

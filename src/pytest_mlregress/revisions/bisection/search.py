@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pytest_mlregress.revisions.bisection.candidate_weights import (
     CandidateWeight,
@@ -16,40 +14,15 @@ from pytest_mlregress.revisions.bisection.candidate_weights import (
 from pytest_mlregress.revisions.bisection.equal_states import StateComparison, excluded_candidates
 from pytest_mlregress.revisions.bisection.evidence import Evidence
 from pytest_mlregress.revisions.bisection.history import History
-from pytest_mlregress.revisions.bisection.metric_choice import SearchedMetric, choose_metric
+from pytest_mlregress.revisions.bisection.metric_choice import SearchedMetric
+from pytest_mlregress.revisions.bisection.search_ends import train_ends
+from pytest_mlregress.revisions.bisection.search_settings import SearchSettings
+from pytest_mlregress.revisions.bisection.search_step import StepQuestion
 from pytest_mlregress.revisions.bisection.state_seed import Source, StateSeed, StateTrainer
 from pytest_mlregress.revisions.bisection.tree_changes import FileChange, TreeChanges
-from pytest_mlregress.revisions.command_error import CommandError
-from pytest_mlregress.statistics.bisection_problem import (
-    BisectionProblem,
-    BisectionStep,
-    CannotTell,
-)
-from pytest_mlregress.statistics.noisy_bisection import next_step
+from pytest_mlregress.statistics.bisection_problem import BisectionStep, NamedCommit
 
-__all__ = ["Knowledge", "SearchSettings", "run_search", "train_ends"]
-
-_SEEDS_TO_CHOOSE: Final = 3
-"""Seeds at both ends, among several metrics: the fewest whose spread says anything."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchSettings:
-    """How a search is carried out.
-
-    Attributes:
-        metric: the metric; None for the one that lost most.
-        confidence: the posterior probability that an answer needs.
-        budget: the most trainings, those from the cache included.
-        batch: the number of seeds that train at once.
-        seeds: the seeds that the test can be run with, in their order.
-    """
-
-    metric: str | None
-    confidence: float
-    budget: int
-    batch: int
-    seeds: tuple[int, ...]
+__all__ = ["Knowledge", "run_search"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +38,10 @@ class Knowledge:
             `step` is in this order.
         unavailable: the states that cannot be run, by position, and why.
         step: what the trainings say, and what comes next; None where both ends are bit-identical.
+        numeric: where a commit is named, the same from the finite values alone, which effects are
+            taken from: a seed that failed is no measurement. None before.
         sources: how many results were trained now, and how many were there already.
+        budget: the most trainings.
     """
 
     history: History
@@ -75,12 +51,19 @@ class Knowledge:
     kept: tuple[int, ...]
     unavailable: Mapping[int, str]
     step: BisectionStep | None
+    numeric: BisectionStep | None
     sources: Mapping[Source, int]
+    budget: int
 
     @property
     def answered(self) -> bool:
         """Whether the search is over."""
         return self.step is None or self.step.answer is not None
+
+    @property
+    def budget_spent(self) -> bool:
+        """Whether the search ended for want of trainings."""
+        return self.trainings >= self.budget
 
     @property
     def trainings(self) -> int:
@@ -122,6 +105,7 @@ def run_search(
     weights = weigh_candidates(changes, at_ends)
     comparison = StateComparison(history.states, trees)
     while True:
+        _confirm_failures(trainer, settings, metric, evidence)
         known = _assess(history, comparison, settings, metric, weights, evidence)
         on_knowledge(known)
         if known.step is None or known.step.answer is not None:
@@ -131,44 +115,15 @@ def run_search(
         )
 
 
-def train_ends(
-    history: History, trainer: StateTrainer, settings: SearchSettings, evidence: Evidence
-) -> SearchedMetric:
-    """Train the first seed at both ends, and more of them to choose among several metrics.
-
-    Args:
-        history: the states.
-        trainer: trains seeds at states.
-        settings: how to search.
-        evidence: takes in what is trained.
-
-    Returns:
-        What is searched by.
-
-    Raises:
-        CommandError: an end of the history cannot be run, or no seed records the metric.
-    """
-    good, bad = history.states[0], history.states[-1]
-    first = settings.seeds[0]
-    evidence.add(trainer.train([(good, first), (bad, first)]))
-    for name, state in (("good", good), ("bad", bad)):
-        if (reason := evidence.unavailable.get(state)) is not None:
-            raise CommandError(
-                f"the {name} end {state[:7]} cannot be run: {reason}; name another commit"
-            )
-    if settings.metric is None and len(_names(evidence, good) | _names(evidence, bad)) > 1:
-        more = settings.seeds[1:_SEEDS_TO_CHOOSE]
-        evidence.add(trainer.train([(state, seed) for seed in more for state in (good, bad)]))
-    return choose_metric(evidence.at(good), evidence.at(bad), settings.metric)
-
-
-def _names(evidence: Evidence, state: str) -> set[str]:
-    return {
-        metric.name
-        for seed in evidence.at(state)
-        if seed.result is not None
-        for metric in seed.result.metrics
-    }
+def _confirm_failures(
+    trainer: StateTrainer, settings: SearchSettings, metric: SearchedMetric, evidence: Evidence
+) -> None:
+    """Where no seed ran, train more: all that fail skip a state, some of them are evidence."""
+    while again := evidence.to_confirm(metric, settings.seeds):
+        left = settings.budget - sum(evidence.sources.values())
+        if left <= 0:
+            return
+        evidence.add(trainer.train(again[:left]))
 
 
 def _assess(
@@ -184,25 +139,23 @@ def _assess(
     equal = comparison.equal(evidence.reads)
     excluded = excluded_candidates(history.contains, equal)
     kept = tuple(place for place in range(len(history.candidates)) if place not in excluded)
-    unavailable = {places[state]: reason for state, reason in evidence.unavailable.items()}
-    step = None
+    unusable = evidence.unusable(metric)
+    unavailable = {places[state]: reason for state, reason in unusable.items()}
+    step = numeric = None
     if kept:
-        problem = BisectionProblem(
+        question = StepQuestion(
             contains=np.array([[place in own for place in kept] for own in history.contains]),
             prior=np.array([weights[place].weight for place in kept]),
-            confidence=settings.confidence,
-            budget=settings.budget,
             margin=metric.margin,
-            seeds=settings.seeds,
-        )
-        step = next_step(
-            problem,
-            evidence.observations(metric, history.states, equal),
-            unavailable=unavailable.keys()
+            unavailable=frozenset(unavailable)
             | {place for place, same in enumerate(equal) if same != place},
-            batch=settings.batch,
+            wasted=evidence.wasted(metric),
+            settings=settings,
         )
-        step = _within_seeds(step, settings)
+        observed = evidence.observations(metric, history.states, equal)
+        step = question.step(observed)
+        if isinstance(step.answer, NamedCommit):
+            numeric = question.of_numbers(observed, step)
     return Knowledge(
         history=history,
         metric=metric,
@@ -211,27 +164,7 @@ def _assess(
         kept=kept,
         unavailable=unavailable,
         step=step,
+        numeric=numeric,
         sources=evidence.sources,
+        budget=settings.budget,
     )
-
-
-def _within_seeds(step: BisectionStep, settings: SearchSettings) -> BisectionStep:
-    """The step without seeds that the test does not have; an end where none is left."""
-    possible = tuple(entry for entry in step.next if entry[1] in settings.seeds)
-    if possible or step.answer is not None:
-        return replace(step, next=possible)
-    likely = _fewest(step.posterior, settings.confidence)
-    answer = CannotTell(
-        reason=f"the test has {len(settings.seeds)} seeds, and all that tell more are trained",
-        likely=likely,
-        probability=float(min(1.0, sum(step.posterior[place] for place in likely))),
-    )
-    return replace(step, answer=answer, next=())
-
-
-def _fewest(posterior: NDArray[np.float64], confidence: float) -> tuple[int, ...]:
-    """The most likely candidates that together reach the confidence."""
-    order = np.argsort(-posterior, kind="stable")
-    shares = np.cumsum(posterior[order])
-    enough = int(np.searchsorted(shares, confidence * shares[-1])) + 1
-    return tuple(int(place) for place in order[:enough])
