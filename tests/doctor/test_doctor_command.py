@@ -137,6 +137,15 @@ def test_a_test_file_that_is_no_python_is_a_problem(tmp_path: Path) -> None:
     assert "SyntaxError" in evidence
 
 
+def test_files_that_pytest_skips_are_a_warning(tmp_path: Path) -> None:
+    text = "import pytest\npytest.importorskip('nothing_like_it')\ndef test_x(mlregress): pass\n"
+    write(tmp_path, {"pytest.ini": "[pytest]\n", "test_a.py": text})
+    found = findings(doctor(tmp_path, "--json"))
+    assert [f["level"] for f in found["same-seed-twice"]] == ["warning"]
+    evidence = found["same-seed-twice"][0]["evidence"]
+    assert evidence.startswith("pytest collects none of the regression tests here (1): ")
+
+
 def test_a_broken_pyproject_beside_the_file_in_force_is_a_problem(tmp_path: Path) -> None:
     write(tmp_path, {**PROJECTS["vision"], "pyproject.toml": "[project\n"})
     found = findings(doctor(tmp_path, "--no-training", "--json"))["gate-settings"]

@@ -215,8 +215,14 @@ def _train(project: Project, workers: int, pytest_args: tuple[str, ...]) -> Trai
                 on_start=progress.on_start,
                 on_seed=progress.on_seed,
             )
-    except NoTestError as error:  # such as a library that is not here: pytest skips the file
-        return Trainings(problem=_one_line(error), level="warning")
+    except NoTestError as error:
+        if not project.tests:
+            return Trainings(problem=_one_line(error), level="warning")
+        return Trainings(
+            problem=f"pytest collects none of the regression tests here ({len(project.tests)}): "
+            "their files are skipped, as where a library is missing, ignored or deselected",
+            level="warning",
+        )
     except CommandError as error:
         return Trainings(problem=_one_line(error), level="problem")
 
