@@ -9,8 +9,8 @@ from traces import event, trace
 
 from pytest_mlregress.divergence.alignment import aligned
 from pytest_mlregress.divergence.changed_lines import ChangedLines
-from pytest_mlregress.divergence.comparison import first_divergence
-from pytest_mlregress.divergence.events import Digest, Frame, line_of, read_trace
+from pytest_mlregress.divergence.comparison import first_divergence, first_unsteady
+from pytest_mlregress.divergence.events import Digest, Event, Frame, Trace, line_of, read_trace
 
 FORWARD = [event("op", "linear", 1.0, module="a"), event("op", "relu", 2.0)]
 LOSS = event("loss", "loss", 3.0, phase="loss")
@@ -71,10 +71,68 @@ def test_the_nudged_training_says_how_far_rounding_reaches() -> None:
     found = first_divergence(base, other)
     assert found is not None
     assert not found.rounding
-    nudged = trace([event("op", "exp", 1.0001)])
+    nudged = trace([event("op", "exp", 1.0001)], nudged_at=0)
     found = first_divergence(base, other, nudged=nudged)
     assert found is not None
     assert found.rounding
+    repeated = trace([event("op", "exp", 1.0001)])  # nothing was moved: no measure of rounding
+    found = first_divergence(base, other, nudged=repeated)
+    assert found is not None
+    assert not found.rounding
+
+
+def test_a_large_change_is_never_called_rounding_but_looked_behind() -> None:
+    def run(noise: float, loss: float, nudged_at: int | None = None) -> Trace:
+        values = event("op", "sum", noise), event("loss", "loss", loss, phase="loss")
+        return trace(values, nudged_at=nudged_at)
+
+    base, nudged = run(1.0, 3.0), run(1.5, 3.0, nudged_at=0)
+    found = first_divergence(base, run(1.4, 3.3), nudged=nudged)
+    assert found is not None
+    assert (found.event.name, found.rounding) == ("loss", False)
+    found = first_divergence(base, run(1.4, 3.0), nudged=nudged)
+    assert found is not None
+    assert (found.event.name, found.rounding, found.tolerance) == ("sum", False, 0.05)
+
+
+def test_a_base_is_unsteady_where_it_differs_before_the_nudge() -> None:
+    def run(first: float, second: float, nudged_at: int | None = None) -> Trace:
+        return trace([event("input", "0", first), event("op", "exp", second)], nudged_at=nudged_at)
+
+    base = run(1.0, 2.0)
+    assert first_unsteady(base, run(1.0, 2.5, nudged_at=1)) is None
+    assert first_unsteady(base, run(1.0, 2.0)) is None
+    assert first_unsteady(base, run(1.0 + 1e-7, 2.0, nudged_at=0)) is None
+    unsteady = [
+        first_unsteady(base, repeat)
+        for repeat in (run(1.5, 2.5, nudged_at=1), run(1.5, 2.5, nudged_at=0), run(1.5, 2.0))
+    ]
+    assert [found is not None and found.event.name for found in unsteady] == ["0", "0", "0"]
+
+
+@pytest.mark.parametrize("after", [[], [2.0]])
+def test_when_a_library_of_generators_was_imported_is_no_difference(after: list[float]) -> None:
+    def states(*values: float) -> list[Event]:
+        return [event("rng", "numpy", value, phase="RNG draws") for value in values]
+
+    python = event("rng", "python", 0.0, phase="RNG draws")
+    soft = event("return", "load")
+    late = trace([python, soft, *states(*after or [1.0]), LOSS])
+    early = trace([python, *states(1.0), soft, *states(*after), LOSS])
+    drawn = trace([python, *states(1.0), soft, *states(3.0), LOSS])
+    assert first_divergence(late, early) is None
+    assert first_divergence(early, late) is None
+    assert first_divergence(late, drawn) is not None
+
+
+def test_what_a_failed_side_did_not_reach_is_no_difference() -> None:
+    metric = event("metric", "accuracy", 0.9, phase="recorded metric")
+    failed = trace(FORWARD, ended="failed")
+    assert first_divergence(trace([*FORWARD, LOSS, metric]), failed) is None
+    assert first_divergence(failed, trace([*FORWARD, LOSS, metric])) is None
+    finished = first_divergence(trace([*FORWARD, LOSS, metric]), trace([*FORWARD, LOSS]))
+    assert finished is not None
+    assert finished.only_in == "base"
 
 
 def rows(*names: str) -> Digest:

@@ -23,7 +23,7 @@ def event(kind: str, name: str, value: float = 0.0, **fields: Any) -> Event:
     )
 
 
-def trace(events: Sequence[Event], ended: str = "finished") -> Trace:
+def trace(events: Sequence[Event], ended: str = "finished", nudged_at: int | None = None) -> Trace:
     """A trace with the events numbered in order."""
     numbered = tuple(
         Event(
@@ -40,4 +40,5 @@ def trace(events: Sequence[Event], ended: str = "finished") -> Trace:
         )
         for number, e in enumerate(events)
     )
-    return Trace(numbered, ended=ended, steps=max((e.step for e in events), default=0))
+    steps = max((e.step for e in events), default=0)
+    return Trace(numbered, ended=ended, steps=steps, nudged_at=nudged_at)

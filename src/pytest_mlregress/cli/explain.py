@@ -30,8 +30,9 @@ def explain(test: str, **options: Any) -> None:
     """Find where a seed of TEST first computes something else than at another commit.
 
     The seed trains on both sides for a few steps, to its end only if nothing differs in them, and
-    once more with inputs moved by one ulp, which tells rounding from a change. Exit status: 0 if
-    nothing diverges, 1 if something does, 2 for bad input.
+    once more with inputs moved by one ulp, which tells rounding from a change and shows whether the
+    base repeats itself. Exit status: 0 if nothing that counts diverges, 1 if something does, the
+    base does not repeat itself or one side fails, 2 for bad input.
     """
     from pytest_mlregress.cli.progress import TrainingProgress
     from pytest_mlregress.divergence.command import ITSELF, ExplainRequest, run_explain

@@ -115,7 +115,8 @@ def run_explain(
             SeedTracer(suite, sides, test.test, seed, on_start=on_start, on_seed=on_seed)
         )
         found = tracer.explain()
-        source = found.divergence.source if found.divergence is not None else None
+        differs = found.divergence or found.without_effect
+        source = differs.source if differs is not None else None
         change, text = None, ""
         if source is not None:
             top = sides[source.side].side.checkout

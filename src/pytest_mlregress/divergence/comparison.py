@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pytest_mlregress.divergence import phases
 from pytest_mlregress.divergence.alignment import aligned
 from pytest_mlregress.divergence.changed_lines import ChangedLines
 from pytest_mlregress.divergence.events import SOFT, Event, Trace
+from pytest_mlregress.divergence.generator_states import with_like_generators
+from pytest_mlregress.divergence.soft_values import first_soft, phase_of_soft
 from pytest_mlregress.divergence.source_lines import Source, source_of
-from pytest_mlregress.divergence.tolerance import Tolerance, relative_change
+from pytest_mlregress.divergence.tolerance import CAP, Tolerance, relative_change
 
 _ONE_SIDED = frozenset({"parameter", "settings", "gradient", "metric", "rng"})
 """Kinds of which one that exists on one side only is a difference by itself; a call that computes
 the same as before may come and go."""
+
+_NOT_NUDGED = frozenset({"rng", "input", "parameter", "settings"})
+"""Kinds that a nudge of the same step moves by rounding at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,25 @@ class Divergence:
     evidence: Event | None = None
     only_in: str | None = None
 
+    @property
+    def told_by(self) -> Event | None:
+        """The value of first-party code that is the answer, where the event only shows its effect.
+
+        So it is in a training without torch, of which the metrics and the generators alone count.
+        """
+        if self.event.kind in SOFT:
+            return self.event
+        shown = self.phase in (phases.CALL, phases.FUNCTION, phases.CONSTANT) or (
+            self.event.kind == "metric" and self.phase not in (phases.METRIC, phases.STRUCTURE)
+        )
+        return self.evidence if shown else None
+
+    @property
+    def order(self) -> int:
+        """When it shows first: the number of the event in its trace."""
+        told = self.told_by
+        return told.order if told is not None else self.event.order
+
 
 @dataclass(frozen=True, slots=True)
 class _Difference:
@@ -66,6 +90,7 @@ def first_divergence(
     *,
     nudged: Trace | None = None,
     changed: ChangedLines | None = None,
+    exact: bool = False,
 ) -> Divergence | None:
     """Find the first difference of two traces.
 
@@ -78,34 +103,114 @@ def first_divergence(
         nudged: that of the base with its inputs moved by one ulp; without it a few ulp are allowed.
         changed: the lines that differ between both sides; without it the source is the line that
             ran.
+        exact: whether nothing is rounding, as between two trainings of the same code.
 
     Returns:
         The divergence; None where nothing differs.
     """
     tolerance = Tolerance(base, nudged)
     rounding: Divergence | None = None
+    blurred: Divergence | None = None
     for found in _differences(base, candidate):
-        allowed = tolerance.of(found.base) if found.base is not None else 0.0
-        within = 0.0 < found.change <= allowed and found.candidate is not None and not found.window
-        if within and rounding is not None:
+        allowed = reach = 0.0
+        if found.base is not None and found.candidate is not None and not exact:
+            allowed, reach = tolerance.of(found.base), tolerance.reach(found.base)
+        blurs = 0.0 < found.change <= max(allowed, reach) and not found.window
+        within = blurs and found.change <= allowed
+        if (within and rounding is not None) or (blurs and not within and blurred is not None):
             continue
         divergence = _divergence(found, base, candidate, nudged, changed, allowed, within)
-        if not within:
+        if not blurs:
             return divergence
-        rounding = divergence
-    return rounding
+        if within:
+            rounding = divergence
+        else:
+            blurred = divergence
+    return rounding or blurred
+
+
+def first_unsteady(base: Trace, repeat: Trace) -> Divergence | None:
+    """Where the base first differs from another training of itself, other than by the nudge.
+
+    What is not computed from nudged values (draws, inputs, parameters, settings) is asked for the
+    rest of the nudged step, too.
+
+    Args:
+        base: the trace of the base.
+        repeat: that of another training of it, nudged or not.
+
+    Returns:
+        The first difference; None where the base repeats itself bit for bit.
+    """
+    if repeat.ended == "stopped":
+        early = tuple(e for e in base.events if e.step < repeat.steps)
+        base = replace(base, events=early, ended="stopped")
+    start = math.inf if repeat.nudged_at is None else repeat.nudged_at
+    last = next((e.step for e in repeat.events if e.order >= start), math.inf)
+    for found in _differences(base, repeat):
+        event = found.candidate or found.base
+        assert event is not None
+        apart = event.random or event.kind in _NOT_NUDGED
+        if event.order < start or (event.step <= last and apart and found.change > CAP):
+            return _divergence(found, base, repeat, None, None, 0.0, False)
+    return None
+
+
+def first_without_effect(
+    base: Trace, candidate: Trace, repeat: Trace | None, changed: ChangedLines | None
+) -> Divergence | None:
+    """The first value of first-party code that differs where nothing that counts does.
+
+    Args:
+        base: the trace of one side.
+        candidate: that of the other.
+        repeat: that of another training of the base; what differs there, too, is passed over.
+        changed: as for `first_divergence`.
+
+    Returns:
+        The difference; None where there is none.
+    """
+    found = first_soft(base, candidate, repeat)
+    if found is None:
+        return None
+    first, second = found
+    change = relative_change(first.digest, second.digest)
+    allowed = Tolerance(base, None).of(first)
+    return Divergence(
+        step=second.step,
+        phase=phase_of_soft(first, second, candidate.events),
+        event=second,
+        base=first,
+        candidate=second,
+        change=change,
+        tolerance=allowed,
+        rounding=0.0 < change <= allowed,
+        source=source_of(
+            second,
+            "candidate",
+            paired=first,
+            evidence=("candidate", second),
+            unpaired=(),
+            executed=[e for e in candidate.events if e.kind == "call" and e.order <= second.order],
+            changed=changed,
+        ),
+    )
 
 
 def _differences(base: Trace, candidate: Trace) -> Iterator[_Difference]:
     """Every difference in order."""
     window: list[Event] = []
     unpaired: list[tuple[str, Event]] = []
-    for first, second in aligned(_hard(base), _hard(candidate)):
+    pairs = list(aligned(*with_like_generators(_hard(base), _hard(candidate))))
+    last = max((i for i, (a, b) in enumerate(pairs) if a is not None and b is not None), default=-1)
+    for number, (first, second) in enumerate(pairs):
         if first is None or second is None:
             event = first or second
             assert event is not None
             unpaired.append(("base" if second is None else "candidate", event))
-            if event.random or event.kind in _ONE_SIDED:
+            # What one side does after the other has failed is no difference of its own.
+            failed = number > last and (candidate if second is None else base).incomplete
+            if not failed and (event.random or event.kind in _ONE_SIDED):
                 yield _Difference(first, second, math.inf, (), tuple(unpaired))
             window.append(event)
         elif first.digest.bits != second.digest.bits:
@@ -137,13 +242,14 @@ def _divergence(
 ) -> Divergence:
     event, side = _first(found)
     own, other = (base, candidate) if side == "base" else (candidate, base)
-    evidence = _first_soft(base, candidate, nudged, found)
+    pair = first_soft(base, candidate, nudged, _orders(found))
+    evidence = ("candidate", pair[1]) if pair is not None else None
     phase = phases.phase_of(event, own.events, other.events)
     one_sided = found.base is None or found.candidate is None
     if one_sided and event.kind in ("loss", "update"):
         phase = phases.STRUCTURE
-    if phase == phases.METRIC and evidence is not None:
-        phase = _phase_without_torch(evidence[1], candidate.events)
+    if pair is not None and (phase == phases.METRIC or _untold(event, pair[1], own.events)):
+        phase = phase_of_soft(*pair, candidate.events)
     source = source_of(
         event,
         side,
@@ -203,63 +309,16 @@ def _of_mode(trace: Trace) -> list[Event]:
     return [event for event in trace.events if event.kind == "mode"]
 
 
-def _first_soft(
-    base: Trace, candidate: Trace, nudged: Trace | None, found: _Difference
-) -> tuple[str, Event] | None:
-    """The first value of first-party code that differs, before the divergence itself.
-
-    One that also differs between two trainings of the base, such as a time, says nothing.
-    """
-    noisy = _noisy(base, nudged)
-    limits = (
-        found.base.order if found.base is not None else math.inf,
-        found.candidate.order if found.candidate is not None else math.inf,
-    )
-    for first, second in aligned(_soft(base), _soft(candidate)):
-        if first is None or second is None:
-            continue
-        if first.order > limits[0] or second.order > limits[1]:
-            return None
-        if first.digest.bits != second.digest.bits and first.key not in noisy:
-            return "candidate", second
-    return None
-
-
-def _noisy(base: Trace, nudged: Trace | None) -> frozenset[tuple[str, str, str]]:
-    """Values that differ between two trainings of the base before anything that counts does."""
-    if nudged is None:
-        return frozenset()
-    start = next((e.order for e in base.events if e.kind in ("input", "loss")), math.inf)
-    return frozenset(
-        first.key
-        for first, second in aligned(_soft(base), _soft(nudged))
-        if first is not None
-        and second is not None
-        and first.order < start
-        and first.digest.bits != second.digest.bits
+def _orders(found: _Difference) -> tuple[float, float]:
+    """The numbers of the events that differ; infinity where a side has none."""
+    base, candidate = found.base, found.candidate
+    return (
+        base.order if base is not None else math.inf,
+        candidate.order if candidate is not None else math.inf,
     )
 
 
-def _soft(trace: Trace) -> list[Event]:
-    return [e for e in trace.events if e.kind in SOFT and e.kind != "mode"]
-
-
-def _phase_without_torch(evidence: Event, events: Sequence[Event]) -> str:
-    """The phase of a value of first-party code in a training without calls of torch.
-
-    What comes after the first fit is an evaluation; what comes before it is data.
-    """
-    if any(e.kind == "loss" for e in events):
-        last = max(e.order for e in events if e.kind in ("loss", "update"))
-        if evidence.order > last:
-            return phases.EVALUATION
-        return phases.METRIC
-    fits = [e.order for e in events if e.kind == "library" and e.name in _FITS]
-    if evidence.kind == "library" and evidence.name in _FITS:
-        return phases.FIT
-    if not fits:
-        return phases.METRIC
-    return phases.DATA if evidence.order < fits[0] else phases.EVALUATION
-
-
-_FITS = frozenset({"fit", "partial_fit", "fit_transform", "fit_predict", "train"})
+def _untold(event: Event, soft: Event, events: Sequence[Event]) -> bool:
+    """Whether a generator's last state differs only because a function was asked for other work."""
+    torch_free = not any(e.kind in ("loss", "input", "update") for e in events)
+    return event.kind == "rng" and torch_free and soft.kind in ("call", "constant")

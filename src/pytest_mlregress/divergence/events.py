@@ -102,6 +102,10 @@ class Trace:
             process died or the file reached its limit.
         steps: how many optimizer steps were taken.
         error: the first line of the error of a training that failed.
+        failed_at: the innermost first-party line of that error; None where there is none.
+        notes: what the recorder has to say about the trace.
+        nudged_at: the number of the first event after values were moved by one ulp; None where
+            none were.
     """
 
     events: tuple[Event, ...]
@@ -109,6 +113,13 @@ class Trace:
     steps: int = 0
     error: str = ""
     notes: tuple[str, ...] = field(default=())
+    failed_at: Frame | None = None
+    nudged_at: int | None = None
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether it, or its recording, ended by accident: what would come later is unknown."""
+        return self.ended in ("failed", "cut")
 
 
 def line_of(event: Event) -> str:
@@ -154,6 +165,8 @@ def read_trace(path: Path) -> Trace:
         steps=int(end.get("steps", events[-1].step if events else 0)),
         error=str(end.get("error", "")),
         notes=tuple(map(str, end.get("notes", ()))),
+        failed_at=Frame(*end["failed_at"]) if end.get("failed_at") else None,
+        nudged_at=end.get("nudged_at"),
     )
 
 

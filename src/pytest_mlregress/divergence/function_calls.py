@@ -107,7 +107,7 @@ class FunctionCalls:
             if self._foreign > MAX_FOREIGN and self._libraries:
                 sys.settrace(_IGNORE)
             return None
-        if origin == "torch":
+        if origin in ("torch", "private"):
             return None
         if not self._wanted(code, caller):
             return None
@@ -138,7 +138,9 @@ class FunctionCalls:
             return "torch"
         if "/pytest_mlregress/" in code.co_filename or "/_pytest/" in code.co_filename:
             return "skipped"
-        return "library"
+        # Numpy calls such helpers (`_mean_dispatcher`) in the name of the user's line.
+        private = code.co_name.startswith("_") and not code.co_name.startswith("__")
+        return "private" if private else "library"
 
     def _wanted(self, code: CodeType, caller: FrameType | None) -> bool:
         recorder = self._recorder

@@ -19,14 +19,19 @@ EVALUATION: Final = "evaluation"
 FIT: Final = "fit"
 METRIC: Final = "recorded metric"
 STRUCTURE: Final = "structure"
+CALL: Final = "call"
+FUNCTION: Final = "function"
+CONSTANT: Final = "constant"
 
 PHASES: Final = (
     *(DATA, DATA_ORDER, INITIALISATION, RNG_DRAWS, FORWARD, LOSS, BACKWARD, OPTIMIZER),
     *(EVALUATION, FIT, METRIC, STRUCTURE),
+    *(CALL, FUNCTION, CONSTANT),
 )
 """``data``: other values, ``data order``: the same rows in another order or selection; ``fit``: a
 training that does not use torch; ``recorded metric``: nothing else differs; ``structure``: one side
-trains for longer."""
+trains for longer; ``call``, ``function``, ``constant``: without torch, other arguments
+of a first-party function, another value that one returned, or another constant of a module."""
 
 _SAME_ROWS: Final = 0.25
 """Share of the rows of an input that the other side has seen, too, where only their order moved."""

@@ -40,6 +40,7 @@ class Recorder:
         self.random_states: dict[str, str] = {}
         self.notes: list[str] = []
         self.evaluation_events = 0
+        self.nudged_at: int | None = None
         self.on_detail: Callable[[bool], None] = lambda detailed: None
         self._detailed = True
         self._order = 0
@@ -127,12 +128,18 @@ class Recorder:
         if until is not None and self.step >= until and os.getpid() == self._process:
             raise TraceEnded(f"recorded as far as step {until}")
 
-    def finish(self, ended: str, error: str = "") -> None:
+    def mark_nudged(self) -> None:
+        """What is recorded from now on was computed from values moved by one ulp."""
+        if self.nudged_at is None:
+            self.nudged_at = self._order
+
+    def finish(self, ended: str, error: str = "", failed_at: Frame | None = None) -> None:
         """Close the file.
 
         Args:
             ended: how the training ended, see `Trace`.
             error: the first line of its error.
+            failed_at: the innermost first-party line of that error.
         """
         if os.getpid() != self._process:
             return
@@ -140,7 +147,16 @@ class Recorder:
 
         if self._bytes >= self.request.max_bytes:
             ended = "cut"
-        record = {"ended": ended, "steps": self.step, "error": error, "notes": self.notes}
+        record = {
+            "ended": ended,
+            "steps": self.step,
+            "error": error,
+            "notes": self.notes,
+            "failed_at": (failed_at.file, failed_at.line, failed_at.function)
+            if failed_at is not None
+            else None,
+            "nudged_at": self.nudged_at,
+        }
         self._output.write(json.dumps(record) + "\n")
         self._output.close()
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from pytest_mlregress.divergence import phases
 from pytest_mlregress.divergence.command import ExplainReport
 from pytest_mlregress.divergence.comparison import Divergence
-from pytest_mlregress.divergence.events import Event
+from pytest_mlregress.divergence.events import SOFT, Event, Trace
 from pytest_mlregress.divergence.source_lines import Source
 from pytest_mlregress.plurals import count_of
 from pytest_mlregress.reporting.text_layout import pad, wrap
@@ -49,41 +49,82 @@ def headline(report: ExplainReport) -> str:
     Returns:
         Such as ``step 0, forward: `attn` differs first; `attn.py:41` changed in 9b1d3aa``.
     """
-    divergence = report.found.divergence
-    if divergence is None:
-        return _without_divergence(report)
-    where = f"{_when(report, divergence)}{divergence.phase}: {_subject(divergence)}"
-    if divergence.rounding:
-        where += ", by rounding alone"
-    return f"{where}{_cause(report, divergence.source)}"
+    found = report.found
+    if found.unsteady is not None and found.blames_base:
+        return f"the base itself is not deterministic: {_place(found.base, found.unsteady)}"
+    if found.divergence is None:
+        return _failure(report) or _without_divergence(report)
+    return f"{_place(found.candidate, found.divergence)}{_cause(report, found.divergence.source)}"
+
+
+def _place(trace: Trace, divergence: Divergence) -> str:
+    """The step, the phase, and what differs."""
+    where = f"{_when(trace, divergence)}{divergence.phase}: {_subject(divergence)}"
+    if not divergence.rounding:
+        return where
+    if divergence.told_by is None:
+        return f"{where}, by rounding alone"
+    return f"{where}, with an effect on `{_name(divergence.event)}` by rounding alone"
+
+
+def _failure(report: ExplainReport) -> str:
+    """Which side fails, at which line; empty where none does."""
+    base, candidate = report.found.base, report.found.candidate
+    if base.error and base.error == candidate.error:
+        return f"both sides fail with {_error(candidate)}"
+    return ", ".join(
+        f"{label} fails with {_error(trace)}"
+        for label, trace in ((f"the base {report.base}", base), (report.candidate, candidate))
+        if trace.error
+    )
+
+
+def _error(trace: Trace) -> str:
+    return f"{trace.error} ({trace.failed_at})" if trace.failed_at is not None else trace.error
 
 
 def _without_divergence(report: ExplainReport) -> str:
-    base, candidate = report.found.base, report.found.candidate
-    if base.error != candidate.error:
-        side, error = (
-            ("the candidate", candidate.error) if candidate.error else ("the base", base.error)
-        )
-        return f"nothing diverges until {side} fails: {error}"
-    if candidate.error:
-        return f"nothing diverges until both sides fail: {candidate.error}"
-    seen = (
-        "values of the functions that were called and recorded metrics"
-        if candidate.steps == 0
-        else f"bits of {count_of(candidate.steps, 'step')}, evaluation and metrics"
-    )
-    return f"nothing diverges: all {seen} are equal"
+    found = report.found
+    if "cut" in (found.base.ended, found.candidate.ended):
+        return "nothing diverges in what was recorded of both sides"
+    equal = "all recorded metrics are equal"
+    if found.candidate.steps:
+        equal = f"the bits of {count_of(found.candidate.steps, 'step')} and {equal}"
+    aside = found.without_effect
+    if aside is not None:
+        how = "rounding alone" if aside.rounding else "nothing diverges in the end"
+        what = "other bits first" if aside.rounding else "something else first"
+        subject = f"`{aside.event.name}` returned {what}"
+        if aside.event.kind in ("call", "constant"):
+            subject = _told(aside.event)
+        return f"{how}: {subject}, but {equal}{_cause(report, aside.source)}"
+    if any(event.kind in SOFT for event in found.candidate.events):
+        equal += ", and so are the recorded values of functions"
+    return f"nothing diverges: {equal}"
 
 
-def _when(report: ExplainReport, divergence: Divergence) -> str:
+def _when(trace: Trace, divergence: Divergence) -> str:
     if divergence.phase in (phases.EVALUATION, phases.METRIC, phases.FIT):
-        # A training without steps of an optimizer of torch has nothing to count.
         return f"after step {divergence.step - 1}, " if divergence.step else ""
-    return f"step {divergence.step}, "
+    # A training without steps of an optimizer of torch has nothing to count.
+    return f"step {divergence.step}, " if trace.steps or divergence.told_by is None else ""
+
+
+def _told(event: Event) -> str:
+    """What first-party code did differently."""
+    match event.kind:
+        case "call":
+            return f"`{event.name}` was called with other arguments"
+        case "constant":
+            return f"`{event.name}` has another value"
+        case _:
+            return f"`{event.name}` returned something else"
 
 
 def _subject(divergence: Divergence) -> str:
     event, only = divergence.event, divergence.only_in
+    if divergence.told_by is not None:
+        return _told(divergence.told_by)
     name = f"`{_name(event)}`"
     if divergence.phase == phases.STRUCTURE:
         return f"only the {only} goes on training"
@@ -118,8 +159,11 @@ def _cause(report: ExplainReport, source: Source | None) -> str:
 
 
 def _details(report: ExplainReport) -> Iterator[tuple[str, str]]:
-    divergence = report.found.divergence
-    if divergence is not None:
+    found = report.found
+    divergence = found.divergence or found.without_effect
+    if found.unsteady is not None:
+        yield "unsteady", _unsteady(found.unsteady)
+    if divergence is not None and not found.blames_base:
         yield "what", _what(divergence)
         if divergence.evidence is not None:
             yield "before", _evidence(divergence.evidence)
@@ -130,6 +174,8 @@ def _details(report: ExplainReport) -> Iterator[tuple[str, str]]:
         frames = divergence.event.frames
         if frames and (divergence.source is None or frames[0] != divergence.source.frame):
             yield "ran at", f"{frames[0]} in {frames[0].function}"
+    if found.divergence is not None and found.base.error != found.candidate.error:
+        yield "note", _failure(report)
     for note in report.notes:
         yield "note", note
     for side, trace in (("base", report.found.base), ("candidate", report.found.candidate)):
@@ -152,17 +198,19 @@ def _what(divergence: Divergence) -> str:
 
 
 def _evidence(event: Event) -> str:
-    """What first-party code did differently before."""
+    """What first-party code did differently before, and where."""
     where = f" ({event.frames[0]})" if event.frames else ""
-    match event.kind:
-        case "call":
-            return f"{event.name} was called with other arguments{where}"
-        case "constant":
-            return f"{event.name} has another value{where}"
-        case "library":
-            return f"{event.name} returned something else{where}"
-        case _:
-            return f"{event.name} returned something else{where}"
+    return f"{_told(event).replace('`', '')}{where}"
+
+
+def _unsteady(divergence: Divergence) -> str:
+    """Where the base differs from another training of itself."""
+    event = divergence.told_by or divergence.event
+    where = f" ({event.frames[0]})" if event.frames else ""
+    return (
+        f"{_subject(divergence)}{where} between two trainings of the base: what differs from there "
+        "on may be no change; make the training deterministic (`--self` compares it with itself)"
+    )
 
 
 def _line(report: ExplainReport, source: Source) -> str:
@@ -202,7 +250,9 @@ def document_of(report: ExplainReport) -> dict[str, Any]:
         "candidate": report.candidate,
         "diverges": report.diverges,
         "answer": headline(report),
-        "divergence": _divergence_document(divergence) if divergence is not None else None,
+        "divergence": _document(divergence),
+        "unsteady": _document(found.unsteady),
+        "without_effect": _document(found.without_effect),
         "change": asdict(report.change) if report.change is not None else None,
         "line": report.text,
         "steps": {"base": found.base.steps, "candidate": found.candidate.steps},
@@ -212,7 +262,9 @@ def document_of(report: ExplainReport) -> dict[str, Any]:
     }
 
 
-def _divergence_document(divergence: Divergence) -> dict[str, Any]:
+def _document(divergence: Divergence | None) -> dict[str, Any] | None:
+    if divergence is None:
+        return None
     event, source = divergence.event, divergence.source
     return {
         "step": divergence.step,

@@ -4,7 +4,7 @@ Most changes show in the first steps: both sides are recorded in full for `FIRST
 Only where nothing differs there do both train to their end, with the loss, the inputs and the
 settings of every step recorded and everything of a few; a late divergence is then recorded once
 more in full, up to its step. A third training of the base, with the inputs of the step that
-diverges moved by one ulp, tells rounding from a change.
+diverges moved by one ulp, tells rounding from a change, and shows whether the base repeats itself.
 """
 
 from __future__ import annotations
@@ -15,14 +15,17 @@ from pathlib import Path
 from typing import Final
 
 from pytest_mlregress.divergence.changed_lines import ChangedLines, Side
-from pytest_mlregress.divergence.comparison import Divergence, first_divergence
+from pytest_mlregress.divergence.comparison import (
+    Divergence,
+    first_divergence,
+    first_unsteady,
+    first_without_effect,
+)
 from pytest_mlregress.divergence.events import Trace
 from pytest_mlregress.divergence.request import TraceRequest
+from pytest_mlregress.divergence.tolerance import CAP
 
 FIRST_STEPS: Final = 3
-
-_NO_ROUNDING: Final = 0.05
-"""A relative change that rounding does not explain within a step, whatever the nudge does."""
 
 Train = Callable[[Side, TraceRequest], Trace]
 """Trains the seed at one side and returns its trace; the `root` of the request is filled in."""
@@ -35,16 +38,28 @@ class Explanation:
     """What the trainings of a seed show.
 
     Attributes:
-        divergence: the first difference; None where nothing differs.
+        divergence: the first difference; None where nothing that counts differs.
         base: the last trace of the base.
         candidate: that of the candidate.
         trainings: how many trainings were started, ended early or not.
+        unsteady: where the base differs from another training of itself; None where it was not
+            seen to. Nothing was taken for rounding then.
+        without_effect: the first value of first-party code that differs where `divergence` is None.
     """
 
     divergence: Divergence | None
     base: Trace
     candidate: Trace
     trainings: int
+    unsteady: Divergence | None = None
+    without_effect: Divergence | None = None
+
+    @property
+    def blames_base(self) -> bool:
+        """Whether the base stops repeating itself before the sides are seen to differ."""
+        if self.unsteady is None:
+            return False
+        return self.divergence is None or self.unsteady.order <= self.divergence.order
 
 
 def explain_seed(
@@ -65,7 +80,7 @@ def explain_seed(
     request = TraceRequest(root=candidate, until_step=FIRST_STEPS, full_until=FIRST_STEPS)
     search = _Search(train, base, candidate, compare_code)
     found = search.compare(request)
-    if found is None and not search.both_finished:
+    if found is None and not search.both_ended:
         request = replace(request, until_step=None)
         found = search.compare(request)
         if found is not None and _lacks_detail(found, request):
@@ -76,9 +91,13 @@ def explain_seed(
                 until_step=found.step + 1,
             )
             found = search.compare(request) or found
-    if found is not None:
+    aside = None
+    if found is None:
+        aside = search.without_effect(request)
+    elif compare_code:
         found = search.with_tolerance(request, found)
-    return Explanation(found, search.traces["base"], search.traces["candidate"], search.trainings)
+    base_trace, candidate_trace = search.traces["base"], search.traces["candidate"]
+    return Explanation(found, base_trace, candidate_trace, search.trainings, search.unsteady, aside)
 
 
 class _Search:
@@ -88,11 +107,13 @@ class _Search:
         self._compare_code = compare_code
         self.traces: dict[Side, Trace] = {}
         self.trainings = 0
+        self.unsteady: Divergence | None = None
 
     @property
-    def both_finished(self) -> bool:
-        """Whether neither training was ended before its time."""
-        return all(trace.ended != "stopped" for trace in self.traces.values())
+    def both_ended(self) -> bool:
+        """Whether more steps would show no more: both finished, or one failed."""
+        traces = self.traces.values()
+        return any(t.incomplete for t in traces) or all(t.ended != "stopped" for t in traces)
 
     def compare(self, request: TraceRequest) -> Divergence | None:
         """Train both sides and compare them, without a tolerance yet."""
@@ -107,24 +128,40 @@ class _Search:
             until = min(found.step + 1, until) if until is not None else found.step + 1
         elif self.traces["base"].steps:
             return found  # all before is equal, so rounding of the evaluation alone counts
-        if found.step >= FIRST_STEPS and found.change > _NO_ROUNDING:
+        if found.step >= FIRST_STEPS and found.change > CAP:
             return found
         nudged = self._traced("base", replace(request, until_step=until, nudge_step=found.step))
-        return self._first(nudged) or found
+        self.unsteady = first_unsteady(self.traces["base"], nudged)
+        return self._first(nudged, exact=self.unsteady is not None) or found
+
+    def without_effect(self, request: TraceRequest) -> Divergence | None:
+        """What first-party code computes differently though nothing that counts differs."""
+        base, candidate = self.traces["base"], self.traces["candidate"]
+        found = first_without_effect(base, candidate, None, self._changed())
+        if found is None or not self._compare_code:
+            return found
+        return first_without_effect(base, candidate, self._traced("base", request), self._changed())
 
     def _traced(self, side: Side, request: TraceRequest) -> Trace:
         self.trainings += 1
         return self._train(side, replace(request, root=self._roots[side]))
 
-    def _first(self, nudged: Trace | None) -> Divergence | None:
-        base, candidate = self.traces["base"], self.traces["candidate"]
-        changed = None
-        if self._compare_code:
-            files = {
-                f.file for t in (base, candidate) for e in t.events for f in (*e.frames, *e.made)
-            }
-            changed = ChangedLines(self._roots["base"], self._roots["candidate"], files)
-        return first_divergence(base, candidate, nudged=nudged, changed=changed)
+    def _first(self, nudged: Trace | None, *, exact: bool = False) -> Divergence | None:
+        return first_divergence(
+            self.traces["base"],
+            self.traces["candidate"],
+            nudged=nudged,
+            changed=self._changed(),
+            exact=exact or not self._compare_code,
+        )
+
+    def _changed(self) -> ChangedLines | None:
+        """The lines that differ in the files that ran."""
+        if not self._compare_code:
+            return None
+        traces = self.traces.values()
+        files = {f.file for t in traces for e in t.events for f in (*e.frames, *e.made)}
+        return ChangedLines(self._roots["base"], self._roots["candidate"], files)
 
 
 def _lacks_detail(found: Divergence, request: TraceRequest) -> bool:

@@ -62,6 +62,22 @@ class FirstParty:
         """
         return tuple(self._walk(frame or sys._getframe(1)))
 
+    def line_of_error(self, error: BaseException) -> Frame | None:
+        """The innermost first-party line that an exception passed; None where there is none.
+
+        Args:
+            error: with its traceback.
+        """
+        found = None
+        trace = error.__traceback__
+        while trace is not None:
+            code = trace.tb_frame.f_code
+            name = self.name_of(code.co_filename)
+            if name is not None:
+                found = Frame(name, trace.tb_lineno, function_name(code))
+            trace = trace.tb_next
+        return found
+
     def _walk(self, frame: FrameType | None) -> Iterator[Frame]:
         found = 0
         while frame is not None and found < MAX_FRAMES:

@@ -13,6 +13,9 @@ FACTOR: Final = 30.0
 """A change this many times as large as that of the nudged training is no rounding: a nudge of one
 ulp grows as the rounding errors do that another order of summation makes, up to a constant."""
 
+CAP: Final = 0.05
+"""A relative change that is never called rounding, whatever the nudge does."""
+
 _ULPS: Final = 32.0
 _EPSILON: Final[Mapping[str, float]] = {
     "float64": 2.0**-52,
@@ -31,13 +34,15 @@ class Tolerance:
 
     Args:
         base: the base's trace.
-        nudged: that of the same training with its inputs moved by one ulp; None without.
+        nudged: that of the same training with its inputs moved by one ulp; None without. One in
+            which nothing was moved says nothing about rounding.
     """
 
     def __init__(self, base: Trace, nudged: Trace | None) -> None:
         self._seen: dict[_Place, float] = {}
         self._places: dict[int, _Place] = {}
-        other = dict(_placed(nudged.events)) if nudged is not None else {}
+        moved = nudged is not None and nudged.nudged_at is not None
+        other = dict(_placed(nudged.events)) if nudged is not None and moved else {}
         for place, event in _placed(base.events):
             self._places[event.order] = place
             if place in other:
@@ -50,13 +55,24 @@ class Tolerance:
             event: of the base.
 
         Returns:
-            The change, 0 for what is no floating-point number.
+            The change, at most `CAP`; 0 for what is no floating-point number.
         """
         epsilon = _EPSILON.get(event.digest.kind.partition("[")[0])
         if epsilon is None:
             return 0.0
+        return min(max(_ULPS * epsilon, self.reach(event)), CAP)
+
+    def reach(self, event: Event) -> float:
+        """How far the nudge, times `FACTOR`, moves a value, without a cap.
+
+        A gradient that is zero but for rounding moves by more than its size: a difference within
+        that says nothing, and is not called rounding either.
+
+        Args:
+            event: of the base.
+        """
         seen = self._seen.get(self._places.get(event.order, (0, ("", "", ""), -1)), 0.0)
-        return max(_ULPS * epsilon, FACTOR * seen if math.isfinite(seen) else 0.0)
+        return FACTOR * seen if math.isfinite(seen) else 0.0
 
 
 def relative_change(base: Digest, candidate: Digest) -> float:

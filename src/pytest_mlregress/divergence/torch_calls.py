@@ -134,12 +134,14 @@ class TorchCalls(TorchFunctionMode):
         graded = not name.endswith("_") and torch.is_grad_enabled() and _any_graded(args, keywords)
         if graded and self._nudges and (moved := nudged(args)) is not None:
             self._state.nudged = True
+            recorder.mark_nudged()
             args = moved
         output = func(*args, **keywords)
         if name.endswith("_") and "tensor" in keywords:  # nn.init passes it by name
             args = (keywords["tensor"], *args)
         if graded and self._nudges and (moved := nudged((output,), graded=True)) is not None:
             self._state.nudged = True
+            recorder.mark_nudged()
             output = moved[0]
         if graded and isinstance(output, torch.Tensor) and output.grad_fn is not None:
             self._begin_forward(args, frame)

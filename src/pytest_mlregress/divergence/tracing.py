@@ -36,7 +36,7 @@ def traced_into(file: Path, request: TraceRequest, recorded: Recorded = dict) ->
         OSError: the file cannot be written.
     """
     recorder = Recorder(file, request)
-    ended, error = "failed", ""
+    ended, error, failed_at = "failed", "", None
     try:
         with ExitStack() as exits:
             _when_torch_is_there(exits, lambda: _listen_to_torch(exits, recorder))
@@ -53,9 +53,10 @@ def traced_into(file: Path, request: TraceRequest, recorded: Recorded = dict) ->
     except BaseException as failure:
         lines = str(failure).strip().splitlines()
         error = f"{type(failure).__name__}: {lines[0] if lines else ''}".rstrip(": ")
+        failed_at = recorder.first_party.line_of_error(failure)
         raise
     finally:
-        recorder.finish(ended, error)
+        recorder.finish(ended, error, failed_at)
 
 
 def _listen_to_torch(exits: ExitStack, recorder: Recorder) -> None:
