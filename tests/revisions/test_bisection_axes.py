@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -159,11 +160,15 @@ def test_a_state_can_have_each_axis_of_another_commit(moved: Project) -> None:
     assert moved.state() == before
 
 
+_READS = Reads(files={"model.py": "1", "conf.yaml": "1"})
+
+
 class FileTrainer:
     """Trains by what the files of a commit say; a loss for each that the losses name."""
 
-    def __init__(self, own: Reader, losses: dict[str, float]) -> None:
+    def __init__(self, own: Reader, losses: dict[str, float], noise: float = 1.0) -> None:
         self.own = own
+        self.noise = noise
         self.losses = losses
         self.asked: list[tuple[str, int]] = []
 
@@ -178,15 +183,24 @@ class FileTrainer:
             for words, loss in self.losses.items()
             if all(re.search(word, files) for word in words.split("&"))
         )
-        noise = 0.8 * Random(seed).gauss(0, 1) + 0.6 * Random(f"{seed} {files}").gauss(0, 1)
+        if lost == math.inf:
+            return StateSeed(state, seed, SeedResult(seed, "failed", message="boom"), _READS)
+        own = Random(f"{seed} {files}").gauss(0, 1)
+        noise = self.noise * (0.8 * Random(seed).gauss(0, 1) + 0.6 * own)
         metric = RecordedMetric("accuracy", 10 + noise - lost, True)
-        reads = Reads(files={"model.py": "1", "conf.yaml": "1"})
-        return StateSeed(state, seed, SeedResult(seed, "passed", (metric,)), reads)
+        return StateSeed(state, seed, SeedResult(seed, "passed", (metric,)), _READS)
 
 
-def search(own: Reader, trainer: FileTrainer) -> tuple[Narrowed, Knowledge]:
+def search(
+    own: Reader, trainer: FileTrainer, *, deterministic: bool = False
+) -> tuple[Narrowed, Knowledge]:
     settings = SearchSettings(
-        metric=None, confidence=0.95, budget=160, batch=1, seeds=tuple(range(80))
+        metric=None,
+        confidence=0.95,
+        budget=160,
+        batch=1,
+        seeds=(0,) if deterministic else tuple(range(80)),
+        deterministic=deterministic,
     )
     narrowed = narrow_to_axis(
         own.whole,
@@ -253,6 +267,30 @@ def test_without_a_loss_all_changes_are_searched(moved: Project) -> None:
     assert narrowed.axes.searched is None
     assert narrowed.searched is own.whole
     assert known.answered
+
+
+def test_the_axes_of_a_deterministic_test_are_told_apart_by_one_training_each(
+    moved: Project,
+) -> None:
+    own = Reader(moved)
+    trainer = FileTrainer(own, {"rate: 2": 0.5}, noise=0.0)
+    narrowed, known = search(own, trainer, deterministic=True)
+    assert narrowed.axes.losing == ("config",)
+    assert {own.seeds for own in narrowed.axes.combinations} == {1}
+    assert named(known) == ["Rate 2"]
+    assert {seed for _, seed in trainer.asked} == {0}
+
+
+def test_a_combination_that_fails_is_no_loss_of_an_axis(moved: Project) -> None:
+    own = Reader(moved)
+    config_alone = {r"rate: 2&CODE = 0": math.inf}
+    with pytest.raises(CommandError) as caught:
+        search(own, FileTrainer(own, config_alone))
+    assert re.match(
+        r"the combination config cannot be measured \(all \d+ seeds fail \(boom\)\), so that its "
+        "axes cannot be told apart; search without --axes$",
+        str(caught.value),
+    )
 
 
 def test_an_axis_that_was_asked_for_and_did_not_move_is_said() -> None:
