@@ -22,12 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, ndtr, stdtrit
 
+from pytest_mlregress.statistics.bisection_baseline import trainings_of_git_bisect
 from pytest_mlregress.statistics.noisy_bisection import (
     BisectionProblem,
     NamedCommit,
     NoneWorse,
     next_step,
-    trainings_of_git_bisect,
 )
 
 Floats: TypeAlias = NDArray[np.float64]

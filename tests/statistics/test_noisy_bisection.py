@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_mlregress.statistics.bisection_baseline import trainings_of_git_bisect
 from pytest_mlregress.statistics.bisection_classes import Classes, group
 from pytest_mlregress.statistics.bisection_model import EFFECT_SDS, log_likelihood
 from pytest_mlregress.statistics.bisection_regression import CORRELATIONS, regress
@@ -19,7 +20,6 @@ from pytest_mlregress.statistics.noisy_bisection import (
     NamedCommit,
     NoneWorse,
     next_step,
-    trainings_of_git_bisect,
 )
 
 Observations = dict[int, dict[int, float]]
@@ -313,6 +313,78 @@ def test_nothing_worse_is_an_answer_with_what_it_excludes() -> None:
     assert set(observations) - {0, 8}
 
 
+def test_the_largest_loss_is_named_and_none_below_the_margin() -> None:
+    """GOOD needs a third seed first; a second suspect, which has its seeds, must not end it."""
+    levels = (0.0, -0.19, -0.2, -0.2, -0.2)
+    for run in range(4):
+        for margin in (0.02, None):
+            step, _ = train(
+                history(4, margin=margin),
+                lambda state, seed, run=run: (  # type: ignore[misc]
+                    levels[state] + 0.003 * noise(state, seed, run=run)
+                ),
+            )
+            assert isinstance(step.answer, NamedCommit)
+            assert step.answer.candidates == (0,)
+            assert step.answer.effect < -0.17
+            assert 1 not in step.answer.others or margin is None
+            assert step.trainings < 20
+
+
+def test_a_suspect_that_lacks_seeds_gets_them_before_another_is_named() -> None:
+    observations: Observations = {
+        0: {seed: 0.003 * noise(0, seed) for seed in range(2)},
+        1: {seed: 0.003 * noise(1, seed) - 0.19 for seed in range(4)},
+        2: {seed: 0.003 * noise(2, seed) - 0.23 for seed in range(4)},
+        4: {seed: 0.003 * noise(4, seed) - 0.23 for seed in range(4)},
+    }
+    step = next_step(history(4), observations)
+    assert step.posterior[1] >= 0.95
+    assert (step.answer, step.next) == (None, ((0, 2),))
+    observations[0][2] = 0.0
+    step = next_step(history(4, margin=0.1), observations)
+    assert isinstance(step.answer, NamedCommit)
+    assert (step.answer.candidates, step.answer.others) == ((0,), ())
+    assert step.answer.below_margin == (1,)
+
+
+def test_a_margin_decides_whether_a_loss_is_named() -> None:
+    def answers(loss: float, sd: float) -> list[object]:
+        found = []
+        for run in range(2):
+            step, _ = train(
+                history(8, margin=0.02),
+                lambda state, seed, run=run: (  # type: ignore[misc]
+                    sd * noise(state, seed, rho=0.5, run=run) - loss * (state > 3)
+                ),
+            )
+            found.append(step.answer)
+        return found
+
+    for loss, sd in ((0.004, 0.001), (0.01, 0.004)):
+        for answer in answers(loss, sd):
+            assert isinstance(answer, NoneWorse)
+            assert answer.below_margin == (3,)
+            assert loss < answer.excluded_loss <= 0.02
+    for answer in answers(0.03, 0.01):
+        assert isinstance(answer, NamedCommit)
+        assert (answer.candidates, answer.below_margin) == ((3,), ())
+
+
+@pytest.mark.parametrize("spread", [0.0, 1e-5, 0.002])
+def test_a_margin_far_beyond_the_noise_is_excluded_with_few_trainings(spread: float) -> None:
+    for run in range(3):
+        step, observations = train(
+            history(16, margin=0.02),
+            lambda state, seed, run=run: 1.0 + spread * noise(state, seed, run=run),  # type: ignore[misc]
+        )
+        assert isinstance(step.answer, NoneWorse)
+        assert step.answer.excluded_loss <= 0.02
+        assert step.trainings <= 60
+        # A loss may be made up for by a gain: BAD alone would not do.
+        assert set(observations) - {0, 16}
+
+
 def test_a_gain_is_no_loss() -> None:
     step, _ = train(
         history(8, margin=3.0), lambda state, seed: noise(state, seed) + 4 * (state > 3)
@@ -356,7 +428,7 @@ def test_a_thousand_commits_are_cheap() -> None:
 
 
 @pytest.mark.parametrize(
-    ("candidates", "seeds", "trainings"), [(16, 5, 20), (16, 20, 80), (17, 5, 25), (1, 5, 0)]
+    ("candidates", "seeds", "trainings"), [(16, 5, 30), (16, 20, 120), (17, 5, 35), (1, 5, 10)]
 )
 def test_git_bisect_halves_the_candidates(candidates: int, seeds: int, trainings: int) -> None:
     assert trainings_of_git_bisect(candidates, seeds) == trainings

@@ -30,8 +30,8 @@ class BisectionProblem:
             shared equally, so that a misleading prior costs trainings and not the answer.
         confidence: the posterior probability that an answer needs.
         budget: the most trainings.
-        margin: the smallest loss that matters, in metric units; None: one standard deviation of the
-            seeds.
+        margin: the smallest loss that matters, in metric units: smaller ones are not named. None:
+            one standard deviation of the seeds is excluded, and any loss that is shown is named.
         seeds: the order in which each state's seeds are trained; after them, and without them, the
             smallest integers from 0 on that are not in it.
     """
@@ -91,14 +91,16 @@ class BisectionProblem:
 
 @dataclass(frozen=True, slots=True)
 class NamedCommit:
-    """The commit that lost.
+    """The commit that lost, of several the one that lost most.
 
     Attributes:
         candidates: its index; several if no state that can be trained tells them apart.
         probability: the posterior probability that it lost.
         effect: its change of the metric, in oriented metric units: negative for a loss.
         interval: the credible interval of that change, at the problem's confidence.
-        others: candidates that lost as well, with at least the same confidence.
+        others: candidates that lost as well, with at least the problem's confidence.
+        below_margin: candidates that lost less than the problem's margin, each of the two with at
+            least that confidence.
     """
 
     candidates: tuple[int, ...]
@@ -106,6 +108,7 @@ class NamedCommit:
     effect: float
     interval: tuple[float, float]
     others: tuple[int, ...] = ()
+    below_margin: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +120,14 @@ class NoneWorse:
         margin: the loss that is excluded, in metric units: the smallest one that matters.
         excluded_loss: the smallest loss of a commit that is excluded at the problem's confidence,
             at most `margin`, in metric units.
+        below_margin: candidates that lost less than the margin, each of the two with at least the
+            problem's confidence.
     """
 
     probability: float
     margin: float
     excluded_loss: float
+    below_margin: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,9 @@ LEAST_ON_A_SIDE: Final = 3
 # Without any single one of its trainings a commit must still be as probable, for it to be named.
 _WITHOUT_ONE: Final = 0.5
 
+# Before the budget is spent a commit is named if it has lost the margin rather than less.
+_RATHER_THAN_NOT: Final = 0.5
+
 # States with as few seeds may rest on a single odd one.
 _FEW_SEEDS: Final = 3
 
@@ -125,7 +128,7 @@ class Search:
         available = np.array(
             [state for state in range(problem.n_states) if state not in unavailable], dtype=np.intp
         )
-        weight, data = prior_weights(problem), search_values(known)
+        weight, data = prior_weights(problem), search_values(known, problem.margin)
         states = np.union1d(observed, available)
         if states.size > MOST_STATES:
             coarse = Classes.by(problem.contains, weight, observed)
@@ -148,59 +151,101 @@ class Search:
             return 0.0
         return self.data.scale * math.sqrt(noise_variance(self.posterior))
 
-    def p_candidates(self, posterior: LevelPosterior) -> FloatArray:
+    def p_candidates(self, posterior: LevelPosterior, loss: float = 0.0) -> FloatArray:
         """The probability that each candidate lost.
 
         Args:
             posterior: a posterior of this problem.
+            loss: at least so much, in scaled units.
 
         Returns:
             Shape (candidates,).
         """
         share = posterior.classes.share(self.weight)
-        return np.minimum(p_lost(posterior)[posterior.classes.of] * share, 1.0)
+        return np.minimum(p_lost(posterior, loss)[posterior.classes.of] * share, 1.0)
 
-    def answer(self) -> tuple[Answer | None, int | None]:
+    def answer(self) -> tuple[Answer | None, tuple[int, ...]]:
         """What the observations say.
 
         Returns:
-            The answer if there is one, and the state of a training that alone would make one.
+            The answer if there is one, and states of which an answer needs another seed.
         """
-        lost, confidence = self.p_candidates(self.posterior), self.problem.confidence
-        suspects = self._suspects(lost)
-        if suspects:
-            best = max(suspects, key=lambda found: (float(lost[list(found)].sum()), -found[0]))
+        spent = self.data.n >= self.problem.budget
+        suspects, lacking = self._suspects(self.p_candidates(self.posterior))
+        if suspects:  # what a state of few seeds lost may be more
+            lacking += self.data.doubted
+        if lacking and not spent:
+            return None, lacking
+        below = [found for found in suspects if self._p_margin(found) <= self._doubt]
+        above = [found for found in suspects if found not in below]
+        if above:
+            best = min(above, key=lambda found: (self._effect(found)[0], found[0]))
             doubtful = self._rests_on_one(best)
-            if doubtful is None:
-                others = tuple(c for found in suspects if found != best for c in found)
-                return self._named(best, float(lost[list(best)].sum()), others), None
-            if self.data.n < self.problem.budget:
-                return None, doubtful
-        elif (none := p_none_against(self.posterior, self.margin)) >= confidence:
-            return self._none_worse(none), None
-        if self.data.n >= self.problem.budget:
-            return self.cannot_tell(budget_spent(self.problem)), None
-        return None, None
+            if doubtful is not None:
+                wanted: tuple[int, ...] = (doubtful,)
+            elif spent or self._p_margin(best) >= _RATHER_THAN_NOT:
+                return self._named(best, above, below), ()
+            else:
+                wanted = self._beside(best)
+            if not spent:
+                return None, wanted
+        else:
+            sites = [self._site(found) for found in below]
+            none = p_none_against(self.posterior, self.margin, sites)
+            if none >= self.problem.confidence:
+                return self._none_worse(none, below), ()
+        return (self.cannot_tell(budget_spent(self.problem)) if spent else None), ()
 
-    def _suspects(self, lost: FloatArray) -> list[tuple[int, ...]]:
+    @property
+    def _doubt(self) -> float:
+        return 1.0 - self.problem.confidence
+
+    def _p_margin(self, suspect: tuple[int, ...]) -> float:
+        """The probability that a suspect lost the margin; 1 where none is given."""
+        if self.margin is None:
+            return 1.0
+        return float(self.p_candidates(self.posterior, self.margin)[list(suspect)].sum())
+
+    def _suspects(self, lost: FloatArray) -> tuple[list[tuple[int, ...]], tuple[int, ...]]:
         """Groups of candidates that lost, each as small as the available states can make it.
 
         The states on both sides of a group have been trained, so that no prior alone names it.
+
+        Returns:
+            The groups, and the states that others lack, which are as probable.
         """
         contains = self.problem.contains
         observed = np.array(sorted(self.known), dtype=np.intp)
         finest = group(contains[np.union1d(observed, self.available)])
         seen = group(contains[observed])
         probability = np.bincount(finest, weights=lost)
-        suspects = []
+        suspects: list[tuple[int, ...]] = []
+        lacking: list[int] = []
         for number in np.flatnonzero(probability >= self.problem.confidence):
             members = np.flatnonzero(finest == number)
-            alone = np.count_nonzero(seen == seen[members[0]]) == members.size
+            suspect = tuple(int(c) for c in members)
+            if np.count_nonzero(seen == seen[members[0]]) > members.size:
+                lacking += [state for state in self._beside(suspect) if state not in self.known]
+                continue
             after = contains[self.data.states, members[0]]
-            fewest = min(np.count_nonzero(after), np.count_nonzero(~after))
-            if alone and fewest >= LEAST_ON_A_SIDE:
-                suspects.append(tuple(int(c) for c in members))
-        return suspects
+            short = [np.count_nonzero(side) < LEAST_ON_A_SIDE for side in (~after, after)]
+            if any(short):
+                beside = self._beside(suspect)
+                lacking += [s for s in beside if short[int(contains[s, members[0]])]]
+            else:
+                suspects.append(suspect)
+        return suspects, tuple(dict.fromkeys(lacking))
+
+    def _beside(self, suspect: tuple[int, ...]) -> tuple[int, ...]:
+        """The nearest states without and with a suspect that can be trained, fewest seeds first."""
+        contains = self.problem.contains[self.available]
+        has, size = contains[:, suspect[0]], contains.sum(axis=1)
+        nearest = [
+            int(self.available[side][np.argmin(distance[side])])
+            for side, distance in ((~has, -size), (has, size))
+            if side.any()
+        ]
+        return tuple(sorted(nearest, key=lambda state: len(self.known.get(state, {}))))
 
     def _rests_on_one(self, suspect: tuple[int, ...]) -> int | None:
         """The state of a single training without which the suspect is not suspicious."""
@@ -212,19 +257,33 @@ class Search:
                 return int(self.data.states[position])
         return None
 
-    def _named(
-        self, suspect: tuple[int, ...], probability: float, others: tuple[int, ...]
-    ) -> NamedCommit:
-        site = int(self.posterior.classes.of[suspect[0]])
-        effect, interval = effect_of(self.posterior, site, self.problem.confidence)
-        scale = self.data.scale
-        low, high = (scale * end for end in interval)
-        return NamedCommit(suspect, min(probability, 1.0), scale * effect, (low, high), others)
+    def _site(self, suspect: tuple[int, ...]) -> int:
+        return int(self.posterior.classes.of[suspect[0]])
 
-    def _none_worse(self, probability: float) -> NoneWorse:
-        excluded = self.data.scale * excluded_loss(self.posterior, self.problem.confidence)
+    def _effect(self, suspect: tuple[int, ...]) -> tuple[float, tuple[float, float]]:
+        """The effect of a suspect and its credible interval, in metric units."""
+        site, scale = self._site(suspect), self.data.scale
+        effect, (low, high) = effect_of(self.posterior, site, self.problem.confidence)
+        return scale * effect, (scale * low, scale * high)
+
+    def _named(
+        self,
+        best: tuple[int, ...],
+        above: list[tuple[int, ...]],
+        below: list[tuple[int, ...]],
+    ) -> NamedCommit:
+        probability = float(self.p_candidates(self.posterior)[list(best)].sum())
+        effect, interval = self._effect(best)
+        others = tuple(c for found in above if found != best for c in found)
+        below_margin = tuple(c for found in below for c in found)
+        return NamedCommit(best, min(probability, 1.0), effect, interval, others, below_margin)
+
+    def _none_worse(self, probability: float, below: list[tuple[int, ...]]) -> NoneWorse:
+        confidence, sites = self.problem.confidence, [self._site(found) for found in below]
+        excluded = self.data.scale * excluded_loss(self.posterior, confidence, sites)
         margin = self.noise_sd if self.problem.margin is None else self.problem.margin
-        return NoneWorse(probability, margin, min(excluded, margin))
+        below_margin = tuple(c for found in below for c in found)
+        return NoneWorse(probability, margin, min(excluded, margin), below_margin)
 
     def cannot_tell(self, reason: str) -> CannotTell:
         """The answer where there is no other.
@@ -242,12 +301,12 @@ class Search:
         likely = tuple(int(c) for c in order[:fewest])
         return CannotTell(reason, likely, min(float(lost[list(likely)].sum()), 1.0))
 
-    def choose(self, batch: int, doubtful: int | None) -> tuple[tuple[int, int], ...]:
+    def choose(self, batch: int, wanted: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
         """The trainings that tell most, each as if those before had come out as expected.
 
         Args:
             batch: how many.
-            doubtful: the state of a training that must not decide alone.
+            wanted: states that come first.
 
         Returns:
             Each a state and a seed; fewer where no state can be trained.
@@ -255,9 +314,10 @@ class Search:
         chosen: list[tuple[int, int]] = []
         data, posterior = self.data, self.posterior
         trained = {state: set(seeds) for state, seeds in self.known.items()}
-        for _ in range(batch):
-            if doubtful is not None and not chosen and doubtful in self.available:
-                state = doubtful
+        first = [state for state in wanted if state in self.available]
+        for position in range(batch):
+            if position < len(first):
+                state = first[position]
             else:
                 found = self._most_informative(posterior, data, trained)
                 if found is None:

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
-from scipy.special import gammaln, ndtr
+from scipy.special import comb, ndtr
 
-from pytest_mlregress.statistics.bisection_model import CHANGES_PRIOR, LevelPosterior
-from pytest_mlregress.statistics.bisection_regression import CORRELATIONS
+from pytest_mlregress.statistics.bisection_model import CHANGES_PRIOR, EFFECT_SDS, LevelPosterior
+from pytest_mlregress.statistics.bisection_regression import CORRELATIONS, ROUNDING_VARIANCE
 from pytest_mlregress.statistics.samples import FloatArray
 
 # Halvings of an interval that bracket a quantile.
 _HALVINGS: Final = 50
 
-# Keeps the ratio of two densities finite.
+# Keeps the ratio of two likelihoods finite.
 _LARGEST_LOG: Final = 500.0
 
 
-def p_lost(posterior: LevelPosterior) -> FloatArray:
+def p_lost(posterior: LevelPosterior, loss: float = 0.0) -> FloatArray:
     """The probability that each class has lost.
 
     Args:
         posterior: the posterior.
+        loss: at least so much, in scaled units.
 
     Returns:
         Shape (g,).
     """
-    return _by_class(posterior, _p_below(posterior, 0.0))
+    return _by_class(posterior, _p_below(posterior, -loss))
 
 
 def expected_effects(posterior: LevelPosterior) -> FloatArray:
@@ -97,51 +98,74 @@ def p_loss_of(posterior: LevelPosterior, loss: float | None) -> float:
     return float(posterior.weight @ (1.0 - none))
 
 
-def p_none_against(posterior: LevelPosterior, loss: float | None) -> float:
+def p_none_against(
+    posterior: LevelPosterior, loss: float | None, apart_from: Sequence[int] = ()
+) -> float:
     """The probability of no loss at all against a loss of exactly so much at some class.
 
     Both have the prior probability 1/2, and one to four changes of the second are equally probable,
     so that neither a vague prior of the effects nor the rarity of several changes excludes a loss.
-    The likelihood of a loss of a given size is that of the set of changes, times the ratio of the
-    posterior and prior densities of its effect there (Dickey 1971, Ann. Math. Stat. 42, 204).
+    The marginal likelihood of a loss of a given size is that of the set of changes, times the
+    factor by which it changes when that effect is fixed instead of drawn.
 
     Args:
         posterior: the posterior.
-        loss: in scaled units, above 0; None: one standard deviation of the seeds.
+        loss: in scaled units, above 0; None: one standard deviation of the seeds. One beyond the
+            largest scale of the prior counts as that: by the prior no gain could hide it.
+        apart_from: classes whose effects are known: the question is about the others, with the
+            prior probabilities that are left for their number.
 
     Returns:
         The probability.
     """
-    prior = np.array(CHANGES_PRIOR)
-    size = (posterior.sites < posterior.classes.weight.size).sum(axis=1)
-    gains_only = posterior.weight * np.prod(1.0 - _p_below(posterior, 0.0), axis=1)
+    known = len(apart_from)
+    if known >= len(CHANGES_PRIOR) - 1:
+        return 1.0  # no set has another change
+    prior = np.array(CHANGES_PRIOR[known:])
+    is_known = np.isin(posterior.sites, np.array(apart_from, dtype=np.intp))
+    of_known = is_known.sum(axis=1) == known
+    size = (posterior.sites < posterior.classes.weight.size).sum(axis=1) - known
+    size = np.where(of_known, size, 0)
+    # A larger set holds the known ones more often by chance.
+    weight = posterior.weight * of_known / comb(size + known, known)
+    gains_only = weight * np.prod(np.where(is_known, 1.0, 1.0 - _p_below(posterior, 0.0)), axis=1)
     none = float(gains_only.sum() / (prior @ 0.5 ** np.arange(prior.size)))
     sd = np.sqrt(posterior.variance)
-    effect = -(sd if loss is None else np.full(sd.size, loss))
+    effect = -(sd if loss is None else np.minimum(loss, EFFECT_SDS[-1] * sd))
     own = np.diagonal(posterior.shape, axis1=1, axis2=2) * posterior.variance[:, None]
-    there = own > 0.0
-    width = np.sqrt(np.where(there, own, 1.0))
-    after = _log_t(posterior.df, (effect[:, None] - posterior.effect) / width) - np.log(width)
-    slab = posterior.tau * sd
-    before = -0.5 * (effect / slab) ** 2 - np.log(np.sqrt(2.0 * np.pi) * slab)
-    ratio = np.exp(np.minimum(after - before[:, None], _LARGEST_LOG))
+    there = (own > 0.0) & ~is_known
+    # The residual squares with that effect fixed, and no longer drawn from its prior.
+    left = (posterior.df * posterior.variance)[:, None]
+    shape = np.where(there, np.diagonal(posterior.shape, axis1=1, axis2=2), 1.0)
+    tau = posterior.tau[:, None]
+    fixed = left + (effect[:, None] - posterior.effect) ** 2 / shape - (effect[:, None] / tau) ** 2
+    fixed = np.maximum(fixed, ROUNDING_VARIANCE * (posterior.df + 1))
+    log_ratio = np.log(tau / np.sqrt(shape)) - 0.5 * posterior.df * np.log(fixed / left)
+    ratio = np.exp(np.minimum(log_ratio, _LARGEST_LOG))
     ratio = np.where(there, ratio, 0.0).sum(axis=1) / np.maximum(size, 1)
-    lost = float((posterior.weight / prior[size] * ratio).sum()) / (prior.size - 1)
-    return none / (none + lost)
+    lost = float((weight / prior[size] * ratio).sum()) / (prior.size - 1)
+    return none / max(none + lost, 1e-300)
 
 
-def excluded_loss(posterior: LevelPosterior, confidence: float) -> float:
+def excluded_loss(
+    posterior: LevelPosterior, confidence: float, apart_from: Sequence[int] = ()
+) -> float:
     """The smallest loss of a class that is excluded, as `p_none_against` has it.
 
     Args:
         posterior: the posterior.
         confidence: the probability of no loss that excludes the other.
+        apart_from: classes that are known to have lost: of them the credible interval excludes it.
 
     Returns:
         The loss, in scaled units.
     """
     most = 10.0 * float(np.sqrt(posterior.variance.max()) + np.abs(posterior.effect).max())
-    return _first(lambda loss: p_none_against(posterior, loss) >= confidence, 0.0, most)
+    of_others = _first(
+        lambda loss: p_none_against(posterior, loss, apart_from) >= confidence, 0.0, most
+    )
+    known = [-effect_of(posterior, site, confidence)[1][0] for site in apart_from]
+    return max([of_others, *known])
 
 
 def effect_of(
@@ -189,12 +213,6 @@ def _t_distribution(df: int, t: FloatArray) -> FloatArray:
     """The distribution function of t, within 0.002: Wallace 1959, Ann. Math. Stat. 30, 1124."""
     z = (8.0 * df + 1.0) / (8.0 * df + 3.0) * np.sqrt(df * np.log1p(t**2 / df))
     return np.asarray(ndtr(np.copysign(z, t)))
-
-
-def _log_t(df: int, t: FloatArray) -> FloatArray:
-    """The log density of t."""
-    log_norm = gammaln(0.5 * (df + 1)) - gammaln(0.5 * df) - 0.5 * np.log(np.pi * df)
-    return np.asarray(log_norm - 0.5 * (df + 1) * np.log1p(t**2 / df))
 
 
 def _by_class(posterior: LevelPosterior, values: FloatArray) -> FloatArray:

@@ -41,6 +41,8 @@ class SearchValues:
         centre: what was subtracted, in metric units.
         scale: what the values were divided by, in metric units.
         step_variance: the variance that the metric's resolution adds to a value, in scaled units.
+        doubted: states with too few seeds for a level of their own, all of them far from the levels
+            of the others and clipped.
     """
 
     states: IntArray
@@ -50,6 +52,7 @@ class SearchValues:
     centre: float
     scale: float
     step_variance: float
+    doubted: tuple[int, ...]
 
     @property
     def n(self) -> int:
@@ -91,7 +94,9 @@ class SearchValues:
         )
 
 
-def search_values(observations: Mapping[int, Mapping[int, float]]) -> SearchValues:
+def search_values(
+    observations: Mapping[int, Mapping[int, float]], margin: float | None = None
+) -> SearchValues:
     """Order, winsorise and scale the observations.
 
     A value that is not finite is put one range below the lowest finite one. Then each value is
@@ -101,6 +106,8 @@ def search_values(observations: Mapping[int, Mapping[int, float]]) -> SearchValu
 
     Args:
         observations: for each state and seed a value, higher being better; at least one.
+        margin: the smallest loss that matters, in the same units: the scale of values that are all
+            equal.
 
     Returns:
         The values.
@@ -113,16 +120,22 @@ def search_values(observations: Mapping[int, Mapping[int, float]]) -> SearchValu
     raw = worst_end(as_sample([value for _, _, value in cells], "observations"))
     finite = _finite(raw)
     centre = median(finite)
-    scale = float(np.abs(finite - centre).max()) or 1.0
+    scale = float(np.abs(finite - centre).max()) or margin or 1.0
     scaled = (finite - centre) / scale
+    values = _winsorised(scaled, states)
     return SearchValues(
         states,
         seeds.astype(np.intp),
-        _winsorised(scaled, states),
+        values,
         tuple(int(seed) for seed in distinct),
         centre,
         scale,
         _step_variance(scaled),
+        tuple(
+            int(state)
+            for state, n in zip(*np.unique(states, return_counts=True), strict=True)
+            if n < _SEEDS_OF_A_LEVEL and (values != scaled)[states == state].all()
+        ),
     )
 
 

@@ -39,7 +39,6 @@ __all__ = [
     "NamedCommit",
     "NoneWorse",
     "next_step",
-    "trainings_of_git_bisect",
 ]
 
 #: Seeds of GOOD and of BAD before anything else: fewer show no spread.
@@ -80,26 +79,13 @@ def next_step(
             reason = budget_spent(problem)
         return _without_evidence(problem, n, missing[: min(batch, problem.budget - n)], reason)
     search = Search.of(problem, known, frozenset(unavailable))
-    answer, doubtful = search.answer()
+    answer, wanted = search.answer()
     chosen: tuple[tuple[int, int], ...] = ()
     if answer is None:
-        chosen = search.choose(min(batch, problem.budget - n), doubtful)
+        chosen = search.choose(min(batch, problem.budget - n), wanted)
         if not chosen:
             answer = search.cannot_tell("no state that can be trained tells the candidates apart")
     return search.step(answer, chosen)
-
-
-def trainings_of_git_bisect(n_candidates: int, seeds_a_step: int) -> int:
-    """What `git bisect run` trains with so many seeds at each state that it visits.
-
-    Args:
-        n_candidates: number of candidate commits.
-        seeds_a_step: seeds at each step.
-
-    Returns:
-        ceil(log2(candidates)) steps, without the seeds of GOOD and BAD that set its threshold.
-    """
-    return math.ceil(math.log2(max(n_candidates, 1))) * seeds_a_step
 
 
 def _known(
