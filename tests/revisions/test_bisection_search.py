@@ -23,7 +23,6 @@ from pytest_mlregress.revisions.bisection.metric_choice import (
     choose_metric,
 )
 from pytest_mlregress.revisions.bisection.search import Knowledge, run_search
-from pytest_mlregress.revisions.bisection.search_cost import git_bisect_trainings
 from pytest_mlregress.revisions.bisection.search_settings import SearchSettings
 from pytest_mlregress.revisions.bisection.state_seed import StateSeed
 from pytest_mlregress.revisions.bisection.tree_changes import TreeChanges
@@ -282,13 +281,6 @@ def test_a_seed_that_dies_where_others_run_counts_as_failed() -> None:
     metric = SearchedMetric("accuracy", higher_is_better=True, margin=None)
     assert evidence.unavailable == {}
     assert evidence.observations(metric, ["g"], [0]) == {0: {0: 0.9, 1: float("-inf")}}
-
-
-@pytest.mark.parametrize(
-    ("commits", "seeds", "trainings"), [(1, 5, 10), (12, 5, 30), (12, 20, 120), (16, 20, 120)]
-)
-def test_what_a_plain_bisection_would_train(commits: int, seeds: int, trainings: int) -> None:
-    assert git_bisect_trainings(commits, seeds) == trainings
 
 
 def test_the_live_view_has_a_bar_per_commit_and_one_for_none() -> None:

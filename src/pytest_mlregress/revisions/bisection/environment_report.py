@@ -8,9 +8,9 @@ from pytest_mlregress.revisions.bisection.axis_narrowing import Narrowed
 from pytest_mlregress.revisions.bisection.axis_rules import AxisRules
 from pytest_mlregress.revisions.bisection.commit_range import CommitRange
 from pytest_mlregress.revisions.bisection.report import BisectionReport, CandidateRow
-from pytest_mlregress.revisions.bisection.search_cost import git_bisect_trainings
 from pytest_mlregress.revisions.bisection.searched_history import SearchedHistory
 from pytest_mlregress.revisions.cells.suite import SuiteTest
+from pytest_mlregress.statistics.bisection_baseline import trainings_of_git_bisect
 
 __all__ = ["environment_report"]
 
@@ -82,7 +82,7 @@ def environment_report(
         confidence=1.0 - finding.effects.alpha,
         trainings=sum(sources.values()),
         sources=dict(sources),
-        git_bisect={seeds: git_bisect_trainings(len(rows), seeds) for seeds in (5, 20)},
+        git_bisect={seeds: trainings_of_git_bisect(len(rows), seeds) for seeds in (5, 20)},
         notes=(between.note,) if between.note else (),
         axes=axes,
     )

@@ -11,7 +11,7 @@ from pytest_mlregress.revisions.bisection.candidate_weights import READ_WEIGHT, 
 from pytest_mlregress.revisions.bisection.commit_range import Commit, CommitRange
 from pytest_mlregress.revisions.bisection.metric_choice import PASSING, SearchedMetric
 from pytest_mlregress.revisions.bisection.search import Knowledge
-from pytest_mlregress.revisions.bisection.search_cost import git_bisect_trainings
+from pytest_mlregress.statistics.bisection_baseline import trainings_of_git_bisect
 from pytest_mlregress.statistics.bisection_problem import CannotTell, NamedCommit, NoneWorse
 
 __all__ = ["BisectionReport", "CandidateRow", "Finding", "build_report"]
@@ -177,7 +177,7 @@ def build_report(
         confidence=confidence,
         trainings=sum(sources.values()),
         sources=dict(sources),
-        git_bisect={seeds: git_bisect_trainings(commits, seeds) for seeds in (5, 20)},
+        git_bisect={seeds: trainings_of_git_bisect(commits, seeds) for seeds in (5, 20)},
         notes=notes,
         axes=axes,
     )
