@@ -121,6 +121,11 @@ def test_the_whole_answer_as_text() -> None:
             "(probability .97)",
         ),
         (
+            {"finding": "none", "named": (), "excluded_loss": 0.02, "below_margin": (1,)},
+            "no commit is worse: a loss of 0.02 of accuracy or more by one commit is excluded "
+            "(probability .97); bbbbbbb lost less than that",
+        ),
+        (
             {
                 "finding": "unclear",
                 "named": (),

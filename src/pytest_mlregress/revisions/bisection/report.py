@@ -63,6 +63,7 @@ class BisectionReport:
         finding: the kind of the answer.
         named: the commits that lost, as positions in `rows`: several that no state tells apart.
         others: commits that lost as well, likewise.
+        below_margin: commits that lost less than the given margin, likewise.
         likely: the shortlist where the answer is unclear, likewise.
         probability: of the answer.
         effect: what the named commit changes, in metric units as recorded; None for other answers,
@@ -112,6 +113,7 @@ class BisectionReport:
     notes: tuple[str, ...] = ()
     axes: AxesReport | None = None
     budget_spent: bool = False
+    below_margin: tuple[int, ...] = ()
 
 
 def build_report(
@@ -158,6 +160,7 @@ def build_report(
         finding=found.kind,
         named=found.named,
         others=found.others,
+        below_margin=found.below_margin,
         likely=found.likely,
         probability=found.probability,
         effect=effect,
@@ -193,6 +196,7 @@ class _Found:
     effect: float | None = None
     interval: tuple[float, float] | None = None
     excluded_loss: float | None = None
+    below_margin: tuple[int, ...] = ()
     reason: str = ""
 
 
@@ -208,12 +212,16 @@ def _finding(known: Knowledge) -> _Found:
                 probability=answer.probability,
                 named=tuple(known.kept[place] for place in answer.candidates),
                 others=tuple(known.kept[place] for place in answer.others),
+                below_margin=tuple(known.kept[place] for place in answer.below_margin),
                 effect=None if measured is None else measured.effect,
                 interval=None if measured is None else measured.interval,
             )
         case NoneWorse():
             return _Found(
-                kind="none", probability=answer.probability, excluded_loss=answer.excluded_loss
+                kind="none",
+                probability=answer.probability,
+                excluded_loss=answer.excluded_loss,
+                below_margin=tuple(known.kept[place] for place in answer.below_margin),
             )
         case CannotTell():
             return _Found(

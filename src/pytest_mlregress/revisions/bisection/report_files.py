@@ -42,6 +42,7 @@ def document_of(report: BisectionReport, commands: Sequence[NextCommand]) -> dic
         "answer": answer_line(report),
         "named": [names[place] for place in report.named],
         "others": [names[place] for place in report.others],
+        "below_margin": [names[place] for place in report.below_margin],
         "likely": [names[place] for place in report.likely],
         "candidates": [asdict(row) for row in report.rows],
         "skipped": [{"commit": state, "reason": reason} for state, reason in report.skipped],

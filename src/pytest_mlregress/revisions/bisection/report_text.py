@@ -105,9 +105,11 @@ def answer_line(report: BisectionReport) -> str:
         case "none":
             assert report.excluded_loss is not None
             loss = number(report.excluded_loss)
+            less = ", ".join(report.rows[place].commit.short for place in report.below_margin)
             return (
                 f"no commit is worse: a loss of {loss} of {report.metric.name} or more by one "
                 f"commit is excluded (probability {sure})"
+                + (f"; {less} lost less than that" if less else "")
             )
         case "unclear":
             among = ", ".join(report.rows[place].commit.short for place in report.likely)
