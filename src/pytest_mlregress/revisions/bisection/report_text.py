@@ -261,10 +261,13 @@ def remarks(report: BisectionReport) -> Iterator[str]:
     full, little = report.weights
     read = sum(1 for row in report.rows if row.weight == full)
     others = len(report.rows) - read
-    yield (
-        f"prior weights: {full:g} for {count_of(read, 'commit')} that touched what the test's "
-        f"seeds read, {little:g} for the {count_of(others, 'other')}"
-    )
+    if others:
+        yield (
+            f"prior weights: {full:g} for {count_of(read, 'commit')} that touched what the test's "
+            f"seeds read, {little:g} for the {count_of(others, 'other')}"
+        )
+    else:
+        yield "prior weights: the same for all commits; each touched what the test's seeds read"
     excluded = [row.commit.short for row in report.rows if row.excluded]
     if excluded and report.finding != "identical":
         yield (
