@@ -21,7 +21,7 @@ from pytest_mlregress.statistics.factorial_designs import BASE, CellKey
 
 __all__ = ["InteractionPlot", "Line", "Mark", "interaction_plots"]
 
-WIDTH: Final = 340
+WIDTH: Final = 380
 HEIGHT: Final = 240
 LEFT: Final = 64
 RIGHT: Final = 250
