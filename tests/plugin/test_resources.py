@@ -8,9 +8,17 @@ import sys
 import pytest
 from training_suite import Suite
 
+from pytest_mlregress.resources import capacity, devices
 from pytest_mlregress.settings import Settings, override
 
 MIB = 2**20
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a conftest of a suite here pretends of the machine ends with its test."""
+    monkeypatch.setattr(capacity, "_memory", capacity._memory)
+    monkeypatch.setattr(devices, "present_devices", devices.present_devices)
 
 
 @pytest.mark.parametrize(
