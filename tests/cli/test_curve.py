@@ -170,7 +170,7 @@ def test_what_cannot_be_drawn_is_one_line(
     [
         (["--fractions", "0,1"], "'0,1' is not a list of shares above 0 and at most 1: .1,.5,1"),
         (["--fractions", "1"], "'1' has no share below 1 to compare the whole with"),
-        (["--report", "curve.txt"], "curve.txt: the suffix says which report; expected one of "),
+        (["--report", "curve.txt"], "--report curve.txt: a report's name ends with "),
         (["--curve", "loss"], "--curve goes with --over steps; over data the metric is drawn"),
     ],
 )

@@ -175,8 +175,8 @@ def test_bad_input_is_one_line(tmp_path: Path) -> None:
         return done.stderr.strip().splitlines()[-1]
 
     assert refusal("good", "main", "--test", TEST, "--report=x.pdf") == (
-        "Error: --report x.pdf: the suffix says which report; expected one of .html, .md, .json, "
-        ".svg"
+        "Error: --report x.pdf: a report's name ends with .html, .md, .json, .svg, which says its "
+        "kind"
     )
     made.git("checkout", "--quiet", "main~1")
     assert refusal("good", "main", "--test", "tests/test_model.py::test_acuracy") == (

@@ -114,9 +114,9 @@ def ablate(base: str, **options: Any) -> None:
     from pytest_mlregress.reporting.ablation_table import ablation_table
     from pytest_mlregress.revisions.ablation.command import (
         AblationRequest,
-        Observer,
         run_ablation,
     )
+    from pytest_mlregress.revisions.cells.observer import TrainingObserver
 
     request = AblationRequest(
         base=base,
@@ -143,7 +143,7 @@ def ablate(base: str, **options: Any) -> None:
 
         found = run_ablation(
             request,
-            Observer(
+            TrainingObserver(
                 on_total, progress.on_start, progress.on_seed, lambda text: say(text, err=True)
             ),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -126,6 +125,6 @@ def print_json(value: Any) -> None:
     Args:
         value: plain builtins and dataclasses' dictionaries of them.
     """
-    from pytest_mlregress.reporting.json_report import builtin
+    from pytest_mlregress.reporting.command_report import json_text
 
-    click.echo(json.dumps(builtin(value), indent=2, sort_keys=True, allow_nan=False))
+    click.echo(json_text(value), nl=False)

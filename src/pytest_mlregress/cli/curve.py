@@ -66,8 +66,8 @@ def curve(test: str, **options: Any) -> None:
     from pytest_mlregress.cli.progress import TrainingProgress
     from pytest_mlregress.reporting.curve_files import check_curve_file, write_curve_file
     from pytest_mlregress.reporting.curve_text import curve_document, curve_lines
+    from pytest_mlregress.revisions.cells.observer import TrainingObserver
     from pytest_mlregress.revisions.curves.command import (
-        CurveObserver,
         CurveRequest,
         NoCurveError,
         run_curve,
@@ -95,7 +95,7 @@ def curve(test: str, **options: Any) -> None:
         def on_total(total: int) -> None:
             progress.total = total
 
-        observer = CurveObserver(
+        observer = TrainingObserver(
             on_total, progress.on_start, progress.on_seed, lambda text: say(text, err=True)
         )
         try:

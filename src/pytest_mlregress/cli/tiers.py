@@ -68,7 +68,8 @@ def tiers(test: str | None, **options: Any) -> None:
     """
     from pytest_mlregress.cli.progress import TrainingProgress
     from pytest_mlregress.reporting.tiers_text import tiers_document, tiers_lines
-    from pytest_mlregress.revisions.tiers.command import TiersObserver, TiersRequest, run_tiers
+    from pytest_mlregress.revisions.cells.observer import TrainingObserver
+    from pytest_mlregress.revisions.tiers.command import TiersRequest, run_tiers
 
     request = TiersRequest(
         test=test,
@@ -87,7 +88,7 @@ def tiers(test: str | None, **options: Any) -> None:
         def on_total(total: int) -> None:
             progress.total = (progress.total or 0) + total
 
-        observer = TiersObserver(
+        observer = TrainingObserver(
             on_total, progress.on_start, progress.on_seed, lambda text: say(text, err=True)
         )
         found = run_tiers(request, observer)

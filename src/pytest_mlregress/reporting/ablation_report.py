@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any, Final
 
-from pytest_mlregress.baselines.atomic import check_replaceable, replace_file
 from pytest_mlregress.reporting import interaction_plot
 from pytest_mlregress.reporting.ablation_markdown import ablation_markdown
 from pytest_mlregress.reporting.ablation_rows import (
@@ -25,12 +23,15 @@ from pytest_mlregress.reporting.ablation_rows import (
     title_of,
 )
 from pytest_mlregress.reporting.ablation_words import headline, sentences
+from pytest_mlregress.reporting.command_report import (
+    check_report_file,
+    json_text,
+    write_report_file,
+)
 from pytest_mlregress.reporting.html import page_environment
 from pytest_mlregress.reporting.interaction_plot import HEIGHT, WIDTH, interaction_plots
-from pytest_mlregress.reporting.json_report import builtin
 from pytest_mlregress.reporting.text_layout import one_line, shorten
 from pytest_mlregress.revisions.ablation.results import Ablation, MetricEffects
-from pytest_mlregress.revisions.command_error import CommandError
 from pytest_mlregress.verdicts.verdict import Colour
 
 __all__ = [
@@ -155,9 +156,7 @@ _FORMATS: Final[Mapping[str, Callable[[Ablation], str]]] = {
     ".html": ablation_html,
     ".svg": ablation_svg,
     ".md": ablation_markdown,
-    ".json": lambda ablation: (
-        json.dumps(builtin(ablation_document(ablation)), indent=2, allow_nan=False) + "\n"
-    ),
+    ".json": lambda ablation: json_text(ablation_document(ablation)),
 }
 
 
@@ -170,14 +169,7 @@ def check_ablation_report(path: Path) -> None:
     Raises:
         CommandError: another suffix, or nothing can be written there.
     """
-    if path.suffix not in _FORMATS:
-        raise CommandError(
-            f"--report {path}: a report's name ends with {', '.join(_FORMATS)}, which says its kind"
-        )
-    try:
-        check_replaceable(path)
-    except OSError as error:
-        raise _unwritable(path, error) from error
+    check_report_file(path, _FORMATS)
 
 
 def write_ablation_report(path: Path, ablation: Ablation) -> None:
@@ -190,19 +182,7 @@ def write_ablation_report(path: Path, ablation: Ablation) -> None:
     Raises:
         CommandError: it cannot be written.
     """
-    text = _FORMATS[path.suffix](ablation)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, text.encode("utf-8", "backslashreplace"))
-    except OSError as error:
-        raise _unwritable(path, error) from error
-
-
-def _unwritable(path: Path, error: OSError) -> CommandError:
-    return CommandError(
-        f"cannot write the report {path}: {error.strerror or error}; make {path.parent} a writable "
-        "folder with free space, or give --report another path"
-    )
+    write_report_file(path, _FORMATS[path.suffix](ablation))
 
 
 def _metric_page(ablation: Ablation, metric: MetricEffects) -> Mapping[str, Any]:

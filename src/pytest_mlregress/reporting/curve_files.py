@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
 from typing import Final
 
-from pytest_mlregress.baselines.atomic import check_replaceable, replace_file
+from pytest_mlregress.reporting.command_report import (
+    check_report_file,
+    json_text,
+    write_report_file,
+)
 from pytest_mlregress.reporting.curve_plot import curve_svg
 from pytest_mlregress.reporting.curve_text import (
     curve_document,
@@ -16,8 +19,6 @@ from pytest_mlregress.reporting.curve_text import (
     curve_title,
     table_rows,
 )
-from pytest_mlregress.reporting.json_report import builtin
-from pytest_mlregress.revisions.command_error import CommandError
 from pytest_mlregress.revisions.curves.result import CurveResult
 
 __all__ = ["check_curve_file", "write_curve_file"]
@@ -32,14 +33,7 @@ def check_curve_file(path: Path) -> None:
     Raises:
         CommandError: another suffix than those of the formats, or no file can be written there.
     """
-    if path.suffix not in _FORMATS:
-        raise CommandError(
-            f"{path}: the suffix says which report; expected one of {', '.join(_FORMATS)}"
-        )
-    try:
-        check_replaceable(path)
-    except OSError as error:
-        raise _unwritable(path, error) from None
+    check_report_file(path, _FORMATS)
 
 
 def write_curve_file(path: Path, found: CurveResult) -> None:
@@ -52,22 +46,11 @@ def write_curve_file(path: Path, found: CurveResult) -> None:
     Raises:
         CommandError: the file cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, _FORMATS[path.suffix](found).encode("utf-8", "backslashreplace"))
-    except OSError as error:
-        raise _unwritable(path, error) from None
-
-
-def _unwritable(path: Path, error: OSError) -> CommandError:
-    return CommandError(
-        f"{path} cannot be written: {error.strerror}; name a file in a folder that can"
-    )
+    write_report_file(path, _FORMATS[path.suffix](found))
 
 
 def _to_json(found: CurveResult) -> str:
-    document = builtin(curve_document(found))
-    return json.dumps(document, indent=2, sort_keys=True, allow_nan=False) + "\n"
+    return json_text(curve_document(found))
 
 
 def _to_markdown(found: CurveResult) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from pytest_mlregress.revisions.ablation.results import Ablation, CellOutcome
 from pytest_mlregress.revisions.base_commit import ABBREVIATED
 from pytest_mlregress.revisions.cells.cell import Cell, Cells
 from pytest_mlregress.revisions.cells.journal import Journal
+from pytest_mlregress.revisions.cells.observer import TrainingObserver
 from pytest_mlregress.revisions.cells.suite import Suite, SuiteTest, describe_suite
 from pytest_mlregress.revisions.cells.trainer import Trainer
 from pytest_mlregress.revisions.command_error import CommandError
@@ -28,10 +29,9 @@ from pytest_mlregress.revisions.repository import Repository, find_repository
 from pytest_mlregress.revisions.worktree_error import WorktreeError
 
 if TYPE_CHECKING:
-    from pytest_mlregress.revisions.cells.trained_seed import SeedRequest, TrainedSeed
     from pytest_mlregress.statistics.factorial_designs import CellKey
 
-__all__ = ["AblationRequest", "Observer", "run_ablation"]
+__all__ = ["AblationRequest", "run_ablation"]
 
 _LEFT_OUT = "left out by --without"
 
@@ -76,23 +76,6 @@ class AblationRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Observer:
-    """Whom the command tells how far it is.
-
-    Attributes:
-        on_total: called with the largest number of trainings.
-        on_start: called with each seed before it trains.
-        on_seed: called with each seed that is known.
-        warn: told of what cannot be used of the cache.
-    """
-
-    on_total: Callable[[int], None]
-    on_start: Callable[[SeedRequest], None]
-    on_seed: Callable[[TrainedSeed], None]
-    warn: Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
 class _Plan:
     """What is trained, before anything is."""
 
@@ -109,7 +92,7 @@ class _Plan:
         return Combinations(names, planned, self.design.resolution is not None)
 
 
-def run_ablation(request: AblationRequest, observer: Observer) -> Ablation:
+def run_ablation(request: AblationRequest, observer: TrainingObserver) -> Ablation:
     """Build the combinations, train them, and judge the changes.
 
     Args:
@@ -192,7 +175,7 @@ def _train(
     suite: Suite,
     tests: Sequence[SuiteTest],
     journal: Journal,
-    observer: Observer,
+    observer: TrainingObserver,
 ) -> Ablation:
     with Cells(suite) as cells:
         states, refused = _checked_out(cells, plan)

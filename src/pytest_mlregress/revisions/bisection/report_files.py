@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from pytest_mlregress.baselines.atomic import check_replaceable, replace_file
-from pytest_mlregress.reporting.json_report import builtin
+from pytest_mlregress.reporting.command_report import (
+    check_report_file,
+    json_text,
+    write_report_file,
+)
 from pytest_mlregress.revisions.bisection.next_commands import NextCommand
 from pytest_mlregress.revisions.bisection.report import BisectionReport
 from pytest_mlregress.revisions.bisection.report_html import to_html
 from pytest_mlregress.revisions.bisection.report_markdown import to_markdown
 from pytest_mlregress.revisions.bisection.report_svg import to_svg
 from pytest_mlregress.revisions.bisection.report_text import answer_line
-from pytest_mlregress.revisions.command_error import CommandError
 
 __all__ = ["check_bisection_report", "document_of", "write_bisection_report"]
 
@@ -62,14 +63,7 @@ def check_bisection_report(path: Path) -> None:
     Raises:
         CommandError: another suffix than those of the formats, or no file can be written there.
     """
-    if path.suffix not in _FORMATS:
-        raise CommandError(
-            f"--report {path}: the suffix says which report; expected one of {', '.join(_FORMATS)}"
-        )
-    try:
-        check_replaceable(path)
-    except OSError as error:
-        raise _unwritable(path, error) from None
+    check_report_file(path, _FORMATS)
 
 
 def write_bisection_report(
@@ -85,23 +79,11 @@ def write_bisection_report(
     Raises:
         CommandError: the file cannot be written.
     """
-    text = _FORMATS[path.suffix](report, commands)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, text.encode("utf-8", "backslashreplace"))
-    except OSError as error:
-        raise _unwritable(path, error) from None
+    write_report_file(path, _FORMATS[path.suffix](report, commands))
 
 
 def _to_json(report: BisectionReport, commands: Sequence[NextCommand]) -> str:
-    document = builtin(document_of(report, commands))
-    return json.dumps(document, indent=2, sort_keys=True, allow_nan=False) + "\n"
-
-
-def _unwritable(path: Path, error: OSError) -> CommandError:
-    return CommandError(
-        f"--report {path} cannot be written: {error.strerror}; name a file in a folder that can"
-    )
+    return json_text(document_of(report, commands))
 
 
 _FORMATS: Final[Mapping[str, _Writer]] = {

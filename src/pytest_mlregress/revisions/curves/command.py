@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pytest_mlregress.revisions.cells.cell import Cell, Cells
 from pytest_mlregress.revisions.cells.journal import Journal
+from pytest_mlregress.revisions.cells.observer import TrainingObserver
 from pytest_mlregress.revisions.cells.suite import Suite, SuiteTest, describe_test
 from pytest_mlregress.revisions.cells.trained_seed import SeedRequest, TrainedSeed
 from pytest_mlregress.revisions.cells.trainer import Trainer
@@ -62,24 +63,7 @@ class CurveRequest:
     pytest_args: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CurveObserver:
-    """Is told how it goes.
-
-    Attributes:
-        on_total: how many trainings there are.
-        on_start: a seed begins to train.
-        on_seed: a seed is known.
-        warn: what cannot be used of the cache.
-    """
-
-    on_total: Callable[[int], None]
-    on_start: Callable[[SeedRequest], None]
-    on_seed: Callable[[TrainedSeed], None]
-    warn: Callable[[str], None]
-
-
-def run_curve(request: CurveRequest, observer: CurveObserver) -> CurveResult:
+def run_curve(request: CurveRequest, observer: TrainingObserver) -> CurveResult:
     """Train what a curve takes, and draw it.
 
     Args:
@@ -145,7 +129,7 @@ def _journal(request: CurveRequest, suite: Suite, test: SuiteTest, share: float)
 
 def _train(
     request: CurveRequest,
-    observer: CurveObserver,
+    observer: TrainingObserver,
     suite: Suite,
     test: SuiteTest,
     seeds: Sequence[int],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,13 +11,14 @@ from pytest_mlregress.baselines.git_command import GitError
 from pytest_mlregress.revisions.base_commit import ABBREVIATED
 from pytest_mlregress.revisions.cells.cell import Cell, Cells
 from pytest_mlregress.revisions.cells.journal import Journal
+from pytest_mlregress.revisions.cells.observer import TrainingObserver
 from pytest_mlregress.revisions.cells.suite import (
     Suite,
     SuiteTest,
     describe_suite,
     describe_test,
 )
-from pytest_mlregress.revisions.cells.trained_seed import SeedRequest, TrainedSeed
+from pytest_mlregress.revisions.cells.trained_seed import SeedRequest
 from pytest_mlregress.revisions.cells.trainer import Trainer
 from pytest_mlregress.revisions.command_error import CommandError
 from pytest_mlregress.revisions.repository import ask_git
@@ -28,7 +29,7 @@ from pytest_mlregress.revisions.tiers.from_cache import cached_samples
 from pytest_mlregress.revisions.tiers.state import Source, TierSample, TierState
 from pytest_mlregress.revisions.worktree_error import WorktreeError
 
-__all__ = ["TiersObserver", "TiersRequest", "run_tiers"]
+__all__ = ["TiersRequest", "run_tiers"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,23 +62,6 @@ class TiersRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class TiersObserver:
-    """Is told how a calibration goes.
-
-    Attributes:
-        on_total: how many trainings there are.
-        on_start: a seed begins to train.
-        on_seed: a seed is known.
-        warn: what cannot be used of the cache.
-    """
-
-    on_total: Callable[[int], None]
-    on_start: Callable[[SeedRequest], None]
-    on_seed: Callable[[TrainedSeed], None]
-    warn: Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
 class _Tier:
     """One tier of a test: collected with it, so that its seeds have its keys."""
 
@@ -89,7 +73,7 @@ class _Tier:
         return self.test.tier
 
 
-def run_tiers(request: TiersRequest, observer: TiersObserver) -> list[TierComparison]:
+def run_tiers(request: TiersRequest, observer: TrainingObserver) -> list[TierComparison]:
     """Compare the tiers of one test, or of all that have some.
 
     Args:
@@ -262,7 +246,7 @@ def _metrics(request: TiersRequest, states: Sequence[TierState]) -> list[str | N
 
 
 def _calibrate(
-    request: TiersRequest, observer: TiersObserver, fast: _Tier, full: _Tier
+    request: TiersRequest, observer: TrainingObserver, fast: _Tier, full: _Tier
 ) -> tuple[list[TierState], list[str]]:
     """Train both tiers at each commit; what cannot run is left out with a note."""
     notes: list[str] = []
