@@ -7,9 +7,11 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from pytest_mlregress import __version__
-from pytest_mlregress.baselines.artifact import Environment
+from pytest_mlregress.baselines.artifact import Artifact, Environment
+from pytest_mlregress.baselines.provenance import WorkingTree
 from pytest_mlregress.baselines.urls import shareable, shareable_values
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.reporting.sides import Sides
@@ -27,6 +29,9 @@ def run_report(
     command: Iterable[str],
     environments: Iterable[Environment] = (),
     sides: Sides | None = None,
+    code: WorkingTree | None = None,
+    baselines: Mapping[tuple[str, str], Artifact] = MappingProxyType({}),
+    places: Mapping[str, tuple[str, int]] = MappingProxyType({}),
 ) -> RunReport:
     """The report of the run that ends now.
 
@@ -39,10 +44,14 @@ def run_report(
         command: the words of the command line that may be shown to everyone.
         environments: those that the tests trained in.
         sides: what an A/B run compared; None for any other run.
+        code: the working tree; None outside git.
+        baselines: by test and tier, what the verdicts compared with.
+        places: by test, its file and line.
 
     Returns:
         The report.
     """
+    facts = _environment(environments)
     return RunReport(
         verdicts=tuple(verdicts),
         settings=_shareable_settings(settings),
@@ -53,9 +62,13 @@ def run_report(
         started=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
         command=shlex.join(command),
         version=__version__,
-        environment=_environment(environments),
+        environment=facts,
         q_values=_q_values(verdicts),
         sides=sides,
+        code=code,
+        machine=_machine(facts),
+        baselines=dict(baselines),
+        places=dict(places),
     )
 
 
@@ -84,6 +97,14 @@ def _environment(environments: Iterable[Environment]) -> dict[str, str]:
     if packages:
         facts["packages"] = ", ".join(f"{name} {packages[name]}" for name in sorted(packages))
     return {name: str(fact) for name, fact in facts.items()}
+
+
+def _machine(facts: Mapping[str, str]) -> str:
+    """``Linux-x86_64, AMD EPYC, Python 3.11.7``: the facts that are known, in this order."""
+    python = f"Python {facts['python']}" if "python" in facts else ""
+    return ", ".join(
+        filter(None, [facts.get("platform"), facts.get("cpu"), facts.get("gpus"), python])
+    )
 
 
 def _q_values(verdicts: Sequence[Verdict]) -> dict[tuple[str, str, str], float]:

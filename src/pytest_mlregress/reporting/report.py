@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from pytest_mlregress.baselines.artifact import Artifact
+from pytest_mlregress.baselines.provenance import WorkingTree
 from pytest_mlregress.reporting.sides import Sides
 from pytest_mlregress.running.result import SeedOutcome
 from pytest_mlregress.verdicts.verdict import SEVERITY, Colour, MetricVerdict, Verdict, VerdictKind
@@ -36,6 +38,11 @@ class RunReport:
         environment: the environment of the run, in words.
         q_values: false-discovery rates by ``(test, tier, metric)``, if they were computed.
         sides: what an A/B run compared; None for any other run.
+        code: the working tree; None outside git.
+        machine: system, processor and interpreter in a few words; no host name.
+        baselines: by test and tier, the baseline that the verdict compared with, or that an update
+            has written; empty in an A/B run.
+        places: by test, its file, relative to pytest's rootdir, and its line there, from 1.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -50,6 +57,10 @@ class RunReport:
     environment: Mapping[str, str] = field(default_factory=dict)
     q_values: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
     sides: Sides | None = None
+    code: WorkingTree | None = None
+    machine: str = ""
+    baselines: Mapping[tuple[str, str], Artifact] = field(default_factory=dict)
+    places: Mapping[str, tuple[str, int]] = field(default_factory=dict)
 
     def q_value(self, verdict: Verdict, metric: MetricVerdict) -> float | None:
         """The false-discovery rate of a metric's comparison, if it was computed.

@@ -16,6 +16,8 @@ class History:
         self._rootdir = rootdir
         self._knows: dict[str, bool] = {}
         self._unchanged: dict[str, bool] = {}
+        self._commits: dict[str, int] = {}
+        self._dates: dict[str, str] = {}
 
     @cached_property
     def tree(self) -> WorkingTree:
@@ -47,3 +49,41 @@ class History:
         if commit not in self._unchanged:
             self._unchanged[commit] = unchanged_since(self._rootdir, commit)
         return self._unchanged[commit]
+
+    def commits_since(self, commit: str) -> int | None:
+        """The commits that are in HEAD and not in a commit.
+
+        Args:
+            commit: the commit.
+
+        Returns:
+            Their number, 0 for HEAD itself; None where git does not know the commit.
+        """
+        if not self.knows(commit):
+            return None
+        if commit not in self._commits:
+            try:
+                count = git(self._rootdir, "rev-list", "--count", f"{commit}..HEAD")
+            except GitError:
+                return None
+            self._commits[commit] = int(count)
+        return self._commits[commit]
+
+    def date_of(self, commit: str) -> str:
+        """The date of a commit, as ``2026-03-12``.
+
+        Args:
+            commit: the commit.
+
+        Returns:
+            The date; empty where git does not know the commit.
+        """
+        if not self.knows(commit):
+            return ""
+        if commit not in self._dates:
+            try:
+                date = git(self._rootdir, "show", "--no-patch", "--format=%cs", commit)
+            except GitError:
+                return ""
+            self._dates[commit] = date.decode().strip()
+        return self._dates[commit]

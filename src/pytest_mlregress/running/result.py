@@ -89,6 +89,9 @@ class SeedResult:
         peak_memory: the most resident memory of its process while it trained, in bytes, as
             `resources.peak_memory` measures it; None where that is unknown.
         peak_gpu_memory: the most that torch had allocated on one GPU, in bytes; None without CUDA.
+        captured: the end of what its process printed and logged, in sections headed as pytest heads
+            them; known where verdicts are reached alone, and never for a cached seed.
+        traceback: the end of pytest's account of its failure; known as `captured` is.
     """
 
     seed: int
@@ -103,6 +106,8 @@ class SeedResult:
     cached: bool = False
     peak_memory: int | None = None
     peak_gpu_memory: int | None = None
+    captured: str = ""
+    traceback: str = ""
 
     def to_builtins(self) -> dict[str, Any]:
         """The result as plain builtins only.
@@ -165,7 +170,14 @@ class SeedResult:
     @property
     def without_spent(self) -> SeedResult:
         """The result alone, which is the same whenever the seed trains to the same bits."""
-        return replace(self, duration=0.0, peak_memory=None, peak_gpu_memory=None)
+        return replace(
+            self,
+            duration=0.0,
+            peak_memory=None,
+            peak_gpu_memory=None,
+            captured="",
+            traceback="",
+        )
 
     def metric(self, name: str) -> RecordedMetric | None:
         """The metric of that name, or None if this seed did not record it.

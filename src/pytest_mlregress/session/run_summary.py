@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import pytest
 
+from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.errors import BaselineError
+from pytest_mlregress.baselines.provenance import WorkingTree
 from pytest_mlregress.invocation import invocation
 from pytest_mlregress.reporting.build_report import run_report
 from pytest_mlregress.reporting.environment_table import EnvironmentRow
@@ -19,6 +22,7 @@ from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.reporting.sides import Sides
 from pytest_mlregress.reporting.suite_line import suite_line
 from pytest_mlregress.session.environment_comparison import record_evidence, table_of
+from pytest_mlregress.session.run_outputs import FinishedRun, write_outputs
 from pytest_mlregress.session.seed_collector import SeedCollector
 from pytest_mlregress.session.stale_baselines import health_notes
 from pytest_mlregress.session.suite_judge import SuiteJudge
@@ -70,27 +74,22 @@ class RunSummary:
             terminal.write_line(f"report: {path}")
 
     def write_reports(self, published: Mapping[str, pytest.TestReport]) -> None:
-        """Write every report that was asked for; one that cannot be written fails the run.
+        """Write everything that was asked for; what cannot be written fails the run.
 
         Args:
             published: by test, the reports of the calls of verdicts that pytest has seen.
         """
         if self._settings.prune:
             self._prune()
-        for path in self._settings.report:
-            from pytest_mlregress.reporting.report import ReportError
-            from pytest_mlregress.reporting.write_report import write_report
-
-            try:
-                write_report(path, self._run_report)
-            except ReportError as error:
-                _fail_run(self._session, error)
-        allure = self._session.config.pluginmanager.getplugin("mlregress-allure")
-        if allure is not None:
-            try:
-                allure.write(self._run_report, published)
-            except OSError as error:
-                _fail_run(self._session, error)
+        finished = FinishedRun(
+            config=self._session.config,
+            settings=self._settings,
+            groups=self._collector.groups,
+            published=published,
+            make_report=lambda: self._run_report,
+        )
+        for error in write_outputs(finished):
+            _fail_run(self._session, error)
 
     @cached_property
     def _run_report(self) -> RunReport:
@@ -110,7 +109,30 @@ class RunSummary:
                 if group.environment is not None
             ],
             sides=self._sides,
+            code=self._code,
+            baselines=self._baselines,
+            places={
+                test: (group.plan.location[0], (group.plan.location[1] or 0) + 1)
+                for test, group in self._collector.groups.items()
+            },
         )
+
+    @property
+    def _code(self) -> WorkingTree | None:
+        tree = self._judge.history.tree
+        return tree if tree.commit is not None or tree.unknown is not None else None
+
+    @property
+    def _baselines(self) -> dict[tuple[str, str], Artifact]:
+        """What the verdicts compared with; of one that cannot be read its verdict tells."""
+        found: dict[tuple[str, str], Artifact] = {}
+        if self._judge.base is not None:
+            return found
+        for group in self._collector.groups.values():
+            with suppress(BaselineError):
+                if (baseline := self._judge.baselines.read(group.plan)) is not None:
+                    found[group.plan.test, group.plan.tier] = baseline
+        return found
 
     @property
     def _sides(self) -> Sides | None:

@@ -24,7 +24,8 @@ def phase_of(report: pytest.TestReport, payload: Mapping[str, Any] | None) -> Se
         payload: what the plugin in the seed's process put on the report, None for nothing.
     """
     outcome: SeedOutcome = "passed"
-    message = ""
+    message = traceback = ""
+    captured = _end_of(_captured(report))
     if payload is not None and "ended" in payload:  # on the base, whose reports never fail
         ended = payload["ended"]
         return SeedPhase(
@@ -32,14 +33,38 @@ def phase_of(report: pytest.TestReport, payload: Mapping[str, Any] | None) -> Se
             getattr(report, "duration", 0.0),
             str(to_plain(ended["message"])),
             payload,
+            captured,
         )
     if report.failed:
         outcome = "failed" if report.when in PHASES else "crashed"
         message = failure_message(report)
+        traceback = _end_of(report.longreprtext)
     elif report.skipped:
         outcome = _why_skipped(payload)
         message = skip_reason(report)
-    return SeedPhase(outcome, getattr(report, "duration", 0.0), message, payload)
+    duration = getattr(report, "duration", 0.0)
+    return SeedPhase(outcome, duration, message, payload, captured, traceback)
+
+
+_MOST_LINES: Final = 100
+_MOST_CHARACTERS: Final = 10_000
+"""What is kept of a seed's output: a suite can have thousands of seeds."""
+
+
+def _captured(report: pytest.TestReport) -> str:
+    """Every captured section that has a line, under pytest's heading."""
+    sections = [
+        f"{heading}\n{text.strip()}"
+        for heading, text in report.sections
+        if heading.startswith("Captured ") and text.strip()
+    ]
+    return "\n".join(sections)
+
+
+def _end_of(text: str) -> str:
+    """The last lines of a text."""
+    lines = str(to_plain(text[-_MOST_CHARACTERS:])).splitlines()
+    return "\n".join(lines[-_MOST_LINES:])
 
 
 def _why_skipped(payload: Mapping[str, Any] | None) -> SeedOutcome:

@@ -27,6 +27,7 @@ from pytest_mlregress.verdicts.group import GroupPlan, SeedGroup
 from pytest_mlregress.verdicts.judge import incomplete, judge
 from pytest_mlregress.verdicts.live_pairs import judge_live_pairs
 from pytest_mlregress.verdicts.policy import Rules, rules_for
+from pytest_mlregress.verdicts.since import since
 from pytest_mlregress.verdicts.unaffordable import note_on_next_check
 from pytest_mlregress.verdicts.unusable import unusable_baseline
 from pytest_mlregress.verdicts.update import judge_update
@@ -74,7 +75,7 @@ class SuiteJudge:
                 rules = replace(rules, green_runs=self._earlier_runs(group.plan, baseline))
             if self._settings.updating:
                 return self._update(group, baseline, rules)
-            return judge(group, baseline, rules, self.history)
+            return self._dated(judge(group, baseline, rules, self.history), baseline)
         except BaselineError as error:
             return unusable_baseline(group, error, updating=self._settings.updating)
 
@@ -91,7 +92,18 @@ class SuiteJudge:
             rules_for(self._settings, group.plan.settings, comparisons=group.plan.tests),
             base_label=side.label,
         )
-        return judge_live_pairs(group, base, provenance, rules, self.history)
+        verdict = judge_live_pairs(group, base, provenance, rules, self.history)
+        if verdict is None or side.same_code:
+            return verdict
+        return replace(verdict, since=since(self.history, side.commit))
+
+    def _dated(self, verdict: Verdict | None, baseline: Artifact | None) -> Verdict | None:
+        """The verdict with what lies between its baseline and the code under test."""
+        if verdict is None or baseline is None:
+            return verdict
+        provenance = baseline.provenance
+        ago = since(self.history, provenance.named_commit, recorded=provenance.time)
+        return replace(verdict, since=ago)
 
     def incomplete(self, group: SeedGroup) -> Verdict:
         """The verdict on a test whose seeds the run did not come to."""
@@ -185,4 +197,4 @@ class SuiteJudge:
             return None
         if update.artifact is not None:
             self._unwritten[group.plan.test] = update.artifact
-        return update.verdict
+        return self._dated(update.verdict, baseline)

@@ -165,12 +165,16 @@ class SeedPhase:
         duration: in seconds.
         message: why it failed or was skipped.
         payload: what the plugin in the seed's process put on the report; None without it.
+        captured: the end of what the seed has printed and logged up to here.
+        traceback: the end of pytest's account of the failure; empty without one.
     """
 
     outcome: SeedOutcome
     duration: float = 0.0
     message: str = ""
     payload: Mapping[str, Any] | None = None
+    captured: str = ""
+    traceback: str = ""
 
 
 @dataclass(slots=True)
@@ -182,12 +186,16 @@ class SeedPhases:
         duration: seconds so far.
         message: why the seed failed or was skipped.
         payload: what the plugin in the seed's process put on the latest report.
+        captured: the end of what the seed has printed and logged.
+        traceback: of the failure that counts.
     """
 
     outcome: SeedOutcome = "passed"
     duration: float = 0.0
     message: str = ""
     payload: Mapping[str, Any] | None = None
+    captured: str = ""
+    traceback: str = ""
 
     def add(self, phase: SeedPhase) -> None:
         """Add one phase; the first failure is the one that counts.
@@ -196,6 +204,7 @@ class SeedPhases:
             phase: the phase.
         """
         self.duration += phase.duration
+        self.captured = phase.captured or self.captured  # a report has that of earlier phases, too
         if phase.payload is not None:
             self.payload = phase.payload
             if phase.payload["xfailed"] is not None and self.outcome == "passed":
@@ -204,6 +213,7 @@ class SeedPhases:
         skipped = phase.outcome in ("skipped", "stopped", "unchanged") and self.outcome == "passed"
         if failed or skipped:
             self.outcome, self.message = phase.outcome, phase.message
+            self.traceback = phase.traceback
 
     def result(self, seed: int) -> SeedResult:
         """The seed's result, with what it recorded before it failed.
@@ -224,6 +234,8 @@ class SeedPhases:
             duration=self.duration,
             message=self.message,
             cached=bool((self.payload or {}).get("cached")),
+            captured=self.captured,
+            traceback=self.traceback,
         )
 
 

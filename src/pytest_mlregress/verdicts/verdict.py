@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pytest_mlregress.statistics import Comparison
     from pytest_mlregress.statistics.pair_tests import PairPValues
     from pytest_mlregress.statistics.run_effect import RunEffect
+    from pytest_mlregress.verdicts.since import Since
 
 
 class VerdictKind(StrEnum):
@@ -145,6 +146,8 @@ class Verdict:
         baseline_commit: the commit that the baseline was recorded at, None if unknown.
         base: what the base of live pairs is called; None for a check against a baseline.
         base_seeds: every seed of the base that was reported.
+        since: what lies between the baseline's commit, or the base's, and the code under test; None
+            where git cannot tell.
     """
 
     test: str
@@ -163,6 +166,7 @@ class Verdict:
     baseline_commit: str | None = None
     base: str | None = None
     base_seeds: tuple[SeedResult, ...] = ()
+    since: Since | None = None
 
     @property
     def stopped(self) -> tuple[int, ...]:

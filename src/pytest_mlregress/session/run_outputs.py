@@ -1,0 +1,98 @@
+"""Everything that the end of a run writes besides what pytest prints: one function each.
+
+They run once, after the last verdict, in the process that judges. One that is needed for nothing,
+such as a history, warns where it fails; one that the user asked for fails the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, TypeAlias
+
+import pytest
+
+from pytest_mlregress.reporting.report import ReportError, RunReport
+from pytest_mlregress.settings import Settings
+from pytest_mlregress.verdicts.group import SeedGroup
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run whose verdicts are final.
+
+    Attributes:
+        config: pytest's.
+        settings: those of the run.
+        groups: by test, its seeds.
+        published: by test, the report of the verdict's call that pytest has seen.
+        make_report: puts the report together, which costs time where nobody reads it.
+    """
+
+    config: pytest.Config
+    settings: Settings
+    groups: Mapping[str, SeedGroup]
+    published: Mapping[str, pytest.TestReport]
+    make_report: Callable[[], RunReport]
+
+    @cached_property
+    def report(self) -> RunReport:
+        """The report of the run."""
+        return self.make_report()
+
+
+def write_outputs(run: FinishedRun) -> Iterator[Exception]:
+    """Write everything that this run is to leave behind.
+
+    Args:
+        run: the run.
+
+    Yields:
+        What failed; its text names the place and the remedy.
+    """
+    for write in OUTPUTS:
+        try:
+            write(run)
+        except (ReportError, OSError) as error:
+            yield error
+
+
+def write_report_files(run: FinishedRun) -> None:
+    """The reports of `--mlregress-report`; one that cannot be written leaves the others.
+
+    Args:
+        run: the run.
+
+    Raises:
+        ReportError: some could not be written.
+    """
+    failures = []
+    for path in run.settings.report:
+        from pytest_mlregress.reporting.write_report import write_report
+
+        try:
+            write_report(path, run.report)
+        except ReportError as error:
+            failures.append(str(error))
+    if failures:
+        raise ReportError("\n".join(failures))
+
+
+def write_allure(run: FinishedRun) -> None:
+    """The verdicts among Allure's results, where allure-pytest writes some.
+
+    Args:
+        run: the run.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    allure = run.config.pluginmanager.getplugin("mlregress-allure")
+    if allure is not None:
+        allure.write(run.report, run.published)
+
+
+Output: TypeAlias = Callable[[FinishedRun], None]
+
+OUTPUTS: Final[tuple[Output, ...]] = (write_report_files, write_allure)
