@@ -15,6 +15,7 @@ from pytest_mlregress.baselines.artifact import (
     MetricBaseline,
     PairedRun,
     Provenance,
+    Spent,
 )
 from pytest_mlregress.baselines.history import first_artifact
 from pytest_mlregress.baselines.paths import BaselineKey, artifact_path
@@ -35,7 +36,11 @@ PROVENANCE = Provenance(
 
 
 def example(
-    accuracy: tuple[float, ...] = (0.971, 0.968, 0.974), *, test: str = TEST, tier: str = "full"
+    accuracy: tuple[float, ...] = (0.971, 0.968, 0.974),
+    *,
+    test: str = TEST,
+    tier: str = "full",
+    spent: dict[int, Spent] | None = None,
 ) -> Artifact:
     """A small baseline of one metric."""
     metric = MetricBaseline(
@@ -49,6 +54,7 @@ def example(
         curves={"loss": {0: ((0, 2.3), (10, 0.4)), 1: ((0, 2.2), (10, math.nan))}},
         params={"lr": 0.1, "clip": math.inf, "epochs": 3, "amsgrad": False, "schedule": None},
         data={"digits": "3f2a9c"},
+        spent=spent or {},
     )
 
 
@@ -156,4 +162,14 @@ artifacts = st.builds(
         max_size=2,
     ).map(tuple),
     pairing=st.lists(paired_runs, max_size=2).map(tuple),
+    spent=st.dictionaries(
+        seeds,
+        st.builds(
+            Spent,
+            duration=st.floats(0, allow_infinity=False),
+            peak_memory=st.none() | st.integers(0, 2**50),
+            peak_gpu_memory=st.none() | st.integers(0, 2**50),
+        ),
+        max_size=3,
+    ),
 )

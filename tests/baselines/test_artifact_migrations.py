@@ -28,9 +28,12 @@ def with_note(document: dict[str, object]) -> dict[str, object]:
 
 
 def of_schema(number: int, artifact: Artifact) -> str:
-    """The file as it was written in schema 1 or 2."""
-    text = dumps(artifact).replace('"schema": 3', f'"schema": {number}')
-    lines = text.replace('    "reads": null,\n', "").removesuffix("\n").split("\n")
+    """The file as it was written in schema 1, 2 or 3."""
+    text = dumps(artifact).replace('"schema": 4', f'"schema": {number}')
+    text = text.replace('  "spent": {},\n', "")
+    if number < 3:
+        text = text.replace('    "reads": null,\n', "")
+    lines = text.removesuffix("\n").split("\n")
     place = next(i for i, line in enumerate(lines) if line.startswith('  "revision"'))
     content = "\n".join(lines[:place] + lines[place + 1 :])
     revision = hashlib.sha256(content.encode()).hexdigest()[:16]
@@ -74,7 +77,7 @@ def test_the_steps_lead_from_the_first_schema_to_the_current_one() -> None:
     assert sorted(STEPS) == list(range(1, schema))
 
 
-@pytest.mark.parametrize("schema", [1, 2])
+@pytest.mark.parametrize("schema", [1, 2, 3])
 def test_a_migrated_file_keeps_its_revision_and_was_not_edited(schema: int) -> None:
     # Otherwise its successors' `parent` would name a revision that no file ever had.
     text = of_schema(schema, example())
@@ -139,21 +142,21 @@ def test_parts_of_any_shape_are_refused_and_never_end_a_migration(part: object) 
     ("schema", "plugin", "message"),
     [
         (
-            4,
+            5,
             "0.9.0",
-            "a.json: at $.schema: schema 4 was written by pytest-mlregress 0.9.0; this version "
-            "reads 3. Install it with: pip install 'pytest-mlregress>=0.9.0'",
+            "a.json: at $.schema: schema 5 was written by pytest-mlregress 0.9.0; this version "
+            "reads 4. Install it with: pip install 'pytest-mlregress>=0.9.0'",
         ),
         (
             7,
             "1'; rm -rf ~; '",
-            "a.json: at $.schema: schema 7 is newer than 3, the newest that this version reads. "
+            "a.json: at $.schema: schema 7 is newer than 4, the newest that this version reads. "
             "Install a newer one with: pip install --upgrade pytest-mlregress",
         ),
         (
             0,
             "0.0.1",
-            "a.json: at $.schema: schema 0 is too old; this version reads 3 and can update from "
+            "a.json: at $.schema: schema 0 is too old; this version reads 4 and can update from "
             "1. Record the baseline again with --mlregress-update",
         ),
         (

@@ -6,7 +6,7 @@ import math
 from baseline_examples import artifacts, bits, example
 from hypothesis import given
 
-from pytest_mlregress.baselines.artifact import Artifact
+from pytest_mlregress.baselines.artifact import Artifact, Spent
 from pytest_mlregress.baselines.history import first_artifact
 from pytest_mlregress.baselines.json_text import dumps, loads, seal
 
@@ -40,6 +40,29 @@ def test_each_seed_stands_on_its_own_line_and_the_file_ends_with_a_newline() -> 
     assert lines[-1] == ""
 
 
+def test_what_a_seed_took_stands_on_one_line_and_is_no_part_of_the_revision() -> None:
+    spent = {0: Spent(duration=4.13, peak_memory=2**28), 1: Spent(duration=3.9, peak_gpu_memory=7)}
+    text = dumps(example(spent=spent))
+
+    assert text.split("\n")[-8:] == [
+        '  "spent": {',
+        '    "0": {"duration": 4.13, "peak_memory": 268435456},',
+        '    "1": {"duration": 3.9, "peak_gpu_memory": 7, "peak_memory": null}',
+        "  },",
+        '  "test": "test_digits.py::test_digits",',
+        '  "tier": "full"',
+        "}",
+        "",
+    ]
+    again = loads(text, source="x.json")
+    assert again.spent == spent
+    assert again.revision == example().revision
+    assert not again.edited
+    slower = loads(text.replace("4.13", "5.13"), source="x.json")
+    assert not slower.edited
+    assert slower.revision == again.revision
+
+
 def test_the_text_is_json_with_sorted_keys_and_no_constants() -> None:
     def object_of(pairs: list[tuple[str, object]]) -> dict[str, object]:
         keys = [key for key, _ in pairs]
@@ -52,7 +75,7 @@ def test_the_text_is_json_with_sorted_keys_and_no_constants() -> None:
     text = dumps(example((0.5, math.nan, -math.inf)))
     document = json.loads(text, object_pairs_hook=object_of, parse_constant=constant)
 
-    assert document["schema"] == 3
+    assert document["schema"] == 4
     assert document["metrics"]["accuracy"]["values"] == {"0": 0.5, "1": "nan", "2": "-inf"}
     assert document["params"]["clip"] == {"float": "inf"}
 

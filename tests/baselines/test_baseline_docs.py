@@ -36,5 +36,5 @@ def test_every_field_of_a_file_is_explained() -> None:
     fields = re.findall(r'^  "(\w+)"', re.findall(r"```json\n(.*?)```", page, re.DOTALL)[0], re.M)
     table = "\n".join(line for line in page.splitlines() if line.startswith("| `"))
 
-    assert len(fields) == 13
+    assert len(fields) == 14
     assert [field for field in fields if f"`{field}`" not in table] == []

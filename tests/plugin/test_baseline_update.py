@@ -57,13 +57,24 @@ def test_one_file_per_test_beside_the_test_file(suite: Suite, workers: str) -> N
 
 def test_a_baseline_says_where_it_comes_from(recorded: Suite) -> None:
     content = document(recorded)
-    assert (content["schema"], content["test"], content["tier"]) == (3, TEST, "default")
+    assert (content["schema"], content["test"], content["tier"]) == (4, TEST, "default")
     assert len(content["metrics"]["accuracy"]["values"]) == 20
     provenance = content["provenance"]
     assert provenance["commit"] == git(recorded.path, "rev-parse", "HEAD~1")
     assert provenance["branch"] == "main"
     assert provenance["dirty"] is False
     assert provenance["seeds"] == list(range(20))
+
+
+def test_a_baseline_says_what_every_seed_took(recorded: Suite) -> None:
+    spent = document(recorded)["spent"]
+
+    assert list(spent) == sorted(map(str, range(20)))
+    assert all(took["duration"] >= 0.0 and took["peak_memory"] > 2**20 for took in spent.values())
+    assert all("peak_gpu_memory" not in took for took in spent.values())
+    suite = recorded
+    assert suite.run("--mlregress-update", "--mlregress-baseline-seeds=7").ret == 0
+    assert list(document(suite)["spent"]) == sorted(map(str, range(7)))
 
 
 def test_the_number_of_seeds_may_be_given(suite: Suite) -> None:

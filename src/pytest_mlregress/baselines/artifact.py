@@ -28,11 +28,12 @@ __all__ = [
     "PairedValue",
     "Provenance",
     "Scalar",
+    "Spent",
 ]
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{7,64}")
 
-SCHEMA: Final = 3
+SCHEMA: Final = 4
 """The version of the file format that this package writes."""
 
 Scalar = str | int | float | bool | None
@@ -232,6 +233,24 @@ def _plain_scalars(values: Mapping[str, Scalar]) -> dict[str, Scalar]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What the training of one seed took, which no verdict depends on.
+
+    Attributes:
+        duration: of set-up, call and tear-down, in seconds.
+        peak_memory: the most resident memory of its process, in bytes; None where that is unknown.
+        peak_gpu_memory: the most that torch had allocated on one GPU, in bytes; None without CUDA.
+    """
+
+    duration: float
+    peak_memory: int | None = None
+    peak_gpu_memory: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "duration", float(self.duration))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
     """The baseline of one test and tier: one file of a baseline folder.
 
@@ -240,7 +259,7 @@ class Artifact:
         tier: the tier that trained, see the marker `tiers`.
         metrics: the recorded samples by metric name.
         provenance: where they come from.
-        revision: hash of everything else in the file; empty until `seal` fills it in.
+        revision: hash of everything else in the file but `spent`; empty until `seal` fills it in.
         parent: the revision that this one replaced, None for the first.
         curves: learning curves by name and seed.
         params: hyper-parameters by (dotted) name.
@@ -248,6 +267,7 @@ class Artifact:
         anchor: per metric the values that bound its drift.
         ledger: the accepted updates, oldest first.
         pairing: earlier green runs, oldest first, bounded by `append_pairing`.
+        spent: by seed what its training took; empty in files of schema 3 and older.
         edited: whether the file's revision did not match its content when it was read: it was
             edited by hand, or two updates were merged into it. Never written; such values were not
             measured, so no candidate is compared with them.
@@ -265,6 +285,7 @@ class Artifact:
     anchor: Mapping[str, Anchor] = field(default_factory=dict)
     ledger: tuple[LedgerEntry, ...] = ()
     pairing: tuple[PairedRun, ...] = ()
+    spent: Mapping[int, Spent] = field(default_factory=dict)
     edited: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -275,6 +296,8 @@ class Artifact:
         object.__setattr__(self, "anchor", dict(sorted(self.anchor.items())))
         object.__setattr__(self, "ledger", tuple(self.ledger))
         object.__setattr__(self, "pairing", tuple(self.pairing))
+        by_seed = {int(seed): self.spent[seed] for seed in sorted(self.spent)}
+        object.__setattr__(self, "spent", by_seed)
 
 
 def _plain_curves(

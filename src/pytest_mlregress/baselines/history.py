@@ -22,6 +22,7 @@ from pytest_mlregress.baselines.artifact import (
     PairedValue,
     Provenance,
     Scalar,
+    Spent,
 )
 from pytest_mlregress.baselines.json_text import seal
 
@@ -51,6 +52,7 @@ def first_artifact(
     curves: Mapping[str, Mapping[int, Curve]] | None = None,
     params: Mapping[str, Scalar] | None = None,
     data: Mapping[str, str] | None = None,
+    spent: Mapping[int, Spent] | None = None,
 ) -> Artifact:
     """The first revision of a test's baseline; its values become the anchor.
 
@@ -62,6 +64,7 @@ def first_artifact(
         curves: as in `Artifact`.
         params: as in `Artifact`.
         data: as in `Artifact`.
+        spent: as in `Artifact`.
 
     Returns:
         The artifact.
@@ -76,6 +79,7 @@ def first_artifact(
             params=params or {},
             data=data or {},
             anchor={name: _anchor(metric, provenance) for name, metric in metrics.items()},
+            spent=spent or {},
         )
     )
 
@@ -93,6 +97,7 @@ def revise(
     curves: Mapping[str, Mapping[int, Curve]] | None = None,
     params: Mapping[str, Scalar] | None = None,
     data: Mapping[str, str] | None = None,
+    spent: Mapping[int, Spent] | None = None,
 ) -> Artifact:
     """The revision that replaces `previous` after an accepted update.
 
@@ -113,6 +118,7 @@ def revise(
         curves: as in `Artifact`.
         params: as in `Artifact`.
         data: as in `Artifact`.
+        spent: as in `Artifact`.
 
     Returns:
         The new revision.
@@ -153,6 +159,7 @@ def revise(
             anchor=kept | fresh,
             ledger=(*previous.ledger, entry),
             pairing=previous.pairing,
+            spent=spent or {},
         )
     )
 

@@ -22,6 +22,7 @@ from pytest_mlregress.baselines.artifact import (
     PairedValue,
     Provenance,
     Scalar,
+    Spent,
 )
 from pytest_mlregress.baselines.json_reader import Node
 from pytest_mlregress.baselines.recorded_reads import RecordedReads
@@ -54,6 +55,7 @@ def document_of(artifact: Artifact) -> Document:
         "ledger": [_from_entry(entry) for entry in artifact.ledger],
         "pairing": [_from_run(run) for run in artifact.pairing],
         "provenance": _from_provenance(artifact.provenance),
+        "spent": {str(seed): _from_spent(spent) for seed, spent in artifact.spent.items()},
     }
 
 
@@ -72,7 +74,7 @@ def artifact_from(document: object, *, source: str) -> Artifact:
     """
     fields = Node(document, source).fields(
         *("schema", "test", "tier", "revision", "parent", "metrics", "curves", "params"),
-        *("data", "anchor", "ledger", "pairing", "provenance"),
+        *("data", "anchor", "ledger", "pairing", "provenance", "spent"),
     )
     return Artifact(
         test=fields["test"].text(),
@@ -87,6 +89,7 @@ def artifact_from(document: object, *, source: str) -> Artifact:
         ledger=tuple(_to_entry(node) for node in fields["ledger"].items()),
         pairing=tuple(_to_run(node) for node in fields["pairing"].items()),
         provenance=_to_provenance(fields["provenance"]),
+        spent={seed: _to_spent(node) for seed, node in fields["spent"].by_seed()},
     )
 
 
@@ -258,6 +261,25 @@ def _to_pairs(node: Node) -> tuple[PairedValue, ...]:
     if len({seed for seed, _, _ in pairs}) < len(pairs):
         node.fail("one pair per seed")
     return pairs
+
+
+def _from_spent(spent: Spent) -> Document:
+    gpu = spent.peak_gpu_memory
+    return {
+        "duration": spent.duration,
+        **({"peak_gpu_memory": gpu} if gpu is not None else {}),
+        "peak_memory": spent.peak_memory,
+    }
+
+
+def _to_spent(node: Node) -> Spent:
+    fields = node.fields("duration", "peak_memory", optional=("peak_gpu_memory",))
+    gpu = fields.get("peak_gpu_memory")
+    return Spent(
+        duration=fields["duration"].size("a finite number of seconds from 0", zero=True),
+        peak_memory=fields["peak_memory"].optional_whole(),
+        peak_gpu_memory=gpu.whole() if gpu is not None else None,
+    )
 
 
 def _from_provenance(provenance: Provenance) -> Document:

@@ -143,6 +143,10 @@ class Node:
         self._fail_if_huge(self.value)
         return self.value
 
+    def optional_whole(self) -> int | None:
+        """An integer from 0, or null."""
+        return None if self.value is None else self.whole()
+
     def number(self) -> float:
         """A number, or one of the strings for non-finite numbers; true and false are none."""
         if isinstance(self.value, str) and self.value in _NON_FINITE:
@@ -167,8 +171,21 @@ class Node:
         Raises:
             ArtifactError: it is anything else.
         """
-        if self.value is None:
-            return None
+        return None if self.value is None else self.size(expected, zero=zero)
+
+    def size(self, expected: str, *, zero: bool) -> float:
+        """A finite number above 0 (or from 0).
+
+        Args:
+            expected: the allowed values, in words.
+            zero: whether 0 is allowed.
+
+        Returns:
+            The number.
+
+        Raises:
+            ArtifactError: it is anything else.
+        """
         size = self.number()
         if not math.isfinite(size) or size < 0 or (size == 0 and not zero):
             self.fail(expected)

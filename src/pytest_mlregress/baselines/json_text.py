@@ -1,13 +1,14 @@
 """Artifacts as text that is easy to review and to merge: strict, deterministic JSON.
 
 Sorted keys and two spaces of indentation, as `json.dumps(sort_keys=True, indent=2)` writes them,
-except that a list of plain values stays on one line: one line per seed. Floats are written by
-`repr`, so that they are read back bit for bit; non-finite ones are the strings `"nan"`, `"inf"` and
-`"-inf"`, because JSON has none.
+except that a list of plain values, and what a seed took, stay on one line: one line per seed.
+Floats are written by `repr`, so that they are read back bit for bit; non-finite ones are the
+strings `"nan"`, `"inf"` and `"-inf"`, because JSON has none.
 """
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -25,6 +26,10 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 """The largest baseline file that is read; larger ones are refused before they are read."""
 
 _REVISION_LENGTH: Final = 16
+_SPENT: Final = "spent"
+"""The part of a file that two equal trainings do not share."""
+
+_SPENT_LINES: Final = re.compile(r'\n  "spent": \{(?:\}|(?:\n    .*)+\n  \}),')
 _ONE_SIDE: Final = (
     "Take one side whole (git checkout --ours or --theirs, then git add), since neither was "
     "measured on the merged code, and record it again with --mlregress-update"
@@ -92,7 +97,7 @@ def seal(artifact: Artifact) -> Artifact:
 
 
 def _revision(document: Mapping[str, object]) -> str:
-    content = {name: value for name, value in document.items() if name != "revision"}
+    content = {n: value for n, value in document.items() if n not in ("revision", _SPENT)}
     return _hash(_rendered(content))
 
 
@@ -103,7 +108,7 @@ def _hash(content: str) -> str:
 def _is_as_written(text: str, revision: str) -> bool:
     """Whether a text has the recorded revision, which saves rendering its content again."""
     content = text.removesuffix("\n").replace(f'\n  "revision": {_plain(revision)},', "", 1)
-    return _hash(content) == revision
+    return _hash(_SPENT_LINES.sub("", content, 1)) == revision
 
 
 def _has_revision(document: object, revision: str) -> bool:
@@ -114,10 +119,15 @@ def _has_revision(document: object, revision: str) -> bool:
     return isinstance(document, Mapping) and _revision(document) == revision
 
 
-def _rendered(value: object, indent: str = "") -> str:
+def _rendered(value: object, indent: str = "", *, flat: bool = False) -> str:
+    """The text of a value; with ``flat`` each entry of a mapping stands on one line."""
     inner = indent + "  "
     if isinstance(value, Mapping) and value:
-        entries = [f"{_plain(key)}: {_rendered(value[key], inner)}" for key in sorted(value)]
+        entries = [
+            f"{_plain(key)}: {_plain(entry) if flat else _rendered(entry, inner, flat=at_spent)}"
+            for key, entry in sorted(value.items())
+            for at_spent in (key == _SPENT and not indent,)
+        ]
         return "{\n" + ",\n".join(inner + entry for entry in entries) + f"\n{indent}}}"
     if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
         entries = [inner + _rendered(item, inner) for item in value]

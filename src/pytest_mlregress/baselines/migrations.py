@@ -66,7 +66,19 @@ def with_unknown_reads(document: dict[str, object]) -> dict[str, object]:
     return {**document, "provenance": {"reads": None, **provenance}}
 
 
-STEPS: Final[Mapping[int, Step]] = {1: cleaned, 2: with_unknown_reads}
+def with_unknown_spent(document: dict[str, object]) -> dict[str, object]:
+    """From 3 to 4: what the seeds took was not recorded.
+
+    Args:
+        document: the parsed file of schema 3.
+
+    Returns:
+        The document.
+    """
+    return {**document, "spent": {}}
+
+
+STEPS: Final[Mapping[int, Step]] = {1: cleaned, 2: with_unknown_reads, 3: with_unknown_spent}
 """The steps by the schema that they start from."""
 
 

@@ -81,7 +81,7 @@ class SeedResult:
         curves: the (step, value) points of each learning curve.
         params: hyper-parameters.
         data: the fingerprints of data sets.
-        duration: seconds of set-up, call and tear-down.
+        duration: seconds of set-up, call and tear-down; of a cached seed, when it was trained.
         message: why it failed, was skipped or stopped.
         data_fraction: the share of the data that it trained with, where the test asked for it;
             None where it did not.

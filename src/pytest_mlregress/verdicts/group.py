@@ -227,13 +227,15 @@ class SeedPhases:
         record = (self.payload or {}).get("result")
         base = SeedResult.from_builtins(record) if record else SeedResult(seed, "passed")
         base = with_spent(base, (self.payload or {}).get("spent", {}))
+        cached = bool((self.payload or {}).get("cached"))
         return replace(
             base,
             seed=seed,
             outcome=self.outcome,
-            duration=self.duration,
+            # One from the cache took what it took when it was trained, not what its reports did.
+            duration=base.duration if cached else self.duration,
             message=self.message,
-            cached=bool((self.payload or {}).get("cached")),
+            cached=cached,
             captured=self.captured,
             traceback=self.traceback,
         )

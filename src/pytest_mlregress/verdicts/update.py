@@ -14,6 +14,7 @@ from pytest_mlregress.baselines.artifact import (
     MetricBaseline,
     Provenance,
     Scalar,
+    Spent,
 )
 from pytest_mlregress.baselines.history import (
     append_pairing,
@@ -49,6 +50,9 @@ from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKin
 
 MOST_CURVE_POINTS: Final = 50
 """A curve in an artifact is thinned to this many points, evenly over its steps."""
+
+SPENT_DIGITS: Final = 2
+"""Decimals of the seconds that an artifact keeps of a seed."""
 
 LONG_SEED_S: Final = 60.0
 """First baselines, with which all later ones are compared, get twice as many seeds if one takes
@@ -213,6 +217,7 @@ class _Context(TypedDict):
     curves: dict[str, dict[int, Curve]]
     params: dict[str, Scalar]
     data: dict[str, str]
+    spent: dict[int, Spent]
 
 
 def _context(ready: Sequence[SeedResult]) -> _Context:
@@ -222,7 +227,19 @@ def _context(ready: Sequence[SeedResult]) -> _Context:
         for name, points in seed.curves.items():
             curves.setdefault(name, {})[seed.seed] = thinned(points)
     return _Context(
-        curves=curves, params=shareable_values(ready[0].params), data=dict(ready[0].data)
+        curves=curves,
+        params=shareable_values(ready[0].params),
+        data=dict(ready[0].data),
+        spent={seed.seed: _spent(seed) for seed in ready},
+    )
+
+
+def _spent(seed: SeedResult) -> Spent:
+    """What a seed took; more digits than a reviewer reads would be noise in a diff."""
+    return Spent(
+        duration=round(seed.duration, SPENT_DIGITS),
+        peak_memory=seed.peak_memory,
+        peak_gpu_memory=seed.peak_gpu_memory,
     )
 
 

@@ -175,5 +175,6 @@ class Verdict:
 
     @property
     def duration(self) -> float:
-        """Seconds of all its seeds together, on both sides."""
-        return sum(seed.duration for seed in (*self.seeds, *self.base_seeds))
+        """Seconds of all its seeds that were trained in this run, on both sides."""
+        seeds = (*self.seeds, *self.base_seeds)
+        return sum(seed.duration for seed in seeds if not seed.cached)
