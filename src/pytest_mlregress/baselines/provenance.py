@@ -20,6 +20,7 @@ from pytest_mlregress.baselines.paths import FOLDER
 from pytest_mlregress.baselines.visible import visible
 
 __all__ = [
+    "CODE_PATHS",
     "WorkingTree",
     "collect_provenance",
     "holds_changes",
@@ -29,11 +30,13 @@ __all__ = [
 ]
 
 # An update writes baselines, and running Python writes bytecode: neither is a change of the code.
-_CODE: Final = (
+CODE_PATHS: Final = (
     ":(top)",
     f":(top,exclude,glob)**/{FOLDER}/**",
     ":(top,exclude,glob)**/__pycache__/**",
 )
+"""What git is asked about where the code is meant."""
+
 _HASH_LENGTH: Final = 16
 _HASHED_PER_FILE: Final = 2**20
 _UNTRACKED: Final = b"??"
@@ -144,7 +147,7 @@ def unchanged_since(directory: Path, commit: str) -> bool:
         False also if git cannot tell.
     """
     try:
-        git(directory, "diff", "--quiet", "--no-ext-diff", commit, "--", *_CODE)
+        git(directory, "diff", "--quiet", "--no-ext-diff", commit, "--", *CODE_PATHS)
     except GitError:  # a difference is reported as a failure, too
         return False
     return True
@@ -204,7 +207,14 @@ def _said(error: GitError) -> str:
 def _status(top: Path) -> list[tuple[bytes, bytes]]:
     """The dirty files as (state, path)."""
     listing = git(
-        top, "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--", *_CODE
+        top,
+        "status",
+        "--porcelain=v1",
+        "-z",
+        "--no-renames",
+        "--untracked-files=all",
+        "--",
+        *CODE_PATHS,
     )
     lines = [line for line in listing.split(b"\0") if line]
     return [(line[:2], line[3:]) for line in lines]
@@ -216,7 +226,7 @@ def _diff_hash(top: Path, entries: list[tuple[bytes, bytes]], commit: str | None
     since = [commit] if commit else ["--cached"]
     plain = ("--no-ext-diff", "--no-textconv", "--no-color", "--no-renames", "--binary")
     try:
-        digest.update(git(top, "diff", *plain, *since, "--", *_CODE))
+        digest.update(git(top, "diff", *plain, *since, "--", *CODE_PATHS))
     except GitError:
         return None
     for state, path in sorted(entries):

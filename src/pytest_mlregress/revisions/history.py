@@ -6,7 +6,12 @@ from functools import cached_property
 from pathlib import Path
 
 from pytest_mlregress.baselines.git_command import GitError, git
-from pytest_mlregress.baselines.provenance import WorkingTree, unchanged_since, working_tree
+from pytest_mlregress.baselines.provenance import (
+    CODE_PATHS,
+    WorkingTree,
+    unchanged_since,
+    working_tree,
+)
 
 
 class History:
@@ -51,19 +56,20 @@ class History:
         return self._unchanged[commit]
 
     def commits_since(self, commit: str) -> int | None:
-        """The commits that are in HEAD and not in a commit.
+        """The commits that are in HEAD and not in a commit, without those of baselines alone.
 
         Args:
             commit: the commit.
 
         Returns:
-            Their number, 0 for HEAD itself; None where git does not know the commit.
+            Their number; None where git does not know the commit.
         """
         if not self.knows(commit):
             return None
         if commit not in self._commits:
             try:
-                count = git(self._rootdir, "rev-list", "--count", f"{commit}..HEAD")
+                between = f"{commit}..HEAD"
+                count = git(self._rootdir, "rev-list", "--count", between, "--", *CODE_PATHS)
             except GitError:
                 return None
             self._commits[commit] = int(count)

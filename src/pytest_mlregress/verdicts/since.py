@@ -14,8 +14,8 @@ class Since:
     Attributes:
         commit: the commit of the baseline or the base.
         date: of that commit, as ``2026-03-12``; empty where git does not know it.
-        commits: how many commits are in HEAD and not in that one, 0 for HEAD itself; None where git
-            does not know it, as in a shallow clone.
+        commits: how many commits are in HEAD and not in that one, without those of baselines alone;
+            None where git does not know it, as in a shallow clone.
         uncommitted: the files of the working tree whose changes are in no commit.
         recorded: when the baseline was recorded, as a date; empty for an A/B run.
     """
