@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import pytest
 from test_bisection_search import MODEL, line, lossy, named, result, search, settings, trees
 
+from pytest_mlregress.reporting.bisection_text import answer_line, remarks, title
 from pytest_mlregress.revisions.bisection.commit_range import CommitRange
 from pytest_mlregress.revisions.bisection.metric_choice import PASSING
 from pytest_mlregress.revisions.bisection.report import BisectionReport, build_report
-from pytest_mlregress.revisions.bisection.report_text import answer_line, remarks, title
 from pytest_mlregress.revisions.bisection.search import Knowledge
 from pytest_mlregress.revisions.bisection.state_seed import StateSeed
 from pytest_mlregress.revisions.command_error import CommandError

@@ -11,6 +11,16 @@ import pytest
 from git_projects import project
 
 from pytest_mlregress.cli.posterior_view import PosteriorView
+from pytest_mlregress.reporting.bisection_files import (
+    check_bisection_report,
+    document_of,
+    write_bisection_report,
+)
+from pytest_mlregress.reporting.bisection_text import (
+    answer_line,
+    probability_text,
+    report_lines,
+)
 from pytest_mlregress.revisions.bisection.axes_report import (
     AxesReport,
     AxisEffect,
@@ -25,16 +35,6 @@ from pytest_mlregress.revisions.bisection.next_commands import (
     next_commands,
 )
 from pytest_mlregress.revisions.bisection.report import BisectionReport, CandidateRow
-from pytest_mlregress.revisions.bisection.report_files import (
-    check_bisection_report,
-    document_of,
-    write_bisection_report,
-)
-from pytest_mlregress.revisions.bisection.report_text import (
-    answer_line,
-    probability_text,
-    report_lines,
-)
 from pytest_mlregress.revisions.command_error import CommandError
 from pytest_mlregress.revisions.repository import find_repository
 

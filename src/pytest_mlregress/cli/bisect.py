@@ -72,16 +72,16 @@ def bisect(good: str, bad: str, **options: Any) -> None:
     from pytest_mlregress.cli.posterior_view import PosteriorView
     from pytest_mlregress.cli.progress import TrainingProgress
     from pytest_mlregress.plurals import count_of
-    from pytest_mlregress.revisions.bisection.axis_rules import AxisRules
-    from pytest_mlregress.revisions.bisection.bisect_request import BisectRequest, Observer
-    from pytest_mlregress.revisions.bisection.command import run_bisect
-    from pytest_mlregress.revisions.bisection.data_template import DataTemplate
-    from pytest_mlregress.revisions.bisection.report_files import (
+    from pytest_mlregress.reporting.bisection_files import (
         check_bisection_report,
         document_of,
         write_bisection_report,
     )
-    from pytest_mlregress.revisions.bisection.report_text import report_lines
+    from pytest_mlregress.reporting.bisection_text import report_lines
+    from pytest_mlregress.revisions.bisection.axis_rules import AxisRules
+    from pytest_mlregress.revisions.bisection.bisect_request import BisectRequest, Observer
+    from pytest_mlregress.revisions.bisection.command import run_bisect
+    from pytest_mlregress.revisions.bisection.data_template import DataTemplate
 
     report_file: Path | None = options["report_file"]
     request = BisectRequest(

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pytest_mlregress.reporting.number_format import number
-from pytest_mlregress.reporting.text_layout import one_line
-from pytest_mlregress.revisions.bisection.next_commands import NextCommand
-from pytest_mlregress.revisions.bisection.report import BisectionReport, CandidateRow
-from pytest_mlregress.revisions.bisection.report_text import (
+from pytest_mlregress.reporting.bisection_text import (
     answer_line,
     axes_remarks,
     likely_rows,
@@ -16,6 +12,10 @@ from pytest_mlregress.revisions.bisection.report_text import (
     remarks,
     title,
 )
+from pytest_mlregress.reporting.number_format import number
+from pytest_mlregress.reporting.text_layout import one_line
+from pytest_mlregress.revisions.bisection.next_commands import NextCommand
+from pytest_mlregress.revisions.bisection.report import BisectionReport, CandidateRow
 
 __all__ = ["to_markdown"]
 

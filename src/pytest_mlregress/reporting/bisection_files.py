@@ -7,6 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from pytest_mlregress.reporting.bisection_html import to_html
+from pytest_mlregress.reporting.bisection_markdown import to_markdown
+from pytest_mlregress.reporting.bisection_plot import to_svg
+from pytest_mlregress.reporting.bisection_text import answer_line
 from pytest_mlregress.reporting.command_report import (
     check_report_file,
     json_text,
@@ -14,10 +18,6 @@ from pytest_mlregress.reporting.command_report import (
 )
 from pytest_mlregress.revisions.bisection.next_commands import NextCommand
 from pytest_mlregress.revisions.bisection.report import BisectionReport
-from pytest_mlregress.revisions.bisection.report_html import to_html
-from pytest_mlregress.revisions.bisection.report_markdown import to_markdown
-from pytest_mlregress.revisions.bisection.report_svg import to_svg
-from pytest_mlregress.revisions.bisection.report_text import answer_line
 
 __all__ = ["check_bisection_report", "document_of", "write_bisection_report"]
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from html import escape
 from typing import Final
 
+from pytest_mlregress.reporting.bisection_text import answer_line, probability_text
 from pytest_mlregress.reporting.text_layout import clip, one_line
 from pytest_mlregress.revisions.bisection.report import BisectionReport, CandidateRow
-from pytest_mlregress.revisions.bisection.report_text import answer_line, probability_text
 
 __all__ = ["to_svg"]
 

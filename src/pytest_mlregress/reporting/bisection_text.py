@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from pytest_mlregress.plurals import count_of
+from pytest_mlregress.reporting.bisection_axes_text import axes_lines, axes_sentence
 from pytest_mlregress.reporting.number_format import number, numbers
 from pytest_mlregress.reporting.text_layout import clip, pad, wrap, wrap_command
-from pytest_mlregress.revisions.bisection.axes_text import axes_lines, axes_sentence
 from pytest_mlregress.revisions.bisection.commit_range import Commit
 from pytest_mlregress.revisions.bisection.metric_choice import PASSING
 from pytest_mlregress.revisions.bisection.next_commands import NextCommand
