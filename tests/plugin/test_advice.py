@@ -133,7 +133,7 @@ def test_other_bits_of_the_same_commit_are_noted(suite: Suite) -> None:
     (note,) = notes(suite)
     assert note == (
         "not deterministic: the code and the environment are the baseline's, and accuracy of seed "
-        "0 has other bits; such a test is never identical (docs/howto.md: Require bit-equality)"
+        "0 has other bits; such a test is never identical (docs: How-to, Non-determinism)"
     )
 
 

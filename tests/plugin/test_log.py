@@ -18,7 +18,7 @@ from training_suite import Suite
 from pytest_mlregress.running.run import RecordError
 from pytest_mlregress.running.run_record import RunRecord
 
-HOWTO = Path(__file__).parents[2] / "docs" / "howto.md"
+HOWTO = Path(__file__).parents[2] / "docs" / "how-to" / "frameworks.md"
 HERE = "test_a.py::test_it: log("
 
 

@@ -234,8 +234,7 @@ def _not_deterministic(
     name, seed = moved
     yield (
         f"not deterministic: the code and the environment are the baseline's, and {name} of seed "
-        f"{seed} has other bits; such a test is never identical (docs/howto.md: Require "
-        "bit-equality)"
+        f"{seed} has other bits; such a test is never identical (docs: How-to, Non-determinism)"
     )
 
 
