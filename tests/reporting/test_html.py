@@ -1,5 +1,7 @@
 """The HTML report is one file that loads nothing, and shows every seed."""
 
+import base64
+import hashlib
 import re
 from html.parser import HTMLParser
 
@@ -7,10 +9,11 @@ import pytest
 import verdict_cases as cases
 
 from pytest_mlregress.reporting.html import to_html
+from pytest_mlregress.reporting.overview import overview
 from pytest_mlregress.reporting.strip_plot import AXIS, LEFT, RIGHT, strip_plot
 from pytest_mlregress.verdicts.verdict import VerdictKind
 
-VOID = {"meta", "wbr", "link", "br", "img"}
+VOID = {"meta", "wbr", "link", "br", "img", "input"}
 OPTIONAL_END = {"th"}
 
 
@@ -40,16 +43,17 @@ class Page(HTMLParser):
 
 def test_the_page_is_well_formed_and_tells_what_happened():
     page = Page(to_html(cases.a_run()))
-    assert "6 of 14 tests failed" in page.texts
+    assert "mlregress: 6 of 14 tests failed" in page.texts
+    assert overview(cases.a_run()) in page.texts
     assert "2 of 4 seeds diverged: seed 1: accuracy = nan; seed 3: RuntimeError: boom" in page.texts
     assert "0.9318 → 0.8874" in page.texts
-    assert "-0.044 [-0.047, -0.042]" in page.texts
+    assert "−0.044 [−0.047, −0.042]" in page.texts
 
 
 def test_nothing_is_loaded_from_anywhere():
     text = to_html(cases.a_run())
     page = Page(text)
-    assert not {tag for tag, _ in page.elements} & {"script", "link", "img", "iframe", "object"}
+    assert not {tag for tag, _ in page.elements} & {"link", "img", "iframe", "object"}
     links = [
         value for _, attrs in page.elements for k, value in attrs.items() if k in ("src", "href")
     ]
@@ -59,6 +63,18 @@ def test_nothing_is_loaded_from_anywhere():
     assert "https://" not in text
     assert "url(" not in text
     assert "@import" not in text
+
+
+def test_only_its_own_script_and_style_may_run():
+    text = to_html(cases.a_run())
+    policy = next(a["content"] for tag, a in Page(text).elements if "http-equiv" in a)
+    assert policy.startswith("default-src 'none'; ")
+    for tag in ("style", "script"):
+        (source,) = re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'; " in policy
+    assert " style=" not in text
+    assert not re.search(r"\son[a-z]+=", text)
 
 
 def test_every_link_has_its_target():
@@ -75,8 +91,9 @@ def test_every_seed_is_a_mark_with_its_value():
         "seed 0: 0.93",
         "seed 2: 0.93",
     ]
-    assert text.count("<circle") == 12
-    assert text.count("<path") == 1
+    strip = text[text.index('<svg class="strip"') :].partition("</svg>")[0]
+    assert strip.count("<circle") == 12
+    assert strip.count('<path class="lost"') == 1
 
 
 def test_text_of_the_user_is_never_markup():
@@ -84,7 +101,7 @@ def test_text_of_the_user_is_never_markup():
     metric = cases.unjudged(VerdictKind.INCOMPARABLE, evil, candidate={0: 1.0}, reasons=(evil,))
     verdict = cases.verdict(VerdictKind.INCOMPARABLE, metric, test=evil, next_steps=(evil,))
     report = cases.a_run(verdict, notes=(evil,), command=evil, settings={evil: evil})
-    assert "<script" not in to_html(report)
+    assert "<script>alert" not in to_html(report)
 
 
 def test_greens_are_folded_behind_the_reds():

@@ -1,56 +1,84 @@
-"""The report as one HTML file: no scripts, nothing loaded from anywhere."""
+"""The report as one HTML file that loads nothing; all but finding and unfolding needs no script."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+import base64
+from hashlib import sha256
+from types import ModuleType
+from typing import TYPE_CHECKING, Final
 
 from pytest_mlregress.baselines.visible import visible
-from pytest_mlregress.reporting import strip_plot
-from pytest_mlregress.reporting.environment_table import HEADINGS, NO_DIFFERENCE
-from pytest_mlregress.reporting.failure_text import failure_text
-from pytest_mlregress.reporting.headline import headline
-from pytest_mlregress.reporting.metric_text import (
-    MEANING_OF_Q,
-    difference_cell,
-    margin_text,
-    means,
-    p_text,
+from pytest_mlregress.reporting import (
+    difference_plot,
+    learning_curve_plot,
+    parallel_plot,
+    revision_plot,
+    strip_plot,
 )
-from pytest_mlregress.reporting.number_format import number
-from pytest_mlregress.reporting.report import RunReport, most_severe_metrics_first
-from pytest_mlregress.reporting.text_layout import one_line
-from pytest_mlregress.reporting.totals import closing_notes, heading, totals_line
-from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, VerdictKind
+from pytest_mlregress.reporting.environment_table import HEADINGS, NO_DIFFERENCE
+from pytest_mlregress.reporting.html_card import card_of, row_of
+from pytest_mlregress.reporting.html_figures import typeset
+from pytest_mlregress.reporting.html_header import colour_counts, header_facts
+from pytest_mlregress.reporting.html_on_demand import INLINE, pack
+from pytest_mlregress.reporting.html_parameters import parameter_groups
+from pytest_mlregress.reporting.overview import overview
+from pytest_mlregress.reporting.report import RunReport
+from pytest_mlregress.reporting.totals import closing_notes, heading, totals_line, worst_colour
+from pytest_mlregress.verdicts.verdict import Colour
 
 if TYPE_CHECKING:
     import jinja2
 
-_TEXT_WIDTH: Final = 92
+_PLOTS: Final[dict[str, ModuleType]] = {
+    "strip": strip_plot,
+    "difference": difference_plot,
+    "curve": learning_curve_plot,
+    "revision": revision_plot,
+    "parallel": parallel_plot,
+}
 
 
-def to_html(report: RunReport) -> str:
+def to_html(report: RunReport, *, inline: int = INLINE) -> str:
     """A self-contained page for phones and desktops, in light and dark.
 
     Args:
         report: the report.
+        inline: characters of cards that are in the page as they are; the others are compressed,
+            and unfold by the page's script.
 
     Returns:
         The HTML.
     """
-    tests = [
-        _test(report, verdict, index) for index, verdict in enumerate(report.most_severe_first)
-    ]
-    page = page_environment().get_template("report.html.j2")
-    return page.render(
-        report=report,
-        heading=heading(report),
+    environment = page_environment()
+    verdicts = report.most_severe_first
+    rows = [row_of(report, verdict) for verdict in verdicts]
+    macros = environment.get_template("report_card.html.j2", globals={"plots": _PLOTS}).module
+    cards = pack(
+        (
+            str(macros.card(card_of(report, verdict, row)))  # type: ignore[attr-defined]
+            for verdict, row in zip(verdicts, rows, strict=True)
+        ),
+        inline=inline,
+    )
+    style = environment.get_template("report_page.css.j2").render()
+    script = _source(environment, "report_page.js")
+    tests = [dict(row, position=position) for position, row in enumerate(rows)]
+    return environment.get_template("report.html.j2", globals={"plots": _PLOTS}).render(
+        policy=_policy(style, script),
+        style=style,
+        script=script,
+        title=heading(report),
+        colour=str(worst_colour(report)),
+        overview=typeset(overview(report)),
+        facts=header_facts(report),
         totals=totals_line(report),
+        counts=colour_counts(report),
         notes=closing_notes(report),
+        report=report,
         grave=[test for test in tests if test["colour"] != Colour.GREEN],
         green=[test for test in tests if test["colour"] == Colour.GREEN],
-        plot=strip_plot,
+        cards=cards,
+        groups=parameter_groups(report),
         environment_headings=HEADINGS,
         no_difference=NO_DIFFERENCE,
         other="base" if any(verdict.base for verdict in report.verdicts) else "baseline",
@@ -80,35 +108,20 @@ def _visible(value: object) -> object:
     return visible(value) if type(value) is str else value
 
 
-def _test(report: RunReport, verdict: Verdict, index: int) -> Mapping[str, Any]:
-    tier = f" ({verdict.tier})" if verdict.tier not in ("", "default") else ""
-    name = one_line(verdict.test + tier)
-    return {
-        "anchor": f"test-{index}",
-        "name": name,
-        "pieces": re.findall(r"[^/:]+[/:]*|[/:]+", name),
-        "kind": str(verdict.kind),
-        "colour": str(verdict.colour),
-        "headline": headline(verdict),
-        "seeds": f"{verdict.decided_after}/{len(verdict.planned)}",
-        "unit": "pairs" if verdict.base else "seeds",
-        "metrics": [_metric(report, verdict, m) for m in most_severe_metrics_first(verdict)],
-        "text": failure_text(verdict, width=_TEXT_WIDTH),
-    }
+def _source(environment: jinja2.Environment, name: str) -> str:
+    """A file of the templates as it is."""
+    assert environment.loader is not None
+    return environment.loader.get_source(environment, name)[0]
 
 
-def _metric(report: RunReport, verdict: Verdict, metric: MetricVerdict) -> Mapping[str, Any]:
-    judged = metric.comparison is not None and metric.kind is not VerdictKind.DIVERGED
-    q_value = report.q_value(verdict, metric)
-    return {
-        "name": one_line(metric.name),
-        "kind": str(metric.kind),
-        "direction": "higher is better" if metric.higher_is_better else "lower is better",
-        "means": means(metric).replace("->", "→"),
-        "difference": difference_cell(metric) if judged or metric.comparison is None else "",
-        "p": p_text(metric) if judged else "",
-        "q": number(q_value, digits=2) if judged and q_value is not None else "",
-        "meaning_of_q": MEANING_OF_Q,
-        "margin": margin_text(metric),
-        "plot": strip_plot.strip_plot(metric),
-    }
+def _policy(*sources: str) -> str:
+    """The page may use its own style and script and nothing else, whatever is injected into it."""
+    style, script = map(_digest, sources)
+    return (
+        f"default-src 'none'; style-src '{style}'; script-src '{script}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _digest(source: str) -> str:
+    return "sha256-" + base64.b64encode(sha256(source.encode()).digest()).decode("ascii")

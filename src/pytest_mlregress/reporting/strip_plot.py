@@ -1,24 +1,30 @@
-"""The geometry of a strip plot: a dot per seed, the baseline's row above the candidate's."""
+"""The geometry of a strip plot: a dot per seed, the baseline's row above the candidate's.
+
+Below them the interval of the difference, drawn from the baseline's mean, so that it can be read
+against the margin: as a whole in the shade it is a loss, as a whole outside it is safe.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from pytest_mlregress.reporting.axis_scale import AxisScale
+from pytest_mlregress.reporting.metric_text import compares_matched_seeds, difference_with_interval
 from pytest_mlregress.reporting.number_format import number
 from pytest_mlregress.reporting.sample_text import summarise
 from pytest_mlregress.verdicts.verdict import MetricVerdict
 
-WIDTH: Final = 480
-HEIGHT: Final = 128
-LEFT: Final = 76
-RIGHT: Final = 456
-ROWS: Final = (30, 72)
-AXIS: Final = 98
-RADIUS: Final = 4.5
+WIDTH: Final = 340
+HEIGHT: Final = 142
+LEFT: Final = 66
+RIGHT: Final = 326
+ROWS: Final = (28, 68)
+INTERVAL: Final = 98
+AXIS: Final = 112
+RADIUS: Final = 3.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +53,33 @@ class Row:
         y: vertical position.
         dots: its seeds.
         mean: horizontal position of its mean, None if it is not finite.
+        count: number of seeds.
     """
 
     label: str
     y: float
     dots: tuple[Dot, ...]
     mean: float | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """The confidence interval of the difference, from the mean that the candidate is compared with.
+
+    Attributes:
+        low: horizontal position of its lower end.
+        high: that of its upper end.
+        middle: that of the difference.
+        cut: whether an end lies outside of the plot.
+        title: text shown on hovering.
+    """
+
+    low: float
+    high: float
+    middle: float
+    cut: tuple[bool, bool]
+    title: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +91,16 @@ class StripPlot:
         rows: the baseline's row and the candidate's.
         ticks: position and label of each tick.
         loss: the band ``(x, width)`` of means worse than the baseline's by more than the margin.
+        limit: where that band begins; None without one.
+        interval: the interval of the difference; None where nothing was compared.
     """
 
     title: str
     rows: tuple[Row, Row]
     ticks: tuple[tuple[float, str], ...]
     loss: tuple[float, float] | None
+    limit: float | None = None
+    interval: Interval | None = None
 
 
 def strip_plot(metric: MetricVerdict) -> StripPlot | None:
@@ -83,10 +114,12 @@ def strip_plot(metric: MetricVerdict) -> StripPlot | None:
     """
     if not metric.baseline and not metric.candidate:
         return None
-    limit = _limit(metric)
+    reference = _reference(metric)
+    limit = _limit(metric, reference)
     values = [*metric.baseline.values(), *metric.candidate.values()]
+    shown = [v for v in (*values, limit) if v is not None and math.isfinite(v)]
     scale = AxisScale.of(
-        [v for v in (*values, limit) if v is not None and math.isfinite(v)], LEFT + 12, RIGHT - 12
+        [*shown, *_reachable(_ends(metric, reference), shown)], LEFT + 10, RIGHT - 10
     )
     rows = tuple(
         _row(label, y, sample, scale, bad_end=LEFT if metric.higher_is_better else RIGHT)
@@ -97,26 +130,73 @@ def strip_plot(metric: MetricVerdict) -> StripPlot | None:
             strict=True,
         )
     )
+    at = None if limit is None else scale.at(limit)
     return StripPlot(
         title=f"{metric.name} by seed",
         rows=(rows[0], rows[1]),
         ticks=scale.ticks(),
-        loss=None if limit is None else _band(scale.at(limit), metric.higher_is_better),
+        loss=None if at is None else _band(at, metric.higher_is_better),
+        limit=at,
+        interval=_interval(metric, reference, scale),
     )
 
 
-def _limit(metric: MetricVerdict) -> float | None:
+def _reference(metric: MetricVerdict) -> float:
+    """The mean that the candidate's is compared with: that of its own seeds if they were matched.
+
+    NaN where nothing was compared.
+    """
+    if metric.comparison is None:
+        return math.nan
+    difference = metric.comparison.difference
+    if compares_matched_seeds(metric) and math.isfinite(difference):
+        return summarise(metric.candidate.values()).mean - difference
+    return summarise(metric.baseline.values()).mean
+
+
+def _limit(metric: MetricVerdict, reference: float) -> float | None:
     """The mean at which a loss reaches the margin."""
     if metric.comparison is None:
         return None
     margin = metric.comparison.margin
-    mean = summarise(metric.baseline.values()).mean
-    limit = mean - margin if metric.higher_is_better else mean + margin
+    limit = reference - margin if metric.higher_is_better else reference + margin
     return limit if math.isfinite(limit) else None
 
 
+def _ends(metric: MetricVerdict, reference: float) -> tuple[float, float]:
+    """The interval of the difference, from the reference; NaN where nothing was compared."""
+    if metric.comparison is None:
+        return math.nan, math.nan
+    low, high = metric.comparison.interval
+    return reference + low, reference + high
+
+
+def _reachable(ends: Sequence[float], shown: Sequence[float]) -> Iterator[float]:
+    """The ends of an interval that do not press all dots together; the others are cut."""
+    if not shown:
+        return
+    low, high = min(shown), max(shown)
+    span = high - low
+    for end in ends:
+        if low - span <= end <= high + span:
+            yield end
+
+
+def _interval(metric: MetricVerdict, reference: float, scale: AxisScale) -> Interval | None:
+    comparison = metric.comparison
+    if comparison is None or not math.isfinite(comparison.difference + reference):
+        return None
+    ends = _ends(metric, reference)
+    cut = (not ends[0] >= scale.low, not ends[1] <= scale.high)
+    low = LEFT if cut[0] else scale.at(ends[0])
+    high = RIGHT if cut[1] else scale.at(ends[1])
+    middle = min(max(scale.at(reference + comparison.difference), LEFT), RIGHT)
+    level = f"{comparison.interval_level:.0%} interval of the difference".replace("%", " %")
+    return Interval(low, high, middle, cut, f"{level}: {difference_with_interval(metric)}")
+
+
 def _band(limit: float, higher_is_better: bool) -> tuple[float, float]:
-    start, end = (LEFT - 12, limit) if higher_is_better else (limit, RIGHT + 12)
+    start, end = (LEFT - 6, limit) if higher_is_better else (limit, RIGHT + 6)
     return start, max(0.0, end - start)
 
 
@@ -130,12 +210,13 @@ def _row(
         x = scale.at(value) if finite else bad_end
         title = f"seed {seed}: {number(value, digits=6)}"
         placed.append(Dot(x, _free_height(x, y, placed), title, finite))
-    return Row(label, y, tuple(placed), scale.at(mean) if math.isfinite(mean) else None)
+    place = scale.at(mean) if math.isfinite(mean) else None
+    return Row(label, y, tuple(placed), place, len(sample))
 
 
 def _free_height(x: float, y: float, placed: Sequence[Dot]) -> float:
     """The height nearest to the row's where a dot overlaps none; the row's where all are taken."""
-    for step in (0, -1, 1, -2, 2, -3, 3):
+    for step in (0, -1, 1, -2, 2, -3, 3, -4, 4):
         height = y + step * 4
         if all(abs(dot.x - x) >= 2 * RADIUS or abs(dot.y - height) >= 4 for dot in placed):
             return height

@@ -1,0 +1,71 @@
+"""The cards of an HTML report: as they are while there is room, the others compressed.
+
+A page of 500 tests with all figures has some 20 MB of SVG. What exceeds `INLINE` is packed, a few
+cards to a part, and unpacked by the page's script when a card is opened; its figures are in the
+table of the page in any case. The packed text is base64, so it can end no element.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["INLINE", "PackedCards", "pack"]
+
+INLINE: Final = 1_000_000
+"""Characters of cards that a page holds as they are."""
+
+_PART: Final = 400_000
+"""Characters of a part before it is compressed: opening a card unpacks one part."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackedCards:
+    """The cards of a page.
+
+    Attributes:
+        inline: the HTML of the cards that are in the page, by position.
+        places: part and position in it of each of the others, by position.
+        parts: the compressed parts, base64.
+    """
+
+    inline: dict[int, str]
+    places: dict[int, tuple[int, int]]
+    parts: tuple[str, ...]
+
+
+def pack(cards: Iterable[str], *, inline: int = INLINE) -> PackedCards:
+    """Keep the first cards as they are and compress the others.
+
+    Args:
+        cards: the HTML of each, the most important first; the first is never compressed.
+        inline: characters that are kept as they are.
+
+    Returns:
+        The cards.
+    """
+    kept: dict[int, str] = {}
+    places: dict[int, tuple[int, int]] = {}
+    parts: list[list[str]] = []
+    used = size = 0
+    for position, card in enumerate(cards):
+        if not places and (not kept or used + len(card) <= inline):
+            kept[position] = card
+            used += len(card)
+            continue
+        if not parts or size + len(card) > _PART:
+            parts.append([])
+            size = 0
+        places[position] = len(parts) - 1, len(parts[-1])
+        parts[-1].append(card)
+        size += len(card)
+    return PackedCards(kept, places, tuple(map(_packed, parts)))
+
+
+def _packed(cards: list[str]) -> str:
+    """JSON, deflated, in base64: what a browser's `DecompressionStream` reads."""
+    return base64.b64encode(zlib.compress(json.dumps(cards).encode("ascii"), 9)).decode("ascii")

@@ -1,0 +1,69 @@
+"use strict";
+{
+  const root = document.documentElement;
+  root.classList.add("scripted");
+
+  // Compressed cards: a part is a deflated JSON list of the HTML that the report's writer has escaped.
+  const parts = new Map();
+  const inflate = async (text) => {
+    const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+    return JSON.parse(await new Response(stream).text());
+  };
+  const fill = async (card) => {
+    const later = card.querySelector(":scope > .later");
+    if (!later) return;
+    const [part, position] = later.dataset.card.split(".");
+    if (!parts.has(part)) parts.set(part, inflate(document.getElementById("part-" + part).textContent));
+    const cards = await parts.get(part);
+    if (later.isConnected) later.outerHTML = cards[position];
+  };
+  document.addEventListener("toggle", (event) => {
+    if (event.target.open && event.target.classList.contains("card")) fill(event.target);
+  }, true);
+  document.querySelectorAll(".card[open]").forEach(fill);
+
+  // A link to a test opens it, wherever it is folded away.
+  const reveal = async () => {
+    const card = location.hash && document.getElementById(location.hash.slice(1));
+    if (!card || !card.classList.contains("card")) return;
+    document.getElementById("page-tests").checked = true;
+    const all = document.getElementById("only-all");
+    if (all) all.checked = true;
+    for (let node = card; node; node = node.parentElement) {
+      if (node.tagName === "DETAILS") node.open = true;
+      node.hidden = false;
+    }
+    await fill(card);
+    card.scrollIntoView();
+  };
+  addEventListener("hashchange", reveal);
+  reveal();
+
+  // The filter: every word must occur in the test's rows.
+  const field = document.getElementById("filter");
+  const found = document.getElementById("found");
+  const rows = Array.from(document.querySelectorAll("tbody[data-test]"), (body) => [
+    body, document.getElementById(body.dataset.test), body.textContent.toLowerCase(),
+  ]);
+  const groups = document.querySelectorAll(".greens");
+  const before = Array.from(groups, (group) => group.open);
+  field.addEventListener("input", () => {
+    const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let count = 0;
+    for (const [body, card, text] of rows) {
+      const shown = words.every((word) => text.includes(word));
+      body.hidden = card.hidden = !shown;
+      count += shown;
+    }
+    found.textContent = words.length ? count + " of " + rows.length : "";
+    groups.forEach((group, index) => { group.open = words.length ? true : before[index]; });
+  });
+  addEventListener("keydown", (event) => {
+    if (event.key === "/" && !/^(INPUT|TEXTAREA)$/.test(event.target.tagName)) {
+      event.preventDefault();
+      document.getElementById("page-tests").checked = true;
+      field.focus();
+    }
+  });
+}
