@@ -86,6 +86,27 @@ def seconds(duration: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def about(duration: float) -> str:
+    """An estimated duration, without digits that it does not have: 40 s, 3 min, 3 h 20 min.
+
+    Args:
+        duration: in seconds.
+
+    Returns:
+        The text.
+    """
+    if duration < 10:
+        return f"{max(1, round(duration))} s"
+    if duration < 57.5:
+        return f"{5 * round(duration / 5)} s"
+    minutes = round(duration / 60)
+    if minutes >= 60:
+        minutes = 5 * round(minutes / 5)
+        hours, minutes = divmod(minutes, 60)
+        return f"{hours} h {minutes} min" if minutes and hours < 24 else f"{hours} h"
+    return f"{minutes} min"
+
+
 def _rounded(values: tuple[float, ...], figures: int) -> tuple[float, ...]:
     """The values rounded to some significant digits of the largest magnitude."""
     largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
