@@ -205,6 +205,8 @@ OPTIONS: Final[tuple[Option, ...]] = (
            _choice("fail", "warn", "off")),
     Option("preflight", "one step of every selected test, to see what would fail later", None),
     Option("plan", "run nothing: print what the planned seeds can detect", None),
+    Option("progress", "what is said while seeds train: auto (default), live, lines or off",
+           _choice("auto", "live", "lines", "off")),
     Option("report", "write a report; the suffix (.html, .json, .md) says which; repeatable",
            _report, "FILE", repeat=True),
     Option("junit", "JUnit XML with all (default), or verdicts: without the seeds that passed",

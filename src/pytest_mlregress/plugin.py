@@ -28,6 +28,7 @@ from pytest_mlregress.options import resolve
 from pytest_mlregress.running import (
     machine_share,
     node_id_selection,
+    progress_channel,
     seed_items,
     seed_settings,
     serialization,
@@ -39,6 +40,7 @@ from pytest_mlregress.running.markers import MARKER_HELP
 from pytest_mlregress.running.seed_items import SEED_ITEM
 from pytest_mlregress.session import mlregress_warning
 from pytest_mlregress.session.controller_hooks import ControllerHooks
+from pytest_mlregress.session.progress_hooks import ProgressHooks
 from pytest_mlregress.settings import EVERY_TIER, SettingError, Settings
 
 if TYPE_CHECKING:
@@ -104,11 +106,16 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(AllureVerdicts(config), PLUGIN)
     machine_share.note_callers_devices(config)
     if hasattr(config, "workerinput"):
-        threads.pin_device(config.workerinput["workerid"])
+        threads.pin_device(worker["workerid"])
+        if worker.get(progress_channel.WORKER_INPUT, False):
+            config.stash[progress_channel.PUBLISH] = progress_channel.publish_to_file(
+                config, worker["workerid"]
+            )
         if PAIRED in worker and not settings.companion:
             _compare_sides(config, settings, worker[PAIRED])
         return
     config.pluginmanager.register(_controller(config, settings), "mlregress-controller")
+    config.pluginmanager.register(ProgressHooks(config, settings), "mlregress-progress")
     if config.getoption("dist", "no") != "no":  # xdist will start workers, after this hook
         _refuse_dist_each(config)
         config.stash[VARIABLES] = threads.export_threads(settings.threads)
@@ -223,6 +230,7 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
         splitting.note_deselected(items[0].config, items)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist tells the controller of it
 def pytest_collection_finish(session: pytest.Session) -> None:
     items = session.items
     machine_share.give_devices(session.config, items)
@@ -230,6 +238,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     session.config.stash[TRAINS] = seed_items.note_selected_seeds(
         items, removals.by_others(items), tests=len(removals.collected)
     )
+    if hasattr(session.config, "workerinput"):
+        progress_channel.tell_collected(session.config, items)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

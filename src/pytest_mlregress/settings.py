@@ -73,6 +73,7 @@ class Settings:
     """The share of the data that tests are to train with."""
     guards: Literal["fail", "warn", "off"] = "warn"
     plan: bool = False
+    progress: Literal["auto", "live", "lines", "off"] = "auto"
     report: tuple[str, ...] = ()
     junit: Literal["all", "verdicts"] = "all"
     confirm: bool = False

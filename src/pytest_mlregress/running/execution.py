@@ -18,6 +18,7 @@ import pytest
 from pytest_mlregress import _compat
 from pytest_mlregress.baselines.environment import describe_environment
 from pytest_mlregress.resources.peak_memory import peak_memory, start_peak_memory
+from pytest_mlregress.running import progress_channel
 from pytest_mlregress.running.curve_watch import BaselineCurves, CurveWatch
 from pytest_mlregress.running.guarded_run import GUARD_FINDINGS, guarded
 from pytest_mlregress.running.late_seeding import (
@@ -183,6 +184,7 @@ class Execution:
             pytest.skip(STOPPED_MESSAGE)
         if (recorder := read_recorder(item.config)) is not None:
             recorder.begin(item)
+        running.record.progress = progress_channel.begin(item, record)
         if not self._settings.updating and not self._settings.compares_sides:
             load = partial(self._curves_of, record)
             running.record.on_log = CurveWatch(partial(unrecorded, item.config, load))

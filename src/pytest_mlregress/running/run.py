@@ -167,6 +167,8 @@ class Run:
         for name in points:
             self._refuse_earlier_step(step, at, name)
         new = {name: value for name, value in points.items() if self._add(name, at, value)}
+        if new and self._record.progress is not None:
+            self._record.progress(at, new)
         if new and self._record.on_log is not None:
             self._record.on_log(at, new)
 

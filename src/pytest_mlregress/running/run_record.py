@@ -21,6 +21,7 @@ class RunRecord:
         preflight: whether this is a preflight.
         data_fraction: the share of the data that the test is to train with.
         asked: which of those two the test has asked for, by name.
+        progress: called as ``progress(step, values)`` after each `Run.log`, for those who watch.
         on_log: called as ``on_log(step, values)`` after each `Run.log`, with the new values only.
     """
 
@@ -31,6 +32,7 @@ class RunRecord:
     preflight: bool = False
     data_fraction: float = 1.0
     asked: set[str] = field(default_factory=set)
+    progress: Callable[[int, Mapping[str, float]], None] | None = None
     on_log: Callable[[int, Mapping[str, float]], None] | None = None
 
     def result(self, seed: int) -> SeedResult:

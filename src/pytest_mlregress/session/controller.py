@@ -23,6 +23,7 @@ from pytest_mlregress.session.run_summary import RunSummary
 from pytest_mlregress.session.seed_collector import SeedCollector
 from pytest_mlregress.session.suite_judge import SuiteJudge
 from pytest_mlregress.session.verdict_items import VerdictItems
+from pytest_mlregress.session.worker_count import worker_count
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.advice import nothing_recorded
 from pytest_mlregress.verdicts.afterwards import late_notes, with_late_seed
@@ -56,7 +57,9 @@ class Verdicts:
         self._flags = flags
         self._judge = SuiteJudge(session.config, settings, base)
         self._collector = SeedCollector(
-            session.config.invocation_params.dir, settings, parallel=_workers(session.config) > 0
+            session.config.invocation_params.dir,
+            settings,
+            parallel=worker_count(session.config) > 0,
         )
         self._under_way = under_way
         self._judged: dict[str, Verdict] = {}
@@ -196,7 +199,7 @@ class Verdicts:
 
     def _confirm(self, group: SeedGroup) -> None:
         test = group.plan.test
-        workers = _workers(self._session.config)
+        workers = worker_count(self._session.config)
         self._judged[test] = self._judge.confirm(group, self._judged[test], workers)
         self._publish(group)
 
@@ -249,8 +252,3 @@ class Verdicts:
     def seed_node_ids(self) -> frozenset[str]:
         """The node ids of all seeds that have reported."""
         return self._collector.seed_node_ids
-
-
-def _workers(config: pytest.Config) -> int:
-    """How many processes of pytest-xdist run seeds; 0 where this one does."""
-    return len(getattr(config.option, "tx", None) or ())
