@@ -14,7 +14,8 @@ import pytest_mlregress
 from pytest_mlregress import bughunt, cli, statistics
 from pytest_mlregress.options import OPTIONS
 from pytest_mlregress.running.markers import MARKER_HELP
-from pytest_mlregress.running.run import UNSET, Run
+from pytest_mlregress.running.recorded_metric import UNSET
+from pytest_mlregress.running.run import Run
 from pytest_mlregress.running.run_record import RunRecord
 from pytest_mlregress.settings import MARKER_ARGUMENTS, Settings
 
@@ -82,7 +83,7 @@ def test_arguments_of_the_marker() -> None:
 
 def test_attributes_of_the_fixture() -> None:
     entry = section("Fixtures").split("\n`seed`")[0]
-    documented = re.findall(r"`\.([a-z_]+)", entry)
+    documented = re.findall(r"`\.([a-z_]+)[`(]", entry)
     run = Run(
         test="t.py::test",
         seed=0,
@@ -95,7 +96,13 @@ def test_attributes_of_the_fixture() -> None:
     assert sorted(documented) == sorted(set(public) - CALLED_BY_THE_PLUGIN)
 
 
-@pytest.mark.parametrize("method", ["record", "log", "log_params", "fingerprint"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        *("record", "record_all", "log", "log_params", "fingerprint"),
+        *("lightning_logger", "transformers_callback", "keras_callback"),
+    ],
+)
 def test_signatures_of_the_fixture(method: str) -> None:
     assert signature_in_docs(f".{method}") == signature_in_code(getattr(Run, method))
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from pytest_mlregress.bughunt.errors import GuardWarning
     from pytest_mlregress.fixtures import BugHunt
     from pytest_mlregress.margins import Margin, margin
-    from pytest_mlregress.running.run import RecordError, Run
+    from pytest_mlregress.running.recorded_metric import RecordError
+    from pytest_mlregress.running.run import Run
     from pytest_mlregress.session.mlregress_warning import MLRegressWarning
 
 __all__ = [
@@ -39,7 +40,7 @@ _HOMES: Final = {
     "GuardWarning": "bughunt.errors",
     "MLRegressWarning": "session.mlregress_warning",
     "Margin": "margins",
-    "RecordError": "running.run",
+    "RecordError": "running.recorded_metric",
     "Run": "running.run",
     "margin": "margins",
 }

@@ -75,8 +75,19 @@ def _seed_tensorflow(seed: int) -> None:
 
 
 def _seed_keras(seed: int) -> None:
-    """Seed Keras, which seeds python, numpy and its backend in the same call."""
-    if (seeder := _function("keras", "utils.set_random_seed")) is not None:
+    """Seed Keras's own generator, and with an older Keras all others too.
+
+    ``keras.utils.set_random_seed`` imports tensorflow wherever that is installed, which takes
+    seconds and a test of another backend never asked for. Of Keras 3.0 to 3.15 it is therefore done
+    here what that function does besides seeding python, numpy and the backends.
+    """
+    set_attribute = _function("keras.src.backend.common.global_state", "set_global_attribute")
+    seed_name = _function("keras.src.utils.rng_utils", "GLOBAL_RANDOM_SEED")
+    generator = _function("keras.src.random.seed_generator", "GLOBAL_SEED_GENERATOR")
+    if set_attribute is not None and seed_name is not None and generator is not None:
+        set_attribute(seed_name, seed % _NUMPY_RANGE)
+        set_attribute(generator, None)  # made again from the seed when it is first used
+    elif (seeder := _function("keras", "utils.set_random_seed")) is not None:
         seeder(seed % _NUMPY_RANGE)
 
 

@@ -15,7 +15,7 @@ import pytest
 from test_values import new_run
 from training_suite import Suite
 
-from pytest_mlregress.running.run import RecordError
+from pytest_mlregress.running.recorded_metric import RecordError
 from pytest_mlregress.running.run_record import RunRecord
 
 HOWTO = Path(__file__).parents[2] / "docs" / "how-to" / "frameworks.md"

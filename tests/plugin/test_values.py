@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from pytest_mlregress.margins import CommonMargin, margin
-from pytest_mlregress.running.run import RecordError, Run
+from pytest_mlregress.running.recorded_metric import RecordError
+from pytest_mlregress.running.run import Run
 from pytest_mlregress.running.run_record import RunRecord
 from pytest_mlregress.running.scalars import NotANumberError, to_number
 from pytest_mlregress.statistics.margins import parse_margin

@@ -19,6 +19,8 @@ from pytest_mlregress import BugHunt, GuardWarning, MLRegressWarning, RecordErro
 from pytest_mlregress.bughunt import Findings, hunt
 from pytest_mlregress.bughunt.guards import watch
 from pytest_mlregress.fixtures import CheckLogits, CheckViewPermute, OverfitSingleBatch
+from pytest_mlregress.integrations import keras, transformers
+from pytest_mlregress.integrations.lightning import MLRegressLogger
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 
@@ -124,6 +126,35 @@ def test_curves(mlregress: Run) -> None:
 
     mlregress.log(3, loss="0.5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     mlregress.log(loss=0.5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
+def test_many_metrics(mlregress: Run) -> None:
+    metrics = {"loss": torch.tensor(0.5), "accuracy": torch.tensor(0.9)}
+    mlregress.record_all(metrics, higher_is_better={"loss": False, "accuracy": True})
+    mlregress.record_all(
+        {"accuracy": 0.9, "runtime": 3},
+        higher_is_better=True,
+        margin={"accuracy": "1%"},
+        version={"accuracy": 2},
+        resolution=0.01,
+        prefix="test/",
+        skip=["run*"],
+    )
+    margins: dict[str, pytest_mlregress.Margin] = {"accuracy": 0.01}
+    mlregress.record_all({"f1": Metric()}, margin=margins)
+
+    mlregress.record_all([0.9], higher_is_better=True)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    mlregress.record_all({"text": "0.9"}, higher_is_better=True)  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]
+    mlregress.record_all(metrics, higher_is_better={"loss": "down"})  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]
+    mlregress.record_all(metrics, higher_is_better=True, margin={"loss": "oops"})  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]
+
+
+def test_frameworks(mlregress: Run) -> None:
+    assert_type(mlregress.lightning_logger(), MLRegressLogger)
+    assert_type(mlregress.transformers_callback(prefix="a/"), transformers.MLRegressCallback)
+    assert_type(mlregress.keras_callback("b/"), keras.MLRegressCallback)
+
+    mlregress.keras_callback(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def test_hunt(bughunt: BugHunt) -> None:

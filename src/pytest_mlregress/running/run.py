@@ -3,39 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from enum import Enum
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from pytest_mlregress.margins import Margin, MarginLike, read_margin
+from pytest_mlregress.margins import Margin
 from pytest_mlregress.running.fingerprints import fingerprint
-from pytest_mlregress.running.result import RecordedMetric
-from pytest_mlregress.running.run_record import RunRecord
-from pytest_mlregress.running.scalars import (
-    NotANumberError,
-    OneNumber,
-    is_torchmetric,
-    to_number,
-    to_plain,
+from pytest_mlregress.running.installed import require
+from pytest_mlregress.running.metric_mapping import recorded_metrics
+from pytest_mlregress.running.recorded_metric import (
+    UNSET,
+    RecordError,
+    Unset,
+    number_of,
+    recorded_metric,
 )
+from pytest_mlregress.running.run_record import RunRecord
+from pytest_mlregress.running.scalars import OneNumber, to_plain
 
-
-class _Unset(Enum):
-    UNSET = "unset"
-
-
-UNSET: Final = _Unset.UNSET
-
+if TYPE_CHECKING:
+    from pytest_mlregress.integrations.keras import MLRegressCallback as KerasCallback
+    from pytest_mlregress.integrations.lightning import MLRegressLogger as LightningLogger
+    from pytest_mlregress.integrations.transformers import MLRegressCallback as TransformersCallback
 
 PREFLIGHT: Final = "preflight"
 DATA_FRACTION: Final = "data_fraction"
 """Names in `RunRecord.asked`."""
-
-
-class RecordError(ValueError):
-    """A record that cannot be judged; its text names the test, the metric and the remedy."""
 
 
 class Run:
@@ -97,7 +90,7 @@ class Run:
         name: str,
         value: OneNumber,
         *,
-        higher_is_better: bool | _Unset = UNSET,
+        higher_is_better: bool | Unset = UNSET,
         margin: Margin = "auto",
         version: int = 1,
         resolution: float | None = None,
@@ -122,22 +115,62 @@ class Run:
             RecordError: an unusable argument, or a name recorded before in this seed.
         """
         __tracebackhide__ = True
-        if not isinstance(name, str) or not name.strip():
-            raise RecordError(f"{self.test}: a metric's name is a non-empty string, not {name!r}")
-        name = str(to_plain(name))
-        if name in self._record.metrics:
-            raise RecordError(
-                f"{self.test}: metric {name!r} is recorded twice in seed {self.seed} "
-                f"({self._record.metrics[name].value!r}, then {value!r}); "
-                "record the final value once, and use mlregress.log(step, ...) for a curve"
-            )
-        self._record.metrics[name] = RecordedMetric(
-            name=name,
-            value=self._number(name, value),
-            higher_is_better=self._direction(name, value, higher_is_better),
-            margin=self._margin(name, margin),
-            version=self._version(name, version),
-            resolution=self._resolution(name, resolution),
+        metric = recorded_metric(
+            self._record.metrics,
+            (self.test, self.seed),
+            name,
+            value,
+            higher_is_better=higher_is_better,
+            margin=margin,
+            version=version,
+            resolution=resolution,
+        )
+        self._record.metrics[metric.name] = metric
+
+    def record_all(
+        self,
+        metrics: Mapping[str, OneNumber],
+        *,
+        higher_is_better: bool | Mapping[str, bool] | Unset = UNSET,
+        margin: Margin | Mapping[str, Margin] = "auto",
+        version: int | Mapping[str, int] = 1,
+        resolution: float | Mapping[str, float] | None = None,
+        prefix: str = "",
+        skip: Collection[str] = (),
+    ) -> None:
+        """Record every metric of a mapping: Lightning's ``callback_metrics``, what Keras returns.
+
+        Each argument is one value for all, or a mapping by name; a name that is in no mapping of
+        margins, versions or resolutions has the default of `record`. All metrics are recorded, or
+        none.
+
+        Args:
+            metrics: values by name, each as in `record`.
+            higher_is_better: the direction: one for all, or by name. Nothing is guessed: a metric
+                that is neither in the mapping nor skipped is an error, unless it is a torchmetrics
+                ``Metric`` that knows its direction.
+            margin: the smallest loss that matters, as in `record`.
+            version: the version of how a metric is computed.
+            resolution: the smallest step that a metric can take.
+            prefix: put before each name in the record; the mappings and ``skip`` go without it.
+            skip: names to leave out, or patterns (``"*_runtime"``).
+
+        Raises:
+            RecordError: an unusable entry or argument, or a name that is not among the metrics.
+        """
+        __tracebackhide__ = True
+        self._record.metrics |= recorded_metrics(
+            self._record.metrics,
+            (self.test, self.seed),
+            metrics,
+            {
+                "higher_is_better": higher_is_better,
+                "margin": margin,
+                "version": version,
+                "resolution": resolution,
+            },
+            prefix=prefix,
+            skip=skip,
         )
 
     def log(
@@ -163,7 +196,7 @@ class Run:
         at = self._step(step)
         points = {}
         for name, value in self._named(step, mapping, values):  # a comprehension is a frame more
-            points[name] = self._number(name, value)
+            points[name] = number_of((self.test, self.seed), name, value)
         for name in points:
             self._refuse_earlier_step(step, at, name)
         new = {name: value for name, value in points.items() if self._add(name, at, value)}
@@ -171,6 +204,60 @@ class Run:
             self._record.progress(at, new)
         if new and self._record.on_log is not None:
             self._record.on_log(at, new)
+
+    def lightning_logger(self, prefix: str = "") -> LightningLogger:
+        """A logger for ``Trainer(logger=...)`` that logs curves and hyper-parameters here.
+
+        Args:
+            prefix: put before each name, to keep several trainings of a test apart.
+
+        Returns:
+            The logger.
+
+        Raises:
+            ModuleNotFoundError: Lightning is not installed.
+        """
+        __tracebackhide__ = True
+        require("lightning", "pytorch_lightning", method="lightning_logger", install="lightning")
+        from pytest_mlregress.integrations.lightning import MLRegressLogger
+
+        return MLRegressLogger(self, prefix)
+
+    def transformers_callback(self, prefix: str = "") -> TransformersCallback:
+        """A callback for Hugging Face's ``Trainer(callbacks=[...])`` that logs its history here.
+
+        Args:
+            prefix: put before each name, to keep several trainings of a test apart.
+
+        Returns:
+            The callback.
+
+        Raises:
+            ModuleNotFoundError: Transformers is not installed.
+        """
+        __tracebackhide__ = True
+        require("transformers", method="transformers_callback", install="'transformers[torch]'")
+        from pytest_mlregress.integrations.transformers import MLRegressCallback
+
+        return MLRegressCallback(self, prefix)
+
+    def keras_callback(self, prefix: str = "") -> KerasCallback:
+        """A callback for Keras's ``model.fit(callbacks=[...])`` that logs each epoch here.
+
+        Args:
+            prefix: put before each name, to keep several trainings of a test apart.
+
+        Returns:
+            The callback.
+
+        Raises:
+            ModuleNotFoundError: Keras 3 is not installed.
+        """
+        __tracebackhide__ = True
+        require("keras", method="keras_callback", install="keras")
+        from pytest_mlregress.integrations.keras import MLRegressCallback
+
+        return MLRegressCallback(self, prefix)
 
     def log_params(self, mapping: Mapping[str, object]) -> None:
         """Keep hyper-parameters with the baseline; values that are not plain are kept as text.
@@ -252,66 +339,10 @@ class Run:
 
     def _step(self, step: object) -> int:
         __tracebackhide__ = True
-        number = self._number("step", step)
+        number = number_of((self.test, self.seed), "step", step)
         if not number.is_integer():
             raise RecordError(
                 f"{self.test}: log({step!r}, ...) in seed {self.seed}: a step is a whole number, "
                 "such as the number of the epoch or batch"
             )
         return int(number)
-
-    def _number(self, name: str, value: object) -> float:
-        __tracebackhide__ = True
-        try:
-            return to_number(value)
-        except NotANumberError as error:
-            raise RecordError(f"{self.test}: metric {name!r}, seed {self.seed}: {error}") from None
-
-    def _direction(self, name: str, value: object, higher_is_better: bool | _Unset) -> bool:
-        __tracebackhide__ = True
-        if higher_is_better is UNSET and is_torchmetric(value):
-            own = value.higher_is_better  # type: ignore[attr-defined]
-            higher_is_better = own if isinstance(own, bool) else UNSET
-        if higher_is_better is UNSET:
-            raise RecordError(
-                f"{self.test}: metric {name!r} needs higher_is_better=True or False; "
-                "it has no default, since a wrong guess would pass silently"
-            )
-        if not isinstance(higher_is_better, bool):
-            raise RecordError(
-                f"{self.test}: metric {name!r}: higher_is_better={higher_is_better!r} "
-                "must be True or False"
-            )
-        return higher_is_better
-
-    def _margin(self, name: str, margin: object) -> MarginLike:
-        __tracebackhide__ = True
-        plain = str(margin) if isinstance(margin, str) else margin
-        if not isinstance(margin, (str, bool)):
-            with suppress(NotANumberError):  # read_margin says what a margin may be
-                plain = to_number(margin)
-        try:
-            read_margin(plain)
-        except ValueError as error:
-            raise RecordError(f"{self.test}: metric {name!r}: {error}") from None
-        return plain  # type: ignore[return-value]  # what read_margin takes
-
-    def _version(self, name: str, version: object) -> int:
-        __tracebackhide__ = True
-        if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-            raise RecordError(
-                f"{self.test}: metric {name!r}: version={version!r} must be a whole number >= 1"
-            )
-        return version
-
-    def _resolution(self, name: str, resolution: object) -> float | None:
-        __tracebackhide__ = True
-        if resolution is None:
-            return None
-        number = self._number(f"{name} (resolution)", resolution)
-        if not 0.0 < number < math.inf:
-            raise RecordError(
-                f"{self.test}: metric {name!r}: resolution={resolution!r} must be a finite "
-                "number > 0, the smallest step that the metric can take"
-            )
-        return number
