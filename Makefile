@@ -42,11 +42,11 @@ test: $(VENV)/.test ## the project's own tests, without the slow ones
 slow: $(VENV)/.test ## the tests that take minutes: calibration, kills, whole examples
 	$(ONE_THREAD) $(TESTS) -m slow $(ARGS)
 
-frameworks: ## the bug guards inside real Lightning and Transformers, in an environment of their own
+frameworks: ## guards, loggers and seeding inside real Lightning, Transformers, Keras, JAX, TensorFlow and boosting, in an environment of their own
 	$(PYTHON) -m venv $(VENV)-frameworks
 	$(VENV)-frameworks/bin/python -m pip install --quiet --constraint constraints.txt torch
-	$(VENV)-frameworks/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[torch,hypothesis]' pytest-timeout -r tests/bughunt/guards/frameworks/requirements.txt
-	$(ONE_THREAD) $(VENV)-frameworks/bin/python -m pytest -m slow tests/bughunt/guards/frameworks $(ARGS)
+	$(VENV)-frameworks/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[torch,hypothesis]' pytest-timeout -r tests/bughunt/guards/frameworks/requirements.txt -r tests/integrations/frameworks/requirements.txt
+	$(ONE_THREAD) $(VENV)-frameworks/bin/python -m pytest -m slow tests/bughunt/guards/frameworks tests/integrations/frameworks $(ARGS)
 
 downstream: ## projects of others with the plugin unused and used, in an environment of their own
 	$(PYTHON) -m venv $(VENV)-downstream

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
-import sys
-from abc import ABC, abstractmethod
-from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,7 +13,6 @@ from training_suite import Suite
 from pytest_mlregress.running.recorded_metric import RecordError
 from pytest_mlregress.running.run_record import RunRecord
 
-HOWTO = Path(__file__).parents[2] / "docs" / "how-to" / "frameworks.md"
 HERE = "test_a.py::test_it: log("
 
 
@@ -79,72 +73,6 @@ def test_a_name_in_both_places_is_refused() -> None:
     assert str(raised.value) == (
         HERE + "1, ...) in seed 3: 'loss' is given in the mapping and as a keyword; pass it once"
     )
-
-
-def recipe(heading: str) -> str:
-    """The Python block under a heading of the how-to."""
-    text = HOWTO.read_text("utf-8").partition(f"## {heading}\n")[2]
-    blocks = re.findall(r"```python\n(.*?)```", text.partition("\n## ")[0], re.DOTALL)
-    return "\n".join(blocks)
-
-
-class LightningLogger(ABC):
-    """What `lightning.pytorch.loggers.Logger` asks of a logger, as of lightning 2."""
-
-    @property
-    @abstractmethod
-    def name(self) -> str: ...
-
-    @property
-    @abstractmethod
-    def version(self) -> int: ...
-
-    @abstractmethod
-    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None: ...
-
-    @abstractmethod
-    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None: ...
-
-
-def test_the_recipe_for_lightning(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, contents in {
-        "lightning": {},
-        "lightning.pytorch": {},
-        "lightning.pytorch.loggers": {"Logger": LightningLogger},
-    }.items():
-        module = ModuleType(name)
-        vars(module).update(contents)
-        monkeypatch.setitem(sys.modules, name, module)
-    scope: dict[str, Any] = {}
-    exec(recipe("Log curves from Lightning"), scope)
-    record = RunRecord()
-    run = new_run(record)
-    logger = scope["CurveLogger"](run)
-    logger.log_hyperparams({"lr": 0.1})
-    logger.log_metrics({"train/loss": 0.5, "epoch": 0}, step=0)
-    logger.log_metrics({"val/loss": 0.75, "epoch": 0}, step=0)
-    assert (logger.name, logger.version) == ("mlregress", 0)
-    assert record.params == {"lr": 0.1}
-    assert curves(record) == {
-        "train/loss": ((0, 0.5),), "epoch": ((0, 0.0),), "val/loss": ((0, 0.75),),
-    }  # fmt: skip
-
-
-def test_the_recipe_for_hugging_face(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = ModuleType("transformers")
-    vars(module)["TrainerCallback"] = object
-    monkeypatch.setitem(sys.modules, "transformers", module)
-    scope: dict[str, Any] = {}
-    exec(recipe("Log curves from the Hugging Face Trainer"), scope)
-    record = RunRecord()
-    run = new_run(record)
-    callback = scope["CurveCallback"](run)
-    state = SimpleNamespace(global_step=10)
-    callback.on_log(None, state, None, logs={"loss": 0.5, "epoch": 1.0}, model=None)
-    callback.on_log(None, state, None, logs={"eval_loss": 0.75, "epoch": 1.0}, model=None)
-    assert curves(record) == {
-        "loss": ((10, 0.5),), "epoch": ((10, 1.0),), "eval_loss": ((10, 0.75),),
-    }  # fmt: skip
 
 
 def test_a_step_that_is_told_twice_is_in_the_baseline_once(suite: Suite) -> None:

@@ -1,4 +1,4 @@
-"""`mlregress.record_all`: every metric of a mapping, or none, and never with a guessed direction."""
+"""`mlregress.record_all`: every metric of a mapping or none, and no direction is guessed."""
 
 from __future__ import annotations
 

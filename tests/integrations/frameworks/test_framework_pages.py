@@ -1,0 +1,182 @@
+"""The examples of docs/how-to/frameworks.md, run as a user would with the real libraries.
+
+Skipped where a framework is not installed; ``make frameworks`` makes an environment with all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "frameworks.md"
+
+EPOCHS = [0, 1, 2]
+STEPS = [*range(20)]
+LOGGED: dict[str, dict[str, Any]] = {
+    "test_lightning": {
+        "section": "Lightning",
+        "libraries": ("lightning",),
+        "metrics": {"val_loss", "val_accuracy"},
+        # 8 batches an epoch; `validate` comes after the last
+        "curves": {"train_loss": [*range(24)], "val_loss": [24], "val_accuracy": [24]},
+        "params": {"width": 8, "lr": 0.1},
+    },
+    "test_trainer": {
+        "section": "Hugging Face Trainer",
+        "libraries": ("transformers", "accelerate"),
+        "metrics": {"eval_loss"},
+        "curves": {
+            "loss": [*range(2, 17, 2)],
+            "grad_norm": [*range(2, 17, 2)],
+            "learning_rate": [*range(2, 17, 2)],
+            "eval_loss": [8, 16],
+            "train_loss": [16],
+        },
+        "params": {"learning_rate": 0.001, "num_train_epochs": 2, "model/hidden_size": 16},
+    },
+    "test_keras": {
+        "section": "Keras",
+        "libraries": ("keras",),
+        "metrics": {"loss", "accuracy"},
+        "curves": {
+            "loss": EPOCHS, "accuracy": EPOCHS, "val_loss": EPOCHS, "val_accuracy": EPOCHS,
+        },
+        "params": {"epochs": 3, "steps": 3, "optimizer/name": "adam"},
+    },
+    "test_tensorflow": {
+        "section": "TensorFlow",
+        "libraries": ("tensorflow",),
+        "metrics": {"loss"},
+        "curves": {"loss": STEPS},
+        "params": {},
+    },
+    "test_jax": {
+        "section": "JAX",
+        "libraries": ("jax",),
+        "metrics": {"loss", "error"},
+        "curves": {"loss": STEPS},
+        "params": {},
+    },
+    "test_xgboost": {
+        "section": "XGBoost and LightGBM",
+        "libraries": ("xgboost", "lightgbm", "sklearn"),
+        "metrics": {"accuracy"},
+        "curves": {"logloss": STEPS},
+        "params": {"subsample": 0.8},
+    },
+    "test_lightgbm": {
+        "section": "XGBoost and LightGBM",
+        "libraries": ("xgboost", "lightgbm", "sklearn"),
+        "metrics": {"logloss"},
+        "curves": {},
+        "params": {},
+    },
+    "test_sklearn": {
+        "section": "scikit-learn",
+        "libraries": ("sklearn",),
+        "metrics": {"accuracy", "log loss"},
+        "curves": {},
+        "params": {"n_estimators": 20},
+    },
+}  # fmt: skip
+"""By test of the page: what its baseline must hold."""
+
+
+def sections() -> dict[str, str]:
+    """The Python of each section that has any."""
+    texts = re.split(r"^## (.*)\n", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    found = {}
+    for heading, text in zip(texts[::2], texts[1::2], strict=True):
+        blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+        if blocks:
+            found[heading] = "\n".join(blocks)
+    return found
+
+
+def run_pytest(folder: Path, *arguments: str) -> dict[str, str]:
+    """Verdicts by test; what was printed is shown where a test here fails."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    report = folder / ".report.json"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", f"--mlregress-report={report}", *arguments],
+        cwd=folder,
+        env={**clean, "NO_COLOR": "1", "TF_CPP_MIN_LOG_LEVEL": "3"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    tests = json.loads(report.read_text(encoding="utf-8"))["tests"]
+    print(done.stdout)
+    return {test["id"].partition("::")[2]: test["verdict"] for test in tests}
+
+
+def commit(folder: Path) -> None:
+    for words in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "x")):
+        identity = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+        subprocess.run(["git", *identity, *words], cwd=folder, check=True)
+
+
+def installed(test: str) -> bool:
+    return all(find_spec(library) is not None for library in LOGGED[test]["libraries"])
+
+
+def test_every_example_of_the_page_is_run() -> None:
+    assert [
+        (test, heading)
+        for heading, source in sections().items()
+        for test in re.findall(r"^def (test_\w+)", source, re.MULTILINE)
+    ] == [(test, expected["section"]) for test, expected in LOGGED.items()]
+
+
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, list[str]]]:
+    """All examples in one suite, recorded by two workers and checked by none: its verdicts."""
+    folder = tmp_path_factory.mktemp("examples")
+    tests = [test for test in LOGGED if installed(test)]
+    for test in tests:
+        section = LOGGED[test]["section"]
+        file = f"test_{re.sub('[^a-z]+', '_', section.lower())}.py"
+        (folder / file).write_text(sections()[section], encoding="utf-8")
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    (folder / ".gitignore").write_text("__pycache__/\n.pytest_cache/\n.report.json\n")
+    commit(folder)
+    recorded = run_pytest(folder, "-n2", "--mlregress-update", "--mlregress-baseline-seeds=6")
+    commit(folder)
+    again = run_pytest(folder, "-n0", "--mlregress-alpha=0.4")  # so few seeds can show a loss
+    return folder, {test: [recorded.get(test, ""), again.get(test, "")] for test in tests}
+
+
+@pytest.mark.parametrize("test", LOGGED)
+def test_an_example_records_and_repeats_bit_for_bit(
+    test: str, checked: tuple[Path, dict[str, list[str]]]
+) -> None:
+    if not installed(test):
+        pytest.skip(f"{LOGGED[test]['libraries']} are not all installed: make frameworks")
+    folder, verdicts = checked
+    assert verdicts[test] == ["recorded", "identical"]
+    [file] = folder.glob(f"__baselines__/*/{test}.default.json")
+    text, expected = file.read_text(encoding="utf-8"), LOGGED[test]
+    artifact = json.loads(text)
+    assert str(folder) not in text
+    assert set(artifact["metrics"]) == expected["metrics"]
+    for name, metric in artifact["metrics"].items():
+        values = list(metric["values"].values())
+        assert "accuracy" in name or len(set(values)) == len(values) == 6, (name, values)
+    curves = artifact["curves"]
+    assert set(curves) == set(expected["curves"])
+    for name, steps in expected["curves"].items():
+        for seed in "012345":
+            assert [step for step, _ in curves[name][seed]] == steps, name
+    assert artifact["params"].items() >= expected["params"].items()
