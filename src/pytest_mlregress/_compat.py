@@ -201,6 +201,16 @@ def reschedule(scheduler: Any, nodeid: str) -> bool:
     return True
 
 
+def number_of_workers(config: pytest.Config, asked: int | str) -> int:
+    """How many workers ``-n`` means: a number, ``auto`` or ``logical``; at least 1.
+
+    ``xdist.plugin`` resolves the words by a hook of its own, xdist 3.6 to 3.8.
+    """
+    if isinstance(asked, str):
+        asked = config.hook.pytest_xdist_auto_num_workers(config=config) or 1
+    return max(1, int(asked))
+
+
 def failure_representation(
     text: str, message: str, location: tuple[str, int | None, str]
 ) -> TerminalRepr:

@@ -80,6 +80,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
     if config.getoption("mlregress_plan"):  # planning runs nothing, and so needs no workers
+        if (asked := getattr(config.option, "numprocesses", None)) is not None:
+            from pytest_mlregress.session.at_collection import PLANNED_WORKERS
+
+            config.stash[PLANNED_WORKERS] = _compat.number_of_workers(config, asked)
         config.option.numprocesses = None
         config.option.dist = "no"
         config.option.tx = []

@@ -105,18 +105,63 @@ def test_a_corrupt_baseline_is_one_clear_line(suite: Path) -> None:
     assert str(file) in lines[0]
 
 
+HEADINGS = "  metric    seeds  margin  power  detects  typical  worst"
+
+
 def test_plan_from_the_baselines(suite: Path) -> None:
     code, lines = run("plan", "--rootdir", str(suite), "--seeds", "5")
     assert code == 0
-    assert lines[0] == "test_digits.py::test_fit: at most 5 seeds"
-    assert lines[1].startswith("  accuracy: margin 0.01, found with power 1.00")
+    assert lines[:4] == [
+        HEADINGS,
+        "test_digits.py::test_fit",
+        "  accuracy      5    0.01   1.00  0.00325        -      -",
+        "",
+    ]
+    assert not any("looks after" in line for line in lines)
+    _, lines = run("plan", "--rootdir", str(suite), "--seeds", "5", "--verbose")
+    assert lines[4] == "test_digits.py::test_fit, accuracy:"
+    assert lines[5].startswith("  margin 0.01, found with power 1.00")
+
+
+def test_plan_knows_the_seeds_of_the_marker_and_what_they_cost(suite: Path) -> None:
+    file = suite / "tests/__baselines__/test_digits/test_fit.default.json"
+    spent = {str(seed): {"duration": 90.0, "peak_memory": 10**9} for seed in range(20)}
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"spent": spent}))
+    (suite / "tests/test_digits.py").write_text(
+        "import pytest\n@pytest.mark.seeds(7)\ndef test_fit(mlregress): pass\n"
+    )
+    code, lines = run("plan", "--rootdir", str(suite), "-n", "4")
+    assert code == 0
+    assert lines[1:3] == [
+        "test_digits.py::test_fit",
+        "  accuracy      7    0.01   1.00  0.00327  4 min 35 s  10 min 30 s",
+    ]
+    assert "costs about 2 min on 4 workers when nothing changed, 3 min with all seeds" in lines
+    assert not any("not with" in line for line in lines)
+
+
+def test_plan_says_where_it_does_not_know_the_seeds_of_the_marker(suite: Path) -> None:
+    (suite / "tests/test_digits.py").write_text("def test_other(mlregress): pass\n")
+    code, lines = run("plan", "--rootdir", str(suite))
+    assert code == 0
+    assert (
+        "test_digits.py::test_fit: planned with 5 seeds, not with its marker's (or give --seeds): "
+        "pytest collects no such test"
+    ) in " ".join(" ".join(lines).split())
+    (suite / "tests/test_digits.py").write_text("import no_such_module\n")
+    code, lines = run("plan", "--rootdir", str(suite))
+    assert code == 0
+    assert (
+        "planned with 5 seeds, not with the marker's (or give --seeds): the tests of the working "
+        "tree cannot be collected; see: pytest --collect-only"
+    ) in " ".join(" ".join(lines).split())
 
 
 def test_plan_before_any_run_knows_a_lower_bound_only() -> None:
     code, lines = run("plan", "--test-size", "1000", "--accuracy", "0.95", "--seeds", "5")
     assert code == 0
     text = " ".join(" ".join(lines).split())
-    assert "an accuracy near 0.95 on 1000 test examples: at most 5 seeds" in text
+    assert "1000 test examples accuracy near 0.95 5 0.0116 0.91 0.0116 - -" in text
     assert "seed SD 0.00689 (a lower bound: what the test set alone causes)" in text
 
 
@@ -135,7 +180,9 @@ def test_a_suite_without_baselines_says_how_to_record_them(tmp_path: Path) -> No
 def test_plan_takes_another_margin_for_the_baselines(suite: Path) -> None:
     code, lines = run("plan", "--rootdir", str(suite), "--seeds", "5", "--margin", "0.001")
     assert code == 0
-    assert lines[1].startswith("  accuracy: margin 0.001, found with power 0.")
+    assert lines[2].split()[:3] == ["accuracy", "5", "0.001"]
+    assert lines[4] == "test_digits.py::test_fit, accuracy:"
+    assert lines[5].startswith("  for power 0.90 at the margin 0.001: ")
 
 
 @pytest.mark.parametrize("option", ["--accuracy", "--baseline-seeds"])
@@ -180,7 +227,7 @@ def test_any_margin_has_a_plan_or_a_refusal(
     code, lines = run("plan", *asked, *more)
     text = " ".join(lines)
     if code == 0:
-        assert "found with power" in text
+        assert "detects" in text
     else:
         assert code == 1
         assert re.match(r"Error: \d+ seeds against \d+ baseline seeds cannot show a loss", text)

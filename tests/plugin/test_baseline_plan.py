@@ -30,7 +30,14 @@ class TestPlan:
         result = recorded.run(workers, "--mlregress-plan", LOSS="0.5")
         assert result.ret == 0
         assert recorded.verdicts == {}
-        result.stdout.fnmatch_lines(["mlregress: plan, *", f"*{TEST}*"])
+        result.stdout.fnmatch_lines(
+            [
+                "mlregress: plan, *",
+                "test  * metric  * seeds  margin  power  detects  *typical  *worst",
+                f"{TEST}  accuracy      5  0.0*  0.9*  0.0* s",
+                "costs about 1 s on * worker*",
+            ]
+        )
         result.stdout.no_fnmatch_line("* seeds in *")
 
     def test_says_where_there_is_no_baseline(self, suite: Suite) -> None:

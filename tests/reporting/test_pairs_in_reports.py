@@ -112,6 +112,7 @@ def test_a_plan_of_pairs_needs_no_baseline() -> None:
         "is .0025: 9 pairs (--mlregress-seeds=9)"
     ) in lines
     assert lines[-1] == "1 test, which share alpha 0.05: at most 5 pairs, that is 10 trainings"
+    assert "metric" not in lines[0]
     once = plan_pairs("t.py::test", "default", 1, Rules(alpha=0.05, deterministic=True))
     assert once.pairs == (
         "deterministic: one pair is compared bit for bit, and any change is found",

@@ -12,10 +12,16 @@ from click.core import ParameterSource
 from pytest_mlregress.cli.artifacts import all_artifacts, say_that_there_are_none
 from pytest_mlregress.cli.common import clear_errors, print_json, suite_options
 
+_DEFAULT_SEEDS = 5
+
 
 @click.command()
 @suite_options
-@click.option("--seeds", type=click.IntRange(1, 10_000), default=5, show_default=True)
+@click.option(
+    "--seeds",
+    type=click.IntRange(1, 10_000),
+    help="Seeds of a check (default: those that the marker of each test declares).",
+)
 @click.option("--baseline-seeds", type=click.IntRange(2, 10_000), default=20, show_default=True)
 @click.option("--alpha", type=click.FloatRange(0, 0.5, min_open=True), default=0.05)
 @click.option(
@@ -25,28 +31,46 @@ from pytest_mlregress.cli.common import clear_errors, print_json, suite_options
 )
 @click.option("--test-size", type=click.IntRange(1), help="Plan an accuracy before any run.")
 @click.option("--accuracy", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.9)
+@click.option(
+    "-n",
+    "--workers",
+    type=click.IntRange(1, 1024),
+    default=1,
+    show_default=True,
+    help="Seeds that train at once, for the cost.",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Show the design of every check.")
 @clear_errors
 def plan(
     source: str | None,
     rootdir: Path,
     as_json: bool,
-    seeds: int,
+    seeds: int | None,
     baseline_seeds: int,
     alpha: float,
     margin: float | None,
     test_size: int | None,
     accuracy: float,
+    workers: int,
+    verbose: bool,
 ) -> None:
-    """What the planned seeds can detect: from the baselines, or from --test-size before any run."""
+    """What a check can detect and what it costs: from baselines, or from --test-size before any."""
+    from pytest_mlregress.cli.declared_seeds import DeclaredSeeds
     from pytest_mlregress.reporting.plan_table import plan_table
     from pytest_mlregress.verdicts.plan import plan_before_any_run, plan_suite, plan_test
     from pytest_mlregress.verdicts.policy import Rules
     from pytest_mlregress.verdicts.suite_baselines import SuiteBaselines
 
+    notes: tuple[str, ...] = ()
     if test_size is not None:
         tests = [
             plan_before_any_run(
-                test_size, accuracy, seeds, n_baseline=baseline_seeds, alpha=alpha, margin=margin
+                test_size,
+                accuracy,
+                seeds or _DEFAULT_SEEDS,
+                n_baseline=baseline_seeds,
+                alpha=alpha,
+                margin=margin,
             )
         ]
         comparisons = 1
@@ -58,15 +82,19 @@ def plan(
             say_that_there_are_none(source, rootdir)
         comparisons = baselines.comparisons
         rules = Rules(alpha=alpha / comparisons, comparisons=comparisons)
+        declared = DeclaredSeeds(rootdir.resolve(), seeds, _DEFAULT_SEEDS, collect=bool(found))
         tests = [
-            plan_test(artifact.test, artifact.tier, seeds, artifact, rules, margin=margin)
-            for _, artifact in found
-        ]
-    suite = plan_suite(tests, alpha=alpha, comparisons=comparisons)
+            plan_test(artifact.test, artifact.tier, declared.of(key, artifact), artifact, rules,
+                      margin=margin)
+            for key, artifact in found
+        ]  # fmt: skip
+        notes = declared.notes
+    suite = plan_suite(tests, alpha=alpha, comparisons=comparisons, workers=workers, notes=notes)
     if as_json:
         print_json(asdict(suite))
         return
-    click.echo(plan_table(suite, width=shutil.get_terminal_size().columns), nl=False)
+    width = shutil.get_terminal_size().columns
+    click.echo(plan_table(suite, width=width, verbose=verbose), nl=False)
 
 
 def _refuse_without_test_size(*names: str) -> None:

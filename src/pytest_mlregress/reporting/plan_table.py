@@ -1,142 +1,168 @@
-"""A plan as a table for a terminal."""
+"""A plan as a table for a terminal: one line a metric, and what stands out below."""
 
 from __future__ import annotations
 
-import math
 import textwrap
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from pytest_mlregress.baselines.visible import visible
 from pytest_mlregress.plurals import count_of
-from pytest_mlregress.reporting.number_format import number
-from pytest_mlregress.verdicts.plan import (
-    WORTH_SAYING,
-    PlannedMetric,
-    PlannedTest,
-    SuitePlan,
+from pytest_mlregress.reporting.number_format import about, number, seconds
+from pytest_mlregress.reporting.plan_details import metric_details, standing_out
+from pytest_mlregress.reporting.text_layout import pad, width_of
+from pytest_mlregress.verdicts.plan import PlannedMetric, PlannedTest, SuitePlan
+
+_HEADINGS: Final = ("test", "metric", "seeds", "margin", "power", "detects", "typical", "worst")
+_GAP: Final = "  "
+_UNKNOWN: Final = "-"
+
+_LEGEND: Final = (
+    "seeds: at most, of a check; power: chance to find a loss of the margin; detects: the loss "
+    "found with power 0.90; typical, worst: seconds of training of a check, when nothing changed "
+    "and with all seeds"
 )
 
-if TYPE_CHECKING:
-    from pytest_mlregress.statistics.planner import MetricPlan
-    from pytest_mlregress.verdicts.seed_pairing import PlannedLink
+Row = tuple[str, ...]
 
 
-def plan_table(plan: SuitePlan, *, width: int) -> str:
-    """What the planned seeds can detect, test by test.
+def plan_table(plan: SuitePlan, *, width: int, verbose: bool = False) -> str:
+    """What the planned seeds can detect and what they cost.
 
     Args:
         plan: the plan.
         width: width in terminal cells.
+        verbose: whether every metric is followed by the design of its check.
 
     Returns:
         The text.
     """
-    lines = [line for test in plan.tests for line in _lines(test)] + _totals(plan)
-    return "".join(_wrapped(visible(line), width) + "\n" for line in lines)
+    rows = [row for test in plan.tests for row in _rows(test)]
+    lines = _table(rows, width) if rows else []
+    more = [line for test in plan.tests for line in _remarks(test, verbose=verbose)]
+    totals = _totals(plan)
+    if rows and any(test.metrics for test in plan.tests):
+        totals.append(_LEGEND)
+    blocks = [block for block in (more, totals) if block]
+    for block in blocks:
+        lines += [""] if lines else []
+        lines += [part for line in block for part in _wrapped(visible(line), width)]
+    return "".join(f"{line}\n" for line in lines)
 
 
-def _wrapped(line: str, width: int) -> str:
+def _wrapped(line: str, width: int) -> list[str]:
     indent = line[: len(line) - len(line.lstrip())]
-    return textwrap.fill(
+    return textwrap.wrap(
         line, width, subsequent_indent=f"{indent}  ", break_long_words=False, break_on_hyphens=False
-    )
+    ) or [""]
 
 
-def _lines(test: PlannedTest) -> list[str]:
+def _name(test: PlannedTest) -> str:
     tier = f" ({test.tier})" if test.tier != "default" else ""
-    unit = "pair" if test.pairs else "seed"
-    lines = [f"{test.test}{tier}: at most {count_of(test.seeds, unit)}"]
-    lines += [f"  {line}" for line in test.pairs]
-    if test.problem:
-        lines.append(f"  {test.problem}")
+    return f"{test.test}{tier}"
+
+
+def _rows(test: PlannedTest) -> Iterator[Row]:
+    if test.pairs:
+        return
+    costs = (_UNKNOWN, _UNKNOWN)
+    if test.cost is not None:
+        each = test.cost.seconds
+        costs = (seconds(each * test.typical_seeds), seconds(each * test.seeds))
+    first = (visible(_name(test)),)
+    if not test.metrics:
+        yield (*first, "", str(test.seeds), *[_UNKNOWN] * 3, *costs)
     for metric in test.metrics:
-        lines += [f"  {line}" for line in _metric_lines(metric)]
+        yield (*first, visible(metric.name), str(test.seeds), *_figures(metric), *costs)
+        first, costs = ("",), ("", "")
+
+
+def _figures(metric: PlannedMetric) -> Row:
+    plan = metric.plan
+    if plan is None:
+        return (_UNKNOWN,) * 3
+    return number(plan.margin), f"{plan.power:.2f}", number(plan.detectable_90)
+
+
+def _table(rows: Sequence[Row], width: int) -> list[str]:
+    """The rows below their headings; the names stand on lines of their own if that is too wide."""
+    rows = [_HEADINGS, *rows]
+    widths = [max(width_of(row[column]) for row in rows) for column in range(len(_HEADINGS))]
+    if sum(widths) + len(_GAP) * (len(widths) - 1) <= width:
+        return [_line(row, widths, left=2) for row in rows]
+    lines = []
+    for row in rows:
+        if row is not _HEADINGS and row[0]:
+            lines.append(row[0])
+        lines.append(_GAP + _line(row[1:], widths[1:], left=1))
     return lines
 
 
-def _metric_lines(metric: PlannedMetric) -> list[str]:
-    plan = metric.plan
-    if plan is None:
-        return [f"{metric.name}: {metric.problem}"]
-    at_most = (
-        "a lower bound: what the test set alone causes"
-        if plan.spread.lower_bound
-        else f"at most {number(plan.spread.upper)} with 80 % confidence"
-    )
-    return [
-        f"{metric.name}: margin {number(plan.margin)}, found with power {plan.power:.2f} "
-        f"({plan.power_upper_sd:.2f} should the spread be at its upper 80 % bound)",
-        f"  detectable: {number(plan.detectable_80)} at power 0.80, "
-        f"{number(plan.detectable_90)} at power 0.90",
-        f"  seed SD {number(plan.spread.sd)} ({at_most}), "
-        f"{count_of(plan.n_baseline, 'baseline seed')}",
-        f"  looks after {', '.join(map(str, plan.looks))} seeds; expected seeds "
-        f"{plan.expected_seeds_unchanged:.1f} unchanged, {plan.expected_seeds_at_margin:.1f} at a "
-        "loss of the margin",
-        f"  level {plan.alpha:.3g}, smallest attainable p {plan.smallest_p:.3g}; "
-        f"for power 0.90 at the margin: {plan.needed}",
-        *_run_effect(plan),
-        *_linked(metric.linked),
-        *_undecided(metric, plan),
+def _line(row: Row, widths: Sequence[int], *, left: int) -> str:
+    """The cells at their widths: the first few flush left, the numbers after them flush right."""
+    cells = [
+        pad(cell, width) if column < left else " " * (width - width_of(cell)) + cell
+        for column, (cell, width) in enumerate(zip(row, widths, strict=True))
     ]
+    return _GAP.join(cells).rstrip()
 
 
-def _run_effect(plan: MetricPlan) -> list[str]:
-    if not plan.run_effect > 0.0:
-        return []
-    return [
-        f"  run effect {number(plan.run_effect)} ({plan.run_effect / plan.spread.sd:.2f} seed SD): "
-        f"no number of seeds detects less than {number(plan.least_detectable)} at power 0.90"
-    ]
-
-
-def _linked(linked: PlannedLink | None) -> list[str]:
-    if linked is None:
-        return []
-    found = (
-        f": {number(linked.detectable_90)} detectable at power 0.90 with all of them"
-        if linked.detectable_90 is not None
-        else ""
-    )
-    return [f"  seeds linked at {', '.join(map(str, linked.looks))}, {linked.link}{found}"]
-
-
-def _undecided(metric: PlannedMetric, plan: MetricPlan) -> list[str]:
-    """A long bad tail hides a loss of the automatic margin: how often, and the remedy."""
-    if metric.inconclusive < WORTH_SAYING:
-        return []
-    return [
-        f"  about {metric.inconclusive:.0%} of unchanged checks end inconclusive: the seeds have a "
-        f"long bad tail; declare a margin above {number(plan.margin)}, or run more seeds"
-    ]
+def _remarks(test: PlannedTest, *, verbose: bool) -> Iterator[str]:
+    """What a line of the table cannot hold."""
+    if test.pairs:
+        yield f"{_name(test)}: at most {count_of(test.seeds, 'pair')}"
+        yield from (f"  {line}" for line in test.pairs)
+    if test.problem:
+        yield f"{_name(test)}: {test.problem}"
+    for metric in test.metrics:
+        if metric.plan is None:
+            yield f"{_name(test)}, {metric.name}: {metric.problem}"
+            continue
+        found = metric_details(metric, metric.plan) if verbose else ()
+        found = (*found, *standing_out(metric, metric.plan, detailed=verbose))
+        if found:
+            yield f"{_name(test)}, {metric.name}:"
+            yield from (f"  {line}" for line in found)
 
 
 def _totals(plan: SuitePlan) -> list[str]:
     if plan.tests and all(test.pairs for test in plan.tests):
         most = sum(test.seeds for test in plan.tests)
         return [
-            "",
             f"{count_of(len(plan.tests), 'test')}, which share alpha {plan.alpha:g}: at most "
             f"{count_of(most, 'pair')}, that is {2 * most} trainings",
         ]
     planned = [m.plan for test in plan.tests for m in test.metrics if m.plan is not None]
     if not planned:
-        return []
+        return [*_cost(plan), *plan.notes]
     most = sum(test.seeds for test in plan.tests if test.metrics)
-    expected = math.fsum(
-        max(m.plan.expected_seeds_unchanged for m in test.metrics if m.plan is not None)
-        for test in plan.tests
-        if any(m.plan is not None for m in test.metrics)
+    expected = sum(
+        test.typical_seeds for test in plan.tests if any(m.plan is not None for m in test.metrics)
     )
     return [
-        "",
+        *_cost(plan),
         f"{count_of(len(plan.tests), 'test')}; {count_of(plan.comparisons, 'comparison')} in the "
         f"suite, which share alpha {plan.alpha:g}; "
         f"at most {count_of(most, 'seed')}, about {expected:.0f} expected when nothing changed",
         f"an unchanged suite passes with a chance of at least {plan.pass_at_least:.3f} "
         f"({plan.pass_if_independent:.3f} if the tests are independent)",
         *_where_margins_come_from(plan),
+        *plan.notes,
     ]
+
+
+def _cost(plan: SuitePlan) -> Iterator[str]:
+    typical, worst = plan.typical_cost, plan.worst_cost
+    if typical is None or worst is None:
+        return
+    unknown = (
+        f"; {count_of(worst.unknown, 'test')} without recorded durations not counted"
+        if worst.unknown
+        else ""
+    )
+    usual, most = about(typical.seconds), about(worst.seconds)
+    spared = f" when nothing changed, {most} with all seeds" if usual != most else ""
+    yield f"costs about {usual} on {count_of(worst.workers, 'worker')}{spared}{unknown}"
 
 
 def _where_margins_come_from(plan: SuitePlan) -> list[str]:

@@ -38,4 +38,4 @@ def print_plan(terminal: Any, plan: SuitePlan) -> None:
     from pytest_mlregress.reporting.plan_table import plan_table
 
     terminal.section("mlregress plan", sep="=")
-    terminal.write(plan_table(plan, width=terminal._tw.fullwidth))
+    terminal.write(plan_table(plan, width=terminal._tw.fullwidth, verbose=terminal.verbosity > 0))

@@ -22,6 +22,9 @@ from pytest_mlregress.verdicts.plan import SuitePlan, plan_suite, plan_test
 from pytest_mlregress.verdicts.policy import Rules, rules_for
 from pytest_mlregress.verdicts.suite_baselines import SuiteBaselines
 
+PLANNED_WORKERS: Final = pytest.StashKey[int]()
+"""How many workers were asked for on the command line of a plan, which itself starts none."""
+
 _BASELINES: Final = pytest.StashKey[SuiteBaselines]()
 
 
@@ -116,7 +119,10 @@ def plan_items(config: pytest.Config, settings: Settings, items: list[pytest.Ite
             record.test, declared.tier, len(declared.seeds), baseline, rules
         )
     return plan_suite(
-        tuple(tests.values()), alpha=settings.alpha, comparisons=baselines.comparisons
+        tuple(tests.values()),
+        alpha=settings.alpha,
+        comparisons=baselines.comparisons,
+        workers=config.stash.get(PLANNED_WORKERS, 1),
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline
 from pytest_mlregress.baselines.history import earlier_samples
+from pytest_mlregress.verdicts.cost import RunCost, SeedCost, run_cost, seed_cost
 from pytest_mlregress.verdicts.curves import beside_curves
 from pytest_mlregress.verdicts.metrics import look_numbers
 from pytest_mlregress.verdicts.policy import Rules
@@ -55,6 +57,7 @@ class PlannedTest:
         metrics: the plan of each metric.
         problem: why there are none.
         pairs: of an A/B run, what its pairs can show, in place of the metrics.
+        cost: what one seed takes, by the baseline; None where that is unknown.
     """
 
     test: str
@@ -63,6 +66,13 @@ class PlannedTest:
     metrics: tuple[PlannedMetric, ...] = ()
     problem: str = ""
     pairs: tuple[str, ...] = ()
+    cost: SeedCost | None = None
+
+    @property
+    def typical_seeds(self) -> float:
+        """Seeds that a check trains on average when nothing changed."""
+        expected = [m.plan.expected_seeds_unchanged for m in self.metrics if m.plan is not None]
+        return max(expected, default=float(self.seeds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,9 @@ class SuitePlan:
             correlation.
         pass_if_independent: the same, estimated for independent tests.
         notes: remarks.
+        typical_cost: what the run takes when nothing changed; None where no test has recorded
+            durations.
+        worst_cost: the same with all seeds.
     """
 
     tests: tuple[PlannedTest, ...]
@@ -85,6 +98,8 @@ class SuitePlan:
     pass_at_least: float = 1.0
     pass_if_independent: float = 1.0
     notes: tuple[str, ...] = field(default=())
+    typical_cost: RunCost | None = None
+    worst_cost: RunCost | None = None
 
 
 def plan_test(
@@ -117,7 +132,7 @@ def plan_test(
         return PlannedTest(test, tier, n_seeds, problem=problem)
     if rules.deterministic:
         problem = "deterministic: one seed is compared bit for bit, and any change is found"
-        return PlannedTest(test, tier, n_seeds, problem=problem)
+        return PlannedTest(test, tier, n_seeds, problem=problem, cost=seed_cost(baseline))
     rules = beside_curves(rules, baseline)
     looks = look_numbers(n_seeds, rules)
     found = {name: run_effect_of(name, baseline, rules) for name in baseline.metrics}
@@ -135,7 +150,7 @@ def plan_test(
         )
         for name, metric in baseline.metrics.items()
     )
-    return PlannedTest(test, tier, n_seeds, metrics)
+    return PlannedTest(test, tier, n_seeds, metrics, cost=seed_cost(baseline))
 
 
 def _plan_metric(
@@ -230,17 +245,26 @@ def plan_before_any_run(
         alpha=alpha,
         margin=margin,
     )
-    name = f"an accuracy near {accuracy:g} on {test_size} test examples"
-    return PlannedTest(name, "default", n_seeds, (PlannedMetric("accuracy", plan),))
+    metric = PlannedMetric(f"accuracy near {accuracy:g}", plan)
+    return PlannedTest(f"{test_size} test examples", "default", n_seeds, (metric,))
 
 
-def plan_suite(tests: Sequence[PlannedTest], *, alpha: float, comparisons: int) -> SuitePlan:
+def plan_suite(
+    tests: Sequence[PlannedTest],
+    *,
+    alpha: float,
+    comparisons: int,
+    workers: int = 1,
+    notes: tuple[str, ...] = (),
+) -> SuitePlan:
     """Combine the plans of single tests.
 
     Args:
         tests: the plan of each test.
         alpha: level of the suite.
         comparisons: number of metrics that share it.
+        workers: the number of processes that train.
+        notes: remarks.
 
     Returns:
         The plan of the run.
@@ -249,4 +273,13 @@ def plan_suite(tests: Sequence[PlannedTest], *, alpha: float, comparisons: int) 
 
     plans = [metric.plan for test in tests for metric in test.metrics if metric.plan is not None]
     at_least, independent = suite_pass_probability(plans)
-    return SuitePlan(tuple(tests), alpha, comparisons, at_least, independent)
+    return SuitePlan(
+        tuple(tests),
+        alpha,
+        comparisons,
+        at_least,
+        independent,
+        notes,
+        run_cost([(math.ceil(test.typical_seeds), test.cost) for test in tests], workers),
+        run_cost([(test.seeds, test.cost) for test in tests], workers),
+    )
