@@ -17,7 +17,7 @@ import pytest_mlregress
 
 REPOSITORY = Path(__file__).parents[1]
 PACKAGE = Path(pytest_mlregress.__file__).parent
-CORE = ("statistics", "baselines", "bughunt", "verdicts")
+CORE = ("statistics", "baselines", "bughunt", "verdicts", "history")
 HEAVY = ("numpy", "scipy", "torch", "rich", "allure_commons")
 
 
@@ -53,10 +53,16 @@ JUDGED_BY = (
 )
 """What verdicts are reached with: numbers, files and plain values, none of which knows pytest."""
 
+ALSO_IMPORTED = {
+    "verdicts": JUDGED_BY,
+    "history": ("verdicts", *JUDGED_BY),  # it judges past runs again
+}
+"""What a room of the core may import besides itself and `SHARED`."""
+
 
 @pytest.mark.parametrize("room", CORE)
 def test_the_core_imports_nothing_of_the_shell(room: str) -> None:
-    allowed = (room, *SHARED, *(JUDGED_BY if room == "verdicts" else ()))
+    allowed = (room, *SHARED, *ALSO_IMPORTED.get(room, ()))
     strangers = {
         f"{file.relative_to(PACKAGE)} imports {name}"
         for file in modules(PACKAGE / room)

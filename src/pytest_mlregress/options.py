@@ -216,6 +216,8 @@ OPTIONS: Final[tuple[Option, ...]] = (
            _choice("off", "warn", "fail")),
     Option("cache", "where trained seeds are kept: a folder or an fsspec URL (default: pytest's "
            "cache folder)", _text, "URL"),
+    Option("history", "where past runs are kept: a file, an fsspec URL, or off (default: "
+           ".mlregress/history.sqlite in the rootdir)", _text, "PATH"),
     Option("no_cache", "neither use nor keep trained seeds", None),
     Option("unchanged", "a test of which nothing that it reads has changed: run (default) or skip",
            _choice("run", "skip")),

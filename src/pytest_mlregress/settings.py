@@ -81,6 +81,8 @@ class Settings:
     rebase_anchor: str | None = None
     cache: str | None = None
     no_cache: bool = False
+    history: str | None = None
+    """Where past runs are kept: a file, a URL or ``off``; None for the default."""
     unchanged: Literal["run", "skip"] = "run"
     audit: float | None = None
     test: Literal["robust-t", "welch", "student", "paired", "rank"] = "robust-t"
@@ -153,6 +155,11 @@ class Settings:
     def keeps_seeds(self) -> bool:
         """True where trained seeds are kept for later A/B runs, as an A/B run does itself."""
         return self._uses_cache and not self.companion
+
+    @property
+    def keeps_history(self) -> bool:
+        """True where the run is to be appended to the history: one that reaches verdicts."""
+        return self.history != "off" and not (self.companion or self.plan or self.preflight)
 
     @property
     def _uses_cache(self) -> bool:

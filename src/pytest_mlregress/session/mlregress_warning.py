@@ -59,3 +59,25 @@ def warn_of_verdict(session: pytest.Session, plan: GroupPlan, message: str) -> N
                 "location": None,
             }
         )
+
+
+def warn_of_run(config: pytest.Config, message: str) -> None:
+    """Put a line into pytest's warnings summary that belongs to no test.
+
+    As in `warn_of_verdict`, no filter makes an error of it.
+    """
+    warning = warnings.WarningMessage(
+        message=MLRegressWarning(message),
+        category=MLRegressWarning,
+        filename=__file__,
+        lineno=1,
+    )
+    if not _compat.is_ignored(config, warning):
+        config.hook.pytest_warning_recorded.call_historic(
+            kwargs={
+                "warning_message": warning,
+                "when": "config",
+                "nodeid": "",
+                "location": None,
+            }
+        )

@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 import pytest
 
 from pytest_mlregress.reporting.report import ReportError, RunReport
+from pytest_mlregress.session.history_output import append_to_history
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.group import SeedGroup
 
@@ -95,4 +96,4 @@ def write_allure(run: FinishedRun) -> None:
 
 Output: TypeAlias = Callable[[FinishedRun], None]
 
-OUTPUTS: Final[tuple[Output, ...]] = (write_report_files, write_allure)
+OUTPUTS: Final[tuple[Output, ...]] = (write_report_files, write_allure, append_to_history)

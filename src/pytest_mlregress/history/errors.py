@@ -1,0 +1,19 @@
+"""What a history can do wrong."""
+
+from __future__ import annotations
+
+__all__ = ["HistoryError"]
+
+
+class HistoryError(Exception):
+    """A history that cannot be read or written; its text names the place and the remedy.
+
+    Args:
+        place: the file or URL, without credentials.
+        problem: what is wrong with it.
+        remedy: what to do.
+    """
+
+    def __init__(self, place: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{place}: {problem}. {remedy}.")
+        self.place, self.problem, self.remedy = place, problem, remedy

@@ -1,0 +1,98 @@
+"""The run, appended to the history of runs: for later questions, never for a verdict."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_mlregress.history.errors import HistoryError
+from pytest_mlregress.session.mlregress_warning import warn_of_run
+from pytest_mlregress.verdicts.green_runs import GreenRuns
+
+if TYPE_CHECKING:
+    from pytest_mlregress.reporting.history_record import TestFacts
+    from pytest_mlregress.session.run_outputs import FinishedRun
+
+
+def append_to_history(run: FinishedRun) -> None:
+    """Append the run to the history; what goes wrong is one warning.
+
+    Args:
+        run: the run.
+    """
+    if not run.groups or not run.settings.keeps_history:
+        return
+    try:
+        _append(run)
+    except HistoryError as error:
+        warn_of_run(run.config, f"this run is not in the history: {error}")
+    except Exception as error:  # a run must not end red for its diary
+        warn_of_run(
+            run.config,
+            f"this run is not in the history: {type(error).__name__}: {error}. "
+            "Please report it; --mlregress-history=off keeps none.",
+        )
+
+
+def _append(run: FinishedRun) -> None:
+    from pytest_mlregress.baselines.environment import (
+        environment_fingerprint,
+        merged_environment,
+    )
+    from pytest_mlregress.history.place import DEFAULT_PLACE, ignore_folder, open_history
+    from pytest_mlregress.reporting.history_record import run_record
+
+    root = run.config.rootpath
+    history = open_history(run.settings.history, root)
+    if history is None or not run.report.verdicts:
+        return
+    if run.settings.history is None:
+        ignore_folder((root / DEFAULT_PLACE).parent)
+    environments = [
+        group.environment for group in run.groups.values() if group.environment is not None
+    ]
+    environment = environment_fingerprint(merged_environment(environments)) if environments else ""
+    record = run_record(
+        run.report,
+        environment=environment,
+        same_code=_SameCode(run),
+        facts=_facts(run),
+        root=root,
+    )
+    history.append((record,))
+
+
+class _SameCode:
+    """Whether the working tree's code is that of a commit; git is asked once per commit."""
+
+    def __init__(self, run: FinishedRun) -> None:
+        from pytest_mlregress.revisions.history import History
+
+        self._code = run.report.code
+        self._history = History(run.config.rootpath)
+
+    def __call__(self, commit: str | None) -> bool | None:
+        if commit is None or self._code is None or self._code.unknown is not None:
+            return None
+        if self._code.dirty:
+            return False
+        if commit == self._code.commit:
+            return True
+        return self._history.same_code(commit) if self._history.knows(commit) else None
+
+
+def _facts(run: FinishedRun) -> dict[str, TestFacts]:
+    from pytest_mlregress.reporting.history_record import TestFacts
+
+    recent = GreenRuns(getattr(run.config, "cache", None))
+    commit = run.report.code.commit if run.report.code is not None else None
+    found: dict[str, TestFacts] = {}
+    for test, group in run.groups.items():
+        plan = group.plan
+        baseline = run.report.baselines.get((test, plan.tier))
+        earlier = (
+            recent.unchanged(test, plan.tier, baseline, commit or "")
+            if baseline is not None and not run.settings.updating
+            else {}
+        )
+        found[test] = TestFacts(settings=plan.settings, green_runs=earlier)
+    return found
