@@ -18,8 +18,11 @@ COMMANDS: Final = {
     "diff": "diff",
     "doctor": "doctor",
     "explain": "explain",
+    "health": "health",
+    "history": "history",
     "list": "list_baselines",
     "plan": "plan",
+    "replay": "replay",
     "show": "show",
     "tiers": "tiers",
 }

@@ -158,8 +158,8 @@ def metric_from(document: Mapping[str, Any]) -> MetricRecord:
             known[name] = from_plain(known[name])
     low, high = known.get("interval", ("nan", "nan"))
     known["interval"] = (from_plain(low), from_plain(high))
-    known["values"] = _by_seed(known.get("values", {}))
-    known["base_values"] = _by_seed(known.get("base_values", {}))
+    for name in ("values", "base_values"):
+        known[name] = _by_seed(known.get(name, {}))
     known["reasons"] = tuple(known.get("reasons", ()))
     return MetricRecord(**known)
 

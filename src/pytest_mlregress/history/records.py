@@ -79,7 +79,7 @@ class MetricRecord:
         baseline_n: the number of the baseline's seeds.
         baseline_mean: their mean.
         values: of every seed that reported, by seed, in metric units.
-        base_values: those of the base in an A/B run; a baseline has its own place.
+        base_values: those of the base in an A/B run.
         reasons: why.
     """
 
@@ -139,6 +139,7 @@ class TestRecord:
         same_code: whether the code was that of ``baseline_commit``; None where git cannot tell.
         differences: how the environment differed from the baseline's.
         settings: those that the test declares and is judged with.
+        comparisons: the number that the alpha of the run was divided by for this test.
         data: the fingerprints of data sets by name.
         green_runs: per metric the values, by seed, of the earlier runs that entered the verdict.
         metrics: the verdict on each metric.
@@ -161,6 +162,7 @@ class TestRecord:
     same_code: bool | None = None
     differences: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    comparisons: int = 1
     data: Mapping[str, str] = field(default_factory=dict)
     green_runs: Mapping[str, tuple[Mapping[int, float], ...]] = field(default_factory=dict)
     metrics: tuple[MetricRecord, ...] = ()

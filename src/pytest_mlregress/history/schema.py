@@ -35,7 +35,8 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX tests_by_name ON tests (test, tier)",
         """CREATE TABLE metrics (
             run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
-            test_position INTEGER NOT NULL, position INTEGER NOT NULL, name TEXT NOT NULL, verdict TEXT NOT NULL,
+            test_position INTEGER NOT NULL, position INTEGER NOT NULL,
+            name TEXT NOT NULL, verdict TEXT NOT NULL,
             n INTEGER NOT NULL, mean REAL, sd REAL, difference REAL, low REAL, high REAL,
             p_harm REAL, p_safety REAL, level REAL, alpha REAL, margin REAL, detectable REAL,
             seed_values TEXT NOT NULL, details TEXT NOT NULL,

@@ -42,12 +42,14 @@ class TestFacts:
 
     Attributes:
         settings: those that the test declares.
+        comparisons: the number that alpha was divided by for it.
         green_runs: per metric the values of the earlier runs that entered the verdict.
     """
 
     __test__ = False
 
     settings: Mapping[str, Any] = field(default_factory=dict)
+    comparisons: int = 1
     green_runs: Mapping[str, tuple[Mapping[int, float], ...]] = field(default_factory=dict)
 
 
@@ -140,6 +142,7 @@ def _test(
         same_code=same,
         differences=_texts(verdict.environment, root),
         settings=dict(facts.settings),
+        comparisons=facts.comparisons,
         data=dict(passed[0].data) if passed else {},
         green_runs={name: runs for name, runs in facts.green_runs.items() if runs},
         metrics=tuple(_metrics(verdict, baseline, root)),

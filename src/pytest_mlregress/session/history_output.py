@@ -94,5 +94,9 @@ def _facts(run: FinishedRun) -> dict[str, TestFacts]:
             if baseline is not None and not run.settings.updating
             else {}
         )
-        found[test] = TestFacts(settings=plan.settings, green_runs=earlier)
+        found[test] = TestFacts(
+            settings=plan.settings,
+            comparisons=plan.tests if run.report.sides is not None else run.report.comparisons,
+            green_runs=earlier,
+        )
     return found

@@ -1,19 +1,12 @@
-"""Whether a baseline still looks like what the project computes.
-
-A baseline may have been lucky when it was recorded, or the code may have moved since by steps too
-small to be shown one at a time. Both show in the green runs of later commits, taken together.
-"""
+"""What a run says at its end of baselines that no longer look like what the project computes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable
 
+from pytest_mlregress.verdicts.baseline_health import baseline_remark
 from pytest_mlregress.verdicts.green_runs import GreenRun, GreenRuns
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict
-
-RUNS_NEEDED: Final = 10
-"""Green runs before a baseline is doubted: the checks of 5 seeds hardly tell more than one."""
 
 
 def health_notes(verdicts: Iterable[Verdict], recent: GreenRuns, commit: str) -> tuple[str, ...]:
@@ -26,32 +19,9 @@ def health_notes(verdicts: Iterable[Verdict], recent: GreenRuns, commit: str) ->
         f"{verdict.test}: {line}"
         for verdict in verdicts
         for metric in verdict.metrics
-        if (line := health_line(metric, _runs(recent, verdict, metric))) is not None
+        if (line := baseline_remark(metric, _runs(recent, verdict, metric))) is not None
     )
 
 
 def _runs(recent: GreenRuns, verdict: Verdict, metric: MetricVerdict) -> tuple[GreenRun, ...]:
     return recent.of(verdict.test, verdict.tier, metric.name, metric.baseline)
-
-
-def health_line(metric: MetricVerdict, runs: Sequence[GreenRun]) -> str | None:
-    """What the green runs since say against a baseline, or None.
-
-    Their mean must differ from the baseline's by 1.5 of its standard errors, and by more than the
-    chance of their seeds.
-    """
-    if len(runs) < RUNS_NEEDED:
-        return None
-    from pytest_mlregress.statistics.baseline_offset import baseline_offset
-
-    found = baseline_offset(metric.baseline, [run.values for run in runs])
-    if found is None or found.n_runs < RUNS_NEEDED or not found.shown:
-        return None
-    change = found.runs_mean - found.baseline_mean
-    worse = (change < 0.0) is metric.higher_is_better
-    return (
-        f"baseline looks {'lucky or stale' if worse else 'unlucky or stale'}: {metric.name} is "
-        f"{found.baseline_mean:.6g} there (standard error {found.standard_error:.2g}), and "
-        f"{found.runs_mean:.6g} in the last {found.n_runs} green runs, {found.n_values} values; "
-        f"--mlregress-update records it again"
-    )

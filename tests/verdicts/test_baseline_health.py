@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from judge_cases import normal
-from pytest_mlregress.session.stale_baselines import health_line
+from pytest_mlregress.verdicts.baseline_health import baseline_remark
 from pytest_mlregress.verdicts.green_runs import GreenRun
 from pytest_mlregress.verdicts.verdict import MetricVerdict, VerdictKind
 
@@ -31,14 +31,14 @@ def runs(mean: float, *, n: int = 12, seeds: int = 5, linked: float = 0.0) -> li
 
 
 def test_a_baseline_above_the_later_runs_was_lucky_or_is_stale() -> None:
-    assert health_line(METRIC, runs(0.895)) == (
+    assert baseline_remark(METRIC, runs(0.895)) == (
         "baseline looks lucky or stale: accuracy is 0.9 there (standard error 0.0022), and 0.895 "
         "in the last 12 green runs, 60 values; --mlregress-update records it again"
     )
 
 
 def test_a_baseline_below_the_later_runs_was_unlucky_or_is_stale() -> None:
-    line = health_line(METRIC, runs(0.905))
+    line = baseline_remark(METRIC, runs(0.905))
     assert line is not None
     assert line.startswith("baseline looks unlucky or stale: accuracy is 0.9 there")
 
@@ -56,8 +56,8 @@ def test_a_baseline_below_the_later_runs_was_unlucky_or_is_stale() -> None:
     ids=["too few", "within 1.5 SE", "linked seeds", "one run", "the baseline's bits", "none"],
 )
 def test_weaker_signs_say_nothing(found: list[GreenRun]) -> None:
-    assert health_line(METRIC, found) is None
+    assert baseline_remark(METRIC, found) is None
 
 
 def test_many_linked_seeds_tell_what_few_do_not() -> None:
-    assert health_line(METRIC, runs(0.89, seeds=20, linked=0.9)) is not None
+    assert baseline_remark(METRIC, runs(0.89, seeds=20, linked=0.9)) is not None
