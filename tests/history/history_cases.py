@@ -23,8 +23,8 @@ def run(
     *,
     colour: str = "green",
     verdict: str = "pass",
-    test: Mapping[str, Any] = {},  # noqa: B006
-    metric: Mapping[str, Any] = {},  # noqa: B006
+    test: Mapping[str, Any] = {},
+    metric: Mapping[str, Any] = {},
     **fields: Any,
 ) -> RunRecord:
     """The run of day ``number``, whose only test recorded an accuracy with that mean."""

@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from history_cases import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from history_cases import run
 from pytest_mlregress.history import database, rows, schema
 from pytest_mlregress.history.database import Database
 from pytest_mlregress.history.documents import DocumentError, dumps, loads
