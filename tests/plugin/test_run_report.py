@@ -44,7 +44,7 @@ def test_a_run_knows_its_code_its_baselines_and_where_its_tests_are(
     assert report.code.changed == ("helper.py",)
     assert (baseline.test, baseline.tier) == (TEST, "default")
     assert report.places == {TEST: ("test_training.py", 8)}
-    assert "Python 3." in report.machine
+    assert "CPython 3." in report.machine
     assert verdict.since is not None
     assert verdict.since.commit == baseline.provenance.commit
     assert (verdict.since.commits, verdict.since.uncommitted) == (0, ("helper.py",))

@@ -100,11 +100,8 @@ def _environment(environments: Iterable[Environment]) -> dict[str, str]:
 
 
 def _machine(facts: Mapping[str, str]) -> str:
-    """``Linux-x86_64, AMD EPYC, Python 3.11.7``: the facts that are known, in this order."""
-    python = f"Python {facts['python']}" if "python" in facts else ""
-    return ", ".join(
-        filter(None, [facts.get("platform"), facts.get("cpu"), facts.get("gpus"), python])
-    )
+    """``Linux x86_64, AMD EPYC, CPython 3.11.7``: the facts that are known, in this order."""
+    return ", ".join(facts[name] for name in ("platform", "cpu", "gpus", "python") if name in facts)
 
 
 def _q_values(verdicts: Sequence[Verdict]) -> dict[tuple[str, str, str], float]:
