@@ -85,7 +85,7 @@ $(VENV)/.demo: $(NEEDS) | $(VENV)/.created
 	@touch $@
 
 $(VENV)/.test: $(NEEDS) | $(VENV)/.created
-	@$(INSTALL) --editable '.[torch,hypothesis,remote]' --group test
+	@$(INSTALL) --editable '.[torch,hypothesis,remote,s3]' --group test
 	@touch $@
 
 $(VENV)/.lint: $(NEEDS) | $(VENV)/.created

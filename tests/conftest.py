@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from s3_server import S3Server
+
 # The same commit has the same verdict: a test's own source seeds its examples, not the clock.
 # `HYPOTHESIS_PROFILE=explore pytest` looks for new ones.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -23,3 +25,23 @@ def lean_pytest() -> Iterator[None]:
         patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
         patch.setenv("PYTEST_ADDOPTS", "-p pytest_mlregress.plugin -p xdist")
         yield
+
+
+@pytest.fixture(scope="session")
+def running_s3() -> Iterator[S3Server]:
+    pytest.importorskip("moto", reason="needs moto, see the group `test` in pyproject.toml")
+    pytest.importorskip("s3fs", reason="needs s3fs, see the extra `s3` in pyproject.toml")
+    server = S3Server()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def s3(running_s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """A real S3-compatible server with one empty bucket, which S3 clients of this test find."""
+    running_s3.reset()
+    for name, value in running_s3.environment.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "FSSPEC_S3", "http_proxy", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    return running_s3

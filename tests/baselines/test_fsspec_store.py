@@ -7,12 +7,13 @@ from pathlib import PurePosixPath
 import pytest
 from baseline_examples import KEY, example
 
-from pytest_mlregress.baselines.errors import ArtifactError, StoreError
+from pytest_mlregress.baselines.errors import ArtifactError, ConflictError, StoreError
 from pytest_mlregress.baselines.fsspec_store import RemoteStore
 from pytest_mlregress.baselines.json_text import dumps
 from pytest_mlregress.baselines.paths import BaselineKey
 
 fsspec = pytest.importorskip("fsspec")
+_loaded = sys.modules["fsspec.registry"]._registry
 memory = fsspec.filesystem("memory")
 FILE = "/models/a/tests/test_digits/test_digits.full.json"
 
@@ -154,9 +155,43 @@ def test_without_fsspec_the_error_says_how_to_install_it(monkeypatch: pytest.Mon
 
 def test_a_protocol_whose_package_is_missing_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "s3fs", None)
+    monkeypatch.delitem(_loaded, "s3", raising=False)  # by another test of this process
 
-    with pytest.raises(StoreError, match=r"s3://bucket/.*[Ii]nstall s3fs.*Install that package"):
+    with pytest.raises(StoreError) as refused:
         RemoteStore("s3://bucket/baselines")
+
+    assert str(refused.value) == (
+        "s3://bucket/baselines: Install s3fs to access S3. Install it with: pip install "
+        "'pytest-mlregress[s3]'"
+    )
+
+
+def test_a_protocol_without_an_extra_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "paramiko", None)
+    monkeypatch.delitem(_loaded, "sftp", raising=False)
+
+    with pytest.raises(StoreError, match=r"sftp://host/.*paramiko.*Install that package$"):
+        RemoteStore("sftp://host/baselines")
+
+
+def test_without_conditional_requests_a_file_is_read_again_before_it_is_replaced(
+    store: RemoteStore,
+) -> None:
+    store.write(KEY, example((0.5,)))
+    ours, theirs = RemoteStore("memory://models/a"), RemoteStore("memory://models/a")
+    ours.read(KEY), theirs.read(KEY)
+
+    theirs.write(KEY, example((0.9,)))
+    with pytest.raises(ConflictError) as conflict:
+        ours.write(KEY, example((0.7,)))
+
+    assert str(conflict.value) == (
+        f"{store.describe(KEY)}: cannot write this baseline: it was revision "
+        f"{example((0.5,)).revision} when this run read it, and now it is revision "
+        f"{example((0.9,)).revision}, recorded 2026-03-01T12:00:00Z at commit 4f0c2d1. Another "
+        "run was faster, and what it left is untouched"
+    )
+    assert store.read(KEY) == example((0.9,))
 
 
 def test_a_protocol_that_is_none_keeps_the_credentials_to_itself() -> None:

@@ -2,7 +2,7 @@
 
 from pytest_mlregress.baselines.visible import visible
 
-__all__ = ["ArtifactError", "BaselineError", "StoreError"]
+__all__ = ["ArtifactError", "BaselineError", "ConflictError", "StoreError"]
 
 
 class BaselineError(Exception):
@@ -47,3 +47,23 @@ class StoreError(BaselineError):
         self.place = place
         self.problem = problem
         self.remedy = remedy
+
+
+class ConflictError(StoreError):
+    """A baseline that another run has recorded, or removed, since this run read it.
+
+    Attributes:
+        before: the revision that this run has read, None if there was no baseline.
+        now: what is there now, in words that begin with its revision; None if nothing is.
+    """
+
+    def __init__(self, place: str, what: str, before: str | None, now: str | None) -> None:
+        then = "there was none" if before is None else f"it was revision {before}"
+        super().__init__(
+            place,
+            f"cannot {what} this baseline: {then} when this run read it, and now "
+            f"{'there is none' if now is None else f'it is {now}'}",
+            "Another run was faster, and what it left is untouched",
+        )
+        self.before = before
+        self.now = now

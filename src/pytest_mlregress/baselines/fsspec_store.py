@@ -1,30 +1,45 @@
 """Baselines behind a URL that fsspec understands: S3, GCS, Azure, SSH, and many more."""
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
-from difflib import get_close_matches
+from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import NoReturn
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.checked_read import artifact_in, bytes_of, refuse_large
-from pytest_mlregress.baselines.errors import StoreError
+from pytest_mlregress.baselines.errors import ArtifactError, ConflictError, StoreError
 from pytest_mlregress.baselines.paths import SUFFIX, BaselineKey
-from pytest_mlregress.baselines.urls import without_credentials
-
-if TYPE_CHECKING:
-    from fsspec import AbstractFileSystem
+from pytest_mlregress.baselines.remote_files import (
+    REACH,
+    TEMPORARY,
+    OvertakenError,
+    check_unchanged,
+    digest,
+    missing_bucket,
+    open_url,
+    reason_of,
+    replace_remote_file,
+    replace_unchanged_file,
+)
 
 __all__ = ["RemoteStore", "open_url", "reason_of", "replace_remote_file"]
 
-_TEMPORARY: Final = ".mlregress-tmp"
-_INSTALL: Final = "Install it with: pip install 'pytest-mlregress[remote]'"
-_REACH: Final = "Check the URL, your credentials for it and the network, then run again"
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What was there when this process looked first."""
+
+    digest: bytes | None
+    revision: str | None
 
 
 class RemoteStore:
     """Baselines below a URL.
+
+    Runs of several people write here. What a run replaces or deletes is what it has read: if
+    another run was faster, that is an error, and nothing is overwritten.
 
     Args:
         url: `<protocol>://<path>`; credentials come from where the protocol's package looks for
@@ -39,6 +54,8 @@ class RemoteStore:
     def __init__(self, url: str) -> None:
         self._files, self._root = open_url(url)
         self._protocol, _, _ = url.partition("://")
+        self._seen: dict[BaselineKey, _Seen] = {}
+        self._silent: str | None = None
 
     def read(self, key: BaselineKey) -> Artifact | None:
         """The baseline, None if there is none.
@@ -53,7 +70,17 @@ class RemoteStore:
             ArtifactError: the file is not the baseline of this test and tier.
             StoreError: the URL cannot be read.
         """
+        text = self._bytes(key)
+        if text is None:
+            self._seen.setdefault(key, _Seen(None, None))
+            return None
+        artifact = artifact_in(text, key, source=self.describe(key))
+        self._seen.setdefault(key, _Seen(digest(text), artifact.revision))
+        return artifact
+
+    def _bytes(self, key: BaselineKey) -> bytes | None:
         path = self._path(key)
+        self._refuse_silent(key, "read")
         try:
             size = int(self._files.info(path)["size"] or 0)
         except FileNotFoundError:
@@ -62,15 +89,14 @@ class RemoteStore:
             self._fail(key, "read", error)
         refuse_large(size, source=self.describe(key))
         try:
-            text = self._files.cat_file(path)
+            return bytes(self._files.cat_file(path))
         except FileNotFoundError:  # deleted since
             return None
         except Exception as error:
             self._fail(key, "read", error)
-        return artifact_in(text, key, source=self.describe(key))
 
     def write(self, key: BaselineKey, artifact: Artifact) -> None:
-        """Replace the baseline.
+        """Replace the baseline, unless it is no longer the one that this run has read.
 
         Args:
             key: the test and tier.
@@ -78,14 +104,22 @@ class RemoteStore:
 
         Raises:
             ArtifactError: a check would refuse the file.
+            ConflictError: another run has recorded it since; its baseline is untouched.
             StoreError: the URL cannot be written.
         """
         text = bytes_of(artifact, key, source=self.describe(key))
-        path = self._path(key)
+        if key not in self._seen:
+            self.read(key)
+        self._refuse_silent(key, "write")
+        before = self._seen[key]
         try:
-            replace_remote_file(self._files, path, text)
+            replace_unchanged_file(self._files, self._path(key), text, before=before.digest)
+        except OvertakenError:
+            if self._bytes(key) != text:  # a repeated request meets what it has written itself
+                self._conflict(key, "write", before.revision)
         except Exception as error:
             self._fail(key, "write", error)
+        self._seen[key] = _Seen(digest(text), artifact.revision)
 
     def delete(self, key: BaselineKey) -> None:
         """Delete the baseline; one that does not exist is no error.
@@ -94,14 +128,22 @@ class RemoteStore:
             key: the test and tier.
 
         Raises:
+            ConflictError: another run has recorded it since it was read.
             StoreError: the URL cannot be written.
         """
+        self._refuse_silent(key, "delete")
+        seen = self._seen.get(key)
         try:
+            if seen is not None:
+                check_unchanged(self._files, self._path(key), before=seen.digest)
             self._files.rm_file(self._path(key))
         except FileNotFoundError:
-            return
+            pass
+        except OvertakenError:
+            self._conflict(key, "delete", seen.revision if seen is not None else None)
         except Exception as error:
             self._fail(key, "delete", error)
+        self._seen.pop(key, None)
 
     def check_writable(self, directories: Iterable[PurePosixPath]) -> None:
         """Check whether the URL can be written.
@@ -112,16 +154,19 @@ class RemoteStore:
         Raises:
             StoreError: it cannot.
         """
-        probe = str(self._root / f".{secrets.token_hex(8)}{_TEMPORARY}")
+        probe = str(self._root / f".{secrets.token_hex(8)}{TEMPORARY}")
         try:
+            self._refuse_missing_bucket()
             if not self._files.async_impl:
                 self._files.makedirs(str(self._root), exist_ok=True)
             self._files.pipe_file(probe, b"")
+        except StoreError:
+            raise
         except Exception as error:
             raise StoreError(
                 self._url(str(self._root)),
                 f"cannot write baselines here: {reason_of(error)}",
-                _REACH,
+                REACH,
             ) from error
         with suppress(Exception):  # who may write may not always delete, and an update need not
             self._files.rm_file(probe)
@@ -136,11 +181,13 @@ class RemoteStore:
             self._files.invalidate_cache()  # others write here too
             paths = self._files.find(str(self._root))
         except FileNotFoundError:
-            return ()
+            paths = ()
         except Exception as error:
             raise StoreError(
-                self._url(str(self._root)), f"cannot be listed: {reason_of(error)}", _REACH
+                self._url(str(self._root)), f"cannot be listed: {reason_of(error)}", REACH
             ) from error
+        if not paths:
+            self._refuse_missing_bucket()
         inside = (PurePosixPath(path).relative_to(self._root) for path in paths)
         return tuple(
             sorted(
@@ -167,84 +214,41 @@ class RemoteStore:
     def _url(self, path: str) -> str:
         return f"{self._protocol}://{path.lstrip('/')}"
 
+    def _refuse_missing_bucket(self) -> None:
+        bucket = missing_bucket(self._files, self._protocol, self._root)
+        if bucket is not None:
+            raise StoreError(
+                self._url(str(self._root)),
+                f"there is no bucket {bucket!r}",
+                "Create it, or correct the URL",
+            )
+
+    def _refuse_silent(self, key: BaselineKey, what: str) -> None:
+        """A server that has let one request time out is not waited for again in this run."""
+        if self._silent is not None:
+            raise StoreError(
+                self.describe(key),
+                f"cannot {what} this baseline: the server did not answer before ({self._silent})",
+                REACH,
+            )
+
+    def _conflict(self, key: BaselineKey, what: str, before: str | None) -> NoReturn:
+        try:
+            text = self._bytes(key)
+            now = None if text is None else artifact_in(text, key, source=self.describe(key))
+        except ArtifactError:
+            raise ConflictError(self.describe(key), what, before, "no baseline at all") from None
+        raise ConflictError(self.describe(key), what, before, None if now is None else _words(now))
+
     def _fail(self, key: BaselineKey, what: str, error: Exception) -> NoReturn:
+        if "Timeout" in type(error).__name__:
+            self._silent = reason_of(error)
         raise StoreError(
-            self.describe(key), f"cannot {what} this baseline: {reason_of(error)}", _REACH
+            self.describe(key), f"cannot {what} this baseline: {reason_of(error)}", REACH
         ) from error
 
 
-def open_url(url: str) -> tuple["AbstractFileSystem", PurePosixPath]:
-    """The file system and the folder behind a URL.
-
-    Args:
-        url: `<protocol>://<path>`.
-
-    Returns:
-        Both.
-
-    Raises:
-        StoreError: fsspec or the protocol's package is missing, or the URL is invalid.
-    """
-    place = without_credentials(url)
-    try:
-        from fsspec import available_protocols
-        from fsspec.core import url_to_fs
-    except ImportError as error:
-        raise StoreError(place, "URLs need fsspec", _INSTALL) from error
-    try:
-        files, root = url_to_fs(url)
-    except ImportError as error:  # fsspec names the package, such as s3fs
-        raise StoreError(place, without_credentials(str(error)), "Install that package") from error
-    except Exception as error:  # each protocol has its own, from ValueError to network errors
-        _, named, unknown = str(error).partition("Protocol not known: ")
-        if named:
-            raise _unknown_protocol(place, unknown, available_protocols()) from error
-        raise StoreError(place, reason_of(error), _REACH) from error
-    return files, PurePosixPath(root)
-
-
-def replace_remote_file(files: "AbstractFileSystem", path: str, text: bytes) -> None:
-    """Write a file in one step, as far as the file system can.
-
-    An object store (these are fsspec's asynchronous file systems) shows an object when it is
-    complete; elsewhere, as over SSH, a file is written under another name and then moved.
-
-    Args:
-        files: the file system.
-        path: the file.
-        text: its new content.
-    """
-    if files.async_impl:
-        files.pipe_file(path, text)
-        return
-    files.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
-    temporary = str(PurePosixPath(path).with_name(f".{secrets.token_hex(8)}{_TEMPORARY}"))
-    try:
-        files.pipe_file(temporary, text)
-        files.mv(temporary, path)
-    except BaseException:
-        if files.exists(temporary):
-            files.rm_file(temporary)
-        raise
-
-
-def _unknown_protocol(place: str, unknown: str, known: Sequence[str]) -> StoreError:
-    close = get_close_matches(unknown, known, n=1, cutoff=0.5)  # s4 is half of s3
-    remedy = (
-        f"Did you mean {close[0]}://?"
-        if close
-        else "Use a folder, git:REF, or a protocol of fsspec such as s3://, gs://, az:// or sftp://"
-    )
-    return StoreError(place, f"fsspec knows no protocol {unknown!r}", remedy)
-
-
-def reason_of(error: Exception) -> str:
-    """The error in one line, without the URL of a request, which may hold a token.
-
-    Args:
-        error: the error.
-
-    Returns:
-        The line.
-    """
-    return without_credentials(f"{type(error).__name__}: {error}")
+def _words(artifact: Artifact) -> str:
+    recorded = artifact.provenance
+    commit = f" at commit {recorded.named_commit[:7]}" if recorded.named_commit else ""
+    return f"revision {artifact.revision}, recorded {recorded.time}{commit}"

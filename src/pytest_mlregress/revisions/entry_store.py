@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from pytest_mlregress.baselines.atomic import remove_abandoned, replace_file
 from pytest_mlregress.baselines.errors import StoreError
-from pytest_mlregress.baselines.fsspec_store import open_url, reason_of, replace_remote_file
+from pytest_mlregress.baselines.remote_files import open_url, reason_of, replace_remote_file
 from pytest_mlregress.baselines.urls import without_credentials
 
 if TYPE_CHECKING:

@@ -20,6 +20,7 @@ from pytest_mlregress.session.base_of_run import BaseOfRun
 from pytest_mlregress.session.clean_tree import clean_tree
 from pytest_mlregress.session.environment_revision import EnvironmentRevision
 from pytest_mlregress.session.recorded_reads import reads_of_group
+from pytest_mlregress.session.unwritten_baselines import keep_unwritten
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.confirmation import Confirmation, confirm
 from pytest_mlregress.verdicts.green_runs import GreenRuns
@@ -140,7 +141,8 @@ class SuiteJudge:
         try:
             self.baselines.write(group.plan, artifact)
         except BaselineError as error:
-            return unusable_baseline(group, error, updating=True)
+            kept = keep_unwritten(self._config, self.baselines.key(group.plan), artifact)
+            return unusable_baseline(group, error, updating=True, kept=kept)
         return verdict
 
     def note_on_next_check(self, group: SeedGroup) -> str | None:

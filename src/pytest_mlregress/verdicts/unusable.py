@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from pytest_mlregress.baselines.errors import BaselineError
-from pytest_mlregress.verdicts.group import SeedGroup
+from pytest_mlregress.baselines.errors import BaselineError, ConflictError, StoreError
+from pytest_mlregress.verdicts.group import GroupPlan, SeedGroup
 from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
 
 
-def unusable_baseline(group: SeedGroup, error: BaselineError, *, updating: bool) -> Verdict:
-    """Red, with the file and the remedy that the error names; nothing was changed on disk.
+def unusable_baseline(
+    group: SeedGroup, error: BaselineError, *, updating: bool, kept: str | None = None
+) -> Verdict:
+    """Red, with the file and the remedy that the error names; the baseline there is unchanged.
 
     Args:
         group: the seeds of the test.
         error: why the baseline cannot be used.
         updating: whether it was to be written.
+        kept: the file with the new baseline, if one was trained and kept elsewhere.
 
     Returns:
         The verdict.
@@ -28,5 +31,22 @@ def unusable_baseline(group: SeedGroup, error: BaselineError, *, updating: bool)
         planned=plan.planned,
         selected=plan.selected,
         reasons=(str(error),),
-        next_steps=(f"repair the file or its folder, then: {plan.command}",),
+        next_steps=_next_steps(plan, error, updating=updating, kept=kept),
     )
+
+
+def _next_steps(
+    plan: GroupPlan, error: BaselineError, *, updating: bool, kept: str | None
+) -> tuple[str, ...]:
+    if isinstance(error, ConflictError):
+        return (
+            f"check this code against the new baseline: {plan.plain_command}",
+            f"or record it on top of that: {plan.update_command}",
+        )
+    again = plan.update_command if updating else plan.command
+    if kept is not None and isinstance(error, StoreError):
+        return (
+            f"the new baseline is in {kept}; copy it to {error.place}",
+            f"or repair the file or its folder, then: {again}",
+        )
+    return (f"repair the file or its folder, then: {again}",)
