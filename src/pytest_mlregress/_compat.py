@@ -9,7 +9,7 @@ import inspect
 import os
 import sys
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import FrameType
@@ -258,6 +258,25 @@ def leave_out_of_junit(config: pytest.Config, node_ids: Collection[str]) -> None
             continue
         xml.stats["passed" if case.find("skipped") is None else "skipped"] -= 1
     xml.node_reporters_ordered[:] = kept
+
+
+def writes_junit(config: pytest.Config) -> bool:
+    """Whether this process writes a JUnit XML (pytest 8.0 to 9.2)."""
+    from _pytest.junitxml import xml_key
+
+    return config.stash.get(xml_key, None) is not None
+
+
+def add_suite_properties(config: pytest.Config, properties: Iterable[tuple[str, str]]) -> None:
+    """Properties of the test suite in the JUnit XML, before it is written.
+
+    As pytest's fixture ``record_testsuite_property``, which no code outside of a test can ask for.
+    `LogXML` escapes values alone: names come without control characters.
+    """
+    from _pytest.junitxml import xml_key
+
+    for name, value in properties:
+        config.stash[xml_key].add_global_property(name, value)
 
 
 def run_unlogged(item: pytest.Item) -> None:

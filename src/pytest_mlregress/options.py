@@ -27,7 +27,8 @@ from pytest_mlregress.settings import (
     refuse_contradictions,
 )
 
-REPORT_SUFFIXES: Final = (".html", ".json", ".md")
+REPORT_SUFFIXES: Final = (".html", ".json", ".md", ".codequality.json", ".metrics.txt")
+"""What the end of a report's name can be; of several that fit the longest says its kind."""
 INI_PREFIX: Final = "mlregress_"
 FLAG_PREFIX: Final = "--mlregress-"
 
@@ -139,7 +140,8 @@ def _threads(source: str, text: str) -> Threads:
 
 
 def _report(source: str, text: str) -> str:
-    if PurePath(text).suffix not in REPORT_SUFFIXES:
+    name = PurePath(text).name
+    if not any(name.endswith(end) and name != end for end in REPORT_SUFFIXES):
         raise SettingError(
             f"{source}: {text!r} does not end with {', '.join(REPORT_SUFFIXES)}; "
             "the suffix says which kind of report to write"
@@ -207,7 +209,8 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("plan", "run nothing: print what the planned seeds can detect", None),
     Option("progress", "what is said while seeds train: auto (default), live, lines or off",
            _choice("auto", "live", "lines", "off")),
-    Option("report", "write a report; the suffix (.html, .json, .md) says which; repeatable",
+    Option("report", "write a report; the suffix (.html, .json, .md, .codequality.json, "
+           ".metrics.txt) says which; repeatable",
            _report, "FILE", repeat=True),
     Option("junit", "JUnit XML with all (default), or verdicts: without the seeds that passed",
            _choice("all", "verdicts")),

@@ -136,7 +136,7 @@ def test_every_report_shows_the_table_and_the_line_on_the_suite() -> None:
         "  tor|ch <x>  2.5.1  2.6.0",
     ]
     assert (
-        "| differs | base | candidate |\n|---|---|---|\n| tor\\|ch \\<x\\> | 2.5.1 | 2.6.0 |"
+        "| differs | base | candidate |\n|---|---|---|\n| tor\\|ch &lt;x> | 2.5.1 | 2.6.0 |"
         in to_markdown(report)
     )
     assert "<tr><td>tor|ch &lt;x&gt;</td><td>2.5.1</td><td>2.6.0</td></tr>" in to_html(report)

@@ -18,7 +18,9 @@ from pytest_mlregress.reporting.write_report import check_report_path, write_rep
     ("name", "start"),
     [
         ("run.json", '{\n  "schema": 1,\n'),
-        ("run.md", "## 🔴 mlregress: 6 of 14 tests failed\n"),
+        ("run.md", "## 🔴 mlregress: 1 of 14 tests diverged: "),
+        ("gl.codequality.json", "[\n"),
+        ("run.metrics.txt", "# TYPE mlregress_mean gauge\n"),
         ("run.html", "<!doctype html>\n"),
     ],
 )
@@ -30,14 +32,14 @@ def test_the_suffix_chooses_the_format(tmp_path, name, start):
     assert [entry.name for entry in path.parent.iterdir()] == [name]
 
 
-@pytest.mark.parametrize("name", ["run.xml", "run", ".json"])
+@pytest.mark.parametrize("name", ["run.xml", "run", ".json", ".metrics.txt", "run.txt"])
 def test_another_suffix_is_refused_before_anything_ran(name):
     for refuse in (check_report_path, lambda path: write_report(path, cases.a_run())):
         with pytest.raises(ValueError) as error:
             refuse(name)
         assert str(error.value) == (
-            f"--mlregress-report={name}: a report's name ends with .html, .json or .md, "
-            "which says its kind"
+            f"--mlregress-report={name}: a report's name ends with .html, .json, .md, "
+            ".codequality.json or .metrics.txt, which says its kind"
         )
 
 

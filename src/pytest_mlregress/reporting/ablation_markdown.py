@@ -20,7 +20,8 @@ from pytest_mlregress.reporting.ablation_rows import (
     title_of,
 )
 from pytest_mlregress.reporting.ablation_words import headline, sentences
-from pytest_mlregress.reporting.markdown import MARKS, code_text, escaped_text
+from pytest_mlregress.reporting.markdown_table import MARKS
+from pytest_mlregress.reporting.markdown_text import code_text, escaped_text
 from pytest_mlregress.revisions.ablation.results import Ablation, MetricEffects
 
 __all__ = ["ablation_markdown"]

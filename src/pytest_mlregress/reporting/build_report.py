@@ -32,6 +32,7 @@ def run_report(
     code: WorkingTree | None = None,
     baselines: Mapping[tuple[str, str], Artifact] = MappingProxyType({}),
     places: Mapping[str, tuple[str, int]] = MappingProxyType({}),
+    folder: str = ".",
 ) -> RunReport:
     """The report of the run that ends now.
 
@@ -47,6 +48,7 @@ def run_report(
         code: the working tree; None outside git.
         baselines: by test and tier, what the verdicts compared with.
         places: by test, its file and line.
+        folder: pytest's rootdir relative to the repository.
 
     Returns:
         The report.
@@ -69,6 +71,7 @@ def run_report(
         machine=_machine(facts),
         baselines=dict(baselines),
         places=dict(places),
+        folder=folder,
     )
 
 

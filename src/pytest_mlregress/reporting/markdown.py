@@ -1,67 +1,171 @@
-"""The report as Markdown: a pull-request comment, or GitHub's job summary."""
+"""The report as Markdown: a pull-request comment, or GitHub's job summary.
+
+The same results give the same bytes: no clock, no duration, no count of the seeds that happened to
+be in the cache or under way when a verdict was certain.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
+from pytest_mlregress.plurals import count_of
 from pytest_mlregress.reporting.environment_table import (
     HEADINGS,
     NO_DIFFERENCE,
     EnvironmentRow,
 )
-from pytest_mlregress.reporting.failure_text import failure_text
-from pytest_mlregress.reporting.headline import headline
-from pytest_mlregress.reporting.metric_text import (
-    difference_cell,
-    margin_text,
-    means,
-    p_text,
-)
-from pytest_mlregress.reporting.report import RunReport, most_severe_metrics_first
-from pytest_mlregress.reporting.text_layout import one_line
-from pytest_mlregress.reporting.totals import closing_notes, heading, totals_line, worst_colour
-from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, VerdictKind
+from pytest_mlregress.reporting.markdown_section import details_of, section_of
+from pytest_mlregress.reporting.markdown_table import MARKS, Room, row, verdict_table
+from pytest_mlregress.reporting.markdown_text import escaped_text
+from pytest_mlregress.reporting.number_format import number
+from pytest_mlregress.reporting.overview import overview
+from pytest_mlregress.reporting.report import RunReport
+from pytest_mlregress.reporting.since_text import SHORT
+from pytest_mlregress.reporting.text_layout import clip, one_line
+from pytest_mlregress.reporting.totals import closing_notes, worst_colour
+from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
 
 LONGEST: Final = 60_000
-"""Characters: GitHub refuses comments beyond 65,536."""
+"""Bytes: GitHub refuses comments beyond 65,536 characters."""
 
-_HEADINGS: Final = (
-    "verdict",
-    "test",
-    "metric",
-    "baseline → now",
-    "difference [95 %]",
-    "p",
-    "margin",
-    "seeds",
-)
-_BESIDE_A_BASE: Final = ("verdict", "test", "metric", "base → now", *_HEADINGS[4:7], "pairs")
-MARKS: Final = {Colour.RED: "🔴", Colour.YELLOW: "🟡", Colour.GREEN: "🟢"}
+FIRST_LINE: Final = 120
+"""Characters at most in the first line, which mails and lists of comments show alone."""
+
+UNFOLDED: Final = 5
+"""Tests that are read without a click, the worst ones."""
+
+_MOST_NOTES: Final = 12
+_MOST_ROWS: Final = 30
+_LONGEST_NOTE: Final = 400
+_CLOSING: Final = 400
+"""Bytes kept for the sentences on what has been left out."""
+
+_NOTHING_NEW: Final = frozenset({VerdictKind.IDENTICAL, VerdictKind.UNCHANGED})
 
 
-def to_markdown(report: RunReport) -> str:
-    """A heading, a table of what is not green, details, and the greens folded.
+def to_markdown(report: RunReport, *, longest: int = LONGEST) -> str:
+    """The run in a line, then the worst tests, then the others folded.
+
+    A run in which nothing has changed is the line alone.
+
+    Args:
+        report: the report.
+        longest: the most bytes, in UTF-8, at least 4,000. What does not fit is counted, and nothing
+            is cut in its middle.
+
+    Returns:
+        The Markdown.
+    """
+    if _nothing_new(report):
+        return f"{_only_line(report)}\n"
+    said = overview(report)
+    first = _heading(report, said)
+    blocks = [first]
+    if first.endswith("…"):
+        blocks.append(escaped_text(clip(said, _LONGEST_NOTE, ellipsis="…")))
+    blocks.append(_code_line(report))
+    blocks += _sides(report)
+    closing = _notes(closing_notes(report))
+    room = Room(longest - _CLOSING)
+    for block in (*blocks, *closing):
+        room.take(block)
+    return "\n\n".join([*blocks, *_tests(report, room), *closing]) + "\n"
+
+
+def first_line(report: RunReport) -> str:
+    """The verdict of the run in one line of Markdown.
 
     Args:
         report: the report.
 
     Returns:
-        At most `LONGEST` characters: what does not fit is counted, not cut in the middle.
+        At most `FIRST_LINE` characters, a heading.
     """
-    not_green = [v for v in report.most_severe_first if v.colour is not Colour.GREEN]
-    green = [v for v in report.most_severe_first if v.colour is Colour.GREEN]
-    blocks = [f"## {MARKS[worst_colour(report)]} mlregress: {heading(report)}"]
-    sides = report.sides
-    closing = [
-        *(escaped_text(text) for text in (sides.sentences if sides is not None else ())),
-        *_environments(sides.environment if sides is not None else None),
-        escaped_text(totals_line(report)),
-        *(f"- {escaped_text(note)}" for note in closing_notes(report)),
+    return _heading(report, overview(report))
+
+
+def _nothing_new(report: RunReport) -> bool:
+    kinds = {verdict.kind for verdict in report.verdicts}
+    compares_environments = report.sides is not None and report.sides.environment is not None
+    return bool(kinds) and kinds <= _NOTHING_NEW and not compares_environments
+
+
+def _heading(report: RunReport, sentence: str) -> str:
+    """The sentence as far as it fits, ended between words and outside of brackets."""
+    start = f"## {MARKS[worst_colour(report)]} mlregress: "
+    if len(start + (whole := escaped_text(sentence))) <= FIRST_LINE:
+        return start + whole
+    best = ""
+    for end in _ends(one_line(sentence)):
+        text = escaped_text(sentence[:end].rstrip(" ,;:"))
+        if len(f"{start}{text} …") > FIRST_LINE:
+            break
+        best = text
+    return f"{start}{best} …"
+
+
+def _ends(sentence: str) -> Iterator[int]:
+    depth = 0
+    for index, character in enumerate(sentence):
+        depth = max(0, depth + (character in "([") - (character in ")]"))
+        if character == " " and not depth:
+            yield index
+
+
+def _code_line(report: RunReport) -> str:
+    """Both commits, whether the tree is dirty, the machine, and the level."""
+    machine = clip(report.machine, _LONGEST_NOTE, ellipsis="…")
+    parts = [escaped_text(part) for part in (_code(report), _bases(report), machine) if part]
+    if report.comparisons:
+        comparisons = count_of(report.comparisons, "comparison")
+        parts.append(f"alpha {number(report.alpha)} over {comparisons}")
+    return " · ".join(parts)
+
+
+def _only_line(report: RunReport) -> str:
+    """The whole report of a run in which nothing has changed; the machine where it fits."""
+    facts = [part for part in (_code(report), _bases(report), report.machine) if part]
+    lines = [
+        _heading(report, f"{overview(report)}; {', '.join(facts[:count])}")
+        for count in range(len(facts), 0, -1)
     ]
-    room = LONGEST - sum(len(block) + 2 for block in (*blocks, *closing)) - 200
-    blocks += _fitting(not_green, green, room)
-    return "\n\n".join([*blocks, *closing]) + "\n"
+    return next((line for line in lines if not line.endswith("…")), first_line(report))
+
+
+def _code(report: RunReport) -> str:
+    code = report.code
+    if code is None:
+        return "outside git"
+    if code.unknown is not None:
+        return "git cannot tell which code this is"
+    if code.commit is None:
+        return "before the first commit"
+    if not code.dirty:
+        return f"commit {code.commit[:SHORT]}, clean"
+    return f"commit {code.commit[:SHORT]}, {count_of(len(code.changed), 'file')} uncommitted"
+
+
+def _bases(report: RunReport) -> str:
+    """The commits that were compared with."""
+    if report.sides is not None:
+        commit = report.sides.base_commit
+        return f"base {commit[:SHORT]}" if commit else ""
+    found = (v.since.commit if v.since is not None else v.baseline_commit for v in report.verdicts)
+    commits = sorted({commit[:SHORT] for commit in found if commit})
+    if len(commits) > 3:
+        return f"baselines of {len(commits)} commits"
+    return f"baselines of {', '.join(commits)}" if commits else ""
+
+
+def _sides(report: RunReport) -> Iterator[str]:
+    """What an A/B run compared; the seeds that came from the cache differ from run to run."""
+    if report.sides is None:
+        return
+    for sentence in replace(report.sides, reused={}).sentences:
+        yield escaped_text(clip(sentence, _LONGEST_NOTE, ellipsis="…"))
+    yield from _environments(report.sides.environment)
 
 
 def _environments(rows: Sequence[EnvironmentRow] | None) -> Iterator[str]:
@@ -71,124 +175,55 @@ def _environments(rows: Sequence[EnvironmentRow] | None) -> Iterator[str]:
     if not rows:
         yield NO_DIFFERENCE
         return
-    cells = [_row(*map(escaped_text, (row.name, row.base, row.candidate))) for row in rows]
-    yield "\n".join((_row(*HEADINGS), "|---|---|---|", *cells))
+    texts = [(found.name, found.base, found.candidate) for found in rows[:_MOST_ROWS]]
+    lines = [row(*(escaped_text(clip(t, 120, ellipsis="…")) for t in three)) for three in texts]
+    if len(rows) > _MOST_ROWS:
+        lines.append(row(f"… and {len(rows) - _MOST_ROWS} more", "", ""))
+    yield "\n".join((row(*HEADINGS), "|---|---|---|", *lines))
 
 
-def _fitting(not_green: Sequence[Verdict], green: Sequence[Verdict], room: int) -> Iterator[str]:
-    """The table, then the folded greens, then the details, as long as there is room."""
-    if not_green:
-        table, room = _table(not_green, room)
-        yield table
-    if green:
-        table, room = _table(green, room // 2 if not_green else room)
-        yield f"<details><summary>{len(green)} green</summary>\n\n{table}\n\n</details>"
-    left_out = 0
-    for verdict in not_green:
-        block = _details(verdict)
-        if len(block) + 2 > room:
-            left_out += 1
-            continue
-        room -= len(block) + 2
-        yield block
-    if left_out:
-        yield f"Details of {left_out} more in the test log and in the other reports."
+def _notes(notes: Sequence[str]) -> list[str]:
+    lines = [
+        f"- {escaped_text(clip(one_line(note), _LONGEST_NOTE, ellipsis='…'))}"
+        for note in notes[:_MOST_NOTES]
+    ]
+    if len(notes) > _MOST_NOTES:
+        lines.append(f"- … and {count_of(len(notes) - _MOST_NOTES, 'more note')} in the log")
+    return ["\n".join(lines)] if lines else []
 
 
-def _table(verdicts: Sequence[Verdict], room: int) -> tuple[str, int]:
-    """As many rows as fit, and the room that is left."""
-    headings = _BESIDE_A_BASE if any(verdict.base for verdict in verdicts) else _HEADINGS
-    lines = [f"| {' | '.join(headings)} |", "|---|---|---|--:|--:|--:|--:|--:|"]
-    room -= sum(map(len, lines))
-    left_out = 0
-    for verdict in verdicts:
-        rows = "\n".join(_rows(verdict))
-        if len(rows) + 1 > room:
-            left_out += 1
-            continue
-        room -= len(rows) + 1
-        lines.append(rows)
-    if left_out:
-        lines.append(f"| | … and {left_out} more tests | | | | | | |")
-    return "\n".join(lines), room
+def _tests(report: RunReport, room: Room) -> Iterator[str]:
+    """The worst tests, and the others in folded tables, as long as there is room.
 
-
-def _rows(verdict: Verdict) -> Iterator[str]:
-    """One row per metric; only the first holds what is the same in all of them."""
-    mark, name = MARKS[verdict.colour], code_text(verdict.test)
-    if verdict.tier not in ("", "default"):
-        name += f" ({escaped_text(verdict.tier)})"
-    seeds = f"{verdict.decided_after}/{len(verdict.planned)}"
-    metrics = most_severe_metrics_first(verdict)
-    if not metrics:
-        yield _row(f"{mark} {verdict.kind}", name, "", "", "", "", "", seeds)
-    for index, metric in enumerate(metrics):
-        kind = f"{mark} {verdict.kind}" if not index else ""
-        if metric.kind is not verdict.kind:
-            kind = f"{kind}<br>{metric.kind}" if kind else str(metric.kind)
-        first = ("", "") if index else (name, seeds)
-        yield _row(kind, first[0], escaped_text(metric.name), *_figures(metric), first[1])
-
-
-def _figures(metric: MetricVerdict) -> tuple[str, str, str, str]:
-    if metric.comparison is None or metric.kind is VerdictKind.DIVERGED:
-        same = difference_cell(metric) if metric.comparison is None else ""
-        return means(metric).replace("->", "→"), same, "", margin_text(metric)
-    return (
-        means(metric).replace("->", "→"),
-        difference_cell(metric),
-        p_text(metric),
-        margin_text(metric),
-    )
-
-
-def _row(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _details(verdict: Verdict) -> str:
-    text = failure_text(verdict)
-    fence = "`" * max(3, _longest_run(text) + 1)
-    summary = f"<code>{_html(one_line(verdict.test))}</code>: {_html(headline(verdict))}"
-    return f"<details><summary>{summary}</summary>\n\n{fence}text\n{text}\n{fence}\n\n</details>"
-
-
-def _longest_run(text: str) -> int:
-    """Of backticks: a fence must be longer than any that it holds."""
-    longest = current = 0
-    for character in text:
-        current = current + 1 if character == "`" else 0
-        longest = max(longest, current)
-    return longest
-
-
-def code_text(text: str) -> str:
-    """Inline code in a table, where even code needs its pipes escaped.
-
-    Args:
-        text: any text.
-
-    Returns:
-        The Markdown.
+    Room goes to the worst tests first, then to the rows of what is not green, then to the details
+    of the worst, then to the greens.
     """
-    text = one_line(text).replace("|", "\\|")
-    ticks = "`" * (_longest_run(text) + 1)
-    return f"{ticks} {text} {ticks}" if len(ticks) > 1 else f"`{text}`"
+    not_green = [v for v in report.most_severe_first if v.colour is not Colour.GREEN]
+    green = [v for v in report.most_severe_first if v.colour is Colour.GREEN]
+    worst = [(v, section) for v in not_green[:UNFOLDED] if room.take(section := section_of(v))]
+    shown = {id(verdict) for verdict, _ in worst}
+    others = [verdict for verdict in not_green if id(verdict) not in shown]
+    folded = _folded(others, f"{count_of(len(others), 'more test')} not green", room)
+    details = {
+        id(verdict): text
+        for verdict, _ in worst
+        if (text := details_of(verdict)) and room.take(text)
+    }
+    for verdict, section in worst:
+        yield section
+        if id(verdict) in details:
+            yield details[id(verdict)]
+    yield from folded
+    yield from _folded(green, f"{len(green)} green", room)
 
 
-def escaped_text(text: str) -> str:
-    """Any text on one line, so that Markdown prints it as it is.
-
-    Args:
-        text: the text.
-
-    Returns:
-        The Markdown.
-    """
-    return "".join(f"\\{c}" if c in r"\`*_[]<>|#" else c for c in one_line(text))
-
-
-def _html(text: str) -> str:
-    """Inside HTML tags Markdown still interprets emphasis and the like."""
-    entities = {"&": "&amp;", "<": "&lt;", ">": "&gt;"} | {c: f"&#{ord(c)};" for c in "*_`[]\\"}
-    return "".join(entities.get(character, character) for character in text)
+def _folded(verdicts: Iterable[Verdict], title: str, room: Room) -> list[str]:
+    """A table behind a click."""
+    verdicts = list(verdicts)
+    if not verdicts:
+        return []
+    start, end = f"<details><summary>{title}</summary>", "</details>"
+    room.take(start + end)
+    table, left_out = verdict_table(verdicts, room)
+    rest = f"{count_of(left_out, 'more test')} of these in the log and in the other reports."
+    return ["\n\n".join([start, *([table] if table else []), *([rest] if left_out else []), end])]

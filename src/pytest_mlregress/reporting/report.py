@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -43,6 +44,7 @@ class RunReport:
         baselines: by test and tier, the baseline that the verdict compared with, or that an update
             has written; empty in an A/B run.
         places: by test, its file, relative to pytest's rootdir, and its line there, from 1.
+        folder: pytest's rootdir relative to the repository, ``.`` where they are the same.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -61,6 +63,7 @@ class RunReport:
     machine: str = ""
     baselines: Mapping[tuple[str, str], Artifact] = field(default_factory=dict)
     places: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    folder: str = "."
 
     def q_value(self, verdict: Verdict, metric: MetricVerdict) -> float | None:
         """The false-discovery rate of a metric's comparison, if it was computed.
@@ -73,6 +76,20 @@ class RunReport:
             The rate, None if it was not computed.
         """
         return self.q_values.get((verdict.test, verdict.tier, metric.name))
+
+    def place_in_repository(self, test: str) -> tuple[str, int] | None:
+        """Where a test is, as services know it that show the files of the repository.
+
+        Args:
+            test: the test.
+
+        Returns:
+            Its file, relative to the repository, and its line; None if unknown.
+        """
+        if test not in self.places:
+            return None
+        file, line = self.places[test]
+        return posixpath.normpath(f"{self.folder}/{file}"), line
 
     @property
     def most_severe_first(self) -> tuple[Verdict, ...]:

@@ -6,8 +6,13 @@ import math
 import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
+
+
+NOT_NEEDED: Final = "not needed"
+LATE: Final = "came after the verdict"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +104,13 @@ def unneeded(verdict: Verdict) -> tuple[int, ...]:
 
 def _why_absent(seed: int, verdict: Verdict, outcome: str | None) -> str:
     if seed in unneeded(verdict):
-        return "not needed"
+        return NOT_NEEDED
     if outcome is None:
         return "not run" if seed in verdict.selected else "deselected"
     if outcome not in ("passed", "xfailed"):
         return outcome
     came_late = seed in verdict.planned[verdict.decided_after :]
-    return "came after the verdict" if came_late else "missing"
+    return LATE if came_late else "missing"
 
 
 def _limit(sample: tuple[float, ...]) -> float:

@@ -7,16 +7,21 @@ from pathlib import Path
 from typing import Final
 
 from pytest_mlregress.baselines.atomic import check_replaceable, replace_file
+from pytest_mlregress.reporting.code_quality import to_code_quality
 from pytest_mlregress.reporting.html import to_html
 from pytest_mlregress.reporting.json_report import to_json
 from pytest_mlregress.reporting.markdown import to_markdown
+from pytest_mlregress.reporting.openmetrics import to_openmetrics
 from pytest_mlregress.reporting.report import ReportError, RunReport
 
 FORMATS: Final[Mapping[str, Callable[[RunReport], str]]] = {
     ".html": to_html,
     ".json": to_json,
     ".md": to_markdown,
+    ".codequality.json": to_code_quality,
+    ".metrics.txt": to_openmetrics,
 }
+"""The end of a report's name gives its kind; the longest that fits counts."""
 
 
 def check_report_path(path: Path | str) -> None:
@@ -26,10 +31,10 @@ def check_report_path(path: Path | str) -> None:
         path: the file.
 
     Raises:
-        ValueError: another suffix than .html, .json and .md.
+        ValueError: another end of the name than those of `FORMATS`.
         ReportError: no file can be written there; names the path and the remedy.
     """
-    _check_suffix(Path(path))
+    _kind_of(Path(path))
     try:
         check_replaceable(Path(path))
     except OSError as error:
@@ -46,12 +51,11 @@ def write_report(path: Path | str, report: RunReport) -> None:
         report: the report.
 
     Raises:
-        ValueError: another suffix than .html, .json and .md.
+        ValueError: another end of the name than those of `FORMATS`.
         ReportError: the file cannot be written; names the path and the remedy.
     """
     path = Path(path)
-    _check_suffix(path)
-    text = FORMATS[path.suffix](report)
+    text = FORMATS[_kind_of(path)](report)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, text.encode("utf-8", "backslashreplace"))
@@ -59,12 +63,15 @@ def write_report(path: Path | str, report: RunReport) -> None:
         raise _unwritable(path, error) from error
 
 
-def _check_suffix(path: Path) -> None:
-    if path.suffix not in FORMATS:
+def _kind_of(path: Path) -> str:
+    """The key of `FORMATS`."""
+    ends = [end for end in FORMATS if path.name.endswith(end) and path.name != end]
+    if not ends:
         raise ValueError(
-            f"--mlregress-report={path}: a report's name ends with .html, .json or .md, "
-            "which says its kind"
+            f"--mlregress-report={path}: a report's name ends with .html, .json, .md, "
+            ".codequality.json or .metrics.txt, which says its kind"
         )
+    return max(ends, key=len)
 
 
 def _unwritable(path: Path, error: OSError) -> ReportError:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import pytest
 
 from pytest_mlregress import _compat
+from pytest_mlregress.reporting.junit_properties import verdict_properties
 from pytest_mlregress.running.result import REPORT_ATTRIBUTE
 from pytest_mlregress.session.mlregress_warning import warn_of_verdict
 from pytest_mlregress.session.verdict_items import VerdictItem
@@ -79,7 +80,7 @@ def _report(plan: GroupPlan, verdict: Verdict, text: str, phase: Phase) -> pytes
         when=phase,
         start=now,
         stop=now,
-        user_properties=[("mlregress_verdict", str(verdict.kind))],
+        user_properties=verdict_properties(verdict),
     )
     setattr(report, VERDICT_ATTRIBUTE, str(verdict.kind))
     if phase == "call":

@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 
 import pytest
 
+from pytest_mlregress import _compat
 from pytest_mlregress.reporting.report import ReportError, RunReport
 from pytest_mlregress.session.history_output import append_to_history
 from pytest_mlregress.settings import Settings
@@ -41,6 +42,10 @@ class FinishedRun:
     def report(self) -> RunReport:
         """The report of the run."""
         return self.make_report()
+
+
+LAST_LINES: Final = pytest.StashKey[list[str]]()
+"""What stands under the summary of the run, each at the start of a line."""
 
 
 def write_outputs(run: FinishedRun) -> Iterator[Exception]:
@@ -94,6 +99,67 @@ def write_allure(run: FinishedRun) -> None:
         allure.write(run.report, run.published)
 
 
+def add_suite_properties(run: FinishedRun) -> None:
+    """The run in one sentence, its commit and its machine, for the test suite of a JUnit XML.
+
+    Args:
+        run: the run.
+    """
+    if not _compat.writes_junit(run.config) or not run.published:
+        return
+    from pytest_mlregress.reporting.junit_properties import suite_properties
+
+    _compat.add_suite_properties(run.config, suite_properties(run.report))
+
+
+def write_step_summary(run: FinishedRun) -> None:
+    """The report as GitHub's summary of the step, where there is one; it fails no run.
+
+    Args:
+        run: the run.
+    """
+    from pytest_mlregress.integrations import github_actions
+
+    file = github_actions.summary_file()
+    if file is None or not run.published:
+        return
+    try:
+        github_actions.append_summary(file, run.report)
+    except OSError as error:
+        _say(run.config, f"mlregress: no summary in {file}: {error.strerror or error}")
+
+
+def print_annotations(run: FinishedRun) -> None:
+    """The worst tests beside the lines of a change, in a job of GitHub Actions.
+
+    Args:
+        run: the run.
+    """
+    from pytest_mlregress.integrations import github_actions
+
+    if not github_actions.runs_here() or not run.published:
+        return
+    from pytest_mlregress.reporting.workflow_commands import annotation_commands
+
+    for line in annotation_commands(run.report):
+        _say(run.config, line)
+
+
+def _say(config: pytest.Config, line: str) -> None:
+    """Print a line under the summary, or now where pytest prints none (``-p no:terminal``)."""
+    if config.pluginmanager.has_plugin("terminalreporter"):
+        config.stash.setdefault(LAST_LINES, []).append(line)
+    else:
+        print(line)
+
+
 Output: TypeAlias = Callable[[FinishedRun], None]
 
-OUTPUTS: Final[tuple[Output, ...]] = (write_report_files, write_allure, append_to_history)
+OUTPUTS: Final[tuple[Output, ...]] = (
+    write_report_files,
+    write_allure,
+    append_to_history,
+    add_suite_properties,
+    write_step_summary,
+    print_annotations,
+)

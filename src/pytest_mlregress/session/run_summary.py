@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.reporting.sides import Sides
 from pytest_mlregress.reporting.suite_line import suite_line
 from pytest_mlregress.session.environment_comparison import record_evidence, table_of
-from pytest_mlregress.session.run_outputs import FinishedRun, write_outputs
+from pytest_mlregress.session.run_outputs import LAST_LINES, FinishedRun, write_outputs
 from pytest_mlregress.session.seed_collector import SeedCollector
 from pytest_mlregress.session.stale_baselines import health_notes
 from pytest_mlregress.session.suite_judge import SuiteJudge
@@ -72,6 +73,8 @@ class RunSummary:
                 terminal.write_line(f"mlregress: {note}")
         for path in self._settings.report:
             terminal.write_line(f"report: {path}")
+        for line in self._session.config.stash.get(LAST_LINES, ()):
+            terminal.write_line(line)
 
     def write_reports(self, published: Mapping[str, pytest.TestReport]) -> None:
         """Write everything that was asked for; what cannot be written fails the run.
@@ -115,6 +118,7 @@ class RunSummary:
                 test: (group.plan.location[0], (group.plan.location[1] or 0) + 1)
                 for test, group in self._collector.groups.items()
             },
+            folder=_folder_in_repository(self._session.config.rootpath),
         )
 
     @property
@@ -245,6 +249,12 @@ class RunSummary:
             self._unused.prune()
         except BaselineError as error:
             _fail_run(self._session, error)
+
+
+def _folder_in_repository(rootdir: Path) -> str:
+    """Relative to the nearest folder that holds a `.git`; "." where there is none."""
+    top = next((path for path in (rootdir, *rootdir.parents) if (path / ".git").exists()), rootdir)
+    return rootdir.relative_to(top).as_posix()
 
 
 def _cached(groups: Iterable[SeedGroup]) -> int:
