@@ -139,7 +139,7 @@ def test_properties_of_a_verdict() -> None:
         ("mlregress_verdict[loss]", "pass"),
         ("mlregress_difference[loss]", "0.0004"),
         ("mlregress_interval[loss]", "-0.00238111 0.00318111"),
-        ("mlregress_p[loss]", "0.38"),
+        ("mlregress_p[loss]", "0.377289"),
         ("mlregress_limit[loss]", "0.01"),
         ("mlregress_margin[loss]", "0.008"),
     ]

@@ -165,7 +165,7 @@ def test_the_output_of_a_seed_that_failed_is_there() -> None:
     )
     text = to_markdown(cases.a_run(replace(verdict, seeds=(*verdict.seeds[:3], failed))))
     assert "<pre>train.py:7: RuntimeError</pre>" in text
-    assert "step 1\n&#58;&#58;error&#58;&#58;owned\n&#96;&#96;&#96;</pre>" in text
+    assert "step 1\n&#58;:error&#58;:owned\n&#96;&#96;&#96;</pre>" in text
 
 
 @pytest.mark.parametrize("longest", [LONGEST, 900 * 1024])

@@ -29,6 +29,7 @@ _AT_START: Final = re.compile(r"[-+=:/!>]|\d+(?=[.)](?: |$))")
 """What would begin a list, a heading or a command at the start of a line."""
 
 _INSIDE_A_WORD: Final = re.compile(r"(?<=[A-Za-z0-9])_(?=[A-Za-z0-9])")
+_COLON_BEFORE_ANOTHER: Final = re.compile(":(?=:)")
 _PLAIN_CODE: Final = re.compile(r"[A-Za-z0-9_./:=,+ \[\]-]*[A-Za-z0-9_./:=,+\[\]-]")
 _ENTITIES: Final = {character: f"&#{ord(character)};" for character in "&<>\"'*_`[]\\|#@$~!{}"}
 
@@ -96,4 +97,4 @@ def preformatted(text: str) -> str:
         The HTML.
     """
     written = "".join(_ENTITIES.get(character, character) for character in visible(text))
-    return f"<pre>{written.replace('::', '&#58;&#58;')}</pre>"
+    return f"<pre>{_COLON_BEFORE_ANOTHER.sub('&#58;', written)}</pre>"

@@ -10,7 +10,6 @@ from typing import Final
 
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
 
-
 NOT_NEEDED: Final = "not needed"
 LATE: Final = "came after the verdict"
 

@@ -17,6 +17,7 @@ from pytest_mlregress.verdicts.verdict import Colour, Verdict
 MOST_ANNOTATIONS: Final = 10
 """GitHub shows ten errors and ten warnings of a step."""
 
+_SIGN: Final = 2 * ":"
 _LONGEST: Final = 1_000
 _IN_DATA: Final = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _IN_PROPERTIES: Final = _IN_DATA | {":": "%3A", ",": "%2C"}
@@ -48,7 +49,7 @@ def _annotation(report: RunReport, verdict: Verdict) -> str:
         f"{name}={_escaped(value, _IN_PROPERTIES)}" for name, value in properties.items()
     )
     data = _escaped(clip(one_line(message), _LONGEST), _IN_DATA)
-    return f"::{_COMMANDS[verdict.colour]} {written}::{data}"
+    return f"{_SIGN}{_COMMANDS[verdict.colour]} {written}{_SIGN}{data}"
 
 
 def _escaped(text: str, escapes: dict[str, str]) -> str:
