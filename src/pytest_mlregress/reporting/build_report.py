@@ -16,6 +16,7 @@ from pytest_mlregress.baselines.urls import shareable, shareable_values
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.reporting.sides import Sides
 from pytest_mlregress.settings import Settings
+from pytest_mlregress.verdicts.judged_test import JudgedTest
 from pytest_mlregress.verdicts.verdict import Verdict
 
 
@@ -33,6 +34,7 @@ def run_report(
     baselines: Mapping[tuple[str, str], Artifact] = MappingProxyType({}),
     places: Mapping[str, tuple[str, int]] = MappingProxyType({}),
     folder: str = ".",
+    judged: Mapping[tuple[str, str], JudgedTest] = MappingProxyType({}),
 ) -> RunReport:
     """The report of the run that ends now.
 
@@ -49,6 +51,7 @@ def run_report(
         baselines: by test and tier, what the verdicts compared with.
         places: by test, its file and line.
         folder: pytest's rootdir relative to the repository.
+        judged: by test and tier, what the verdicts were reached with.
 
     Returns:
         The report.
@@ -72,6 +75,7 @@ def run_report(
         baselines=dict(baselines),
         places=dict(places),
         folder=folder,
+        judged=dict(judged),
     )
 
 

@@ -12,6 +12,7 @@ from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.provenance import WorkingTree
 from pytest_mlregress.reporting.sides import Sides
 from pytest_mlregress.running.result import SeedOutcome
+from pytest_mlregress.verdicts.judged_test import JudgedTest
 from pytest_mlregress.verdicts.verdict import SEVERITY, Colour, MetricVerdict, Verdict, VerdictKind
 
 NOT_TRAINED: Final[tuple[SeedOutcome, ...]] = ("stopped", "skipped", "unchanged")
@@ -43,6 +44,7 @@ class RunReport:
         machine: system, processor and interpreter in a few words; no host name.
         baselines: by test and tier, the baseline that the verdict compared with, or that an update
             has written; empty in an A/B run.
+        judged: by test and tier, what the verdict was reached with; without those of an update.
         places: by test, its file, relative to pytest's rootdir, and its line there, from 1.
         folder: pytest's rootdir relative to the repository, ``.`` where they are the same.
     """
@@ -64,6 +66,7 @@ class RunReport:
     baselines: Mapping[tuple[str, str], Artifact] = field(default_factory=dict)
     places: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     folder: str = "."
+    judged: Mapping[tuple[str, str], JudgedTest] = field(default_factory=dict)
 
     def q_value(self, verdict: Verdict, metric: MetricVerdict) -> float | None:
         """The false-discovery rate of a metric's comparison, if it was computed.

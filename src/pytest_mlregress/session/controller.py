@@ -26,10 +26,9 @@ from pytest_mlregress.session.verdict_items import VerdictItems
 from pytest_mlregress.session.worker_count import worker_count
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.advice import nothing_recorded
-from pytest_mlregress.verdicts.afterwards import late_notes, with_late_seed
+from pytest_mlregress.verdicts.afterwards import late_notes, with_late_seed, with_notes_of_seeds
 from pytest_mlregress.verdicts.confirmation import needs_confirmation
 from pytest_mlregress.verdicts.group import SeedGroup
-from pytest_mlregress.verdicts.unchanged import why_trained
 from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
 
 
@@ -156,12 +155,7 @@ class Verdicts:
         )
 
     def _conclude(self, group: SeedGroup, verdict: Verdict) -> None:
-        if group.guard_findings:
-            note = f"guards: {', '.join(group.guard_findings)}"
-            verdict = replace(verdict, notes=(*verdict.notes, note))
-        trained = why_trained(group.standing, verdict.baseline_commit)
-        if trained is not None:
-            verdict = replace(verdict, notes=(*verdict.notes, trained))
+        verdict = with_notes_of_seeds(verdict, group)
         self._judged[group.plan.test] = verdict
         if self._settings.stop == "early" or self._settings.updating:
             self._flags.raise_for(group.plan.test)

@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from pytest_mlregress.session.suite_judge import SuiteJudge
 from pytest_mlregress.session.unused_baselines import UnusedBaselines
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.group import SeedGroup
+from pytest_mlregress.verdicts.judged_test import JudgedTest, with_all_seeds
 from pytest_mlregress.verdicts.plan import SuitePlan
 from pytest_mlregress.verdicts.verdict import Verdict
 
@@ -98,7 +98,7 @@ class RunSummary:
     def _run_report(self) -> RunReport:
         return run_report(
             [
-                _with_all_seeds(verdict, self._collector.groups[test])
+                with_all_seeds(verdict, self._collector.groups[test])
                 for test, verdict in self._judged.items()
             ],
             self._settings,
@@ -119,7 +119,16 @@ class RunSummary:
                 for test, group in self._collector.groups.items()
             },
             folder=_folder_in_repository(self._session.config.rootpath),
+            judged=self._tests,
         )
+
+    @property
+    def _tests(self) -> dict[tuple[str, str], JudgedTest]:
+        """What the verdicts were reached with; an update replaces the baselines it judges by."""
+        if self._settings.updating:
+            return {}
+        groups = self._collector.groups.values()
+        return {(g.plan.test, g.plan.tier): self._judge.test_of(g) for g in groups}
 
     @property
     def _code(self) -> WorkingTree | None:
@@ -259,12 +268,6 @@ def _folder_in_repository(rootdir: Path) -> str:
 
 def _cached(groups: Iterable[SeedGroup]) -> int:
     return sum(seed.cached for group in groups for seed in group.reported)
-
-
-def _with_all_seeds(verdict: Verdict, group: SeedGroup) -> Verdict:
-    """The verdict with the seeds that have reported since it was reached."""
-    base = group.base.reported if group.base is not None else ()
-    return replace(verdict, seeds=group.reported, base_seeds=base)
 
 
 def _fail_run(session: pytest.Session, error: Exception) -> None:

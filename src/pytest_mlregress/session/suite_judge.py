@@ -25,10 +25,9 @@ from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.confirmation import Confirmation, confirm
 from pytest_mlregress.verdicts.green_runs import GreenRuns
 from pytest_mlregress.verdicts.group import GroupPlan, SeedGroup
-from pytest_mlregress.verdicts.judge import incomplete, judge
-from pytest_mlregress.verdicts.live_pairs import judge_live_pairs
+from pytest_mlregress.verdicts.judge import incomplete
+from pytest_mlregress.verdicts.judged_test import JudgedTest, dated
 from pytest_mlregress.verdicts.policy import Rules, rules_for
-from pytest_mlregress.verdicts.since import since
 from pytest_mlregress.verdicts.unaffordable import note_on_next_check
 from pytest_mlregress.verdicts.unusable import unusable_baseline
 from pytest_mlregress.verdicts.update import judge_update
@@ -67,20 +66,28 @@ class SuiteJudge:
 
     def judge(self, group: SeedGroup) -> Verdict | None:
         """The verdict on the seeds that have reported; None while more of them are needed."""
+        if not self._settings.updating:
+            return self.test_of(group).judge()
+        try:
+            return self._update(group, self.baselines.read(group.plan), self._rules(group.plan))
+        except BaselineError as error:
+            return unusable_baseline(group, error, updating=True)
+
+    def test_of(self, group: SeedGroup) -> JudgedTest:
+        """A test of a check with everything that its verdict is reached with."""
         if self.base is not None and group.base is not None:
-            return self._judge_pairs(group, group.base, self.base.side)
+            return self._pairs_of(group, group.base, self.base.side)
         try:
             baseline = self.baselines.read(group.plan)
             rules = self._rules(group.plan)
-            if baseline is not None:
-                rules = replace(rules, green_runs=self._earlier_runs(group.plan, baseline))
-            if self._settings.updating:
-                return self._update(group, baseline, rules)
-            return self._dated(judge(group, baseline, rules, self.history), baseline)
         except BaselineError as error:
-            return unusable_baseline(group, error, updating=self._settings.updating)
+            rules = rules_for(self._settings, group.plan.settings, comparisons=1)
+            return JudgedTest(group=group, rules=rules, history=self.history, problem=str(error))
+        if baseline is not None:
+            rules = replace(rules, green_runs=self._earlier_runs(group.plan, baseline))
+        return JudgedTest(group=group, rules=rules, history=self.history, baseline=baseline)
 
-    def _judge_pairs(self, group: SeedGroup, base: SeedGroup, side: BaseSide) -> Verdict | None:
+    def _pairs_of(self, group: SeedGroup, base: SeedGroup, side: BaseSide) -> JudgedTest:
         provenance = Provenance(
             plugin=__version__,
             time=self._started,
@@ -89,22 +96,14 @@ class SuiteJudge:
             seeds=group.plan.planned,
             environment=base.environment or {},
         )
-        rules = replace(
-            rules_for(self._settings, group.plan.settings, comparisons=group.plan.tests),
-            base_label=side.label,
+        rules = rules_for(self._settings, group.plan.settings, comparisons=group.plan.tests)
+        return JudgedTest(
+            group=group,
+            rules=replace(rules, base_label=side.label),
+            history=self.history,
+            base=provenance,
+            same_code=side.same_code,
         )
-        verdict = judge_live_pairs(group, base, provenance, rules, self.history)
-        if verdict is None or side.same_code:
-            return verdict
-        return replace(verdict, since=since(self.history, side.commit))
-
-    def _dated(self, verdict: Verdict | None, baseline: Artifact | None) -> Verdict | None:
-        """The verdict with what lies between its baseline and the code under test."""
-        if verdict is None or baseline is None:
-            return verdict
-        provenance = baseline.provenance
-        ago = since(self.history, provenance.named_commit, recorded=provenance.time)
-        return replace(verdict, since=ago)
 
     def incomplete(self, group: SeedGroup) -> Verdict:
         """The verdict on a test whose seeds the run did not come to."""
@@ -199,4 +198,4 @@ class SuiteJudge:
             return None
         if update.artifact is not None:
             self._unwritten[group.plan.test] = update.artifact
-        return self._dated(update.verdict, baseline)
+        return dated(update.verdict, baseline, self.history)

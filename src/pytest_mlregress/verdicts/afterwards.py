@@ -16,7 +16,27 @@ from pytest_mlregress.running.result import COLLAPSED, SeedResult
 from pytest_mlregress.verdicts.context import run_command, seeds_in_words
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.metric_samples import declared, metric_names
+from pytest_mlregress.verdicts.unchanged import why_trained
 from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
+
+
+def with_notes_of_seeds(verdict: Verdict, group: SeedGroup) -> Verdict:
+    """The verdict with what the seeds say of the run: guards that spoke, and why they trained.
+
+    Args:
+        verdict: the verdict, as soon as it is reached.
+        group: the seeds of the test.
+
+    Returns:
+        It.
+    """
+    notes = []
+    if group.guard_findings:
+        notes.append(f"guards: {', '.join(group.guard_findings)}")
+    trained = why_trained(group.standing, verdict.baseline_commit)
+    if trained is not None:
+        notes.append(trained)
+    return replace(verdict, notes=(*verdict.notes, *notes)) if notes else verdict
 
 
 def with_late_seed(verdict: Verdict, group: SeedGroup, seed: int) -> Verdict:

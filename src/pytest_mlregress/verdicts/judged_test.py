@@ -1,0 +1,141 @@
+"""One test with everything that its verdict is reached with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from pytest_mlregress.baselines.artifact import Artifact, Provenance
+from pytest_mlregress.baselines.errors import BaselineError
+from pytest_mlregress.revisions.history import History
+from pytest_mlregress.running.result import SeedResult
+from pytest_mlregress.verdicts.afterwards import late_notes, with_late_seed, with_notes_of_seeds
+from pytest_mlregress.verdicts.group import SeedGroup
+from pytest_mlregress.verdicts.judge import incomplete, judge
+from pytest_mlregress.verdicts.live_pairs import judge_live_pairs
+from pytest_mlregress.verdicts.policy import Rules
+from pytest_mlregress.verdicts.since import since
+from pytest_mlregress.verdicts.unusable import unusable_baseline
+from pytest_mlregress.verdicts.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedTest:
+    """What `judge` and `judge_live_pairs` are called with; a report holds it, too.
+
+    Attributes:
+        group: the seeds of the test, with those of the base in an A/B run.
+        rules: how it is judged.
+        history: what git knows.
+        baseline: what it is compared with; None without one, and in an A/B run.
+        base: in an A/B run, where the base's values come from.
+        same_code: in an A/B run, whether only the environments differ.
+        problem: why the baseline cannot be used; empty where it can.
+    """
+
+    group: SeedGroup
+    rules: Rules
+    history: History
+    baseline: Artifact | None = None
+    base: Provenance | None = None
+    same_code: bool = False
+    problem: str = ""
+
+    @property
+    def compared_commit(self) -> str | None:
+        """The commit that the test is compared with; None where there is none."""
+        if self.base is not None:
+            return self.base.commit
+        return self.baseline.provenance.named_commit if self.baseline is not None else None
+
+    def judge(self) -> Verdict | None:
+        """The verdict on the seeds that have reported; None while more of them are needed."""
+        if self.problem:
+            return unusable_baseline(self.group, BaselineError(self.problem), updating=False)
+        if self.base is not None and self.group.base is not None:
+            return self._judge_pairs(self.group.base, self.base)
+        verdict = judge(self.group, self.baseline, self.rules, self.history)
+        return None if verdict is None else dated(verdict, self.baseline, self.history)
+
+    def _judge_pairs(self, seeds_of_base: SeedGroup, base: Provenance) -> Verdict | None:
+        verdict = judge_live_pairs(self.group, seeds_of_base, base, self.rules, self.history)
+        if verdict is None or self.same_code:
+            return verdict
+        return replace(verdict, since=since(self.history, base.commit))
+
+
+def dated(verdict: Verdict, baseline: Artifact | None, history: History) -> Verdict:
+    """The verdict with what lies between its baseline and the code under test.
+
+    Args:
+        verdict: the verdict.
+        baseline: what it compared with.
+        history: what git knows.
+
+    Returns:
+        It.
+    """
+    if baseline is None:
+        return verdict
+    provenance = baseline.provenance
+    ago = since(history, provenance.named_commit, recorded=provenance.time)
+    return replace(verdict, since=ago)
+
+
+def rejudged(case: JudgedTest) -> Verdict:
+    """The verdict that a run reaches whose seeds end in planned order.
+
+    Seeds that were not needed come last, as they do in every run.
+
+    Args:
+        case: the test with the results of all its seeds.
+
+    Returns:
+        The verdict; `incomplete` where seeds are missing.
+    """
+    done = case.group
+    group = replace(done, results={}, base=_without_results(done.base))
+    so_far, verdict = replace(case, group=group), None
+    for seed in _in_order(done):
+        if done.base is not None and group.base is not None and seed in done.base.results:
+            group.base.results[seed] = done.base.results[seed]
+        if seed in done.results:
+            group.results[seed] = done.results[seed]
+        if verdict is not None:
+            verdict = with_late_seed(verdict, group, seed)
+        elif (reached := so_far.judge()) is not None:
+            verdict = with_notes_of_seeds(reached, done)
+    if verdict is None:
+        ended_early = incomplete(group, case.rules, "the run ended early")
+        verdict = with_notes_of_seeds(ended_early, done)
+    return with_all_seeds(
+        replace(verdict, notes=(*verdict.notes, *late_notes(verdict, done))), done
+    )
+
+
+def with_all_seeds(verdict: Verdict, group: SeedGroup) -> Verdict:
+    """The verdict with the seeds that have reported since it was reached.
+
+    Args:
+        verdict: the verdict.
+        group: the seeds of its test.
+
+    Returns:
+        It.
+    """
+    base = group.base.reported if group.base is not None else ()
+    return replace(verdict, seeds=group.reported, base_seeds=base)
+
+
+def _without_results(group: SeedGroup | None) -> SeedGroup | None:
+    return None if group is None else replace(group, results={})
+
+
+def _in_order(group: SeedGroup) -> list[int]:
+    """The planned seeds, those of which a side was not needed last."""
+
+    def was_stopped(seed: int) -> bool:
+        sides = (group, group.base) if group.base is not None else (group,)
+        results: list[SeedResult | None] = [side.results.get(seed) for side in sides]
+        return any(result is not None and result.outcome == "stopped" for result in results)
+
+    return sorted(group.plan.planned, key=was_stopped)
