@@ -20,7 +20,7 @@ from pytest_mlregress.baselines.json_document import artifact_from, document_of
 from pytest_mlregress.baselines.json_reader import RESTORE
 from pytest_mlregress.baselines.migrations import migrate
 
-__all__ = ["MAX_BYTES", "dumps", "loads", "seal"]
+__all__ = ["MAX_BYTES", "dumps", "is_sealed", "loads", "seal"]
 
 MAX_BYTES: Final = 64 * 1024 * 1024
 """The largest baseline file that is read; larger ones are refused before they are read."""
@@ -94,6 +94,18 @@ def seal(artifact: Artifact) -> Artifact:
     document = document_of(artifact)
     artifact_from(document, source=f"baseline of {artifact.test}")
     return replace(artifact, revision=_revision(document), edited=False)
+
+
+def is_sealed(artifact: Artifact) -> bool:
+    """Whether the revision of an artifact is that of its content.
+
+    Args:
+        artifact: the baseline.
+
+    Returns:
+        False also for one that was read from a file of an older schema.
+    """
+    return _revision(document_of(artifact)) == artifact.revision
 
 
 def _revision(document: Mapping[str, object]) -> str:

@@ -1,8 +1,9 @@
-"""The machine-readable report, schema 1: what CI, dashboards and `mlregress merge` read.
+"""The machine-readable report, schema 2: what CI, dashboards and `mlregress merge` read.
 
 The schema is documented in ``docs/report-schema.md``. Numbers keep all their digits; non-finite
 ones are the strings ``"nan"``, ``"inf"`` and ``"-inf"``, so that the file is strict JSON. Equal
-runs give equal files: tests are sorted by id and tier, mappings by key.
+runs give equal files: tests are sorted by id and tier, mappings by key. Texts are free of absolute
+paths and of the credentials of URLs.
 """
 
 from __future__ import annotations
@@ -11,20 +12,28 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import asdict
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_mlregress.baselines.provenance import WorkingTree
+from pytest_mlregress.baselines.urls import shareable
 from pytest_mlregress.reporting.headline import headline
+from pytest_mlregress.reporting.overview import overview
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.reporting.sample_text import summarise
+from pytest_mlregress.reporting.shard_of_run import JUDGED_BY_MERGE, ShardOfRun
 from pytest_mlregress.reporting.sides import Sides
+from pytest_mlregress.verdicts.judged_document import judged_document
+from pytest_mlregress.verdicts.judged_test import JudgedTest
+from pytest_mlregress.verdicts.seed_document import seed_document
 from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, VerdictKind
 
 if TYPE_CHECKING:
-    from pytest_mlregress.running.result import SeedResult
     from pytest_mlregress.statistics import Comparison
     from pytest_mlregress.statistics.run_effect import RunEffect
+    from pytest_mlregress.verdicts.group import GroupPlan
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 
 
 def to_json(report: RunReport) -> str:
@@ -48,19 +57,62 @@ def to_document(report: RunReport) -> dict[str, Any]:
     Returns:
         Mappings, lists and plain values.
     """
-    tests = sorted(report.verdicts, key=lambda verdict: (verdict.test, verdict.tier))
     document = {
         "schema": SCHEMA,
         "generator": {"name": "pytest-mlregress", "version": report.version},
+        "overview": overview(report) if report.shard is None else JUDGED_BY_MERGE,
         "started": report.started,
         "command": report.command,
+        "machine": report.machine,
+        "code": _code(report.code) if report.code is not None else None,
+        "baseline_commits": _baseline_commits(report),
         "environment": dict(sorted(report.environment.items())),
         "settings": dict(sorted(report.settings.items())),
         "sides": _sides(report.sides) if report.sides is not None else None,
+        "shard": _shard(report.shard) if report.shard is not None else None,
         "summary": _summary(report),
-        "tests": [_test(report, verdict) for verdict in tests],
+        "tests": _tests(report),
     }
     return {key: builtin(value) for key, value in document.items()}
+
+
+def _code(tree: WorkingTree) -> dict[str, Any]:
+    return {
+        "commit": tree.commit,
+        "branch": tree.branch,
+        "dirty": tree.dirty,
+        "uncommitted": tree.changed,
+        "diff_hash": tree.diff_hash,
+        "unknown": None if tree.unknown is None else shareable(tree.unknown),
+    }
+
+
+def _baseline_commits(report: RunReport) -> list[str]:
+    """What the tests are compared with: the commits of baselines, or of the base."""
+    cases = [case.compared_commit for case in report.judged.values()]
+    commits = [verdict.baseline_commit for verdict in report.verdicts]
+    return sorted({commit for commit in chain(cases, commits) if commit is not None})
+
+
+def _shard(shard: ShardOfRun) -> dict[str, Any]:
+    return {
+        "number": shard.number,
+        "count": shard.count,
+        "exit_status": shard.exit_status,
+        "reruns": shard.reruns,
+        "collected": None if shard.collected is None else list(map(asdict, shard.collected)),
+    }
+
+
+def _tests(report: RunReport) -> list[dict[str, Any]]:
+    if report.shard is not None:
+        cases = sorted(report.judged.values(), key=lambda case: _identity(case.group.plan))
+        return [_unjudged(report, case) for case in cases]
+    return [_test(report, verdict) for verdict in sorted(report.verdicts, key=_identity)]
+
+
+def _identity(named: Verdict | GroupPlan) -> tuple[str, str]:
+    return (named.test, named.tier)
 
 
 def _sides(sides: Sides) -> dict[str, Any]:
@@ -100,26 +152,53 @@ def _summary(report: RunReport) -> dict[str, Any]:
 
 
 def _test(report: RunReport, verdict: Verdict) -> dict[str, Any]:
+    case = report.judged.get((verdict.test, verdict.tier))
+    file, line = report.places.get(verdict.test, (None, None))
     return {
         "id": verdict.test,
         "tier": verdict.tier,
+        "file": file,
+        "line": line,
         "verdict": verdict.kind,
         "colour": verdict.colour,
-        "headline": headline(verdict),
+        "headline": shareable(headline(verdict)),
         "metrics": [_metric(report, verdict, metric) for metric in verdict.metrics],
-        "seeds": [_seed(result) for result in verdict.seeds],
-        "base_seeds": [_seed(result) for result in verdict.base_seeds],
+        "seeds": [seed_document(result) for result in verdict.seeds],
+        "base_seeds": [seed_document(result) for result in verdict.base_seeds],
         "planned": verdict.planned,
         "selected": verdict.selected,
         "stopped": verdict.stopped,
         "decided_after": verdict.decided_after,
         "duration": verdict.duration,
-        "reasons": verdict.reasons,
-        "notes": verdict.notes,
-        "next_steps": verdict.next_steps,
+        "reasons": _shown(verdict.reasons),
+        "notes": _shown(verdict.notes),
+        "next_steps": _shown(verdict.next_steps),
         "environment": verdict.environment,
         "baseline_commit": verdict.baseline_commit,
+        "since": asdict(verdict.since) if verdict.since is not None else None,
+        "judged_with": judged_document(case) if case is not None else None,
     }
+
+
+def _unjudged(report: RunReport, case: JudgedTest) -> dict[str, Any]:
+    """A test of a shard, which has no verdict yet."""
+    plan, base = case.group.plan, case.group.base
+    nothing = Verdict(
+        test=plan.test,
+        tier=plan.tier,
+        kind=VerdictKind.INCOMPLETE,
+        colour=Colour.GREEN,
+        seeds=case.group.reported,
+        base_seeds=base.reported if base is not None else (),
+        planned=plan.planned,
+        selected=plan.selected,
+    )
+    unknown = {"verdict": None, "colour": None, "headline": JUDGED_BY_MERGE}
+    return _test(report, nothing) | unknown
+
+
+def _shown(texts: Iterable[str]) -> list[str]:
+    return [shareable(text) for text in texts]
 
 
 def _metric(report: RunReport, verdict: Verdict, metric: MetricVerdict) -> dict[str, Any]:
@@ -141,8 +220,8 @@ def _metric(report: RunReport, verdict: Verdict, metric: MetricVerdict) -> dict[
         "q_value": report.q_value(verdict, metric),
         "baseline": _sample(metric.baseline),
         "candidate": _sample(metric.candidate),
-        "reasons": metric.reasons,
-        "notes": metric.notes,
+        "reasons": _shown(metric.reasons),
+        "notes": _shown(metric.notes),
     }
 
 
@@ -198,20 +277,6 @@ def _sample(values: Mapping[int, float]) -> dict[str, Any]:
         "mean": sample.mean if sample.n else None,
         "sd": sample.sd if sample.n > 1 else None,
         "values": {str(seed): value for seed, value in sorted(values.items())},
-    }
-
-
-def _seed(result: SeedResult) -> dict[str, Any]:
-    return {
-        "seed": result.seed,
-        "outcome": result.outcome,
-        "duration": result.duration,
-        "peak_memory": result.peak_memory,
-        "peak_gpu_memory": result.peak_gpu_memory,
-        "metrics": {metric.name: metric.value for metric in result.metrics},
-        "params": result.params,
-        "data": result.data,
-        "message": result.message,
     }
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.provenance import WorkingTree
+from pytest_mlregress.reporting.shard_of_run import ShardOfRun
 from pytest_mlregress.reporting.sides import Sides
 from pytest_mlregress.running.result import SeedOutcome
 from pytest_mlregress.verdicts.judged_test import JudgedTest
@@ -44,6 +45,7 @@ class RunReport:
         machine: system, processor and interpreter in a few words; no host name.
         baselines: by test and tier, the baseline that the verdict compared with, or that an update
             has written; empty in an A/B run.
+        shard: which part of the suite's seeds this run has trained, without verdicts; None for all.
         judged: by test and tier, what the verdict was reached with; without those of an update.
         places: by test, its file, relative to pytest's rootdir, and its line there, from 1.
         folder: pytest's rootdir relative to the repository, ``.`` where they are the same.
@@ -67,6 +69,7 @@ class RunReport:
     places: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     folder: str = "."
     judged: Mapping[tuple[str, str], JudgedTest] = field(default_factory=dict)
+    shard: ShardOfRun | None = None
 
     def q_value(self, verdict: Verdict, metric: MetricVerdict) -> float | None:
         """The false-discovery rate of a metric's comparison, if it was computed.

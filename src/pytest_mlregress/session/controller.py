@@ -59,6 +59,7 @@ class Verdicts:
             session.config.invocation_params.dir,
             settings,
             parallel=worker_count(session.config) > 0,
+            rootdir=session.config.rootpath,
         )
         self._under_way = under_way
         self._judged: dict[str, Verdict] = {}

@@ -27,10 +27,18 @@ class SeedCollector:
     trace but in ``reruns``, the number of attempts of the former kind.
     """
 
-    def __init__(self, started_in: Path, settings: Settings, *, parallel: bool = False) -> None:
+    def __init__(
+        self,
+        started_in: Path,
+        settings: Settings,
+        *,
+        parallel: bool = False,
+        rootdir: Path | None = None,
+    ) -> None:
         self.groups: dict[str, SeedGroup] = {}
         self.reruns = 0
         self._started_in = started_in
+        self._rootdir = rootdir
         self._settings = settings
         self._parallel = parallel
         self._seeds: dict[str, tuple[str, int]] = {}
@@ -57,7 +65,7 @@ class SeedCollector:
                 self._lost[report.nodeid] = report
             return False
         group, seed = self._place(report.nodeid)
-        group.running.setdefault(seed, SeedPhases()).add(phase_of(report, payload))
+        group.running.setdefault(seed, SeedPhases()).add(phase_of(report, payload, self._rootdir))
         return report.when not in PHASES
 
     def owner(self, nodeid: str) -> tuple[str, int] | None:
@@ -148,7 +156,7 @@ class SeedCollector:
         lost = self._lost.pop(nodeid, None)
         if lost is not None:
             group, seed = self._place(nodeid)
-            group.running.setdefault(seed, SeedPhases()).add(phase_of(lost, None))
+            group.running.setdefault(seed, SeedPhases()).add(phase_of(lost, None, self._rootdir))
             group.finish(seed)
 
     def _argument(self, plan: GroupPlan) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pytest
 
+from pytest_mlregress.baselines.urls import shareable
 from pytest_mlregress.running.result import SeedOutcome
 from pytest_mlregress.running.scalars import to_plain
 from pytest_mlregress.verdicts.group import SeedPhase
@@ -16,16 +17,20 @@ PHASES: Final = ("setup", "call", "teardown")
 """The phases of an item; the report of a worker that died has none of them."""
 
 
-def phase_of(report: pytest.TestReport, payload: Mapping[str, Any] | None) -> SeedPhase:
+def phase_of(
+    report: pytest.TestReport, payload: Mapping[str, Any] | None, root: Path | None = None
+) -> SeedPhase:
     """What a report says of the seed.
 
     Args:
         report: of one phase of the seed, or of its worker's death.
         payload: what the plugin in the seed's process put on the report, None for nothing.
+        root: pytest's rootdir, which paths in output and tracebacks are made relative to, since
+            these are for reports; other absolute paths lose all but their last part.
     """
     outcome: SeedOutcome = "passed"
     message = traceback = ""
-    captured = _end_of(_captured(report))
+    captured = shareable(_end_of(_captured(report)), root)
     if payload is not None and "ended" in payload:  # on the base, whose reports never fail
         ended = payload["ended"]
         return SeedPhase(
@@ -38,7 +43,7 @@ def phase_of(report: pytest.TestReport, payload: Mapping[str, Any] | None) -> Se
     if report.failed:
         outcome = "failed" if report.when in PHASES else "crashed"
         message = failure_message(report)
-        traceback = _end_of(report.longreprtext)
+        traceback = shareable(_end_of(report.longreprtext), root)
     elif report.skipped:
         outcome = _why_skipped(payload)
         message = skip_reason(report)
