@@ -23,6 +23,7 @@ from pytest_mlregress.settings import (
     Against,
     SettingError,
     Settings,
+    Shard,
     Threads,
     refuse_contradictions,
 )
@@ -149,6 +150,21 @@ def _report(source: str, text: str) -> str:
     return text
 
 
+def _shard(source: str, text: str) -> Shard:
+    number, _, count = text.partition("/")
+    if not (number.strip().isdecimal() and count.strip().isdecimal()):
+        raise SettingError(
+            f"{source}: {text!r} is not K/N, the number of this job and how many there are, such "
+            "as 1/4"
+        )
+    shard = Shard(int(number), int(count))
+    if not 1 <= shard.number <= shard.count <= MOST_SEEDS:
+        raise SettingError(
+            f"{source}: {text!r}: jobs are numbered from 1 to their count, at most {MOST_SEEDS}"
+        )
+    return shard
+
+
 def _text(source: str, text: str) -> str:
     if not text.strip():
         raise SettingError(f"{source}: the value is empty")
@@ -226,6 +242,8 @@ OPTIONS: Final[tuple[Option, ...]] = (
            _choice("run", "skip")),
     Option("audit", "share of the skipped tests that is trained all the same (0.05)",
            _share, "SHARE"),
+    Option("shard", "train this job's share of the seeds, K of N jobs by recorded durations; "
+           "mlregress merge then judges them all", _shard, "K/N"),
     Option("rebase_anchor", "accept a slow decay: move the drift anchor, the reason is kept",
            _text, "REASON"),
 )  # fmt: skip
@@ -335,12 +353,30 @@ def resolve(config: pytest.Config) -> Settings:
     values["threads_chosen"] = config.getoption("mlregress_threads") is not None
     settings = Settings(**values)
     refuse_contradictions(settings)
+    if settings.shard is not None and not config.option.collectonly:
+        _refuse_shard_without_report(settings, settings.shard)
     if settings.preflight and config.getoption("mlregress_report"):
         raise SettingError(
             "--mlregress-report: a preflight reaches no verdict to report; what it found is in "
             "pytest's own reports, such as --junitxml"
         )
     return settings.of_preflight if settings.preflight else settings
+
+
+def _refuse_shard_without_report(settings: Settings, shard: Shard) -> None:
+    """What `mlregress merge` reads is all that is left of a shard."""
+    others = [path for path in settings.report if PurePath(path).suffix != ".json"]
+    if others:
+        raise SettingError(
+            f"--mlregress-report={others[0]}: a shard reaches no verdict to show; write "
+            f"--mlregress-report=shard-{shard.number}.json, and of all of them: "
+            f"mlregress merge shard-*.json --report {others[0]}"
+        )
+    if not settings.report:
+        raise SettingError(
+            f"--mlregress-shard={shard.text} needs --mlregress-report=shard-{shard.number}.json, "
+            "which mlregress merge reads: without it the seeds would be trained for nothing"
+        )
 
 
 def _data_fraction(config: pytest.Config) -> float:

@@ -238,6 +238,9 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     items = session.items
     machine_share.give_devices(session.config, items)
+    if session.config.stash[SETTINGS].shard is not None and _has_shard(session.config):
+        session.config.stash[TRAINS] = any(SEED_ITEM in item.stash for item in items)
+        return
     removals = splitting.removals_of(session.config)
     session.config.stash[TRAINS] = seed_items.note_selected_seeds(
         items, removals.by_others(items), tests=len(removals.collected)
@@ -326,7 +329,20 @@ class CollectionHooks:
         result = yield
         if splitting.is_split(config):
             splitting.reunite_seeds(config, items, seed_major=_is_seed_major(config))
+        settings = config.stash[SETTINGS]
+        if settings.shard is not None:
+            from pytest_mlregress.session.shard_items import keep_own_seeds
+
+            keep_own_seeds(config, settings, settings.shard, items)
         return result
+
+
+def _has_shard(config: pytest.Config) -> bool:
+    """Whether the seeds of other jobs were left out; a worker tells the controller of them."""
+    from pytest_mlregress.session.shard_items import is_sharded, send_collected
+
+    send_collected(config)
+    return is_sharded(config)
 
 
 def _execution(config: pytest.Config) -> Execution:

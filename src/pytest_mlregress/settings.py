@@ -47,6 +47,24 @@ class Against:
 
 
 @dataclass(frozen=True, slots=True)
+class Shard:
+    """One job's share of a suite's seeds.
+
+    Attributes:
+        number: which one, from 1.
+        count: how many there are.
+    """
+
+    number: int
+    count: int
+
+    @property
+    def text(self) -> str:
+        """As the option has it."""
+        return f"{self.number}/{self.count}"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The settings of one run, or of one test when its marker overrides some of them."""
 
@@ -96,6 +114,7 @@ class Settings:
     memory: float | None = None
     """Bytes that one seed needs."""
     against: Against | None = None
+    shard: Shard | None = None
     companion: bool = False
     """Whether this process trains the base's seeds for another one."""
 
@@ -214,6 +233,8 @@ class Settings:
             parts.append("confirm")
         if self.deterministic:
             parts.append("deterministic")
+        if self.shard is not None:
+            parts.append(f"shard {self.shard.text}")
         return "mlregress: " + ", ".join(parts)
 
 
@@ -247,6 +268,8 @@ def refuse_contradictions(settings: Settings) -> None:
         )
     if settings.against is not None:
         _refuse_beside_against(settings)
+    if settings.shard is not None:
+        _refuse_beside_shard(settings, settings.shard)
     if settings.rebase_anchor is not None and not settings.update:
         raise SettingError("--mlregress-rebase-anchor needs --mlregress-update")
 
@@ -266,6 +289,24 @@ def _refuse_beside_preflight(settings: Settings) -> None:
             raise SettingError(
                 f"--mlregress-preflight trains one step of this tree and reaches no verdict; "
                 f"run it without {flag}, then {flag} without it"
+            )
+
+
+def _refuse_beside_shard(settings: Settings, shard: Shard) -> None:
+    """A shard has a part of the seeds and so reaches no verdict; only a run of all of them does."""
+    given = f"--mlregress-shard={shard.text}"
+    beside = {
+        "--mlregress-update": settings.update,
+        "--mlregress-update-new-only": settings.update_new_only,
+        "--mlregress-prune": settings.prune,
+        "--mlregress-plan": settings.plan,
+        "--mlregress-preflight": settings.preflight,
+        "--mlregress-confirm": settings.confirm,
+    }
+    for flag, is_given in beside.items():
+        if is_given:
+            raise SettingError(
+                f"{given} trains a part of the seeds and reaches no verdict; run {flag} without it"
             )
 
 

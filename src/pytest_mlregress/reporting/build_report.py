@@ -14,6 +14,7 @@ from pytest_mlregress.baselines.artifact import Artifact, Environment
 from pytest_mlregress.baselines.provenance import WorkingTree
 from pytest_mlregress.baselines.urls import shareable, shareable_values
 from pytest_mlregress.reporting.report import RunReport
+from pytest_mlregress.reporting.shard_of_run import ShardOfRun
 from pytest_mlregress.reporting.sides import Sides
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.judged_test import JudgedTest
@@ -35,6 +36,7 @@ def run_report(
     places: Mapping[str, tuple[str, int]] = MappingProxyType({}),
     folder: str = ".",
     judged: Mapping[tuple[str, str], JudgedTest] = MappingProxyType({}),
+    shard: ShardOfRun | None = None,
 ) -> RunReport:
     """The report of the run that ends now.
 
@@ -52,6 +54,7 @@ def run_report(
         places: by test, its file and line.
         folder: pytest's rootdir relative to the repository.
         judged: by test and tier, what the verdicts were reached with.
+        shard: which part of the suite's seeds the run has trained; None for all.
 
     Returns:
         The report.
@@ -76,6 +79,7 @@ def run_report(
         places=dict(places),
         folder=folder,
         judged=dict(judged),
+        shard=shard,
     )
 
 
@@ -84,6 +88,7 @@ def _shareable_settings(settings: Settings) -> dict[str, object]:
     own = {
         "report": tuple(shareable(path) for path in settings.report),
         "against": settings.against.text if settings.against is not None else None,
+        "shard": settings.shard.text if settings.shard is not None else None,
     }
     return values | own
 

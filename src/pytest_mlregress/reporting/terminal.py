@@ -28,6 +28,20 @@ def print_summary(terminal: Any, report: RunReport) -> None:
     terminal.write(text.rstrip("\n") + "\n")
 
 
+def print_shard(terminal: Any, report: RunReport) -> None:
+    """Write what a shard has trained with pytest's terminal reporter.
+
+    Args:
+        terminal: pytest's terminal reporter.
+        report: the report of a shard.
+    """
+    from pytest_mlregress.reporting.shard_text import shard_text
+
+    terminal.section("mlregress", sep="=")
+    for line in shard_text(report, width=terminal._tw.fullwidth):
+        terminal.write_line(line)
+
+
 def print_plan(terminal: Any, plan: SuitePlan) -> None:
     """Write the plan with pytest's terminal reporter, at its width and with its colours.
 

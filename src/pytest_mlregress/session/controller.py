@@ -95,7 +95,7 @@ class Verdicts:
         if group.plan.test in self._judged:
             if not self._collector.is_base(nodeid):
                 self._finish_late(group, owner[1])
-        elif (verdict := self._judge.judge(group)) is not None:
+        elif self._settings.shard is None and (verdict := self._judge.judge(group)) is not None:
             self._conclude(group, verdict)
 
     def _finish_late(self, group: SeedGroup, seed: int) -> None:
@@ -111,6 +111,9 @@ class Verdicts:
     def close(self) -> None:
         """No more seeds will come: judge what is left."""
         self._nextitem = None
+        if self._settings.shard is not None:
+            self._end_shard()
+            return
         for test, group in self._collector.groups.items():
             group.finish_all()
             if test not in self._judged:
@@ -137,8 +140,16 @@ class Verdicts:
             for note in notes:
                 warn_of_verdict(self._session, group.plan, note)
 
+    def _end_shard(self) -> None:
+        """Nothing is judged: that takes the seeds of all shards."""
+        for group in self._collector.groups.values():
+            group.finish_all()
+
     def interrupt(self) -> None:
         """The run was cut: what has no verdict is incomplete, without another failure."""
+        if self._settings.shard is not None:
+            self._end_shard()
+            return
         for test, group in self._collector.groups.items():
             if test not in self._judged:
                 self._judged[test] = self._judge.incomplete(group)

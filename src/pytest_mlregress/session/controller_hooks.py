@@ -131,6 +131,14 @@ class ControllerHooks:
         if self._verdicts is not None:
             self._verdicts.on_worker_crash(crashitem, report, sched)
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take from a worker what only workers know: the controller collects nothing."""
+        if self._settings.shard is not None:
+            from pytest_mlregress.session.shard_items import receive_collected
+
+            receive_collected(self._config, getattr(node, "workeroutput", {}))
+
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self._under_way.add(nodeid)
 

@@ -18,12 +18,19 @@ from pytest_mlregress.baselines.provenance import WorkingTree
 from pytest_mlregress.invocation import invocation
 from pytest_mlregress.reporting.build_report import run_report
 from pytest_mlregress.reporting.environment_table import EnvironmentRow
-from pytest_mlregress.reporting.report import RunReport
+from pytest_mlregress.reporting.report import ReportError, RunReport
+from pytest_mlregress.reporting.shard_of_run import ShardOfRun
 from pytest_mlregress.reporting.sides import Sides
 from pytest_mlregress.reporting.suite_line import suite_line
 from pytest_mlregress.session.environment_comparison import record_evidence, table_of
-from pytest_mlregress.session.run_outputs import LAST_LINES, FinishedRun, write_outputs
+from pytest_mlregress.session.run_outputs import (
+    LAST_LINES,
+    FinishedRun,
+    write_outputs,
+    write_report_files,
+)
 from pytest_mlregress.session.seed_collector import SeedCollector
+from pytest_mlregress.session.shard_items import collected_tests, is_sharded
 from pytest_mlregress.session.stale_baselines import health_notes
 from pytest_mlregress.session.suite_judge import SuiteJudge
 from pytest_mlregress.session.unused_baselines import UnusedBaselines
@@ -64,6 +71,10 @@ class RunSummary:
             from pytest_mlregress.reporting.terminal import print_plan
 
             print_plan(terminal, self.suite_plan)
+        elif self._settings.shard is not None:
+            from pytest_mlregress.reporting.terminal import print_shard
+
+            print_shard(terminal, self._run_report)
         elif self._judged:
             from pytest_mlregress.reporting.terminal import print_summary
 
@@ -82,6 +93,9 @@ class RunSummary:
         Args:
             published: by test, the reports of the calls of verdicts that pytest has seen.
         """
+        if self._settings.shard is not None:
+            self._write_shard()
+            return
         if self._settings.prune:
             self._prune()
         finished = FinishedRun(
@@ -92,6 +106,23 @@ class RunSummary:
             make_report=lambda: self._run_report,
         )
         for error in write_outputs(finished):
+            _fail_run(self._session, error)
+
+    def _write_shard(self) -> None:
+        """A shard without a verdict has nothing to leave behind but its report."""
+        empty = self._session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
+        if empty and is_sharded(self._session.config):
+            self._session.exitstatus = pytest.ExitCode.OK  # there are more jobs than seeds
+        finished = FinishedRun(
+            config=self._session.config,
+            settings=self._settings,
+            groups=self._collector.groups,
+            published={},
+            make_report=lambda: self._run_report,
+        )
+        try:
+            write_report_files(finished)
+        except (ReportError, OSError) as error:
             _fail_run(self._session, error)
 
     @cached_property
@@ -120,6 +151,20 @@ class RunSummary:
             },
             folder=_folder_in_repository(self._session.config.rootpath),
             judged=self._tests,
+            shard=self._shard,
+        )
+
+    @property
+    def _shard(self) -> ShardOfRun | None:
+        shard = self._settings.shard
+        if shard is None:
+            return None
+        return ShardOfRun(
+            number=shard.number,
+            count=shard.count,
+            collected=collected_tests(self._session.config),
+            exit_status=int(self._session.exitstatus),
+            reruns=self._collector.reruns,
         )
 
     @property
@@ -197,7 +242,12 @@ class RunSummary:
     def _evidence(self) -> str | None:
         """Keep a comparison of environments, once; what to do with it where there are baselines."""
         base, table = self._judge.base, self._environment_table
-        if base is None or table is None or not base.side.same_code:
+        if (
+            self._settings.shard is not None
+            or base is None
+            or table is None
+            or not base.side.same_code
+        ):
             return None
         note = record_evidence(
             self._session,
@@ -222,6 +272,9 @@ class RunSummary:
             return 0
 
     def _notes(self) -> Iterator[str]:
+        if self._settings.shard is not None:
+            yield from self._unknown_code
+            return
         if self._collector.reruns:
             yield (
                 "failed attempts that pytest-rerunfailures made again: "
@@ -235,13 +288,18 @@ class RunSummary:
             yield from self._health
             yield from self._unused.notes()
 
+    @property
+    def _unknown_code(self) -> tuple[str, ...]:
+        unknown = self._judge.history.tree.unknown
+        return () if unknown is None else (f"git cannot tell which code this is: {unknown}",)
+
     @cached_property
     def _health(self) -> tuple[str, ...]:
         if self._settings.updating:
             return ()
         tree = self._judge.history.tree
-        if tree.unknown is not None:
-            return (f"git cannot tell which code this is: {tree.unknown}",)
+        if self._unknown_code:
+            return self._unknown_code
         return health_notes(self._judged.values(), self._judge.green_runs, tree.commit or "")
 
     @cached_property
