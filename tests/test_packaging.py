@@ -48,7 +48,8 @@ SHARED = ("__version__", "margins", "node_ids", "plurals", "seeding")
 """One module per fact that several rooms share; they import the standard library alone."""
 
 JUDGED_BY = (
-    *("statistics", "baselines", "revisions.history", "revisions.worktree", "revisions.fresh"),
+    *("statistics", "baselines", "revisions.history", "revisions.recorded_history"),
+    *("revisions.worktree", "revisions.fresh"),
     *("running.result", "settings"),
 )
 """What verdicts are reached with: numbers, files and plain values, none of which knows pytest."""

@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "health": "health",
     "history": "history",
     "list": "list_baselines",
+    "merge": "merge",
     "plan": "plan",
     "replay": "replay",
     "show": "show",

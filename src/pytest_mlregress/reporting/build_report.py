@@ -59,7 +59,7 @@ def run_report(
     Returns:
         The report.
     """
-    facts = _environment(environments)
+    facts = environment_in_words(environments)
     return RunReport(
         verdicts=tuple(verdicts),
         settings=_shareable_settings(settings),
@@ -71,10 +71,10 @@ def run_report(
         command=shlex.join(command),
         version=__version__,
         environment=facts,
-        q_values=_q_values(verdicts),
+        q_values=q_values_of(verdicts),
         sides=sides,
         code=code,
-        machine=_machine(facts),
+        machine=machine_in_words(facts),
         baselines=dict(baselines),
         places=dict(places),
         folder=folder,
@@ -93,8 +93,15 @@ def _shareable_settings(settings: Settings) -> dict[str, object]:
     return values | own
 
 
-def _environment(environments: Iterable[Environment]) -> dict[str, str]:
-    """The environment of the run in words; facts that are unknown or empty are left out."""
+def environment_in_words(environments: Iterable[Environment]) -> dict[str, str]:
+    """The environment of the run in words; facts that are unknown or empty are left out.
+
+    Args:
+        environments: those that the tests trained in.
+
+    Returns:
+        The facts by name.
+    """
     facts: dict[str, object] = {}
     packages: dict[str, str] = {}
     for environment in environments:
@@ -111,13 +118,27 @@ def _environment(environments: Iterable[Environment]) -> dict[str, str]:
     return {name: str(fact) for name, fact in facts.items()}
 
 
-def _machine(facts: Mapping[str, str]) -> str:
-    """``Linux x86_64, AMD EPYC, CPython 3.11.7``: the facts that are known, in this order."""
+def machine_in_words(facts: Mapping[str, str]) -> str:
+    """``Linux x86_64, AMD EPYC, CPython 3.11.7``: the facts that are known, in this order.
+
+    Args:
+        facts: from `environment_in_words`.
+
+    Returns:
+        The text.
+    """
     return ", ".join(facts[name] for name in ("platform", "cpu", "gpus", "python") if name in facts)
 
 
-def _q_values(verdicts: Sequence[Verdict]) -> dict[tuple[str, str, str], float]:
-    """Benjamini-Hochberg's q of every comparison of the run, as information."""
+def q_values_of(verdicts: Sequence[Verdict]) -> dict[tuple[str, str, str], float]:
+    """Benjamini-Hochberg's q of every comparison of the run, as information.
+
+    Args:
+        verdicts: those of the run.
+
+    Returns:
+        The rates by test, tier and metric.
+    """
     from pytest_mlregress.statistics.multiple_comparisons import q_values
 
     compared = [

@@ -38,8 +38,7 @@ def print_shard(terminal: Any, report: RunReport) -> None:
     from pytest_mlregress.reporting.shard_text import shard_text
 
     terminal.section("mlregress", sep="=")
-    for line in shard_text(report, width=terminal._tw.fullwidth):
-        terminal.write_line(line)
+    terminal.write("\n".join(shard_text(report, width=terminal._tw.fullwidth)) + "\n")
 
 
 def print_plan(terminal: Any, plan: SuitePlan) -> None:

@@ -17,6 +17,7 @@ from pytest_mlregress.reporting.junit_properties import verdict_properties
 from pytest_mlregress.running.result import REPORT_ATTRIBUTE
 from pytest_mlregress.session.mlregress_warning import warn_of_verdict
 from pytest_mlregress.session.verdict_items import VerdictItem
+from pytest_mlregress.verdicts.expected_failure import expected_failure, passed_mark
 from pytest_mlregress.verdicts.group import GroupPlan
 from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
 
@@ -89,11 +90,8 @@ def _report(plan: GroupPlan, verdict: Verdict, text: str, phase: Phase) -> pytes
 
 
 def _judge_report(report: pytest.TestReport, plan: GroupPlan, verdict: Verdict, text: str) -> None:
-    expected = _expected_failure(plan, verdict)
-    # An update neither passes nor fails as a check would, which is what the mark speaks of.
-    xfail = plan.xfail if verdict.kind is not VerdictKind.RECORDED else None
-    if plan.against is not None and verdict.kind is VerdictKind.NO_BASELINE:
-        xfail = None  # without a base nothing has passed, either
+    expected = expected_failure(plan, verdict)
+    xfail = passed_mark(plan, verdict)
     if expected is not None:
         report.outcome = "skipped"
         report.wasxfail = expected
@@ -114,24 +112,6 @@ def _failure(plan: GroupPlan, text: str) -> TerminalRepr:
     """The text as pytest shows a failure; its first paragraph is the line in summaries."""
     first = " ".join(text.partition("\n\n")[0].split())
     return _compat.failure_representation(text, first, plan.location)
-
-
-def _expected_failure(plan: GroupPlan, verdict: Verdict) -> str | None:
-    """Why a red verdict was expected: its seeds failed as ``xfail`` says, or the test may fail.
-
-    A mark with ``raises`` expects the exception, hence no regression; and none expects that an
-    update is refused.
-    """
-    failed = verdict.colour is Colour.RED and verdict.kind is not VerdictKind.REFUSED
-    # In an A/B run a failure of both sides alike is not red.
-    alike = verdict.base is not None and any(seed.outcome == "xfailed" for seed in verdict.seeds)
-    if not (failed or alike):
-        return None
-    if plan.xfail is not None and not plan.xfail.raises:
-        return plan.xfail.reason
-    messages = (seed.message for seed in verdict.seeds if seed.outcome == "xfailed")
-    message = next(messages, None)
-    return message.partition("\n")[0] if message is not None else None
 
 
 Status = tuple[str, str, str | tuple[str, dict[str, bool]]]

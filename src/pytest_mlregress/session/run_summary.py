@@ -19,6 +19,7 @@ from pytest_mlregress.invocation import invocation
 from pytest_mlregress.reporting.build_report import run_report
 from pytest_mlregress.reporting.environment_table import EnvironmentRow
 from pytest_mlregress.reporting.report import ReportError, RunReport
+from pytest_mlregress.reporting.rerun_note import rerun_note
 from pytest_mlregress.reporting.shard_of_run import ShardOfRun
 from pytest_mlregress.reporting.sides import Sides
 from pytest_mlregress.reporting.suite_line import suite_line
@@ -30,7 +31,7 @@ from pytest_mlregress.session.run_outputs import (
     write_report_files,
 )
 from pytest_mlregress.session.seed_collector import SeedCollector
-from pytest_mlregress.session.shard_items import collected_tests, is_sharded
+from pytest_mlregress.session.shard_items import collected_tests
 from pytest_mlregress.session.stale_baselines import health_notes
 from pytest_mlregress.session.suite_judge import SuiteJudge
 from pytest_mlregress.session.unused_baselines import UnusedBaselines
@@ -111,7 +112,7 @@ class RunSummary:
     def _write_shard(self) -> None:
         """A shard without a verdict has nothing to leave behind but its report."""
         empty = self._session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
-        if empty and is_sharded(self._session.config):
+        if empty and collected_tests(self._session.config):
             self._session.exitstatus = pytest.ExitCode.OK  # there are more jobs than seeds
         finished = FinishedRun(
             config=self._session.config,
@@ -276,11 +277,7 @@ class RunSummary:
             yield from self._unknown_code
             return
         if self._collector.reruns:
-            yield (
-                "failed attempts that pytest-rerunfailures made again: "
-                f"{self._collector.reruns}; only the last attempt counts, and a seed that fails "
-                "and then passes is not deterministic"
-            )
+            yield rerun_note(self._collector.reruns)
         yield from self._judge.environment_revision.notes(self._judged)
         if self._evidence is not None:
             yield self._evidence

@@ -1,0 +1,1 @@
+"""JSON reports, read again: merged into one run, and their verdicts recomputed."""

@@ -1,0 +1,54 @@
+"""Seeds are split by what they took: each to one shard, the same in every job, evenly."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_mlregress.running.sharding import SeedOfTest, expected_durations, shards_of
+
+DURATIONS = st.none() | st.floats(0.001, 10_000)
+SEEDS = st.builds(
+    SeedOfTest, st.sampled_from("abcd"), st.sampled_from(["default", "full"]), st.integers(0, 30)
+)
+SUITES = st.dictionaries(SEEDS, DURATIONS, max_size=60)
+
+
+@given(SUITES, st.integers(1, 8), st.randoms(use_true_random=False))
+def test_every_seed_is_in_one_shard_whatever_the_order_of_collection(suite, count, random) -> None:
+    split = shards_of(suite, count)
+    assert split.keys() == suite.keys()
+    assert set(split.values()) <= set(range(1, count + 1))
+    shuffled = list(suite.items())
+    random.shuffle(shuffled)
+    assert shards_of(dict(shuffled), count) == split
+
+
+@given(SUITES, st.integers(1, 8))
+def test_no_shard_is_longer_than_the_mean_and_one_seed(suite, count) -> None:
+    """Graham's bound for the longest first: 4/3 - 1/(3 N) of the best split."""
+    split = shards_of(suite, count)
+    durations = {seed: Fraction(took) for seed, took in expected_durations(suite).items()}
+    loads = [sum(durations[s] for s in split if split[s] == k) for k in range(1, count + 1)]
+    longest = max(durations.values(), default=Fraction(0))
+    mean = Fraction(sum(durations.values())) / count
+    assert float(max(loads)) <= float(mean + longest) * (1 + 1e-9)
+
+
+def test_an_unknown_seed_takes_the_median_of_its_test_or_of_the_suite() -> None:
+    known = {SeedOfTest("a", "default", seed): took for seed, took in enumerate([1.0, 2.0, 9.0])}
+    unknown = {SeedOfTest("a", "default", 3): None, SeedOfTest("b", "default", 0): None}
+    other = {SeedOfTest("c", "default", 0): 5.0}
+    found = expected_durations(known | unknown | other)
+    assert found[SeedOfTest("a", "default", 3)] == 2.0
+    assert found[SeedOfTest("b", "default", 0)] == 3.5
+
+
+def test_a_suite_that_was_never_timed_is_split_by_number() -> None:
+    suite = {SeedOfTest("a", "default", seed): None for seed in range(10)}
+    counts = list(shards_of(suite, 4).values())
+    assert sorted(counts.count(number) for number in range(1, 5)) == [2, 2, 3, 3]
+    assert math.isfinite(sum(expected_durations(suite).values()))
