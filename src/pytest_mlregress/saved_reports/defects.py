@@ -10,7 +10,17 @@ from pytest_mlregress.plurals import count_of
 from pytest_mlregress.reporting.shard_of_run import CollectedTest, ShardOfRun
 from pytest_mlregress.saved_reports.reading import SavedReport
 
-_OF_THE_JOB: Final = ("shard", "report", "cache", "no_cache", "junit")
+_OF_THE_JOB: Final = (
+    *(
+        "shard",
+        "report",
+        "cache",
+        "no_cache",
+        "history",
+        "junit",
+        "progress",
+    ),
+)
 """Settings that may differ between jobs, since no verdict depends on them."""
 
 _MOST_NAMED: Final = 3
