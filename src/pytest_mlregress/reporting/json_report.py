@@ -64,6 +64,7 @@ def to_document(report: RunReport) -> dict[str, Any]:
         "started": report.started,
         "command": report.command,
         "machine": report.machine,
+        "folder": report.folder,
         "code": _code(report.code) if report.code is not None else None,
         "baseline_commits": _baseline_commits(report),
         "environment": dict(sorted(report.environment.items())),

@@ -130,6 +130,7 @@ def _report(
         machine=machine_in_words(facts),
         baselines=baselines,
         places={test.identity[0]: test.place for test in tests if test.place is not None},
+        folder=first.text("folder"),
         judged={name: test.case for name, test in zip(identities, tests, strict=True)},
     )
 

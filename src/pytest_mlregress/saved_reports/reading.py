@@ -178,7 +178,7 @@ class SavedReport:
         _ = (self.version, self.settings, self.code, self.shard, self.sides, self.notes)
         for name in ("alpha", "comparisons", "duration"):
             self.summary[name].number()
-        for name in ("started", "command", "machine"):
+        for name in ("started", "command", "folder"):
             self.text(name)
         for test in self.tests:
             _ = test.identity, test.place, test.judged
