@@ -47,7 +47,7 @@ def test_the_page_is_well_formed_and_tells_what_happened():
     assert overview(cases.a_run()) in page.texts
     assert "2 of 4 seeds diverged: seed 1: accuracy = nan; seed 3: RuntimeError: boom" in page.texts
     assert "0.9318 → 0.8874" in page.texts
-    assert "−0.044 [−0.047, −0.042]" in page.texts
+    assert "−0.0444 [−0.0472, −0.0416]" in page.texts
 
 
 def test_nothing_is_loaded_from_anywhere():
@@ -153,7 +153,28 @@ def test_no_values_no_plot():
 def test_a_q_value_says_what_it_is():
     verdict = cases.passed()
     page = to_html(cases.a_run(verdict, q_values={(verdict.test, "default", "accuracy"): 0.5}))
+    assert "(q 0.5)" in page
     assert (
-        '<span class="soft" title="expected share of false losses among the comparisons with a q '
-        'as small">(q 0.5)</span>'
-    ) in page
+        "q is the expected share of false losses among the comparisons with a q as small." in page
+    )
+
+
+def test_a_test_keeps_its_address():
+    runs = (
+        cases.a_run(cases.passed(), cases.regression(test="t.py::red[a/b]")),
+        cases.a_run(cases.improvement(test="t.py::red[a/b]")),
+    )
+    pattern = r'id="(test-t-py-red-a-b-[0-9a-f]{8})"'
+    first, again = (re.findall(pattern, to_html(run)) for run in runs)
+    assert len(first) == 1
+    assert first == again
+
+
+def test_cards_beyond_the_budget_are_compressed_and_their_figures_stay():
+    report = cases.a_run()
+    page = to_html(report, inline=1)
+    assert page.count('class="later"') == 13
+    assert page.count('<svg class="strip"') == 1
+    assert "Without scripts the plots of 13 tests stay folded" in page
+    assert page.count("0.9318 → 0.9314") == to_html(report).count("0.9318 → 0.9314") - 2
+    assert len(to_html(report)) > len(page)

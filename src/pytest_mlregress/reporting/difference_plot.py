@@ -33,9 +33,6 @@ class DifferenceMark:
     title: str
 
 
-ZERO: Final = WIDTH / 2
-"""Where nothing has changed."""
-
 MARGIN: Final = WIDTH / 2 * (1 - 1 / _REACH)
 """Where the loss is the margin."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from functools import cache
 from hashlib import sha256
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
@@ -21,6 +22,7 @@ from pytest_mlregress.reporting.html_figures import typeset
 from pytest_mlregress.reporting.html_header import colour_counts, header_facts
 from pytest_mlregress.reporting.html_on_demand import INLINE, pack
 from pytest_mlregress.reporting.html_parameters import parameter_groups
+from pytest_mlregress.reporting.metric_text import MEANING_OF_Q
 from pytest_mlregress.reporting.overview import overview
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.reporting.totals import closing_notes, heading, totals_line, worst_colour
@@ -60,7 +62,7 @@ def to_html(report: RunReport, *, inline: int = INLINE) -> str:
         ),
         inline=inline,
     )
-    style = environment.get_template("report_page.css.j2").render()
+    style = environment.get_template("report_page.css.j2", globals={"plots": _PLOTS}).render()
     script = _source(environment, "report_page.js")
     tests = [dict(row, position=position) for position, row in enumerate(rows)]
     return environment.get_template("report.html.j2", globals={"plots": _PLOTS}).render(
@@ -73,6 +75,7 @@ def to_html(report: RunReport, *, inline: int = INLINE) -> str:
         facts=header_facts(report),
         totals=totals_line(report),
         counts=colour_counts(report),
+        meaning_of_q=MEANING_OF_Q,
         notes=closing_notes(report),
         report=report,
         grave=[test for test in tests if test["colour"] != Colour.GREEN],
@@ -85,6 +88,7 @@ def to_html(report: RunReport, *, inline: int = INLINE) -> str:
     )
 
 
+@cache
 def page_environment() -> jinja2.Environment:
     """The templates of this room; what they print is escaped, and has no invisible character.
 

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from pytest_mlregress.reporting import difference_plot, strip_plot
 from pytest_mlregress.reporting.metric_text import (
-    MEANING_OF_Q,
-    difference_cell,
+    difference_with_interval,
     margin_text,
     means,
     p_text,
+    same_side_short,
 )
 from pytest_mlregress.reporting.number_format import number
 from pytest_mlregress.reporting.report import RunReport
@@ -68,13 +68,15 @@ def metric_figures(report: RunReport, verdict: Verdict, metric: MetricVerdict) -
         "kind": str(metric.kind),
         "direction": "higher is better" if metric.higher_is_better else "lower is better",
         "means": typeset(means(metric)),
-        "difference": (
-            typeset(difference_cell(metric)) if judged or metric.comparison is None else ""
+        "difference": typeset(difference_with_interval(metric)) if judged else "",
+        "same_side": (
+            typeset(f"A/A {same_side_short(metric)}")
+            if metric.same_side_spread is not None and (judged or metric.comparison is None)
+            else ""
         ),
         "p": p_text(metric) if judged else "",
         "alpha": number(metric.alpha, digits=2) if judged else "",
         "q": number(q_value, digits=2) if judged and q_value is not None else "",
-        "meaning_of_q": MEANING_OF_Q,
         "margin": margin_text(metric),
         "mark": difference_plot.difference_mark(metric),
         "plot": strip_plot.strip_plot(metric),

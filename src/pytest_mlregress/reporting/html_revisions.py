@@ -65,15 +65,15 @@ def revisions(verdict: Verdict, artifact: Artifact | None, commit: str | None) -
     latest = artifact.ledger[::-1]
     return {
         "plots": plots,
-        "rows": [_row(entry) for entry in latest[:_ROWS]],
+        "rows": [_row(artifact, entry) for entry in latest[:_ROWS]],
         "more": max(0, len(latest) - _ROWS),
         "count": len(latest) + 1,
     }
 
 
-def _row(entry: LedgerEntry) -> RevisionRow:
+def _row(artifact: Artifact, entry: LedgerEntry) -> RevisionRow:
     effects = [
-        f"{short_name(name)} {typeset(number(effect, signed=True))}"
+        f"{short_name(name)} {typeset(number(_change(artifact, name, effect), signed=True))}"
         for name, effect in entry.effects.items()
     ]
     return RevisionRow(
@@ -83,6 +83,12 @@ def _row(entry: LedgerEntry) -> RevisionRow:
         effects=", ".join(effects),
         reason=one_line(entry.reason),
     )
+
+
+def _change(artifact: Artifact, metric: str, effect: float) -> float:
+    """The change of the mean itself: the ledger's effects count a loss as negative."""
+    known = artifact.metrics.get(metric)
+    return -effect if known is not None and not known.higher_is_better else effect
 
 
 def _drift(artifact: Artifact, metric: str) -> str:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pytest_mlregress.plurals import count_of
 from pytest_mlregress.reporting.axis_scale import AxisScale
 from pytest_mlregress.reporting.number_format import number
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array: TypeAlias = NDArray[np.float64]
 
 WIDTH: Final = 340
 HEIGHT: Final = 200
@@ -18,17 +24,22 @@ RIGHT: Final = 330
 TOP: Final = 10
 BOTTOM: Final = 166
 
-LINES_SHOWN: Final = 10
+LINES_SHOWN: Final = 6
 """Single seeds that are drawn: of more, those farthest from the baseline's mean."""
 
-_POINTS: Final = 100
-"""Points of a line: more than the pixels between them would show."""
+_POINTS: Final = 64
+"""Points of a line: one every four units, of which a reader sees no more."""
 
 _DECADES: Final = 100.0
 """The ratio of positive values beyond which their axis is logarithmic."""
 
+_COLUMNS: Final = 100_000
+"""Units of a path from the first step to the last, at most."""
+
+_FINE: Final = 2
+"""Units of a path in one unit of the SVG, upwards."""
+
 Curve: TypeAlias = Sequence[tuple[int, float]]
-Point: TypeAlias = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +47,7 @@ class CurveLine:
     """One seed of the candidate.
 
     Attributes:
-        path: of an SVG, in tenths of a unit.
+        path: of an SVG, under the plot's ``transform``.
         title: text shown on hovering.
         failed: whether the seed failed.
     """
@@ -48,10 +59,13 @@ class CurveLine:
 
 @dataclass(frozen=True, slots=True)
 class LearningCurvePlot:
-    """All positions in the units of an SVG of `WIDTH` x `HEIGHT`; paths in tenths of them.
+    """All positions in the units of an SVG of `WIDTH` x `HEIGHT`, but for the paths.
+
+    Paths are relative and in steps across, since equal pieces of text compress to little.
 
     Attributes:
         name: what was logged.
+        transform: from the units of paths to those of the SVG.
         band: from the lowest to the highest seed of the baseline, by step; empty without seeds.
         mean: the baseline's mean.
         lines: the candidate's seeds.
@@ -62,6 +76,7 @@ class LearningCurvePlot:
     """
 
     name: str
+    transform: str
     band: str
     mean: str
     lines: tuple[CurveLine, ...]
@@ -91,76 +106,137 @@ def learning_curve_plot(
     Returns:
         The positions; None without two finite points.
     """
-    band = _Band.of(before)
-    edges = (band.low, band.high)
-    before_points = [p for edge in edges for p in zip(band.steps, edge, strict=True)]
-    points = [p for curve in (*now.values(), before_points) for p in curve if math.isfinite(p[1])]
-    if len(points) < 2:
+    band = _Band.of([_points(curve) for curve in before.values()])
+    lines = {seed: _points(curve) for seed, curve in now.items()}
+    chosen = _farthest(lines, band, failed)
+    axes = _Axes.of([*(lines[seed] for seed in chosen), band.low, band.high])
+    if axes is None:
         return None
-    values = [value for _, value in points]
-    logarithmic = min(values) > 0 and max(values) > _DECADES * min(values)
-    across = AxisScale.of([float(step) for step, _ in points], LEFT, RIGHT)
-    up = AxisScale.of([_scaled(v, logarithmic) for v in values], BOTTOM, TOP)
-    chosen = _farthest(now, band, failed)
-    axes = _Axes(across, up, logarithmic)
     return LearningCurvePlot(
         name=name,
-        band=_area(band, axes),
-        mean=_path(list(zip(band.steps, band.mean, strict=True)), axes),
-        lines=tuple(_line(seed, now[seed], axes, failed=seed in failed) for seed in chosen),
-        across=across.ticks(),
-        up=_decades(up) if logarithmic else up.ticks(),
-        logarithmic=logarithmic,
+        transform=axes.transform,
+        band=axes.area(band),
+        mean=axes.path(band.mean),
+        lines=tuple(
+            CurveLine(
+                axes.path(lines[seed]), _title(seed, now[seed], seed in failed), seed in failed
+            )
+            for seed in chosen
+        ),
+        across=axes.across.ticks(),
+        up=_decades(axes.up) if axes.logarithmic else axes.up.ticks(),
+        logarithmic=axes.logarithmic,
         caption=_caption(len(before), len(now), len(chosen), other),
     )
 
 
+def _points(curve: Curve) -> Array:
+    """At most `_POINTS` of a curve, evenly chosen, its ends included: shape (n, 2), step by row."""
+    import numpy as np
+
+    try:
+        points = np.array(curve, dtype=float).reshape(-1, 2)
+    except OverflowError:  # a step beyond every double
+        return np.empty((0, 2))
+    if len(points) > _POINTS:
+        points = points[np.linspace(0, len(points) - 1, _POINTS).round().astype(int)]
+    return points
+
+
 @dataclass(frozen=True, slots=True)
 class _Band:
-    """The baseline's seeds by step."""
+    """The baseline's seeds by step: three curves of shape (n, 2)."""
 
-    steps: tuple[float, ...] = ()
-    low: tuple[float, ...] = ()
-    mean: tuple[float, ...] = ()
-    high: tuple[float, ...] = ()
+    low: Array
+    mean: Array
+    high: Array
 
     @classmethod
-    def of(cls, curves: Mapping[int, Curve]) -> _Band:
+    def of(cls, curves: Sequence[Array]) -> _Band:
         """At the steps of the longest seed, others interpolated within their own steps."""
         import numpy as np
 
-        finite = [[p for p in curve if math.isfinite(p[1])] for curve in curves.values()]
-        finite = [curve for curve in finite if curve]
+        finite = [curve[np.isfinite(curve[:, 1])] for curve in curves]
+        finite = [curve for curve in finite if len(curve)]
         if not finite:
-            return cls()
-        steps = np.array([step for step, _ in _thinned(max(finite, key=len))], dtype=float)
-        rows = []
-        for curve in finite:
-            xs, ys = np.array(curve, dtype=float).T
-            rows.append(np.interp(steps, xs, ys, left=np.nan, right=np.nan))
-        table = np.array(rows)
-        known = ~np.isnan(table).all(axis=0)
-        table, steps = table[:, known], steps[known]
+            nothing = np.empty((0, 2))
+            return cls(nothing, nothing, nothing)
+        steps = max(finite, key=len)[:, 0]
+        table = np.array(
+            [
+                np.interp(steps, curve[:, 0], curve[:, 1], left=np.nan, right=np.nan)
+                for curve in finite
+            ]
+        )
         # Halved, since the sum of large doubles can overflow.
         mean = np.nanmean(table / 2, axis=0) * 2
-        columns = (steps, np.nanmin(table, axis=0), mean, np.nanmax(table, axis=0))
-        return cls(*(tuple(column.tolist()) for column in columns))
+        sides = (np.nanmin(table, axis=0), mean, np.nanmax(table, axis=0))
+        return cls(*(np.column_stack((steps, side)) for side in sides))
 
 
 @dataclass(frozen=True, slots=True)
 class _Axes:
+    """Where points are in the paths of one plot."""
+
     across: AxisScale
     up: AxisScale
     logarithmic: bool
 
-    def at(self, point: tuple[float, float]) -> tuple[int, int]:
-        """In tenths of a unit."""
-        x, y = self.across.at(point[0]), self.up.at(_scaled(point[1], self.logarithmic))
-        return round(10 * x), round(10 * y)
+    @classmethod
+    def of(cls, curves: Sequence[Array]) -> _Axes | None:
+        """The axes on which the finite points of the curves fit; None for fewer than two."""
+        import numpy as np
 
+        points = np.concatenate(curves)
+        points = points[np.isfinite(points).all(axis=1)]
+        if len(points) < 2:
+            return None
+        (first, low), (last, high) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+        logarithmic = low > 0 and high > _DECADES * low
+        ends = [math.log10(low), math.log10(high)] if logarithmic else [low, high]
+        return cls(
+            AxisScale.of([first, last], LEFT, RIGHT), AxisScale.of(ends, BOTTOM, TOP), logarithmic
+        )
 
-def _scaled(value: float, logarithmic: bool) -> float:
-    return math.log10(value) if logarithmic else value
+    @property
+    def step(self) -> float:
+        """Steps in one unit of a path: a whole number, so that equal steps are equal pieces."""
+        return max(1.0, math.ceil((self.across.high - self.across.low) / _COLUMNS))
+
+    @property
+    def transform(self) -> str:
+        span = (self.across.high - self.across.low) / self.step
+        return f"translate({LEFT} 0)scale({(RIGHT - LEFT) / span:.6g} {1 / _FINE:g})"
+
+    def path(self, points: Array) -> str:
+        """A line, interrupted where a value is not finite."""
+        return "".join(
+            f"M{run[0]}{'l' if run[1:] else 'h0'}{' '.join(run[1:])}" for run in self._runs(points)
+        )
+
+    def area(self, band: _Band) -> str:
+        """The outline between the lowest and the highest."""
+        import numpy as np
+
+        return self.path(np.concatenate((band.high, band.low[::-1]))) if len(band.low) > 1 else ""
+
+    def _runs(self, points: Array) -> Iterator[list[str]]:
+        """Of each uninterrupted line the first place and the way to each of the next ones."""
+        import numpy as np
+
+        places = np.full(points.shape, np.nan)
+        places[:, 0] = np.rint((points[:, 0] - self.across.low) / self.step)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            values = np.log10(points[:, 1]) if self.logarithmic else points[:, 1]
+            # In quarters, since the span of two large doubles can overflow.
+            share = (values / 4 - self.up.low / 4) / (self.up.high / 4 - self.up.low / 4)
+            places[:, 1] = np.rint(_FINE * (BOTTOM + share * (TOP - BOTTOM)))
+        finite = np.isfinite(places).all(axis=1)
+        for run in np.split(places, np.flatnonzero(~finite)):
+            inside = run[np.isfinite(run).all(axis=1)].astype(int)
+            if len(inside):
+                ways = np.vstack((inside[:1], np.diff(inside, axis=0))).tolist()
+                yield [f"{x}{y}" if y < 0 else f"{x} {y}" for x, y in ways]
 
 
 def _decades(scale: AxisScale) -> tuple[tuple[float, str], ...]:
@@ -172,76 +248,31 @@ def _decades(scale: AxisScale) -> tuple[tuple[float, str], ...]:
     )
 
 
-def _farthest(now: Mapping[int, Curve], band: _Band, failed: Collection[int]) -> tuple[int, ...]:
+def _farthest(lines: Mapping[int, Array], band: _Band, failed: Collection[int]) -> tuple[int, ...]:
     """The seeds to draw, those that failed first."""
-    if len(now) <= LINES_SHOWN:
-        return tuple(sorted(now))
-    by_distance = sorted(now, key=lambda seed: (seed not in failed, -_distance(now[seed], band)))
+    if len(lines) <= LINES_SHOWN:
+        return tuple(sorted(lines))
+    by_distance = sorted(
+        lines, key=lambda seed: (seed not in failed, -_distance(lines[seed], band))
+    )
     return tuple(sorted(by_distance[:LINES_SHOWN]))
 
 
-def _distance(curve: Curve, band: _Band) -> float:
+def _distance(curve: Array, band: _Band) -> float:
     """Mean distance from the baseline's mean, where both are known."""
     import numpy as np
 
-    points = [point for point in curve if math.isfinite(point[1])]
-    if not points or not band.steps:
+    points = curve[np.isfinite(curve[:, 1])]
+    if not len(points) or not len(band.mean):
         return 0.0
-    xs, ys = np.array(points, dtype=float).T
     with np.errstate(over="ignore"):
-        return float(np.mean(np.abs(ys / 2 - np.interp(xs, band.steps, band.mean) / 2)))
+        return float(np.mean(np.abs(points[:, 1] / 2 - np.interp(points[:, 0], *band.mean.T) / 2)))
 
 
-def _thinned(points: Sequence[tuple[int, float]]) -> Sequence[tuple[int, float]]:
-    """At most `_POINTS` of them, evenly chosen, the ends included."""
-    if len(points) <= _POINTS:
-        return points
-    last = len(points) - 1
-    return [points[round(index * last / (_POINTS - 1))] for index in range(_POINTS)]
-
-
-def _area(band: _Band, axes: _Axes) -> str:
-    if len(band.steps) < 2:
-        return ""
-    there = zip(band.steps, band.high, strict=True)
-    back = zip(reversed(band.steps), reversed(band.low), strict=True)
-    return _joined(map(axes.at, (*there, *back))) + "z"
-
-
-def _path(points: Sequence[Point] | Curve, axes: _Axes) -> str:
-    """The line, interrupted where a value is not finite."""
-    return "".join(_joined(map(axes.at, run)) for run in _runs(_thinned(points)))  # type: ignore[arg-type]
-
-
-def _runs(points: Iterable[Point]) -> Iterator[list[Point]]:
-    run: list[Point] = []
-    for point in points:
-        if math.isfinite(point[1]):
-            run.append(point)
-        elif run:
-            yield run
-            run = []
-    if run:
-        yield run
-
-
-def _joined(places: Iterable[tuple[int, int]]) -> str:
-    """A path through places, each relative to the one before: that is shorter."""
-    places = iter(places)
-    x, y = next(places)
-    pieces = [f"M{x} {y}l"]
-    for next_x, next_y in places:
-        pieces.append(f"{next_x - x} {next_y - y} ")
-        x, y = next_x, next_y
-    text = "".join(pieces).rstrip()
-    return f"M{x} {y}h0" if text.endswith("l") else text.replace(" -", "-")
-
-
-def _line(seed: int, curve: Curve, axes: _Axes, *, failed: bool) -> CurveLine:
+def _title(seed: int, curve: Curve, failed: bool) -> str:
     step, value = curve[-1] if curve else (0, math.nan)
     what = ", failed" if failed else ""
-    title = f"seed {seed}{what}: {number(value, digits=4)} at step {step}"
-    return CurveLine(_path(curve, axes), title, failed)
+    return f"seed {seed}{what}: {number(value, digits=4)} at step {step}"
 
 
 def _caption(before: int, now: int, drawn: int, other: str) -> str:

@@ -14,13 +14,13 @@ from pytest_mlregress.reporting.text_layout import one_line, shorten
 HEIGHT: Final = 214
 TOP: Final = 44
 BOTTOM: Final = 190
-STEP: Final = 96
-EDGE: Final = 54
+STEP: Final = 124
+EDGE: Final = 60
 
 AXES_SHOWN: Final = 12
-RUNS_SHOWN: Final = 60
-_LABEL: Final = 15
-_VALUE: Final = 11
+RUNS_SHOWN: Final = 32
+_LABEL: Final = 24
+_VALUE: Final = 14
 _LARGEST: Final = 10**300
 
 

@@ -23,6 +23,12 @@ BOTTOM: Final = 136
 SHOWN: Final = 24
 """Revisions that are drawn: of more, the latest."""
 
+_REACH: Final = 1.5
+"""How far the run's mean may be from the baseline's past, in the range of that, to be in the plot:
+a run that lost everything would leave no room for the budget."""
+
+_LABEL_WIDTH: Final = 62
+
 
 @dataclass(frozen=True, slots=True)
 class RevisionMark:
@@ -33,12 +39,14 @@ class RevisionMark:
         y: vertical position.
         title: text shown on hovering.
         kind: ``revision``, ``rebase`` where the anchor was moved, or ``now``.
+        beyond: -1 above the plot, 1 below it, else 0: drawn at its edge.
     """
 
     x: float
     y: float
     title: str
     kind: str
+    beyond: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +118,12 @@ def revision_plot(
     if math.isfinite(now):
         revisions.append(_Revision(now, commit, "", "this run", "now"))
     anchor, budget = drift_room(artifact, metric) or (math.nan, math.nan)
-    means = [revision.mean for revision in revisions]
     better = 1.0 if artifact.metrics[metric].higher_is_better else -1.0
     limit = anchor - better * budget
-    up = AxisScale.of([v for v in (*means, anchor, limit) if math.isfinite(v)], BOTTOM, TOP)
-    across = AxisScale(0.0, max(1.0, len(means) - 1.0), LEFT + 14, RIGHT - 14)
+    up = _scale(revisions, (anchor, limit))
+    across = AxisScale(0.0, max(1.0, len(revisions) - 1.0), LEFT + 14, RIGHT - 14)
     marks = tuple(
-        RevisionMark(across.at(index), up.at(revision.mean), revision.title, revision.kind)
+        _mark(across.at(index), up.at(revision.mean), revision)
         for index, revision in enumerate(revisions)
     )
     return RevisionPlot(
@@ -135,6 +142,24 @@ def revision_plot(
     )
 
 
+def _scale(revisions: Sequence[_Revision], others: Sequence[float]) -> AxisScale:
+    """The axis of the baseline's past, with the run's own mean where that is not far from it."""
+    values = [revision.mean for revision in revisions if revision.kind != "now"]
+    values += [value for value in others if math.isfinite(value)]
+    reach = _REACH * (max(values) - min(values))
+    values += [
+        min(max(revision.mean, min(values) - reach), max(values) + reach)
+        for revision in revisions
+        if revision.kind == "now"
+    ]
+    return AxisScale.of([value for value in values if math.isfinite(value)], BOTTOM, TOP)
+
+
+def _mark(x: float, y: float, revision: _Revision) -> RevisionMark:
+    beyond = -1 if y < TOP - 1 else 1 if y > BOTTOM + 1 else 0
+    return RevisionMark(x, min(max(y, TOP), BOTTOM), revision.title, revision.kind, beyond)
+
+
 def _span(one: float, other: float) -> tuple[float, float]:
     return min(one, other), round(abs(one - other), 2)
 
@@ -142,17 +167,13 @@ def _span(one: float, other: float) -> tuple[float, float]:
 def _labels(
     revisions: Sequence[_Revision], marks: Sequence[RevisionMark]
 ) -> tuple[tuple[float, str, str], ...]:
-    """The commits of the first and the latest revision, and that of the run."""
-    recorded = [
-        (mark.x, revision.label)
-        for revision, mark in zip(revisions, marks, strict=True)
-        if revision.kind != "now"
-    ]
-    found = [(*recorded[0], "middle")]
-    if len(recorded) > 3:
-        found.append((*recorded[-1], "middle"))
-    if marks[-1].kind == "now":
-        found.append((marks[-1].x, "now", "middle"))
+    """The run, and the commits of the first and the latest revisions, as far as there is room."""
+    texts = ["now" if r.kind == "now" else r.label for r in revisions]
+    order = sorted({0, len(marks) - 1}) + list(range(len(marks) - 2, 0, -1))
+    found: list[tuple[float, str, str]] = []
+    for index in order:
+        if all(abs(marks[index].x - x) >= _LABEL_WIDTH for x, _, _ in found):
+            found.append((marks[index].x, texts[index], "middle"))
     return tuple(found)
 
 

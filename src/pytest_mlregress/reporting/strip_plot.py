@@ -207,8 +207,8 @@ def _row(
     placed: list[Dot] = []
     for seed, value in sorted(sample.items(), key=lambda item: (math.isfinite(item[1]), item)):
         finite = math.isfinite(value)
-        x = scale.at(value) if finite else bad_end
-        title = f"seed {seed}: {number(value, digits=6)}"
+        x = round(scale.at(value), 1) if finite else bad_end
+        title = f"seed {seed}: {number(value, digits=5)}"
         placed.append(Dot(x, _free_height(x, y, placed), title, finite))
     place = scale.at(mean) if math.isfinite(mean) else None
     return Row(label, y, tuple(placed), place, len(sample))

@@ -3,7 +3,8 @@
   const root = document.documentElement;
   root.classList.add("scripted");
 
-  // Compressed cards: a part is a deflated JSON list of the HTML that the report's writer has escaped.
+  // Compressed cards: a part is deflated JSON with the sections of some cards as HTML, in which the
+  // report's writer has escaped all text.
   const parts = new Map();
   const inflate = async (text) => {
     const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
@@ -15,8 +16,9 @@
     if (!later) return;
     const [part, position] = later.dataset.card.split(".");
     if (!parts.has(part)) parts.set(part, inflate(document.getElementById("part-" + part).textContent));
-    const cards = await parts.get(part);
-    if (later.isConnected) later.outerHTML = cards[position];
+    const { order, sections } = await parts.get(part);
+    const html = order[position].map((name) => sections[name][position]).join("");
+    if (later.isConnected) later.outerHTML = html;
   };
   document.addEventListener("toggle", (event) => {
     if (event.target.open && event.target.classList.contains("card")) fill(event.target);
