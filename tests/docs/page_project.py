@@ -41,12 +41,13 @@ class PageProject:
             env=self._environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE,
             text=True,
             check=False,
             timeout=600,
         )
-        self.printed = done.stdout
+        printed = done.stdout or done.stderr  # the progress on the latter depends on the time
+        self.printed = printed.replace(f"{self.folder}{os.sep}", "")
         return done.returncode
 
     def _environment(self) -> dict[str, str]:
@@ -60,6 +61,7 @@ class PageProject:
             "NO_COLOR": "1",
             "PATH": f"{_BINARIES}{os.pathsep}{kept.get('PATH', '')}",
             "HOME": str(self.folder.parent),
+            "PROJECTS": str(Path(__file__).parent / "projects"),
             "GIT_CEILING_DIRECTORIES": str(self.folder.parent),
             "GIT_CONFIG_NOSYSTEM": "1",
             # Only what a reader has: other plugins of this environment would print, too.

@@ -1,0 +1,3 @@
+class my_library:  # noqa: N801 - a module, for its reader
+    @staticmethod
+    def seed(seed): ...
