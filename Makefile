@@ -93,5 +93,5 @@ $(VENV)/.lint: $(NEEDS) | $(VENV)/.created
 	@touch $@
 
 $(VENV)/.docs: $(NEEDS) | $(VENV)/.created
-	@$(INSTALL) mkdocs-material
+	@$(INSTALL) --group docs
 	@touch $@

@@ -35,7 +35,8 @@ def tensors(
     Args:
         shape: per axis its length, or (shortest, longest).
         dtype: floating point, integer or bool.
-        low, high: bounds of the values, both finite; ignored for bool.
+        low: the smallest value, finite; ignored for bool.
+        high: the largest value, finite; ignored for bool.
 
     Raises:
         ValueError: an axis, or the bounds, cannot be drawn from.

@@ -83,7 +83,7 @@ def test_digits(mlregress):
         share=mlregress.data_fraction,
         log=lambda step, accuracy: mlregress.log(step, accuracy=accuracy),
     )
-    mlregress.record("accuracy", evaluate(weights), higher_is_better=True, margin=0.02)
+    mlregress.record("accuracy", evaluate(weights), higher_is_better=True, margin=0.03)
 PYTHON
 
 commit() {
