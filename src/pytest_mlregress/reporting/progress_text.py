@@ -45,7 +45,9 @@ def seed_line(values: Mapping[str, float], duration: float) -> str:
     Returns:
         The text.
     """
-    return " ".join(part for part in ("SEED", values_text(values), f"({seconds(duration)})") if part)
+    return " ".join(
+        part for part in ("SEED", values_text(values), f"({seconds(duration)})") if part
+    )
 
 
 def cost_line(cost: RunCost) -> str:

@@ -1,7 +1,6 @@
 import random
 
 
-
 def train(seed, steps):
     return random.Random(seed).gauss(0.9, 0.01) + 0.001 * steps
 
