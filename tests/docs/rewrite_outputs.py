@@ -31,7 +31,9 @@ def rewritten(page: Path, folder: Path) -> str:
     project = PageProject(folder)
     replaced: list[tuple[Block, str]] = []
     for block in blocks_of(page):
-        if block.directive == "not run" or block.language == "python" and not block.directive:
+        if block.directive == "not run":
+            continue
+        if block.language == "python" and not block.directive:
             continue
         if block.directive == "file":
             project.write(block)

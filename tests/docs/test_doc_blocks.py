@@ -8,8 +8,9 @@ A comment above a block says more:
 - ``<!-- not run: why -->``: what needs a service, a GPU or hours; its syntax is checked alone;
 - ``<!-- setup: ... -->``: commands that a reader does not see, run at their place.
 
-Blocks of the language ``text`` are formulas and drawings. Python without a directive is run as it is, with the names of ``contexts/<page>.py`` where there is
-such a file; tests in it are run by pytest.
+Blocks of the language ``text`` are formulas and drawings. Python without a directive is run as it
+is, with the names of ``contexts/<page>.py`` where there is such a file; tests in it are run by
+pytest.
 """
 
 from __future__ import annotations

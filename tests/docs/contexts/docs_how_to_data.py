@@ -1,1 +1,1 @@
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits  # noqa: F401 - the page's block uses it
