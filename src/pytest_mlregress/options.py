@@ -365,7 +365,8 @@ def resolve(config: pytest.Config) -> Settings:
 
 def _refuse_shard_without_report(settings: Settings, shard: Shard) -> None:
     """What `mlregress merge` reads is all that is left of a shard."""
-    others = [path for path in settings.report if PurePath(path).suffix != ".json"]
+    others = [path for path in settings.report if PurePath(path).suffixes[-1:] != [".json"]]
+    others += [path for path in settings.report if path.endswith(".codequality.json")]
     if others:
         raise SettingError(
             f"--mlregress-report={others[0]}: a shard reaches no verdict to show; write "

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from pytest_mlregress.baselines.visible import visible
 from pytest_mlregress.cli.common import CannotRunError, clear_errors, say
 
 if TYPE_CHECKING:
@@ -41,16 +42,16 @@ def merge(
     The verdicts are those of one pytest with all seeds. Exit status: pytest's of that run, 0 or 1;
     1 if the reports are not those of all shards of one run, with every reason; 2 for bad input.
     """
-    from pytest_mlregress.reporting.command_report import check_report_file, write_report_file
     from pytest_mlregress.reporting.json_report import to_json
-    from pytest_mlregress.reporting.write_report import FORMATS
+    from pytest_mlregress.reporting.report import ReportError
+    from pytest_mlregress.reporting.write_report import check_report_path, write_report
     from pytest_mlregress.saved_reports.errors import MergeError
     from pytest_mlregress.saved_reports.finding import files_named
     from pytest_mlregress.saved_reports.merging import merged
 
-    for path in report_files:
-        check_report_file(path, FORMATS)
     try:
+        for path in report_files:
+            check_report_path(path)
         paths = files_named(files)
         _refuse_overwriting(report_files, paths)
         run = merged(_read(paths), [str(path) for path in report_files])
@@ -58,8 +59,13 @@ def merge(
         for defect in error.defects:
             say(f"merge: {defect}", err=True)
         raise click.exceptions.Exit(_DEFECT) from None
-    for path in report_files:
-        write_report_file(path, FORMATS[path.suffix](run.report))
+    except (ReportError, ValueError) as error:
+        raise CannotRunError(_as_option_of_merge(error)) from None
+    try:
+        for path in report_files:
+            write_report(path, run.report)
+    except ReportError as error:
+        raise CannotRunError(_as_option_of_merge(error)) from None
     if as_json:
         click.echo(to_json(run.report), nl=False)
     else:
@@ -69,6 +75,10 @@ def merge(
     for remark in run.remarks:
         say(f"merge: {remark}", err=True)
     raise click.exceptions.Exit(run.exit_status)
+
+
+def _as_option_of_merge(error: Exception) -> str:
+    return visible(str(error)).replace("--mlregress-report", "--report")
 
 
 def _read(paths: list[Path]) -> list[SavedReport]:
