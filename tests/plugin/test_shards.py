@@ -230,6 +230,7 @@ def test_what_a_shard_refuses(suite: Suite, arguments: list[str], message: str) 
 
 
 def test_pairs_of_an_ab_run_stay_together(suite: Suite) -> None:
+    suite.pytester.makefile("", **{".gitignore": "*.json\n.*\nstdout\nstderr\nrunpytest-*\n"})
     suite.write(SUITE)
     suite.write(SUITE.replace("- LOSS", "- 0.1"))
     against = "--mlregress-against=own-tests:HEAD~1"

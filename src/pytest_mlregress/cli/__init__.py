@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "replay": "replay",
     "show": "show",
     "tiers": "tiers",
+    "verify": "verify",
 }
 """The module of this folder in which each subcommand is, under the module's own name."""
 

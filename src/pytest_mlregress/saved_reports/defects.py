@@ -59,7 +59,9 @@ def defects(reports: Sequence[SavedReport], version: str) -> list[str]:
 def _of_numbers(shards: Sequence[tuple[SavedReport, ShardOfRun]]) -> Iterator[str]:
     counts = {shard.count: report for report, shard in reversed(shards)}
     if len(counts) > 1:
-        told = ", ".join(f"{report.name} is {_text(report)}" for report in counts.values())
+        told = ", ".join(
+            f"{report.name} is {_text(report)}" for _, report in sorted(counts.items())
+        )
         yield f"the shards are of several splits: {told}"
         return
     (count,) = counts

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pytest_mlregress.baselines.artifact import Artifact, Provenance
 from pytest_mlregress.baselines.errors import BaselineError
 from pytest_mlregress.revisions.history import History
-from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.verdicts.afterwards import late_notes, with_late_seed, with_notes_of_seeds
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.judge import incomplete, judge
@@ -81,13 +80,14 @@ def dated(verdict: Verdict, baseline: Artifact | None, history: History) -> Verd
     return replace(verdict, since=ago)
 
 
-def rejudged(case: JudgedTest) -> Verdict:
+def rejudged(case: JudgedTest, *, failed_first: bool = False) -> Verdict:
     """The verdict that a run reaches whose seeds end in planned order.
 
     Seeds that were not needed come last, as they do in every run.
 
     Args:
         case: the test with the results of all its seeds.
+        failed_first: whether those that failed end before all others, as they may with workers.
 
     Returns:
         The verdict; `incomplete` where seeds are missing.
@@ -95,7 +95,7 @@ def rejudged(case: JudgedTest) -> Verdict:
     done = case.group
     group = replace(done, results={}, base=_without_results(done.base))
     so_far, verdict = replace(case, group=group), None
-    for seed in _in_order(done):
+    for seed in _in_order(done, failed_first=failed_first):
         if done.base is not None and group.base is not None and seed in done.base.results:
             group.base.results[seed] = done.base.results[seed]
         if seed in done.results:
@@ -130,12 +130,14 @@ def _without_results(group: SeedGroup | None) -> SeedGroup | None:
     return None if group is None else replace(group, results={})
 
 
-def _in_order(group: SeedGroup) -> list[int]:
+def _in_order(group: SeedGroup, *, failed_first: bool) -> list[int]:
     """The planned seeds, those of which a side was not needed last."""
 
-    def was_stopped(seed: int) -> bool:
+    def turn(seed: int) -> int:
         sides = (group, group.base) if group.base is not None else (group,)
-        results: list[SeedResult | None] = [side.results.get(seed) for side in sides]
-        return any(result is not None and result.outcome == "stopped" for result in results)
+        outcomes = {side.results[seed].outcome for side in sides if seed in side.results}
+        if failed_first and outcomes & {"failed", "xfailed", "crashed"}:
+            return 0
+        return 2 if "stopped" in outcomes else 1
 
-    return sorted(group.plan.planned, key=was_stopped)
+    return sorted(group.plan.planned, key=turn)
