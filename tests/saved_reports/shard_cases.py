@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import judge_cases as cases
-
 from pytest_mlregress import __version__
 from pytest_mlregress.baselines.json_reader import Node
 from pytest_mlregress.baselines.json_text import seal

@@ -6,12 +6,12 @@ import json
 from dataclasses import replace
 from typing import Any
 
-import judge_cases
 import pytest
 import shard_cases as cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import judge_cases
 from pytest_mlregress.reporting.json_report import to_json
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.saved_reports.errors import MergeError
@@ -193,7 +193,8 @@ def test_another_environment_is_what_the_setting_says() -> None:
 
 def test_tests_that_only_some_shards_have_collected() -> None:
     first, second = two_shards()
-    assert second.shard is not None and second.shard.collected is not None
+    assert second.shard is not None
+    assert second.shard.collected is not None
     shard = replace(second.shard, collected=second.shard.collected[:-1])
     assert defects([first, replace(second, shard=shard)]) == (
         "shard-2.json has not collected test_fit.py::test_one, which shard-1.json has; run all "
@@ -203,7 +204,8 @@ def test_tests_that_only_some_shards_have_collected() -> None:
 
 def test_seeds_that_were_split_otherwise() -> None:
     first, second = two_shards()
-    assert second.shard is not None and second.shard.collected is not None
+    assert second.shard is not None
+    assert second.shard.collected is not None
     one = second.shard.collected[0]
     swapped = replace(one, shards={seed: 3 - number for seed, number in one.shards.items()})
     shard = replace(second.shard, collected=(swapped, *second.shard.collected[1:]))
