@@ -40,6 +40,7 @@ from pytest_mlregress.running.markers import MARKER_HELP
 from pytest_mlregress.running.seed_items import SEED_ITEM
 from pytest_mlregress.session import mlregress_warning
 from pytest_mlregress.session.controller_hooks import ControllerHooks
+from pytest_mlregress.session.masked_reports import learn_options, mask_report
 from pytest_mlregress.session.progress_hooks import ProgressHooks
 from pytest_mlregress.settings import EVERY_TIER, SettingError, Settings
 
@@ -90,6 +91,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    learn_options(config)
     for line in MARKER_HELP:
         config.addinivalue_line("markers", line)
     try:
@@ -289,6 +291,7 @@ def pytest_runtest_makereport(
     report = yield
     if SEED_ITEM in item.stash:
         _execution(item.config).report(item, report)
+        mask_report(report)
     return report
 
 
