@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "explain": "explain",
     "health": "health",
     "history": "history",
+    "init": "init",
     "list": "list_baselines",
     "merge": "merge",
     "plan": "plan",

@@ -1,0 +1,141 @@
+"""`mlregress init`: the settings, a first test and the CI files of this repository."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+
+from pytest_mlregress.baselines.atomic import replace_file
+from pytest_mlregress.baselines.git_command import GitError, git
+from pytest_mlregress.baselines.provenance import working_tree
+from pytest_mlregress.cli.common import clear_errors, print_json, say
+from pytest_mlregress.plurals import count_of
+from pytest_mlregress.revisions.command_error import CommandError
+from pytest_mlregress.scaffold.ci_files import SERVICES, Service, ci_steps, service_of
+from pytest_mlregress.scaffold.first_test import first_test_step
+from pytest_mlregress.scaffold.ini_keys import ini_step
+from pytest_mlregress.scaffold.plan import Step
+
+
+@click.command
+@click.option("--dry-run", is_flag=True, help="Write nothing; say what would be written.")
+@click.option(
+    "--ci",
+    type=click.Choice([*SERVICES, "none"]),
+    help="The CI service (default: what the remote and the files of the repository say).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--rootdir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=Path(),
+    help="pytest's rootdir (default: the current folder).",
+)
+@clear_errors
+def init(dry_run: bool, ci: str | None, as_json: bool, rootdir: Path) -> None:
+    """Write the settings, a first test and the CI files.
+
+    No file is overwritten, and nothing is asked. Run it again whenever you like.
+    """
+    root = rootdir.resolve()
+    top = _top(root)
+    steps = [ini_step(root), first_test_step(root)]
+    ci_said, ci_found = _ci(root, top, ci)
+    steps += ci_found
+    if not dry_run:
+        _write([step for step in steps if step.content is not None])
+    commands, remark = _next(root, top, steps)
+    if as_json:
+        found = [
+            {"path": _name(step, root), "action": step.action, "what": step.what} for step in steps
+        ]
+        print_json({"dry_run": dry_run, "files": found, "next": commands})
+        return
+    for step in steps:
+        planned = dry_run and step.content is not None
+        action = f"would {step.action}" if planned else _DONE[step.action]
+        say(f"{action:<11} {_name(step, root)}: {step.what}")
+    if ci_said:
+        say(ci_said)
+    say(f"next{remark}:")
+    for command in commands:
+        say(f"  {command}")
+
+
+_DONE: Final = {"write": "wrote", "edit": "edited", "keep": "kept"}
+
+
+def _name(step: Step, root: Path) -> str:
+    return step.path.relative_to(root).as_posix()
+
+
+def _top(root: Path) -> Path | None:
+    """The top folder of the repository; None outside git."""
+    try:
+        return Path(git(root, "rev-parse", "--show-toplevel").decode().rstrip("\n")).resolve()
+    except GitError:
+        return None
+
+
+def _ci(root: Path, top: Path | None, asked: str | None) -> tuple[str, list[Step]]:
+    """What to say of CI, and its files."""
+    if asked == "none":
+        return "", []
+    if top is not None and top != root:
+        return (
+            f"no CI file: it belongs into {top}; run `mlregress init` there, or copy one from "
+            "docs/how-to/ci and give pytest this folder"
+        ), []
+    service: Service | None = next((name for name in SERVICES if name == asked), service_of(root))
+    if service is None:
+        return f"no CI file: nothing here says which service; --ci={{{','.join(SERVICES)}}}", []
+    return "", ci_steps(root, service)
+
+
+def _write(steps: Sequence[Step]) -> None:
+    """Write the files; one that has appeared in between is not overwritten."""
+    for step in steps:
+        assert step.content is not None
+        try:
+            step.path.parent.mkdir(parents=True, exist_ok=True)
+            if step.action == "write":
+                with step.path.open("xb") as stream:
+                    stream.write(step.content)
+            else:
+                replace_file(step.path.resolve(), step.content)
+        except OSError as error:
+            raise CommandError(
+                f"cannot write {step.path}: {error.strerror or error}; make {step.path.parent} a "
+                "writable folder, then run mlregress init again"
+            ) from None
+
+
+def _next(root: Path, top: Path | None, steps: Sequence[Step]) -> tuple[list[str], str]:
+    """The commands that come now, and why the first one does."""
+    train = ["pytest -m mlregress --mlregress-update", "pytest -m mlregress"]
+    if top is None:
+        return train, ""
+    ours = [_name(step, root) for step in steps if step.content is not None]
+    written = {(root / name).resolve() for name in ours}
+    changed = working_tree(root).changed
+    others = [path for path in changed if (top / path).resolve() not in written]
+    commit = (
+        [f"git add {shlex.join(ours)}", 'git commit -m "Test for regressions of training"']
+        if ours
+        else []
+    )
+    record = "git add --all -- ':(glob)**/__baselines__/**' && git commit -m \"Record baselines\""
+    return [*commit, train[0], record, train[1]], _remark(len(others), written=bool(ours))
+
+
+def _remark(others: int, *, written: bool) -> str:
+    """Why to commit first: inside git an update refuses a dirty tree."""
+    if not (written or others):
+        return ""
+    what = f"also {count_of(others, 'other file')}" if written else count_of(others, "file")
+    listed = f" ({what}, which git status lists)" if others else ""
+    return f", commit first{listed}: an update refuses uncommitted changes"

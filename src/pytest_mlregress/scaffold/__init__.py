@@ -1,0 +1,1 @@
+"""What `mlregress init` writes: keys of the configuration, a first test, the CI files."""
