@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "list": "list_baselines",
     "merge": "merge",
     "plan": "plan",
+    "prune": "prune",
     "replay": "replay",
     "show": "show",
     "tiers": "tiers",

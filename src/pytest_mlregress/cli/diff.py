@@ -3,62 +3,69 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from shutil import get_terminal_size
 
 import click
 
-from pytest_mlregress.baselines.environment import environment_differences
-from pytest_mlregress.baselines.git_ref import GIT_SCHEME
-from pytest_mlregress.baselines.store import open_store
-from pytest_mlregress.cli.artifacts import matching_artifacts
 from pytest_mlregress.cli.common import clear_errors, print_json, say, suite_options
+from pytest_mlregress.cli.sides import Side, file_side, is_baseline_file, store_side
 
 
 @click.command()
 @click.argument("test")
-@click.argument("ref", default=f"{GIT_SCHEME}HEAD")
+@click.argument("ref", default="HEAD")
+@click.argument("other", required=False)
 @suite_options
+@click.option(
+    "--exit-code", "tell", is_flag=True, help="Exit with 1 where something differs, as git does."
+)
 @clear_errors
-def diff(test: str, ref: str, source: str | None, rootdir: Path, as_json: bool) -> None:
-    """Compare the baselines of TEST with those at REF (default git:HEAD)."""
-    from pytest_mlregress.statistics import compare
+def diff(
+    test: str,
+    ref: str,
+    other: str | None,
+    source: str | None,
+    rootdir: Path,
+    as_json: bool,
+    tell: bool,
+) -> None:
+    """How the baselines of TEST changed since REF (HEAD), or from REF to OTHER.
 
-    root = rootdir.resolve()
-    before = open_store(ref, rootdir=root)
-    rows: list[dict[str, Any]] = []
-    for key, artifact in matching_artifacts(open_store(source, rootdir=root), test):
-        old = before.read(key)
-        for name, metric in artifact.metrics.items():
-            row: dict[str, Any] = {"test": artifact.test, "tier": artifact.tier, "metric": name}
-            if old is not None and name in old.metrics:
-                found = compare(
-                    tuple(old.metrics[name].values.values()),
-                    tuple(metric.values.values()),
-                    higher_is_better=metric.higher_is_better,
-                )
-                row |= {
-                    "before": found.mean_baseline,
-                    "now": found.mean_candidate,
-                    "difference": found.difference,
-                    "interval": list(found.interval),
-                    "p_harm": found.p_harm,
-                    "environment": environment_differences(
-                        old.provenance.environment, artifact.provenance.environment
-                    ),
-                }
-            rows.append(row)
-    if as_json:
-        print_json(rows)
-        return
-    for row in rows:
-        title = f"{row['test']} ({row['tier']}) {row['metric']}"
-        if "before" not in row:
-            say(f"{title}: not at {ref}")
-            continue
-        low, high = row["interval"]
-        say(
-            f"{title}: {row['before']:.6g} -> {row['now']:.6g} "
-            f"({row['difference']:+.3g} [{low:+.3g}, {high:+.3g}]), p(harm) = {row['p_harm']:.3g}"
+    REF and OTHER are git refs, folders or URLs; two files may stand in place of all three. Exit
+    status: 0, or 1 where neither side has such a baseline, and with --exit-code where both differ.
+    """
+    from pytest_mlregress.reporting.baseline_diff_text import diff_lines, diff_rows
+    from pytest_mlregress.verdicts.baseline_diff import baseline_diff
+
+    before, after = _sides(test, ref, other, source, rootdir.resolve())
+    keys = sorted(before.artifacts.keys() | after.artifacts.keys())
+    if not keys:
+        raise click.ClickException(
+            f"neither {before.label} nor {after.label} has a baseline of a test that contains "
+            f"{test!r}; see: mlregress list"
         )
-        for line in row["environment"]:
-            say(f"  {line}")
+    found = [baseline_diff(before.artifacts.get(key), after.artifacts.get(key)) for key in keys]
+    if as_json:
+        print_json([row for one in found for row in diff_rows(one)])
+    else:
+        width = get_terminal_size().columns
+        for position, one in enumerate(found):
+            if position:
+                say("")
+            for line in diff_lines(one, labels=(before.label, after.label), width=width):
+                say(line)
+    if tell and not all(one.equal for one in found):
+        raise click.exceptions.Exit(1)
+
+
+def _sides(
+    test: str, ref: str, other: str | None, source: str | None, root: Path
+) -> tuple[Side, Side]:
+    if is_baseline_file(test) and is_baseline_file(ref):
+        if other is not None:
+            raise click.UsageError(f"two files are compared with each other; what is {other}?")
+        return file_side(test), file_side(ref)
+    if other is not None and is_baseline_file(ref) and is_baseline_file(other):
+        return file_side(ref), file_side(other)
+    after = store_side(source if other is None else other, test, rootdir=root)
+    return store_side(ref, test, rootdir=root), after

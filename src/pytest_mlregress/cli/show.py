@@ -6,46 +6,62 @@ from pathlib import Path
 
 import click
 
-from pytest_mlregress.baselines.artifact import Artifact
+from pytest_mlregress.baselines.errors import BaselineError
 from pytest_mlregress.baselines.store import open_store
-from pytest_mlregress.cli.artifacts import matching_artifacts, moved_by
+from pytest_mlregress.cli.artifacts import matching_artifacts
 from pytest_mlregress.cli.common import clear_errors, print_json, say, suite_options
-from pytest_mlregress.plurals import count_of
+from pytest_mlregress.cli.sides import read_file
 
 
 @click.command()
 @click.argument("test")
 @suite_options
+@click.option("--values", is_flag=True, help="Every value by seed, with all digits.")
+@click.option(
+    "--textconv",
+    is_flag=True,
+    help="TEST is a file: print it as lines that git diff can compare.",
+)
 @clear_errors
-def show(test: str, source: str | None, rootdir: Path, as_json: bool) -> None:
-    """Show the baselines whose test or file contains TEST."""
-    from pytest_mlregress.baselines.json_document import document_of
+def show(
+    test: str, source: str | None, rootdir: Path, as_json: bool, values: bool, textconv: bool
+) -> None:
+    """Show the baselines whose test or file contains TEST.
 
+    As git's textconv: git config diff.mlregress.textconv "mlregress show --textconv", and
+    "**/__baselines__/**/*.json diff=mlregress" in .gitattributes.
+    """
+    from pytest_mlregress.baselines.json_document import document_of
+    from pytest_mlregress.reporting.baseline_text import baseline_lines, value_lines
+
+    if textconv:
+        _print_for_git(Path(test))
+        return
     store = open_store(source, rootdir=rootdir.resolve())
     found = matching_artifacts(store, test)
     if as_json:
         print_json([document_of(artifact) for _, artifact in found])
         return
     for key, artifact in found:
-        _show(store.describe(key), artifact)
+        for line in baseline_lines(artifact, file=store.describe(key)):
+            say(line)
+        if values:
+            for line in value_lines(artifact):
+                say(line)
 
 
-def _show(file: str, artifact: Artifact) -> None:
-    from statistics import fmean, stdev
+def _print_for_git(file: Path) -> None:
+    """The lines of a baseline file; a file that is none as it is, since git shows any of its text.
 
-    provenance = artifact.provenance
-    say(f"{artifact.test} ({artifact.tier})")
-    say(f"  file       {file}{' (edited by hand)' if artifact.edited else ''}")
-    say(f"  recorded   {provenance.time} at commit {provenance.commit or 'none'}")
-    for name, metric in artifact.metrics.items():
-        values = list(metric.values.values())
-        spread = f", SD {stdev(values):.4g}" if len(values) > 1 else ""
-        direction = "higher" if metric.higher_is_better else "lower"
-        margin = "auto" if metric.margin is None else f"{metric.margin:.6g}"
-        say(
-            f"  {name:<10} mean {fmean(values):.6g}{spread}, {count_of(len(values), 'seed')}, "
-            f"{direction} is better, margin {margin}, version {metric.version}"
-        )
-    for entry in artifact.ledger:
-        moved = f" (anchor of {', '.join(entry.anchored)})" if entry.anchored else ""
-        say(f"  accepted   {entry.time}{moved_by(entry.kind)}{moved}: {entry.reason}")
+    Args:
+        file: what git names, a copy of one side under another name.
+    """
+    from pytest_mlregress.reporting.baseline_text import baseline_lines, value_lines
+
+    try:
+        artifact = read_file(file)
+    except BaselineError:
+        click.echo(file.read_bytes(), nl=False)
+        return
+    for line in (*baseline_lines(artifact), *value_lines(artifact, spent=False)):
+        say(line)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Final
 
-from pytest_mlregress.baselines.json_document import artifact_from
+from pytest_mlregress.history.kept_artifacts import kept_artifact
 from pytest_mlregress.history.records import RunRecord, TestRecord
 from pytest_mlregress.history.series import Series, series_of
 from pytest_mlregress.verdicts.baseline_health import RUNS_NEEDED, baseline_remark
@@ -260,7 +260,9 @@ def _remark(series: Series, baseline: Callable[[str], Any]) -> str:
     document = baseline(revision) if revision is not None and len(runs) >= RUNS_NEEDED else None
     if document is None:
         return ""
-    recorded = artifact_from(document, source=f"history {revision}").metrics.get(series.metric)
+    recorded = kept_artifact(document, newest.test.baseline_revision or "").metrics.get(
+        series.metric
+    )
     metric = MetricVerdict(
         name=series.metric,
         kind=VerdictKind(newest.metric.verdict),

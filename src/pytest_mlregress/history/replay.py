@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from pytest_mlregress.baselines.artifact import Artifact, Provenance
-from pytest_mlregress.baselines.json_document import artifact_from
+from pytest_mlregress.history.kept_artifacts import kept_artifact
 from pytest_mlregress.history.records import RunRecord, SeedRecord, TestRecord
 from pytest_mlregress.margins import MarginLike
 from pytest_mlregress.node_ids import split_file
@@ -123,9 +123,7 @@ def replay(
             return None
         if revision not in known:
             document = baseline(revision)
-            known[revision] = (
-                None if document is None else artifact_from(document, source=f"history {revision}")
-            )
+            known[revision] = None if document is None else kept_artifact(document, revision)
         return known[revision]
 
     for run in runs:

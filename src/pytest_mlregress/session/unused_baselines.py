@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -14,6 +14,7 @@ from pytest_mlregress.node_ids import split_file
 from pytest_mlregress.running.splitting import is_split
 from pytest_mlregress.verdicts.group import GroupPlan
 from pytest_mlregress.verdicts.suite_baselines import SuiteBaselines
+from pytest_mlregress.verdicts.unused_baselines import unused_keys
 
 
 class UnusedBaselines:
@@ -62,9 +63,7 @@ def unused_baselines(
     """The baselines of tests that this run would have collected, had they been there.
 
     Empty where the run was filtered or cut short, since a test that did not get its turn is not
-    gone. In use are also the baseline of another tier of a test that ran, those of a file that
-    was skipped, could not be imported, or is there and gave no regression test (`collect_ignore`,
-    `norecursedirs` and other plugins hide files), and one that cannot be read: its test is unknown.
+    gone.
 
     Raises:
         StoreError: the baselines cannot be listed.
@@ -74,16 +73,12 @@ def unused_baselines(
     if folders is None or uncollected is None or _cut_short(session):
         return ()
     plans = tuple(plans)
-    ran = {(baselines.key(plan).directory, plan.baseline_id) for plan in plans}
-    collected = {plan.file for plan in plans}
-    return tuple(
-        key
-        for key in baselines.store.list()
-        if any(key.directory.is_relative_to(folder) for folder in folders)
-        and (owner := _owner(baselines, key)) is not None
-        and (key.directory, owner) not in ran
-        and not any(_file(key, owner).is_relative_to(path) for path in uncollected)
-        and not _hidden(session.config.rootpath / _file(key, owner), collected)
+    return unused_keys(
+        baselines,
+        tests={(baselines.key(plan).directory, plan.baseline_id) for plan in plans},
+        files={plan.file for plan in plans},
+        folders=folders,
+        uncollected=uncollected,
     )
 
 
@@ -94,11 +89,6 @@ def is_whole_suite(session: pytest.Session) -> bool:
         and _uncollected(session.config) == ()
         and not _cut_short(session)
     )
-
-
-def _hidden(file: Path, collected: Collection[Path]) -> bool:
-    """True for a test file that exists and that no regression test was collected from."""
-    return file.exists() and file not in collected
 
 
 def _cut_short(session: pytest.Session) -> bool:
@@ -157,17 +147,3 @@ def _uncollected(config: pytest.Config) -> tuple[PurePosixPath, ...] | None:
         for report in terminal.stats.get(category, ())
         if isinstance(report, pytest.CollectReport)
     )
-
-
-def _file(key: BaselineKey, owner: str) -> PurePosixPath:
-    """The test file of a baseline's test."""
-    return key.directory / split_file(owner)[0]
-
-
-def _owner(baselines: SuiteBaselines, key: BaselineKey) -> str | None:
-    """The test that a baseline belongs to, None where it cannot be read."""
-    try:
-        artifact = baselines.store.read(key)
-    except BaselineError:
-        return None
-    return artifact.test if artifact is not None else None

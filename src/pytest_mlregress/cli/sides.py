@@ -1,0 +1,112 @@
+"""The two sides of a comparison of baselines: refs, folders, URLs and files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from pytest_mlregress.baselines.artifact import Artifact
+from pytest_mlregress.baselines.git_ref import GIT_SCHEME, is_git_ref
+from pytest_mlregress.baselines.paths import SUFFIX
+from pytest_mlregress.baselines.store import open_store
+from pytest_mlregress.cli.artifacts import all_artifacts
+
+__all__ = ["Side", "file_side", "store_side"]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The baselines of one side.
+
+    Attributes:
+        label: what it is called.
+        artifacts: its baselines, by what tells them apart on both sides.
+    """
+
+    label: str
+    artifacts: Mapping[str, Artifact]
+
+
+def is_baseline_file(text: str) -> bool:
+    """Whether an argument names a baseline file.
+
+    Args:
+        text: the argument.
+
+    Returns:
+        Whether it does.
+    """
+    return text.endswith(SUFFIX) and Path(text).is_file()
+
+
+def file_side(path: str) -> Side:
+    """A single file.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The side, whose only baseline is compared with the other side's, whatever their names.
+
+    Raises:
+        BaselineError: it holds no baseline.
+    """
+    return Side(path, {"": read_file(Path(path))})
+
+
+def read_file(path: Path) -> Artifact:
+    """The baseline in a file, wherever it is.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The artifact.
+
+    Raises:
+        BaselineError: it holds no baseline.
+        click.ClickException: it cannot be read.
+    """
+    from pytest_mlregress.baselines.checked_read import refuse_large
+    from pytest_mlregress.baselines.json_text import loads
+
+    try:
+        refuse_large(path.stat().st_size, source=str(path))
+        text = path.read_bytes()
+    except OSError as error:
+        raise click.ClickException(f"{path}: {error.strerror or error}") from None
+    return loads(text, source=str(path))
+
+
+def store_side(place: str | None, test: str, *, rootdir: Path) -> Side:
+    """The baselines at a place whose test or file contains a text.
+
+    Args:
+        place: a git ref, with or without ``git:``, a folder, or a URL; None for the working tree.
+        test: the text.
+        rootdir: pytest's rootdir.
+
+    Returns:
+        The side; it may have none.
+
+    Raises:
+        BaselineError: the place cannot be read.
+    """
+    source = place
+    if place is not None and not (
+        is_git_ref(place) or "://" in place or (rootdir / place).expanduser().is_dir()
+    ):
+        source = f"{GIT_SCHEME}{place}"
+    store = open_store(source, rootdir=rootdir)
+    label = "the working tree" if place is None else place.removeprefix(GIT_SCHEME)
+    return Side(
+        label,
+        {
+            str(key.directory / key.path): artifact
+            for key, artifact in all_artifacts(store)
+            if test in artifact.test or test in store.describe(key)
+        },
+    )
