@@ -11,6 +11,7 @@ import sys
 import warnings
 from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -212,27 +213,50 @@ def number_of_workers(config: pytest.Config, asked: int | str) -> int:
 
 
 def failure_representation(
-    text: str, message: str, location: tuple[str, int | None, str]
+    text: str, message: str, location: tuple[str, int | None, str], shown: Callable[[int], str]
 ) -> TerminalRepr:
     """A failure's text with the one line of it that stands in summaries and in JUnit's message.
 
     A plain string would be repeated whole in the short summary on CI. The classes are those of
     ``_pytest._code.code`` that reports can be serialized with, pytest 8.0 to 9.2.
+
+    Args:
+        text: everything, for files such as JUnit's XML and report logs.
+        message: the line, which ``--tb=line`` prints after the location.
+        location: pytest's location of the test.
+        shown: what a terminal of that width shows.
     """
-    from _pytest._code.code import (
-        ReprEntryNative,
-        ReprExceptionInfo,
-        ReprFileLocation,
-        ReprTraceback,
-    )
+    from _pytest._code.code import ReprEntryNative, ReprFileLocation, ReprTraceback
 
     path, line, _ = location
-    return ReprExceptionInfo(
+    representation: Any = _failure_class()(
         reprtraceback=ReprTraceback(
             reprentries=[ReprEntryNative([f"{text}\n"])], extraline=None, style="native"
         ),
         reprcrash=ReprFileLocation(path=path, lineno=(line or 0) + 1, message=message),
     )
+    representation.text, representation.shown = text, shown
+    failure: TerminalRepr = representation
+    return failure
+
+
+@cache
+def _failure_class() -> Any:
+    """`ReprExceptionInfo`, whose ``str`` goes into files, with another text on a terminal."""
+    from _pytest._code.code import ReprExceptionInfo
+
+    class VerdictRepresentation(ReprExceptionInfo):
+        text: str
+        shown: Callable[[int], str]
+
+        def __str__(self) -> str:
+            return self.text
+
+        def toterminal(self, tw: Any) -> None:
+            for index, line in enumerate(self.shown(tw.fullwidth).splitlines()):
+                tw.line(line, red=not index, bold=not index)
+
+    return VerdictRepresentation
 
 
 def leave_out_of_junit(config: pytest.Config, node_ids: Collection[str]) -> None:

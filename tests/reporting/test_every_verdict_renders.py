@@ -15,11 +15,13 @@ from pytest_mlregress.reporting.html import to_html
 from pytest_mlregress.reporting.json_report import to_json
 from pytest_mlregress.reporting.markdown import to_markdown
 from pytest_mlregress.reporting.report import RunReport
+from pytest_mlregress.reporting.short_failure_text import MOST_LINES, short_failure_text
 from pytest_mlregress.reporting.summary import summary_table
 from pytest_mlregress.running.result import SEED_OUTCOMES, RecordedMetric, SeedResult
 from pytest_mlregress.statistics.acceptance import Safety
 from pytest_mlregress.statistics.comparison import Comparison
 from pytest_mlregress.statistics.t_tests import TTestResult
+from pytest_mlregress.verdicts.since import Since
 from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, VerdictKind
 
 numbers = st.floats() | st.sampled_from([0.0, -0.0, 0.93, 0.87, 1e-9])
@@ -74,6 +76,15 @@ seed_results = st.builds(
     params=st.dictionaries(texts, numbers | texts | st.none(), max_size=2),
     duration=st.floats(0, 1e6),
     message=texts,
+    captured=texts,
+    traceback=texts,
+)
+sinces = st.builds(
+    Since,
+    commit=texts,
+    date=st.just("2026-03-12") | texts,
+    commits=st.none() | st.integers(0, 99),
+    uncommitted=text_tuples,
 )
 seed_lists = st.lists(seeds, max_size=6, unique=True).map(tuple)
 verdicts = st.builds(
@@ -92,6 +103,7 @@ verdicts = st.builds(
     next_steps=text_tuples,
     environment=text_tuples,
     baseline_commit=st.none() | texts,
+    since=st.none() | sinces,
 )
 reports = st.builds(
     RunReport,
@@ -113,8 +125,9 @@ few = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 
 
 def assert_fits(text: str, width: int) -> None:
+    """No line is wider, but for one word that a shell or a reader needs whole."""
     for line in text.split("\n"):
-        assert cell_len(line) <= width, line
+        assert cell_len(line) <= width or len(line.removesuffix(" \\").split()) == 1, line
         assert line.isprintable(), line
 
 
@@ -126,9 +139,20 @@ def test_as_a_failure_text(verdict: Verdict, width: int) -> None:
 
 
 @few
-@given(reports, st.integers(40, 200), st.booleans(), st.sampled_from(["utf-8", "ascii", "cp1252"]))
-def test_as_a_summary(report: RunReport, width: int, verbose: bool, encoding: str) -> None:
-    text = summary_table(report, width=width, verbose=verbose, encoding=encoding)
+@given(verdicts, st.integers(40, 200))
+def test_as_a_short_failure_text(verdict: Verdict, width: int) -> None:
+    text = short_failure_text(verdict, width=width)
+    assert_fits(text, width)
+    assert len(text.splitlines()) <= MOST_LINES
+    assert all(line.strip() for line in text.split("\n"))
+
+
+@few
+@given(
+    reports, st.integers(40, 200), st.integers(-1, 1), st.sampled_from(["utf-8", "ascii", "cp1252"])
+)
+def test_as_a_summary(report: RunReport, width: int, verbosity: int, encoding: str) -> None:
+    text = summary_table(report, width=width, verbosity=verbosity, encoding=encoding)
     assert_fits(text, width)
     text.encode(encoding)
 

@@ -32,8 +32,9 @@ unaffordable  tests/test_digits.py::test_unaffordable                  1/5 seeds
   unaffordable: metric 'accuracy' with margin 0.001: a loss of the margin, 0.37
   standard deviations of the baseline, is detected by 5
   more seeds: pytest tests/test_digits.py::test_digits --mlregress-seeds=24
-  more baseline seeds: pytest tests/test_digits.py::test_digits
-  --mlregress-update --mlregress-baseline-seeds=60
+  more baseline seeds:
+  pytest tests/test_digits.py::test_digits --mlregress-update \\
+    --mlregress-baseline-seeds=60
   a wider margin in the code: these seeds detect a loss of 0.006
   a higher level: pytest tests/test_digits.py::test_digits --mlregress-alpha=0.2
 inconclusive  tests/test_digits.py::test_inconclusive                  5/5 seeds
@@ -83,8 +84,17 @@ def test_the_greens_of_two_hundred_tests_are_one_line():
     assert len(lines) == 13
 
 
+def test_quiet_folds_every_green_and_leaves_the_others_their_numbers():
+    lines = summary_table(cases.a_run(cases.passed(), cases.inconclusive()), verbosity=-1)
+    assert lines.splitlines()[1:4] == [
+        "inconclusive  tests/test_digits.py::test_digits                        5/5 seeds",
+        "  accuracy  0.9318 -> 0.9280  -0.004 [-0.017, +0.009]  0.22  0.005",
+        "1 pass (-v lists each with its margin)",
+    ]
+
+
 def test_verbose_lists_every_green():
-    lines = summary_table(two_hundred(), verbose=True).splitlines()
+    lines = summary_table(two_hundred(), verbosity=1).splitlines()
     assert sum(line.startswith("pass          ") for line in lines) == 198
 
 
@@ -102,12 +112,17 @@ def test_a_loss_counted_as_green_with_a_warning_is_never_folded():
     assert lines[1].startswith("minor         t.py::test_warned")
 
 
-def test_a_long_test_id_keeps_both_ends():
+def test_a_long_test_id_is_whole_on_a_line_of_its_own():
     test = "tests/vision/classification/test_digits.py::TestTraining::test_it[adam-0.001-cosine]"
-    line = summary_table(cases.a_run(cases.passed(test=test))).splitlines()[1]
-    assert line == (
-        "pass          tests/vision/classific…ining::test_it[adam-0.001-cosine] 5/5 seeds"
-    )
+    lines = summary_table(cases.a_run(cases.passed(test=test))).splitlines()
+    assert lines[1:3] == [
+        "pass                                                                   5/5 seeds",
+        test,
+    ]
+    assert summary_table(cases.a_run(cases.passed(test=test)), width=88).splitlines()[1:3] == [
+        "pass                                                                           5/5 seeds",
+        f"  {test}",
+    ]
 
 
 def test_plain_ascii_where_the_encoding_has_no_more():
@@ -116,8 +131,7 @@ def test_plain_ascii_where_the_encoding_has_no_more():
     text = summary_table(report, encoding="ascii")
     assert text.isascii()
     assert r"note: unused: na\xefve \u2192 gone" in text.splitlines()
-    assert "..." in text.splitlines()[1]
-    assert "…" in summary_table(report, encoding="utf-8").splitlines()[1]
+    assert text.splitlines()[2] == test.replace("é", r"\xe9")
 
 
 def test_colour_adds_codes_and_changes_nothing_else(monkeypatch):
@@ -132,10 +146,10 @@ def test_colour_adds_codes_and_changes_nothing_else(monkeypatch):
 
 
 @pytest.mark.parametrize("width", [40, 60, 79, 120, 200])
-def test_no_line_is_wider_than_asked(width):
+def test_no_line_is_wider_than_asked_but_for_a_single_word(width):
     report = cases.a_run(cases.regression(), cases.passed(test="测试.py::模型" * 20))
     for line in summary_table(report, width=width).splitlines():
-        assert cell_len(line) <= width
+        assert cell_len(line) <= width or " " not in line.strip()
 
 
 def test_a_row_that_does_not_fit_becomes_a_paragraph_with_labels():
@@ -162,11 +176,19 @@ def test_one_row_with_many_digits_does_not_break_the_columns_of_the_others():
 def test_q_values_get_a_column_and_a_line_that_says_what_they_are():
     tests = cases.passed(test="t.py::test_a"), cases.passed(test="t.py::test_b")
     q_values = {(verdict.test, "default", "accuracy"): 0.5 for verdict in tests}
-    lines = summary_table(cases.a_run(*tests, q_values=q_values)).splitlines()
-    assert lines[0] == ("  metric    baseline -> now   difference [95 %]           p     margin  q")
-    assert lines[2] == (
-        "  accuracy  0.9318 -> 0.9314  -0.0004 [-0.0032, +0.0024]  0.38  0.01    0.5"
+    report = cases.a_run(*tests, q_values=q_values)
+    lines = summary_table(report, verbosity=1, width=90).splitlines()
+    assert lines[0] == (
+        "  metric    baseline -> now   difference [95 %]           p     limit  margin  q"
     )
+    assert lines[2] == (
+        "  accuracy  0.9318 -> 0.9314  -0.0004 [-0.0032, +0.0024]  0.38  0.01   0.01    0.5"
+    )
+    narrow = summary_table(report, verbosity=1).splitlines()
+    assert narrow[0] == (
+        "  metric   baseline -> now  difference [95 %]          p    limit margin q"
+    )
+    assert "q: " not in summary_table(report)
     assert lines[5:7] == [
         "  q: expected share of false losses among the comparisons with a q as small",
         "",
@@ -184,10 +206,12 @@ def test_the_only_comparison_of_a_run_has_no_q_beside_its_p():
 def test_a_metric_with_another_verdict_than_its_test_says_so():
     noisy = {0: 0.93, 1: 0.915, 2: 0.94, 3: 0.92, 4: 0.935}
     metrics = cases.judged(), cases.judged("f1", noisy, margin=0.005)
-    lines = summary_table(cases.a_run(cases.verdict(VerdictKind.REGRESSION, *metrics)))
-    assert [line.split("  ")[1] for line in lines.splitlines()[2:4]] == [
-        "accuracy",
-        "f1 (inconclusive)",
+    report = cases.a_run(cases.verdict(VerdictKind.REGRESSION, *metrics))
+    lines = summary_table(report, width=100).splitlines()
+    assert [line.split("  ")[1] for line in lines[2:4]] == ["accuracy", "f1 (inconclusive)"]
+    assert summary_table(report, width=70).splitlines()[3:5] == [
+        "  f1 (inconclusive) 0.9318 -> 0.9280, -0.004 [-0.017, +0.009], p 0.22,",
+        "  margin 0.005",
     ]
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from pytest_mlregress.reporting.text_layout import (
     clip,
+    clip_words,
     encodable,
     one_line,
     pad,
@@ -21,12 +22,23 @@ def test_wrapping_indents_the_lines_after_the_first():
     ]
 
 
-def test_a_word_longer_than_the_line_is_broken():
-    assert wrap("a " + "x" * 12, 6) == ["a", "xxxxxx", "xxxxxx"]
+def test_a_word_longer_than_the_line_has_one_of_its_own():
+    assert wrap("a " + "x" * 12 + " b", 6) == ["a", "x" * 12, "b"]
+    assert wrap("in tests/test_digits.py", 22, first="why   ") == [
+        "why   in",
+        "tests/test_digits.py",
+    ]
+    assert wrap("a/b/test_c.py", 10, first="why   ") == ["why", "a/b/test_c.py"]
+
+
+def test_a_clipped_text_ends_after_a_word():
+    assert clip_words("one two three", 13) == "one two three"
+    assert clip_words("one two three", 12) == "one two ..."
+    assert clip_words("x" * 12 + " y", 6) == "x" * 12
 
 
 def test_wide_characters_take_two_cells():
-    assert wrap("模型精度下降", 6) == ["模型精", "度下降"]
+    assert wrap("模型 精度 下降", 6) == ["模型", "精度", "下降"]
     assert pad("模型", 6) == "模型  "
     assert clip("模型精度", 7) == "模型..."
 
@@ -63,6 +75,6 @@ def test_a_command_is_continued_between_the_words_of_a_shell():
     command = "pytest 'test_a.py::test[two words and a very long name]' --lf --mlregress-update"
     assert wrap_command(command, 40, first="next  ", rest="        ") == [
         "next  pytest \\",
-        "        'test_a.py::test[two words and a very long name]' \\",
+        "'test_a.py::test[two words and a very long name]' \\",
         "        --lf --mlregress-update",
     ]

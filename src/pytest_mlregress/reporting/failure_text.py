@@ -3,50 +3,42 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from pytest_mlregress.plurals import count_of
+from pytest_mlregress.reporting.captured_text import output_lines, worst_seed
 from pytest_mlregress.reporting.headline import failed_seeds, headline, metric_sentence
 from pytest_mlregress.reporting.metric_text import (
     compares_matched_seeds,
     difference_with_interval,
+    level_text,
+    limit_of,
+    p_and_limit,
     same_side,
 )
 from pytest_mlregress.reporting.number_format import number, numbers, seconds
 from pytest_mlregress.reporting.report import most_severe_metrics_first
 from pytest_mlregress.reporting.sample_text import absent, effect_size, summarise, unneeded
-from pytest_mlregress.reporting.text_layout import one_line, pad, width_of, wrap, wrap_command
-from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
+from pytest_mlregress.reporting.since_text import since_text
+from pytest_mlregress.reporting.step_text import step_lines
+from pytest_mlregress.reporting.text_layout import pad, width_of, wrap
+from pytest_mlregress.verdicts.verdict import FOLDABLE, Colour, MetricVerdict, Verdict, VerdictKind
 
 if TYPE_CHECKING:
     from pytest_mlregress.statistics import Comparison
 
-_BRIEF: Final = frozenset(
-    {
-        VerdictKind.IDENTICAL,
-        VerdictKind.UNCHANGED,
-        VerdictKind.PASS,
-        VerdictKind.IMPROVEMENT,
-        VerdictKind.RECORDED,
-        VerdictKind.SKIPPED,
-    }
-)
-"""Metrics with these verdicts get one line each."""
-
-
-_COMMAND: Final = re.compile(r"(?:^|(?<=: ))(?:pytest|mlregress|git|python|pip) .*")
-"""A shell command at the end of a step."""
+_OUTPUT_LINES: Final = 30
 
 _LABELS: Final = 14
 """Cells of the column that names what follows."""
 
 
 def failure_text(verdict: Verdict, *, width: int = 80) -> str:
-    """The verdict in full, as plain text with no line over ``width`` cells.
+    """The verdict in full, as plain text; only a single word makes a line over ``width`` cells.
 
-    The first line is the headline, cut to fit; `headline` returns it whole.
+    The first line is the headline, cut to fit; `headline` returns it whole. `short_failure_text`
+    has a few lines.
 
     Args:
         verdict: the verdict.
@@ -58,9 +50,10 @@ def failure_text(verdict: Verdict, *, width: int = 80) -> str:
     lines = [headline(verdict, width=width)]
     lines += _section(_troubled_seeds(verdict, width))
     for metric in most_severe_metrics_first(verdict):
-        if metric.kind not in _BRIEF:
+        if metric.kind not in FOLDABLE:
             lines += _section(_metric(verdict, metric, width))
     lines += _section(_greens(verdict, width))
+    lines += _section(_output(verdict, width))
     lines += _section(_circumstances(verdict, width))
     return "\n".join(lines)
 
@@ -135,7 +128,8 @@ def _row(row: str, indent: int, width: int) -> list[str]:
 def _comparison(metric: MetricVerdict, comparison: Comparison, width: int) -> Iterator[str]:
     yield from _labelled(
         "difference",
-        f"{difference_with_interval(metric)} (now - {_other(metric)}, 95 % confidence)",
+        f"{difference_with_interval(metric)} (now - {_other(metric)}, "
+        f"{level_text(metric)} confidence)",
         width,
     )
     if metric.same_side_spread is not None:
@@ -175,10 +169,9 @@ def _effects(metric: MetricVerdict) -> Iterator[tuple[str, str]]:
 
 
 def _tests(metric: MetricVerdict, comparison: Comparison) -> Iterator[tuple[str, str]]:
-    level = metric.level or metric.alpha
-    harm, alpha = numbers((comparison.p_harm, level), digits=2, aligned=False)
+    harm, alpha = p_and_limit(metric)
     safe, beta = numbers((comparison.safety.p, comparison.beta), digits=2, aligned=False)
-    shown = "shown" if comparison.p_harm <= level else "not shown"
+    shown = "shown" if comparison.p_harm <= limit_of(metric) else "not shown"
     if shown == "not shown" and metric.kind is VerdictKind.MINOR:
         shown = "shown at an earlier look"
     safety = comparison.safety.excludes(comparison.margin, comparison.beta)
@@ -221,8 +214,19 @@ def _declared(metric: MetricVerdict) -> str:
 
 def _greens(verdict: Verdict, width: int) -> Iterator[str]:
     for metric in most_severe_metrics_first(verdict):
-        if metric.kind in _BRIEF:
+        if metric.kind in FOLDABLE:
             yield metric_sentence(metric, width=width)
+
+
+def _output(verdict: Verdict, width: int) -> Iterator[str]:
+    """The end of what the seed printed that speaks most for the verdict."""
+    if verdict.colour is Colour.GREEN or (seed := worst_seed(verdict)) is None:
+        return
+    lines = output_lines(seed, most=_OUTPUT_LINES, width=width - 2)
+    if lines:
+        what = "traceback" if seed.traceback else "output"
+        yield f"{what} of seed {seed.seed}:"
+        yield from (f"  {line}" for line in lines)
 
 
 def _circumstances(verdict: Verdict, width: int) -> Iterator[str]:
@@ -232,7 +236,11 @@ def _circumstances(verdict: Verdict, width: int) -> Iterator[str]:
     yield from _labelled("pairs" if verdict.base else "seeds", _seeds(verdict), width, indent=0)
     if verdict.base:
         yield from _labelled("base", verdict.base, width, indent=0)
-    elif verdict.baseline_commit:
+    if verdict.since is not None:
+        ago = since_text(verdict.since).removeprefix("since ")
+        yield from _labelled("since", ago, width, indent=0)
+        yield from _list("uncommitted", verdict.since.uncommitted, width, indent=0)
+    elif verdict.baseline_commit and not verdict.base:
         yield from _labelled(
             "baseline of", f"commit {verdict.baseline_commit[:10]}", width, indent=0
         )
@@ -242,17 +250,7 @@ def _circumstances(verdict: Verdict, width: int) -> Iterator[str]:
 def _next_steps(verdict: Verdict, width: int) -> Iterator[str]:
     """Each on its own line; a command that needs more can still be pasted into a shell."""
     for index, step in enumerate(verdict.next_steps):
-        label = pad("" if index else "next", _LABELS)
-        whole = wrap(step, width, first=label)
-        command = _COMMAND.search(one_line(step))
-        if len(whole) == 1 or command is None:
-            yield from whole
-            continue
-        indent = " " * _LABELS
-        if prose := one_line(step)[: command.start()].rstrip():
-            yield from wrap(prose, width, first=label)
-            label = indent
-        yield from wrap_command(command.group(), width, first=label, rest=indent + "  ")
+        yield from step_lines(step, width, pad("" if index else "next", _LABELS))
 
 
 def _seeds(verdict: Verdict) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 
 from pytest_mlregress.node_ids import name_parts
 from pytest_mlregress.plurals import count_of, plural
+from pytest_mlregress.reporting.certainty_text import seeds_compared, shown_by_another_test
 from pytest_mlregress.reporting.metric_text import (
     difference_with_interval,
     margin_text,
@@ -15,7 +16,7 @@ from pytest_mlregress.reporting.metric_text import (
     p_text,
 )
 from pytest_mlregress.reporting.number_format import number
-from pytest_mlregress.reporting.text_layout import clip, one_line, width_of
+from pytest_mlregress.reporting.text_layout import clip_words, one_line, width_of, wrap
 from pytest_mlregress.running.result import COLLAPSED, SeedResult
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
 
@@ -73,6 +74,26 @@ def headline(verdict: Verdict, *, width: int | None = None) -> str:
         The line.
     """
     return _fitted(_clauses(verdict), width)
+
+
+def headline_lines(verdict: Verdict, *, width: int, most: int) -> list[str]:
+    """The headline for a text that goes on: on one line with fewer clauses, or on several.
+
+    Args:
+        verdict: the verdict.
+        width: cells of a line.
+        most: the largest number of lines; the words that do not fit are left out.
+
+    Returns:
+        The lines.
+    """
+    line = _fitted(_clauses(verdict), width)
+    if not line.endswith(("...", ":")) and width_of(line) <= width:
+        return [line]
+    lines = wrap(_joined([one_line(clause) for clause in _clauses(verdict)]), width)
+    if len(lines) <= most:
+        return lines
+    return [*lines[: most - 1], clip_words(f"{lines[most - 1]} {lines[most]}", width)]
 
 
 def metric_sentence(metric: MetricVerdict, *, width: int | None = None) -> str:
@@ -163,33 +184,30 @@ def _metric_clauses(metric: MetricVerdict) -> Sequence[str]:
         return (f"{subject} in {count_of(len(metric.candidate), unit)}",)
     if metric.comparison is None:
         return _with_reason(subject, metric.reasons)
-    comparison = metric.comparison
-    seeds = f"{comparison.n_candidate} vs {comparison.n_baseline} seeds"
-    if metric.base:
-        seeds = count_of(comparison.n_candidate, "pair")
-    by_spread = comparison.p_harm > (metric.level or metric.alpha) and metric.reasons
-    if metric.kind is VerdictKind.REGRESSION and by_spread:
+    if shown_by_another_test(metric):
         return _with_reason(subject, metric.reasons)
-    bounded = math.isfinite(comparison.difference)
+    bounded = math.isfinite(metric.comparison.difference)
     return (
         f"{subject}: {means(metric)}",
         *([f"({difference_with_interval(metric)})"] if bounded else []),
         f", margin {margin_text(metric)}",
         f", p = {p_text(metric)}",
-        f", {seeds}",
+        f", {seeds_compared(metric)}",
         *([f" with {metric.base}"] if metric.base else []),
     )
 
 
 def _with_reason(sentence: str, reasons: tuple[str, ...]) -> Sequence[str]:
-    return (f"{sentence}: {reasons[0]}",) if reasons else (sentence,)
+    if not reasons:
+        return (sentence,)
+    return reasons[:1] if reasons[0].startswith(sentence) else (f"{sentence}: {reasons[0]}",)
 
 
 def _fitted(clauses: Sequence[str], width: int | None) -> str:
     kept = [one_line(clause) for clause in clauses]
     while width is not None and len(kept) > 1 and width_of(_joined(kept)) > width:
         kept.pop()
-    return _joined(kept) if width is None else clip(_joined(kept), width)
+    return _joined(kept) if width is None else clip_words(_joined(kept), width)
 
 
 def _joined(clauses: list[str]) -> str:

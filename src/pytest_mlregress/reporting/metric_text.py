@@ -12,12 +12,11 @@ from pytest_mlregress.verdicts.verdict import MetricVerdict, VerdictKind
 MEANING_OF_Q: Final = "expected share of false losses among the comparisons with a q as small"
 
 
-def difference_with_interval(metric: MetricVerdict, *, digits: int = 3) -> str:
-    """``-0.0438 [-0.0610, -0.0270]``: candidate minus baseline, 95 % confidence.
+def difference_with_interval(metric: MetricVerdict) -> str:
+    """``-0.044 [-0.061, -0.027]``: candidate minus baseline, and what the tests leave possible.
 
     Args:
         metric: the metric.
-        digits: significant digits.
 
     Returns:
         The text.
@@ -26,13 +25,27 @@ def difference_with_interval(metric: MetricVerdict, *, digits: int = 3) -> str:
         return ""
     low, high = metric.comparison.interval
     difference, low_text, high_text = numbers(
-        (metric.comparison.difference, low, high), digits=digits, signed=True, rounding=True
+        (metric.comparison.difference, low, high), digits=2, signed=True, rounding=True
     )
     return f"{difference} [{low_text}, {high_text}]"
 
 
+def level_text(metric: MetricVerdict) -> str:
+    """``96 %``: the confidence of the interval of `difference_with_interval`.
+
+    Args:
+        metric: the metric.
+
+    Returns:
+        The text; empty without a comparison.
+    """
+    if metric.comparison is None:
+        return ""
+    return f"{number(100 * metric.comparison.interval_level)} %"
+
+
 def difference_cell(metric: MetricVerdict) -> str:
-    """The difference in a table, with what two runs of one side differ by: ``(A/A +-0.011)``.
+    """The difference in a table, with what two runs of one side differ by: ``(A/A +-0.0108)``.
 
     Args:
         metric: the metric.
@@ -40,7 +53,7 @@ def difference_cell(metric: MetricVerdict) -> str:
     Returns:
         The text.
     """
-    text = difference_with_interval(metric, digits=2)
+    text = difference_with_interval(metric)
     if metric.same_side_spread is None:
         return text
     same = f"A/A {same_side_short(metric)}"
@@ -48,7 +61,7 @@ def difference_cell(metric: MetricVerdict) -> str:
 
 
 def same_side_short(metric: MetricVerdict) -> str:
-    """``+-0.011``: how far two runs of one side differ, as the reach of a difference.
+    """``+-0.0108``: how far two runs of one side differ, as the reach of a difference.
 
     Args:
         metric: the metric.
@@ -58,7 +71,7 @@ def same_side_short(metric: MetricVerdict) -> str:
     """
     if metric.same_side_spread is None:
         return ""
-    return f"+-{number(metric.same_side_spread, digits=2)}"
+    return f"+-{number(metric.same_side_spread)}"
 
 
 def means(metric: MetricVerdict) -> str:
@@ -112,8 +125,35 @@ def same_side(metric: MetricVerdict) -> str:
     return f"two runs of the same code differ by up to {number(metric.same_side_spread)} (95 %)"
 
 
+def limit_of(metric: MetricVerdict) -> float:
+    """What the p-value of a loss is held to: the level of the deciding look, or of the comparison.
+
+    Args:
+        metric: the metric.
+
+    Returns:
+        The level.
+    """
+    return metric.alpha if metric.level is None else metric.level
+
+
+def p_and_limit(metric: MetricVerdict) -> tuple[str, str]:
+    """The p-value of the test for a loss and its limit, with enough digits to tell them apart.
+
+    Args:
+        metric: the metric.
+
+    Returns:
+        Both texts; empty without a comparison.
+    """
+    if metric.comparison is None:
+        return "", ""
+    p, limit = numbers((metric.comparison.p_harm, limit_of(metric)), digits=2, aligned=False)
+    return p, limit
+
+
 def p_text(metric: MetricVerdict) -> str:
-    """The p-value of the test for a loss, with enough digits to tell it from its alpha.
+    """The p-value of the test for a loss.
 
     Args:
         metric: the metric.
@@ -121,9 +161,7 @@ def p_text(metric: MetricVerdict) -> str:
     Returns:
         The text.
     """
-    if metric.comparison is None:
-        return ""
-    return numbers((metric.comparison.p_harm, metric.alpha), digits=2, aligned=False)[0]
+    return p_and_limit(metric)[0]
 
 
 def margin_text(metric: MetricVerdict) -> str:

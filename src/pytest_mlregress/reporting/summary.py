@@ -13,37 +13,37 @@ from pytest_mlregress.reporting.headline import headline
 from pytest_mlregress.reporting.metric_text import (
     MEANING_OF_Q,
     difference_with_interval,
+    level_text,
     margin_text,
     means,
-    p_text,
+    p_and_limit,
     same_side_short,
 )
 from pytest_mlregress.reporting.number_format import number
 from pytest_mlregress.reporting.report import RunReport, most_severe_metrics_first
-from pytest_mlregress.reporting.text_layout import encodable, one_line, pad, shorten, width_of, wrap
+from pytest_mlregress.reporting.step_text import step_lines
+from pytest_mlregress.reporting.text_layout import encodable, one_line, pad, width_of, wrap
 from pytest_mlregress.reporting.totals import closing_notes, totals_line
-from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, VerdictKind
+from pytest_mlregress.verdicts.verdict import FOLDABLE, Colour, MetricVerdict, Verdict, VerdictKind
 
-FOLDABLE: Final = frozenset(
-    {
-        VerdictKind.IDENTICAL,
-        VerdictKind.UNCHANGED,
-        VerdictKind.PASS,
-        VerdictKind.IMPROVEMENT,
-        VerdictKind.RECORDED,
-        VerdictKind.SKIPPED,
-    }
-)
-"""Verdicts that need no action: folded into a count when there are many."""
-
-FOLD_ABOVE: Final = 12
+FOLD_ABOVE: Final = 20
 """Up to this many foldable tests are listed one by one, each with its margin."""
 
-_HEADINGS: Final = ("metric", "baseline -> now", "difference [95 %]", "A/A", "p", "margin", "q")
+_HEADINGS: Final = (
+    "metric",
+    "baseline -> now",
+    "difference [interval]",
+    "A/A",
+    "p",
+    "limit",
+    "margin",
+    "q",
+)
 _BESIDE_A_BASE: Final = {"baseline -> now": "base -> now"}
 _INDENT: Final = "  "
-_GAP: Final = "  "
-_NARROWEST_NAME: Final = 10
+_GAPS: Final = ("  ", " ")
+"""What separates columns, the second where there is no room for the first."""
+
 _LONGEST_MEANS: Final = 20
 _LONGEST_DIFFERENCE: Final = 30
 
@@ -61,7 +61,7 @@ def summary_table(
     *,
     width: int = 80,
     colour: bool = False,
-    verbose: bool = False,
+    verbosity: int = 0,
     encoding: str = "utf-8",
 ) -> str:
     """The verdicts, the most severe first, and a last paragraph of totals.
@@ -70,21 +70,26 @@ def summary_table(
         report: the report.
         width: width in terminal cells.
         colour: whether the text has ANSI codes.
-        verbose: list every test; otherwise more than `FOLD_ABOVE` foldable ones become a line of
-            counts.
+        verbosity: pytest's. Above 0 every test is listed, with the limits of its p-values and its
+            false-discovery rates; at 0 more than `FOLD_ABOVE` foldable tests become a line of
+            counts; below 0 all of them do, and the others have their numbers only.
         encoding: characters that it lacks are written as escapes.
 
     Returns:
-        The text, no line over ``width``.
+        The text, no line over ``width`` but for a word, such as a node id, that is wider.
     """
-    listed, folded = _fold(report.most_severe_first, verbose)
-    rows = {id(metric): _row(report, v, metric) for v in listed for metric in _shown(v)}
+    listed, folded = _fold(report.most_severe_first, verbosity)
+    rows = {
+        id(metric): _row(report, v, metric, verbose=verbosity > 0)
+        for v in listed
+        for metric in _shown(v)
+    }
     columns = _Columns.fitting(
         [row for row in rows.values() if row and _is_short(row)], width, _headings(listed)
     )
     lines = list(columns.header())
     for verdict in listed:
-        lines += _verdict_lines(verdict, rows, columns, width, encoding)
+        lines += _verdict_lines(verdict, rows, columns, width, brief=verbosity < 0)
     if columns.used[_HEADINGS.index("q")]:
         lines += _paragraph(f"q: {MEANING_OF_Q}", width, "dim")
     lines += _folded_lines(folded, width)
@@ -96,16 +101,23 @@ def summary_table(
 
 
 def _headings(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
-    if not any(verdict.base for verdict in verdicts):
-        return _HEADINGS
-    return tuple(_BESIDE_A_BASE.get(heading, heading) for heading in _HEADINGS)
+    levels = {
+        level_text(metric)
+        for verdict in verdicts
+        for metric in _shown(verdict)
+        if metric.comparison is not None
+    }
+    renamed = dict(_BESIDE_A_BASE) if any(verdict.base for verdict in verdicts) else {}
+    if len(levels) == 1:
+        renamed["difference [interval]"] = f"difference [{levels.pop()}]"
+    return tuple(renamed.get(heading, heading) for heading in _HEADINGS)
 
 
 def _fold(
-    verdicts: Sequence[Verdict], verbose: bool
+    verdicts: Sequence[Verdict], verbosity: int
 ) -> tuple[Sequence[Verdict], Sequence[Verdict]]:
     foldable = [verdict for verdict in verdicts if _is_foldable(verdict)]
-    if verbose or len(foldable) <= FOLD_ABOVE:
+    if verbosity > 0 or (verbosity == 0 and len(foldable) <= FOLD_ABOVE):
         return verdicts, ()
     return [verdict for verdict in verdicts if not _is_foldable(verdict)], foldable
 
@@ -125,24 +137,28 @@ def _shown(verdict: Verdict) -> Sequence[MetricVerdict]:
 _Row = tuple[str, ...]
 
 
-def _row(report: RunReport, verdict: Verdict, metric: MetricVerdict) -> _Row | None:
+def _row(
+    report: RunReport, verdict: Verdict, metric: MetricVerdict, *, verbose: bool
+) -> _Row | None:
     """The cells under `_HEADINGS`; None without a number to show."""
     named = metric.name if metric.kind is verdict.kind else f"{metric.name} ({metric.kind})"
     if metric.comparison is None:
         measured = metric.kind in (VerdictKind.RECORDED, VerdictKind.NO_BASELINE)
         if not measured and metric.same_side_spread is None:
             return None
-        return (one_line(named), means(metric), "", same_side_short(metric), "", "", "")
+        return (one_line(named), means(metric), "", same_side_short(metric), "", "", "", "")
     if metric.kind is VerdictKind.DIVERGED:
-        return (one_line(named), means(metric), "", "", "", margin_text(metric), "")
+        return (one_line(named), means(metric), "", "", "", "", margin_text(metric), "")
+    p, limit = p_and_limit(metric)
     # The q of a run's only comparison is its p.
-    q_value = report.q_value(verdict, metric) if len(report.q_values) > 1 else None
+    q_value = report.q_value(verdict, metric) if verbose and len(report.q_values) > 1 else None
     return (
         one_line(named),
         means(metric),
-        difference_with_interval(metric, digits=2),
+        difference_with_interval(metric),
         same_side_short(metric),
-        p_text(metric),
+        p,
+        limit if verbose else "",
         margin_text(metric),
         "" if q_value is None else number(q_value, digits=1),
     )
@@ -157,36 +173,38 @@ def _is_short(row: _Row) -> bool:
 class _Columns:
     """The widths that all short rows share; empty columns have none.
 
-    ``aligned`` is False if they cannot fit into the ``total``; each row, as a long one always, then
-    becomes a paragraph.
+    A row with a name that does not fit, as a long one always, becomes a paragraph; so do all where
+    the other columns leave no room.
     """
 
     widths: tuple[int, ...]
     used: tuple[bool, ...]
-    aligned: bool
+    gap: str
     total: int
-    headings: tuple[str, ...] = _HEADINGS
+    headings: tuple[str, ...]
 
     @classmethod
-    def fitting(
-        cls, rows: Sequence[_Row], total: int, headings: tuple[str, ...] = _HEADINGS
-    ) -> _Columns:
+    def fitting(cls, rows: Sequence[_Row], total: int, headings: tuple[str, ...]) -> _Columns:
         used = tuple(any(row[index] for row in rows) for index in range(len(headings)))
         widths = [
             max([len(heading), *(width_of(row[index]) for row in rows)]) if used[index] else 0
             for index, heading in enumerate(headings)
         ]
-        needed = len(_INDENT) + sum(widths) + len(_GAP) * (sum(used) - 1)
-        widths[0] = max(widths[0] - max(0, needed - total), min(widths[0], _NARROWEST_NAME))
-        needed = len(_INDENT) + sum(widths) + len(_GAP) * (sum(used) - 1)
-        return cls(tuple(widths), used, needed <= total, total, headings)
+        named = sorted({width_of(row[0]) for row in rows})
+        for gap in _GAPS:
+            others = len(_INDENT) + sum(widths[1:]) + len(gap) * (sum(used) - 1)
+            room = total - others
+            if named and named[0] <= room and len(headings[0]) <= room:
+                widths[0] = max(len(headings[0]), *(name for name in named if name <= room), 0)
+                return cls(tuple(widths), used, gap, total, headings)
+        return cls((0,) * len(headings), used, "", total, headings)
 
     def header(self) -> Iterator[_Line]:
-        if self.aligned and any(self.used):
+        if any(self.widths) and any(self.used):
             yield _Line(self._side_by_side(self.headings), "dim")
 
     def lines(self, row: _Row) -> Iterator[_Line]:
-        if self.aligned and _is_short(row):
+        if width_of(row[0]) <= self.widths[0] and _is_short(row):
             yield _Line(self._side_by_side(row))
             return
         name, change, difference, *rest = row
@@ -198,11 +216,11 @@ class _Columns:
 
     def _side_by_side(self, row: Sequence[str]) -> str:
         cells = [
-            pad(shorten(cell, width), width)
+            pad(cell, width)
             for cell, width, used in zip(row, self.widths, self.used, strict=True)
             if used
         ]
-        return (_INDENT + _GAP.join(cells)).rstrip()
+        return (_INDENT + self.gap.join(cells)).rstrip()
 
 
 def _verdict_lines(
@@ -210,9 +228,10 @@ def _verdict_lines(
     rows: Mapping[int, _Row | None],
     columns: _Columns,
     width: int,
-    encoding: str,
+    *,
+    brief: bool,
 ) -> Iterator[_Line]:
-    yield _title(verdict, width, encoding)
+    yield from _title(verdict, width)
     shown = [row for metric in _shown(verdict) if (row := rows[id(metric)])]
     foldable = _is_foldable(verdict)
     with_headline = verdict.kind is VerdictKind.DIVERGED or not (foldable or shown)
@@ -222,7 +241,7 @@ def _verdict_lines(
         yield from columns.lines(row)
     if not foldable and (passed := _by_kind(m for m in verdict.metrics if m.kind in FOLDABLE)):
         yield from _paragraph(passed, width, "dim")
-    if verdict.colour is not Colour.RED:
+    if verdict.colour is not Colour.RED and not brief:
         # A red one has its failure text; for the others, only this is printed.
         left_out = verdict.kind in (VerdictKind.SKIPPED, VerdictKind.UNCHANGED)
         no_base = verdict.base is not None and verdict.kind is VerdictKind.NO_BASELINE
@@ -230,8 +249,10 @@ def _verdict_lines(
         why = verdict.reasons[:1] if left_out or (no_base and not with_headline) else ()
         # A choice between ways out is one with all of them in view.
         steps = verdict.next_steps[: None if verdict.kind is VerdictKind.UNAFFORDABLE else 1]
-        for text in (*why, *_undecided(verdict), *verdict.notes, *steps):
+        for text in (*why, *_undecided(verdict), *verdict.notes):
             yield from _paragraph(text, width, "dim")
+        for step in steps:
+            yield from (_Line(line, "dim") for line in step_lines(step, width, _INDENT))
 
 
 def _undecided(verdict: Verdict) -> Iterator[str]:
@@ -242,17 +263,21 @@ def _undecided(verdict: Verdict) -> Iterator[str]:
         yield from (name + text for text in (*metric.notes, *metric.reasons))
 
 
-def _title(verdict: Verdict, width: int, encoding: str) -> _Line:
-    """The first line of a verdict: its kind, its test and how many seeds it took."""
+def _title(verdict: Verdict, width: int) -> Iterator[_Line]:
+    """The kind of a verdict, its test and its seeds; a long node id has a line of its own."""
     kind = pad(verdict.kind, 14)
     planned = "" if verdict.kind is VerdictKind.RECORDED else f"/{len(verdict.planned)}"
     unit = "pairs" if verdict.base else "seeds"
     seeds = f" {verdict.decided_after}{planned} {unit}" if verdict.planned else ""
     tier = f" ({verdict.tier})" if verdict.tier not in ("", "default") else ""
-    ellipsis = "…" if encodable("…", encoding) == "…" else "..."
     room = width - width_of(kind) - len(seeds)
-    name = shorten(encodable(one_line(verdict.test + tier), encoding), room, ellipsis=ellipsis)
-    return _Line(kind + pad(name, room) + seeds, _STYLES[verdict.colour], len(kind))
+    name = one_line(verdict.test + tier)
+    style = _STYLES[verdict.colour]
+    if width_of(name) <= room:
+        yield _Line(kind + pad(name, room) + seeds, style, len(kind))
+        return
+    yield _Line((kind + pad("", room) + seeds).rstrip(), style, len(kind))
+    yield _Line(_INDENT + name if width_of(_INDENT + name) <= width else name)
 
 
 def _by_kind(metrics: Iterable[MetricVerdict]) -> str:

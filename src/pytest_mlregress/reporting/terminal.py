@@ -21,7 +21,7 @@ def print_summary(terminal: Any, report: RunReport) -> None:
         report,
         width=writer.fullwidth,
         colour=writer.hasmarkup,
-        verbose=terminal.verbosity > 0,
+        verbosity=terminal.verbosity,
         encoding=getattr(writer._file, "encoding", None) or "ascii",
     )
     terminal.section("mlregress", sep="=")

@@ -55,10 +55,10 @@ def width_of(text: str) -> int:
 
 
 def wrap(text: str, width: int, *, first: str = "", rest: str | None = None) -> list[str]:
-    """The text in lines of at most ``width`` cells, broken at spaces if there are any.
+    """The text in lines of at most ``width`` cells, broken at spaces only.
 
-    An indent that would leave less than half of the width is dropped, but ``first`` is never
-    broken.
+    A word that is wider, as the path of a file may be, has a line of its own, so that it can be
+    copied. An indent that would leave less than half of the width is dropped.
 
     Args:
         text: the text.
@@ -80,16 +80,15 @@ def wrap(text: str, width: int, *, first: str = "", rest: str | None = None) -> 
             continue
         if not empty or line.strip():
             lines.append(line.rstrip())
-        *full, line = _chop(word, width - width_of(rest))
-        lines += [rest + piece for piece in full]
-        line, empty = rest + line, False
+        line, empty = (rest if width_of(rest + word) <= width else "") + word, False
     return [*lines, line.rstrip()]
 
 
 def wrap_command(command: str, width: int, *, first: str, rest: str) -> list[str]:
     """A shell command in lines of at most ``width`` cells, continued by backslashes.
 
-    It is broken between shell words only, since a shell would not join the parts of a node id.
+    It is broken between shell words only, since a shell would not join the parts of a node id; one
+    that is wider than a line has a line of its own.
 
     Args:
         command: the command.
@@ -104,7 +103,7 @@ def wrap_command(command: str, width: int, *, first: str, rest: str) -> list[str
     for word in _SHELL_WORD.findall(one_line(command)):
         if not empty and width_of(f"{line} {word} \\") > width:
             lines.append(line + " \\")
-            line, empty = rest, True
+            line, empty = rest if width_of(f"{rest}{word} \\") <= width else "", True
         line, empty = line + ("" if empty else " ") + word, False
     return [*lines, line]
 
@@ -124,6 +123,27 @@ def clip(text: str, width: int, *, ellipsis: str = "...") -> str:
         return text
     room = width - width_of(ellipsis)
     return _head(text, room).rstrip() + ellipsis if room > 0 else _head(text, width)
+
+
+def clip_words(text: str, width: int, *, ellipsis: str = " ...") -> str:
+    """The first words of the text, in at most ``width`` cells; at least one, however wide.
+
+    Args:
+        text: the text.
+        width: width in terminal cells.
+        ellipsis: what replaces the end.
+
+    Returns:
+        The text, shortened only if it does not fit.
+    """
+    if width_of(text) <= width:
+        return text
+    kept, *words = text.split(" ")
+    for word in words:
+        if width_of(f"{kept} {word}{ellipsis}") > width:
+            break
+        kept = f"{kept} {word}"
+    return kept + ellipsis if width_of(kept + ellipsis) <= width else kept
 
 
 def shorten(text: str, width: int, *, ellipsis: str = "...") -> str:
@@ -170,13 +190,3 @@ def _head(text: str, width: int) -> str:
     while width_of(head) > width:
         head = head[:-1]
     return head
-
-
-def _chop(word: str, width: int) -> list[str]:
-    """Pieces of at most ``width`` cells; at least one, and at least a character in each."""
-    pieces = []
-    while width_of(word) > width:
-        piece = _head(word, max(1, width)) or word[0]
-        pieces.append(piece)
-        word = word[len(piece) :]
-    return [*pieces, word]

@@ -29,6 +29,15 @@ class History:
         """The state of the code when it was first asked for."""
         return working_tree(self._rootdir)
 
+    @cached_property
+    def shallow(self) -> bool:
+        """True in a clone without the early commits, as CI makes it by default."""
+        try:
+            answer = git(self._rootdir, "rev-parse", "--is-shallow-repository")
+        except GitError:
+            return False
+        return answer.strip() == b"true"
+
     def knows(self, commit: str | None) -> bool:
         """True where ``git log <commit>..HEAD`` works.
 

@@ -17,6 +17,7 @@ from pytest_mlregress.reporting.junit_properties import verdict_properties
 from pytest_mlregress.running.result import REPORT_ATTRIBUTE
 from pytest_mlregress.session.mlregress_warning import warn_of_verdict
 from pytest_mlregress.session.verdict_items import VerdictItem
+from pytest_mlregress.session.verdict_text import VerdictText
 from pytest_mlregress.verdicts.expected_failure import expected_failure, passed_mark
 from pytest_mlregress.verdicts.group import GroupPlan
 from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
@@ -35,14 +36,14 @@ def publish(
     session: pytest.Session,
     plan: GroupPlan,
     verdict: Verdict,
-    text: str,
+    text: VerdictText,
     item: VerdictItem,
     nextitem: pytest.Item | None,
 ) -> pytest.TestReport:
     """Report a verdict as a test of its own: set-up, call and tear-down; answers the call's report.
 
-    ``text`` is the failure text of a verdict that fails, and a captured section of one that does
-    not. An ``xfail`` mark of the test is applied here. ``item`` stands for the verdict, before
+    Its text is the failure of a verdict that fails, and a captured section of one that does not.
+    An ``xfail`` mark of the test is applied here. ``item`` stands for the verdict, before
     ``nextitem``, None at the end of the session.
     """
     setup = _report(plan, verdict, text, "setup")
@@ -70,7 +71,9 @@ def _send(session: pytest.Session, plan: GroupPlan, reports: Iterable[pytest.Tes
     hook.pytest_runtest_logfinish(nodeid=plan.test, location=plan.location)
 
 
-def _report(plan: GroupPlan, verdict: Verdict, text: str, phase: Phase) -> pytest.TestReport:
+def _report(
+    plan: GroupPlan, verdict: Verdict, text: VerdictText, phase: Phase
+) -> pytest.TestReport:
     now = time.time()
     report = pytest.TestReport(
         nodeid=plan.test,
@@ -89,29 +92,31 @@ def _report(plan: GroupPlan, verdict: Verdict, text: str, phase: Phase) -> pytes
     return report
 
 
-def _judge_report(report: pytest.TestReport, plan: GroupPlan, verdict: Verdict, text: str) -> None:
+def _judge_report(
+    report: pytest.TestReport, plan: GroupPlan, verdict: Verdict, text: VerdictText
+) -> None:
     expected = expected_failure(plan, verdict)
     xfail = passed_mark(plan, verdict)
     if expected is not None:
         report.outcome = "skipped"
         report.wasxfail = expected
-        report.longrepr = text
+        report.longrepr = text.full
     elif verdict.colour is Colour.RED:
         report.outcome = "failed"
         report.longrepr = _failure(plan, text)
     elif xfail is not None and xfail.strict:
+        strict = VerdictText.of(f"[XPASS(strict)] {xfail.reason}")
         report.outcome = "failed"
-        report.longrepr = _failure(plan, f"[XPASS(strict)] {xfail.reason}")
+        report.longrepr = _failure(plan, strict)
     elif xfail is not None:
         report.wasxfail = xfail.reason
     else:
-        report.sections.append(("mlregress verdict", text))
+        report.sections.append(("mlregress verdict", text.full))
 
 
-def _failure(plan: GroupPlan, text: str) -> TerminalRepr:
-    """The text as pytest shows a failure; its first paragraph is the line in summaries."""
-    first = " ".join(text.partition("\n\n")[0].split())
-    return _compat.failure_representation(text, first, plan.location)
+def _failure(plan: GroupPlan, text: VerdictText) -> TerminalRepr:
+    """The text as pytest shows a failure."""
+    return _compat.failure_representation(text.full, text.line, plan.location, text.shown)
 
 
 Status = tuple[str, str, str | tuple[str, dict[str, bool]]]

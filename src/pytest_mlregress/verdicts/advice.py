@@ -21,6 +21,7 @@ from pytest_mlregress.verdicts.context import JudgingContext
 from pytest_mlregress.verdicts.group import GroupPlan
 from pytest_mlregress.verdicts.metrics import MetricsDecision
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
+from pytest_mlregress.verdicts.what_changed import what_changed
 
 NEAR: Final = 10.0
 """A p-value within this factor of its limit may be due to an unlucky baseline."""
@@ -45,13 +46,13 @@ def advice(
     match decision.kind:
         case VerdictKind.REGRESSION:
             return (
-                *_what_changed(case, history),
                 *_confirmation(case, decision, history),
-                f"if the loss is accepted, {_committed(history)}record it with its reason: "
-                f"{case.group.plan.update_command} --mlregress-rebase-anchor='why'",
+                *_what_changed(case, history, lost=True),
+                f"{_to_accept(history)}: {case.group.plan.update_command} "
+                "--mlregress-rebase-anchor='why'",
             )
         case VerdictKind.DIVERGED:
-            return (*_what_changed(case, history), *_one_seed(case, decision))
+            return (*_what_changed(case, history, lost=False), *_one_seed(case, decision))
         case VerdictKind.INCONCLUSIVE:
             command, more = case.group.plan.command, 2 * len(case.group.plan.planned)
             return (
@@ -129,11 +130,15 @@ def nothing_recorded(verdict: Verdict, plan: GroupPlan) -> str | None:
     )
 
 
-def _what_changed(case: JudgingContext, history: History | None) -> Iterator[str]:
+def _what_changed(case: JudgingContext, history: History | None, *, lost: bool) -> Iterator[str]:
     commit = case.baseline.provenance.named_commit if case.baseline is not None else None
-    if commit is not None and history is not None and history.knows(commit):
-        yield f"what changed since the baseline: git log --oneline {commit[:10]}..HEAD"
-        yield f"the first step that differs: {case.group.plan.explain_command}"
+    return what_changed(case.group.plan, commit, history, lost=lost)
+
+
+def _to_accept(history: History | None) -> str:
+    """An update refuses changes that are in no commit."""
+    dirty = history is not None and history.tree.dirty
+    return "to accept it, commit, then" if dirty else "to accept it"
 
 
 def _committed(history: History | None) -> str:
@@ -158,7 +163,7 @@ def _confirmation(
     trainings = 2 * fresh_seeds(len(case.group.plan.planned))
     seconds = trainings * fmean(seed.duration for seed in case.ready)
     yield (
-        f"p is near its limit; test it on fresh seeds of both commits ({trainings} trainings, "
+        f"near its limit, so test fresh seeds of both commits ({trainings} trainings, "
         f"{_minutes(seconds)}): {case.group.plan.command} --mlregress-confirm"
     )
 

@@ -94,6 +94,21 @@ class GroupPlan:
             words.append(f"-- --mlregress-baseline={_shell_word(self.source)}")
         return " ".join(words)
 
+    def bisect_command(self, good: str) -> str:
+        """The command that finds the commit between a good one and HEAD that lost.
+
+        Args:
+            good: the commit without the loss.
+
+        Returns:
+            The command.
+        """
+        test = quoted(self.argument or self.test)
+        words = [f"mlregress bisect {_shell_word(good)} HEAD --test {test}"]
+        if self.tier_option is not None:
+            words.append(f"-- --mlregress-tier={_shell_word(self.tier_option)}")
+        return " ".join(words)
+
     @property
     def read_only(self) -> bool:
         """True where the baselines are those of a git ref."""

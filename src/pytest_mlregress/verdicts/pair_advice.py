@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Iterator
 
 from pytest_mlregress.revisions.history import History
 from pytest_mlregress.verdicts.metrics import MetricsDecision
 from pytest_mlregress.verdicts.pair_preconditions import PairContext
 from pytest_mlregress.verdicts.verdict import VerdictKind
+from pytest_mlregress.verdicts.what_changed import what_changed
 
 
 def pair_advice(
@@ -28,14 +28,14 @@ def pair_advice(
     more = 2 * len(pairs.case.group.plan.planned)
     match decision.kind:
         case VerdictKind.REGRESSION if pairs.case.rules.expect == "identical":
-            return tuple(_what_changed(pairs, history))
+            return tuple(_what_changed(pairs, history, lost=False))
         case VerdictKind.REGRESSION:
             return (
-                *_what_changed(pairs, history),
+                *_what_changed(pairs, history, lost=True),
                 f"on twice as many seeds: {pairs.command} --mlregress-seeds={more}",
             )
         case VerdictKind.DIVERGED:
-            return (*_what_changed(pairs, history), *_one_seed(pairs, decision))
+            return (*_what_changed(pairs, history, lost=False), *_one_seed(pairs, decision))
         case VerdictKind.INCONCLUSIVE | VerdictKind.UNAFFORDABLE:
             return (
                 f"how many pairs it takes: {pairs.command} --mlregress-plan",
@@ -69,16 +69,10 @@ def _more_pairs(pairs: PairContext, decision: MetricsDecision) -> str:
     return f"run more pairs: {pairs.command} --mlregress-seeds={most}"
 
 
-def _what_changed(pairs: PairContext, history: History | None) -> Iterator[str]:
+def _what_changed(pairs: PairContext, history: History | None, *, lost: bool) -> Iterator[str]:
     base = pairs.case.baseline
     commit = base.provenance.named_commit if base is not None else None
-    if commit is not None and history is not None and history.knows(commit):
-        # `git log` would say nothing of what is in no commit.
-        command = "git diff --stat {}" if history.tree.dirty else "git log --oneline {}..HEAD"
-        yield f"what changed since the base: {command.format(shlex.quote(commit[:10]))}"
-        against = pairs.case.group.plan.against or ""
-        if "env:" not in against and "own-tests:" not in against:
-            yield f"the first step that differs: {pairs.case.group.plan.explain_command}"
+    return what_changed(pairs.case.group.plan, commit, history, lost=lost)
 
 
 def _one_seed(pairs: PairContext, decision: MetricsDecision) -> Iterator[str]:

@@ -60,6 +60,19 @@ SEVERITY: Final[tuple[VerdictKind, ...]] = (
 """Least severe first: a test has the most severe of its metrics' verdicts."""
 
 
+FOLDABLE: Final = frozenset(
+    {
+        VerdictKind.IDENTICAL,
+        VerdictKind.UNCHANGED,
+        VerdictKind.PASS,
+        VerdictKind.IMPROVEMENT,
+        VerdictKind.RECORDED,
+        VerdictKind.SKIPPED,
+    }
+)
+"""Verdicts that need no action: tests and metrics that have them are named in a few words."""
+
+
 def most_severe(kinds: tuple[VerdictKind, ...]) -> VerdictKind:
     """The most severe of one or more verdicts.
 

@@ -1,0 +1,82 @@
+"""How sure a verdict on a metric is, in words, with its p-value beside the limit."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from pytest_mlregress.plurals import count_of
+from pytest_mlregress.reporting.metric_text import level_text, limit_of, p_and_limit
+from pytest_mlregress.verdicts.verdict import MetricVerdict, VerdictKind
+
+CLEAR: Final = 10.0
+"""A p-value this many times below its limit is called clear."""
+
+
+def how_sure(metric: MetricVerdict) -> str:
+    """``clearly worse: p = 8.1e-05, limit 0.0036; 96 % interval, 3 vs 40 seeds``.
+
+    Args:
+        metric: the metric.
+
+    Returns:
+        The text; of a divergence or a metric without a comparison its first reason, if any.
+    """
+    comparison = metric.comparison
+    if comparison is None or metric.kind is VerdictKind.DIVERGED:
+        return metric.reasons[0] if metric.reasons else ""
+    if shown_by_another_test(metric):
+        return metric.reasons[0]
+    p, limit = p_and_limit(metric)
+    level = level_text(metric)
+    interval = f"{level} interval, " if level else ""
+    return f"{_words(metric)}: p = {p}, limit {limit}; {interval}{seeds_compared(metric)}"
+
+
+def shown_by_another_test(metric: MetricVerdict) -> bool:
+    """True where a regression is due to collapsed seeds or to the spread, and not to the mean.
+
+    Args:
+        metric: the metric.
+
+    Returns:
+        Whether its first reason says what showed it.
+    """
+    comparison = metric.comparison
+    return (
+        metric.kind is VerdictKind.REGRESSION
+        and comparison is not None
+        and not comparison.p_harm <= limit_of(metric)
+        and bool(metric.reasons)
+    )
+
+
+def seeds_compared(metric: MetricVerdict) -> str:
+    """``3 vs 40 seeds``, or ``5 pairs``.
+
+    Args:
+        metric: a metric with a comparison.
+
+    Returns:
+        The text.
+    """
+    if metric.comparison is None:
+        return ""
+    if metric.base:
+        return count_of(metric.comparison.n_candidate, "pair")
+    return f"{metric.comparison.n_candidate} vs {metric.comparison.n_baseline} seeds"
+
+
+def _words(metric: MetricVerdict) -> str:
+    comparison = metric.comparison
+    assert comparison is not None
+    limit = limit_of(metric)
+    if metric.kind in (VerdictKind.REGRESSION, VerdictKind.MINOR):
+        if not comparison.p_harm <= limit:
+            return "a loss was shown at an earlier look"
+        return "clearly worse" if comparison.p_harm <= limit / CLEAR else "worse, near the limit"
+    if metric.kind is VerdictKind.IMPROVEMENT:
+        return "clearly better" if comparison.p_better <= limit / CLEAR else "better"
+    if math.isfinite(comparison.margin) and metric.kind is VerdictKind.PASS:
+        return "no loss of the margin"
+    return "undecided"
