@@ -101,12 +101,8 @@ def summary_table(
 
 
 def _headings(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
-    levels = {
-        level_text(metric)
-        for verdict in verdicts
-        for metric in _shown(verdict)
-        if metric.comparison is not None
-    }
+    shown = (level_text(metric) for verdict in verdicts for metric in _shown(verdict))
+    levels = set(filter(None, shown))
     renamed = dict(_BESIDE_A_BASE) if any(verdict.base for verdict in verdicts) else {}
     if len(levels) == 1:
         renamed["difference [interval]"] = f"difference [{levels.pop()}]"

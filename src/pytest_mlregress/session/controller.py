@@ -22,7 +22,7 @@ from pytest_mlregress.session.run_summary import RunSummary
 from pytest_mlregress.session.seed_collector import SeedCollector
 from pytest_mlregress.session.suite_judge import SuiteJudge
 from pytest_mlregress.session.verdict_items import VerdictItems
-from pytest_mlregress.session.verdict_text import verdict_text
+from pytest_mlregress.session.verdict_text import VerdictText
 from pytest_mlregress.session.worker_count import worker_count
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.advice import nothing_recorded
@@ -230,7 +230,7 @@ class Verdicts:
             self._session,
             group.plan,
             verdict,
-            verdict_text(self._session.config, verdict),
+            VerdictText(self._session.config, verdict),
             self._items.of(group.plan),
             self._nextitem,
         )

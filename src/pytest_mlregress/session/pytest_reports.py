@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import pytest
@@ -100,23 +101,23 @@ def _judge_report(
     if expected is not None:
         report.outcome = "skipped"
         report.wasxfail = expected
-        report.longrepr = text.full
+        report.longrepr = text.full()
     elif verdict.colour is Colour.RED:
         report.outcome = "failed"
         report.longrepr = _failure(plan, text)
     elif xfail is not None and xfail.strict:
-        strict = VerdictText.of(f"[XPASS(strict)] {xfail.reason}")
+        strict = replace(text, instead=f"[XPASS(strict)] {xfail.reason}")
         report.outcome = "failed"
         report.longrepr = _failure(plan, strict)
     elif xfail is not None:
         report.wasxfail = xfail.reason
-    else:
-        report.sections.append(("mlregress verdict", text.full))
+    elif text.is_section_read:
+        report.sections.append(("mlregress verdict", text.full()))
 
 
 def _failure(plan: GroupPlan, text: VerdictText) -> TerminalRepr:
     """The text as pytest shows a failure."""
-    return _compat.failure_representation(text.full, text.line, plan.location, text.shown)
+    return _compat.failure_representation(text.full(), text.line, plan.location, text.shown)
 
 
 Status = tuple[str, str, str | tuple[str, dict[str, bool]]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -15,48 +14,52 @@ from pytest_mlregress.verdicts.verdict import Verdict
 
 @dataclass(frozen=True, slots=True)
 class VerdictText:
-    """The text of a verdict, once for each reader.
+    """The text of a verdict, made when somebody reads it.
 
     Attributes:
-        line: in one line, for summaries and JUnit's message.
-        full: everything, for files and for ``-rA``.
-        shown: what a terminal of a width shows under FAILURES.
-    """
-
-    line: str
-    full: str
-    shown: Callable[[int], str]
-
-    @classmethod
-    def of(cls, text: str) -> VerdictText:
-        """A text that is the same for all.
-
-        Args:
-            text: one line.
-        """
-        return cls(text, text, lambda width: text)
-
-
-def verdict_text(config: pytest.Config, verdict: Verdict) -> VerdictText:
-    """The text of a verdict as this run shows it.
-
-    Args:
         config: pytest's, which says how much is shown.
         verdict: the verdict.
+        instead: a text in its place; empty for the verdict's own.
     """
 
-    def shown(width: int) -> str:
-        if config.option.tbstyle == "line":  # pytest prints the line, after its location
+    config: pytest.Config
+    verdict: Verdict
+    instead: str = ""
+
+    @property
+    def line(self) -> str:
+        """One line, for summaries and JUnit's message."""
+        return self.instead or headline(self.verdict)
+
+    def full(self) -> str:
+        """Everything, for files."""
+        return self.instead or failure_text(self.verdict)
+
+    def shown(self, width: int) -> str:
+        """What is shown under FAILURES of a terminal of that width.
+
+        Everything with ``-v``, ``-rA`` or ``--tb=long``, nothing with ``--tb=line``: pytest then
+        prints the line, after its location.
+        """
+        style = self.config.option.tbstyle
+        if style == "line":
             return ""
-        text = failure_text if _shows_everything(config) else short_failure_text
-        return text(verdict, width=width)
+        if self.instead:
+            return self.instead
+        whole = style == "long" or (style != "short" and self._verbose)
+        text = failure_text if whole else short_failure_text
+        return text(self.verdict, width=width)
 
-    return VerdictText(headline(verdict), failure_text(verdict), shown)
+    @property
+    def is_section_read(self) -> bool:
+        """Whether anybody reads the captured sections of a test that passed."""
+        option = self.config.option
+        return (
+            bool({"A", "P"} & set(option.reportchars))
+            or getattr(option, "htmlpath", None) is not None
+            or getattr(option, "report_log", None) is not None
+        )
 
-
-def _shows_everything(config: pytest.Config) -> bool:
-    """True with ``-v``, ``-rA`` or ``--tb=long``, and False with ``--tb=short``."""
-    option = config.option
-    if option.tbstyle == "short":
-        return False
-    return option.verbose > 0 or "A" in option.reportchars or option.tbstyle == "long"
+    @property
+    def _verbose(self) -> bool:
+        return self.config.option.verbose > 0 or "A" in self.config.option.reportchars

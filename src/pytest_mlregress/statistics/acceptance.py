@@ -139,7 +139,7 @@ def safety_of(
         return Safety(p_test, 1.0, math.inf, math.inf)
     return Safety(
         p_test,
-        p_test if candidate_plus_margin is None else _welch_safety(finite, candidate_plus_margin),
+        p_test if candidate_plus_margin is None else welch_safety(finite, candidate_plus_margin),
         mean(finite) - mean(candidate),
         median(finite) - median(candidate),
     )
@@ -170,8 +170,16 @@ def excluded_loss(excluded: Callable[[float], bool], *, least: float, most: floa
     return high
 
 
-def _welch_safety(baseline: FloatArray, candidate_plus_margin: FloatArray) -> float:
-    """Welch's one-sided p-value for a better candidate, on values winsorised together."""
+def welch_safety(baseline: FloatArray, candidate_plus_margin: FloatArray) -> float:
+    """Welch's one-sided p-value for a better candidate, on values winsorised together.
+
+    Args:
+        baseline: shape (n_b,), oriented, finite.
+        candidate_plus_margin: shape (n_c,).
+
+    Returns:
+        The p-value; 1 where the test is not defined.
+    """
     difference = robust_difference(baseline, candidate_plus_margin)
     if math.isnan(difference.statistic):
         return 1.0

@@ -154,8 +154,8 @@ class LinkedCheck:
         before = self._sign * np.array(samples.baseline)
         after = self._sign * np.array(samples.candidate)
         kind = "flip" if look.exact else samples.test
-        harm, better = _tails(before, after, kind)
-        _, safe = _tails(before, after + self.margin, kind)
+        harm, better = linked_tails(before, after, kind)
+        _, safe = linked_tails(before, after + self.margin, kind)
         own = replace(
             comparison,
             p_harm=harm,
@@ -335,7 +335,7 @@ def detectable_linked(
     return detectable_noncentrality(n - 1.0, look.level, power) * math.sqrt(max(variance, 0.0))
 
 
-def _tails(
+def linked_tails(
     baseline: FloatArray, candidate: FloatArray, kind: Literal["flip", "paired", "welch"]
 ) -> tuple[float, float]:
     """p-values for a lower and for a higher candidate.

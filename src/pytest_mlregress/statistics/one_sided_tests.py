@@ -63,7 +63,7 @@ def gather_evidence(
     if one_constant(baseline, candidate):
         return NO_DIFFERENCE
     candidate_plus_margin = with_margin(baseline, candidate, margin)
-    harm, safety = _tails(baseline, [candidate, candidate_plus_margin], test)
+    harm, safety = tails_of_test(baseline, [candidate, candidate_plus_margin], test)
     return _evidence(harm, safety, margin)
 
 
@@ -133,8 +133,19 @@ def _evidence(harm: Tails, safety: Tails, margin: float) -> Evidence:
     return Evidence(harm.less, safety.greater if np.isfinite(margin) else 1.0, harm.greater)
 
 
-def _tails(baseline: FloatArray, candidates: list[FloatArray], test: ComparisonTest) -> list[Tails]:
-    """The tails of one test for several candidates of one size."""
+def tails_of_test(
+    baseline: FloatArray, candidates: list[FloatArray], test: ComparisonTest
+) -> list[Tails]:
+    """The tails of one test for several candidates of one size.
+
+    Args:
+        baseline: shape (n_b,), finite.
+        candidates: each of shape (n_c,), finite.
+        test: the test.
+
+    Returns:
+        Both one-sided p-values of each.
+    """
     if test == "rank":
         return [rank_pvalues(baseline, candidate) for candidate in candidates]
     if test == "robust-t":

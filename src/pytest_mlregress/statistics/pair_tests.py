@@ -196,7 +196,7 @@ def _t_pvalues(
     n = base.size
     exponent = exponent_of(base, candidate)
     base, candidate = np.ldexp(base, -exponent), np.ldexp(candidate, -exponent)
-    step = _smallest_step(base, candidate)
+    step = smallest_step(base, candidate)
     if resolution is not None:
         step = max(float(np.ldexp(resolution, -exponent)), 0.0)
     blur = 0.0 if welch else step * step / (12.0 * n)
@@ -218,8 +218,16 @@ def _lower_tail(difference: float, variance: float, df: float) -> float:
     return 1.0 if difference >= 0.0 else 0.0
 
 
-def _smallest_step(base: FloatArray, candidate: FloatArray) -> float:
-    """The smallest difference of two values that is more than rounding; 0 without one."""
+def smallest_step(base: FloatArray, candidate: FloatArray) -> float:
+    """The smallest difference of two values that is more than rounding.
+
+    Args:
+        base: shape (n,).
+        candidate: shape (n,).
+
+    Returns:
+        The difference; 0 without one.
+    """
     ordered = np.sort(np.concatenate((base, candidate)))
     gaps = np.diff(ordered)
     gaps = gaps[gaps > _NO_STEP * max(float(np.abs(ordered).max()), 1e-300)]
