@@ -8,13 +8,12 @@ import pytest
 from baseline_files import TEST, doctor
 from training_suite import TRAINING, Suite
 
-ACCEPT = (
-    f"record it with its reason: pytest '{TEST}' --mlregress-update --mlregress-rebase-anchor='why'"
-)
+ACCEPT = f"pytest '{TEST}' --mlregress-update --mlregress-rebase-anchor='why'"
 CONFIRM = (
-    "p is near its limit; test it on fresh seeds of both commits (20 trainings, less than a "
-    f"minute): pytest '{TEST}' --mlregress-confirm"
+    "near its limit, so test fresh seeds of both commits (20 trainings, less than a minute): "
+    f"pytest '{TEST}' --mlregress-confirm"
 )
+EXPLAIN = f"first difference: mlregress explain '{TEST}'"
 
 
 def steps(suite: Suite) -> list[str]:
@@ -43,12 +42,7 @@ def test_a_red_near_its_limit_is_tested_on_fresh_seeds_and_not_run_again(
     recorded: Suite, workers: str
 ) -> None:
     assert recorded.run(workers, LOSS="0.025").ret == 1
-    assert steps(recorded) == [
-        f"what changed since the baseline: git log --oneline {commit_of(recorded)}..HEAD",
-        f"the first step that differs: mlregress explain '{TEST}'",
-        CONFIRM,
-        f"if the loss is accepted, {ACCEPT}",
-    ]
+    assert steps(recorded) == [CONFIRM, EXPLAIN, f"to accept it: {ACCEPT}"]
 
 
 def test_a_red_far_from_its_limit_needs_no_confirmation(recorded: Suite) -> None:
@@ -67,26 +61,41 @@ def test_the_steps_of_a_changed_tree_begin_with_a_commit(recorded: Suite) -> Non
     loss = TRAINING.replace("gauss(0.9,", "gauss(0.875,")
     recorded.pytester.makepyfile(test_training=loss)
     assert recorded.run().ret == 1
-    assert steps(recorded)[-1] == f"if the loss is accepted, commit the change and {ACCEPT}"
+    assert steps(recorded)[-3:] == [
+        f"what changed: git diff --stat {commit_of(recorded)}",
+        EXPLAIN,
+        f"to accept it, commit, then: {ACCEPT}",
+    ]
+
+
+def test_the_steps_of_a_committed_change_name_its_commits(recorded: Suite) -> None:
+    recorded.write(TRAINING.replace("gauss(0.9,", "gauss(0.7,"))
+    assert recorded.run().ret == 1
+    log = f"what changed: git log --oneline {commit_of(recorded)}..HEAD"
+    accept = f"to accept it: {ACCEPT}"
+    assert steps(recorded) == [log, EXPLAIN, accept]
+    recorded.write(TRAINING.replace("gauss(0.9,", "gauss(0.71,"))
+    assert recorded.run().ret == 1
+    bisect = f"which commit: mlregress bisect {commit_of(recorded)} HEAD --test '{TEST}'"
+    assert steps(recorded) == [log, bisect, EXPLAIN, accept]
 
 
 def test_outside_git_no_step_asks_for_git(recorded: Suite) -> None:
     shutil.rmtree(recorded.path / ".git")
     assert recorded.run(LOSS="0.025").ret == 1
-    assert steps(recorded) == [f"if the loss is accepted, {ACCEPT}"]
+    assert steps(recorded) == [f"to accept it: {ACCEPT}"]
 
 
 def test_an_unknown_commit_is_not_asked_for(recorded: Suite) -> None:
     doctor(recorded, lambda content: content["provenance"].update(commit="0" * 40))
     assert recorded.run(LOSS="0.025").ret == 1
-    assert steps(recorded) == [f"if the loss is accepted, {ACCEPT}"]
+    assert steps(recorded) == [f"to accept it: {ACCEPT}"]
 
 
 def test_a_divergence_is_looked_at_and_never_recorded(recorded: Suite) -> None:
     assert recorded.run(LOSS="nan").ret == 1
     assert steps(recorded) == [
-        f"what changed since the baseline: git log --oneline {commit_of(recorded)}..HEAD",
-        f"the first step that differs: mlregress explain '{TEST}'",
+        EXPLAIN,
         f"look at one seed alone: pytest '{TEST}' -k seed0",
     ]
     recorded.run(TEST, "-k", "seed0", LOSS="nan").assert_outcomes(failed=0)

@@ -18,7 +18,7 @@ from pytest_mlregress.verdicts.verdict import VerdictKind
 LOSSES = (0.001, 0.0011, 0.0012, 0.0013, 0.0014)
 
 REGRESSION = """\
-accuracy regressed: 0.9318 -> 0.8874 (-0.044 [-0.047, -0.042]), margin 1% = 0.01
+accuracy regressed: 0.9318 -> 0.8874 (-0.044 [-0.048, -0.041]), margin 1% = 0.01
 
 accuracy: regression (higher is better)
   baseline    mean 0.9318, SD 0.0027, 10 seeds
@@ -26,7 +26,7 @@ accuracy: regression (higher is better)
     7: 0.936  8: 0.930  9: 0.933
   now         mean 0.8874, SD 0.0021, 5 seeds
     0: 0.887  1: 0.890  2: 0.885  3: 0.889  4: 0.886
-  difference  -0.044 [-0.047, -0.042] (now - baseline, 95 % confidence)
+  difference  -0.044 [-0.048, -0.041] (now - baseline, 98 % confidence)
   effect      -17 baseline SDs
   shift       -0.044 [-0.048, -0.041] (Hodges-Lehmann, exact 95 %)
   chance      1 that a seed now is worse; SD ratio 0.78
@@ -64,7 +64,7 @@ def test_a_regression_in_full():
 
 def test_the_headline_stands_alone():
     assert headline(cases.regression()) == (
-        "accuracy regressed: 0.9318 -> 0.8874 (-0.044 [-0.047, -0.042]), margin 0.01, "
+        "accuracy regressed: 0.9318 -> 0.8874 (-0.044 [-0.048, -0.041]), margin 0.01, "
         "p = 0.00033, 5 vs 10 seeds"
     )
 
@@ -72,8 +72,8 @@ def test_the_headline_stands_alone():
 @pytest.mark.parametrize(
     ("width", "line"),
     [
-        (86, "accuracy regressed: 0.9318 -> 0.8874 (-0.044 [-0.047, -0.042]), margin 0.01"),
-        (70, "accuracy regressed: 0.9318 -> 0.8874 (-0.044 [-0.047, -0.042])"),
+        (86, "accuracy regressed: 0.9318 -> 0.8874 (-0.044 [-0.048, -0.041]), margin 0.01"),
+        (70, "accuracy regressed: 0.9318 -> 0.8874 (-0.044 [-0.048, -0.041])"),
         (60, "accuracy regressed: 0.9318 -> 0.8874"),
         (30, "accuracy regressed: 0.9318 ..."),
     ],
@@ -90,7 +90,7 @@ def test_the_headline_names_the_other_metrics_that_regressed():
 
 def test_the_green_metrics_of_a_failed_test_get_one_line_each():
     lines = failure_text(cases.regression()).splitlines()
-    assert "loss passed: 0.0682 -> 0.0686 (+0.0004 [-0.0024, +0.0032]), margin 0.008" in lines
+    assert "loss passed: 0.0682 -> 0.0686 (+0.0004 [-0.0033, +0.0041]), margin 0.008" in lines
 
 
 DIVERGED = """\
@@ -128,14 +128,14 @@ INCONCLUSIVE = [
 
 def test_an_inconclusive_test_says_that_neither_side_is_shown():
     lines = failure_text(cases.inconclusive()).splitlines()
-    assert lines[0] == "accuracy is inconclusive: 0.9318 -> 0.9280 (-0.004 [-0.017, +0.009])"
+    assert lines[0] == "accuracy is inconclusive: 0.9318 -> 0.9280 (-0.004 [-0.019, +0.006])"
     assert [line for line in lines if "level" in line] == INCONCLUSIVE
     assert lines[-1] == "next          more seeds: pytest --mlregress-seeds=12"
 
 
 def test_a_minor_loss_is_shown_and_safe():
     lines = failure_text(cases.minor()).splitlines()
-    assert lines[0] == "accuracy lost a little: 0.9318 -> 0.9256 (-0.0062 [-0.0082, -0.0042])"
+    assert lines[0] == "accuracy lost a little: 0.9318 -> 0.9256 (-0.0062 [-0.0093, -0.0033])"
     assert [line for line in lines if "level" in line] == [
         "  robust-t    harm: p = 0.00033, level 0.01: a loss is shown",
         "              safety: p = 0.00033, level 0.01: a loss of the margin is excluded",

@@ -47,7 +47,7 @@ def test_the_page_is_well_formed_and_tells_what_happened():
     assert overview(cases.a_run()) in page.texts
     assert "2 of 4 seeds diverged: seed 1: accuracy = nan; seed 3: RuntimeError: boom" in page.texts
     assert "0.9318 → 0.8874" in page.texts
-    assert "−0.0444 [−0.0472, −0.0416]" in page.texts
+    assert "−0.044 [−0.048, −0.041]" in page.texts
 
 
 def test_nothing_is_loaded_from_anywhere():

@@ -75,7 +75,7 @@ verdict after 5 of 5 seeds; since 4041c47 (2 commits, 12 Mar 2026; 1 file uncomm
 | verdict | test | metric | baseline → now | difference [95 %] | p | margin | seeds |
 |---|---|---|--:|--:|--:|--:|--:|
 | 🟢 pass | <code>t.py::test_green&#91;a&#124;b&#93;</code> | accuracy | 0.9318 → 0.9314 | \
--0.00040 [-0.00318, +0.00238] | 0.38 | 0.01 | 5/5 |
+-0.0004 [-0.0041, +0.0033] | 0.38 | 0.01 | 5/5 |
 
 </details>
 

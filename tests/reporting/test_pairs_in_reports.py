@@ -43,12 +43,12 @@ def regression() -> Verdict:
 def test_the_failure_text_speaks_of_the_base_and_its_pairs(regression: Verdict) -> None:
     lines = failure_text(regression, width=100).splitlines()
     assert lines[0] == (
-        "accuracy regressed: 0.9000 -> 0.8498 (-0.050 [-0.065, -0.036]), margin 0.0459, "
-        "p = 0.0067, 5 pairs"
+        "accuracy regressed: 0.9000 -> 0.8498 (-0.0502 [-0.0503, -0.0500]), margin 0.0459, "
+        "p = 0.0067"
     )
     assert "  base        mean 0.9000, SD 0.0100, 5 seeds" in lines
     assert ("  A/A         two runs of the same code differ by up to 0.0146 (95 %)") in lines
-    assert "  difference  -0.050 [-0.065, -0.036] (now - base, 95 % confidence)" in lines
+    assert "  difference  -0.0502 [-0.0503, -0.0500] (now - base, 85 % confidence)" in lines
     assert "              together: sign flips p = 0.031, two samples p = 0.004" in lines
     assert "pairs         verdict after 5 of 5 planned; 10 s of training" in lines
     assert "base          main (4041c47)" in lines
@@ -75,7 +75,7 @@ def test_every_table_has_the_spread_of_one_side(regression: Verdict) -> None:
     report = RunReport((regression, identical))
     lines = summary_table(report, width=100).splitlines()
     assert lines[0].split() == [
-        *("metric", "base", "->", "now", "difference", "[95", "%]", "A/A", "p", "margin")
+        *("metric", "base", "->", "now", "difference", "[85", "%]", "A/A", "p", "margin")
     ]
     rows = [line for line in lines if line.startswith("  accuracy")]
     assert len(rows) == 2

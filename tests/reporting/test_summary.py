@@ -12,12 +12,12 @@ from pytest_mlregress.reporting.summary import FOLD_ABOVE, summary_table
 from pytest_mlregress.verdicts.verdict import Colour, VerdictKind
 
 ONE_OF_EACH = """\
-  metric    baseline -> now   difference [95 %]           p        margin
+  metric    baseline -> now   difference [98 %]           p        margin
 diverged      tests/test_digits.py::test_diverged                      4/5 seeds
   2 of 4 seeds diverged: seed 1: accuracy = nan; seed 3: RuntimeError: boom
   accuracy  0.9318 -> nan                                          0.01
 regression    tests/test_digits.py::test_regression                    5/5 seeds
-  accuracy  0.9318 -> 0.8874  -0.044 [-0.047, -0.042]     0.00033  0.01
+  accuracy  0.9318 -> 0.8874  -0.044 [-0.048, -0.041]     0.00033  0.01
   pass: loss
 incomplete    tests/test_digits.py::test_incomplete                    2/5 seeds
   incomplete, hence no verdict: 2 of 5 seeds were selected
@@ -38,16 +38,16 @@ unaffordable  tests/test_digits.py::test_unaffordable                  1/5 seeds
   a wider margin in the code: these seeds detect a loss of 0.006
   a higher level: pytest tests/test_digits.py::test_digits --mlregress-alpha=0.2
 inconclusive  tests/test_digits.py::test_inconclusive                  5/5 seeds
-  accuracy  0.9318 -> 0.9280  -0.004 [-0.017, +0.009]     0.22     0.005
+  accuracy  0.9318 -> 0.9280  -0.004 [-0.019, +0.006]     0.22     0.005
   more seeds: pytest --mlregress-seeds=12
 minor         tests/test_digits.py::test_minor                         5/5 seeds
-  accuracy  0.9318 -> 0.9256  -0.0062 [-0.0082, -0.0042]  0.00033  0.02
+  accuracy  0.9318 -> 0.9256  -0.0062 [-0.0093, -0.0033]  0.00033  0.02
 improvement   tests/test_digits.py::test_improvement                   5/5 seeds
-  accuracy  0.9318 -> 0.9504  +0.019 [+0.016, +0.021]     1        0.01
+  accuracy  0.9318 -> 0.9504  +0.019 [+0.015, +0.022]     1        0.01
 recorded      tests/test_digits.py::test_recorded                        5 seeds
   accuracy  0.9314
 pass          tests/test_digits.py::test_passed                        5/5 seeds
-  accuracy  0.9318 -> 0.9314  -0.0004 [-0.0032, +0.0024]  0.38     0.01
+  accuracy  0.9318 -> 0.9314  -0.0004 [-0.0041, +0.0033]  0.38     0.01
 identical     tests/test_digits.py::test_identical                     2/5 seeds
 skipped       tests/test_digits.py::test_skipped                       0/5 seeds
   no GPU here
@@ -88,7 +88,7 @@ def test_quiet_folds_every_green_and_leaves_the_others_their_numbers():
     lines = summary_table(cases.a_run(cases.passed(), cases.inconclusive()), verbosity=-1)
     assert lines.splitlines()[1:4] == [
         "inconclusive  tests/test_digits.py::test_digits                        5/5 seeds",
-        "  accuracy  0.9318 -> 0.9280  -0.004 [-0.017, +0.009]  0.22  0.005",
+        "  accuracy  0.9318 -> 0.9280  -0.004 [-0.019, +0.006]  0.22  0.005",
         "1 pass (-v lists each with its margin)",
     ]
 
@@ -101,7 +101,7 @@ def test_verbose_lists_every_green():
 def test_a_few_greens_are_listed_with_the_margin_they_were_held_to():
     few = [cases.passed(test=f"t.py::test_{i:02}") for i in range(FOLD_ABOVE)]
     lines = summary_table(cases.a_run(*few)).splitlines()
-    assert lines[2] == "  accuracy  0.9318 -> 0.9314  -0.0004 [-0.0032, +0.0024]  0.38  0.01"
+    assert lines[2] == "  accuracy  0.9318 -> 0.9314  -0.0004 [-0.0041, +0.0033]  0.38  0.01"
     assert sum(line.startswith("pass  ") for line in lines) == FOLD_ABOVE
 
 
@@ -170,7 +170,7 @@ def test_one_row_with_many_digits_does_not_break_the_columns_of_the_others():
     verdict = cases.verdict(VerdictKind.PASS, precise, test="t.py::test_bits")
     lines = summary_table(cases.a_run(verdict, cases.passed())).splitlines()
     assert lines[2].startswith("  bits 0.29999999999999999 -> 0.30000000000000004, +5.6e-17")
-    assert "  accuracy  0.9318 -> 0.9314  -0.0004 [-0.0032, +0.0024]  0.38  0.01" in lines
+    assert "  accuracy  0.9318 -> 0.9314  -0.0004 [-0.0041, +0.0033]  0.38  0.01" in lines
 
 
 def test_q_values_get_a_column_and_a_line_that_says_what_they_are():
@@ -179,14 +179,14 @@ def test_q_values_get_a_column_and_a_line_that_says_what_they_are():
     report = cases.a_run(*tests, q_values=q_values)
     lines = summary_table(report, verbosity=1, width=90).splitlines()
     assert lines[0] == (
-        "  metric    baseline -> now   difference [95 %]           p     limit  margin  q"
+        "  metric    baseline -> now   difference [98 %]           p     limit  margin  q"
     )
     assert lines[2] == (
-        "  accuracy  0.9318 -> 0.9314  -0.0004 [-0.0032, +0.0024]  0.38  0.01   0.01    0.5"
+        "  accuracy  0.9318 -> 0.9314  -0.0004 [-0.0041, +0.0033]  0.38  0.01   0.01    0.5"
     )
     narrow = summary_table(report, verbosity=1).splitlines()
     assert narrow[0] == (
-        "  metric   baseline -> now  difference [95 %]          p    limit margin q"
+        "  metric   baseline -> now  difference [98 %]          p    limit margin q"
     )
     assert "q: " not in summary_table(report)
     assert lines[5:7] == [
@@ -210,7 +210,7 @@ def test_a_metric_with_another_verdict_than_its_test_says_so():
     lines = summary_table(report, width=100).splitlines()
     assert [line.split("  ")[1] for line in lines[2:4]] == ["accuracy", "f1 (inconclusive)"]
     assert summary_table(report, width=70).splitlines()[3:5] == [
-        "  f1 (inconclusive) 0.9318 -> 0.9280, -0.004 [-0.017, +0.009], p 0.22,",
+        "  f1 (inconclusive) 0.9318 -> 0.9280, -0.004 [-0.019, +0.006], p 0.22,",
         "  margin 0.005",
     ]
 
