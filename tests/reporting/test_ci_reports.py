@@ -31,10 +31,10 @@ def test_an_annotation_is_at_the_file_and_line_in_the_repository() -> None:
     assert annotation_commands(run) == (
         "::error file=ml/tests/test_digits.py,line=7,title=mlregress%3A regression::"
         "tests/test_digits.py::test_digits: accuracy regressed: 0.9318 -> 0.8874 "
-        "(-0.0444 [-0.0472, -0.0416]), margin 0.01, p = 0.00033, 5 vs 10 seeds, "
+        "(-0.044 [-0.048, -0.041]), margin 0.01, p = 0.00033, 5 vs 10 seeds, "
         "since 4041c47 (2 commits, 12 Mar 2026)",
         "::warning title=mlregress%3A minor::t.py::test_a: accuracy lost a little: "
-        "0.9318 -> 0.9256 (-0.00620 [-0.00816, -0.00424]), margin 0.02, p = 0.00033, "
+        "0.9318 -> 0.9256 (-0.0062 [-0.0093, -0.0033]), margin 0.02, p = 0.00033, "
         "5 vs 10 seeds",
     )
 
@@ -132,13 +132,13 @@ def test_properties_of_a_verdict() -> None:
         ("mlregress_since", "since 4041c47 (2 commits, 12 Mar 2026)"),
         ("mlregress_verdict[accuracy]", "regression"),
         ("mlregress_difference[accuracy]", "-0.0444"),
-        ("mlregress_interval[accuracy]", "-0.0471811 -0.0416189"),
+        ("mlregress_interval[accuracy]", "-0.0481379 -0.040689"),
         ("mlregress_p[accuracy]", "0.000333"),
         ("mlregress_limit[accuracy]", "0.01"),
         ("mlregress_margin[accuracy]", "0.01"),
         ("mlregress_verdict[loss]", "pass"),
         ("mlregress_difference[loss]", "0.0004"),
-        ("mlregress_interval[loss]", "-0.00238111 0.00318111"),
+        ("mlregress_interval[loss]", "-0.00300188 0.00380188"),
         ("mlregress_p[loss]", "0.377289"),
         ("mlregress_limit[loss]", "0.01"),
         ("mlregress_margin[loss]", "0.008"),

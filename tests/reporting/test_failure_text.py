@@ -90,7 +90,7 @@ def test_the_headline_names_the_other_metrics_that_regressed():
 
 def test_the_green_metrics_of_a_failed_test_get_one_line_each():
     lines = failure_text(cases.regression()).splitlines()
-    assert "loss passed: 0.0682 -> 0.0686 (+0.0004 [-0.0033, +0.0041]), margin 0.008" in lines
+    assert "loss passed: 0.0682 -> 0.0686 (+0.0004 [-0.0030, +0.0038]), margin 0.008" in lines
 
 
 DIVERGED = """\

@@ -40,10 +40,10 @@ commit 8c1d2e3, 2 files uncommitted · baselines of 4041c47 · Linux-x86_64, AMD
 accuracy regressed: 0.9318 -> 0.8874 (-0.0444 \\[-0.0472, -0.0416]), margin 0.01, p = 0.00033, \
 5 vs 10 seeds
 
-| metric | verdict | baseline → now | difference [95 %] | p (limit) | margin |
+| metric | verdict | baseline → now | difference [interval] | p (limit) | margin |
 |---|---|--:|--:|--:|--:|
 | accuracy | regression | 0.9318 → 0.8874 | -0.0444 [-0.0472, -0.0416] | 0.00033 (0.01) | 0.01 |
-| loss | pass | 0.0682 → 0.0686 | +0.00040 [-0.00238, +0.00318] | 0.38 (0.01) | 0.008 |
+| loss | pass | 0.0682 → 0.0686 | +0.0004 [-0.0030, +0.0038] | 0.38 (0.01) | 0.008 |
 
 verdict after 5 of 5 seeds; since 4041c47 (2 commits, 12 Mar 2026; 1 file uncommitted)
 
@@ -72,10 +72,10 @@ verdict after 5 of 5 seeds; since 4041c47 (2 commits, 12 Mar 2026; 1 file uncomm
 
 <details><summary>1 green</summary>
 
-| verdict | test | metric | baseline → now | difference [95 %] | p | margin | seeds |
+| verdict | test | metric | baseline → now | difference [interval] | p | margin | seeds |
 |---|---|---|--:|--:|--:|--:|--:|
 | 🟢 pass | <code>t.py::test_green&#91;a&#124;b&#93;</code> | accuracy | 0.9318 → 0.9314 | \
--0.0004 [-0.0041, +0.0033] | 0.38 | 0.01 | 5/5 |
+-0.0004 [-0.0038, +0.0030] | 0.38 | 0.01 | 5/5 |
 
 </details>
 
@@ -119,7 +119,7 @@ def test_the_heading_of_a_run_without_reds() -> None:
         0
     ] == (
         "## 🟡 mlregress: 1 of 2 tests lost less than its margin: "
-        "accuracy of test_a -0.00620 \\[-0.00816, -0.00424]"
+        "accuracy of test_a -0.0062 \\[-0.0093, -0.0033]"
     )
 
 

@@ -12,7 +12,11 @@ from hypothesis import strategies as st
 from scipy.special import stdtrit
 
 from pytest_mlregress.statistics.comparison import Comparison, compare
-from pytest_mlregress.statistics.deciding_interval import DecidingInterval, deciding_interval
+from pytest_mlregress.statistics.deciding_interval import (
+    DecidingInterval,
+    classical_interval,
+    deciding_interval,
+)
 from pytest_mlregress.statistics.early_stop import plan_check
 from pytest_mlregress.statistics.linked_check import plan_linked_check
 from pytest_mlregress.statistics.live_pairs import plan_live_pairs
@@ -57,6 +61,17 @@ def test_of_welch_it_is_the_classical_one_with_a_level_at_each_end():
     assert found.inverted
     assert found.low == pytest.approx(1 - float(stdtrit(4, 0.9)) * error, abs=0.02)
     assert found.high == pytest.approx(1 + float(stdtrit(4, 0.98)) * error, abs=0.03)
+
+
+def test_what_needs_no_action_has_the_classical_one_at_once():
+    comparison = compare(
+        [-1, 0, 1], [0, 1, 2], higher_is_better=True, margin=5, alpha=0.02, beta=0.1, test="welch"
+    )
+    found = classical_interval(comparison, 0.02)
+    error = math.sqrt(2 / 3)
+    assert (found.low, found.high) == pytest.approx(
+        (1 - float(stdtrit(4, 0.9)) * error, 1 + float(stdtrit(4, 0.98)) * error)
+    )
 
 
 def test_of_ranks_its_ends_are_differences_of_two_values():
@@ -126,6 +141,7 @@ def test_it_agrees_with_any_comparison(data: st.DataObject) -> None:
     found = deciding_interval(oriented(baseline, candidate, higher_is_better=up), comparison, limit)
     assert found.level == pytest.approx(1 - limit - comparison.beta)
     assert_agrees(found, comparison, limit)
+    assert_agrees(classical_interval(comparison, limit), comparison, limit)
 
 
 @settings(max_examples=60, deadline=None)

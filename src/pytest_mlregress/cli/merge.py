@@ -109,6 +109,7 @@ def _refuse_overwriting(report_files: tuple[Path, ...], paths: list[Path]) -> No
 def _print_run(report: RunReport, *, verbose: bool) -> None:
     """What pytest prints at the end of such a run."""
     from pytest_mlregress.reporting.failure_text import failure_text
+    from pytest_mlregress.reporting.short_failure_text import short_failure_text
     from pytest_mlregress.reporting.summary import summary_table
     from pytest_mlregress.verdicts.expected_failure import fails
 
@@ -117,13 +118,14 @@ def _print_run(report: RunReport, *, verbose: bool) -> None:
         case = report.judged[verdict.test, verdict.tier]
         if fails(case.group.plan, verdict):
             say(f" {verdict.test} ".center(width, "_"))
-            click.echo(failure_text(verdict, width=width))
+            text_of = failure_text if verbose else short_failure_text
+            click.echo(text_of(verdict, width=width))
     say(" mlregress ".center(width, "="))
     text = summary_table(
         report,
         width=width,
         colour=sys.stdout.isatty(),
-        verbose=verbose,
+        verbosity=int(verbose),
         encoding=sys.stdout.encoding or "ascii",
     )
     click.echo(text.rstrip("\n"))

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+from pytest_mlregress.reporting.metric_text import shown_interval
 from pytest_mlregress.verdicts.verdict import MetricVerdict, VerdictKind
 
 WIDTH: Final = 120
@@ -53,7 +54,7 @@ def difference_mark(metric: MetricVerdict) -> DifferenceMark | None:
     if not (math.isfinite(margin) and margin > 0 and math.isfinite(comparison.difference)):
         return None
     sign = 1.0 if metric.higher_is_better else -1.0
-    ends = sorted(sign * end / margin for end in comparison.interval)
+    ends = sorted(sign * end / margin for end in (shown_interval(metric) or (math.nan,))[:2])
     middle = sign * comparison.difference / margin
     if any(map(math.isnan, (*ends, middle))):
         return None

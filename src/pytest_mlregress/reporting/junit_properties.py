@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pytest_mlregress.reporting.metric_text import shown_interval
 from pytest_mlregress.reporting.number_format import number
 from pytest_mlregress.reporting.since_text import since_text
 from pytest_mlregress.reporting.text_layout import one_line
@@ -63,9 +64,10 @@ def _of_metric(metric: MetricVerdict) -> Iterator[tuple[str, str]]:
     yield "verdict", str(metric.kind)
     if (comparison := metric.comparison) is None:
         return
-    low, high = (number(end, digits=_DIGITS) for end in comparison.interval)
     yield "difference", number(comparison.difference, digits=_DIGITS)
-    yield "interval", f"{low} {high}"
+    if (shown := shown_interval(metric)) is not None:
+        low, high = (number(end, digits=_DIGITS) for end in shown[:2])
+        yield "interval", f"{low} {high}"
     yield "p", number(comparison.p_harm, digits=_DIGITS)
     yield "limit", number(metric.level or metric.alpha, digits=_DIGITS)
     yield "margin", number(comparison.margin, digits=_DIGITS)

@@ -21,7 +21,7 @@ from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, Ve
 MARKS: Final = {Colour.RED: "🔴", Colour.YELLOW: "🟡", Colour.GREEN: "🟢"}
 
 _HEADINGS: Final = ("verdict", "test", "metric")
-_FIGURES: Final = ("difference [95 %]", "p", "margin")
+_FIGURES: Final = ("difference [interval]", "p", "margin")
 _LONGEST_METRIC: Final = 100
 _MOST_METRICS: Final = 12
 
@@ -103,7 +103,7 @@ def metric_table(verdict: Verdict) -> str:
     if not metrics:
         return ""
     sides = "base → now" if verdict.base else "baseline → now"
-    lines = [row("metric", "verdict", sides, "difference [95 %]", "p (limit)", "margin")]
+    lines = [row("metric", "verdict", sides, "difference [interval]", "p (limit)", "margin")]
     lines.append("|---|---|--:|--:|--:|--:|")
     for metric in metrics[:_MOST_METRICS]:
         moved, difference, p, margin = figures(metric)

@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from pytest_mlregress.reporting.axis_scale import AxisScale
-from pytest_mlregress.reporting.metric_text import compares_matched_seeds, difference_with_interval
+from pytest_mlregress.reporting.metric_text import (
+    compares_matched_seeds,
+    difference_with_interval,
+    level_text,
+    shown_interval,
+)
 from pytest_mlregress.reporting.number_format import number
 from pytest_mlregress.reporting.sample_text import summarise
 from pytest_mlregress.verdicts.verdict import MetricVerdict
@@ -165,10 +170,10 @@ def _limit(metric: MetricVerdict, reference: float) -> float | None:
 
 def _ends(metric: MetricVerdict, reference: float) -> tuple[float, float]:
     """The interval of the difference, from the reference; NaN where nothing was compared."""
-    if metric.comparison is None:
+    shown = shown_interval(metric)
+    if shown is None:
         return math.nan, math.nan
-    low, high = metric.comparison.interval
-    return reference + low, reference + high
+    return reference + shown[0], reference + shown[1]
 
 
 def _reachable(ends: Sequence[float], shown: Sequence[float]) -> Iterator[float]:
@@ -191,7 +196,7 @@ def _interval(metric: MetricVerdict, reference: float, scale: AxisScale) -> Inte
     low = LEFT if cut[0] else scale.at(ends[0])
     high = RIGHT if cut[1] else scale.at(ends[1])
     middle = min(max(scale.at(reference + comparison.difference), LEFT), RIGHT)
-    level = f"{comparison.interval_level:.0%} interval of the difference".replace("%", " %")
+    level = f"{level_text(metric)} interval of the difference"
     return Interval(low, high, middle, cut, f"{level}: {difference_with_interval(metric)}")
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtrit
 
 from pytest_mlregress.statistics.comparison import Comparison
 from pytest_mlregress.statistics.shift_tests import OrientedSamples, ShiftTest, shift_test
@@ -55,6 +55,42 @@ class DecidingInterval:
     high: float
     level: float
     inverted: bool
+
+
+def classical_interval(comparison: Comparison, limit: float) -> DecidingInterval:
+    """The interval of the t-test that acceptance asks too, at the same levels: in microseconds.
+
+    An end that would contradict the test that decided is moved to 0 or to the margin, so that it
+    says the same. It is for comparisons that ask for no action, of which a run can have thousands.
+
+    Args:
+        comparison: the comparison, with the level of the look as `beta`.
+        limit: the level that its p-value of harm is held to.
+
+    Returns:
+        The interval, in metric units, not oriented.
+    """
+    sign = 1.0 if comparison.higher_is_better else -1.0
+    beta = comparison.beta if 0.0 < comparison.beta < 1.0 else limit
+    middle = sign * comparison.difference
+    if not (0.0 < limit < 1.0 and limit + beta < 1.0 and math.isfinite(middle)):
+        return DecidingInterval(*comparison.interval, comparison.interval_level, inverted=False)
+    paired = comparison.theta is not None or comparison.test == "paired"
+    df = comparison.n_candidate - 1.0 if paired else comparison.welch.df
+    low, high = comparison.interval
+    reach = float(stdtrit(df, (1.0 + comparison.interval_level) / 2.0))
+    error = 0.0 if low == high else (high - low) / 2.0 / reach if reach > 0.0 else math.inf
+    known = _Known.of(comparison, middle, limit, beta)
+    high = known.without_contradiction_above(middle + _quantile(df, 1.0 - limit) * error)
+    low = known.without_contradiction_below(middle - _quantile(df, 1.0 - beta) * error)
+    low = min(low, *known.raw_differences)
+    ends = (low, high) if sign > 0 else (0.0 - high, 0.0 - low)
+    return DecidingInterval(*ends, 1.0 - limit - beta, inverted=False)
+
+
+def _quantile(df: float, level: float) -> float:
+    quantile = float(stdtrit(df, level))
+    return quantile if math.isfinite(quantile) else 0.0
 
 
 def deciding_interval(
@@ -142,6 +178,17 @@ class _Known:
             margin=comparison.margin if asked else math.nan,
             raw_differences=(middle, *(-loss for loss in losses if math.isfinite(loss))),
         )
+
+    def without_contradiction_above(self, end: float) -> float:
+        """An upper end that is below 0 if and only if harm is shown."""
+        return min(end, math.nextafter(0.0, -1.0)) if self.harm else max(end, 0.0)
+
+    def without_contradiction_below(self, end: float) -> float:
+        """A lower end that is above minus the margin if and only if the margin is excluded."""
+        at = -self.margin
+        if self.p_safe <= self.beta:
+            return max(end, math.nextafter(at, math.inf))
+        return min(end, at) if math.isfinite(at) else end
 
     def upper_end(self, test: ShiftTest | None) -> float:
         """Where the test of harm begins to reject."""
