@@ -138,7 +138,7 @@ def test_properties_of_a_verdict() -> None:
         ("mlregress_margin[accuracy]", "0.01"),
         ("mlregress_verdict[loss]", "pass"),
         ("mlregress_difference[loss]", "0.0004"),
-        ("mlregress_interval[loss]", "-0.00300188 0.00380188"),
+        ("mlregress_interval[loss]", "-0.00304621 0.00384621"),
         ("mlregress_p[loss]", "0.377289"),
         ("mlregress_limit[loss]", "0.01"),
         ("mlregress_margin[loss]", "0.008"),

@@ -26,10 +26,10 @@ RED = cases.regression()
 KNOWN = {"code": CODE, "machine": MACHINE}
 
 RED_AND_GREEN = """\
-## 🔴 mlregress: 1 of 2 tests got worse: accuracy of test_red -0.0444 \\[-0.0472, -0.0416], \
+## 🔴 mlregress: 1 of 2 tests got worse: accuracy of test_red -0.044 \\[-0.048, -0.041], \
 since 4041c47 …
 
-1 of 2 tests got worse: accuracy of test_red -0.0444 \\[-0.0472, -0.0416], since 4041c47 (2 \
+1 of 2 tests got worse: accuracy of test_red -0.044 \\[-0.048, -0.041], since 4041c47 (2 \
 commits, 12 Mar 2026; 1 file uncommitted)
 
 commit 8c1d2e3, 2 files uncommitted · baselines of 4041c47 · Linux-x86_64, AMD EPYC, Python 3.11.7 \
@@ -37,12 +37,12 @@ commit 8c1d2e3, 2 files uncommitted · baselines of 4041c47 · Linux-x86_64, AMD
 
 ### 🔴 regression: `tests/test_digits.py::test_red`
 
-accuracy regressed: 0.9318 -> 0.8874 (-0.0444 \\[-0.0472, -0.0416]), margin 0.01, p = 0.00033, \
+accuracy regressed: 0.9318 -> 0.8874 (-0.044 \\[-0.048, -0.041]), margin 0.01, p = 0.00033, \
 5 vs 10 seeds
 
 | metric | verdict | baseline → now | difference [interval] | p (limit) | margin |
 |---|---|--:|--:|--:|--:|
-| accuracy | regression | 0.9318 → 0.8874 | -0.0444 [-0.0472, -0.0416] | 0.00033 (0.01) | 0.01 |
+| accuracy | regression | 0.9318 → 0.8874 | -0.044 [-0.048, -0.041] | 0.00033 (0.01) | 0.01 |
 | loss | pass | 0.0682 → 0.0686 | +0.0004 [-0.0030, +0.0038] | 0.38 (0.01) | 0.008 |
 
 verdict after 5 of 5 seeds; since 4041c47 (2 commits, 12 Mar 2026; 1 file uncommitted)
