@@ -1,0 +1,274 @@
+"""The CI files are valid, and their scripts do on a machine what they promise."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ci_service import EXPRESSION, FILES, ROOT, Machine, loaded, run_steps
+
+COPIES = ROOT / "src" / "pytest_mlregress" / "scaffold" / "files"
+YAML = ("github-actions.yml", "github-comment.yml", "gitlab-ci.yml", "buildkite.yml")
+
+
+@pytest.mark.parametrize("name", [*YAML, "Jenkinsfile"])
+def test_init_writes_the_files_of_the_documentation(name: str) -> None:
+    assert (COPIES / name).read_bytes() == (FILES / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("schema", "files"),
+    [
+        ("github-workflows", [FILES / YAML[0], FILES / YAML[1], ROOT / "action" / "example.yml"]),
+        ("github-actions", [ROOT / "action" / "action.yml"]),
+        ("gitlab-ci", [FILES / "gitlab-ci.yml"]),
+        ("buildkite", [FILES / "buildkite.yml"]),
+    ],
+)
+def test_yaml_is_valid_by_the_schema_of_its_service(schema: str, files: list[Path]) -> None:
+    transform = ["--data-transform", "gitlab-ci"] if schema == "gitlab-ci" else []
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "check_jsonschema"),
+            *("--builtin-schema", f"vendor.{schema}", *transform, *map(str, files)),
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def scripts() -> Iterator[tuple[str, str]]:
+    """Every script of every file, as its shell gets it."""
+    for name in YAML[:2]:
+        for job in loaded(FILES / name)["jobs"].values():
+            yield from ((name, step["run"]) for step in job["steps"] if "run" in step)
+    for name, job in loaded(FILES / "gitlab-ci.yml").items():
+        lines = [*job.get("before_script", []), *job.get("script", [])]
+        yield f"gitlab-ci.yml: {name}", "\n".join(lines)
+    for step in loaded(FILES / "buildkite.yml")["steps"]:
+        if "commands" in step:
+            yield "buildkite.yml", step["commands"].replace("$$", "$")
+    for script in jenkins_scripts():
+        yield "Jenkinsfile", script
+    yield "action", (ROOT / "action" / "check.sh").read_text(encoding="utf-8")
+
+
+def jenkins_scripts() -> list[str]:
+    """What Groovy makes of the strings in three single quotes, in which it replaces nothing."""
+    text = (FILES / "Jenkinsfile").read_text(encoding="utf-8")
+    assert '"""' not in text
+    found = re.findall(r"sh '''(.*?)'''", text, re.DOTALL)
+    return [script.replace("\\\n", "").replace("\\\\", "\\") for script in found]
+
+
+@pytest.mark.parametrize(("name", "script"), list(scripts()))
+def test_every_script_is_valid_shell(name: str, script: str) -> None:
+    done = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not EXPRESSION.search(script)
+
+
+@pytest.mark.parametrize("name", YAML[:2])
+def test_a_workflow_is_allowed_no_more_than_it_needs(name: str) -> None:
+    workflow = loaded(FILES / name)
+    assert "pull_request_target" not in (FILES / name).read_text(encoding="utf-8")
+    assert workflow["permissions"] in ({}, {"contents": "read"})
+    for job_name, job in workflow["jobs"].items():
+        permissions = job.get("permissions", {})
+        writes = {scope for scope, level in permissions.items() if level == "write"}
+        checks_out = [s for s in job["steps"] if s.get("uses", "").startswith("actions/checkout")]
+        if job_name in ("check", "nightly"):
+            assert not writes
+            assert all(step["with"]["persist-credentials"] is False for step in checks_out)
+        if job_name == "comment":
+            assert writes == {"pull-requests"}
+            assert not checks_out
+        for step in job["steps"]:
+            if "uses" in step:
+                assert re.fullmatch(r"actions/[a-z-]+@v\d+", step["uses"])
+
+
+def test_the_jenkinsfile_is_balanced_and_declarative() -> None:
+    text = (FILES / "Jenkinsfile").read_text(encoding="utf-8")
+    bare = re.sub(r"'''.*?'''|'[^'\n]*'|\"[^\"\n]*\"|//[^\n]*", "", text, flags=re.DOTALL)
+    for opening, closing in ("{}", "()", "[]"):
+        assert bare.count(opening) == bare.count(closing)
+    sections = re.findall(r"^    (\w+) \{", bare, re.MULTILINE)
+    assert sections == [
+        *("agent", "options", "triggers", "parameters", "environment", "stages", "post"),
+    ]
+
+
+def jobs(name: str) -> Any:
+    return loaded(FILES / name)["jobs"]
+
+
+def github(machine: Machine) -> Machine:
+    summary, temp = machine.folder / "summary.md", machine.folder / "temp"
+    temp.mkdir()
+    machine.environment |= {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_STEP_SUMMARY": str(summary),
+        "GITHUB_RUN_ID": "77",
+        "GITHUB_REF_NAME": "main",
+        "RUNNER_TEMP": str(temp),
+    }
+    return machine
+
+
+@pytest.mark.slow
+def test_the_check_on_github_is_red_with_a_summary_and_an_annotation(tmp_path: Path) -> None:
+    machine = github(Machine(tmp_path).prepare(loss=0.4))
+    contexts = {"github.base_ref": "main"}
+    *_, done = run_steps(machine, jobs("github-actions.yml")["check"]["steps"], contexts)
+    assert done.returncode == 1, done.stdout + done.stderr
+    summary = (tmp_path / "summary.md").read_text(encoding="utf-8")
+    assert summary.startswith("## 🔴 mlregress: 1 of 1 test got worse: accuracy of test_training ")
+    reports = tmp_path / "temp" / "reports"
+    assert (reports / "mlregress.md").read_text(encoding="utf-8") == summary
+    assert sorted(path.suffix for path in reports.iterdir()) == [".html", ".json", ".md"]
+    assert "\n::error file=test_training.py,line=8,title=" in done.stdout
+    assert machine.git(machine.checkout, "status", "--short") == ""
+
+
+@pytest.mark.slow
+def test_the_update_on_github_opens_a_pull_request(tmp_path: Path) -> None:
+    machine = github(Machine(tmp_path).prepare(loss=0.0))
+    steps = jobs("github-actions.yml")["update"]["steps"]
+    *_, done = run_steps(machine, steps, {"github.token": "secret"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    branch = machine.git(tmp_path / "remote.git", "ls-tree", "-r", "--name-only",
+                         "mlregress/update-77")  # fmt: skip
+    assert "__baselines__/test_training/test_training.default.json" in branch.splitlines()
+    (call,) = machine.calls
+    assert call[:5] == ["gh", "pr", "create", "--base", "main"]
+    again = run_steps(github_again(machine), steps, {"github.token": "secret"})[-1]
+    assert again.returncode == 0, again.stdout + again.stderr
+
+
+def github_again(machine: Machine) -> Machine:
+    machine.environment["GITHUB_RUN_ID"] = "78"
+    return machine
+
+
+COMMENT = {
+    "github.token": "secret",
+    "github.repository": "me/project",
+    "github.event.workflow_run.head_repository.owner.login": "you",
+    "github.event.workflow_run.head_branch": "a$(touch owned)&state=closed",
+}
+
+
+@pytest.mark.parametrize(
+    ("existing", "method", "place"),
+    [("", "POST", "issues/12/comments"), ("345", "PATCH", "issues/comments/345")],
+)
+def test_the_comment_on_github_is_written_once_and_then_updated(
+    tmp_path: Path, existing: str, method: str, place: str
+) -> None:
+    machine = github(Machine(tmp_path).prepare(loss=0.0))
+    machine.answers = {"/pulls": "12", "--paginate": existing}
+    (machine.checkout / "mlregress.md").write_text("## 🔴 mlregress: red\n", encoding="utf-8")
+    (done,) = run_steps(machine, jobs("github-comment.yml")["comment"]["steps"], COMMENT)
+    assert done.returncode == 0, done.stderr
+    assert not (machine.checkout / "owned").exists()
+    asked, _, written = machine.calls
+    assert "head=you:a$(touch owned)&state=closed" in asked
+    assert written[:5] == ["gh", "api", "--method", method, f"repos/me/project/{place}"]
+    assert "<!-- mlregress -->\n## 🔴 mlregress: red\n" in written
+
+
+def test_a_branch_without_a_pull_request_gets_no_comment(tmp_path: Path) -> None:
+    machine = github(Machine(tmp_path).prepare(loss=0.0))
+    (done,) = run_steps(machine, jobs("github-comment.yml")["comment"]["steps"], COMMENT)
+    assert done.returncode == 0
+    assert len(machine.calls) == 1
+
+
+@pytest.mark.slow
+def test_the_check_on_gitlab(tmp_path: Path) -> None:
+    machine = Machine(tmp_path).prepare(loss=0.4)
+    pipeline = loaded(FILES / "gitlab-ci.yml")
+    script = "\n".join([*pipeline[".mlregress"]["before_script"],
+                        *pipeline["mlregress-check"]["script"]])  # fmt: skip
+    done = machine.run(script, CI_MERGE_REQUEST_TARGET_BRANCH_NAME="main")
+    assert done.returncode == 1, done.stdout + done.stderr
+    reports = pipeline[".mlregress"]["artifacts"]["reports"]
+    assert all((machine.checkout / path).is_file() for path in reports.values())
+    issues = json.loads((machine.checkout / reports["codequality"]).read_text(encoding="utf-8"))
+    assert issues[0]["location"] == {"path": "test_training.py", "lines": {"begin": 8}}
+    assert machine.git(machine.checkout, "status", "--short") == ""
+
+
+@pytest.mark.parametrize("existing", [False, True])
+def test_the_comment_on_gitlab_is_written_once_and_then_updated(
+    tmp_path: Path, existing: bool
+) -> None:
+    machine = Machine(tmp_path).prepare(loss=0.0)
+    (machine.checkout / "reports").mkdir()
+    (machine.checkout / "reports/mlregress.md").write_text("## red\n", encoding="utf-8")
+    notes = [{"id": 3, "body": "<!-- mlregress -->\nold"}] if existing else []
+    calls: list[tuple[str, str, str]] = []
+
+    class Service(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+            calls.append((self.command, self.path, body))
+            assert self.headers["PRIVATE-TOKEN"] == "secret"
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(notes).encode())
+
+        do_GET = do_POST = do_PUT = answer  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Service) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        done = machine.run(
+            "\n".join(loaded(FILES / "gitlab-ci.yml")["mlregress-comment"]["script"]),
+            CI_API_V4_URL=f"http://127.0.0.1:{server.server_port}/api/v4",
+            CI_PROJECT_ID="5",
+            CI_MERGE_REQUEST_IID="12",
+            MLREGRESS_TOKEN="secret",
+        )
+        server.shutdown()
+    assert done.returncode == 0, done.stderr
+    place = "/api/v4/projects/5/merge_requests/12/notes"
+    method, path, body = calls[-1]
+    assert (method, path) == (("PUT", f"{place}/3") if existing else ("POST", place))
+    assert json.loads(body) == {"body": "<!-- mlregress -->\n## red\n"}
+
+
+@pytest.mark.slow
+def test_the_check_on_jenkins(tmp_path: Path) -> None:
+    machine = Machine(tmp_path).prepare(loss=0.4)
+    install, check, *_ = jenkins_scripts()
+    assert machine.run(install).returncode == 0
+    done = machine.run(check, CHANGE_TARGET="main", SEEDS=str(tmp_path / "seeds"))
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert (machine.checkout / "reports/junit.xml").is_file()
+    assert machine.git(machine.checkout, "status", "--short") == ""
+
+
+@pytest.mark.slow
+def test_the_check_on_buildkite_ends_with_an_annotation(tmp_path: Path) -> None:
+    machine = Machine(tmp_path).prepare(loss=0.4)
+    script = loaded(FILES / "buildkite.yml")["steps"][0]["commands"].replace("$$", "$")
+    done = machine.run(script, BUILDKITE_PULL_REQUEST_BASE_BRANCH="main")
+    assert done.returncode == 1, done.stdout + done.stderr
+    (call,) = machine.calls
+    assert call[:-1] == [
+        *("buildkite-agent", "annotate", "--context", "mlregress", "--style", "error"),
+    ]
+    assert call[-1].startswith("## 🔴 mlregress: 1 of 1 test got worse")
