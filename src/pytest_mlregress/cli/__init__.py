@@ -14,6 +14,7 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS: Final = {
     "ablate": "ablate",
     "bisect": "bisect",
+    "compare": "compare",
     "curve": "curve",
     "diff": "diff",
     "doctor": "doctor",

@@ -1,0 +1,1 @@
+"""Any two files of metrics, compared as a test is compared with its baseline."""
