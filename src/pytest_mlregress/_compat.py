@@ -379,3 +379,24 @@ class WatchedFile:
         """Give the terminal writer its file back."""
         if self._writer._file is self:
             self._writer._file = self._file
+
+
+def call_before_debugger(call: Callable[[], None]) -> Callable[[], None]:
+    """Have something called before pytest's debugger prints its first line; returns the undoing.
+
+    It prints on a writer of its own before the hook ``pytest_enter_pdb``.
+    ``pytestPDB._init_pdb``, pytest 8.0 to 9.2.
+    """
+    from _pytest.debugging import pytestPDB
+
+    original: Any = pytestPDB._init_pdb.__func__  # type: ignore[attr-defined]
+
+    def init(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        call()
+        return original(cls, *args, **kwargs)
+
+    def undo() -> None:
+        pytestPDB._init_pdb = classmethod(original)  # type: ignore[assignment,method-assign]
+
+    pytestPDB._init_pdb = classmethod(init)  # type: ignore[assignment,method-assign]
+    return undo

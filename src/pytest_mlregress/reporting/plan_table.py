@@ -99,7 +99,7 @@ def _table(rows: Sequence[Row], width: int) -> list[str]:
 
 
 def _line(row: Row, widths: Sequence[int], *, left: int) -> str:
-    """The cells at their widths: the first few flush left, the numbers after them flush right."""
+    """The cells at their widths: the first few flush left, all others flush right."""
     cells = [
         pad(cell, width) if column < left else " " * (width - width_of(cell)) + cell
         for column, (cell, width) in enumerate(zip(row, widths, strict=True))

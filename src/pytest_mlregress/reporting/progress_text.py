@@ -45,9 +45,8 @@ def seed_line(values: Mapping[str, float], duration: float) -> str:
     Returns:
         The text.
     """
-    return " ".join(
-        part for part in ("SEED", values_text(values), f"({seconds(duration)})") if part
-    )
+    parts = ("SEED", values_text(values), f"({seconds(duration)})")
+    return " ".join(part for part in parts if part)
 
 
 def cost_line(cost: RunCost) -> str:

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pytest_mlregress.baselines.visible import visible
 from pytest_mlregress.plurals import count_of
 from pytest_mlregress.reporting.number_format import about, number, seconds
-from pytest_mlregress.reporting.progress_text import progress_line, values_text
+from pytest_mlregress.reporting.progress_text import progress_line
 from pytest_mlregress.reporting.text_layout import clip, shorten, width_of
+
+_Row = tuple[str, str, tuple[str, ...], str]
+"""A name, a count, values and a time."""
 
 LEAST_WIDTH = 20
 """A terminal that is narrower is drawn as if it had so many cells."""
@@ -54,7 +57,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class TestView:
+class UndecidedTest:
     """A test that has no verdict yet.
 
     Attributes:
@@ -88,7 +91,7 @@ class RunView:
     left: float | None
     elapsed: float
     workers: tuple[WorkerView, ...]
-    tests: tuple[TestView, ...]
+    tests: tuple[UndecidedTest, ...]
 
 
 def live_lines(view: RunView, width: int, height: int) -> list[str]:
@@ -122,24 +125,24 @@ def _limited(lines: Sequence[str], room: int, thing: str) -> list[str]:
     return [*lines[: room - 1], f"  and {count_of(len(lines) - room + 1, thing)} more"]
 
 
-def _worker_cells(worker: WorkerView) -> tuple[str, str, str, str]:
-    step = f"step {worker.step}" if worker.step is not None else ""
-    values = values_text(worker.values)
+def _worker_cells(worker: WorkerView) -> _Row:
+    step = [f"step {worker.step}"] if worker.step is not None else []
+    values = [f"{visible(name)} {number(value)}" for name, value in worker.values.items()]
     time = seconds(int(worker.elapsed))
     left = f", {about(worker.left)} left" if worker.left is not None else ""
     return (
         f"{worker.worker} {visible(worker.name)}".strip(),
         worker.seed,
-        "  ".join(part for part in (step, values) if part),
+        (*step, *values),
         time + left,
     )
 
 
-def _test_cells(test: TestView) -> tuple[str, str, str, str]:
+def _test_cells(test: UndecidedTest) -> _Row:
     return (
         visible(test.name),
         f"{test.done}/{count_of(test.total, 'seed')}",
-        ", ".join(map(_estimate, test.estimates)),
+        tuple(map(_estimate, test.estimates)),
         "",
     )
 
@@ -150,8 +153,8 @@ def _estimate(estimate: Estimate) -> str:
     return f"{visible(estimate.metric)} {difference}{margin}"
 
 
-def _aligned(rows: Sequence[tuple[str, str, str, str]], width: int) -> list[str]:
-    """Rows of a name, a count, free text that gives way, and a time at the right edge."""
+def _aligned(rows: Sequence[_Row], width: int) -> list[str]:
+    """The rows in columns, the time at the right edge; values that do not fit are left out."""
     if not rows:
         return []
     most = max(width // 3, 10)
@@ -159,12 +162,23 @@ def _aligned(rows: Sequence[tuple[str, str, str, str]], width: int) -> list[str]
     of_name = max(map(width_of, names))
     of_count = max(width_of(row[1]) for row in rows)
     lines = []
-    for name, (_, count, text, time) in zip(names, rows, strict=True):
+    for name, (_, count, values, time) in zip(names, rows, strict=True):
         left = f"  {_padded(name, of_name)}  {_padded(count, of_count)}  "
         room = width - width_of(left) - (width_of(time) + 2 if time else 0)
-        text = _padded(clip(text, room), room) if room > 3 else ""
+        text = _padded(_fitting(values, room), room) if room > 0 else ""
         lines.append(f"{left}{text}  {time}".rstrip())
     return lines
+
+
+def _fitting(values: Sequence[str], room: int) -> str:
+    """As many of the values as have room, none of them cut."""
+    text = ""
+    for value in values:
+        longer = f"{text}  {value}" if text else value
+        if width_of(longer) > room:
+            break
+        text = longer
+    return text
 
 
 def _padded(text: str, width: int) -> str:

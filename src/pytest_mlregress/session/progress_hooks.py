@@ -6,12 +6,14 @@ imported where it is used.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from pytest_mlregress import _compat
 from pytest_mlregress.node_ids import has_seed
 from pytest_mlregress.running.result import REPORT_ATTRIBUTE
 from pytest_mlregress.running.seed_items import SEED_ITEM
@@ -50,6 +52,7 @@ class ProgressHooks:
         self._logged: SeedProgress | None = None
         self._pending_cost: str | None = None
         self._mode: Mode | None = None
+        self._undo: Callable[[], None] | None = None
 
     @property
     def mode(self) -> Mode:
@@ -176,12 +179,17 @@ class ProgressHooks:
 
         beside = worker_count(self._config) == 0
         every = _DRAWN_BESIDE_TRAINING_EVERY_S if beside else _DRAWN_EVERY_S
-        return ProgressRegion(reporter, self._lines, every)
+        region = ProgressRegion(reporter, self._lines, every)
+        self._undo = _compat.call_before_debugger(partial(region.hold, True))
+        return region
 
     def _close_writer(self) -> None:
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.close()
+        if self._undo is not None:
+            self._undo()
+            self._undo = None
 
     def _lines(self, width: int, height: int) -> list[str]:
         from pytest_mlregress.reporting.progress_view import live_lines

@@ -12,7 +12,7 @@ from typing import Any
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.node_ids import dotted_name
-from pytest_mlregress.reporting.progress_view import Estimate, RunView, TestView, WorkerView
+from pytest_mlregress.reporting.progress_view import Estimate, RunView, UndecidedTest, WorkerView
 from pytest_mlregress.running.progress_channel import CollectedTest, SeedProgress
 from pytest_mlregress.running.result import RecordedMetric
 from pytest_mlregress.verdicts.cost import SeedCost, seed_cost, time_on
@@ -23,7 +23,7 @@ MOST_ESTIMATES = 3
 
 
 @dataclass(slots=True)
-class TestState:
+class RunningTest:
     """One test of the run.
 
     Attributes:
@@ -92,7 +92,7 @@ class RunState:
     def __init__(self, workers: int, sides: int = 1) -> None:
         self.workers = workers
         self._lock = threading.Lock()
-        self.tests: dict[str, TestState] = {}
+        self.tests: dict[str, RunningTest] = {}
         self._sides = sides
         self._total_known = False
         self._began: float | None = None
@@ -109,7 +109,7 @@ class RunState:
         self._total_known = bool(tests)
         for one in tests:
             baseline = baselines.get(one.test)
-            self.tests[one.test] = TestState(
+            self.tests[one.test] = RunningTest(
                 one.test, one.seeds, one.first_look, baseline, seed_cost(baseline)
             )
 
@@ -149,7 +149,7 @@ class RunState:
 
     def _report(self, node_id: str, payload: Mapping[str, Any], when: str | None) -> None:
         test = self.tests.setdefault(
-            payload["test"], TestState(payload["test"], tuple(payload["selected"]))
+            payload["test"], RunningTest(payload["test"], tuple(payload["selected"]))
         )
         of_base = "candidate" in payload
         self._seeds[node_id] = (test.test, payload["seed"], of_base)
@@ -207,7 +207,7 @@ class RunState:
         share = 1.0 - spared / sum(durations)
         return time_on([share * each for each in durations], self.workers)
 
-    def _each(self, test: TestState, speed: float) -> float | None:
+    def _each(self, test: RunningTest, speed: float) -> float | None:
         """What one more seed of a test takes."""
         if test.durations:
             return fmean(test.durations)
@@ -244,7 +244,9 @@ class RunState:
             elapsed=now - self._began if self._began is not None else 0.0,
             workers=tuple(self._workers(logged, now)),
             tests=tuple(
-                TestView(dotted_name(test.test), len(test.ended), len(test.seeds), test.estimates())
+                UndecidedTest(
+                    dotted_name(test.test), len(test.ended), len(test.seeds), test.estimates()
+                )
                 for test in self.tests.values()
                 if not test.decided and 0 < len(test.ended) < len(test.seeds)
             ),
