@@ -57,7 +57,7 @@ path rect circle g polyline text figure figcaption b pre script
 """
 _ATTRIBUTES = """
 lang charset name content http-equiv class id type checked for placeholder aria-label autocomplete
-spellcheck colspan data-test data-label data-card href open title role viewbox width height x y d cx
+spellcheck colspan data-label data-card href open title role viewbox width height x y d cx
 cy r points transform text-anchor
 """
 TAGS = frozenset(_TAGS.split())

@@ -24,7 +24,7 @@ from pytest_mlregress.verdicts.verdict import Verdict, VerdictKind
 
 _TEXT_WIDTH: Final = 92
 _CURVES: Final = 12
-_SLUG: Final = 60
+_SLUG: Final = 40
 
 Values = Mapping[str, Any]
 

@@ -21,7 +21,7 @@ from typing import Final
 
 __all__ = ["INLINE", "PackedCards", "pack"]
 
-INLINE: Final = 600_000
+INLINE: Final = 500_000
 """Characters of cards that a page holds as they are."""
 
 _PART: Final = 1_000_000
