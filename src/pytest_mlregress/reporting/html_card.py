@@ -40,7 +40,9 @@ def anchor_of(verdict: Verdict) -> str:
     """
     name = f"{verdict.test}\0{verdict.tier}".encode("utf-8", "backslashreplace")
     digest = sha256(name).hexdigest()[:8]
-    slug = re.sub(r"[^a-zA-Z0-9_]+", "-", verdict.test)[-_SLUG:].strip("-").lower()
+    slug = re.sub(r"[^a-zA-Z0-9_]+", "-", verdict.test).strip("-").lower()
+    if len(slug) > _SLUG:
+        slug = slug[-_SLUG:].partition("-")[2] or slug[-_SLUG:]
     return f"test-{slug}-{digest}"
 
 
