@@ -176,5 +176,4 @@ def test_cards_beyond_the_budget_are_compressed_and_their_figures_stay():
     assert page.count('class="later"') == 13
     assert page.count('<svg class="strip"') == 1
     assert "Without scripts the plots of 13 tests stay folded" in page
-    assert page.count("0.9318 → 0.9314") == to_html(report).count("0.9318 → 0.9314") - 2
-    assert len(to_html(report)) > len(page)
+    assert 0 < page.count("0.9318 → 0.9314") < to_html(report).count("0.9318 → 0.9314")

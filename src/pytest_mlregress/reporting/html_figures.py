@@ -9,6 +9,7 @@ from typing import Any, Final
 from pytest_mlregress.reporting import difference_plot, strip_plot
 from pytest_mlregress.reporting.metric_text import (
     difference_with_interval,
+    level_text,
     margin_text,
     means,
     p_text,
@@ -74,6 +75,7 @@ def metric_figures(report: RunReport, verdict: Verdict, metric: MetricVerdict) -
             if metric.same_side_spread is not None and (judged or metric.comparison is None)
             else ""
         ),
+        "level": level_text(metric) if judged else "",
         "p": p_text(metric) if judged else "",
         "alpha": number(metric.alpha, digits=2) if judged else "",
         "q": number(q_value, digits=2) if judged and q_value is not None else "",

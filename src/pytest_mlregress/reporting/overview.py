@@ -92,5 +92,5 @@ def _example(verdict: Verdict) -> str:
     if moved is not None and verdict.kind is not VerdictKind.DIVERGED:
         text = f"{moved.name} of {name} {difference_with_interval(moved)}"
     else:
-        text = f"{name}, {headline(verdict, width=72)}"
+        text = f"{name}, {headline(verdict, width=72).rstrip(':')}"
     return f"{text}, {since_text(verdict.since)}" if verdict.since is not None else text
