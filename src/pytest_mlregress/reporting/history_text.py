@@ -204,7 +204,7 @@ def _plotted(series: Series, plot: Plot, width: int) -> Iterator[str]:
 def _x_ticks(drawn: Sequence[Point], cuts: Sequence[int]) -> Mapping[int, str]:
     ticks = {at: _place(drawn[at]) for at in (0, len(drawn) - 1)}
     for cut in cuts:
-        if min(abs(cut - at) for at in ticks) > len(drawn) // 6:
+        if min(abs(cut - at) for at in ticks) > len(drawn) // 3:
             ticks[cut] = code_text(drawn[cut])
     return dict(sorted(ticks.items()))
 

@@ -170,10 +170,10 @@ def _estimates(table: FloatArray, counts: Counts) -> tuple[FloatArray, FloatArra
     size = np.abs(residuals).reshape(table.shape[0], -1)
     limit = _WINSOR * 1.4826 * np.nanmedian(size, axis=1)
     limit = np.where(limit == 0.0, np.nanmax(size, axis=1), limit)[:, None, None]
-    clipped = centres + np.clip(residuals, -limit, limit)
-    means = np.nansum(clipped, axis=2) / counts
-    squares = np.nansum((clipped - means[:, :, None]) ** 2, axis=(1, 2))
-    return means, squares / (counts - 1).sum()
+    clipped = np.clip(residuals, -limit, limit)
+    offsets = np.nansum(clipped, axis=2) / counts  # from the median, so that constants stay exact
+    squares = np.nansum((clipped - offsets[:, :, None]) ** 2, axis=(1, 2))
+    return centres[:, :, 0] + offsets, squares / (counts - 1).sum()
 
 
 def _tau2(means: FloatArray, counts: Counts, variance: FloatArray) -> FloatArray:
