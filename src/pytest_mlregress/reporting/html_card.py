@@ -89,7 +89,7 @@ def card_of(report: RunReport, verdict: Verdict, row: Values) -> Values:
     artifact = report.baselines.get((verdict.test, verdict.tier))
     commit = report.code.commit if report.code is not None else None
     card = dict(row) | {
-        "next_steps": list(map(one_line, verdict.next_steps)),
+        "next_steps": list(map(_step, verdict.next_steps)),
         "curves": list(_curves(verdict, artifact)),
         "seed_table": seed_rows(verdict, artifact),
         "changes": changes(verdict, artifact),
@@ -102,6 +102,12 @@ def card_of(report: RunReport, verdict: Verdict, row: Values) -> Values:
         seed.outcome in ("failed", "crashed") and not seed.collapse for seed in verdict.seeds
     )
     return card | {"tabs": _tabs(card, output_first=raised)}
+
+
+def _step(text: str) -> tuple[str, str]:
+    """What a next step is for, and its command: ``what changed: git log ...``."""
+    purpose, colon, command = one_line(text).partition(": ")
+    return (purpose, command) if colon and "'" not in purpose else ("", one_line(text))
 
 
 def _tabs(card: Values, *, output_first: bool) -> Sequence[tuple[str, str]]:
