@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -106,3 +107,14 @@ def test_reports_for_gitlab_are_named_by_their_ends(recorded: Suite) -> None:
         .startswith("# TYPE mlregress_mean gauge\n")
     )
     assert "report: gl.codequality.json" in result.outlines
+
+
+def test_the_markdown_has_the_same_bytes_with_and_without_workers(
+    recorded: Suite, tmp_path: Path
+) -> None:
+    written = []
+    for workers in ("-n0", "-n2"):
+        file = tmp_path / f"run{workers}.md"
+        recorded.run(workers, f"--mlregress-report={file}", LOSS="0.2")
+        written.append(file.read_text(encoding="utf-8").splitlines())
+    assert written[0] == written[1]

@@ -103,14 +103,18 @@ def metric_table(verdict: Verdict) -> str:
     if not metrics:
         return ""
     sides = "base → now" if verdict.base else "baseline → now"
-    lines = [row("metric", "verdict", sides, "difference [interval]", "p (limit)", "margin")]
-    lines.append("|---|---|--:|--:|--:|--:|")
+    head = ("metric", "verdict", sides, "difference [interval]", "p (limit)", "margin")
+    rule = ("---", "---", "--:", "--:", "--:", "--:")
+    rows = []
     for metric in metrics[:_MOST_METRICS]:
         moved, difference, p, margin = figures(metric)
         limit = f"{p} ({_limit(metric)})" if p else ""
-        lines.append(row(_name(metric), str(metric.kind), moved, difference, limit, margin))
+        rows.append((_name(metric), str(metric.kind), moved, difference, limit, margin))
     if len(metrics) > _MOST_METRICS:
-        lines.append(row(f"… and {len(metrics) - _MOST_METRICS} more", "", "", "", "", ""))
+        rows.append((f"… and {len(metrics) - _MOST_METRICS} more", *[""] * 5))
+    filled = [index for index in range(len(head)) if any(cells[index] for cells in rows)]
+    lines = [row(*(cells[index] for index in filled)) for cells in (head, *rows)]
+    lines.insert(1, f"|{'|'.join(rule[index] for index in filled)}|")
     return "\n".join(lines)
 
 
