@@ -209,7 +209,7 @@ def test_pairs_find_what_two_samples_do_not() -> None:
     paired = json.loads(compare("a.csv", "b.csv", "--paired", *options)[1])["tests"][0]["metrics"][
         0
     ]
-    assert paired["p_harm"] < 0.05 < unpaired["p_harm"]
+    assert paired["pairs"]["p_sign_flips"] < 0.05 < unpaired["p_harm"]
 
 
 @pytest.mark.parametrize(
