@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["compare"]
 
-_MOST_LISTED: Final = 100
-"""Of more values than these, such as the examples of a benchmark, only the summary is printed."""
-
 _TESTS: Final = ("robust-t", "welch", "student", "paired", "rank")
 
 
@@ -67,6 +64,7 @@ _TESTS: Final = ("robust-t", "welch", "student", "paired", "rank")
     type=click.Path(path_type=Path),
     help="Write a report; the suffix (.html, .json, .md) says which; repeatable.",
 )
+@click.option("-v", "--verbose", is_flag=True, help="Print every value of what is not green.")
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON report.")
 @clear_errors
 def compare(before: Path, after: Path, **options: Any) -> None:
@@ -104,7 +102,7 @@ def compare(before: Path, after: Path, **options: Any) -> None:
             write_report(path, report)
     except (ReportError, ValueError) as error:
         raise CannotRunError(str(error).replace("--mlregress-report", "--report")) from None
-    _print(report, as_json=options["as_json"])
+    _print(report, as_json=options["as_json"], verbose=options["verbose"])
     for note in _notes(tables, metrics, left_out, paired=paired):
         say(f"compare: {note}", err=True)
     raise click.exceptions.Exit(int(str(verdict.colour) == "red"))
@@ -183,9 +181,10 @@ def _notes(
     return notes
 
 
-def _print(report: RunReport, *, as_json: bool) -> None:
+def _print(report: RunReport, *, as_json: bool, verbose: bool) -> None:
     from pytest_mlregress.reporting.failure_text import failure_text
     from pytest_mlregress.reporting.json_report import to_json
+    from pytest_mlregress.reporting.short_failure_text import short_failure_text
     from pytest_mlregress.reporting.summary import summary_table
 
     if as_json:
@@ -193,8 +192,9 @@ def _print(report: RunReport, *, as_json: bool) -> None:
         return
     width = get_terminal_size().columns
     (verdict,) = report.verdicts
-    if str(verdict.colour) != "green" and len(verdict.seeds) <= _MOST_LISTED:
-        click.echo(failure_text(verdict, width=width))
+    if str(verdict.colour) != "green":
+        text_of = failure_text if verbose else short_failure_text
+        click.echo(text_of(verdict, width=width))
         click.echo()
     text = summary_table(
         report,
