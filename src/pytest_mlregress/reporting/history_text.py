@@ -228,16 +228,17 @@ def _changes(series: Series, width: int) -> Iterator[str]:
 def _table(series: Series, rows: int) -> Iterator[str]:
     newest = series.points[-rows:] if rows else ()
     means = numbers([point.metric.mean for point in newest], digits=4)
+    differences = _differences(newest)
     cells = [
         (
             day_text(point.run.time),
             code_text(point),
             str(point.metric.n),
             mean if point.metric.n else "-",
-            _difference(point),
+            difference,
             _verdict(point),
         )
-        for point, mean in zip(newest, means, strict=True)
+        for point, mean, difference in zip(newest, means, differences, strict=True)
     ]
     if not cells:
         return
@@ -253,9 +254,11 @@ def _table(series: Series, rows: int) -> Iterator[str]:
         yield f"  and {count_of(hidden, 'earlier run')}: --runs {len(series.points)}"
 
 
-def _difference(point: Point) -> str:
-    value = point.metric.difference
-    return number(value, digits=2, signed=True) if math.isfinite(value) else "-"
+def _differences(points: Sequence[Point]) -> list[str]:
+    """Those that were compared, with as many digits as the largest needs."""
+    known = [point.metric.difference for point in points if math.isfinite(point.metric.difference)]
+    texts = iter(numbers(known, digits=2, signed=True, figures=3))
+    return [next(texts) if math.isfinite(point.metric.difference) else "-" for point in points]
 
 
 def _verdict(point: Point) -> str:
