@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -88,11 +89,12 @@ def test_ctrl_c_leaves_a_clean_terminal_and_no_files(slow: Suite, workers: str) 
     slow.write(LONG, "test_slow.py")
 
     def trains(lines: list[str]) -> bool:
-        return any("step " in line and "train/loss" in line for line in lines)
+        # Not at the first steps, where modules are imported: one that is cut there stays broken.
+        return any(re.search(r"step \d\d+ .*train/loss", line) is not None for line in lines)
 
     seen = terminal(slow, workers, interrupt_at=trains)
-    assert seen.status == pytest.ExitCode.INTERRUPTED
     text = "\n".join(seen.last)
+    assert seen.status == pytest.ExitCode.INTERRUPTED, text
     assert "KeyboardInterrupt" in text
     assert " so far)" not in text
     assert "train/loss" not in text
