@@ -84,6 +84,8 @@ _TIME: Final = re.compile(
     r"|\b\d{1,2} (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* \d{4}\b"
     r"|\b\d+(\.\d+)? [kMG]i?B\b"
 )
+_SAVED: Final = re.compile(r"\b\d+ seeds run, \d+ saved|\b\d+ seeds(, \d+ seeds? saved)? in\b")
+"""How many seeds had begun before the verdict on their test."""
 _COMMIT: Final = re.compile(r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,40}\b")
 _NUMBER: Final = re.compile(r"(?<![\w.])[-+]?\d*\.?\d+(?:e[-+]?\d+)?(?![\w])")
 _RULE: Final = re.compile(r"[=_-]{5,}")
@@ -95,7 +97,7 @@ def first_difference(expected: str, printed: str) -> str:
     """What a page shows and a command does not print, empty for nothing.
 
     The page shows a part of the output, in which a line ``...`` stands for any others. Times,
-    dates, commits and the layout may differ, and so may numbers a little: on another processor a
+    dates, commits, the layout and how many seeds were saved may differ, and so may numbers a little: on another processor a
     training gives other last digits.
     """
     pieces = re.split(r"^\s*\.\.\.\s*$", expected, flags=re.MULTILINE)
@@ -122,7 +124,7 @@ def first_difference(expected: str, printed: str) -> str:
 
 def _words(text: str) -> tuple[list[str], list[tuple[float, ...]]]:
     """The words of a text with its numbers taken out, and those of each word."""
-    plain = _RULE.sub(" ", _COMMIT.sub("COMMIT", _TIME.sub("TIME", text)))
+    plain = _RULE.sub(" ", _COMMIT.sub("COMMIT", _TIME.sub("TIME", _SAVED.sub("SEEDS", text))))
     words, numbers = [], []
     for word in plain.split():
         words.append(_NUMBER.sub("NUMBER", word))
