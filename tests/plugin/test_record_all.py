@@ -78,6 +78,8 @@ def test_a_metric_of_torchmetrics_knows_its_direction() -> None:
          "val_loss, val_accuracy, epoch"),
         (METRICS, {"higher_is_better": True, "skip": "epoch"},
          ": skip='epoch' must be a list of names"),
+        (METRICS, {"higher_is_better": True, "skip": 3},
+         ": skip=3 must be a list of names"),
         (METRICS, {"higher_is_better": True, "skip": ["*"]},
          ": skip=['*'] leaves none of val_loss, val_accuracy, epoch to record"),
         (METRICS, {"higher_is_better": "yes"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, Final
@@ -89,7 +89,8 @@ def _entries(where: Where, metrics: Any) -> dict[str, object]:
 def _kept(where: Where, entries: dict[str, object], skip: Any) -> dict[str, object]:
     """The entries that are not to be skipped."""
     __tracebackhide__ = True
-    if isinstance(skip, str) or not all(isinstance(pattern, str) for pattern in skip):
+    listed = isinstance(skip, Iterable) and not isinstance(skip, str)
+    if not listed or not all(isinstance(pattern, str) for pattern in skip):
         raise RecordError(f"{where[0]}: record_all: skip={skip!r} must be a list of names")
     skipped: set[str] = set()
     for pattern in skip:
