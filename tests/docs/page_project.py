@@ -97,8 +97,8 @@ def first_difference(expected: str, printed: str) -> str:
     """What a page shows and a command does not print, empty for nothing.
 
     The page shows a part of the output, in which a line ``...`` stands for any others. Times,
-    dates, commits, the layout and how many seeds were saved may differ, and so may numbers a little: on another processor a
-    training gives other last digits.
+    dates, commits, the layout and how many seeds were saved may differ, and so may numbers a
+    little: on another processor a training gives other last digits.
     """
     pieces = re.split(r"^\s*\.\.\.\s*$", expected, flags=re.MULTILINE)
     words, numbers = _words(printed)
