@@ -113,7 +113,7 @@ def pytest_configure(config: pytest.Config) -> None:
     machine_share.note_callers_devices(config)
     if hasattr(config, "workerinput"):
         threads.pin_device(worker["workerid"])
-        if worker.get(progress_channel.WORKER_INPUT, False):
+        if worker.get(progress_channel.WORKER_INPUT, False) and not settings.companion:
             config.stash[progress_channel.PUBLISH] = progress_channel.publish_to_file(
                 config, worker["workerid"]
             )
@@ -247,7 +247,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     session.config.stash[TRAINS] = seed_items.note_selected_seeds(
         items, removals.by_others(items), tests=len(removals.collected)
     )
-    if hasattr(session.config, "workerinput"):
+    if not session.config.stash[SETTINGS].companion:
         progress_channel.tell_collected(session.config, items)
 
 

@@ -149,8 +149,8 @@ def _test_cells(test: UndecidedTest) -> _Row:
 
 def _estimate(estimate: Estimate) -> str:
     difference = number(estimate.difference, signed=True)
-    margin = f" (margin {number(estimate.margin)})" if estimate.margin is not None else ""
-    return f"{visible(estimate.metric)} {difference}{margin}"
+    margin = number(estimate.margin) if estimate.margin is not None else "auto"
+    return f"{visible(estimate.metric)} {difference} (margin {margin})"
 
 
 def _aligned(rows: Sequence[_Row], width: int) -> list[str]:
