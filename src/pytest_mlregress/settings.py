@@ -178,7 +178,9 @@ class Settings:
     @property
     def keeps_history(self) -> bool:
         """True where the run is to be appended to the history: one that reaches verdicts."""
-        return self.history != "off" and not (self.companion or self.plan or self.preflight)
+        return self.history != "off" and not (
+            self.companion or self.plan or self.preflight or self.shard is not None
+        )
 
     @property
     def _uses_cache(self) -> bool:

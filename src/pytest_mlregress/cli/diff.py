@@ -8,7 +8,7 @@ from shutil import get_terminal_size
 import click
 
 from pytest_mlregress.cli.common import clear_errors, print_json, say, suite_options
-from pytest_mlregress.cli.sides import Side, file_side, is_baseline_file, store_side
+from pytest_mlregress.cli.sides import Side, file_side, is_baseline_file, ref_source, store_side
 
 
 @click.command()
@@ -67,5 +67,6 @@ def _sides(
         return file_side(test), file_side(ref)
     if other is not None and is_baseline_file(ref) and is_baseline_file(other):
         return file_side(ref), file_side(other)
-    after = store_side(source if other is None else other, test, rootdir=root)
-    return store_side(ref, test, rootdir=root), after
+    newer = source if other is None else ref_source(other, rootdir=root)
+    after = store_side(newer, test, rootdir=root)
+    return store_side(ref_source(ref, rootdir=root), test, rootdir=root), after

@@ -14,7 +14,7 @@ from pytest_mlregress.baselines.paths import SUFFIX
 from pytest_mlregress.baselines.store import open_store
 from pytest_mlregress.cli.artifacts import all_artifacts
 
-__all__ = ["Side", "file_side", "store_side"]
+__all__ = ["Side", "file_side", "is_baseline_file", "read_file", "ref_source", "store_side"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +81,26 @@ def read_file(path: Path) -> Artifact:
     return loads(text, source=str(path))
 
 
-def store_side(place: str | None, test: str, *, rootdir: Path) -> Side:
+def ref_source(place: str, *, rootdir: Path) -> str:
+    """Where baselines are read that an argument names: most name a git ref.
+
+    Args:
+        place: a git ref, with or without ``git:``, a folder, or a URL.
+        rootdir: pytest's rootdir.
+
+    Returns:
+        A source as `open_store` takes it.
+    """
+    if is_git_ref(place) or "://" in place or (rootdir / Path(place).expanduser()).is_dir():
+        return place
+    return f"{GIT_SCHEME}{place}"
+
+
+def store_side(source: str | None, test: str, *, rootdir: Path) -> Side:
     """The baselines at a place whose test or file contains a text.
 
     Args:
-        place: a git ref, with or without ``git:``, a folder, or a URL; None for the working tree.
+        source: as `open_store` takes it; None for the working tree.
         test: the text.
         rootdir: pytest's rootdir.
 
@@ -95,13 +110,8 @@ def store_side(place: str | None, test: str, *, rootdir: Path) -> Side:
     Raises:
         BaselineError: the place cannot be read.
     """
-    source = place
-    if place is not None and not (
-        is_git_ref(place) or "://" in place or (rootdir / place).expanduser().is_dir()
-    ):
-        source = f"{GIT_SCHEME}{place}"
     store = open_store(source, rootdir=rootdir)
-    label = "the working tree" if place is None else place.removeprefix(GIT_SCHEME)
+    label = "the working tree" if source is None else source.removeprefix(GIT_SCHEME)
     return Side(
         label,
         {
