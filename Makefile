@@ -20,7 +20,7 @@ TESTS := $(PYTEST) -n 2 -o asyncio_default_fixture_loop_scope=function
 # Workers that each use all cores are several times slower: benchmarks/threads.py measures it.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: help demo demo-broken test slow frameworks downstream lint docs bench baselines clean
+.PHONY: help demo demo-broken test slow frameworks trackers downstream lint docs bench baselines clean
 .DELETE_ON_ERROR:
 
 help: ## what there is to make
@@ -48,6 +48,11 @@ frameworks: ## guards, loggers and seeding inside real Lightning, Transformers, 
 	$(VENV)-frameworks/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[torch,hypothesis]' pytest-timeout -r tests/bughunt/guards/frameworks/requirements.txt -r tests/integrations/frameworks/requirements.txt
 	$(ONE_THREAD) $(VENV)-frameworks/bin/python -m pytest -m slow tests/bughunt/guards/frameworks tests/integrations/frameworks $(ARGS)
 
+trackers: ## runs in a real MLflow server and in W&B, in an environment of their own
+	$(PYTHON) -m venv $(VENV)-trackers
+	$(VENV)-trackers/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[mlflow,wandb]' hypothesis pytest-timeout -r tests/integrations/trackers/requirements.txt
+	$(ONE_THREAD) $(VENV)-trackers/bin/python -m pytest -m slow tests/integrations/trackers $(ARGS)
+
 downstream: ## projects of others with the plugin unused and used, in an environment of their own
 	$(PYTHON) -m venv $(VENV)-downstream
 	$(VENV)-downstream/bin/python -m pip install --quiet --constraint constraints.txt torch
@@ -69,7 +74,7 @@ bench: $(VENV)/.test ## the figures of the README, measured here
 	  echo "== benchmarks/$$script.py"; $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 clean: ## remove the environment and what the tools left behind
-	rm -rf $(VENV) $(VENV)-frameworks $(VENV)-downstream build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-frameworks $(VENV)-trackers $(VENV)-downstream build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
@@ -150,6 +151,27 @@ def _report(source: str, text: str) -> str:
     return text
 
 
+TRACKERS: Final = ("mlflow", "wandb")
+
+
+def _tracker(source: str, text: str) -> str:
+    kind, colon, target = text.partition(":")
+    if kind not in TRACKERS:
+        close = get_close_matches(kind.lower(), TRACKERS, n=1)
+        remedy = f"; did you mean {close[0]}:{target}?" if close else ""
+        raise SettingError(
+            f"{source}: {text!r} names no tracker; write mlflow:URI, mlflow for the one of "
+            f"MLFLOW_TRACKING_URI, or wandb:PROJECT{remedy}"
+        )
+    if kind == "wandb" and not target.strip("/"):
+        raise SettingError(f"{source}: {text!r} names no project; write wandb:PROJECT")
+    if kind == "mlflow" and not target and (colon or not os.environ.get("MLFLOW_TRACKING_URI")):
+        raise SettingError(
+            f"{source}: {text!r} names no server; write mlflow:URI, or set MLFLOW_TRACKING_URI"
+        )
+    return text
+
+
 def _shard(source: str, text: str) -> Shard:
     number, _, count = text.partition("/")
     if not (number.strip().isdecimal() and count.strip().isdecimal()):
@@ -228,6 +250,8 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("report", "write a report; the suffix (.html, .json, .md, .codequality.json, "
            ".metrics.txt) says which; repeatable",
            _report, "FILE", repeat=True),
+    Option("tracker", "log the run to an experiment tracker: mlflow:URI, mlflow (the URI is in "
+           "MLFLOW_TRACKING_URI) or wandb:PROJECT; repeatable", _tracker, "TRACKER", repeat=True),
     Option("junit", "JUnit XML with all (default), or verdicts: without the seeds that passed",
            _choice("all", "verdicts")),
     Option("confirm", "before a red is reported, test it on fresh seeds of both sides", None),

@@ -93,6 +93,8 @@ class Settings:
     plan: bool = False
     progress: Literal["auto", "live", "lines", "off"] = "auto"
     report: tuple[str, ...] = ()
+    tracker: tuple[str, ...] = ()
+    """Experiment trackers: ``mlflow:URI``, ``mlflow`` or ``wandb:PROJECT``."""
     junit: Literal["all", "verdicts"] = "all"
     confirm: bool = False
     dispersion: Literal["off", "warn", "fail"] = "off"
@@ -150,6 +152,7 @@ class Settings:
             update=False,
             update_new_only=False,
             report=(),
+            tracker=(),
             guards="off",
         )
 

@@ -153,6 +153,18 @@ def _say(config: pytest.Config, line: str) -> None:
         print(line)
 
 
+def write_trackers(run: FinishedRun) -> None:
+    """The run in the experiment trackers of `--mlregress-tracker`; it fails no run.
+
+    Args:
+        run: the run.
+    """
+    if run.settings.tracker:
+        from pytest_mlregress.session.tracker_output import log_to_trackers
+
+        log_to_trackers(run, lambda line: _say(run.config, line))
+
+
 Output: TypeAlias = Callable[[FinishedRun], None]
 
 OUTPUTS: Final[tuple[Output, ...]] = (
@@ -162,4 +174,5 @@ OUTPUTS: Final[tuple[Output, ...]] = (
     add_suite_properties,
     write_step_summary,
     print_annotations,
+    write_trackers,
 )
