@@ -225,7 +225,7 @@ def test_a_package_under_src_is_named(project: Path) -> None:
     (project / "src/thing/__init__.py").write_text("")
     init()
     text = (project / TEST).read_text(encoding="utf-8")
-    assert "such as of `thing`" in text
+    assert "by a call of yours in `thing`.\n" in text
     assert "from sklearn.linear_model import LogisticRegression" in text
 
 

@@ -105,7 +105,7 @@ def metric_table(verdict: Verdict) -> str:
     sides = "base → now" if verdict.base else "baseline → now"
     head = ("metric", "verdict", sides, "difference [interval]", "p (limit)", "margin")
     rule = ("---", "---", "--:", "--:", "--:", "--:")
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for metric in metrics[:_MOST_METRICS]:
         moved, difference, p, margin = figures(metric)
         limit = f"{p} ({_limit(metric)})" if p else ""

@@ -14,9 +14,11 @@ from pytest_mlregress.scaffold.plan import Step, new_file
 Library: TypeAlias = Literal["torch", "sklearn", "none"]
 
 _HEAD: Final = '''\
-"""A first regression test: trained once per seed, and compared with a recorded baseline.
+"""A first regression test: trained once per seed, compared with a recorded baseline.
 
-Replace the training by one of yours{where}; it should take seconds, or minutes at most.
+Replace the training by a call of yours{where}.
+It should take seconds, or minutes at most. A check of a pull request runs this file
+on both sides: what it calls is what is compared.
 """
 
 '''
@@ -107,7 +109,7 @@ def first_test_step(root: Path) -> Step:
             return Step(file, "keep", "is a regression test already")
     library = _library([text for _, text in files])
     package = package_name(root)
-    where = f", such as of `{package}`" if package else ""
+    where = f" in `{package}`" if package else ""
     text = _HEAD.format(where=where) + _TEXTS[library]
     uses = {"torch": ", with torch", "sklearn": ", with scikit-learn", "none": ""}[library]
     return new_file(_folder(root) / _NAME, text, f"a first regression test{uses}")
