@@ -47,6 +47,23 @@ def test_pruning_deletes_them_and_their_empty_folders(orphaned: Suite) -> None:
     assert notes(orphaned) == []
 
 
+def test_many_unused_baselines_are_one_line(recorded: Suite) -> None:
+    three = TRAINING.replace("@pytest", '@pytest.mark.parametrize("x", [1, 2, 3])\n    @pytest', 1)
+    recorded.write(three.replace("(mlregress)", "(mlregress, x)"), "test_other.py")
+    recorded.record("test_other.py")
+    (recorded.path / "test_other.py").unlink()
+    recorded.commit()
+    recorded.run()
+    folder = recorded.path / "__baselines__" / "test_other"
+    first, *others = sorted(folder.iterdir())
+    gone = f"3 unused baselines, whose tests are gone: {first} and 2 more (-v lists them)"
+    assert notes(recorded) == [f"{gone}; delete them with --mlregress-prune"]
+    recorded.run("-v")
+    assert notes(recorded) == [NOTE.format(path) for path in (first, *others)]
+    recorded.run("--mlregress-prune")
+    assert notes(recorded) == [f"deleted {gone}"]
+
+
 def test_an_update_prunes_too(orphaned: Suite) -> None:
     assert orphaned.run("--mlregress-update", "--mlregress-prune").ret == 0
     assert files_of(orphaned).keys() == {FILE}

@@ -32,9 +32,8 @@ unaffordable  tests/test_digits.py::test_unaffordable                  1/5 seeds
   unaffordable: metric 'accuracy' with margin 0.001: a loss of the margin, 0.37
   standard deviations of the baseline, is detected by 5
   more seeds: pytest tests/test_digits.py::test_digits --mlregress-seeds=24
-  more baseline seeds:
-  pytest tests/test_digits.py::test_digits --mlregress-update \\
-    --mlregress-baseline-seeds=60
+  more baseline seeds: pytest tests/test_digits.py::test_digits \\
+    --mlregress-update --mlregress-baseline-seeds=60
   a wider margin in the code: these seeds detect a loss of 0.006
   a higher level: pytest tests/test_digits.py::test_digits --mlregress-alpha=0.2
 inconclusive  tests/test_digits.py::test_inconclusive                  5/5 seeds
@@ -58,7 +57,8 @@ skipped       tests/test_digits.py::test_skipped                       0/5 seeds
   training in 41 s; alpha 0.05 over 5 comparisons
 note: unused baseline: tests/__baselines__/old.default.json
 note: environment differs from 1 baseline: threads 4 -> 1
-note: environment differs from 1 baseline: torch 2.12.0 -> 2.13.0"""
+note: environment differs from 1 baseline: torch 2.12.0 -> 2.13.0
+-v shows every value, test and step of a failure"""
 
 
 def test_one_of_each_verdict_at_80_columns():
@@ -81,7 +81,7 @@ def test_the_greens_of_two_hundred_tests_are_one_line():
     assert lines[9] == (
         "200 tests: 1 regression, 1 inconclusive, 198 pass; 1000 seeds run, 0 saved; 25"
     )
-    assert len(lines) == 13
+    assert len(lines) == 14
 
 
 def test_quiet_folds_every_green_and_leaves_the_others_their_numbers():

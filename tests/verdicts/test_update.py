@@ -80,8 +80,8 @@ def test_a_loss_is_no_baseline_and_the_refusal_says_how_to_accept_it() -> None:
     )
     assert found.verdict.reasons[-1] == "the values of the baseline stay as they were"
     assert found.verdict.next_steps[-1] == (
-        "or accept it and keep the reason: pytest 'tests/test_fit.py::test_fit' --mlregress-update "
-        "--mlregress-rebase-anchor='why it is accepted'"
+        "to accept it: pytest 'tests/test_fit.py::test_fit' --mlregress-update "
+        "--mlregress-rebase-anchor='why'"
     )
 
 

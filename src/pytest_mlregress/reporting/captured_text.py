@@ -47,7 +47,7 @@ def output_lines(seed: SeedResult, *, most: int, width: int) -> list[str]:
     Returns:
         The lines, without escape sequences, progress that was overwritten and blank lines.
     """
-    lines = [_shown(line) for line in (seed.traceback or seed.captured).splitlines()]
+    lines = [_shown(line) for line in (seed.traceback or seed.captured).split("\n")]
     kept = [line for line in lines if line.strip() and not _HEADING.fullmatch(line.strip(" -"))]
     return [clip(line, width) for line in kept[-most:]] if most > 0 else []
 

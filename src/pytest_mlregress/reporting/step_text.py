@@ -10,7 +10,7 @@ from pytest_mlregress.reporting.text_layout import one_line, width_of, wrap, wra
 _COMMAND: Final = re.compile(r"(?:^|(?<=: ))(?:pytest|mlregress|git|python|pip) .*")
 """A shell command at the end of a step."""
 
-_INLINE: Final = 0.25
+_INLINE: Final = 0.35
 """A command that is continued begins on the line of its words if they take no more of a line."""
 
 

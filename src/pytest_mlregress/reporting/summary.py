@@ -41,6 +41,7 @@ _HEADINGS: Final = (
 )
 _BESIDE_A_BASE: Final = {"baseline -> now": "base -> now"}
 _INDENT: Final = "  "
+_MORE: Final = "-v shows every value, test and step of a failure"
 _GAPS: Final = ("  ", " ")
 """What separates columns, the second where there is no room for the first."""
 
@@ -96,6 +97,8 @@ def summary_table(
     if lines:
         lines.append(_Line(""))
     lines += _total_lines(report, width)
+    if verbosity == 0 and any(verdict.colour is Colour.RED for verdict in listed):
+        lines += [_Line(line, "dim") for line in wrap(_MORE, width, rest=_INDENT)]
     encoded = [piece for line in lines for piece in _encodable(line, encoding, width)]
     return _render(encoded, colour=colour)
 

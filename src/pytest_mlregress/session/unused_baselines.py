@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -39,15 +39,23 @@ class UnusedBaselines:
             self._deleted.add(key)
 
     def notes(self) -> Iterator[str]:
-        """A line on each, for the end of the summary."""
-        for key in self._keys:
-            place = self._baselines.store.describe(key)
-            if key in self._deleted:
-                yield f"deleted unused baseline {place}: its test is gone"
-            else:
-                yield (
-                    f"unused baseline {place}: its test is gone; delete it with --mlregress-prune"
-                )
+        """A line on all of them, for the end of the summary; with ``-v`` one on each."""
+        deleted = [key for key in self._keys if key in self._deleted]
+        unused = [key for key in self._keys if key not in self._deleted]
+        yield from self._lines(deleted, "deleted ", "")
+        yield from self._lines(unused, "", "; delete {} with --mlregress-prune")
+
+    def _lines(self, keys: Sequence[BaselineKey], did: str, remedy: str) -> Iterator[str]:
+        if len(keys) <= 1 or self._session.config.option.verbose > 0:
+            for key in keys:
+                place = self._baselines.store.describe(key)
+                yield f"{did}unused baseline {place}: its test is gone{remedy.format('it')}"
+            return
+        first = self._baselines.store.describe(keys[0])
+        yield (
+            f"{did}{len(keys)} unused baselines, whose tests are gone: {first} and "
+            f"{len(keys) - 1} more (-v lists them){remedy.format('them')}"
+        )
 
     @cached_property
     def _keys(self) -> tuple[BaselineKey, ...]:

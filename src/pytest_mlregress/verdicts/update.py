@@ -392,8 +392,9 @@ def _refused(
         next_steps=(
             "find the cause of the loss; where there may be none, more seeds can tell: "
             f"{command} --mlregress-baseline-seeds={more}",
-            "or accept it and keep the reason: "
-            f"{command} --mlregress-rebase-anchor='why it is accepted'",
-        ),
+            f"to accept it: {command} --mlregress-rebase-anchor='why'",
+        )
+        if all(metric.kind is not VerdictKind.DIVERGED for metric in judged)
+        else _mend(case),  # values that are not finite are no baseline
     )
     return Update(verdict, with_refused_update(previous, drifted) if drifted else None)
