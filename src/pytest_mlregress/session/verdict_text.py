@@ -41,7 +41,7 @@ class VerdictText:
         Everything with ``-v``, ``-rA`` or ``--tb=long``, nothing with ``--tb=line``: pytest then
         prints the line, after its location.
         """
-        style = self.config.option.tbstyle
+        style = getattr(self.config.option, "tbstyle", "auto")
         if style == "line":
             return ""
         if self.instead:
@@ -55,11 +55,16 @@ class VerdictText:
         """Whether anybody reads the captured sections of a test that passed."""
         option = self.config.option
         return (
-            bool({"A", "P"} & set(option.reportchars))
+            bool({"A", "P"} & set(self._report_characters))
             or getattr(option, "htmlpath", None) is not None
             or getattr(option, "report_log", None) is not None
         )
 
     @property
     def _verbose(self) -> bool:
-        return self.config.option.verbose > 0 or "A" in self.config.option.reportchars
+        return getattr(self.config.option, "verbose", 0) > 0 or "A" in self._report_characters
+
+    @property
+    def _report_characters(self) -> str:
+        """Those of ``-r``; none without pytest's terminal reporter."""
+        return getattr(self.config.option, "reportchars", "")
