@@ -104,7 +104,7 @@ def test_a_worse_change_is_red(project: Suite, workers: str) -> None:
     commit = git(project, "rev-parse", "main").strip()[:10]
     result.stdout.fnmatch_lines(
         [
-            "accuracy regressed: 0.9094 -> 0.8094 (-0.100 [[]-0.114, -0.086[]]), margin *",
+            "accuracy regressed: 0.9094 -> 0.8094 (-0.1 [[]-0.1, -0.1[]]), margin *",
             f"FAILED {TEST} - accuracy regressed: *",
         ]
     )

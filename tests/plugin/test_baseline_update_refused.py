@@ -149,14 +149,17 @@ def test_a_loss_is_no_baseline(recorded: Suite, workers: str) -> None:
     content = document(recorded)
     assert content["anchor"]["accuracy"].pop("refused") == 1
     assert content == {**json.loads(before[FILE]), "revision": content["revision"]}
+    reasons = recorded.tests[TEST]["reasons"]
+    assert reasons[2].startswith("accuracy: refused try 1 against this anchor, as the file of the")
+    assert reasons[-1] == "the values of the baseline stay as they were"
     result.stdout.fnmatch_lines(
         [
-            "why           accuracy is worse than the baseline that it would replace",
-            "              accuracy: refused try 1 against this anchor, as the file of the",
-            "              the values of the baseline stay as they were",
-            "next          find the cause of the loss; where there may be none, more seeds",
-            "              can tell:",
-            "              or accept it and keep the reason:",
+            "baseline not updated: accuracy is worse than the baseline that it would replace *",
+            "sure    clearly worse: p = 5e-06, limit 0.05; 85 % interval, 20 vs 20 seeds",
+            "why     accuracy may have drifted by more than 1sd (*",
+            "next    find the cause of the loss; where there may be none, more seeds can tell:",
+            f"        pytest '{TEST}' --mlregress-update --mlregress-baseline-seeds=40",
+            f"        to accept it: pytest '{TEST}' --mlregress-update --mlregress-rebase-anchor='why'",
         ]
     )
 

@@ -27,7 +27,7 @@ ODD_IDS = """
 
 def printed_commands(result: pytest.RunResult) -> list[list[str]]:
     """The pytest commands of the failure texts, as a shell splits them."""
-    text = re.sub(r" \\\n +", " ", result.stdout.str())
+    text = re.sub(r" \\\n *", " ", result.stdout.str())
     commands = re.findall(r"^(?:next)? +(?:[^'\n]*: )?pytest ('.*)$", text, flags=re.MULTILINE)
     return [shlex.split(command) for command in commands]
 
