@@ -159,7 +159,8 @@ def test_a_loss_is_no_baseline(recorded: Suite, workers: str) -> None:
             "why     accuracy may have drifted by more than 1sd (*",
             "next    find the cause of the loss; where there may be none, more seeds can tell:",
             f"        pytest '{TEST}' --mlregress-update --mlregress-baseline-seeds=40",
-            f"        to accept it: pytest '{TEST}' --mlregress-update --mlregress-rebase-anchor='why'",
+            f"        to accept it: pytest '{TEST}' --mlregress-update "
+            "--mlregress-rebase-anchor='why'",
         ]
     )
 

@@ -42,7 +42,8 @@ def test_it_records_the_tier_that_was_asked_for(suite: Suite, workers: str) -> N
     result = suite.run(workers, "--mlregress-tier=full")
     result.stdout.fnmatch_lines(
         [
-            "next    pytest 'test_training.py::test_training' --mlregress-tier=full --mlregress-update",
+            "next    pytest 'test_training.py::test_training' --mlregress-tier=full "
+            "--mlregress-update",
             "        commit the __baselines__ folder",
         ]
     )

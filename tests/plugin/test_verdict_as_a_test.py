@@ -124,9 +124,12 @@ def test_junit_has_a_testcase_per_verdict_with_its_failure(recorded: Suite, work
     assert "  robust-t    harm: p = 1.9e-05, level 0.025: a loss is shown" in failure.text
     properties = verdict.find("properties")
     assert properties is not None
-    assert [entry.attrib for entry in properties] == [
-        {"name": "mlregress_verdict", "value": "regression"}
-    ]
+    found = {entry.get("name"): entry.get("value") for entry in properties}
+    assert list(found)[:2] == ["mlregress_verdict", "mlregress_since"]
+    assert found["mlregress_verdict"] == found["mlregress_verdict[accuracy]"] == "regression"
+    assert found["mlregress_limit[accuracy]"] == "0.025"
+    low, high = map(float, (found["mlregress_interval[accuracy]"] or "").split())
+    assert (round(low, 3), round(high, 3)) == (-0.047, -0.028)
     assert cases["test_training", "test_training[seed0]"].find("failure") is None
     assert suite.get("failures") == "1"
     assert suite.get("errors") == "0"
