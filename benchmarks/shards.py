@@ -1,8 +1,8 @@
 """How even the shards of recorded suites are: the longest one over the mean.
 
-    python -m benchmarks.shards
+    python -m benchmarks.shards [--root FOLDER]
 
-Suites: the baselines of the examples (those that hold durations), and simulated ones, whose seeds
+Suites: the baselines of the examples, or below another folder (those that hold durations), and simulated ones, whose seeds
 take log-normal times around a log-normal time of their test, as trainings of one repository do; in
 `one long test` one of them takes half of all, in `half unknown` half of the tests were never timed:
 they take what the others do on average, and their true times are used for the ratio. A split by
@@ -34,7 +34,7 @@ def recorded_suites(root: Path) -> Iterator[tuple[str, Suite]]:
             for seed, spent in artifact.spent.items():
                 suite[SeedOfTest(artifact.test, artifact.tier, seed)] = spent.duration
         if suite:
-            yield f"examples/{folder.parent.name}", suite
+            yield folder.parent.name, suite
 
 
 def simulated_suites(rng: np.random.Generator) -> Iterator[tuple[str, Suite, Suite]]:
@@ -78,12 +78,17 @@ def main() -> None:
     """Print a line for each suite and number of shards."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--repeats", type=int, default=20, help="simulated suites of each kind")
-    repeats = parser.parse_args().repeats
+    parser.add_argument(
+        "--root",
+        type=Path,
+        default=Path(__file__).parents[1] / "examples",
+        help="a folder of recorded suites",
+    )
+    given = parser.parse_args()
     rng = np.random.default_rng(0)
     found: dict[tuple[str, int], list[tuple[float, float, float]]] = {}
-    root = Path(__file__).parents[1] / "examples"
-    suites = [(name, suite, suite) for name, suite in recorded_suites(root)]
-    for _ in range(repeats):
+    suites = [(name, suite, suite) for name, suite in recorded_suites(given.root)]
+    for _ in range(given.repeats):
         suites += simulated_suites(rng)
     for name, true, recorded in suites:
         for count in COUNTS:

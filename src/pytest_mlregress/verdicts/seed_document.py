@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final, cast
 
 from pytest_mlregress.baselines.json_reader import Node
-from pytest_mlregress.baselines.urls import shareable
+from pytest_mlregress.baselines.urls import shareable, shareable_values
 from pytest_mlregress.running.result import SEED_OUTCOMES, RecordedMetric, SeedOutcome, SeedResult
 
 Document = dict[str, Any]
@@ -35,7 +35,7 @@ def seed_document(result: SeedResult) -> Document:
         "curves": {
             name: [list(point) for point in points] for name, points in result.curves.items()
         },
-        "params": result.params,
+        "params": shareable_values(result.params),
         "data": result.data,
         "data_fraction": result.data_fraction,
         "message": shareable(result.message),
