@@ -9,6 +9,7 @@ from typing import Final
 
 from pytest_mlregress.comparing.directions import bare_name, is_share, known_direction
 from pytest_mlregress.comparing.table import Cell, Table, TableError
+from pytest_mlregress.plurals import count_of
 
 _LEAST: Final = 2
 
@@ -175,7 +176,7 @@ def _in_percent(table: Table, column: str, cells: Mapping[object, Cell]) -> bool
 def _refuse_few(table: Table, column: str, values: Mapping[object, float]) -> None:
     if len(values) < _LEAST:
         raise TableError(
-            f"{table.name}: {column!r} has {len(values)} value{'' if len(values) == 1 else 's'}; "
+            f"{table.name}: {column!r} has {count_of(len(values), 'value')}; "
             f"chance cannot be told from fewer than {_LEAST}: train more seeds"
         )
 
