@@ -3,8 +3,7 @@
     python -m benchmarks.shards [--root FOLDER]
 
 Suites: the baselines of the examples, or below another folder (those that hold durations), and
-simulated ones, whose seeds take log-normal times around a log-normal time of their test, as trainings
-of one repository do; in
+simulated ones, whose seeds take log-normal times around a log-normal time of their test; in
 `one long test` one of them takes half of all, in `half unknown` half of the tests were never timed:
 they take what the others do on average, and their true times are used for the ratio. A split by
 number deals the seeds out in the order of collection, as `--splits` without durations does.
