@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from pytest_mlregress.plurals import count_of
 from pytest_mlregress.reporting.axis_scale import AxisScale
 from pytest_mlregress.reporting.metric_text import (
     compares_matched_seeds,
@@ -58,14 +59,14 @@ class Row:
         y: vertical position.
         dots: its seeds.
         mean: horizontal position of its mean, None if it is not finite.
-        count: number of seeds.
+        count: the number of seeds in words; empty without any.
     """
 
     label: str
     y: float
     dots: tuple[Dot, ...]
     mean: float | None
-    count: int
+    count: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +217,7 @@ def _row(
         title = f"seed {seed}: {number(value, digits=5)}"
         placed.append(Dot(x, _free_height(x, y, placed), title, finite))
     place = scale.at(mean) if math.isfinite(mean) else None
-    return Row(label, y, tuple(placed), place, len(sample))
+    return Row(label, y, tuple(placed), place, count_of(len(sample), "seed") if sample else "")
 
 
 def _free_height(x: float, y: float, placed: Sequence[Dot]) -> float:
