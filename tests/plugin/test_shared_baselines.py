@@ -18,7 +18,7 @@ URL = f"s3://{BUCKET}/models"
 THERE = f"--mlregress-baseline={URL}"
 PLACE = f"{URL}/test_training/test_training.default.json"
 TEST = "test_training.py::test_training"
-UPDATE = ("--mlregress-update", "--mlregress-rebase-anchor=better data")
+UPDATE = ("-v", "--mlregress-update", "--mlregress-rebase-anchor=better data")
 AT_ONCE = TRAINING.replace(
     "        accuracy =",
     """
