@@ -113,3 +113,45 @@ def test_each_worker_and_each_undecided_test_has_a_line(clock: list[float]) -> N
     (estimate,) = test.estimates
     assert estimate.difference == pytest.approx(-0.01)
     assert estimate.margin == 0.01
+
+
+def test_beside_a_base_the_difference_is_that_of_pairs(clock: list[float]) -> None:
+    state = RunState(workers=1, sides=2)
+    state.collected(collected("t.py::a"), {"t.py::a": baseline(10.0)})
+    train(state, clock, "t.py::a", 0, 1.0)
+    (test,) = state.view().tests
+    assert test.estimates == ()  # nothing to compare with yet, and a baseline is not the base
+    node_id = "t.py::a[seed0-base]"
+    of_base = payload("t.py::a", 0, 1.0, value=0.87) | {"candidate": "t.py::a[seed0]"}
+    state.reported(node_id, of_base, "teardown")
+    state.ended(node_id)
+    train(state, clock, "t.py::a", 1, 1.0)
+    (test,) = state.view().tests
+    (estimate,) = test.estimates
+    assert estimate.difference == pytest.approx(0.02)
+    assert estimate.margin == 0.01
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_seeds_that_take_longer_than_recorded_raise_the_estimate(
+    clock: list[float], workers: int
+) -> None:
+    state = RunState(workers)
+    state.collected(collected("a", "b"), {"a": baseline(0.1), "b": baseline(0.2)})
+    for seed in range(workers):
+        node_id = f"a[seed{seed}]"
+        state.started(node_id)
+        state.reported(node_id, payload("a", seed, 0.0), "setup")
+    clock[0] += 1.5  # 15 times as long, and nothing has ended
+    left = state.view().left
+    assert left is not None
+    assert left >= ((4 - workers) * 1.5 + 4 * 3.0) / workers
+
+
+def test_one_slow_seed_counts_as_one_of_its_test(clock: list[float]) -> None:
+    state = RunState(workers=1)
+    state.collected(collected("a"), {"a": baseline(10.0)})
+    train(state, clock, "a", 0, 10.0)
+    state.started("a[seed1]")
+    clock[0] += 30.0
+    assert state.view().left == pytest.approx(2 * 20.0 + 3.0)

@@ -2,83 +2,23 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from statistics import fmean, median
-from typing import Any
+from typing import Any, Final
 
 from pytest_mlregress.baselines.artifact import Artifact
-from pytest_mlregress.node_ids import dotted_name
-from pytest_mlregress.reporting.progress_view import Estimate, RunView, UndecidedTest, WorkerView
+from pytest_mlregress.node_ids import dotted_name, replace_seed, seed_id
+from pytest_mlregress.reporting.progress_view import RunView, UndecidedTest, WorkerView
+from pytest_mlregress.running.pairs import base_seed_id
 from pytest_mlregress.running.progress_channel import CollectedTest, SeedProgress
 from pytest_mlregress.running.result import RecordedMetric
-from pytest_mlregress.verdicts.cost import SeedCost, seed_cost, time_on
-from pytest_mlregress.verdicts.metric_samples import absolute_margin
+from pytest_mlregress.session.progress_of_test import RunningTest
+from pytest_mlregress.verdicts.cost import seed_cost, time_on
 
-MOST_ESTIMATES = 3
-"""So many metrics of a test are shown."""
-
-
-@dataclass(slots=True)
-class RunningTest:
-    """One test of the run.
-
-    Attributes:
-        test: the node id without the seed.
-        seeds: its selected seeds.
-        first_look: how many of them an update looks at first; 0 in a check.
-        baseline: its baseline; None without one.
-        cost: what one seed took before; None where that is unknown.
-        ended: the seeds that have ended.
-        base_ended: those of the base that have, in an A/B run.
-        durations: what the seeds took that were trained in this run.
-        metrics: by name, what the seeds recorded.
-        decided: whether it has a verdict.
-    """
-
-    test: str
-    seeds: tuple[int, ...]
-    first_look: int = 0
-    baseline: Artifact | None = None
-    cost: SeedCost | None = None
-    ended: set[int] = field(default_factory=set)
-    base_ended: set[int] = field(default_factory=set)
-    durations: list[float] = field(default_factory=list)
-    metrics: dict[str, list[RecordedMetric]] = field(default_factory=dict)
-    decided: bool = False
-
-    @property
-    def remaining(self) -> int:
-        """How many of its seeds are still expected to train."""
-        if self.decided:
-            return 0
-        # An update goes beyond its first look only where that is undecided.
-        target = len(self.seeds)
-        if len(self.ended) < self.first_look:
-            target = min(target, self.first_look)
-        return max(target - len(self.ended), 0)
-
-    def estimates(self) -> tuple[Estimate, ...]:
-        """The difference of each metric from the baseline."""
-        return tuple(self._estimates())[:MOST_ESTIMATES]
-
-    def _estimates(self) -> Iterable[Estimate]:
-        recorded = self.baseline.metrics if self.baseline is not None else {}
-        for name, values in self.metrics.items():
-            if name not in recorded:
-                continue
-            before = recorded[name].values
-            difference = fmean(one.value for one in values) - fmean(before.values())
-            if not math.isfinite(difference):
-                continue
-            try:
-                margin = absolute_margin(values[0], before)
-            except ValueError:
-                margin = None  # its verdict will tell
-            yield Estimate(name, difference, margin)
+_LEAST_LEFT: Final = 0.1
+"""A seed that takes longer than expected is taken to need this share of its time at least."""
 
 
 class RunState:
@@ -110,7 +50,12 @@ class RunState:
         for one in tests:
             baseline = baselines.get(one.test)
             self.tests[one.test] = RunningTest(
-                one.test, one.seeds, one.first_look, baseline, seed_cost(baseline)
+                one.test,
+                one.seeds,
+                one.first_look,
+                baseline,
+                seed_cost(baseline),
+                base_metrics={} if self._sides > 1 else None,
             )
 
     @property
@@ -148,20 +93,34 @@ class RunState:
             self._report(node_id, payload, when)
 
     def _report(self, node_id: str, payload: Mapping[str, Any], when: str | None) -> None:
-        test = self.tests.setdefault(
-            payload["test"], RunningTest(payload["test"], tuple(payload["selected"]))
-        )
+        test = self.tests.get(payload["test"])
+        if test is None:
+            test = RunningTest(payload["test"], tuple(payload["selected"]))
+            test.base_metrics = {} if self._sides > 1 else None
+            self.tests[test.test] = test
         of_base = "candidate" in payload
-        self._seeds[node_id] = (test.test, payload["seed"], of_base)
+        if node_id not in self._seeds:
+            self._learn_node_ids(payload.get("candidate", node_id), payload["seed"], test)
+            self._seeds[node_id] = (test.test, payload["seed"], of_base)
         if when != "teardown":
             return
         trained = payload.get("spent", {}).get("duration")
         if trained is not None and not payload.get("cached"):
             test.durations.append(trained)
-        if not of_base:
-            for metric in (payload.get("result") or {}).get("metrics", ()):
-                recorded = RecordedMetric(**metric)
-                test.metrics.setdefault(recorded.name, []).append(recorded)
+        metrics = test.base_metrics if of_base else test.metrics
+        if metrics is None:
+            return
+        for metric in (payload.get("result") or {}).get("metrics", ()):
+            recorded = RecordedMetric(**metric)
+            metrics.setdefault(recorded.name, {})[payload["seed"]] = recorded
+
+    def _learn_node_ids(self, node_id: str, seed: int, test: RunningTest) -> None:
+        """Know all seeds of a test by one of the candidate's, so that running ones count, too."""
+        for other in test.seeds:
+            named = replace_seed(node_id, seed, seed_id(other))
+            self._seeds[named] = (test.test, other, False)
+            if self._sides > 1:
+                self._seeds[base_seed_id(named, other)] = (test.test, other, True)
 
     def ended(self, node_id: str) -> None:
         """An item is over.
@@ -186,40 +145,47 @@ class RunState:
             if test in self.tests:
                 self.tests[test].decided = True
 
-    def _left(self) -> float | None:
+    def _left(self, now: float) -> float | None:
         """Seconds until the run ends; None where nothing is known of a test that still runs."""
-        speed, mean = self._speed(), self._mean_duration()
+        speed, mean = self._speed(now), self._mean_duration()
         durations: list[float] = []
         for test in self.tests.values():
-            for ended in (test.ended, test.base_ended)[: self._sides]:
+            each = test.each(self._running(test, now), speed, mean)
+            for ended, of_base in ((test.ended, False), (test.base_ended, True))[: self._sides]:
                 missing = test.remaining - (len(ended) - len(test.ended))
                 if missing <= 0:
                     continue
-                each = self._each(test, speed) or mean
                 if each is None:
                     return None
-                durations += [each] * missing
-        now = time.monotonic()
-        elapsed = sum(now - began for began in self._under_way.values())
-        if not durations:
-            return None
-        spared = min(elapsed, 0.9 * sum(durations))
-        share = 1.0 - spared / sum(durations)
-        return time_on([share * each for each in durations], self.workers)
+                running = self._running(test, now, of_base)[:missing]
+                durations += [max(each - one, _LEAST_LEFT * max(each, one)) for one in running]
+                durations += [each] * (missing - len(running))
+        return time_on(durations, self.workers) if durations else None
 
-    def _each(self, test: RunningTest, speed: float) -> float | None:
-        """What one more seed of a test takes."""
-        if test.durations:
-            return fmean(test.durations)
-        return test.cost.seconds * speed if test.cost is not None else None
-
-    def _speed(self) -> float:
-        """How much longer seeds take here than when their baselines were recorded."""
-        ratios = [
-            fmean(test.durations) / test.cost.seconds
-            for test in self.tests.values()
-            if test.durations and test.cost is not None and test.cost.seconds > 0
+    def _running(self, test: RunningTest, now: float, of_base: bool | None = None) -> list[float]:
+        """For how many seconds seeds of a test train, of both sides or of one."""
+        return [
+            now - began
+            for node_id, began in self._under_way.items()
+            if (known := self._seeds.get(node_id)) is not None
+            and known[0] == test.test
+            and of_base in (None, known[2])
         ]
+
+    def _speed(self, now: float) -> float:
+        """How much longer seeds take here than when their baselines were recorded.
+
+        Where none of a test has ended, its running seeds tell of a speed that is lower than that.
+        """
+        timed = [t for t in self.tests.values() if t.cost is not None and t.cost.seconds > 0]
+        ended = [_slower(test, fmean(test.durations)) for test in timed if test.durations]
+        known = median(ended) if ended else 1.0
+        begun = [
+            _slower(test, max(running))
+            for test in timed
+            if not test.durations and (running := self._running(test, now))
+        ]
+        ratios = [*ended, *(one for one in begun if one > known)]
         return median(ratios) if ratios else 1.0
 
     def _mean_duration(self) -> float | None:
@@ -240,7 +206,7 @@ class RunState:
         return RunView(
             done=self._seeds_done,
             total=self._seeds_total,
-            left=self._left(),
+            left=self._left(now),
             elapsed=now - self._began if self._began is not None else 0.0,
             workers=tuple(self._workers(logged, now)),
             tests=tuple(
@@ -253,13 +219,15 @@ class RunState:
         )
 
     def _workers(self, logged: Iterable[SeedProgress], now: float) -> Iterable[WorkerView]:
-        speed = self._speed()
+        speed = self._speed(now)
         for one in logged:
             began = self._under_way.get(one.node_id)
             if began is None:
                 continue
             test = self.tests.get(one.test)
-            each = self._each(test, speed) if test is not None else None
+            each = None
+            if test is not None:
+                each = test.each(self._running(test, now), speed, None)
             left = each - (now - began) if each is not None else None
             yield WorkerView(
                 worker=one.worker,
@@ -270,6 +238,12 @@ class RunState:
                 elapsed=now - began,
                 left=left if left is not None and left > 0 else None,
             )
+
+
+def _slower(test: RunningTest, duration: float) -> float:
+    """By what factor a seed takes longer than those of the baseline."""
+    assert test.cost is not None
+    return duration / test.cost.seconds
 
 
 def seed_text(seed: int) -> str:
