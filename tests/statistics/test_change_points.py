@@ -55,6 +55,14 @@ def test_a_diverged_seed_is_no_change() -> None:
     assert change_points(values) == ()
 
 
+def test_the_means_of_a_change_are_those_of_the_values() -> None:
+    before, after = series(0.9, 0.8, n=20)
+    after[3] = 0.3
+    (found,) = change_points([before, after])
+    assert (found.before, found.after) == pytest.approx((before.mean(), after.mean()), rel=1e-12)
+    assert found.interval[0] < found.difference < found.interval[1]
+
+
 def test_values_that_are_not_finite_are_refused() -> None:
     with pytest.raises(ValueError, match="every run must have values"):
         change_points([[0.9, float("nan")], [0.9, 0.8]])

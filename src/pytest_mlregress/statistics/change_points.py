@@ -12,7 +12,8 @@ The variance of a mean is s^2 / n_i + tau^2. s^2 is pooled over the seeds within
 values winsorised at 3 robust standard deviations of the residuals from the run's median; tau^2 is
 what successive means differ beyond their seeds, by the median of the squared differences, which a
 few shifts leave as it is. The p-value is that of the same statistic, with all estimates made as
-here, in simulated normal series with the same numbers of seeds and no change.
+here, in simulated normal series with the same numbers of seeds and no change. What a change is
+said to be, its means and their interval, is of the values as they are, as in a comparison.
 """
 
 from __future__ import annotations
@@ -131,7 +132,7 @@ def _change(
 ) -> ChangePoint:
     """The change between two stretches."""
     counts = np.array([sample.size for sample in samples[begin:end]])
-    means, variance = _estimates(_table(samples[begin:end], counts), counts)
+    means, variance = _estimates(_table(samples[begin:end], counts), counts, winsorised=False)
     sides = (slice(0, at - begin), slice(at - begin, end - begin))
     tau2 = max(float(_tau2(means[:, side], counts[side], variance)[0]) for side in sides)
     exact = variance[0] == 0.0
@@ -155,24 +156,28 @@ def _table(samples: Sequence[FloatArray], counts: Counts) -> FloatArray:
     return table
 
 
-def _estimates(table: FloatArray, counts: Counts) -> tuple[FloatArray, FloatArray]:
-    """The mean of each run and the pooled variance within runs, of winsorised values.
+def _estimates(
+    table: FloatArray, counts: Counts, *, winsorised: bool = True
+) -> tuple[FloatArray, FloatArray]:
+    """The mean of each run and the pooled variance within runs.
 
     Args:
         table: shape (series, runs, largest count), NaN where a run has no value.
         counts: values of each run, shape (runs,).
+        winsorised: whether of winsorised values.
 
     Returns:
         Means, shape (series, runs), and variances, shape (series,).
     """
     centres = np.nanmedian(table, axis=2, keepdims=True)
     residuals = table - centres
-    size = np.abs(residuals).reshape(table.shape[0], -1)
-    limit = _WINSOR * 1.4826 * np.nanmedian(size, axis=1)
-    limit = np.where(limit == 0.0, np.nanmax(size, axis=1), limit)[:, None, None]
-    clipped = np.clip(residuals, -limit, limit)
-    offsets = np.nansum(clipped, axis=2) / counts  # from the median, so that constants stay exact
-    squares = np.nansum((clipped - offsets[:, :, None]) ** 2, axis=(1, 2))
+    if winsorised:
+        size = np.abs(residuals).reshape(table.shape[0], -1)
+        limit = _WINSOR * 1.4826 * np.nanmedian(size, axis=1)
+        limit = np.where(limit == 0.0, np.nanmax(size, axis=1), limit)[:, None, None]
+        residuals = np.clip(residuals, -limit, limit)
+    offsets = np.nansum(residuals, axis=2) / counts  # from the median, so that constants stay exact
+    squares = np.nansum((residuals - offsets[:, :, None]) ** 2, axis=(1, 2))
     return centres[:, :, 0] + offsets, squares / (counts - 1).sum()
 
 
