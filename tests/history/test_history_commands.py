@@ -46,7 +46,7 @@ def test_history_at_a_glance(suite: Path) -> None:
     i = lines.index(TEST)
     assert lines[i - 1 : i + 2] == ["", TEST, "  regression in the newest of 12 runs, 4 red"]
     text = " ".join(" ".join(lines).split())
-    assert re.search(r"accuracy 0.88 loss between 8888888 and 9999999, 9 Mar 2026: 0.9003 ->", text)
+    assert re.search(r"accuracy 0.88 loss between 8888888 and 9999999, 9 Mar 2026: 0.9002 ->", text)
 
 
 def test_history_of_a_test_has_a_plot_its_changes_and_its_runs(suite: Path) -> None:
@@ -57,7 +57,7 @@ def test_history_of_a_test_has_a_plot_its_changes_and_its_runs(suite: Path) -> N
     assert sum("┃" in line for line in lines) >= 5
     assert max(map(len, lines)) <= 80
     text = " ".join(" ".join(lines).split())
-    assert re.search(r"loss between 8888888 and 9999999, 9 Mar 2026: 0.9003 -> 0.88", text)
+    assert re.search(r"loss between 8888888 and 9999999, 9 Mar 2026: 0.9002 -> 0.88", text)
     assert lines[-3:] == [
         "  11 Mar 2026  bbbbbbb      5  0.88       -0.02  regression",
         "  12 Mar 2026  ccccccc      5  0.88       -0.02  regression",
@@ -88,6 +88,73 @@ def test_history_since_a_day_or_a_commit(suite: Path) -> None:
     code, lines = call("history", "--since", "nosuch")
     assert code == 2
     assert "'nosuch' is neither a date such as 2026-03-12 nor a git ref" in lines[-1]
+
+
+def changes_of(*arguments: str) -> list[tuple[str, str, float, float]]:
+    """Per change: the last commit before it, the first after it, both means."""
+    _, lines = call("history", "--json", *arguments)
+    (series,) = json.loads("\n".join(lines))["series"]
+    return [
+        (one["last_commit"], one["first_commit"], round(one["before"], 6), round(one["after"], 6))
+        for one in series["changes"]
+    ]
+
+
+def test_history_goes_by_commits_and_not_by_when_they_were_run(tmp_path: Path) -> None:
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    for _ in range(8):
+        subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "one"], check=True)
+    listed = subprocess.run([*git, "rev-list", "--reverse", "HEAD"], capture_output=True, text=True)
+    commits = listed.stdout.split()
+    bisected = (0, 7, 3, 5, 4, 1)  # the commit after the fifth lost 0.02
+    runs = [
+        run(day, 0.9 if at < 5 else 0.88, commit=commits[at])
+        for day, at in enumerate(bisected, start=1)
+    ]
+    write(tmp_path, *runs)
+    assert changes_of("--rootdir", str(tmp_path)) == [(commits[4], commits[5], 0.9, 0.88)]
+    _, lines = call("history", "test_fit", "--rootdir", str(tmp_path))
+    assert lines[-1].startswith("  6 Mar 2026 ")  # the table is one of runs
+
+
+def test_history_without_git_keeps_runs_of_the_same_code_together(tmp_path: Path) -> None:
+    good, bad = "a" * 40, "b" * 40
+    known = [(good, 0.9), (good, 0.9), (bad, 0.88), (bad, 0.88), (good, 0.9), (bad, 0.88)]
+    write(tmp_path, *(run(day, mean, commit=of) for day, (of, mean) in enumerate(known, start=1)))
+    assert changes_of("--rootdir", str(tmp_path)) == [(good, bad, 0.9, 0.88)]
+
+
+def test_history_takes_a_few_seeds_of_a_known_run_for_that_run(tmp_path: Path) -> None:
+    recorded = values(0.9, seed=1, n=20, sd=0.01)
+    few = dict(sorted(recorded.items(), key=lambda item: item[1])[:2])
+    assert sum(few.values()) / 2 < 0.89
+    write(
+        tmp_path,
+        run(1, 0.9, metric={"values": recorded, "n": 20}),
+        run(2, 0.7),
+        run(3, 0.9, metric={"values": few, "n": 2}),
+    )
+    first, second, third = ("1" * 40, "2" * 40, "3" * 40)
+    assert changes_of("--rootdir", str(tmp_path)) == [
+        (first, second, 0.9, 0.7),
+        (second, third, 0.7, 0.9),
+    ]
+
+
+def test_history_shows_the_mean_that_the_run_has_shown(tmp_path: Path) -> None:
+    """Seeds that ended after the verdict do not enter it, and outliers do."""
+    trained = values(0.8, seed=2, n=5) | {2: 0.75, 4: 0.1}
+    shown = sum(trained[seed] for seed in range(4)) / 4
+    late = {"values": trained, "n": 4, "mean": shown}
+    test = {"decided_after": 4, **RED}
+    write(tmp_path, run(1, 0.9), run(2, 0.8, metric=late, test=test))
+    ((_, _, before, after),) = changes_of("--rootdir", str(tmp_path))
+    assert (before, after) == (0.9, round(shown, 6))
+    _, lines = call("history", "--rootdir", str(tmp_path))
+    text = " ".join(" ".join(lines).split())
+    assert f"accuracy {shown:.4g} loss between 1111111 and 2222222" in text
+    assert f": 0.9000 -> {shown:.4f} (" in text
 
 
 def test_history_as_a_page_loads_nothing_and_escapes(tmp_path: Path) -> None:

@@ -44,12 +44,13 @@ def history(
 
     Without TEST one line a metric.
     """
+    from pytest_mlregress.history.commit_order import commit_order
     from pytest_mlregress.history.series import series_of
     from pytest_mlregress.reporting.history_text import history_document, history_lines
 
     kept = find_history(place, rootdir)
     runs = find_runs(kept, test=test, since=since, rootdir=rootdir)
-    series = series_of(runs, metric=metric)
+    series = series_of(runs, metric=metric, order=commit_order(runs, rootdir.resolve()))
     if not series:
         raise click.ClickException(f"no run has recorded a metric {metric!r}")
     if page is not None:

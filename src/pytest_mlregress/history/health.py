@@ -251,7 +251,7 @@ def _remark(series: Series, baseline: Callable[[str], Any]) -> str:
     newest = series.points[-1]
     revision = newest.test.baseline_revision
     runs = [
-        GreenRun(point.run.commit or "", VerdictKind(point.metric.verdict), point.values)
+        GreenRun(point.run.commit or "", VerdictKind(point.metric.verdict), point.metric.values)
         for point in series.points
         if point.test.colour == "green"
         and point.finite

@@ -1,11 +1,16 @@
-"""The runs of one metric in the order of time, and where its mean changed."""
+"""The runs of one metric, and where its mean changed.
+
+A change is looked for in the order of the code and not of the clock: whoever checks out an old
+commit, or bisects, runs old code after new one.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from pytest_mlregress.history.records import MetricRecord, RunRecord, TestRecord
 from pytest_mlregress.verdicts.policy import Rules
@@ -15,6 +20,8 @@ if TYPE_CHECKING:
     from pytest_mlregress.statistics.change_points import ChangePoint
 
 __all__ = ["Change", "Point", "Series", "series_of"]
+
+_BY_TIME: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +46,14 @@ class Point:
 
     @property
     def values(self) -> Mapping[int, float]:
-        """The values of the seeds that reported, in metric units."""
-        return self.metric.values
+        """Those that its verdict rests on, by seed, in metric units.
+
+        Seeds that ended after the verdict was certain are none of them, so that the mean is the one
+        that the run has shown.
+        """
+        decided = self.test.planned[: self.test.decided_after]
+        found = {seed: value for seed, value in self.metric.values.items() if seed in decided}
+        return found if found and len(found) == self.metric.n else self.metric.values
 
     @property
     def finite(self) -> bool:
@@ -49,7 +62,7 @@ class Point:
 
     @property
     def mean(self) -> float:
-        """Of all values, in metric units; only where they are finite."""
+        """Of the values, in metric units; only where they are finite."""
         return math.fsum(self.values.values()) / len(self.values)
 
     @property
@@ -88,13 +101,15 @@ class Series:
         tier: the tier.
         metric: the name of the metric.
         points: its runs, oldest first.
-        changes: where its mean changed, oldest first.
+        by_code: its runs in the order of the code.
+        changes: where its mean changed, in the order of the code.
     """
 
     test: str
     tier: str
     metric: str
     points: tuple[Point, ...]
+    by_code: tuple[Point, ...]
     changes: tuple[Change, ...] = ()
 
     @property
@@ -104,7 +119,11 @@ class Series:
 
 
 def series_of(
-    runs: Iterable[RunRecord], *, metric: str | None = None, changes: bool = True
+    runs: Iterable[RunRecord],
+    *,
+    metric: str | None = None,
+    changes: bool = True,
+    order: Mapping[str, int] = _BY_TIME,
 ) -> tuple[Series, ...]:
     """The series of all metrics in some runs.
 
@@ -112,6 +131,8 @@ def series_of(
         runs: the runs, oldest first.
         metric: only metrics of this name; None for all.
         changes: whether to look for changes of the mean.
+        order: where each commit stands, as `commit_order` gives it; one that is not in it stands
+            by its time.
 
     Returns:
         The series, by test, tier and the order of recording.
@@ -123,51 +144,85 @@ def series_of(
                 if metric in (None, found.name):
                     key = (test.test, test.tier, found.name)
                     points.setdefault(key, []).append(Point(run, test, found))
-    order = {key: number for number, key in enumerate(points)}
-    series = (
-        Series(*key, tuple(points[key]))
-        for key in sorted(points, key=lambda key: (key[:2], order[key]))
+    recorded = {key: number for number, key in enumerate(points)}
+    return tuple(
+        _series(key, points[key], order, changes)
+        for key in sorted(points, key=lambda key: (key[:2], recorded[key]))
     )
-    return tuple(replace(one, changes=_changes(one.points)) if changes else one for one in series)
 
 
-def _changes(points: Sequence[Point]) -> tuple[Change, ...]:
+def _series(
+    key: tuple[str, str, str], points: Sequence[Point], order: Mapping[str, int], changes: bool
+) -> Series:
+    by_code = _by_code(points, order)
+    found = _changes(by_code, points[-1]) if changes else ()
+    return Series(*key, tuple(points), by_code, found)
+
+
+def _by_code(points: Sequence[Point], order: Mapping[str, int]) -> tuple[Point, ...]:
+    """The runs by their commits, and those of the same code together.
+
+    A run whose commit has no place stands behind all the code that ran before it.
+    """
+    newest = -1
+    first: dict[tuple[str | None, str | None], tuple[int, int]] = {}
+    places: list[tuple[int, int]] = []
+    for number, point in enumerate(points):
+        known = order.get(point.run.commit) if point.run.commit is not None else None
+        place = (newest if known is None else known, number)
+        newest = max(newest, place[0])
+        places.append(
+            place if point.run.commit is None else first.setdefault(point.run.code, place)
+        )
+    return tuple(points[at] for at in sorted(range(len(points)), key=lambda at: (places[at], at)))
+
+
+def _changes(by_code: Sequence[Point], newest: Point) -> tuple[Change, ...]:
     from pytest_mlregress.statistics.change_points import change_points
 
-    distinct = _distinct(points)
-    found = change_points([tuple(point.values.values()) for point in distinct])
+    distinct = _distinct(by_code, newest.metric)
+    found = change_points([tuple(one.values.values()) for one in distinct])
     return tuple(
         Change(
-            last=distinct[one.at - 1],
-            first=distinct[one.at],
+            last=(last := distinct[one.at - 1].last),
+            first=(first := distinct[one.at].first),
             found=one,
-            loss=(one.difference < 0.0) is distinct[one.at].metric.higher_is_better,
-            environment=distinct[one.at - 1].run.environment != distinct[one.at].run.environment,
+            loss=(one.difference < 0.0) is first.metric.higher_is_better,
+            environment=last.run.environment != first.run.environment,
         )
         for one in found
     )
 
 
-def _distinct(points: Sequence[Point]) -> list[Point]:
-    """The runs that are evidence: finite ones of the newest kind that repeat no run before them.
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """Runs in a row that gave the same values, bit for bit, for the seeds that they share."""
 
-    A run that gives the values of the one before it, bit for bit, says nothing new; the longer one
-    of both stays. A metric that is computed in another way since is another metric.
+    first: Point
+    last: Point
+    values: Mapping[int, float]
+
+
+def _distinct(points: Iterable[Point], newest: MetricRecord) -> list[_Evidence]:
+    """What the runs say: finite ones of the newest kind, those that repeat another as that other.
+
+    A run of fewer seeds that repeats another bit for bit has that one's mean, and not the one of
+    its few seeds. A metric that is computed in another way since is another metric.
     """
     from pytest_mlregress.statistics.seed_run_layout import same_values
 
-    newest = points[-1].metric
-    kept: list[Point] = []
+    kind = (newest.version, newest.higher_is_better)
+    kept: list[_Evidence] = []
     for point in points:
-        metric = point.metric
-        same_metric = (metric.version, metric.higher_is_better) == (
-            newest.version,
-            newest.higher_is_better,
-        )
-        if not point.finite or not same_metric:
+        if not point.finite or (point.metric.version, point.metric.higher_is_better) != kind:
             continue
-        if not kept or not same_values(point.values, kept[-1].values):
-            kept.append(point)
-        elif len(point.values) > len(kept[-1].values):
-            kept[-1] = replace(kept[-1], metric=metric)
+        values = point.values
+        for at, known in enumerate(kept):
+            if same_values(values, known.values):
+                values = {**known.values, **values}
+                kept[at] = replace(known, values=values)
+        if kept and kept[-1].values is values:
+            kept[-1] = replace(kept[-1], last=point)
+        else:
+            kept.append(_Evidence(point, point, values))
     return kept

@@ -72,7 +72,7 @@ def history_plot(series: Series) -> HistoryPlot | None:
     Returns:
         The plot; None without a run with finite values.
     """
-    drawn = [point for point in series.points if point.finite]
+    drawn = [point for point in series.by_code if point.finite]
     if not drawn:
         return None
     figures = [(point.mean, point.standard_error) for point in drawn]

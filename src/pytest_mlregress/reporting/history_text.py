@@ -178,7 +178,7 @@ def _between(change: Change) -> str:
 
 
 def _plotted(series: Series, plot: Plot, width: int) -> Iterator[str]:
-    drawn = [point for point in series.points if point.finite]
+    drawn = [point for point in series.by_code if point.finite]
     if len(drawn) >= _LEAST_TO_DRAW:
         means = [point.mean for point in drawn]
         errors = [point.standard_error for point in drawn]
