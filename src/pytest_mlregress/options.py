@@ -371,8 +371,7 @@ def resolve(config: pytest.Config) -> Settings:
         if given is not None:
             values[option.field] = _read(option, option.flag, given)
         elif stored is not None and stored != "" and stored != []:
-            target = _DEFAULT_FIELD.get(option.field, option.field)
-            values[target] = _read(option, f"ini {option.ini}", stored)
+            values |= setting_in_ini(option, stored)
     values["data_fraction"] = _data_fraction(config)
     values["threads_chosen"] = config.getoption("mlregress_threads") is not None
     settings = Settings(**values)
@@ -385,6 +384,21 @@ def resolve(config: pytest.Config) -> Settings:
             "pytest's own reports, such as --junitxml"
         )
     return settings.of_preflight if settings.preflight else settings
+
+
+def setting_in_ini(option: Option, stored: Any) -> dict[str, Any]:
+    """A setting as the ini file gives it, by the name of its field.
+
+    Args:
+        option: the option.
+        stored: its value in the ini file, not empty.
+
+    Raises:
+        SettingError: the value cannot be used.
+    """
+    return {
+        _DEFAULT_FIELD.get(option.field, option.field): _read(option, f"ini {option.ini}", stored)
+    }
 
 
 def _refuse_shard_without_report(settings: Settings, shard: Shard) -> None:

@@ -140,6 +140,34 @@ def test_plan_knows_the_seeds_of_the_marker_and_what_they_cost(suite: Path) -> N
     assert not any("not with" in line for line in lines)
 
 
+def test_plan_goes_by_the_ini_file(suite: Path) -> None:
+    (suite / "pytest.ini").write_text("[pytest]\nmlregress_alpha = 0.2\nmlregress_seeds = 9\n")
+    (suite / "tests/test_digits.py").write_text("def test_fit(mlregress): pass\n")
+    _, lines = run("plan", "--rootdir", str(suite))
+    assert lines[2].split()[:2] == ["accuracy", "9"]
+    assert "which share alpha 0.2;" in " ".join(" ".join(lines).split())
+    _, lines = run("plan", "--rootdir", str(suite), "--seeds", "5", "--verbose")
+    assert any(line.startswith("  level 0.2,") for line in lines)
+    (suite / "tests/test_digits.py").write_text("import no_such_module\n")
+    _, lines = run("plan", "--rootdir", str(suite))
+    text = " ".join(" ".join(lines).split())
+    assert "planned with 9 seeds" in text
+    assert "which share alpha 0.2;" in text
+    _, lines = run("plan", "--rootdir", str(suite), "--test-size", "1000")
+    assert lines[2].split()[2:4] == ["0.9", "9"]
+    (suite / "pytest.ini").write_text("[pytest]\nmlregress_alpha = 2\n")
+    code, lines = run("plan", "--rootdir", str(suite))
+    assert code == 2
+    assert lines[-1].startswith("Error: ini mlregress_alpha: '2' is not a probability")
+
+
+def test_plan_goes_by_the_alpha_of_addopts(suite: Path) -> None:
+    (suite / "pytest.ini").write_text("[pytest]\naddopts = --mlregress-alpha=0.1\n")
+    (suite / "tests/test_digits.py").write_text("def test_fit(mlregress): pass\n")
+    _, lines = run("plan", "--rootdir", str(suite))
+    assert "which share alpha 0.1;" in " ".join(" ".join(lines).split())
+
+
 def test_plan_says_where_it_does_not_know_the_seeds_of_the_marker(suite: Path) -> None:
     (suite / "tests/test_digits.py").write_text("def test_other(mlregress): pass\n")
     code, lines = run("plan", "--rootdir", str(suite))

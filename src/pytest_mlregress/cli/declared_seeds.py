@@ -20,6 +20,8 @@ class DeclaredSeeds:
         collect: whether any test is asked for.
 
     Attributes:
+        alpha: the chance of any false red in a run, as pytest knows it; None where no test was
+            collected.
         notes: what stands in place of numbers that could not be found out.
     """
 
@@ -28,6 +30,7 @@ class DeclaredSeeds:
         self._given = given
         self._default = default
         self._problem = ""
+        self.alpha: float | None = None
         self._unknown: list[str] = []
         self._seeds = self._collected() if given is None and collect else {}
 
@@ -72,6 +75,7 @@ class DeclaredSeeds:
         except SuiteError as error:
             self._problem = str(error).partition("\n")[0].rstrip()
             return {}
+        self.alpha = suite.alpha
         try:
             return {
                 (test.file, split_file(test.test)[1]): len(test.check_seeds) for test in suite.tests

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
@@ -12,7 +13,9 @@ from click.core import ParameterSource
 from pytest_mlregress.cli.artifacts import all_artifacts, say_that_there_are_none
 from pytest_mlregress.cli.common import clear_errors, print_json, suite_options
 
-_DEFAULT_SEEDS = 5
+if TYPE_CHECKING:
+    from pytest_mlregress.settings import Settings
+    from pytest_mlregress.verdicts.plan import SuitePlan
 
 
 @click.command()
@@ -20,10 +23,15 @@ _DEFAULT_SEEDS = 5
 @click.option(
     "--seeds",
     type=click.IntRange(1, 10_000),
-    help="Seeds of a check (default: those that the marker of each test declares).",
+    help="Seeds of a check (default: as the marker of each test, else the ini file, says).",
 )
 @click.option("--baseline-seeds", type=click.IntRange(2, 10_000), default=20, show_default=True)
-@click.option("--alpha", type=click.FloatRange(0, 0.5, min_open=True), default=0.05)
+@click.option(
+    "--alpha",
+    type=click.FloatRange(0, 0.5, min_open=True),
+    metavar="A",
+    help="The chance of any false red in a run (default: as the ini file says, else 0.05).",
+)
 @click.option(
     "--margin",
     type=click.FloatRange(0, min_open=True),
@@ -47,7 +55,7 @@ def plan(
     as_json: bool,
     seeds: int | None,
     baseline_seeds: int,
-    alpha: float,
+    alpha: float | None,
     margin: float | None,
     test_size: int | None,
     accuracy: float,
@@ -55,46 +63,61 @@ def plan(
     verbose: bool,
 ) -> None:
     """What a check can detect and what it costs: from baselines, or from --test-size before any."""
-    from pytest_mlregress.cli.declared_seeds import DeclaredSeeds
+    from pytest_mlregress.cli.ini_settings import settings_in_ini
     from pytest_mlregress.reporting.plan_table import plan_table
-    from pytest_mlregress.verdicts.plan import plan_before_any_run, plan_suite, plan_test
-    from pytest_mlregress.verdicts.policy import Rules
-    from pytest_mlregress.verdicts.suite_baselines import SuiteBaselines
+    from pytest_mlregress.verdicts.plan import plan_before_any_run, plan_suite
 
-    notes: tuple[str, ...] = ()
-    if test_size is not None:
-        tests = [
-            plan_before_any_run(
-                test_size,
-                accuracy,
-                seeds or _DEFAULT_SEEDS,
-                n_baseline=baseline_seeds,
-                alpha=alpha,
-                margin=margin,
-            )
-        ]
-        comparisons = 1
-    else:
+    settings = settings_in_ini(rootdir.resolve(), "alpha", "seeds")
+    if test_size is None:
         _refuse_without_test_size("accuracy", "baseline_seeds")
-        baselines = SuiteBaselines(source, rootdir.resolve())
-        found = list(all_artifacts(baselines.store))
-        if not found:
-            say_that_there_are_none(source, rootdir)
-        comparisons = baselines.comparisons
-        rules = Rules(alpha=alpha / comparisons, comparisons=comparisons)
-        declared = DeclaredSeeds(rootdir.resolve(), seeds, _DEFAULT_SEEDS, collect=bool(found))
-        tests = [
-            plan_test(artifact.test, artifact.tier, declared.of(key, artifact), artifact, rules,
-                      margin=margin)
-            for key, artifact in found
-        ]  # fmt: skip
-        notes = declared.notes
-    suite = plan_suite(tests, alpha=alpha, comparisons=comparisons, workers=workers, notes=notes)
+        suite = _plan_of_baselines(source, rootdir, settings, alpha, seeds, margin, workers)
+    else:
+        alpha = settings.alpha if alpha is None else alpha
+        seeds = seeds or settings.default_seeds
+        test = plan_before_any_run(
+            test_size, accuracy, seeds, n_baseline=baseline_seeds, alpha=alpha, margin=margin
+        )
+        suite = plan_suite([test], alpha=alpha, comparisons=1, workers=workers)
     if as_json:
         print_json(asdict(suite))
         return
     width = shutil.get_terminal_size().columns
     click.echo(plan_table(suite, width=width, verbose=verbose), nl=False)
+
+
+def _plan_of_baselines(
+    source: str | None,
+    rootdir: Path,
+    settings: Settings,
+    alpha: float | None,
+    seeds: int | None,
+    margin: float | None,
+    workers: int,
+) -> SuitePlan:
+    """The plan of the recorded baselines; what is None is as pytest has it, else as in settings."""
+    from pytest_mlregress.cli.declared_seeds import DeclaredSeeds
+    from pytest_mlregress.verdicts.plan import plan_suite, plan_test
+    from pytest_mlregress.verdicts.policy import Rules
+    from pytest_mlregress.verdicts.suite_baselines import SuiteBaselines
+
+    root = rootdir.resolve()
+    baselines = SuiteBaselines(source, root)
+    found = list(all_artifacts(baselines.store))
+    if not found:
+        say_that_there_are_none(source, rootdir)
+    declared = DeclaredSeeds(root, seeds, settings.default_seeds, collect=bool(found))
+    if alpha is None:
+        alpha = settings.alpha if declared.alpha is None else declared.alpha
+    comparisons = baselines.comparisons
+    rules = Rules(alpha=alpha / comparisons, comparisons=comparisons)
+    tests = [
+        plan_test(artifact.test, artifact.tier, declared.of(key, artifact), artifact, rules,
+                  margin=margin)
+        for key, artifact in found
+    ]  # fmt: skip
+    return plan_suite(
+        tests, alpha=alpha, comparisons=comparisons, workers=workers, notes=declared.notes
+    )
 
 
 def _refuse_without_test_size(*names: str) -> None:
