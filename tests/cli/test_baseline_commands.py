@@ -83,7 +83,7 @@ def run(*arguments: str) -> tuple[int, list[str]]:
 
 
 CHANGE = [
-    "test_digits.py::test_fit (default)",
+    "tests/test_digits.py::test_fit (default)",
     "  from         HEAD: recorded 2 Mar 2026 at aaaaaaa",
     "  to           the working tree: recorded 12 Mar 2026 at bbbbbbb",
     "  accuracy     0.900 -> 0.897 (-0.00300 [-0.00393, -0.00207]): a loss, smaller",
@@ -242,8 +242,8 @@ def test_prune_shows_what_it_deletes_and_a_dry_run_deletes_nothing(suite: Path) 
     (suite / "tests/test_digits.py").write_text(SUITE.replace("test_fit", "test_other"))
     shown = [
         f"unused: {suite / FILE}",
-        "  test_digits.py::test_fit (default): accuracy; tests/test_digits.py has no such test "
-        "any more",
+        "  tests/test_digits.py::test_fit (default): accuracy; tests/test_digits.py has no such "
+        "test any more",
     ]
     assert run("prune", "--dry-run") == (0, shown)
     assert (suite / FILE).exists()

@@ -47,7 +47,7 @@ def test_list_names_each_baseline_with_its_file(suite: Path) -> None:
     code, lines = run("list", "--rootdir", str(suite))
     assert code == 0
     assert lines == [
-        "test_digits.py::test_fit (default): accuracy; 20 seeds, commit 0123456789, "
+        "tests/test_digits.py::test_fit (default): accuracy; 20 seeds, commit 0123456789, "
         "2026-01-02T03:04:05Z",
         f"  {suite}/tests/__baselines__/test_digits/test_fit.default.json",
     ]
@@ -57,13 +57,15 @@ def test_list_as_json(suite: Path) -> None:
     code, lines = run("list", "--rootdir", str(suite), "--json")
     assert code == 0
     (entry,) = json.loads("\n".join(lines))
+    assert entry["test"] == "tests/test_digits.py::test_fit"
     assert entry["metrics"] == ["accuracy"]
     assert entry["seeds"] == 20
 
 
 def test_show_tells_the_sample_and_its_settings(suite: Path) -> None:
-    code, lines = run("show", "test_fit", "--rootdir", str(suite))
+    code, lines = run("show", "tests/test_digits.py::test_fit", "--rootdir", str(suite))
     assert code == 0
+    assert lines[0] == "tests/test_digits.py::test_fit (default)"
     assert (
         "  accuracy   mean 0.902, SD 0.001451, 20 seeds, higher is better, margin 0.01, version 1"
     ) in lines
@@ -113,13 +115,13 @@ def test_plan_from_the_baselines(suite: Path) -> None:
     assert code == 0
     assert lines[:4] == [
         HEADINGS,
-        "test_digits.py::test_fit",
+        "tests/test_digits.py::test_fit",
         "  accuracy      5    0.01   1.00  0.00325        -      -",
         "",
     ]
     assert not any("looks after" in line for line in lines)
     _, lines = run("plan", "--rootdir", str(suite), "--seeds", "5", "--verbose")
-    assert lines[4] == "test_digits.py::test_fit, accuracy:"
+    assert lines[4] == "tests/test_digits.py::test_fit, accuracy:"
     assert lines[5].startswith("  margin 0.01, found with power 1.00")
 
 
@@ -133,7 +135,7 @@ def test_plan_knows_the_seeds_of_the_marker_and_what_they_cost(suite: Path) -> N
     code, lines = run("plan", "--rootdir", str(suite), "-n", "4")
     assert code == 0
     assert lines[1:3] == [
-        "test_digits.py::test_fit",
+        "tests/test_digits.py::test_fit",
         "  accuracy      7    0.01   1.00  0.00327  4 min 35 s  10 min 30 s",
     ]
     assert "costs about 2 min on 4 workers when nothing changed, 3 min with all seeds" in lines
@@ -173,8 +175,8 @@ def test_plan_says_where_it_does_not_know_the_seeds_of_the_marker(suite: Path) -
     code, lines = run("plan", "--rootdir", str(suite))
     assert code == 0
     assert (
-        "test_digits.py::test_fit: planned with 5 seeds, not with its marker's (or give --seeds): "
-        "pytest collects no such test"
+        "tests/test_digits.py::test_fit: planned with 5 seeds, not with its marker's (or give "
+        "--seeds): pytest collects no such test"
     ) in " ".join(" ".join(lines).split())
     (suite / "tests/test_digits.py").write_text("import no_such_module\n")
     code, lines = run("plan", "--rootdir", str(suite))
@@ -209,7 +211,7 @@ def test_plan_takes_another_margin_for_the_baselines(suite: Path) -> None:
     code, lines = run("plan", "--rootdir", str(suite), "--seeds", "5", "--margin", "0.001")
     assert code == 0
     assert lines[2].split()[:3] == ["accuracy", "5", "0.001"]
-    assert lines[4] == "test_digits.py::test_fit, accuracy:"
+    assert lines[4] == "tests/test_digits.py::test_fit, accuracy:"
     assert lines[5].startswith("  for power 0.90 at the margin 0.001: ")
 
 

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from pytest_mlregress.baselines.errors import StoreError
-from pytest_mlregress.node_ids import dotted_name, split_file, split_parameters
+from pytest_mlregress.node_ids import dotted_name, in_file, split_file, split_parameters
 
 __all__ = ["FOLDER", "BaselineKey", "artifact_path"]
 
@@ -50,6 +50,18 @@ class BaselineKey:
                     "the tests lie outside pytest's rootdir, where baselines have no place",
                     "Pass a --rootdir that contains them",
                 )
+
+    def node_id(self, test: str) -> str:
+        """The node id of a test of the directory, as pytest takes it.
+
+        Args:
+            test: as the baseline names it, with no folder before its file.
+
+        Returns:
+            The node id without the seed.
+        """
+        file, names = split_file(test)
+        return in_file((self.directory / file).as_posix(), names)
 
 
 def artifact_path(test_id: str, tier: str) -> PurePosixPath:

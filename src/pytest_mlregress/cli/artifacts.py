@@ -55,7 +55,7 @@ def matching_artifacts(store: Store, test: str) -> list[tuple[BaselineKey, Artif
     found = [
         (key, artifact)
         for key, artifact in all_artifacts(store)
-        if test in artifact.test or test in store.describe(key)
+        if test in key.node_id(artifact.test) or test in store.describe(key)
     ]
     if not found:
         raise click.ClickException(

@@ -49,7 +49,7 @@ class DeclaredSeeds:
         file, names = split_file(artifact.test)
         found = self._seeds.get((self._rootdir / key.directory / file, names))
         if found is None:
-            self._unknown.append(artifact.test)
+            self._unknown.append(key.node_id(artifact.test))
         return found or self._default
 
     @property

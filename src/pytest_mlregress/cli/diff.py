@@ -45,14 +45,22 @@ def diff(
             f"{test!r}; see: mlregress list"
         )
     found = [baseline_diff(before.artifacts.get(key), after.artifacts.get(key)) for key in keys]
+    tests = [{**before.tests, **after.tests}[key] for key in keys]
     if as_json:
-        print_json([row for one in found for row in diff_rows(one)])
+        print_json(
+            [
+                row
+                for test, one in zip(tests, found, strict=True)
+                for row in diff_rows(one, test=test)
+            ]
+        )
     else:
         width = get_terminal_size().columns
-        for position, one in enumerate(found):
+        labels = (before.label, after.label)
+        for position, (test, one) in enumerate(zip(tests, found, strict=True)):
             if position:
                 say("")
-            for line in diff_lines(one, labels=(before.label, after.label), width=width):
+            for line in diff_lines(one, test=test, labels=labels, width=width):
                 say(line)
     if tell and not all(one.equal for one in found):
         raise click.exceptions.Exit(1)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from pytest_mlregress.baselines.artifact import Artifact
+from pytest_mlregress.baselines.paths import BaselineKey
 from pytest_mlregress.baselines.store import open_store
 from pytest_mlregress.cli.artifacts import all_artifacts, moved_by, say_that_there_are_none
 from pytest_mlregress.cli.common import clear_errors, print_json, say, suite_options
@@ -20,26 +21,28 @@ from pytest_mlregress.plurals import count_of
 def list_baselines(source: str | None, rootdir: Path, as_json: bool) -> None:
     """List the baselines of a suite."""
     store = open_store(source, rootdir=rootdir.resolve())
-    found = [(store.describe(key), artifact) for key, artifact in all_artifacts(store)]
+    found = list(all_artifacts(store))
     if not found:
         say_that_there_are_none(source, rootdir)
     if as_json:
-        print_json([{"file": file, **_brief(artifact)} for file, artifact in found])
+        print_json(
+            [{"file": store.describe(key), **_brief(key, artifact)} for key, artifact in found]
+        )
         return
-    for file, artifact in found:
-        brief = _brief(artifact)
+    for key, artifact in found:
+        brief = _brief(key, artifact)
         say(
-            f"{artifact.test} ({artifact.tier}): {', '.join(artifact.metrics)}; "
+            f"{brief['test']} ({artifact.tier}): {', '.join(artifact.metrics)}; "
             f"{count_of(brief['seeds'], 'seed')}, "
             f"commit {(brief['commit'] or 'none')[:10]}, {brief['time']}{moved_by(brief['kind'])}"
         )
-        say(f"  {file}")
+        say(f"  {store.describe(key)}")
 
 
-def _brief(artifact: Artifact) -> dict[str, Any]:
+def _brief(key: BaselineKey, artifact: Artifact) -> dict[str, Any]:
     provenance = artifact.provenance
     return {
-        "test": artifact.test,
+        "test": key.node_id(artifact.test),
         "tier": artifact.tier,
         "metrics": list(artifact.metrics),
         "seeds": len(provenance.seeds),

@@ -111,10 +111,16 @@ def _plan_of_baselines(
     comparisons = baselines.comparisons
     rules = Rules(alpha=alpha / comparisons, comparisons=comparisons)
     tests = [
-        plan_test(artifact.test, artifact.tier, declared.of(key, artifact), artifact, rules,
-                  margin=margin)
+        plan_test(
+            key.node_id(artifact.test),
+            artifact.tier,
+            declared.of(key, artifact),
+            artifact,
+            rules,
+            margin=margin,
+        )
         for key, artifact in found
-    ]  # fmt: skip
+    ]
     return plan_suite(
         tests, alpha=alpha, comparisons=comparisons, workers=workers, notes=declared.notes
     )

@@ -31,6 +31,11 @@ class _Unused:
     file: str
     why: str
 
+    @property
+    def test(self) -> str:
+        """Its node id."""
+        return self.key.node_id(self.artifact.test)
+
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @suite_options
@@ -72,7 +77,7 @@ def prune(
             [
                 {
                     "file": one.file,
-                    "test": one.artifact.test,
+                    "test": one.test,
                     "tier": one.artifact.tier,
                     "why": one.why,
                     "deleted": not dry_run,
@@ -148,4 +153,4 @@ def _show(unused: Sequence[_Unused]) -> None:
     for one in unused:
         metrics = ", ".join(one.artifact.metrics)
         say(f"unused: {one.file}")
-        say(f"  {one.artifact.test} ({one.artifact.tier}): {metrics}; {one.why}")
+        say(f"  {one.test} ({one.artifact.tier}): {metrics}; {one.why}")

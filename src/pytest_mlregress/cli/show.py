@@ -43,7 +43,8 @@ def show(
         print_json([document_of(artifact) for _, artifact in found])
         return
     for key, artifact in found:
-        for line in baseline_lines(artifact, file=store.describe(key)):
+        test = key.node_id(artifact.test)
+        for line in baseline_lines(artifact, test=test, file=store.describe(key)):
             say(line)
         if values:
             for line in value_lines(artifact):

@@ -24,10 +24,12 @@ class Side:
     Attributes:
         label: what it is called.
         artifacts: its baselines, by what tells them apart on both sides.
+        tests: the node ids of their tests, by the same.
     """
 
     label: str
     artifacts: Mapping[str, Artifact]
+    tests: Mapping[str, str]
 
 
 def is_baseline_file(text: str) -> bool:
@@ -54,7 +56,8 @@ def file_side(path: str) -> Side:
     Raises:
         BaselineError: it holds no baseline.
     """
-    return Side(path, {"": read_file(Path(path))})
+    artifact = read_file(Path(path))
+    return Side(path, {"": artifact}, {"": artifact.test})
 
 
 def read_file(path: Path) -> Artifact:
@@ -111,12 +114,14 @@ def store_side(source: str | None, test: str, *, rootdir: Path) -> Side:
         BaselineError: the place cannot be read.
     """
     store = open_store(source, rootdir=rootdir)
+    found = {
+        str(key.directory / key.path): (key, artifact)
+        for key, artifact in all_artifacts(store)
+        if test in key.node_id(artifact.test) or test in store.describe(key)
+    }
     label = "the working tree" if source is None else source.removeprefix(GIT_SCHEME)
     return Side(
         label,
-        {
-            str(key.directory / key.path): artifact
-            for key, artifact in all_artifacts(store)
-            if test in artifact.test or test in store.describe(key)
-        },
+        {place: artifact for place, (_, artifact) in found.items()},
+        {place: key.node_id(artifact.test) for place, (key, artifact) in found.items()},
     )

@@ -27,11 +27,14 @@ _WORDS: Final = {
 _COLUMN: Final = 12
 
 
-def diff_lines(found: BaselineDiff, *, labels: tuple[str, str], width: int) -> Iterator[str]:
+def diff_lines(
+    found: BaselineDiff, *, test: str, labels: tuple[str, str], width: int
+) -> Iterator[str]:
     """What changed in one baseline.
 
     Args:
         found: the two versions.
+        test: the node id of its test.
         labels: what the older and the newer side are called.
         width: in terminal cells.
 
@@ -39,7 +42,7 @@ def diff_lines(found: BaselineDiff, *, labels: tuple[str, str], width: int) -> I
         The lines.
     """
     either = found.either
-    yield one_line(f"{either.test} ({either.tier})")
+    yield one_line(f"{test} ({either.tier})")
     if found.before is None or found.after is None:
         state = f"new: not at {labels[0]}" if found.before is None else f"gone: not at {labels[1]}"
         yield _plain("baseline", state)
@@ -67,18 +70,19 @@ def diff_lines(found: BaselineDiff, *, labels: tuple[str, str], width: int) -> I
     yield from _code(found.before, found.after)
 
 
-def diff_rows(found: BaselineDiff) -> list[dict[str, Any]]:
+def diff_rows(found: BaselineDiff, *, test: str) -> list[dict[str, Any]]:
     """The same for JSON, one entry a metric.
 
     Args:
         found: the two versions.
+        test: the node id of its test.
 
     Returns:
         Plain values.
     """
     either = found.either
     head = {
-        "test": either.test,
+        "test": test,
         "tier": either.tier,
         "revisions": [_revision(found.before), _revision(found.after)],
         "commits": [_commit(found.before), _commit(found.after)],

@@ -17,18 +17,21 @@ __all__ = ["baseline_lines", "value_lines"]
 _COLUMN = 10
 
 
-def baseline_lines(artifact: Artifact, *, file: str | None = None) -> Iterator[str]:
+def baseline_lines(
+    artifact: Artifact, *, test: str | None = None, file: str | None = None
+) -> Iterator[str]:
     """What a baseline holds, one fact a line.
 
     Args:
         artifact: the baseline.
+        test: the node id of its test; None where nothing tells its folder.
         file: where it is; None where that is said elsewhere.
 
     Yields:
         The lines.
     """
     provenance = artifact.provenance
-    yield f"{artifact.test} ({artifact.tier})"
+    yield f"{test or artifact.test} ({artifact.tier})"
     if file is not None:
         yield _line("file", f"{file}{' (edited by hand)' if artifact.edited else ''}")
     elif artifact.edited:
