@@ -131,7 +131,7 @@ def test_a_database_that_another_process_holds_is_a_clear_error(history: Databas
         Database(Path(history.place), busy_timeout_s=0.1).append([run(2)])
     assert str(error.value) == (
         f"{history.place}: is locked by another process for more than 0.1 s. See which process "
-        "has it open (lsof), or name another file with --mlregress-history=PATH."
+        "has it open (lsof), or name another file with --mlregress-history=PATH"
     )
     holder.close()
 
@@ -143,7 +143,7 @@ def test_a_damaged_file_says_how_to_begin_again(history: Database) -> None:
             action()
         assert str(error.value) == (
             f"{history.place}: is damaged (file is not a database). Move it away, and the next run "
-            f"begins a new one: mv {history.place} {history.place}.damaged."
+            f"begins a new one: mv {history.place} {history.place}.damaged"
         )
 
 

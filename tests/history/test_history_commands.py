@@ -268,7 +268,13 @@ def test_replay_with_another_margin_says_which_change(judged: Path) -> None:
             "2 verdicts judged again with margin 0.05: 1 would change (1 red to green)",
         ],
     )
-    assert call("replay", "--rootdir", str(judged), "--margin", "other=0.05")[0] == 0
+    assert call("replay", "--rootdir", str(judged), "--margin", "accuracy=0.05")[0] == 1
+
+
+def test_replay_refuses_the_margin_of_a_metric_that_no_run_has(judged: Path) -> None:
+    code, lines = call("replay", "--rootdir", str(judged), "--margin", "accurcy=0.05")
+    assert code == 2
+    assert "no run has a metric 'accurcy'; there are: accuracy" in lines[-1]
 
 
 def test_replay_with_more_seeds_than_were_trained(judged: Path) -> None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Final
 
 import click
 
+from pytest_mlregress.baselines.visible import visible
 from pytest_mlregress.cli.common import CannotRunError, clear_errors, print_json, say
 from pytest_mlregress.cli.runs import find_history, find_runs, history_options, reading
+from pytest_mlregress.history.records import RunRecord
 from pytest_mlregress.margins import MarginLike, read_margin
+
+_SHOWN_NAMES: Final = 8
 
 
 def _margins(
@@ -30,6 +37,24 @@ def _margins(
             ) from None
         margins[name] = margin
     return margins
+
+
+def _refuse_unknown_metrics(margins: Mapping[str, MarginLike], runs: Iterable[RunRecord]) -> None:
+    """Refuse a margin of a metric that no run has: it would be passed over."""
+    known = dict.fromkeys(
+        metric.name for run in runs for test in run.tests for metric in test.metrics
+    )
+    for name in margins:
+        if name and name not in known:
+            close = get_close_matches(name, known, n=_SHOWN_NAMES)
+            listed = list(dict.fromkeys((*close, *known)))
+            more = len(listed) - _SHOWN_NAMES
+            others = f" and {more} more" if more > 0 else ""
+            there = ", ".join(listed[:_SHOWN_NAMES]) or "none"
+            raise click.BadParameter(
+                visible(f"no run has a metric {name!r}; there are: {there}{others}"),
+                param_hint="--margin",
+            )
 
 
 @click.command()
@@ -74,6 +99,7 @@ def replay(
     try:
         kept = find_history(place, rootdir)
         runs = find_runs(kept, test=test, since=since, rootdir=rootdir)
+        _refuse_unknown_metrics(margins, runs)
         other = OtherRules(alpha=alpha, margins=margins, seeds=seeds)
         found = reading(lambda: tuple(replay(runs, kept.baseline, other)))
     except click.UsageError:

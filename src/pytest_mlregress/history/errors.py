@@ -11,9 +11,9 @@ class HistoryError(Exception):
     Args:
         place: the file or URL, without credentials.
         problem: what is wrong with it.
-        remedy: what to do.
+        remedy: what to do; one that ends with a command ends without a full stop.
     """
 
     def __init__(self, place: str, problem: str, remedy: str) -> None:
-        super().__init__(f"{place}: {problem}. {remedy}.")
+        super().__init__(f"{place}: {problem}. {remedy}")
         self.place, self.problem, self.remedy = place, problem, remedy
