@@ -23,7 +23,7 @@ from pytest_mlregress.history.schema import APPLICATION_ID, MIGRATIONS, migrate
 
 __all__ = ["BUSY_TIMEOUT_S", "Database"]
 
-BUSY_TIMEOUT_S: Final = 10.0
+BUSY_TIMEOUT_S: Final = 2.0
 """How long a run waits for others that write."""
 
 _RETRY_S: Final = 0.02
@@ -183,7 +183,7 @@ class Database:
                 if time.monotonic() >= until:
                     raise HistoryError(
                         self.place,
-                        f"is locked by another process for more than {self._busy_timeout_s:g} s",
+                        f"is locked by another process; waited {self._busy_timeout_s:g} s",
                         "See which process has it open (lsof), or name another file with "
                         "--mlregress-history=PATH",
                     ) from None
