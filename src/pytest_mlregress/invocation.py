@@ -25,7 +25,7 @@ def invocation(config: pytest.Config) -> tuple[str, ...]:
     names = (
         _named(config, str(name)) for name in getattr(config.option, "file_or_dir", None) or ()
     )
-    return ("pytest", *names, *_expressions(config), *_own(config))
+    return ("pytest", *names, *_expressions(config), *own_options(config))
 
 
 def _named(config: pytest.Config, name: str) -> str:
@@ -44,7 +44,8 @@ def _expressions(config: pytest.Config) -> Iterator[str]:
             yield from (flag, _text(str(expression), config.rootpath))
 
 
-def _own(config: pytest.Config) -> Iterator[str]:
+def own_options(config: pytest.Config) -> Iterator[str]:
+    """The plugin's own options of a run."""
     for option in OPTIONS:
         given = config.getoption(option.dest)
         if given is None or given is False:

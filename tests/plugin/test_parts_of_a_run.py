@@ -169,6 +169,21 @@ def test_an_interrupted_run_is_not_green(recorded: Suite, workers: str) -> None:
     result.stdout.fnmatch_lines(["incomplete    test_training.py::test_training *"])
 
 
+def test_an_interrupted_run_names_the_tests_that_did_not_begin(suite: Suite) -> None:
+    suite.write(TRAINING.replace("accuracy = ", "raise KeyboardInterrupt\n        accuracy = "))
+    suite.write(TRAINING, "test_z.py")
+    result = suite.run("--mlregress-missing=warn", apart=True, COLUMNS="80")
+    result.stdout.fnmatch_lines(
+        [
+            "note: the run ended before 2 of 2 tests had a verdict; 1 did not begin:",
+            "      test_z.py::test_training; to run what is left:",
+            "      pytest test_training.py::test_training test_z.py::test_training \\",
+            "        --mlregress-missing=warn --mlregress-report=report.json",
+        ],
+        consecutive=True,
+    )
+
+
 def test_pytest_exit_in_a_seed_is_not_green(recorded: Suite) -> None:
     recorded.write(
         TRAINING.replace(

@@ -14,6 +14,18 @@ _INLINE: Final = 0.35
 """A command that is continued begins on the line of its words if they take no more of a line."""
 
 
+def ends_in_command(step: str) -> bool:
+    """Whether a text ends in a shell command.
+
+    Args:
+        step: the text.
+
+    Returns:
+        True where it does.
+    """
+    return _COMMAND.search(one_line(step)) is not None
+
+
 def step_lines(step: str, width: int, label: str) -> list[str]:
     """One step: on one line where it fits; a longer command is continued by backslashes.
 

@@ -21,7 +21,7 @@ from pytest_mlregress.reporting.metric_text import (
 )
 from pytest_mlregress.reporting.number_format import number
 from pytest_mlregress.reporting.report import RunReport, most_severe_metrics_first
-from pytest_mlregress.reporting.step_text import step_lines
+from pytest_mlregress.reporting.step_text import ends_in_command, step_lines
 from pytest_mlregress.reporting.text_layout import encodable, one_line, pad, width_of, wrap
 from pytest_mlregress.reporting.totals import closing_notes, totals_line
 from pytest_mlregress.verdicts.verdict import FOLDABLE, Colour, MetricVerdict, Verdict, VerdictKind
@@ -306,8 +306,14 @@ def _total_lines(report: RunReport, width: int) -> Iterator[_Line]:
     for line in wrap(totals_line(report), width, rest=_INDENT):
         yield _Line(line, "bold")
     for note in closing_notes(report):
-        for line in wrap(note, width, first="note: ", rest=_INDENT):
+        for line in _note_lines(note, width):
             yield _Line(line, "yellow", len("note:") if line.startswith("note:") else 0)
+
+
+def _note_lines(note: str, width: int) -> list[str]:
+    if ends_in_command(note):
+        return step_lines(note, width, "note: ")
+    return wrap(note, width, first="note: ", rest=_INDENT)
 
 
 def _paragraph(text: str, width: int, style: str = "") -> Iterator[_Line]:

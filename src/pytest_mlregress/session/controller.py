@@ -16,6 +16,7 @@ from pytest_mlregress.reporting.headline import headline
 from pytest_mlregress.running.stop_flags import StopFlags
 from pytest_mlregress.session.at_collection import plan_items
 from pytest_mlregress.session.base_of_run import BaseOfRun
+from pytest_mlregress.session.cut_short import cut_note, tests_of_run
 from pytest_mlregress.session.mlregress_warning import warn_of_verdict
 from pytest_mlregress.session.pytest_reports import publish, run_again
 from pytest_mlregress.session.run_summary import RunSummary
@@ -150,11 +151,27 @@ class Verdicts:
         if self._settings.shard is not None:
             self._end_shard()
             return
+        self.summary.cut_note = self._cut_note()
         for test, group in self._collector.groups.items():
             if test not in self._judged:
                 self._judged[test] = self._judge.incomplete(group)
         self._publish_held()
         self._list_for_rerun()
+
+    def _cut_note(self) -> str | None:
+        groups = self._collector.groups
+        collected = tests_of_run(self._session, self._flags)
+        arguments = {one.test: self._collector.argument(one.file, one.test) for one in collected}
+        arguments |= {test: group.plan.argument for test, group in groups.items()}
+        left = {test: named for test, named in arguments.items() if test not in self._judged}
+        if not left:
+            return None
+        return cut_note(
+            self._session.config,
+            left,
+            tests=len(arguments),
+            not_begun=[test for test in arguments if test not in groups],
+        )
 
     def _list_for_rerun(self) -> None:
         failed = [test for test, verdict in self._judged.items() if verdict.colour is Colour.RED]

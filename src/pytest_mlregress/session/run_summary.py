@@ -47,6 +47,7 @@ class RunSummary:
 
     Attributes:
         suite_plan: what is printed in place of the verdicts by ``--mlregress-plan``.
+        cut_note: what a run that was cut says of the tests that it did not end.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class RunSummary:
     ) -> None:
         """``judged`` are the verdicts by test, kept up to date by others."""
         self.suite_plan: SuitePlan | None = None
+        self.cut_note: str | None = None
         self._session = session
         self._settings = settings
         self._collector = collector
@@ -276,6 +278,8 @@ class RunSummary:
         if self._settings.shard is not None:
             yield from self._unknown_code
             return
+        if self.cut_note is not None:
+            yield self.cut_note
         if self._collector.reruns:
             yield rerun_note(self._collector.reruns)
         yield from self._judge.environment_revision.notes(self._judged)

@@ -133,7 +133,7 @@ class SeedCollector:
         against = self._settings.against
         plan = replace(
             plan,
-            argument=self._argument(plan),
+            argument=self.argument(str(plan.file), plan.test),
             tier_option=self._settings.tier if plan.tier != DEFAULT_TIER else None,
             source=self._settings.baseline_shown,
             parallel=self._parallel,
@@ -159,7 +159,7 @@ class SeedCollector:
             group.running.setdefault(seed, SeedPhases()).add(phase_of(lost, None, self._rootdir))
             group.finish(seed)
 
-    def _argument(self, plan: GroupPlan) -> str:
-        """The test as a command line names it, from where pytest was started."""
-        file = os.path.relpath(plan.file, self._started_in)
-        return in_file(Path(file).as_posix(), split_file(plan.test)[1])
+    def argument(self, file: str, test: str) -> str:
+        """A test of a file as a command line names it, from where pytest was started."""
+        relative = os.path.relpath(file, self._started_in)
+        return in_file(Path(relative).as_posix(), split_file(test)[1])
