@@ -183,6 +183,7 @@ def test_diff_as_json(repository: Path) -> None:
     assert row["change"] == "compared"
     assert row["verdict"] == "minor"
     assert row["difference"] == pytest.approx(-0.003)
+    assert row["interval_level"] == 0.95
     assert row["anchor"]["accepted_loss"] == pytest.approx(0.003)
     assert row["environment"] == ["torch 2.12.0 -> 2.13.0"]
 

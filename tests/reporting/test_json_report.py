@@ -10,6 +10,7 @@ import pytest
 import verdict_cases as cases
 
 from pytest_mlregress.reporting.json_report import to_json
+from pytest_mlregress.reporting.metric_text import shown_interval
 from pytest_mlregress.running.result import SeedResult
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -109,7 +110,9 @@ def test_the_figures_of_a_comparison():
     metric = only_test(cases.regression())["metrics"][0]
     assert metric["p_harm"] == pytest.approx(1 / 3003)
     assert metric["difference"] == pytest.approx(-0.0444)
-    assert metric["interval"] == pytest.approx([-0.0472, -0.0416], abs=1e-4)
+    assert metric["interval"] == pytest.approx([-0.0481379, -0.040689], abs=1e-7)
+    assert metric["interval_level"] == pytest.approx(0.98, abs=1e-3)
+    assert metric["classical_interval"] == pytest.approx([-0.0472, -0.0416], abs=1e-4)
     assert metric["welch"]["statistic"] == pytest.approx(-35.5, abs=0.05)
     assert metric["baseline"]["mean"] == pytest.approx(0.9318)
     assert list(metric["candidate"]["values"].items())[:2] == [("0", 0.887), ("1", 0.89)]
@@ -118,7 +121,9 @@ def test_the_figures_of_a_comparison():
 
 def test_what_was_not_compared_is_null():
     metric = only_test(cases.incomparable())["metrics"][0]
-    assert [metric[name] for name in ("p_harm", "interval", "margin", "welch")] == [None] * 4
+    assert [metric[name] for name in ("p_harm", "interval", "interval_level", "welch")] == [
+        None
+    ] * 4
 
 
 def test_non_finite_numbers_are_strings():
@@ -163,3 +168,17 @@ def test_a_message_with_bytes_that_are_no_text_is_still_json():
     seeds = (SeedResult(0, "failed", message="no such file: caf\udce9\n\x1b[31m"),)
     written = only_test(cases.passed(seeds=seeds))
     assert written["seeds"][0]["message"] == "no such file: caf\\udce9\n\x1b[31m"
+
+
+@pytest.mark.parametrize("verdict", [cases.regression(), cases.minor(), cases.passed()])
+def test_the_interval_is_the_one_that_is_shown(verdict):
+    metric = verdict.metrics[0]
+    *interval, level = shown_interval(metric)
+    written = only_test(verdict)["metrics"][0]
+    assert (written["interval"], written["interval_level"]) == (interval, level)
+
+
+def test_no_interval_is_shown_of_what_is_not_finite():
+    metric = cases.judged(candidate={0: math.inf, 1: 0.9, 2: 0.91})
+    written = only_test(cases.verdict(cases.VerdictKind.DIVERGED, metric))["metrics"][0]
+    assert (written["interval"], written["interval_level"]) == (None, None)

@@ -166,7 +166,7 @@ def metric_from(document: Mapping[str, Any]) -> MetricRecord:
 
 _NUMBERS: Final = (
     *("mean", "sd", "difference", "p_harm", "p_safety", "alpha", "margin", "detectable"),
-    "baseline_mean",
+    *("baseline_mean", "interval_level"),
 )
 
 

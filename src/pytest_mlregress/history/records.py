@@ -68,7 +68,8 @@ class MetricRecord:
         mean: of those, in metric units; NaN where one is non-finite or there is none.
         sd: their standard deviation; NaN for fewer than two.
         difference: from the baseline's mean, in metric units; NaN where nothing was compared.
-        interval: the confidence interval of the difference.
+        interval: of the difference, as every report shows it: that of the tests that decided.
+        interval_level: its confidence; NaN where nothing was compared.
         p_harm: small when the candidate is worse; NaN where nothing was compared.
         p_safety: small when a loss of the margin is excluded.
         level: the level that ``p_harm`` was held to; None where nothing was compared.
@@ -94,6 +95,7 @@ class MetricRecord:
     sd: float = math.nan
     difference: float = math.nan
     interval: tuple[float, float] = (math.nan, math.nan)
+    interval_level: float = math.nan
     p_harm: float = math.nan
     p_safety: float = math.nan
     level: float | None = None

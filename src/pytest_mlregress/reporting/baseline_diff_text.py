@@ -109,6 +109,7 @@ def _row(metric: MetricDiff) -> dict[str, Any]:
         row |= {
             "difference": found.difference,
             "interval": list(found.interval),
+            "interval_level": found.interval_level,
             "p_harm": found.p_harm,
             "verdict": found.verdict,
             "margin": found.margin,

@@ -18,6 +18,7 @@ from pytest_mlregress.history.records import (
     SeedRecord,
     TestRecord,
 )
+from pytest_mlregress.reporting.metric_text import shown_interval
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.reporting.sample_text import summarise
 from pytest_mlregress.running.result import SeedResult
@@ -201,10 +202,12 @@ def _metric(
     found = metric.comparison
     if found is None:
         return record
+    low, high, interval_level = shown_interval(metric) or (*found.interval, found.interval_level)
     return replace(
         record,
         difference=found.difference,
-        interval=found.interval,
+        interval=(low, high),
+        interval_level=interval_level,
         p_harm=found.p_harm,
         p_safety=found.p_safe,
         level=metric.level if metric.level is not None else metric.alpha,

@@ -140,6 +140,7 @@ def _point(point: Point) -> dict[str, Any]:
         "sd": metric.sd,
         "difference": metric.difference,
         "interval": list(metric.interval),
+        "interval_level": metric.interval_level,
         "p_harm": metric.p_harm,
         "p_safety": metric.p_safety,
         "level": metric.level,

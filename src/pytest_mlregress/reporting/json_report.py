@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_mlregress.baselines.provenance import WorkingTree
 from pytest_mlregress.baselines.urls import shareable
 from pytest_mlregress.reporting.headline import headline
+from pytest_mlregress.reporting.metric_text import shown_interval
 from pytest_mlregress.reporting.overview import overview
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.reporting.sample_text import summarise
@@ -29,7 +30,6 @@ from pytest_mlregress.verdicts.seed_document import seed_document
 from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, VerdictKind
 
 if TYPE_CHECKING:
-    from pytest_mlregress.statistics import Comparison
     from pytest_mlregress.statistics.run_effect import RunEffect
     from pytest_mlregress.verdicts.group import GroupPlan
 
@@ -214,7 +214,7 @@ def _metric(report: RunReport, verdict: Verdict, metric: MetricVerdict) -> dict[
         "resolution": recorded.resolution if recorded else None,
         "alpha": metric.alpha,
         "level": metric.level,
-        **_comparison(metric.comparison),
+        **_comparison(metric),
         "run_effect": _run_effect(metric.run_effect),
         "same_side_spread": metric.same_side_spread,
         "pairs": _pairs(metric),
@@ -253,18 +253,24 @@ _COMPARED: Final = (
     "p_safe",
     "p_better",
     "difference",
-    "interval",
     "margin",
     "detectable",
 )
+_INTERVALS: Final = ("interval", "interval_level", "classical_interval")
 
 
-def _comparison(comparison: Comparison | None) -> dict[str, Any]:
+def _comparison(metric: MetricVerdict) -> dict[str, Any]:
     """All null if nothing was compared."""
+    comparison = metric.comparison
     if comparison is None:
-        return dict.fromkeys((*_COMPARED, "p_safe_welch", "safety_level", "welch"))
+        names = (*_COMPARED, *_INTERVALS, "p_safe_welch", "safety_level", "welch")
+        return dict.fromkeys(names)
     welch = comparison.welch
+    shown = shown_interval(metric)
     return {name: getattr(comparison, name) for name in _COMPARED} | {
+        "interval": None if shown is None else shown[:2],
+        "interval_level": None if shown is None else shown[2],
+        "classical_interval": comparison.interval,
         "p_safe_welch": comparison.safety.p_welch,
         "safety_level": comparison.beta,
         "welch": {"statistic": welch.statistic, "df": welch.df, "pvalue": welch.pvalue},
