@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -198,13 +199,26 @@ def test_plan_before_any_run_knows_a_lower_bound_only() -> None:
 def test_a_suite_without_baselines_says_how_to_record_them(tmp_path: Path) -> None:
     for command in ("list", "plan"):
         code, lines = run(command, "--rootdir", str(tmp_path))
-        assert code == 0
+        assert code == 1
         assert lines == [
-            f"no baselines in the __baselines__ folders below {tmp_path}; record them: "
+            f"Error: no baselines in the __baselines__ folders below {tmp_path}; record them: "
             "pytest --mlregress-update"
         ]
     result = CliRunner().invoke(main, ["list", "--rootdir", str(tmp_path), "--json"])
+    assert result.exit_code == 1
     assert json.loads(result.stdout) == []
+
+
+def test_a_git_ref_without_baselines_is_an_error(suite: Path) -> None:
+    git = ["git", "-C", str(suite), "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "one"], check=True)
+    for command in ("list", "plan"):
+        code, lines = run(command, "--rootdir", str(suite), "--baseline", "git:HEAD")
+        assert code == 1
+        assert lines == [
+            "Error: no baselines in git:HEAD; leave --baseline out for those of the working tree"
+        ]
 
 
 def test_plan_takes_another_margin_for_the_baselines(suite: Path) -> None:

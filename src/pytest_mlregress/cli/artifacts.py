@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from pytest_mlregress.baselines.artifact import Artifact
+from pytest_mlregress.baselines.git_ref import is_git_ref
 from pytest_mlregress.baselines.paths import BaselineKey
 from pytest_mlregress.baselines.store import Store
-from pytest_mlregress.cli.common import say
+from pytest_mlregress.baselines.visible import visible
 
 
-def say_that_there_are_none(source: str | None, rootdir: Path) -> None:
-    """Say on stderr that a place has no baselines, and how to record some.
+def no_baselines(source: str | None, rootdir: Path) -> click.ClickException:
+    """The error that a place has no baselines, with how to get some.
 
     Args:
         source: the place that was given; None for the folders beside the tests.
         rootdir: pytest's rootdir.
+
+    Returns:
+        The error.
     """
+    if source is not None and is_git_ref(source):
+        return click.ClickException(
+            visible(f"no baselines in {source}; leave --baseline out for those of the working tree")
+        )
     where = source or f"the __baselines__ folders below {rootdir.resolve()}"
-    say(f"no baselines in {where}; record them: pytest --mlregress-update", err=True)
+    into = "" if source is None else f" {shlex.quote(f'--mlregress-baseline={source}')}"
+    return click.ClickException(
+        visible(f"no baselines in {where}; record them: pytest --mlregress-update{into}")
+    )
 
 
 def all_artifacts(store: Store) -> Iterator[tuple[BaselineKey, Artifact]]:

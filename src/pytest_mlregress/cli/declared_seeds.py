@@ -17,7 +17,6 @@ class DeclaredSeeds:
         rootdir: pytest's rootdir, where the tests are collected.
         given: a number for all tests, which then need not be collected; None for their own.
         default: the number for a test that cannot be collected.
-        collect: whether any test is asked for.
 
     Attributes:
         alpha: the chance of any false red in a run, as pytest knows it; None where no test was
@@ -25,14 +24,14 @@ class DeclaredSeeds:
         notes: what stands in place of numbers that could not be found out.
     """
 
-    def __init__(self, rootdir: Path, given: int | None, default: int, *, collect: bool) -> None:
+    def __init__(self, rootdir: Path, given: int | None, default: int) -> None:
         self._rootdir = rootdir
         self._given = given
         self._default = default
         self._problem = ""
         self.alpha: float | None = None
         self._unknown: list[str] = []
-        self._seeds = self._collected() if given is None and collect else {}
+        self._seeds = self._collected() if given is None else {}
 
     def of(self, key: BaselineKey, artifact: Artifact) -> int:
         """The largest number of seeds of a check.

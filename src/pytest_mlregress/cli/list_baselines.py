@@ -10,7 +10,7 @@ import click
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.paths import BaselineKey
 from pytest_mlregress.baselines.store import open_store
-from pytest_mlregress.cli.artifacts import all_artifacts, moved_by, say_that_there_are_none
+from pytest_mlregress.cli.artifacts import all_artifacts, moved_by, no_baselines
 from pytest_mlregress.cli.common import clear_errors, print_json, say, suite_options
 from pytest_mlregress.plurals import count_of
 
@@ -19,15 +19,16 @@ from pytest_mlregress.plurals import count_of
 @suite_options
 @clear_errors
 def list_baselines(source: str | None, rootdir: Path, as_json: bool) -> None:
-    """List the baselines of a suite."""
+    """List the baselines of a suite; exit status 1 where there are none."""
     store = open_store(source, rootdir=rootdir.resolve())
     found = list(all_artifacts(store))
-    if not found:
-        say_that_there_are_none(source, rootdir)
     if as_json:
         print_json(
             [{"file": store.describe(key), **_brief(key, artifact)} for key, artifact in found]
         )
+    if not found:
+        raise no_baselines(source, rootdir)
+    if as_json:
         return
     for key, artifact in found:
         brief = _brief(key, artifact)

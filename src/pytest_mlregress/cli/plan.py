@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from pytest_mlregress.cli.artifacts import all_artifacts, say_that_there_are_none
+from pytest_mlregress.cli.artifacts import all_artifacts, no_baselines
 from pytest_mlregress.cli.common import clear_errors, print_json, suite_options
 
 if TYPE_CHECKING:
@@ -104,8 +104,8 @@ def _plan_of_baselines(
     baselines = SuiteBaselines(source, root)
     found = list(all_artifacts(baselines.store))
     if not found:
-        say_that_there_are_none(source, rootdir)
-    declared = DeclaredSeeds(root, seeds, settings.default_seeds, collect=bool(found))
+        raise no_baselines(source, rootdir)
+    declared = DeclaredSeeds(root, seeds, settings.default_seeds)
     if alpha is None:
         alpha = settings.alpha if declared.alpha is None else declared.alpha
     comparisons = baselines.comparisons
