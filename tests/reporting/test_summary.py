@@ -240,3 +240,31 @@ def test_writing_plain_text_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_many_tests_without_a_baseline_are_a_few_lines_with_one_command():
+    steps = [
+        f"pytest 'tests/test_{i % 2}.py::test[a pytest {i}]' --mlregress-update" for i in range(29)
+    ]
+    yellow = [
+        cases.no_baseline(
+            test=f"tests/test_{i % 2}.py::test[{i:02}]", colour=Colour.YELLOW, next_steps=(step,)
+        )
+        for i, step in enumerate(steps)
+    ]
+    lines = summary_table(cases.a_run(cases.regression(), *yellow)).splitlines()
+    assert lines[1].startswith("regression ")
+    assert lines[4:8] == [
+        "29 no-baseline: tests/test_0.py::test[00], tests/test_0.py::test[02],",
+        "  tests/test_0.py::test[04] and 26 more (-v lists each)",
+        "  record them: pytest tests --mlregress-update-new-only",
+        "",
+    ]
+    verbose = summary_table(cases.a_run(*yellow), verbosity=1)
+    assert verbose.count("no-baseline   tests/") == 29
+
+
+def test_a_seed_that_failed_has_its_next_command_in_the_summary():
+    step = "pytest tests/test_digits.py::test_digits --lf"
+    lines = summary_table(cases.a_run(cases.diverged(next_steps=(step,)))).splitlines()
+    assert f"  {step}" in lines

@@ -24,6 +24,11 @@ from pytest_mlregress.reporting.report import RunReport, most_severe_metrics_fir
 from pytest_mlregress.reporting.step_text import ends_in_command, step_lines
 from pytest_mlregress.reporting.text_layout import encodable, one_line, pad, width_of, wrap
 from pytest_mlregress.reporting.totals import closing_notes, totals_line
+from pytest_mlregress.reporting.unrecorded import (
+    fold_unrecorded,
+    record_lines,
+    unrecorded_lines,
+)
 from pytest_mlregress.verdicts.verdict import FOLDABLE, Colour, MetricVerdict, Verdict, VerdictKind
 
 FOLD_ABOVE: Final = 20
@@ -80,6 +85,7 @@ def summary_table(
         The text, no line over ``width`` but for a word, such as a node id, that is wider.
     """
     listed, folded = _fold(report.most_severe_first, verbosity)
+    listed, unrecorded = fold_unrecorded(listed, verbosity)
     rows = {
         id(metric): _row(report, v, metric, verbose=verbosity > 0)
         for v in listed
@@ -93,6 +99,8 @@ def summary_table(
         lines += _verdict_lines(verdict, rows, columns, width, brief=verbosity < 0)
     if columns.used[_HEADINGS.index("q")]:
         lines += _paragraph(f"q: {MEANING_OF_Q}", width, "dim")
+    lines += [_Line(line, _STYLES[Colour.YELLOW]) for line in unrecorded_lines(unrecorded, width)]
+    lines += [_Line(line, "dim") for line in record_lines(unrecorded, width)]
     lines += _folded_lines(folded, width)
     if lines:
         lines.append(_Line(""))
@@ -240,8 +248,12 @@ def _verdict_lines(
         yield from columns.lines(row)
     if not foldable and (passed := _by_kind(m for m in verdict.metrics if m.kind in FOLDABLE)):
         yield from _paragraph(passed, width, "dim")
+    if verdict.colour is Colour.RED and any(seed.outcome == "failed" for seed in verdict.seeds):
+        # The seed's own failure is reported, in place of a text of the verdict.
+        for step in verdict.next_steps:
+            yield from (_Line(line, "dim") for line in step_lines(step, width, _INDENT))
     if verdict.colour is not Colour.RED and not brief:
-        # A red one has its failure text; for the others, only this is printed.
+        # Any other red one has its failure text; for the others, only this is printed.
         left_out = verdict.kind in (VerdictKind.SKIPPED, VerdictKind.UNCHANGED)
         no_base = verdict.base is not None and verdict.kind is VerdictKind.NO_BASELINE
         # The headline of a test without a base ends in its reason.
