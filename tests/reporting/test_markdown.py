@@ -123,6 +123,17 @@ def test_the_heading_of_a_run_without_reds() -> None:
     )
 
 
+def test_the_heading_counts_every_red_before_it_is_cut() -> None:
+    reds = [cases.regression(test=f"t.py::test_{i}") for i in range(9)]
+    others = [cases.no_baseline(test=f"t.py::test_new_{i}") for i in range(2)]
+    run = cases.a_run(cases.diverged(), *reds, *others, cases.passed(), **KNOWN)
+    first = to_markdown(run).splitlines()[0]
+    assert first.startswith(
+        "## 🔴 mlregress: 12 of 13 tests failed: 1 diverged, 9 got worse, 2 have no baseline"
+    )
+    assert len(first) <= FIRST_LINE
+
+
 def test_five_tests_are_unfolded_and_the_others_are_behind_a_click() -> None:
     reds = [cases.regression(test=f"t.py::test_{i}") for i in range(8)]
     text = to_markdown(cases.a_run(*reds, cases.passed(), **KNOWN))

@@ -26,14 +26,28 @@ def test_the_worst_red_is_named_with_its_numbers_and_since_when():
     )
 
 
-def test_other_reds_are_counted_by_what_they_did():
+def test_reds_of_several_kinds_are_all_counted_before_any_of_them_is_named():
     text = sentence(
         cases.diverged(), cases.regression(), cases.regression(), cases.no_baseline(), cases.minor()
     )
 
     assert text == (
-        "1 of 5 tests diverged: test_digits, 2 of 4 seeds diverged: seed 1: accuracy = nan; "
-        "2 got worse, 1 has no baseline"
+        "4 of 5 tests failed: 1 diverged, 2 got worse, 1 has no baseline; "
+        "worst: test_digits, 2 of 4 seeds: seed 1: accuracy = nan; seed 3: RuntimeError: boom"
+    )
+
+
+def test_a_divergence_is_said_once():
+    assert sentence(cases.diverged(), cases.minor()) == (
+        "1 of 2 tests diverged: test_digits, 2 of 4 seeds: seed 1: accuracy = nan; "
+        "seed 3: RuntimeError: boom"
+    )
+
+
+def test_yellows_of_several_kinds_are_all_counted():
+    assert sentence(cases.passed(), cases.minor(), cases.inconclusive()).startswith(
+        "2 of 3 tests inconclusive or with a warning: 1 is inconclusive, "
+        "1 lost less than its margin; worst: "
     )
 
 

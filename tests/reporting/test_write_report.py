@@ -18,7 +18,7 @@ from pytest_mlregress.reporting.write_report import check_report_path, write_rep
     ("name", "start"),
     [
         ("run.json", '{\n  "schema": 2,\n'),
-        ("run.md", "## 🔴 mlregress: 1 of 14 tests diverged: "),
+        ("run.md", "## 🔴 mlregress: 6 of 14 tests failed: 1 diverged, "),
         ("gl.codequality.json", "[\n"),
         ("run.metrics.txt", "# TYPE mlregress_mean gauge\n"),
         ("run.html", "<!doctype html>\n"),

@@ -63,17 +63,19 @@ _BESIDE_BASE: Final[Mapping[VerdictKind, str]] = {
 """The same where the texts above speak of a baseline."""
 
 
-def headline(verdict: Verdict, *, width: int | None = None) -> str:
+def headline(verdict: Verdict, *, width: int | None = None, after_kind: bool = False) -> str:
     """The verdict in one line that needs no context: what happened, by how much, how sure.
 
     Args:
         verdict: the verdict.
         width: clauses are left out from the end, the least important first, until the line fits.
+        after_kind: whether it follows words that say that the test diverged, which are then not
+            said of its seeds again.
 
     Returns:
         The line.
     """
-    return _fitted(_clauses(verdict), width)
+    return _fitted(_clauses(verdict, after_kind=after_kind), width)
 
 
 def headline_lines(verdict: Verdict, *, width: int, most: int) -> list[str]:
@@ -134,7 +136,7 @@ def failed_seeds(verdict: Verdict) -> tuple[tuple[int, str], ...]:
 _RAN: Final = ("passed", "failed", "xfailed", "crashed")
 
 
-def _clauses(verdict: Verdict) -> Sequence[str]:
+def _clauses(verdict: Verdict, *, after_kind: bool = False) -> Sequence[str]:
     alike = [metric for metric in verdict.metrics if metric.kind is verdict.kind]
     failed = [seed for seed in verdict.seeds if seed.outcome in ("failed", "crashed")]
     if verdict.kind is VerdictKind.DIVERGED and failed and all(seed.collapse for seed in failed):
@@ -145,7 +147,8 @@ def _clauses(verdict: Verdict) -> Sequence[str]:
         what = "failed" if raised.issuperset(seed for seed, _ in troubled) else "diverged"
         if what == "failed":
             count = max(count, sum(seed.outcome in _RAN for seed in verdict.seeds))
-        first = f"{len(troubled)} of {count} seeds {what}:"
+        seeds = "seeds" if after_kind and what == "diverged" else f"seeds {what}"
+        first = f"{len(troubled)} of {count} {seeds}:"
         return (first, *(f"; seed {seed}: {what}" for seed, what in troubled))
     if verdict.kind is VerdictKind.IDENTICAL:
         unit = "pair" if verdict.base else "seed"

@@ -13,6 +13,7 @@ from pytest_mlregress.reporting.metric_text import difference_with_interval
 from pytest_mlregress.reporting.report import RunReport, most_severe_metrics_first
 from pytest_mlregress.reporting.since_text import since_text
 from pytest_mlregress.reporting.text_layout import one_line
+from pytest_mlregress.reporting.totals import heading
 from pytest_mlregress.verdicts.verdict import SEVERITY, Colour, Verdict, VerdictKind
 
 _DID: Final[Mapping[VerdictKind, tuple[str, str]]] = {
@@ -34,12 +35,17 @@ _DID: Final[Mapping[VerdictKind, tuple[str, str]]] = {
 }
 """What one test, and several of them, did."""
 
+_WIDTH: Final = 72
+"""Cells that a headline takes of the sentence."""
+
 
 def overview(report: RunReport) -> str:
     """``1 of 13 tests got worse: accuracy of test_digits -0.03 [-0.041, -0.019], since …``.
 
-    The worst of the reds, or else of the yellows, is named with its numbers; then what the others
-    of that colour did. A green run has its counts.
+    Where the reds, or else the yellows, are of one kind, the worst of them follows with its
+    numbers. Where they are of several, all of them are counted first: `2 of 13 tests failed:
+    1 diverged, 1 got worse; worst: …`, so that what cuts the line cuts the numbers. A green run
+    has its counts.
 
     Args:
         report: the report.
@@ -47,24 +53,21 @@ def overview(report: RunReport) -> str:
     Returns:
         One line.
     """
-    tests = len(report.verdicts)
-    if not tests:
+    if not report.verdicts:
         return "no regression test was judged"
     for colour in (Colour.RED, Colour.YELLOW):
         of_colour = [verdict for verdict in report.most_severe_first if verdict.colour is colour]
         if of_colour:
-            return one_line(_of_worst(of_colour, tests))
-    return f"{count_of(tests, 'test')}, no regression: {_counts(report.verdicts)}"
+            return one_line(_of_worst(of_colour, report))
+    return f"{heading(report)}: {_counts(report.verdicts)}"
 
 
-def _of_worst(verdicts: Sequence[Verdict], tests: int) -> str:
+def _of_worst(verdicts: Sequence[Verdict], report: RunReport) -> str:
     worst = verdicts[0]
-    alike = sum(verdict.kind is worst.kind for verdict in verdicts)
-    others = [verdict for verdict in verdicts if verdict.kind is not worst.kind]
-    text = f"{alike} of {count_of(tests, 'test')} {_did(worst.kind, alike)}: {_example(worst)}"
-    if others:
-        text = f"{text}; {_counts(others)}"
-    return text
+    if any(verdict.kind is not worst.kind for verdict in verdicts):
+        return f"{heading(report)}: {_counts(verdicts)}; worst: {_example(worst)}"
+    tests = count_of(len(report.verdicts), "test")
+    return f"{len(verdicts)} of {tests} {_did(worst.kind, len(verdicts))}: {_example(worst)}"
 
 
 def _did(kind: VerdictKind, count: int) -> str:
@@ -92,5 +95,5 @@ def _example(verdict: Verdict) -> str:
     if moved is not None and verdict.kind is not VerdictKind.DIVERGED:
         text = f"{moved.name} of {name} {difference_with_interval(moved)}"
     else:
-        text = f"{name}, {headline(verdict, width=72).rstrip(':')}"
+        text = f"{name}, {headline(verdict, width=_WIDTH, after_kind=True).rstrip(':')}"
     return f"{text}, {since_text(verdict.since)}" if verdict.since is not None else text
