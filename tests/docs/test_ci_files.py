@@ -209,45 +209,130 @@ def test_the_check_on_gitlab(tmp_path: Path) -> None:
     assert machine.git(machine.checkout, "status", "--short") == ""
 
 
-@pytest.mark.parametrize("existing", [False, True])
+def test_on_gitlab_only_jobs_that_run_no_code_of_the_project_have_the_token() -> None:
+    pipeline = loaded(FILES / "gitlab-ci.yml")
+    having = {name for name, job in pipeline.items() if "MLREGRESS_TOKEN" in str(job)}
+    assert having == {"mlregress-comment", "mlregress-update"}
+    for name, job in pipeline.items():
+        assert (job.get("environment", {}).get("name") == "mlregress") == (name in having)
+        if name in having:
+            assert "extends" not in job
+            assert all("$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH" in r["if"] for r in job["rules"])
+            assert not re.search(r"pytest|pip install", "\n".join(job["script"]))
+
+
+PROJECT = "/api/v4/projects/5"
+OURS = {"id": 3, "author": {"id": 9}, "body": "<!-- mlregress -->\nold"}
+THEIRS = {"id": 2, "author": {"id": 8}, "body": "<!-- mlregress -->\nnot ours"}
+
+
+@pytest.mark.parametrize(
+    ("notes", "method", "place"),
+    [([THEIRS], "POST", "notes"), ([THEIRS, OURS], "PUT", "notes/3")],
+)
 def test_the_comment_on_gitlab_is_written_once_and_then_updated(
-    tmp_path: Path, existing: bool
+    tmp_path: Path, notes: list[Any], method: str, place: str
 ) -> None:
-    machine = Machine(tmp_path).prepare(loss=0.0)
-    (machine.checkout / "reports").mkdir()
-    (machine.checkout / "reports/mlregress.md").write_text("## red\n", encoding="utf-8")
-    notes = [{"id": 3, "body": "<!-- mlregress -->\nold"}] if existing else []
-    calls: list[tuple[str, str, str]] = []
+    """Of the merge request 12; 13 has no report any more, 14 is still checked, 15 is a fork's."""
+    merge_requests = [{"iid": number} for number in (13, 14, 15, 12)]
+    answers: dict[str, Any] = {
+        "/api/v4/user": {"id": 9},
+        f"{PROJECT}/merge_requests": merge_requests,
+    }
+    for number in (12, 13, 14, 15):
+        pipeline = {
+            "id": 100 + number,
+            "source": "merge_request_event",
+            "project_id": 6 if number == 15 else 5,
+        }
+        job = {
+            "id": 200 + number,
+            "name": "mlregress-check",
+            "status": "running" if number == 14 else "failed",
+        }
+        answers[f"{PROJECT}/merge_requests/{number}/pipelines"] = [pipeline]
+        answers[f"{PROJECT}/pipelines/{100 + number}/jobs"] = [job]
+        answers[f"{PROJECT}/merge_requests/{number}/notes"] = notes
+    report = f"{PROJECT}/jobs/212/artifacts/reports/mlregress.md"
+    written: list[tuple[str, str, str]] = []
 
     class Service(BaseHTTPRequestHandler):
         def answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-            calls.append((self.command, self.path, body))
             assert self.headers["PRIVATE-TOKEN"] == "secret"
-            self.send_response(200)
+            path = self.path.partition("?")[0]
+            if self.command != "GET":
+                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                written.append((self.command, path, body))
+            found = path in answers or path == report or self.command != "GET"
+            self.send_response(200 if found else 404)
             self.end_headers()
-            self.wfile.write(json.dumps(notes).encode())
+            text = b"## red\n/merge\n" if path == report else json.dumps(answers.get(path)).encode()
+            self.wfile.write(text)
 
         do_GET = do_POST = do_PUT = answer  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             pass
 
+    machine = Machine(tmp_path).prepare(loss=0.0)
     with HTTPServer(("127.0.0.1", 0), Service) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         done = machine.run(
             "\n".join(loaded(FILES / "gitlab-ci.yml")["mlregress-comment"]["script"]),
             CI_API_V4_URL=f"http://127.0.0.1:{server.server_port}/api/v4",
             CI_PROJECT_ID="5",
-            CI_MERGE_REQUEST_IID="12",
             MLREGRESS_TOKEN="secret",
         )
         server.shutdown()
     assert done.returncode == 0, done.stderr
-    place = "/api/v4/projects/5/merge_requests/12/notes"
-    method, path, body = calls[-1]
-    assert (method, path) == (("PUT", f"{place}/3") if existing else ("POST", place))
-    assert json.loads(body) == {"body": "<!-- mlregress -->\n## red\n"}
+    assert done.stdout == "merge request 13: HTTP Error 404: Not Found\n"
+    ((called, path, body),) = written
+    assert (called, path) == (method, f"{PROJECT}/merge_requests/12/{place}")
+    assert json.loads(body) == {"body": "<!-- mlregress -->\n## red\n\\/merge\n"}
+
+
+@pytest.mark.slow
+def test_the_update_on_gitlab_pushes_baselines_alone(tmp_path: Path) -> None:
+    machine = Machine(tmp_path).prepare(loss=0.0)
+    pipeline = loaded(FILES / "gitlab-ci.yml")
+    record = "\n".join(
+        [*pipeline[".mlregress"]["before_script"], *pipeline["mlregress-record"]["script"]]
+    )
+    done = machine.run(record)
+    assert done.returncode == 0, done.stdout + done.stderr
+    add_to_patch(machine, machine.checkout / "reports" / "baselines.patch")
+    remote = tmp_path / "remote.git"
+    machine.git(remote, "config", "receive.advertisePushOptions", "true")
+    done = machine.run(
+        "\n".join(pipeline["mlregress-update"]["script"]),
+        CI_SERVER_HOST="gitlab.example",
+        CI_PROJECT_PATH="me/project",
+        CI_PIPELINE_ID="77",
+        CI_DEFAULT_BRANCH="main",
+        MLREGRESS_TOKEN="secret",
+        GIT_CONFIG_COUNT="1",
+        GIT_CONFIG_KEY_0=f"url.{remote}.insteadOf",
+        GIT_CONFIG_VALUE_0="https://mlregress:secret@gitlab.example/me/project.git",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert pushed(machine) == ["__baselines__/test_training/test_training.default.json"]
+
+
+def add_to_patch(machine: Machine, patch: Path) -> None:
+    """What a training could have added to what it hands over; the next job starts afresh."""
+    (machine.checkout / "model.py").write_text("OWNED = True\n")
+    machine.git(machine.checkout, "add", "model.py")
+    changed = machine.git(machine.checkout, "diff-index", "--cached", "--binary", "HEAD")
+    assert "model.py" in changed
+    machine.git(machine.checkout, "reset", "--quiet", "--hard")
+    patch.write_text(f"{changed}\n", encoding="utf-8")
+
+
+def pushed(machine: Machine) -> list[str]:
+    """The files that the pushed commit changes."""
+    names = machine.git(machine.folder / "remote.git", "diff", "--name-only",
+                        "mlregress/update-77~1", "mlregress/update-77")  # fmt: skip
+    return names.splitlines()
 
 
 @pytest.mark.slow
