@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -194,13 +194,19 @@ def _changes(by_code: Sequence[Point], newest: Point) -> tuple[Change, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Evidence:
-    """Runs in a row that gave the same values, bit for bit, for the seeds that they share."""
+    """Runs in a row that gave the same values, bit for bit, for the seeds that they share.
+
+    Attributes:
+        first: the first of them.
+        last: the last of them.
+        values: of all runs that gave these values, there or elsewhere, by seed.
+    """
 
     first: Point
     last: Point
-    values: Mapping[int, float]
+    values: dict[int, float]
 
 
 def _distinct(points: Iterable[Point], newest: MetricRecord) -> list[_Evidence]:
@@ -213,16 +219,21 @@ def _distinct(points: Iterable[Point], newest: MetricRecord) -> list[_Evidence]:
 
     kind = (newest.version, newest.higher_is_better)
     kept: list[_Evidence] = []
+    samples: list[dict[int, float]] = []
+    alike: dict[tuple[int, float], set[int]] = {}  # the samples in which a seed has that value
     for point in points:
         if not point.finite or (point.metric.version, point.metric.higher_is_better) != kind:
             continue
-        values = point.values
-        for at, known in enumerate(kept):
-            if same_values(values, known.values):
-                values = {**known.values, **values}
-                kept[at] = replace(known, values=values)
-        if kept and kept[-1].values is values:
-            kept[-1] = replace(kept[-1], last=point)
+        pairs = point.values.items()
+        near = sorted({at for pair in pairs for at in alike.get(pair, ())})
+        number = next((at for at in near if same_values(point.values, samples[at])), len(samples))
+        if number == len(samples):
+            samples.append({})
+        samples[number].update(point.values)
+        for pair in pairs:
+            alike.setdefault(pair, set()).add(number)
+        if kept and kept[-1].values is samples[number]:
+            kept[-1].last = point
         else:
-            kept.append(_Evidence(point, point, values))
+            kept.append(_Evidence(point, point, samples[number]))
     return kept
