@@ -84,7 +84,7 @@ _TIME: Final = re.compile(
     r"|\b\d{1,2} (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* \d{4}\b"
     r"|\b\d+(\.\d+)? [kMG]i?B\b"
 )
-_SAVED: Final = re.compile(r"\b\d+ seeds run, \d+ saved|\b\d+ seeds(, \d+ seeds? saved)? in\b")
+_SAVED: Final = re.compile(r"\b\d+ seeds run, \d+ saved|\b\d+ seeds(, \d+ saved)? in\b")
 """How many seeds had begun before the verdict on their test."""
 _COMMIT: Final = re.compile(r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,40}\b")
 _NUMBER: Final = re.compile(r"(?<![\w.])[-+]?\d*\.?\d+(?:e[-+]?\d+)?(?![\w])")

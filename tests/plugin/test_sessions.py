@@ -218,7 +218,7 @@ def test_a_fixture_that_fails_is_one_error_and_no_verdict_beside_it(recorded: Su
     result = recorded.run()
     assert recorded.verdicts == {TEST: "diverged"}
     result.stdout.fnmatch_lines(
-        [f"ERROR {TEST}[[]seed0] - OSError: no data", "=* 1 error, 4 seeds saved in *"]
+        [f"ERROR {TEST}[[]seed0] - OSError: no data", "=* 1 error, 4 saved in *"]
     )
     assert result.ret == 1
 

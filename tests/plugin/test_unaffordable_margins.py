@@ -70,7 +70,7 @@ class TestVerdict:
         result.stdout.fnmatch_lines(
             [
                 "unaffordable  test_training.py::test_training * 1/5 seeds",
-                "* 1 unaffordable, 7 seeds saved in *",
+                "* 1 unaffordable, 7 saved in *",
             ]
         )
 

@@ -15,7 +15,7 @@ def test_an_unchanged_training_is_identical(recorded: Suite, workers: str) -> No
     result = recorded.run(workers)
     assert recorded.verdicts == {TEST: "identical"}
     assert result.ret == 0
-    saved = "2 seeds, 3 seeds saved in" if workers == "-n0" else ""  # else as many as are in time
+    saved = "2 seeds, 3 saved in" if workers == "-n0" else ""  # else as many as are in time
     assert f" 1 passed, {saved}" in result.stdout.lines[-1]
 
 
@@ -210,6 +210,6 @@ def test_a_seed_that_raises_is_one_failure_and_saves_the_others(
         ]
     )
     if workers == "-n0":
-        result.stdout.fnmatch_lines(["=* 1 failed, 1 seeds, 3 seeds saved in *"])
+        result.stdout.fnmatch_lines(["=* 1 failed, 1 seeds, 3 saved in *"])
     assert recorded.verdicts == {TEST: "diverged"}
     assert result.ret == pytest.ExitCode.TESTS_FAILED

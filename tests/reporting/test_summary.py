@@ -53,8 +53,8 @@ skipped       tests/test_digits.py::test_skipped                       0/5 seeds
 
 14 tests: 1 diverged, 1 regression, 1 incomplete, 1 refused, 1 incomparable, 1
   no-baseline, 1 unaffordable, 1 inconclusive, 1 minor, 1 improvement, 1
-  recorded, 1 pass, 1 identical, 1 skipped; 54 seeds run, 8 saved; 1 min 20 s of
-  training in 41 s; alpha 0.05 over 5 comparisons
+  recorded, 1 pass, 1 identical, 1 skipped; 54 seeds run (1 failed), 8 saved; 1
+  min 20 s of training in 41 s; alpha 0.05 over 5 comparisons
 note: unused baseline: tests/__baselines__/old.default.json
 note: environment differs from 1 baseline: threads 4 -> 1
 note: environment differs from 1 baseline: torch 2.12.0 -> 2.13.0

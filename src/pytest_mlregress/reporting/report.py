@@ -118,6 +118,11 @@ class RunReport:
             seeds_saved=outcomes["stopped"],
             seeds_cached=cached,
             seeds_unchanged=outcomes["unchanged"],
+            seeds_failed=sum(
+                seed.outcome == "failed" and not seed.cached
+                for verdict in self.verdicts
+                for seed in verdict.seeds
+            ),
             training=sum(verdict.duration for verdict in self.verdicts),
         )
 
@@ -135,6 +140,7 @@ class Totals:
         seeds_cached: seeds of earlier runs that were taken from the cache.
         seeds_unchanged: seeds that did not run, since nothing that they read has changed.
         training: seconds of all seeds of all tests together.
+        seeds_failed: those of the seeds that ran, on the candidate's side, that failed.
     """
 
     tests: int
@@ -145,6 +151,7 @@ class Totals:
     training: float
     seeds_cached: int = 0
     seeds_unchanged: int = 0
+    seeds_failed: int = 0
 
     @property
     def by_severity(self) -> tuple[tuple[VerdictKind, int], ...]:

@@ -64,7 +64,9 @@ def totals_line(report: RunReport) -> str:
 
 
 def _seeds(totals: Totals) -> str:
-    parts = [f"{count_of(totals.seeds_run, 'seed')} run", f"{totals.seeds_saved} saved"]
+    # pytest counts these among its failed tests, and not as seeds.
+    failed = f" ({totals.seeds_failed} failed)" if totals.seeds_failed else ""
+    parts = [f"{count_of(totals.seeds_run, 'seed')} run{failed}", f"{totals.seeds_saved} saved"]
     if totals.seeds_cached:
         parts.append(f"{totals.seeds_cached} from the cache")
     if totals.seeds_unchanged:

@@ -137,7 +137,7 @@ def _seed_status(report: pytest.TestReport) -> Status | None:
         return None
     payload = getattr(report, REPORT_ATTRIBUTE)
     if payload["stopped"] and report.skipped:
-        return "seeds saved", "-", ("SAVED", {"green": True})
+        return "saved", "-", ("SAVED", {"green": True})
     if payload.get("left_out") and report.skipped:
         return "seeds not run", "-", ("UNCHANGED", {"green": True})
     if report.passed and report.when == "call":
