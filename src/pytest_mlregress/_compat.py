@@ -98,6 +98,17 @@ def xfail_in_force(item: pytest.Item) -> Xfail | None:
     return Xfail(reason=found.reason, strict=found.strict, raises=found.raises is not None)
 
 
+def count_collected(session: pytest.Session) -> None:
+    """Count a test that is reported beyond those that were collected.
+
+    pytest-sugar keeps a number of its own on the terminal reporter, and its bar would pass 100 %.
+    """
+    session.testscollected += 1
+    reporter = session.config.pluginmanager.getplugin("terminalreporter")
+    if isinstance(getattr(reporter, "tests_count", None), int):
+        reporter.tests_count += 1
+
+
 def count_failure(session: pytest.Session, report: pytest.TestReport) -> None:
     """Let xdist's ``-x`` and ``--maxfail`` see a failed report that no worker sent.
 

@@ -63,7 +63,7 @@ def publish(
 
 def _send(session: pytest.Session, plan: GroupPlan, reports: Iterable[pytest.TestReport]) -> None:
     hook = session.config.hook
-    session.testscollected += 1
+    _compat.count_collected(session)
     hook.pytest_runtest_logstart(nodeid=plan.test, location=plan.location)
     for report in reports:
         hook.pytest_runtest_logreport(report=report)
