@@ -27,12 +27,36 @@ def test_a_red_run_in_a_job(recorded: Suite, workers: str, monkeypatch: pytest.M
     assert before == "# before"
     assert written == (recorded.path / "run.md").read_text(encoding="utf-8")
     assert written.startswith("## 🔴 mlregress: 1 of 1 test got worse: accuracy of test_training ")
-    commands = [line for line in result.outlines if line.startswith("::")]
-    (line,) = commands
+    stop, resume, line = [line for line in result.outlines if line.startswith("::")]
+    assert stop == f"::stop-commands::{resume.strip(':')}"
     assert line.startswith(
         "::error file=test_training.py,line=8,title=mlregress%3A regression::"
         "test_training.py::test_training: accuracy regressed: "
     )
+
+
+@pytest.mark.parametrize("workers", ["-n0", "-n2"])
+def test_what_a_training_prints_is_no_command(
+    suite: Suite, workers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    suite.write(
+        """
+        import pytest
+
+        @pytest.mark.seeds(2)
+        def test_prints(mlregress):
+            print("::error::printed")
+            raise ValueError("bad")
+        """
+    )
+    lines = suite.run(workers).outlines
+    stops = [line for line in lines if line.startswith("::stop-commands::")]
+    (stop,) = stops
+    start, end = lines.index(stop), lines.index(f"::{stop.rpartition(':')[2]}::")
+    printed = [index for index, line in enumerate(lines) if line.startswith("::error::printed")]
+    assert printed
+    assert all(start < index < end for index in printed)
 
 
 def test_nothing_is_written_elsewhere_or_without_a_regression_test(

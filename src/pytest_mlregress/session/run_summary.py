@@ -24,6 +24,7 @@ from pytest_mlregress.reporting.shard_of_run import ShardOfRun
 from pytest_mlregress.reporting.sides import Sides
 from pytest_mlregress.reporting.suite_line import suite_line
 from pytest_mlregress.session.environment_comparison import record_evidence, table_of
+from pytest_mlregress.session.printed_commands import stop_printed_commands
 from pytest_mlregress.session.run_outputs import (
     LAST_LINES,
     FinishedRun,
@@ -96,6 +97,7 @@ class RunSummary:
         Args:
             published: by test, the reports of the calls of verdicts that pytest has seen.
         """
+        stop_printed_commands(self._session.config)
         if self._settings.shard is not None:
             self._write_shard()
             return
