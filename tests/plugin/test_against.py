@@ -115,7 +115,7 @@ def test_a_worse_change_is_red(project: Suite, workers: str) -> None:
     test = project.tests[TEST]
     assert test["verdict"] == "regression"
     base, candidate = (
-        {seed["seed"]: seed["metrics"]["accuracy"] for seed in test[name]}
+        {seed["seed"]: seed["metrics"][0]["value"] for seed in test[name]}
         for name in ("base_seeds", "seeds")
         if test[name]
     )

@@ -237,7 +237,7 @@ def test_hooks_of_the_project_see_the_verdict_as_a_report(recorded: Suite, worke
 
 
 def test_python_without_assertions_judges_too(recorded: Suite) -> None:
-    result = recorded.pytester.run(sys.executable, "-O", "-m", "pytest", "-q", "-W", "ignore")
+    result = recorded.pytester.run(sys.executable, "-O", "-m", "pytest", "-W", "ignore")
     assert result.ret == 0
     result.stdout.fnmatch_lines(["identical *"])
 

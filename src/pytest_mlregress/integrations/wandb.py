@@ -84,6 +84,6 @@ def _log_steps(run: Any, test: TrackedEntry) -> None:
     for name, points in test.steps.items():
         step = f"{test.name}/{name}/step"
         run.define_metric(step, hidden=True)
-        run.define_metric(f"{test.name}/{name}", step_metric=step)
+        run.define_metric(f"{test.name}/{name}", step_metric=step, step_sync=False)
         for number, value in points:
             run.log({step: number, f"{test.name}/{name}": value})

@@ -69,8 +69,8 @@ def run_fresh(
         raise FreshRunError(_end_of(done.stdout))
     samples: dict[str, dict[int, float]] = {}
     for seed in passed:
-        for name, value in seed["metrics"].items():
-            samples.setdefault(name, {})[seed["seed"]] = float(value)
+        for metric in seed["metrics"]:
+            samples.setdefault(metric["name"], {})[seed["seed"]] = float(metric["value"])
     return samples
 
 

@@ -34,6 +34,8 @@ Where: TypeAlias = tuple[str, int]
 class RecordError(ValueError):
     """A record that cannot be judged; its text names the test, the metric and the remedy."""
 
+    __module__ = "pytest_mlregress"  # as tests name it, and pytest prints it
+
 
 def recorded_metric(
     earlier: Mapping[str, RecordedMetric],
