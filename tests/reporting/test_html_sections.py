@@ -19,6 +19,7 @@ from pytest_mlregress.reporting.html_outputs import plain_output, seed_outputs
 from pytest_mlregress.reporting.html_revisions import revisions
 from pytest_mlregress.reporting.html_seeds import seed_rows
 from pytest_mlregress.reporting.learning_curve_plot import LINES_SHOWN, learning_curve_plot
+from pytest_mlregress.reporting.metric_text import p_and_limit
 from pytest_mlregress.reporting.parallel_plot import Run, parallel_plot
 from pytest_mlregress.reporting.revision_plot import revision_plot
 from pytest_mlregress.verdicts.since import Since
@@ -211,6 +212,14 @@ def test_both_commits_and_the_dirty_flag_are_at_the_top() -> None:
     assert now["lines"] == ["a.py", "digest of the changes: d1"]
     assert machine["text"] == "Linux x86_64, 8 CPUs"
     assert "dirty: 1 file uncommitted" in to_html(report)
+
+
+def test_p_is_held_to_the_limit_of_the_look_that_decided() -> None:
+    metric = cases.judged(level=0.0042)
+    run = cases.a_run(replace(cases.regression(), metrics=(metric,)))
+    p, limit = p_and_limit(metric)
+    assert limit == "0.0042"
+    assert f"· p {p} (limit {limit})" in to_html(run)
 
 
 def test_the_worst_is_drawn_in_margins_with_losses_on_the_left() -> None:

@@ -12,7 +12,7 @@ from pytest_mlregress.reporting.metric_text import (
     level_text,
     margin_text,
     means,
-    p_text,
+    p_and_limit,
     same_side_short,
 )
 from pytest_mlregress.reporting.number_format import number
@@ -63,6 +63,7 @@ def metric_figures(report: RunReport, verdict: Verdict, metric: MetricVerdict) -
         Values by name.
     """
     judged = metric.comparison is not None and metric.kind is not VerdictKind.DIVERGED
+    p_value, limit = p_and_limit(metric) if judged else ("", "")
     q_value = report.q_value(verdict, metric)
     return {
         "name": short_name(metric.name),
@@ -76,8 +77,8 @@ def metric_figures(report: RunReport, verdict: Verdict, metric: MetricVerdict) -
             else ""
         ),
         "level": level_text(metric) if judged else "",
-        "p": p_text(metric) if judged else "",
-        "alpha": number(metric.alpha, digits=2) if judged else "",
+        "p": p_value,
+        "limit": limit,
         "q": number(q_value, digits=2) if judged and q_value is not None else "",
         "margin": margin_text(metric),
         "mark": difference_plot.difference_mark(metric),
