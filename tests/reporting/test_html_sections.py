@@ -6,6 +6,7 @@ import math
 import re
 from dataclasses import replace
 
+import pytest
 import verdict_cases as cases
 
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline, Provenance, Spent
@@ -220,6 +221,18 @@ def test_p_is_held_to_the_limit_of_the_look_that_decided() -> None:
     p, limit = p_and_limit(metric)
     assert limit == "0.0042"
     assert f"· p {p} (limit {limit})" in to_html(run)
+
+
+@pytest.mark.parametrize(
+    ("head", "text"),
+    [("c42af86", "the commit checked out"), ("9ab12cd", "no commit of code since")],
+)
+def test_only_the_commit_of_the_tree_is_checked_out(head: str, text: str) -> None:
+    verdict = cases.regression(since=Since("c42af86" + "0" * 33, "2026-03-12", 0))
+    report = cases.a_run(
+        replace(verdict, baseline_commit=None), code=WorkingTree(commit=head + "0" * 33)
+    )
+    assert header_facts(report)[0]["text"] == f"12 Mar 2026, {text}"
 
 
 def test_the_worst_is_drawn_in_margins_with_losses_on_the_left() -> None:

@@ -51,11 +51,12 @@ def colour_counts(report: RunReport) -> list[tuple[str, int, str]]:
 def _other_side(report: RunReport) -> Iterator[Fact]:
     """The base of an A/B run, or the commits of the baselines."""
     known = {v.since.commit: v.since for v in report.verdicts if v.since is not None}
+    here = _checked_out(report)
     if report.sides is not None:
         commit = report.sides.base_commit
         since = known.get(commit or "")
         text = f"{report.sides.against}"
-        detail = _when(since) if since else ""
+        detail = _when(since, here) if since else ""
         yield _fact("base", (commit or "")[:SHORT], f"{text}{', ' if detail else ''}{detail}")
         return
     commits = {v.baseline_commit for v in report.verdicts if v.baseline_commit}
@@ -63,24 +64,33 @@ def _other_side(report: RunReport) -> Iterator[Fact]:
     if len(commits) == 1:
         (commit,) = commits
         since = known.get(commit)
-        yield _fact("baseline", commit[:SHORT], _when(since) if since else "")
+        yield _fact("baseline", commit[:SHORT], _when(since, here) if since else "")
     elif commits:
         lines = [
-            f"{commit[:SHORT]}  {_when(known[commit]) if commit in known else ''}".rstrip()
+            f"{commit[:SHORT]}  {_when(known[commit], here) if commit in known else ''}".rstrip()
             for commit in sorted(commits, key=lambda c: known[c].date if c in known else "")
         ]
         yield _fact("baselines", "", f"{len(commits)} commits", lines=lines)
 
 
-def _when(since: Since) -> str:
-    """``12 Mar 2026, 2 commits before``."""
+def _checked_out(report: RunReport) -> str | None:
+    """The commit of the tree; None where the report does not know it."""
+    if report.code is not None:
+        return report.code.commit
+    return report.sides.candidate_commit if report.sides is not None else None
+
+
+def _when(since: Since, here: str | None) -> str:
+    """``12 Mar 2026, 2 commits before``; commits of baselines alone do not count."""
     texts = [day_text(since.date)] if since.date else []
     if since.commits is None:
         texts.append("a commit that is not here")
     elif since.commits:
         texts.append(f"{count_of(since.commits, 'commit')} before")
-    else:
+    elif since.commit == here:
         texts.append("the commit checked out")
+    else:
+        texts.append("no commit of code since")
     return ", ".join(texts)
 
 
