@@ -23,7 +23,9 @@ from pytest_mlregress.reporting.learning_curve_plot import LINES_SHOWN, learning
 from pytest_mlregress.reporting.metric_text import p_and_limit
 from pytest_mlregress.reporting.parallel_plot import Run, parallel_plot
 from pytest_mlregress.reporting.revision_plot import revision_plot
+from pytest_mlregress.reporting.strip_plot import strip_plot
 from pytest_mlregress.verdicts.since import Since
+from pytest_mlregress.verdicts.verdict import VerdictKind
 
 PROVENANCE = Provenance(plugin="0", time="2026-03-12T08:00:00+00:00", commit="4041c47" + "0" * 33)
 
@@ -233,6 +235,23 @@ def test_only_the_commit_of_the_tree_is_checked_out(head: str, text: str) -> Non
         replace(verdict, baseline_commit=None), code=WorkingTree(commit=head + "0" * 33)
     )
     assert header_facts(report)[0]["text"] == f"12 Mar 2026, {text}"
+
+
+def test_a_regression_need_not_lie_wholly_in_the_shade() -> None:
+    wide = dict(enumerate([0.86, 0.88, 0.905, 0.85, 0.915]))
+    metric = cases.judged(candidate=wide, margin=0.03, alpha=0.05)
+    assert metric.kind is VerdictKind.REGRESSION
+    plot = strip_plot(metric)
+    assert plot is not None
+    assert plot.interval is not None
+    assert plot.limit is not None
+    assert plot.rows[0].mean is not None
+    assert plot.interval.low < plot.limit < plot.interval.high < plot.rows[0].mean
+    page = " ".join(to_html(cases.a_run()).split())
+    assert (
+        "An interval that lies as a whole on the losing side of that mean shows a loss: "
+        "a regression if it reaches into the shade, minor if not."
+    ) in page
 
 
 def test_the_worst_is_drawn_in_margins_with_losses_on_the_left() -> None:

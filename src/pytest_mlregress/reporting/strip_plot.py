@@ -1,7 +1,8 @@
 """The geometry of a strip plot: a dot per seed, the baseline's row above the candidate's.
 
 Below them the interval of the difference, drawn from the baseline's mean, so that it can be read
-against the margin: as a whole in the shade it is a loss, as a whole outside it is safe.
+against that mean and the margin: on the losing side of the mean as a whole it shows a loss, outside
+the shade as a whole it excludes a loss of the margin.
 """
 
 from __future__ import annotations
