@@ -23,7 +23,7 @@ def visible(text: str) -> str:
     Returns:
         The text; line feeds stay, any other white space becomes a space.
     """
-    if text.isascii() and text.isprintable():
+    if text.isascii() and text.replace("\n", "").isprintable():
         return text
     text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     return "".join(map(_printable, text))

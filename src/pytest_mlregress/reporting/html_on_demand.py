@@ -27,6 +27,9 @@ INLINE: Final = 500_000
 _PART: Final = 1_000_000
 """Characters of a part before it is compressed: opening a card unpacks one part."""
 
+_LEVEL: Final = 7
+"""Of zlib: 9 makes parts 5 % smaller in three times the time."""
+
 _SECTION: Final = re.compile(r"<!--(\w+)-->")
 """How the template names the section that begins here; no text of a user can say so."""
 
@@ -88,4 +91,5 @@ def _packed(cards: list[str]) -> str:
         "order": [pieces[::2] for pieces in split],
         "sections": {name: [text.get(name, "") for text in texts] for name in names},
     }
-    return base64.b64encode(zlib.compress(json.dumps(document).encode("ascii"), 9)).decode("ascii")
+    packed = zlib.compress(json.dumps(document).encode("ascii"), _LEVEL)
+    return base64.b64encode(packed).decode("ascii")

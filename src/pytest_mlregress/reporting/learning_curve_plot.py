@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pytest_mlregress.plurals import count_of
@@ -134,13 +135,20 @@ def _points(curve: Curve) -> Array:
     """At most `_POINTS` of a curve, evenly chosen, its ends included: shape (n, 2), step by row."""
     import numpy as np
 
+    if len(curve) > _POINTS:
+        curve = [curve[index] for index in _chosen(len(curve))]
     try:
-        points = np.array(curve, dtype=float).reshape(-1, 2)
+        return np.array(curve, dtype=float).reshape(-1, 2)
     except OverflowError:  # a step beyond every double
         return np.empty((0, 2))
-    if len(points) > _POINTS:
-        points = points[np.linspace(0, len(points) - 1, _POINTS).round().astype(int)]
-    return points
+
+
+@lru_cache(maxsize=64)
+def _chosen(n: int) -> tuple[int, ...]:
+    """`_POINTS` of n indices."""
+    import numpy as np
+
+    return tuple(np.linspace(0, n - 1, _POINTS).round().astype(int).tolist())
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,8 @@ def _sign(value: float, signed: bool) -> str:
 def _spell(magnitudes: set[float], digits: int, aligned: bool) -> dict[float, str]:
     """The shortest of the spellings that keep all magnitudes apart."""
     ascending = sorted(magnitudes)
+    if len(ascending) == 1:  # whatever its spelling, there is none to tell it from
+        return {ascending[0]: next(_spellings(ascending, digits, aligned))[0]}
     return next(
         dict(zip(ascending, texts, strict=True))
         for texts in _spellings(ascending, digits, aligned)

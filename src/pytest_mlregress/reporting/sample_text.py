@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
@@ -38,7 +39,12 @@ def summarise(values: Iterable[float]) -> SampleSummary:
     Returns:
         The summary.
     """
-    sample = tuple(float(value) for value in values)
+    return _summary(tuple(float(value) for value in values))
+
+
+@lru_cache(maxsize=8192)
+def _summary(sample: tuple[float, ...]) -> SampleSummary:
+    """Kept, since a report asks a dozen times for each sample."""
     if not all(map(math.isfinite, sample)):
         return SampleSummary(len(sample), _limit(sample), math.nan)
     if not sample:
