@@ -9,11 +9,15 @@ https://docs.github.com/actions/reference/workflows-and-actions/workflow-command
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from pytest_mlregress.integrations import github_actions
+
+
+_STOP: Final = "::stop-commands::{token}"
+_RESUME: Final = "::{token}::"
 
 
 def stop_printed_commands(config: pytest.Config) -> None:
@@ -41,7 +45,7 @@ class _Stop:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> Generator[None, object, object]:
-        terminalreporter.write_line(f"::stop-commands::{self._token}")
+        terminalreporter.write_line(_STOP.format(token=self._token))
         return (yield)
 
 
@@ -53,4 +57,4 @@ class _Resume:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        terminalreporter.write_line(f"::{self._token}::")
+        terminalreporter.write_line(_RESUME.format(token=self._token))
