@@ -31,7 +31,7 @@ def test_an_annotation_is_at_the_file_and_line_in_the_repository() -> None:
     assert annotation_commands(run) == (
         "::error file=ml/tests/test_digits.py,line=7,title=mlregress%3A regression::"
         "tests/test_digits.py::test_digits: accuracy regressed: 0.9318 -> 0.8874 "
-        "(-0.044 [-0.048, -0.041]), margin 0.01, p = 0.00033, 5 vs 10 seeds, "
+        "(-0.0444 [-0.0481, -0.0407]), margin 0.01, p = 0.00033, 5 vs 10 seeds, "
         "since 4041c47 (2 commits, 12 Mar 2026)",
         "::warning title=mlregress%3A minor::t.py::test_a: accuracy lost a little: "
         "0.9318 -> 0.9256 (-0.0062 [-0.0093, -0.0033]), margin 0.02, p = 0.00033, "
@@ -102,6 +102,9 @@ def test_openmetrics_of_a_regression() -> None:
     assert text.endswith("# EOF\n")
     families = {family.name: family for family in text_string_to_metric_families(text)}
     assert families["mlregress_difference"].samples[0].value == pytest.approx(-0.0444)
+    ends = [families[f"mlregress_difference_{name}"].samples[0].value for name in ("low", "high")]
+    assert ends == pytest.approx([-0.0481379, -0.040689], abs=1e-7)
+    assert families["mlregress_difference_level"].samples[0].value == pytest.approx(0.98)
     assert families["mlregress_p_harm"].samples[0].labels["metric"] == "accuracy"
 
 
@@ -133,12 +136,14 @@ def test_properties_of_a_verdict() -> None:
         ("mlregress_verdict[accuracy]", "regression"),
         ("mlregress_difference[accuracy]", "-0.0444"),
         ("mlregress_interval[accuracy]", "-0.0481379 -0.040689"),
+        ("mlregress_interval_level[accuracy]", "0.98"),
         ("mlregress_p[accuracy]", "0.000333"),
         ("mlregress_limit[accuracy]", "0.01"),
         ("mlregress_margin[accuracy]", "0.01"),
         ("mlregress_verdict[loss]", "pass"),
         ("mlregress_difference[loss]", "0.0004"),
         ("mlregress_interval[loss]", "-0.00304621 0.00384621"),
+        ("mlregress_interval_level[loss]", "0.98"),
         ("mlregress_p[loss]", "0.377289"),
         ("mlregress_limit[loss]", "0.01"),
         ("mlregress_margin[loss]", "0.008"),

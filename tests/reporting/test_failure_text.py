@@ -18,7 +18,7 @@ from pytest_mlregress.verdicts.verdict import VerdictKind
 LOSSES = (0.001, 0.0011, 0.0012, 0.0013, 0.0014)
 
 REGRESSION = """\
-accuracy regressed: 0.9318 -> 0.8874 (-0.044 [-0.048, -0.041]), margin 1% = 0.01
+accuracy regressed: 0.9318 -> 0.8874 (-0.0444 [-0.0481, -0.0407])
 
 accuracy: regression (higher is better)
   baseline    mean 0.9318, SD 0.0027, 10 seeds
@@ -26,7 +26,7 @@ accuracy: regression (higher is better)
     7: 0.936  8: 0.930  9: 0.933
   now         mean 0.8874, SD 0.0021, 5 seeds
     0: 0.887  1: 0.890  2: 0.885  3: 0.889  4: 0.886
-  difference  -0.044 [-0.048, -0.041] (now - baseline, 98 % confidence)
+  difference  -0.0444 [-0.0481, -0.0407] (now - baseline, 98 % confidence)
   effect      -17 baseline SDs
   shift       -0.044 [-0.048, -0.041] (Hodges-Lehmann, exact 95 %)
   chance      1 that a seed now is worse; SD ratio 0.78
@@ -64,7 +64,7 @@ def test_a_regression_in_full():
 
 def test_the_headline_stands_alone():
     assert headline(cases.regression()) == (
-        "accuracy regressed: 0.9318 -> 0.8874 (-0.044 [-0.048, -0.041]), margin 0.01, "
+        "accuracy regressed: 0.9318 -> 0.8874 (-0.0444 [-0.0481, -0.0407]), margin 0.01, "
         "p = 0.00033, 5 vs 10 seeds"
     )
 
@@ -72,8 +72,8 @@ def test_the_headline_stands_alone():
 @pytest.mark.parametrize(
     ("width", "line"),
     [
-        (86, "accuracy regressed: 0.9318 -> 0.8874 (-0.044 [-0.048, -0.041]), margin 0.01"),
-        (70, "accuracy regressed: 0.9318 -> 0.8874 (-0.044 [-0.048, -0.041])"),
+        (86, "accuracy regressed: 0.9318 -> 0.8874 (-0.0444 [-0.0481, -0.0407]), margin 0.01"),
+        (70, "accuracy regressed: 0.9318 -> 0.8874 (-0.0444 [-0.0481, -0.0407])"),
         (60, "accuracy regressed: 0.9318 -> 0.8874"),
         (30, "accuracy regressed: 0.9318 ..."),
     ],
@@ -128,7 +128,7 @@ INCONCLUSIVE = [
 
 def test_an_inconclusive_test_says_that_neither_side_is_shown():
     lines = failure_text(cases.inconclusive()).splitlines()
-    assert lines[0] == "accuracy is inconclusive: 0.9318 -> 0.9280 (-0.004 [-0.019, +0.006])"
+    assert lines[0] == "accuracy is inconclusive: 0.9318 -> 0.9280 (-0.0038 [-0.0190, +0.0064])"
     assert [line for line in lines if "level" in line] == INCONCLUSIVE
     assert lines[-1] == "next          more seeds: pytest --mlregress-seeds=12"
 

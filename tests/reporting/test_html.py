@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -47,7 +48,7 @@ def test_the_page_is_well_formed_and_tells_what_happened():
     assert overview(cases.a_run()) in page.texts
     assert "2 of 4 seeds diverged: seed 1: accuracy = nan; seed 3: RuntimeError: boom" in page.texts
     assert "0.9318 → 0.8874" in page.texts
-    assert "−0.044 [−0.048, −0.041]" in page.texts
+    assert "−0.0444 [−0.0481, −0.0407]" in page.texts
 
 
 def test_nothing_is_loaded_from_anywhere():
@@ -177,3 +178,14 @@ def test_cards_beyond_the_budget_are_compressed_and_their_figures_stay():
     assert page.count('<svg class="strip"') == 1
     assert "Without scripts the plots of 13 tests stay folded" in page
     assert 0 < page.count("0.9318 → 0.9314") < to_html(report).count("0.9318 → 0.9314")
+
+
+def test_the_column_of_intervals_says_their_confidence():
+    page = to_html(cases.a_run(cases.passed(), cases.regression()))
+    assert "<th>difference [98 %]<th>" in page
+    metric = cases.passed().metrics[0]
+    other = replace(metric, name="recall", alpha=0.02)
+    page = to_html(cases.a_run(replace(cases.passed(), metrics=(metric, other))))
+    assert "<th>difference [interval] (confidence)<th>" in page
+    assert '<span class="soft number">(98 %)</span>' in page
+    assert '<span class="soft number">(97 %)</span>' in page

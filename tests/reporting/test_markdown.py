@@ -26,10 +26,10 @@ RED = cases.regression()
 KNOWN = {"code": CODE, "machine": MACHINE}
 
 RED_AND_GREEN = """\
-## 🔴 mlregress: 1 of 2 tests got worse: accuracy of test_red -0.044 \\[-0.048, -0.041], \
+## 🔴 mlregress: 1 of 2 tests got worse: accuracy of test_red -0.0444 \\[-0.0481, -0.0407], \
 since 4041c47 …
 
-1 of 2 tests got worse: accuracy of test_red -0.044 \\[-0.048, -0.041], since 4041c47 (2 \
+1 of 2 tests got worse: accuracy of test_red -0.0444 \\[-0.0481, -0.0407], since 4041c47 (2 \
 commits, 12 Mar 2026; 1 file uncommitted)
 
 commit 8c1d2e3, 2 files uncommitted · baselines of 4041c47 · Linux-x86_64, AMD EPYC, Python 3.11.7 \
@@ -37,12 +37,12 @@ commit 8c1d2e3, 2 files uncommitted · baselines of 4041c47 · Linux-x86_64, AMD
 
 ### 🔴 regression: `tests/test_digits.py::test_red`
 
-accuracy regressed: 0.9318 -> 0.8874 (-0.044 \\[-0.048, -0.041]), margin 0.01, p = 0.00033, \
+accuracy regressed: 0.9318 -> 0.8874 (-0.0444 \\[-0.0481, -0.0407]), margin 0.01, p = 0.00033, \
 5 vs 10 seeds
 
-| metric | verdict | baseline → now | difference [interval] | p (limit) | margin |
+| metric | verdict | baseline → now | difference [98 %] | p (limit) | margin |
 |---|---|--:|--:|--:|--:|
-| accuracy | regression | 0.9318 → 0.8874 | -0.044 [-0.048, -0.041] | 0.00033 (0.01) | 0.01 |
+| accuracy | regression | 0.9318 → 0.8874 | -0.0444 [-0.0481, -0.0407] | 0.00033 (0.01) | 0.01 |
 | loss | pass | 0.0682 → 0.0686 | +0.0004 [-0.0030, +0.0038] | 0.38 (0.01) | 0.008 |
 
 verdict after 5 of 5 seeds; since 4041c47 (2 commits, 12 Mar 2026; 1 file uncommitted)
@@ -72,7 +72,7 @@ verdict after 5 of 5 seeds; since 4041c47 (2 commits, 12 Mar 2026; 1 file uncomm
 
 <details><summary>1 green</summary>
 
-| verdict | test | metric | baseline → now | difference [interval] | p | margin | seeds |
+| verdict | test | metric | baseline → now | difference [98 %] | p | margin | seeds |
 |---|---|---|--:|--:|--:|--:|--:|
 | 🟢 pass | <code>t.py::test_green&#91;a&#124;b&#93;</code> | accuracy | 0.9318 → 0.9314 | \
 -0.0004 [-0.0038, +0.0030] | 0.38 | 0.01 | 5/5 |
@@ -296,3 +296,13 @@ def test_the_first_line_is_short_and_ends_between_words(text: str) -> None:
     first, *_ = to_markdown(cases.a_run(verdict)).split("\n")
     assert len(first) <= FIRST_LINE
     assert first.startswith("## 🔴 mlregress: 1 of 1 test")
+
+
+def test_each_interval_has_its_confidence_where_they_differ() -> None:
+    other = replace(cases.passed().metrics[0], alpha=0.02)
+    metrics = (*cases.passed().metrics, replace(other, name="recall"))
+    verdict = replace(cases.passed(), metrics=metrics)
+    text = to_markdown(cases.a_run(verdict))
+    assert "| difference [interval] (confidence) |" in text
+    assert "[-0.0038, +0.0030] (98 %) |" in text
+    assert "(97 %) |" in text

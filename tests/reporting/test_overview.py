@@ -21,7 +21,7 @@ def test_the_worst_red_is_named_with_its_numbers_and_since_when():
     green = [cases.identical(test=f"test_a.py::test_{number}") for number in range(12)]
 
     assert sentence(*green, cases.regression(since=AGO)) == (
-        "1 of 13 tests got worse: accuracy of test_digits -0.044 [-0.048, -0.041], "
+        "1 of 13 tests got worse: accuracy of test_digits -0.0444 [-0.0481, -0.0407], "
         "since 4041c47 (2 commits, 12 Mar 2026)"
     )
 

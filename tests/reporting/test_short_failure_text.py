@@ -47,7 +47,7 @@ def test_a_regression_says_what_how_sure_since_when_and_what_next():
         "Captured stdout call\nepoch 1: loss 0.5\n\nepoch 2: loss 0.4\n",
     )
     assert short_failure_text(verdict).splitlines() == [
-        "accuracy regressed: 0.9318 -> 0.8874 (-0.044 [-0.048, -0.041]), margin 0.01",
+        "accuracy regressed: 0.9318 -> 0.8874 (-0.0444 [-0.0481, -0.0407]), margin 0.01",
         "sure    clearly worse: p = 0.00033, limit 0.01; 98 % interval, 5 vs 10 seeds",
         "since   4041c47 (2 commits, 12 Mar 2026; 2 files uncommitted)",
         "seed 2  | epoch 2: loss 0.4",
@@ -104,9 +104,9 @@ def test_several_metrics_share_the_lines():
     metrics = [cases.judged(name) for name in names]
     verdict = cases.verdict(VerdictKind.REGRESSION, *metrics, next_steps=STEPS, since=AGO)
     assert short_failure_text(verdict).splitlines() == [
-        "accuracy regressed: 0.9318 -> 0.8874 (-0.044 [-0.048, -0.041]), margin 0.01",
+        "accuracy regressed: 0.9318 -> 0.8874 (-0.0444 [-0.0481, -0.0407]), margin 0.01",
         "sure    clearly worse: p = 0.00033, limit 0.01; 98 % interval, 5 vs 10 seeds",
-        "also    f1 regressed: 0.9318 -> 0.8874 (-0.044 [-0.048, -0.041]), margin 0.01",
+        "also    f1 regressed: 0.9318 -> 0.8874 (-0.0444 [-0.0481, -0.0407]), margin 0.01",
         "        regression: auc, recall",
         "since   4041c47 (2 commits, 12 Mar 2026; 2 files uncommitted)",
         "next    what changed: git diff --stat 4041c47aa0",

@@ -3,11 +3,13 @@
 import re
 import subprocess
 import sys
+from decimal import Decimal
 
 import pytest
 import verdict_cases as cases
 from rich.cells import cell_len
 
+from pytest_mlregress.reporting.metric_text import difference_with_interval, means
 from pytest_mlregress.reporting.summary import FOLD_ABOVE, summary_table
 from pytest_mlregress.verdicts.verdict import Colour, VerdictKind
 
@@ -17,7 +19,7 @@ diverged      tests/test_digits.py::test_diverged                      4/5 seeds
   2 of 4 seeds diverged: seed 1: accuracy = nan; seed 3: RuntimeError: boom
   accuracy  0.9318 -> nan                                          0.01
 regression    tests/test_digits.py::test_regression                    5/5 seeds
-  accuracy  0.9318 -> 0.8874  -0.044 [-0.048, -0.041]     0.00033  0.01
+  accuracy  0.9318 -> 0.8874  -0.0444 [-0.0481, -0.0407]  0.00033  0.01
   pass: loss
 incomplete    tests/test_digits.py::test_incomplete                    2/5 seeds
   incomplete, hence no verdict: 2 of 5 seeds were selected
@@ -37,12 +39,12 @@ unaffordable  tests/test_digits.py::test_unaffordable                  1/5 seeds
   a wider margin in the code: these seeds detect a loss of 0.006
   a higher level: pytest tests/test_digits.py::test_digits --mlregress-alpha=0.2
 inconclusive  tests/test_digits.py::test_inconclusive                  5/5 seeds
-  accuracy  0.9318 -> 0.9280  -0.004 [-0.019, +0.006]     0.22     0.005
+  accuracy  0.9318 -> 0.9280  -0.0038 [-0.0190, +0.0064]  0.22     0.005
   more seeds: pytest --mlregress-seeds=12
 minor         tests/test_digits.py::test_minor                         5/5 seeds
   accuracy  0.9318 -> 0.9256  -0.0062 [-0.0093, -0.0033]  0.00033  0.02
 improvement   tests/test_digits.py::test_improvement                   5/5 seeds
-  accuracy  0.9318 -> 0.9504  +0.019 [+0.016, +0.021]     1        0.01
+  accuracy  0.9318 -> 0.9504  +0.0186 [+0.0160, +0.0212]  1        0.01
 recorded      tests/test_digits.py::test_recorded                        5 seeds
   accuracy  0.9314
 pass          tests/test_digits.py::test_passed                        5/5 seeds
@@ -88,7 +90,7 @@ def test_quiet_folds_every_green_and_leaves_the_others_their_numbers():
     lines = summary_table(cases.a_run(cases.passed(), cases.inconclusive()), verbosity=-1)
     assert lines.splitlines()[1:4] == [
         "inconclusive  tests/test_digits.py::test_digits                        5/5 seeds",
-        "  accuracy  0.9318 -> 0.9280  -0.004 [-0.019, +0.006]  0.22  0.005",
+        "  accuracy  0.9318 -> 0.9280  -0.0038 [-0.0190, +0.0064]  0.22  0.005",
         "1 pass (-v lists each with its margin)",
     ]
 
@@ -210,8 +212,8 @@ def test_a_metric_with_another_verdict_than_its_test_says_so():
     lines = summary_table(report, width=100).splitlines()
     assert [line.split("  ")[1] for line in lines[2:4]] == ["accuracy", "f1 (inconclusive)"]
     assert summary_table(report, width=70).splitlines()[3:5] == [
-        "  f1 (inconclusive) 0.9318 -> 0.9280, -0.004 [-0.019, +0.006], p 0.22,",
-        "  margin 0.005",
+        "  f1 (inconclusive) 0.9318 -> 0.9280, -0.0038 [-0.0190, +0.0064], p",
+        "  0.22, margin 0.005",
     ]
 
 
@@ -268,3 +270,13 @@ def test_a_seed_that_failed_has_its_next_command_in_the_summary():
     step = "pytest tests/test_digits.py::test_digits --lf"
     lines = summary_table(cases.a_run(cases.diverged(next_steps=(step,)))).splitlines()
     assert f"  {step}" in lines
+
+
+def test_the_difference_has_the_decimals_of_the_means():
+    """A reader who subtracts the means gets the difference that stands beside them."""
+    lower = {seed: value - 0.0406 for seed, value in cases.BASELINE.items()}
+    metric = cases.judged(candidate=dict(list(lower.items())[:5]))
+    before, now = means(metric).split(" -> ")
+    difference, *interval = re.findall(r"[-+][0-9.]+", difference_with_interval(metric))
+    assert Decimal(difference) == Decimal(now) - Decimal(before)
+    assert {len(text) for text in interval} == {len(difference)}

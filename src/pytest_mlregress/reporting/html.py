@@ -22,11 +22,11 @@ from pytest_mlregress.reporting.html_figures import typeset
 from pytest_mlregress.reporting.html_header import colour_counts, header_facts
 from pytest_mlregress.reporting.html_on_demand import INLINE, pack
 from pytest_mlregress.reporting.html_parameters import parameter_groups
-from pytest_mlregress.reporting.metric_text import MEANING_OF_Q
+from pytest_mlregress.reporting.metric_text import MEANING_OF_Q, common_level
 from pytest_mlregress.reporting.overview import overview
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.reporting.totals import closing_notes, heading, totals_line, worst_colour
-from pytest_mlregress.verdicts.verdict import Colour
+from pytest_mlregress.verdicts.verdict import Colour, VerdictKind
 
 if TYPE_CHECKING:
     import jinja2
@@ -76,6 +76,12 @@ def to_html(report: RunReport, *, inline: int = INLINE) -> str:
         totals=totals_line(report),
         counts=colour_counts(report),
         meaning_of_q=MEANING_OF_Q,
+        level=common_level(
+            metric
+            for verdict in verdicts
+            for metric in verdict.metrics
+            if metric.kind is not VerdictKind.DIVERGED
+        ),
         notes=closing_notes(report),
         report=report,
         grave=[test for test in tests if test["colour"] != Colour.GREEN],

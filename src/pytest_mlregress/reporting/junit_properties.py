@@ -68,6 +68,7 @@ def _of_metric(metric: MetricVerdict) -> Iterator[tuple[str, str]]:
     if (shown := shown_interval(metric)) is not None:
         low, high = (number(end, digits=_DIGITS) for end in shown[:2])
         yield "interval", f"{low} {high}"
+        yield "interval_level", number(shown[2], digits=_DIGITS)
     yield "p", number(comparison.p_harm, digits=_DIGITS)
     yield "limit", number(metric.level or metric.alpha, digits=_DIGITS)
     yield "margin", number(comparison.margin, digits=_DIGITS)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from pytest_mlregress.reporting.markdown_text import code_text, escaped_text
 from pytest_mlregress.reporting.metric_text import (
+    common_level,
     difference_with_interval,
+    level_text,
     margin_text,
     means,
     p_text,
@@ -21,7 +23,6 @@ from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, Ve
 MARKS: Final = {Colour.RED: "🔴", Colour.YELLOW: "🟡", Colour.GREEN: "🟢"}
 
 _HEADINGS: Final = ("verdict", "test", "metric")
-_FIGURES: Final = ("difference [interval]", "p", "margin")
 _LONGEST_METRIC: Final = 100
 _MOST_METRICS: Final = 12
 
@@ -77,12 +78,14 @@ def verdict_table(verdicts: Sequence[Verdict], room: Room) -> tuple[str, int]:
     beside_a_base = any(verdict.base for verdict in verdicts)
     sides = "base → now" if beside_a_base else "baseline → now"
     seeds = "pairs" if beside_a_base else "seeds"
-    head = f"{row(*_HEADINGS, sides, *_FIGURES, seeds)}\n|---|---|---|--:|--:|--:|--:|--:|"
+    level = common_level(metric for verdict in verdicts for metric in _judged(verdict.metrics))
+    headings = row(*_HEADINGS, sides, _difference_heading(level), "p", "margin", seeds)
+    head = f"{headings}\n|---|---|---|--:|--:|--:|--:|--:|"
     if not room.take(head):
         return "", len(verdicts)
     lines, left_out = [head], 0
     for verdict in verdicts:
-        rows = "\n".join(_rows(verdict))
+        rows = "\n".join(_rows(verdict, level))
         if left_out or not room.take(rows):
             left_out += 1
         else:
@@ -103,11 +106,12 @@ def metric_table(verdict: Verdict) -> str:
     if not metrics:
         return ""
     sides = "base → now" if verdict.base else "baseline → now"
-    head = ("metric", "verdict", sides, "difference [interval]", "p (limit)", "margin")
+    level = common_level(_judged(metrics[:_MOST_METRICS]))
+    head = ("metric", "verdict", sides, _difference_heading(level), "p (limit)", "margin")
     rule = ("---", "---", "--:", "--:", "--:", "--:")
     rows: list[tuple[str, ...]] = []
     for metric in metrics[:_MOST_METRICS]:
-        moved, difference, p, margin = figures(metric)
+        moved, difference, p, margin = _figures(metric, level)
         limit = f"{p} ({_limit(metric)})" if p else ""
         rows.append((_name(metric), str(metric.kind), moved, difference, limit, margin))
     if len(metrics) > _MOST_METRICS:
@@ -133,31 +137,35 @@ def name_of(verdict: Verdict) -> str:
     return f"{name} ({escaped_text(shorten(verdict.tier, _LONGEST_METRIC))})"
 
 
-def figures(metric: MetricVerdict) -> tuple[str, str, str, str]:
-    """Means, difference with interval, p and margin of a metric.
-
-    Args:
-        metric: the metric.
-
-    Returns:
-        The cells; empty ones for what there is not.
-    """
+def _figures(metric: MetricVerdict, level: str) -> tuple[str, str, str, str]:
+    """Means, difference with interval, p and margin; empty texts for what there is not."""
     moved = means(metric).replace("->", "→")
     margin = escaped_text(margin_text(metric))
     if metric.comparison is None or metric.kind is VerdictKind.DIVERGED:
-        return moved, _difference(metric) if metric.comparison is None else "", "", margin
-    return moved, _difference(metric), p_text(metric), margin
+        difference = _difference(metric, level) if metric.comparison is None else ""
+        return moved, difference, "", margin
+    return moved, _difference(metric, level), p_text(metric), margin
 
 
-def _difference(metric: MetricVerdict) -> str:
-    """With what two runs of one side differ by, where that is known."""
+def _judged(metrics: Iterable[MetricVerdict]) -> Iterator[MetricVerdict]:
+    """Those with an interval in their row."""
+    return (metric for metric in metrics if metric.kind is not VerdictKind.DIVERGED)
+
+
+def _difference_heading(level: str) -> str:
+    """With the confidence that all intervals of the column have; empty where each has its own."""
+    return f"difference [{level}]" if level else "difference [interval] (confidence)"
+
+
+def _difference(metric: MetricVerdict, level: str) -> str:
+    """With the confidence if the column has several, and what two runs of one side differ by."""
     text, same = difference_with_interval(metric), same_side_short(metric)
-    if not same:
-        return text
-    return f"{text} (A/A {same})" if text else f"A/A {same}"
+    own = level_text(metric) if text and not level else ""
+    said = ", ".join(filter(None, (own, f"A/A {same}" if same else "")))
+    return f"{text} ({said})" if text and said else text or said
 
 
-def _rows(verdict: Verdict) -> Iterator[str]:
+def _rows(verdict: Verdict, level: str) -> Iterator[str]:
     """One row per metric; only the first holds what is the same in all of them."""
     mark, name = MARKS[verdict.colour], name_of(verdict)
     seeds = f"{verdict.decided_after}/{len(verdict.planned)}"
@@ -169,7 +177,7 @@ def _rows(verdict: Verdict) -> Iterator[str]:
         if metric.kind is not verdict.kind:
             kind = f"{kind}<br>{metric.kind}" if kind else str(metric.kind)
         first = ("", "") if index else (name, seeds)
-        yield row(kind, first[0], _name(metric), *figures(metric), first[1])
+        yield row(kind, first[0], _name(metric), *_figures(metric, level), first[1])
     if len(metrics) > _MOST_METRICS:
         more = f"… and {len(metrics) - _MOST_METRICS} more"
         yield row("", "", more, "", "", "", "", "")

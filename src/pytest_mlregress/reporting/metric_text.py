@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from decimal import Decimal
 from typing import Final
 
 from pytest_mlregress.reporting.number_format import number, numbers
 from pytest_mlregress.reporting.sample_text import summarise
 from pytest_mlregress.verdicts.verdict import FOLDABLE, MetricVerdict, VerdictKind
+
+_FEWEST_DIGITS: Final = 2
+_MOST_DIGITS: Final = 12
+"""Of a difference whose interval is far larger than the means."""
 
 MEANING_OF_Q: Final = "expected share of false losses among the comparisons with a q as small"
 
@@ -52,7 +58,10 @@ def shown_interval(metric: MetricVerdict) -> tuple[float, float, float] | None:
 
 
 def difference_with_interval(metric: MetricVerdict) -> str:
-    """``-0.044 [-0.061, -0.027]``: candidate minus baseline, with `shown_interval`.
+    """``-0.0438 [-0.0611, -0.0265]``: candidate minus baseline, with `shown_interval`.
+
+    With the decimals of `means`, so that a reader who subtracts them gets the difference; with more
+    where the largest of the three would have less than two significant digits.
 
     Args:
         metric: the metric.
@@ -63,10 +72,21 @@ def difference_with_interval(metric: MetricVerdict) -> str:
     if metric.comparison is None:
         return ""
     low, high, _ = shown_interval(metric) or (-math.inf, math.inf, math.nan)
-    difference, low_text, high_text = numbers(
-        (metric.comparison.difference, low, high), digits=2, signed=True, rounding=True
-    )
+    values = (metric.comparison.difference, low, high)
+    digits = _digits_beside_means(metric, values)
+    difference, low_text, high_text = numbers(values, digits=digits, signed=True, rounding=True)
     return f"{difference} [{low_text}, {high_text}]"
+
+
+def _digits_beside_means(metric: MetricVerdict, values: tuple[float, ...]) -> int:
+    """Significant digits of the largest value at which all end where the printed means end."""
+    printed = (Decimal(text).as_tuple().exponent for text in means(metric).split(" -> ") if text)
+    last_places = [exponent for exponent in printed if isinstance(exponent, int)]
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    if not largest or not last_places:
+        return _FEWEST_DIGITS
+    digits = math.floor(math.log10(largest)) + 1 - min(last_places)
+    return min(max(digits, _FEWEST_DIGITS), _MOST_DIGITS)
 
 
 def level_text(metric: MetricVerdict) -> str:
@@ -80,6 +100,19 @@ def level_text(metric: MetricVerdict) -> str:
     """
     shown = shown_interval(metric)
     return "" if shown is None else f"{number(100 * shown[2], digits=2)} %"
+
+
+def common_level(metrics: Iterable[MetricVerdict]) -> str:
+    """The confidence in the heading of a column of intervals.
+
+    Args:
+        metrics: those with a row.
+
+    Returns:
+        The `level_text` of all of them; empty where they have none or several.
+    """
+    levels = set(filter(None, map(level_text, metrics)))
+    return levels.pop() if len(levels) == 1 else ""
 
 
 def difference_cell(metric: MetricVerdict) -> str:

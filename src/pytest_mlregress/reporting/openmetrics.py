@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from pytest_mlregress.reporting.metric_text import shown_interval
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.reporting.sample_text import summarise
 from pytest_mlregress.reporting.text_layout import one_line
@@ -21,8 +22,9 @@ _FAMILIES: Final = {
     "mlregress_mean": "Mean of the metric over the seeds of this run.",
     "mlregress_baseline_mean": "Mean of the metric over the seeds of the baseline.",
     "mlregress_difference": "Mean of this run minus that of the baseline.",
-    "mlregress_difference_low": "Lower end of the 95 % confidence interval of the difference.",
-    "mlregress_difference_high": "Upper end of the 95 % confidence interval of the difference.",
+    "mlregress_difference_low": "Lower end of the interval of the difference.",
+    "mlregress_difference_high": "Upper end of the interval of the difference.",
+    "mlregress_difference_level": "Confidence of that interval.",
     "mlregress_p_harm": "p-value of the test for a loss.",
     "mlregress_margin": "The smallest loss that matters.",
 }
@@ -70,14 +72,14 @@ def _figures(metric: MetricVerdict) -> dict[str, float]:
     if metric.baseline:
         figures["mlregress_baseline_mean"] = summarise(metric.baseline.values()).mean
     if (found := metric.comparison) is not None:
-        low, high = found.interval
         figures |= {
             "mlregress_difference": found.difference,
-            "mlregress_difference_low": low,
-            "mlregress_difference_high": high,
             "mlregress_p_harm": found.p_harm,
             "mlregress_margin": found.margin,
         }
+        if (shown := shown_interval(metric)) is not None:
+            names = ("low", "high", "level")
+            figures |= {f"mlregress_difference_{n}": v for n, v in zip(names, shown, strict=True)}
     return figures
 
 

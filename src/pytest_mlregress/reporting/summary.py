@@ -12,8 +12,8 @@ from pytest_mlregress.reporting.environment_table import table_lines
 from pytest_mlregress.reporting.headline import headline
 from pytest_mlregress.reporting.metric_text import (
     MEANING_OF_Q,
+    common_level,
     difference_with_interval,
-    level_text,
     margin_text,
     means,
     p_and_limit,
@@ -112,11 +112,10 @@ def summary_table(
 
 
 def _headings(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
-    shown = (level_text(metric) for verdict in verdicts for metric in _shown(verdict))
-    levels = set(filter(None, shown))
+    level = common_level(metric for verdict in verdicts for metric in _shown(verdict))
     renamed = dict(_BESIDE_A_BASE) if any(verdict.base for verdict in verdicts) else {}
-    if len(levels) == 1:
-        renamed["difference [interval]"] = f"difference [{levels.pop()}]"
+    if level:
+        renamed["difference [interval]"] = f"difference [{level}]"
     return tuple(renamed.get(heading, heading) for heading in _HEADINGS)
 
 

@@ -15,7 +15,6 @@ import pytest
 
 from pytest_mlregress.integrations import github_actions
 
-
 _STOP: Final = "::stop-commands::{token}"
 _RESUME: Final = "::{token}::"
 
