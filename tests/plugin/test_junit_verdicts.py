@@ -29,7 +29,7 @@ RAISES = """
 def cases(suite: Suite) -> tuple[list[str], dict[str, str]]:
     (tests,) = ElementTree.parse(suite.path / "junit.xml").getroot()
     counts = {name: tests.get(name, "") for name in ("tests", "failures", "errors", "skipped")}
-    return sorted(case.get("name", "") for case in tests), counts
+    return sorted(case.get("name", "") for case in tests.iter("testcase")), counts
 
 
 @pytest.mark.parametrize("workers", ["-n0", "-n2"])
