@@ -71,7 +71,7 @@ def test_the_steps_of_a_changed_tree_begin_with_a_commit(recorded: Suite) -> Non
 def test_the_steps_of_a_committed_change_name_its_commits(recorded: Suite) -> None:
     recorded.write(TRAINING.replace("gauss(0.9,", "gauss(0.7,"))
     assert recorded.run().ret == 1
-    log = f"what changed: git log --oneline {commit_of(recorded)}..HEAD"
+    log = f"what changed: git log --oneline {commit_of(recorded)}..HEAD -- ':!*__baselines__*'"
     accept = f"to accept it: {ACCEPT}"
     assert steps(recorded) == [log, EXPLAIN, accept]
     recorded.write(TRAINING.replace("gauss(0.9,", "gauss(0.71,"))

@@ -54,8 +54,8 @@ def test_verbose_shows_every_seed_and_the_verdict_after_the_last(recorded: Suite
     result = recorded.run("-v")
     result.stdout.re_match_lines(
         [
-            rf"{TEST}\[seed0\] SEED +\[ 20%\]",
-            rf"{TEST}\[seed1\] SEED +\[ 40%\]",
+            rf"{TEST}\[seed0\] SEED accuracy 0\.\d+ \(.* s\) +\[ 20%\]",
+            rf"{TEST}\[seed1\] SEED accuracy 0\.\d+ \(.* s\) +\[ 40%\]",
             rf"{TEST} IDENTICAL +\[ \d\d%\]",
             rf"{TEST}\[seed2\] SAVED \(mlregress: not needed, the verdict of this test is .*",
             rf"{TEST}\[seed3\] SAVED .*",
@@ -66,7 +66,7 @@ def test_verbose_shows_every_seed_and_the_verdict_after_the_last(recorded: Suite
 
 def test_verbose_with_workers_names_the_verdict(recorded: Suite) -> None:
     result = recorded.run("-v", "-n2", LOSS="0.05")
-    result.stdout.re_match_lines([rf"\[gw\d\] .* SEED {TEST}\[seed0\] ?"])
+    result.stdout.re_match_lines([rf"\[gw\d\] .* SEED accuracy 0\.\d+ \(.* s\) {TEST}\[seed0\] ?"])
     result.stdout.re_match_lines([rf"{TEST} FAILED .*"])
 
 

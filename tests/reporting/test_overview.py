@@ -88,7 +88,7 @@ def test_whatever_a_test_is_called_the_sentence_is_one_line(name):
         (Since("4041c47aa", "2026-03-12", 1), "since 4041c47 (1 commit, 12 Mar 2026)"),
         (
             Since("4041c47aa", "2026-03-12", 0, ("a.py", "b.py")),
-            "since 4041c47 (no commit, 12 Mar 2026; 2 files uncommitted)",
+            "since 4041c47 (no commit of code, 12 Mar 2026; 2 files uncommitted)",
         ),
         (Since("4041c47aa"), "since 4041c47 (a commit that is not here)"),
         (

@@ -56,11 +56,14 @@ class KnowsEveryCommit(History):
     def knows(self, commit: str | None) -> bool:
         return commit is not None
 
+    def commits_since(self, commit: str) -> int | None:
+        return 1
+
 
 @pytest.mark.parametrize(
     ("commit", "logs"),
     [
-        ("0123456789abcdef", ("git log --oneline 0123456789..HEAD",)),
+        ("0123456789abcdef", ("git log --oneline 0123456789..HEAD -- ':!*__baselines__*'",)),
         ("$(rm -rf ~)", ()),
         ("--output=x", ()),
         (None, ()),
@@ -75,7 +78,7 @@ def test_only_a_hexadecimal_commit_stands_in_a_command(
     verdict = judge(group_of(shifted(-0.05)), baseline, RULES, KnowsEveryCommit(Path()))
 
     assert verdict is not None
-    assert tuple(s.split(": ")[1] for s in verdict.next_steps if "git log" in s) == logs
+    assert tuple(s.split(": ", 1)[1] for s in verdict.next_steps if "git log" in s) == logs
     assert verdict.baseline_commit == (commit if logs else None)
 
 

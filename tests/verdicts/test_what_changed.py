@@ -23,7 +23,7 @@ PLAN = GroupPlan(
     settings={},
 )
 DIFF = "what changed: git diff --stat 4041c47aa0"
-LOG = "what changed: git log --oneline 4041c47aa0..HEAD"
+LOG = "what changed: git log --oneline 4041c47aa0..HEAD -- ':!*__baselines__*'"
 BISECT = f"which commit: mlregress bisect 4041c47aa0 HEAD --test '{TEST}'"
 EXPLAIN = f"first difference: mlregress explain '{TEST}'"
 

@@ -60,5 +60,5 @@ def _details(since: Since) -> tuple[str, ...]:
     uncommitted = f"{count_of(files, 'file')} uncommitted" if files else ""
     if since.commits is None:
         return ("a commit that is not here", uncommitted)
-    between = "no commit" if since.commits == 0 else count_of(since.commits, "commit")
+    between = "no commit of code" if since.commits == 0 else count_of(since.commits, "commit")
     return (", ".join(filter(None, (between, day_text(since.date)))), uncommitted)

@@ -12,6 +12,9 @@ from pytest_mlregress.verdicts.group import GroupPlan
 SHORT: Final = 10
 """Characters of a commit in a command."""
 
+_CODE: Final = "':!*__baselines__*'"
+"""A pathspec for git: commits of baselines alone are not counted as changes."""
+
 
 def what_changed(
     plan: GroupPlan, commit: str | None, history: History | None, *, lost: bool
@@ -38,7 +41,7 @@ def what_changed(
     if history.tree.dirty:  # of which `git log` would say nothing
         yield f"what changed: git diff --stat {good}"
     elif commits:
-        yield f"what changed: git log --oneline {good}..HEAD"
+        yield f"what changed: git log --oneline {good}..HEAD -- {_CODE}"
         if lost and commits > 1:
             yield f"which commit: {plan.bisect_command(commit[:SHORT])}"
     against = plan.against or ""
