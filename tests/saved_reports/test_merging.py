@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import shard_cases as cases
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import judge_cases
+from pytest_mlregress.cli import main
 from pytest_mlregress.reporting.json_report import to_json
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.saved_reports.errors import MergeError
@@ -97,6 +100,17 @@ def test_a_shard_that_is_there_twice() -> None:
     assert defects([first, second, first]) == (
         "shard 1/2 is there 2 times: shard-1.json, shard-3.json",
     )
+
+
+def test_a_file_that_is_named_twice(tmp_path: Path) -> None:
+    paths = [tmp_path / f"shard-{number}.json" for number in (1, 2)]
+    for path, report in zip(paths, two_shards(), strict=True):
+        path.write_text(to_json(report), "utf-8")
+    done = CliRunner().invoke(main, ["merge", str(paths[0]), str(paths[0]), str(paths[1])])
+    assert done.exit_code == 1
+    assert done.stderr.splitlines() == [
+        f"merge: shard 1/2 is there 2 times: {paths[0]}, {paths[0]}"
+    ]
 
 
 def test_a_shard_of_another_split() -> None:

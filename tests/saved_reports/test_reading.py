@@ -58,7 +58,8 @@ def test_patterns_and_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         Path(name).write_text("{}", "utf-8")
     Path("folder").mkdir()
     names = [Path("shard-1.json"), Path("shard-2.json")]
-    assert files_named(["shard-*.json", "shard-1.json"]) == names
+    assert files_named(["shard-*.json"]) == names
+    assert files_named(["shard-*.json", "shard-1.json"]) == [*names, names[0]]
     with pytest.raises(MergeError) as found:
         files_named(["none-*.json", "gone.json", "folder"])
     assert found.value.defects == (
