@@ -207,7 +207,7 @@ def test_updates_of_one_test_on_two_branches_conflict_and_the_check_says_so(
     assert recorded.run().ret == 1
     assert recorded.verdicts == {TEST: "incomparable"}
     assert recorded.tests[TEST]["reasons"] == [
-        ".../test_training.default.json: at $: it holds a merge conflict. Take one side whole (git "
+        f"{FILE}: at $: it holds a merge conflict. Take one side whole (git "
         "checkout --ours or --theirs, then git add), since neither was measured on the merged "
         "code, and record it again with --mlregress-update"
     ]

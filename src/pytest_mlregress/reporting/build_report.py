@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import PurePath
 from types import MappingProxyType
 
 from pytest_mlregress import __version__
@@ -35,6 +36,7 @@ def run_report(
     baselines: Mapping[tuple[str, str], Artifact] = MappingProxyType({}),
     places: Mapping[str, tuple[str, int]] = MappingProxyType({}),
     folder: str = ".",
+    rootdir: PurePath | None = None,
     judged: Mapping[tuple[str, str], JudgedTest] = MappingProxyType({}),
     shard: ShardOfRun | None = None,
 ) -> RunReport:
@@ -53,6 +55,7 @@ def run_report(
         baselines: by test and tier, what the verdicts compared with.
         places: by test, its file and line.
         folder: pytest's rootdir relative to the repository.
+        rootdir: pytest's rootdir, which paths are shown relative to.
         judged: by test and tier, what the verdicts were reached with.
         shard: which part of the suite's seeds the run has trained; None for all.
 
@@ -78,6 +81,7 @@ def run_report(
         baselines=dict(baselines),
         places=dict(places),
         folder=folder,
+        rootdir=rootdir,
         judged=dict(judged),
         shard=shard,
     )

@@ -162,7 +162,7 @@ def _test(report: RunReport, verdict: Verdict) -> dict[str, Any]:
         "line": line,
         "verdict": verdict.kind,
         "colour": verdict.colour,
-        "headline": shareable(headline(verdict)),
+        "headline": shareable(headline(verdict), report.rootdir),
         "metrics": [_metric(report, verdict, metric) for metric in verdict.metrics],
         "seeds": [seed_document(result) for result in verdict.seeds],
         "base_seeds": [seed_document(result) for result in verdict.base_seeds],
@@ -171,9 +171,9 @@ def _test(report: RunReport, verdict: Verdict) -> dict[str, Any]:
         "stopped": verdict.stopped,
         "decided_after": verdict.decided_after,
         "duration": verdict.duration,
-        "reasons": _shown(verdict.reasons),
-        "notes": _shown(verdict.notes),
-        "next_steps": _shown(verdict.next_steps),
+        "reasons": _shown(report, verdict.reasons),
+        "notes": _shown(report, verdict.notes),
+        "next_steps": _shown(report, verdict.next_steps),
         "environment": verdict.environment,
         "baseline_commit": verdict.baseline_commit,
         "since": asdict(verdict.since) if verdict.since is not None else None,
@@ -198,8 +198,8 @@ def _unjudged(report: RunReport, case: JudgedTest) -> dict[str, Any]:
     return _test(report, nothing) | unknown
 
 
-def _shown(texts: Iterable[str]) -> list[str]:
-    return [shareable(text) for text in texts]
+def _shown(report: RunReport, texts: Iterable[str]) -> list[str]:
+    return [shareable(text, report.rootdir) for text in texts]
 
 
 def _metric(report: RunReport, verdict: Verdict, metric: MetricVerdict) -> dict[str, Any]:
@@ -221,8 +221,8 @@ def _metric(report: RunReport, verdict: Verdict, metric: MetricVerdict) -> dict[
         "q_value": report.q_value(verdict, metric),
         "baseline": _sample(metric.baseline),
         "candidate": _sample(metric.candidate),
-        "reasons": _shown(metric.reasons),
-        "notes": _shown(metric.notes),
+        "reasons": _shown(report, metric.reasons),
+        "notes": _shown(report, metric.notes),
     }
 
 

@@ -6,6 +6,7 @@ import posixpath
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Final
 
 from pytest_mlregress.baselines.artifact import Artifact
@@ -49,6 +50,8 @@ class RunReport:
         judged: by test and tier, what the verdict was reached with; without those of an update.
         places: by test, its file, relative to pytest's rootdir, and its line there, from 1.
         folder: pytest's rootdir relative to the repository, ``.`` where they are the same.
+        rootdir: pytest's rootdir, which no report names: paths below it are shown relative to it;
+            None where it is not known.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -68,6 +71,7 @@ class RunReport:
     baselines: Mapping[tuple[str, str], Artifact] = field(default_factory=dict)
     places: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     folder: str = "."
+    rootdir: PurePath | None = None
     judged: Mapping[tuple[str, str], JudgedTest] = field(default_factory=dict)
     shard: ShardOfRun | None = None
 

@@ -155,6 +155,7 @@ class RunSummary:
                 for test, group in self._collector.groups.items()
             },
             folder=_folder_in_repository(self._session.config.rootpath),
+            rootdir=self._session.config.rootpath,
             judged=self._tests,
             shard=self._shard,
         )
