@@ -63,7 +63,7 @@ def test_a_regression_is_one_failed_result_beside_its_seeds(reporting: Suite, wo
     verdict = run(reporting, workers, "--mlregress-stop=never", LOSS="0.05")
     assert (verdict["name"], verdict["status"]) == ("test_training", "failed")
     details = verdict["statusDetails"]
-    assert details["message"].startswith("accuracy regressed: 0.8991 -> 0.8594 (-0.040 [")
+    assert details["message"].startswith("accuracy regressed: 0.8991 -> 0.8594 (-0.0397 [")
     assert details["message"].endswith(" 5 vs 20 seeds")
     assert "accuracy: regression (higher is better)" in details["trace"]
     seeds = [result for result in results(reporting) if is_seed(result)]
