@@ -60,8 +60,9 @@ def shown_interval(metric: MetricVerdict) -> tuple[float, float, float] | None:
 def difference_with_interval(metric: MetricVerdict) -> str:
     """``-0.0438 [-0.0611, -0.0265]``: candidate minus baseline, with `shown_interval`.
 
-    With the decimals of `means`, so that a reader who subtracts them gets the difference; with more
-    where the largest of the three would have less than two significant digits.
+    With the decimals of `means`, so that it is what a reader gets who subtracts them, but for a
+    unit of the last decimal: each number is rounded by itself. With more decimals where the largest
+    of the three would have less than two significant digits.
 
     Args:
         metric: the metric.
