@@ -31,7 +31,8 @@ OPTIONS = {
     "--mlregress-report=report.txt": "--mlregress-report: 'report.txt' does not end with .html, "
     ".json, .md, .codequality.json, .metrics.txt; the suffix says which kind of report to write",
     "--mlregress-report=reports/.json": "--mlregress-report: 'reports/.json' does not end with "
-    ".html, .json, .md, .codequality.json, .metrics.txt; the suffix says which kind of report to write",
+    ".html, .json, .md, .codequality.json, .metrics.txt; the suffix says which kind of report to "
+    "write",
     "--mlregress-baseline=git:": "--mlregress-baseline: 'git:' names no branch, tag or commit; "
     "give one, such as git:main",
     "--mlregress-baseline=": "--mlregress-baseline: the value is empty",
