@@ -131,7 +131,7 @@ class TestMarginOfTheCode:
         result = suite.run("--mlregress-plan")
         result.stdout.fnmatch_lines(
             [
-                "*accuracy: margin 0.05, found with power *",
+                "  accuracy * 0.05 *",
                 "fixed margins are those that the baselines were recorded with: *",
             ]
         )
