@@ -124,13 +124,13 @@ class TestPairing:
         suite.record()
         for step in (1, 2, 3):
             suite.record(LOSS=f"{0.00001 * step}")
-        result = suite.run("--mlregress-stop=never", LOSS="0.003")
+        result = suite.run("-v", "--mlregress-stop=never", LOSS="0.003")
         assert suite.verdicts == {TEST: "regression"}
         (metric,) = suite.tests[TEST]["metrics"]
         (note,) = metric["notes"]
         assert note.startswith("seeds linked with theta = 1.00, rho = 1.00 in 3 earlier runs show")
         result.stdout.fnmatch_lines(["*seeds linked with theta = 1.00, rho = 1.00 in 3 earlier*"])
-        plan = suite.run("--mlregress-plan")
+        plan = suite.run("--mlregress-plan", "-v")
         plan.stdout.fnmatch_lines(["*seeds linked at 5, theta = 1.00, rho = 1.00 in 3 earlier*"])
         doctor(suite, lambda content: content.update(pairing=[]), FILE)
         suite.run("--mlregress-stop=never", LOSS="0.003")

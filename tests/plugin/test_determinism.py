@@ -37,11 +37,12 @@ def told(suite: Suite, *arguments: str) -> dict[str, Any]:
     """All that a run's report says about its verdicts, but for times and for what was saved.
 
     Which seeds had started when the verdict fell is a matter of luck, and so is what they gave.
+    What a verdict was reached with names the workers.
     """
     tests = suite.check(*arguments, LOSS="1")
     assert tests
     for test in tests.values():
-        for key in ("duration", "seeds", "stopped"):
+        for key in ("duration", "seeds", "stopped", "judged_with"):
             del test[key]
         # The second is said of a clean tree alone, which another pytest.ini is not.
         left_out = ("on which the verdict does not rest", "not deterministic: ")
