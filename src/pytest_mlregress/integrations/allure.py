@@ -194,7 +194,9 @@ def _result(test: AllureTest, verdict: Verdict, report: pytest.TestReport) -> Te
         status=_status(verdict, report),
         statusDetails=StatusDetails(
             message=_message(verdict, report),
-            trace=report.longreprtext or failure_text(verdict),
+            # A terminal shows a few lines of a failure; its text has all of them.
+            trace=(str(report.longrepr) if report.failed else report.longreprtext)
+            or failure_text(verdict),
         ),
         parameters=parameters,
         labels=[Label(name=name, value=value) for name, value in labels],
