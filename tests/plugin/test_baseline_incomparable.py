@@ -131,7 +131,7 @@ class TestMarginOfTheCode:
         result = suite.run("--mlregress-plan")
         result.stdout.fnmatch_lines(
             [
-                "  accuracy * 0.05 *",
+                f"{TEST}  accuracy      5    0.05 *",
                 "fixed margins are those that the baselines were recorded with: *",
             ]
         )
@@ -196,4 +196,4 @@ class TestEnvironment:
     def test_is_told_with_a_regression(self, foreign: Suite) -> None:
         result = foreign.run(LOSS="0.05")
         assert foreign.verdicts == {TEST: "regression"}
-        result.stdout.fnmatch_lines(["environment   *3.2.1*"])
+        result.stdout.fnmatch_lines(["differs Python: 3.2.1 -> CPython *"])
