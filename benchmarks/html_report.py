@@ -27,7 +27,7 @@ import numpy as np
 
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline, Provenance, Spent
 from pytest_mlregress.baselines.history import first_artifact, revise
-from pytest_mlregress.reporting.html import to_html
+from pytest_mlregress.reporting.html.page import to_html
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.running.result import RecordedMetric, SeedResult
 from pytest_mlregress.statistics.comparison import compare

@@ -41,7 +41,7 @@ from pytest_mlregress.running.seed_items import SEED_ITEM
 from pytest_mlregress.session import mlregress_warning
 from pytest_mlregress.session.controller_hooks import ControllerHooks
 from pytest_mlregress.session.masked_reports import learn_options, mask_report
-from pytest_mlregress.session.progress_hooks import ProgressHooks
+from pytest_mlregress.session.progress.hooks import ProgressHooks
 from pytest_mlregress.settings import EVERY_TIER, SettingError, Settings
 
 if TYPE_CHECKING:

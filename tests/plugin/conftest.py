@@ -18,8 +18,8 @@ for name in (
     "pytest_mlregress.bughunt",
     "pytest_mlregress.session.controller",
     "pytest_mlregress.reporting.write_report",
-    "pytest_mlregress.reporting.html",
-    "pytest_mlregress.reporting.markdown",
+    "pytest_mlregress.reporting.html.page",
+    "pytest_mlregress.reporting.markdown.page",
     "pytest_mlregress.reporting.terminal",
     "pytest_mlregress.statistics.multiple_comparisons",
 ):

@@ -7,7 +7,7 @@ import re
 import pytest
 from training_suite import Suite
 
-from pytest_mlregress.session import progress_hooks
+from pytest_mlregress.session.progress import hooks
 
 VALUES = """
     import random
@@ -27,9 +27,9 @@ NEW = """
         mlregress.record("accuracy", mlregress.seed / 7, higher_is_better=True)
 """
 OFTEN = """
-    from pytest_mlregress.session import progress_hooks
+    from pytest_mlregress.session.progress import hooks
 
-    progress_hooks.LINE_EVERY_S = 0.02
+    hooks.LINE_EVERY_S = 0.02
 """
 
 
@@ -91,7 +91,7 @@ def test_a_run_may_be_silent(valued: Suite, quiet: str) -> None:
 def test_a_log_has_a_line_now_and_then(
     valued: Suite, workers: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress_hooks, "LINE_EVERY_S", 0.05)
+    monkeypatch.setattr(hooks, "LINE_EVERY_S", 0.05)
     result = valued.run(workers, "--mlregress-stop=never")
     _, *lines = lines_of(result)
     assert lines[0].startswith("mlregress: 0 of 3 seeds, about ")

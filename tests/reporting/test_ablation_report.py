@@ -14,16 +14,16 @@ import ablation_cases as cases
 import pytest
 from ablation_cases import AB, BASE, A, B
 
-from pytest_mlregress.reporting.ablation_report import (
+from pytest_mlregress.reporting.ablation.report import (
     ablation_document,
     ablation_html,
     ablation_svg,
     check_ablation_report,
     write_ablation_report,
 )
-from pytest_mlregress.reporting.ablation_table import ablation_table
-from pytest_mlregress.reporting.ablation_words import headline, sentences
-from pytest_mlregress.reporting.interaction_plot import BOTTOM, TOP, interaction_plots
+from pytest_mlregress.reporting.ablation.table import ablation_table
+from pytest_mlregress.reporting.ablation.words import headline, sentences
+from pytest_mlregress.reporting.plots.interaction import BOTTOM, TOP, interaction_plots
 from pytest_mlregress.revisions.ablation.results import Ablation, CellOutcome, MetricEffects
 from pytest_mlregress.revisions.command_error import CommandError
 from pytest_mlregress.statistics.factorial_results import CellSummary, JointLoss

@@ -11,9 +11,9 @@ from pytest_mlregress.reporting.environment_table import (
     environment_table,
     table_lines,
 )
-from pytest_mlregress.reporting.html import to_html
+from pytest_mlregress.reporting.html.page import to_html
 from pytest_mlregress.reporting.json_report import to_document
-from pytest_mlregress.reporting.markdown import to_markdown
+from pytest_mlregress.reporting.markdown.page import to_markdown
 from pytest_mlregress.reporting.sides import Sides
 from pytest_mlregress.reporting.summary import summary_table
 from pytest_mlregress.revisions.environments import EnvironmentFacts

@@ -11,9 +11,9 @@ from rich.cells import cell_len
 
 from pytest_mlregress.reporting.failure_text import failure_text
 from pytest_mlregress.reporting.headline import headline
-from pytest_mlregress.reporting.html import to_html
+from pytest_mlregress.reporting.html.page import to_html
 from pytest_mlregress.reporting.json_report import to_json
-from pytest_mlregress.reporting.markdown import to_markdown
+from pytest_mlregress.reporting.markdown.page import to_markdown
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.reporting.short_failure_text import MOST_LINES, short_failure_text
 from pytest_mlregress.reporting.summary import summary_table

@@ -2,7 +2,7 @@
 
 import verdict_cases as cases
 
-from pytest_mlregress.reporting.history_record import TestFacts, run_record
+from pytest_mlregress.reporting.history.record import TestFacts, run_record
 from pytest_mlregress.reporting.metric_text import shown_interval
 
 

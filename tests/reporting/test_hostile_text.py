@@ -12,9 +12,9 @@ from verdict_cases import a_run, regression
 
 from pytest_mlregress.reporting.failure_text import failure_text
 from pytest_mlregress.reporting.headline import headline
-from pytest_mlregress.reporting.html import to_html
+from pytest_mlregress.reporting.html.page import to_html
 from pytest_mlregress.reporting.json_report import to_json
-from pytest_mlregress.reporting.markdown import to_markdown
+from pytest_mlregress.reporting.markdown.page import to_markdown
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.reporting.summary import summary_table
 

@@ -9,9 +9,9 @@ from html.parser import HTMLParser
 import pytest
 import verdict_cases as cases
 
-from pytest_mlregress.reporting.html import to_html
+from pytest_mlregress.reporting.html.page import to_html
 from pytest_mlregress.reporting.overview import overview
-from pytest_mlregress.reporting.strip_plot import AXIS, LEFT, RIGHT, strip_plot
+from pytest_mlregress.reporting.plots.strip import AXIS, LEFT, RIGHT, strip_plot
 from pytest_mlregress.verdicts.verdict import VerdictKind
 
 VOID = {"meta", "wbr", "link", "br", "img", "input"}

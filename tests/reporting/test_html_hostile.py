@@ -22,7 +22,7 @@ from pytest_mlregress.baselines.artifact import (
     Provenance,
 )
 from pytest_mlregress.baselines.provenance import WorkingTree
-from pytest_mlregress.reporting.html import to_html
+from pytest_mlregress.reporting.html.page import to_html
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.running.result import RecordedMetric, SeedResult
 from pytest_mlregress.verdicts.since import Since

@@ -12,18 +12,18 @@ import verdict_cases as cases
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline, Provenance, Spent
 from pytest_mlregress.baselines.history import first_artifact, revise
 from pytest_mlregress.baselines.provenance import WorkingTree
-from pytest_mlregress.reporting.difference_plot import MARGIN, WIDTH, difference_mark
-from pytest_mlregress.reporting.html import to_html
-from pytest_mlregress.reporting.html_changes import changes, parameter_plot
-from pytest_mlregress.reporting.html_header import header_facts
-from pytest_mlregress.reporting.html_outputs import plain_output, seed_outputs
-from pytest_mlregress.reporting.html_revisions import revisions
-from pytest_mlregress.reporting.html_seeds import seed_rows
-from pytest_mlregress.reporting.learning_curve_plot import LINES_SHOWN, learning_curve_plot
+from pytest_mlregress.reporting.html.changes import changes, parameter_plot
+from pytest_mlregress.reporting.html.header import header_facts
+from pytest_mlregress.reporting.html.outputs import plain_output, seed_outputs
+from pytest_mlregress.reporting.html.page import to_html
+from pytest_mlregress.reporting.html.revisions import revisions
+from pytest_mlregress.reporting.html.seeds import seed_rows
 from pytest_mlregress.reporting.metric_text import p_and_limit
-from pytest_mlregress.reporting.parallel_plot import Run, parallel_plot
-from pytest_mlregress.reporting.revision_plot import revision_plot
-from pytest_mlregress.reporting.strip_plot import strip_plot
+from pytest_mlregress.reporting.plots.difference import MARGIN, WIDTH, difference_mark
+from pytest_mlregress.reporting.plots.learning_curve import LINES_SHOWN, learning_curve_plot
+from pytest_mlregress.reporting.plots.parallel import Run, parallel_plot
+from pytest_mlregress.reporting.plots.revision import revision_plot
+from pytest_mlregress.reporting.plots.strip import strip_plot
 from pytest_mlregress.verdicts.since import Since
 from pytest_mlregress.verdicts.verdict import VerdictKind
 

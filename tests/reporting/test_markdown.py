@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from pytest_mlregress.baselines.provenance import WorkingTree
-from pytest_mlregress.reporting.markdown import FIRST_LINE, LONGEST, to_markdown
-from pytest_mlregress.reporting.markdown_text import code_text, escaped_text, preformatted
+from pytest_mlregress.reporting.markdown.page import FIRST_LINE, LONGEST, to_markdown
+from pytest_mlregress.reporting.markdown.text import code_text, escaped_text, preformatted
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.verdicts.since import Since

@@ -9,9 +9,9 @@ import pytest
 
 from pytest_mlregress.reporting.failure_text import failure_text
 from pytest_mlregress.reporting.headline import headline
-from pytest_mlregress.reporting.html import to_html
+from pytest_mlregress.reporting.html.page import to_html
 from pytest_mlregress.reporting.json_report import to_document
-from pytest_mlregress.reporting.markdown import to_markdown
+from pytest_mlregress.reporting.markdown.page import to_markdown
 from pytest_mlregress.reporting.number_format import numbers
 from pytest_mlregress.reporting.plan_table import plan_table
 from pytest_mlregress.reporting.report import RunReport

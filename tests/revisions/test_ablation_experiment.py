@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_mlregress.reporting.ablation_rows import effect_rows
+from pytest_mlregress.reporting.ablation.rows import effect_rows
 from pytest_mlregress.revisions.ablation.cell_effects import Combinations
 from pytest_mlregress.revisions.ablation.design import members_of, plan_design
 from pytest_mlregress.revisions.ablation.experiment import Experiment, Outcome

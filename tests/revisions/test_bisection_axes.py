@@ -11,7 +11,7 @@ from random import Random
 import pytest
 from git_projects import Project, project
 
-from pytest_mlregress.reporting.bisection_axes_text import axes_lines
+from pytest_mlregress.reporting.bisection.axes_text import axes_lines
 from pytest_mlregress.revisions.bisection.axis_narrowing import Narrowed, narrow_to_axis
 from pytest_mlregress.revisions.bisection.axis_rules import Axis, AxisRules
 from pytest_mlregress.revisions.bisection.bisect_request import BisectRequest

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 from test_bisection_search import MODEL, line, lossy, named, result, search, settings, trees
 
-from pytest_mlregress.reporting.bisection_text import answer_line, remarks, title
+from pytest_mlregress.reporting.bisection.text import answer_line, remarks, title
 from pytest_mlregress.revisions.bisection.commit_range import CommitRange
 from pytest_mlregress.revisions.bisection.metric_choice import PASSING
 from pytest_mlregress.revisions.bisection.report import BisectionReport, build_report

@@ -11,12 +11,12 @@ import pytest
 from git_projects import project
 
 from pytest_mlregress.cli.posterior_view import PosteriorView
-from pytest_mlregress.reporting.bisection_files import (
+from pytest_mlregress.reporting.bisection.files import (
     check_bisection_report,
     document_of,
     write_bisection_report,
 )
-from pytest_mlregress.reporting.bisection_text import (
+from pytest_mlregress.reporting.bisection.text import (
     answer_line,
     probability_text,
     report_lines,

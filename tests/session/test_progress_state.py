@@ -8,8 +8,8 @@ import pytest
 from judge_cases import baseline_of
 from pytest_mlregress.baselines.artifact import Artifact, Spent
 from pytest_mlregress.running.progress_channel import CollectedTest, SeedProgress
-from pytest_mlregress.session import progress_state
-from pytest_mlregress.session.progress_state import RunState
+from pytest_mlregress.session.progress import state
+from pytest_mlregress.session.progress.state import RunState
 
 SEEDS = (0, 1, 2, 3)
 
@@ -17,7 +17,7 @@ SEEDS = (0, 1, 2, 3)
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [100.0]
-    monkeypatch.setattr(progress_state.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(state.time, "monotonic", lambda: now[0])
     return now
 
 

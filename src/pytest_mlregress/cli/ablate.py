@@ -106,12 +106,12 @@ def ablate(base: str, **options: Any) -> None:
     conflict, else 0.
     """
     from pytest_mlregress.cli.progress import TrainingProgress
-    from pytest_mlregress.reporting.ablation_report import (
+    from pytest_mlregress.reporting.ablation.report import (
         ablation_document,
         check_ablation_report,
         write_ablation_report,
     )
-    from pytest_mlregress.reporting.ablation_table import ablation_table
+    from pytest_mlregress.reporting.ablation.table import ablation_table
     from pytest_mlregress.revisions.ablation.command import (
         AblationRequest,
         run_ablation,

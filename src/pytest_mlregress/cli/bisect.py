@@ -72,12 +72,12 @@ def bisect(good: str, bad: str, **options: Any) -> None:
     from pytest_mlregress.cli.posterior_view import PosteriorView
     from pytest_mlregress.cli.progress import TrainingProgress
     from pytest_mlregress.plurals import count_of
-    from pytest_mlregress.reporting.bisection_files import (
+    from pytest_mlregress.reporting.bisection.files import (
         check_bisection_report,
         document_of,
         write_bisection_report,
     )
-    from pytest_mlregress.reporting.bisection_text import report_lines
+    from pytest_mlregress.reporting.bisection.text import report_lines
     from pytest_mlregress.revisions.bisection.axis_rules import AxisRules
     from pytest_mlregress.revisions.bisection.bisect_request import BisectRequest, Observer
     from pytest_mlregress.revisions.bisection.command import run_bisect

@@ -20,7 +20,7 @@ def health(
 ) -> None:
     """How often unchanged code went red, what each test has detected, which seeds were wasted."""
     from pytest_mlregress.history.health import suite_health
-    from pytest_mlregress.reporting.health_text import health_lines
+    from pytest_mlregress.reporting.history.health_text import health_lines
 
     kept = find_history(place, rootdir)
     runs = find_runs(kept, test=test, since=since, rootdir=rootdir)

@@ -46,7 +46,7 @@ def history(
     """
     from pytest_mlregress.history.commit_order import commit_order
     from pytest_mlregress.history.series import series_of
-    from pytest_mlregress.reporting.history_text import history_document, history_lines
+    from pytest_mlregress.reporting.history.text import history_document, history_lines
 
     kept = find_history(place, rootdir)
     runs = find_runs(kept, test=test, since=since, rootdir=rootdir)
@@ -55,7 +55,7 @@ def history(
         raise click.ClickException(f"no run has recorded a metric {metric!r}")
     if page is not None:
         from pytest_mlregress.reporting.command_report import check_report_file, write_report_file
-        from pytest_mlregress.reporting.history_html import history_html
+        from pytest_mlregress.reporting.history.html import history_html
 
         check_report_file(page, (".html",), option="--html")
         write_report_file(
@@ -69,7 +69,7 @@ def history(
         return
     width = get_terminal_size().columns
     if test is None and metric is None:
-        from pytest_mlregress.reporting.history_overview import overview_lines
+        from pytest_mlregress.reporting.history.overview import overview_lines
 
         lines = overview_lines(runs, series, place=kept.place, width=width)
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pytest_mlregress.baselines.visible import visible
-from pytest_mlregress.reporting.bisection_text import probability_text
+from pytest_mlregress.reporting.bisection.text import probability_text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -94,7 +94,7 @@ def replay(
     2 where there is nothing to judge again.
     """
     from pytest_mlregress.history.replay import OtherRules, replay
-    from pytest_mlregress.reporting.replay_text import replay_document, replay_lines
+    from pytest_mlregress.reporting.history.replay_text import replay_document, replay_lines
 
     try:
         kept = find_history(place, rootdir)

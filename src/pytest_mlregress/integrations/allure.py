@@ -157,7 +157,7 @@ class AllureVerdicts:
                 self._write(verdict, published[verdict.test], run)
 
     def _write(self, verdict: Verdict, report: pytest.TestReport, run: RunReport) -> None:
-        from pytest_mlregress.reporting.html import to_html
+        from pytest_mlregress.reporting.html.page import to_html
 
         test = self._tests.get(verdict.test) or AllureTest.of_node_id(verdict.test)
         result = _result(test, verdict, report)

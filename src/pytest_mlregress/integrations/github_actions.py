@@ -60,7 +60,7 @@ def append_summary(file: Path, report: RunReport) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    from pytest_mlregress.reporting.markdown import first_line, to_markdown
+    from pytest_mlregress.reporting.markdown.page import first_line, to_markdown
 
     before = file.read_bytes() if file.exists() else b""
     gap = b"" if not before else b"\n" if before.endswith(b"\n") else b"\n\n"

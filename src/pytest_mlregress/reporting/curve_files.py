@@ -12,13 +12,13 @@ from pytest_mlregress.reporting.command_report import (
     json_text,
     write_report_file,
 )
-from pytest_mlregress.reporting.curve_plot import curve_svg
 from pytest_mlregress.reporting.curve_text import (
     curve_document,
     curve_sentence,
     curve_title,
     table_rows,
 )
+from pytest_mlregress.reporting.plots.curve import curve_svg
 from pytest_mlregress.revisions.curves.result import CurveResult
 
 __all__ = ["check_curve_file", "write_curve_file"]

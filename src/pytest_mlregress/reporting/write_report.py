@@ -8,9 +8,9 @@ from typing import Final
 
 from pytest_mlregress.baselines.atomic import check_replaceable, replace_file
 from pytest_mlregress.reporting.code_quality import to_code_quality
-from pytest_mlregress.reporting.html import to_html
+from pytest_mlregress.reporting.html.page import to_html
 from pytest_mlregress.reporting.json_report import to_json
-from pytest_mlregress.reporting.markdown import to_markdown
+from pytest_mlregress.reporting.markdown.page import to_markdown
 from pytest_mlregress.reporting.openmetrics import to_openmetrics
 from pytest_mlregress.reporting.report import ReportError, RunReport
 

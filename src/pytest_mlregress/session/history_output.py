@@ -9,7 +9,7 @@ from pytest_mlregress.session.mlregress_warning import warn_of_run
 from pytest_mlregress.verdicts.green_runs import GreenRuns
 
 if TYPE_CHECKING:
-    from pytest_mlregress.reporting.history_record import TestFacts
+    from pytest_mlregress.reporting.history.record import TestFacts
     from pytest_mlregress.session.run_outputs import FinishedRun
 
 
@@ -39,7 +39,7 @@ def _append(run: FinishedRun) -> None:
         merged_environment,
     )
     from pytest_mlregress.history.place import DEFAULT_PLACE, ignore_folder, open_history
-    from pytest_mlregress.reporting.history_record import run_record
+    from pytest_mlregress.reporting.history.record import run_record
 
     root = run.config.rootpath
     history = open_history(run.settings.history, root)
@@ -81,7 +81,7 @@ class _SameCode:
 
 
 def _facts(run: FinishedRun) -> dict[str, TestFacts]:
-    from pytest_mlregress.reporting.history_record import TestFacts
+    from pytest_mlregress.reporting.history.record import TestFacts
 
     recent = GreenRuns(getattr(run.config, "cache", None))
     commit = run.report.code.commit if run.report.code is not None else None

@@ -1,0 +1,1 @@
+"""What `mlregress ablate` found: terminal, HTML, Markdown."""

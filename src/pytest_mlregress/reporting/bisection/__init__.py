@@ -1,0 +1,1 @@
+"""What `mlregress bisect` found: terminal, HTML, Markdown."""

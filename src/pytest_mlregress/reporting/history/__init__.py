@@ -1,0 +1,1 @@
+"""Past runs: `mlregress history`, `health` and `replay`."""

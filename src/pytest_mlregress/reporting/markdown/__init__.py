@@ -1,0 +1,1 @@
+"""The report of a run as Markdown: the page, a section a test, tables, escapes."""

@@ -1,0 +1,1 @@
+"""Figures: SVG for pages, plotext for terminals."""

@@ -1,0 +1,1 @@
+"""What a person sees while seeds train: the live region, or single lines."""
