@@ -173,3 +173,34 @@ def run_steps(
         if results[-1].returncode:
             break
     return results
+
+
+def jenkins_scripts(name: str) -> list[str]:
+    """What Groovy makes of the strings in three single quotes, in which it replaces nothing."""
+    text = (FILES / name).read_text(encoding="utf-8")
+    assert '"""' not in text
+    found = re.findall(r"sh '''(.*?)'''", text, re.DOTALL)
+    return [script.replace("\\\n", "").replace("\\\\", "\\") for script in found]
+
+
+def buildkite_scripts(name: str) -> dict[str, str]:
+    """By the key of its step, every script as the agent gets it."""
+    steps = [step for step in loaded(FILES / name)["steps"] if "commands" in step]
+    return {step["key"]: step["commands"].replace("$$", "$") for step in steps}
+
+
+def add_to_patch(machine: Machine, patch: Path) -> None:
+    """What a training could have added to what it hands over; the next job starts afresh."""
+    (machine.checkout / "model.py").write_text("OWNED = True\n")
+    machine.git(machine.checkout, "add", "model.py")
+    changed = machine.git(machine.checkout, "diff-index", "--cached", "--binary", "HEAD")
+    assert "model.py" in changed
+    machine.git(machine.checkout, "reset", "--quiet", "--hard")
+    patch.write_text(f"{changed}\n", encoding="utf-8")
+
+
+def pushed(machine: Machine) -> list[str]:
+    """The files that the pushed commit changes."""
+    names = machine.git(machine.folder / "remote.git", "diff", "--name-only",
+                        "mlregress/update-77~1", "mlregress/update-77")  # fmt: skip
+    return names.splitlines()

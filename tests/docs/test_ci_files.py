@@ -13,13 +13,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ci_service import EXPRESSION, FILES, ROOT, Machine, loaded, run_steps
+from ci_service import (
+    EXPRESSION,
+    FILES,
+    ROOT,
+    Machine,
+    add_to_patch,
+    buildkite_scripts,
+    jenkins_scripts,
+    loaded,
+    pushed,
+    run_steps,
+)
 
 COPIES = ROOT / "src" / "pytest_mlregress" / "scaffold" / "files"
-YAML = ("github-actions.yml", "github-comment.yml", "gitlab-ci.yml", "buildkite.yml")
+YAML = ("github-actions.yml", "github-comment.yml", "gitlab-ci.yml")
+BUILDKITE = ("buildkite.yml", "buildkite-update.yml")
+JENKINS = ("Jenkinsfile", "Jenkinsfile.mlregress-publish")
 
 
-@pytest.mark.parametrize("name", [*YAML, "Jenkinsfile"])
+@pytest.mark.parametrize("name", [*YAML, *BUILDKITE, *JENKINS])
 def test_init_writes_the_files_of_the_documentation(name: str) -> None:
     assert (COPIES / name).read_bytes() == (FILES / name).read_bytes()
 
@@ -30,7 +43,7 @@ def test_init_writes_the_files_of_the_documentation(name: str) -> None:
         ("github-workflows", [FILES / YAML[0], FILES / YAML[1], ROOT / "action" / "example.yml"]),
         ("github-actions", [ROOT / "action" / "action.yml"]),
         ("gitlab-ci", [FILES / "gitlab-ci.yml"]),
-        ("buildkite", [FILES / "buildkite.yml"]),
+        ("buildkite", [FILES / name for name in BUILDKITE]),
     ],
 )
 def test_yaml_is_valid_by_the_schema_of_its_service(schema: str, files: list[Path]) -> None:
@@ -54,20 +67,11 @@ def scripts() -> Iterator[tuple[str, str]]:
     for name, job in loaded(FILES / "gitlab-ci.yml").items():
         lines = [*job.get("before_script", []), *job.get("script", [])]
         yield f"gitlab-ci.yml: {name}", "\n".join(lines)
-    for step in loaded(FILES / "buildkite.yml")["steps"]:
-        if "commands" in step:
-            yield "buildkite.yml", step["commands"].replace("$$", "$")
-    for script in jenkins_scripts():
-        yield "Jenkinsfile", script
+    for name in BUILDKITE:
+        yield from ((name, script) for script in buildkite_scripts(name).values())
+    for name in JENKINS:
+        yield from ((name, script) for script in jenkins_scripts(name))
     yield "action", (ROOT / "action" / "check.sh").read_text(encoding="utf-8")
-
-
-def jenkins_scripts() -> list[str]:
-    """What Groovy makes of the strings in three single quotes, in which it replaces nothing."""
-    text = (FILES / "Jenkinsfile").read_text(encoding="utf-8")
-    assert '"""' not in text
-    found = re.findall(r"sh '''(.*?)'''", text, re.DOTALL)
-    return [script.replace("\\\n", "").replace("\\\\", "\\") for script in found]
 
 
 @pytest.mark.parametrize(("name", "script"), list(scripts()))
@@ -97,17 +101,6 @@ def test_a_workflow_is_allowed_no_more_than_it_needs(name: str) -> None:
         for step in job["steps"]:
             if "uses" in step:
                 assert re.fullmatch(r"actions/[a-z-]+@v\d+", step["uses"])
-
-
-def test_the_jenkinsfile_is_balanced_and_declarative() -> None:
-    text = (FILES / "Jenkinsfile").read_text(encoding="utf-8")
-    bare = re.sub(r"'''.*?'''|'[^'\n]*'|\"[^\"\n]*\"|//[^\n]*", "", text, flags=re.DOTALL)
-    for opening, closing in ("{}", "()", "[]"):
-        assert bare.count(opening) == bare.count(closing)
-    sections = re.findall(r"^    (\w+) \{", bare, re.MULTILINE)
-    assert sections == [
-        *("agent", "options", "triggers", "parameters", "environment", "stages", "post"),
-    ]
 
 
 def jobs(name: str) -> Any:
@@ -316,44 +309,3 @@ def test_the_update_on_gitlab_pushes_baselines_alone(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert pushed(machine) == ["__baselines__/test_training/test_training.default.json"]
-
-
-def add_to_patch(machine: Machine, patch: Path) -> None:
-    """What a training could have added to what it hands over; the next job starts afresh."""
-    (machine.checkout / "model.py").write_text("OWNED = True\n")
-    machine.git(machine.checkout, "add", "model.py")
-    changed = machine.git(machine.checkout, "diff-index", "--cached", "--binary", "HEAD")
-    assert "model.py" in changed
-    machine.git(machine.checkout, "reset", "--quiet", "--hard")
-    patch.write_text(f"{changed}\n", encoding="utf-8")
-
-
-def pushed(machine: Machine) -> list[str]:
-    """The files that the pushed commit changes."""
-    names = machine.git(machine.folder / "remote.git", "diff", "--name-only",
-                        "mlregress/update-77~1", "mlregress/update-77")  # fmt: skip
-    return names.splitlines()
-
-
-@pytest.mark.slow
-def test_the_check_on_jenkins(tmp_path: Path) -> None:
-    machine = Machine(tmp_path).prepare(loss=0.4)
-    install, check, *_ = jenkins_scripts()
-    assert machine.run(install).returncode == 0
-    done = machine.run(check, CHANGE_TARGET="main", SEEDS=str(tmp_path / "seeds"))
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert (machine.checkout / "reports/junit.xml").is_file()
-    assert machine.git(machine.checkout, "status", "--short") == ""
-
-
-@pytest.mark.slow
-def test_the_check_on_buildkite_ends_with_an_annotation(tmp_path: Path) -> None:
-    machine = Machine(tmp_path).prepare(loss=0.4)
-    script = loaded(FILES / "buildkite.yml")["steps"][0]["commands"].replace("$$", "$")
-    done = machine.run(script, BUILDKITE_PULL_REQUEST_BASE_BRANCH="main")
-    assert done.returncode == 1, done.stdout + done.stderr
-    (call,) = machine.calls
-    assert call[:-1] == [
-        *("buildkite-agent", "annotate", "--context", "mlregress", "--style", "error"),
-    ]
-    assert call[-1].startswith("## 🔴 mlregress: 1 of 1 test got worse")

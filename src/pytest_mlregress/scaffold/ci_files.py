@@ -27,9 +27,23 @@ _WRITTEN: Final[dict[Service, dict[str, str]]] = {
         "github-comment.yml": ".github/workflows/mlregress-comment.yml",
     },
     "gitlab": {"gitlab-ci.yml": ".gitlab-ci.yml"},
-    "jenkins": {"Jenkinsfile": "Jenkinsfile"},
-    "buildkite": {"buildkite.yml": ".buildkite/pipeline.yml"},
+    "jenkins": {
+        "Jenkinsfile": "Jenkinsfile",
+        "Jenkinsfile.mlregress-publish": "Jenkinsfile.mlregress-publish",
+    },
+    "buildkite": {
+        "buildkite.yml": ".buildkite/pipeline.yml",
+        "buildkite-update.yml": ".buildkite/mlregress-update.yml",
+    },
 }
+_CHECKS: Final = "the checks of pull requests, nightly and update"
+_OTHERS: Final = {
+    "github-comment.yml": "the comment on a pull request",
+    "Jenkinsfile.mlregress-publish": "a pipeline of its own, which alone may write",
+    "buildkite-update.yml": "a pipeline of its own, which alone may write",
+}
+"""What the files are for that do not check."""
+
 _BESIDE: Final = {
     ".gitlab-ci.yml": (".gitlab/mlregress.yml", "include it: `include: [{local: %s}]`"),
     "Jenkinsfile": ("Jenkinsfile.mlregress", "a pipeline of its own: script path %s"),
@@ -73,9 +87,7 @@ def ci_steps(root: Path, service: Service) -> list[Step]:
     for name, place in _WRITTEN[service].items():
         resource = files("pytest_mlregress.scaffold").joinpath("files", name)
         text = _fitted(resource.read_text("utf-8"), root)
-        path, what = root / place, "the checks of pull requests, nightly and update"
-        if name == "github-comment.yml":
-            what = "the comment on a pull request"
+        path, what = root / place, _OTHERS.get(name, _CHECKS)
         if path.exists() and place in _BESIDE:
             if path.read_bytes() == text.encode():
                 steps.append(new_file(path, text, what))
