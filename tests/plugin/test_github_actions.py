@@ -27,19 +27,33 @@ def test_a_red_run_in_a_job(recorded: Suite, workers: str, monkeypatch: pytest.M
     assert before == "# before"
     assert written == (recorded.path / "run.md").read_text(encoding="utf-8")
     assert written.startswith("## 🔴 mlregress: 1 of 1 test got worse: accuracy of test_training ")
-    stop, resume, line = [line for line in result.outlines if line.startswith("::")]
-    assert stop == f"::stop-commands::{resume.strip(':')}"
+    (line,) = [line for line in obeyed(result.outlines) if line.startswith("::")]
     assert line.startswith(
         "::error file=test_training.py,line=8,title=mlregress%3A regression::"
         "test_training.py::test_training: accuracy regressed: "
     )
 
 
+def obeyed(lines: list[str]) -> list[str]:
+    """The lines in which GitHub looks for commands, without those that stop and resume it."""
+    found, token = [], None
+    for line in lines:
+        if token is None and line.startswith("::stop-commands::"):
+            token = line.rpartition("::")[2]
+        elif token is not None and line == f"::{token}::":
+            token = None
+        elif token is None:
+            found.append(line)
+    assert token is None
+    return found
+
+
 @pytest.mark.parametrize("workers", ["-n0", "-n2"])
-def test_what_a_training_prints_is_no_command(
+def test_what_a_training_prints_or_raises_is_no_command(
     suite: Suite, workers: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("CI", "true")  # pytest's short summary shows all lines of a message
     suite.write(
         """
         import pytest
@@ -47,16 +61,46 @@ def test_what_a_training_prints_is_no_command(
         @pytest.mark.seeds(2)
         def test_prints(mlregress):
             print("::error::printed")
-            raise ValueError("bad")
+            mlregress.record("::error::metric", 1.0, higher_is_better=True)
+            raise ValueError("bad\\n::error::raised")
+
+        @pytest.mark.seeds(2)
+        def test_records(mlregress):
+            mlregress.record("::error::metric", 1.0 + mlregress.seed, higher_is_better=True)
         """
     )
     lines = suite.run(workers).outlines
-    stops = [line for line in lines if line.startswith("::stop-commands::")]
-    (stop,) = stops
-    start, end = lines.index(stop), lines.index(f"::{stop.rpartition(':')[2]}::")
-    printed = [index for index, line in enumerate(lines) if line.startswith("::error::printed")]
-    assert printed
-    assert all(start < index < end for index in printed)
+    for said in ("::error::printed", "::error::raised", "::error::metric"):
+        assert any(line.strip().startswith(said) for line in lines)
+    commands = [line for line in obeyed(lines) if line.strip().startswith("::")]
+    assert len(commands) == 2
+    assert all(line.startswith("::error file=test_training.py,line=") for line in commands)
+
+
+def test_commands_of_other_plugins_are_obeyed(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    suite.write(
+        """
+        def pytest_terminal_summary(terminalreporter):
+            terminalreporter.write_line("::notice::of a plugin")
+        """,
+        "conftest.py",
+    )
+    suite.write(
+        """
+        import pytest
+
+        @pytest.mark.seeds(2)
+        def test_fails(mlregress):
+            raise ValueError("bad")
+        """
+    )
+    lines = suite.run("-n0").outlines
+    assert "::notice::of a plugin" in obeyed(lines)
+    (summary,) = [line for line in lines if "= short test summary info =" in line]
+    assert lines.index("::notice::of a plugin") < lines.index(summary)
 
 
 def test_nothing_is_written_elsewhere_or_without_a_regression_test(

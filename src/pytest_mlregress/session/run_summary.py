@@ -24,7 +24,7 @@ from pytest_mlregress.reporting.shard_of_run import ShardOfRun
 from pytest_mlregress.reporting.sides import Sides
 from pytest_mlregress.reporting.suite_line import suite_line
 from pytest_mlregress.session.environment_comparison import record_evidence, table_of
-from pytest_mlregress.session.printed_commands import stop_printed_commands
+from pytest_mlregress.session.printed_commands import commands_stopped, stop_printed_commands
 from pytest_mlregress.session.run_outputs import (
     LAST_LINES,
     FinishedRun,
@@ -71,6 +71,15 @@ class RunSummary:
 
     def print_to(self, terminal: Any) -> None:
         """Print the summary table, or the plan, at the end of pytest's output."""
+        config = self._session.config
+        with commands_stopped(config, terminal):
+            self._print_table(terminal)
+            for path in self._settings.report:
+                terminal.write_line(f"report: {path}")
+        for line in config.stash.get(LAST_LINES, ()):
+            terminal.write_line(line)
+
+    def _print_table(self, terminal: Any) -> None:
         if self.suite_plan is not None:
             from pytest_mlregress.reporting.terminal import print_plan
 
@@ -86,10 +95,6 @@ class RunSummary:
         else:
             for note in self._unused.notes():  # of a suite that has lost its last regression test
                 terminal.write_line(f"mlregress: {note}")
-        for path in self._settings.report:
-            terminal.write_line(f"report: {path}")
-        for line in self._session.config.stash.get(LAST_LINES, ()):
-            terminal.write_line(line)
 
     def write_reports(self, published: Mapping[str, pytest.TestReport]) -> None:
         """Write everything that was asked for; what cannot be written fails the run.
