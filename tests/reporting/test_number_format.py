@@ -64,3 +64,25 @@ def test_different_values_never_look_equal(values, digits, signed, aligned):
 )
 def test_durations(duration, text):
     assert seconds(duration) == text
+
+
+@given(
+    st.lists(st.floats(1e-4, 1e6) | st.floats(-1e6, -1e-4), min_size=1, max_size=6),
+    st.integers(1, 6),
+    st.booleans(),
+    st.booleans(),
+    st.none() | st.integers(1, 4),
+)
+def test_a_text_is_its_value_rounded_once(values, digits, aligned, rounding, figures):
+    """So that each report gives a value the same last digit, whatever it stands beside."""
+    texts = numbers(values, digits=digits, aligned=aligned, rounding=rounding, figures=figures)
+    for value, text in zip(values, texts, strict=True):
+        if "e" in text or float(text) == 0:
+            continue
+        decimals = len(text.partition(".")[2])
+        assert float(text) == float(f"{value:.{decimals}f}")
+
+
+def test_a_value_near_a_tie_has_the_same_last_digit_with_and_without_rounding():
+    assert numbers([0.893350001], digits=4) == ("0.8934",)
+    assert numbers([0.893350001], digits=4, rounding=True) == ("0.8934",)

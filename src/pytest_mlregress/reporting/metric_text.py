@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -60,9 +60,9 @@ def shown_interval(metric: MetricVerdict) -> tuple[float, float, float] | None:
 def difference_with_interval(metric: MetricVerdict) -> str:
     """``-0.0438 [-0.0611, -0.0265]``: candidate minus baseline, with `shown_interval`.
 
-    With the decimals of `means`, so that it is what a reader gets who subtracts them, but for a
-    unit of the last decimal: each number is rounded by itself. With more decimals where the largest
-    of the three would have less than two significant digits.
+    With the decimals of `means`, and then it is what a reader gets who subtracts these; an end of
+    the interval that would be on its other side by a unit of the last decimal is put there. With
+    more decimals where the largest of the three would have less than two significant digits.
 
     Args:
         metric: the metric.
@@ -73,16 +73,41 @@ def difference_with_interval(metric: MetricVerdict) -> str:
     if metric.comparison is None:
         return ""
     low, high, _ = shown_interval(metric) or (-math.inf, math.inf, math.nan)
-    values = (metric.comparison.difference, low, high)
-    digits = _digits_beside_means(metric, values)
-    difference, low_text, high_text = numbers(values, digits=digits, signed=True, rounding=True)
+    exact = (metric.comparison.difference, low, high)
+    printed = tuple(Decimal(text) for text in means(metric).split(" -> ") if text)
+    digits = _digits_beside_means(printed, exact)
+    difference, low_text, high_text = numbers(exact, digits=digits, signed=True, rounding=True)
+    subtracted = _subtracted(printed)
+    if subtracted is not None and _has_no_more_decimals(difference, subtracted):
+        middle, decimals = float(subtracted), -_last_place(subtracted)
+        ends = min(round(low, decimals), middle), max(round(high, decimals), middle)
+        around = (middle, *ends)
+        difference, low_text, high_text = numbers(around, digits=digits, signed=True, rounding=True)
     return f"{difference} [{low_text}, {high_text}]"
 
 
-def _digits_beside_means(metric: MetricVerdict, values: tuple[float, ...]) -> int:
+def _subtracted(printed: Sequence[Decimal]) -> Decimal | None:
+    """The candidate's printed mean minus the baseline's; None where these are not two numbers."""
+    if len(printed) != 2 or not all(value.is_finite() for value in printed):
+        return None
+    baseline, candidate = printed
+    return candidate - baseline
+
+
+def _has_no_more_decimals(text: str, subtracted: Decimal) -> bool:
+    found = Decimal(text)
+    return found.is_finite() and _last_place(found) >= _last_place(subtracted)
+
+
+def _last_place(value: Decimal) -> int:
+    """The exponent of the last decimal: -4 of 0.9312."""
+    exponent = value.as_tuple().exponent
+    return exponent if isinstance(exponent, int) else 0
+
+
+def _digits_beside_means(printed: Sequence[Decimal], values: tuple[float, ...]) -> int:
     """Significant digits of the largest value at which all end where the printed means end."""
-    printed = (Decimal(text).as_tuple().exponent for text in means(metric).split(" -> ") if text)
-    last_places = [exponent for exponent in printed if isinstance(exponent, int)]
+    last_places = [_last_place(value) for value in printed if value.is_finite()]
     largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
     if not largest or not last_places:
         return _FEWEST_DIGITS

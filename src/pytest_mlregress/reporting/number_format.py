@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TypeAlias
 
 _FIXED_POINT = (1e-4, 1e7)
 """Magnitudes outside of this range are written with an exponent."""
@@ -46,11 +48,20 @@ def numbers(
         The texts, in order.
     """
     values = tuple(float(value) for value in values)
+    told_apart = values
     if rounding or figures is not None:
-        values = _rounded(values, figures or _FEW_DIGITS)
-    magnitudes = {abs(value) for value in values if math.isfinite(value)}
+        told_apart = _rounded(values, figures or _FEW_DIGITS)
+    # What is written is the value itself: rounding what is rounded already gives other last digits.
+    magnitudes = {
+        abs(value): abs(near)
+        for value, near in zip(values, told_apart, strict=True)
+        if math.isfinite(value)
+    }
     spelling = _spell(magnitudes, digits, aligned)
-    return tuple(_sign(value, signed) + spelling.get(abs(value), "") for value in values)
+    return tuple(
+        _sign(near, signed) + spelling.get(abs(value), "")
+        for value, near in zip(values, told_apart, strict=True)
+    )
 
 
 def number(value: float, *, digits: int = 3, signed: bool = False) -> str:
@@ -126,38 +137,47 @@ def _sign(value: float, signed: bool) -> str:
     return "+" if signed and value > 0 else ""
 
 
-def _spell(magnitudes: set[float], digits: int, aligned: bool) -> dict[float, str]:
-    """The shortest of the spellings that keep all magnitudes apart."""
-    ascending = sorted(magnitudes)
-    if len(ascending) == 1:  # whatever its spelling, there is none to tell it from
-        return {ascending[0]: next(_spellings(ascending, digits, aligned))[0]}
-    return next(
-        dict(zip(ascending, texts, strict=True))
-        for texts in _spellings(ascending, digits, aligned)
-        if _faithful(texts, magnitudes)
-    )
+def _spell(magnitudes: Mapping[float, float], digits: int, aligned: bool) -> dict[float, str]:
+    """The shortest of the spellings that keep all magnitudes apart.
+
+    Each is given with what it is when differences that do not matter are left out; those that are
+    the same then need not be told apart.
+    """
+    written = {value: value if near else 0.0 for value, near in magnitudes.items()}
+    for one in _formats(sorted(magnitudes.values()), digits, aligned):
+        texts = {value: one(number) for value, number in written.items()}
+        if len(set(magnitudes.values())) == 1 or _faithful(texts, magnitudes):
+            return _without_zeros(texts, aligned)
+    return {}
 
 
-def _faithful(texts: list[str], magnitudes: set[float]) -> bool:
-    read_back = {float(text) for text in texts}
-    return len(read_back) == len(magnitudes) and (0 in read_back) == (0 in magnitudes)
+def _faithful(texts: Mapping[float, str], magnitudes: Mapping[float, float]) -> bool:
+    """Whether texts that read alike are of magnitudes that are, and only zero reads as zero."""
+    read_back: dict[float, float] = {}
+    for value, text in texts.items():
+        if read_back.setdefault(float(text), magnitudes[value]) != magnitudes[value]:
+            return False
+    return all((read == 0) == (near == 0) for read, near in read_back.items())
 
 
-def _spellings(magnitudes: list[float], digits: int, aligned: bool) -> Iterator[list[str]]:
+_Format: TypeAlias = Callable[[float], str]
+
+
+def _formats(magnitudes: Sequence[float], digits: int, aligned: bool) -> Iterator[_Format]:
     """From the coarsest to the finest, fixed-point ones first where the range allows it."""
-    if not magnitudes:
-        yield []
-        return
     nonzero = [value for value in magnitudes if value]
     low, high = _FIXED_POINT
     if not nonzero or (nonzero[0] >= low and nonzero[-1] < high):
         for precision in range(digits, _MOST_DIGITS):
-            if aligned:
-                yield _fixed(magnitudes, _decimals(magnitudes[-1], precision))
-            else:
-                yield [_fixed([value], _decimals(value, precision))[0] for value in magnitudes]
+            common = _decimals(magnitudes[-1], precision) if aligned and magnitudes else None
+            yield partial(_fixed, precision=precision, decimals=common)
     for precision in range(digits, _MOST_DIGITS + 1):
-        yield [f"{value:.{precision}g}" for value in magnitudes]
+        yield f"{{:.{precision}g}}".format
+
+
+def _fixed(value: float, *, precision: int, decimals: int | None) -> str:
+    """Fixed point with some decimals, or with those that give the value its precision."""
+    return f"{value:.{_decimals(value, precision) if decimals is None else decimals}f}"
 
 
 def _decimals(value: float, precision: int) -> int:
@@ -166,10 +186,14 @@ def _decimals(value: float, precision: int) -> int:
     return max(0, precision - 1 - exponent)
 
 
-def _fixed(magnitudes: list[float], decimals: int) -> list[str]:
-    """Fixed point, without the trailing zeros that all of them share."""
-    texts = [f"{value:.{decimals}f}" for value in magnitudes]
-    if not decimals:
-        return texts
-    shared = min(len(text) - len(text.rstrip("0")) for text in texts)
-    return [text[: len(text) - min(shared, decimals)].rstrip(".") for text in texts]
+def _without_zeros(texts: Mapping[float, str], aligned: bool) -> dict[float, str]:
+    """Without trailing decimals that are zero; aligned, without those that all of them share."""
+    zeros = {value: _zeros(text) for value, text in texts.items()}
+    if aligned:
+        zeros = dict.fromkeys(zeros, min(zeros.values(), default=0))
+    return {value: text[: len(text) - zeros[value]].rstrip(".") for value, text in texts.items()}
+
+
+def _zeros(text: str) -> int:
+    """How many decimals at the end are zero."""
+    return len(text) - len(text.rstrip("0")) if "." in text and "e" not in text else 0
