@@ -2,10 +2,10 @@
 
 from decimal import Decimal
 
+import verdict_cases as cases
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-import verdict_cases as cases
 from pytest_mlregress.reporting.metric_text import difference_with_interval, means
 
 SAMPLES = st.lists(
