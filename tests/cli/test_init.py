@@ -105,6 +105,92 @@ def test_a_second_run_changes_nothing(project: Path) -> None:
     assert contents(project) == before
 
 
+def test_a_second_run_says_again_what_is_to_be_committed(project: Path) -> None:
+    git(project, "init", "--quiet")
+    write(project, notes_dot_txt="mine")
+    first = init("--ci=none").output.splitlines()
+    second = init("--ci=none").output.splitlines()
+    assert second[2:] == first[2:]
+    assert second[2].startswith("next, commit first (also 1 other file, which git status lists)")
+    assert second[3] == f"  git add pytest.ini {TEST}"
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message=all")
+    assert init("--ci=none").output.splitlines()[2:4] == [
+        "next:",
+        "  pytest -m mlregress --mlregress-update",
+    ]
+
+
+def test_where_one_file_cannot_be_written_none_is(project: Path) -> None:
+    (project / ".github").write_text("a file\n")
+    said = init("--ci=github", status=2).output
+    assert said == (
+        f"Error: cannot write {project}/.github/workflows/mlregress.yml: {project}/.github is no "
+        "writable folder; make it one, then run mlregress init again\n"
+    )
+    assert contents(project) == {".github": b"a file\n"}
+
+
+def test_a_write_protected_file_is_not_edited_and_others_keep_their_mode(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ini = project / "pytest.ini"
+    ini.write_text("[pytest]\n")
+    ini.chmod(0o640)
+    with monkeypatch.context() as patched:  # the tests may be run by root
+        patched.setattr(os, "access", lambda path, _: Path(path) != ini)
+        assert init("--ci=none", status=2).output == (
+            f"Error: cannot write {ini}: it is write-protected; make it writable, then run "
+            "mlregress init again\n"
+        )
+    assert sorted(contents(project)) == ["pytest.ini"]
+    init("--ci=none")
+    assert ini.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize(
+    ("files", "installs"),
+    [
+        ({"setup.cfg": "[flake8]\n"}, "pytest-mlregress"),
+        ({"pyproject.toml": "[tool.ruff]\n"}, "pytest-mlregress"),
+        ({"pyproject.toml": "[tool.ruff]\n", "setup.cfg": "[metadata]\n"},
+         "-e . pytest-mlregress"),
+        ({"setup.py": ""}, "-e . pytest-mlregress"),
+        ({"requirements.txt": ""}, "-r requirements.txt pytest-mlregress"),
+    ],
+)  # fmt: skip
+def test_the_ci_file_installs_what_pip_can_and_names_the_branch(
+    project: Path, files: dict[str, str], installs: str
+) -> None:
+    git(project, "init", "--quiet", "--initial-branch=trunk")
+    for name, text in files.items():
+        (project / name).write_text(text)
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message=start")
+    init("--ci=jenkins")
+    for name in ("Jenkinsfile", "Jenkinsfile.mlregress-publish"):
+        assert "'trunk'" in (project / name).read_text(encoding="utf-8")
+    assert f"pip install {installs}\n" in (project / "Jenkinsfile").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("patterns", "name"),
+    [
+        ("check_*.py", "check_regression_of_training.py"),
+        ("*_tests.py test_*.py", "test_regression_of_training.py"),
+    ],
+)
+def test_the_first_test_has_a_name_that_pytest_collects(
+    project: Path, patterns: str, name: str
+) -> None:
+    (project / "pytest.ini").write_text(
+        f"[pytest]\ntestpaths = 'my checks'\npython_files = {patterns}\n"
+    )
+    init("--ci=none")
+    assert (project / "my checks" / name).is_file()
+    assert f"kept        my checks/{name}: is a regression test already" in init().output
+
+
 def test_a_dry_run_writes_nothing(project: Path) -> None:
     output = init("--dry-run", "--ci=jenkins").output
     assert "would write Jenkinsfile: the checks of pull requests, nightly and update" in output
@@ -217,7 +303,10 @@ def test_a_folder_inside_a_repository_gets_no_ci_file(
     git(project, "init", "--quiet")
     (project / "ml").mkdir()
     monkeypatch.chdir(project / "ml")
-    assert f"no CI file: it belongs into {project}; run `mlregress init` there" in init().output
+    assert (
+        f"no CI file: it belongs into {project}; run `mlregress init` there, and give this folder "
+        "to pytest in it: pytest ml -m mlregress" in init().output
+    )
 
 
 def test_a_package_under_src_is_named(project: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -87,8 +88,8 @@ def _ci(root: Path, top: Path | None, asked: str | None) -> tuple[str, list[Step
         return "", []
     if top is not None and top != root:
         return (
-            f"no CI file: it belongs into {top}; run `mlregress init` there, or copy one from "
-            "docs/how-to/ci and give pytest this folder"
+            f"no CI file: it belongs into {top}; run `mlregress init` there, and give this folder "
+            f"to pytest in it: pytest {shlex.quote(root.relative_to(top).as_posix())} -m mlregress"
         ), []
     service: Service | None = next((name for name in SERVICES if name == asked), service_of(root))
     if service is None:
@@ -97,21 +98,32 @@ def _ci(root: Path, top: Path | None, asked: str | None) -> tuple[str, list[Step
 
 
 def _write(steps: Sequence[Step]) -> None:
-    """Write the files; one that has appeared in between is not overwritten."""
+    """Write all files or, where one cannot be written, none."""
+    for step in steps:
+        folder = next(path for path in step.path.parents if path.exists())
+        if not (folder.is_dir() and os.access(folder, os.W_OK)):
+            raise _cannot_write(step.path, f"{folder} is no writable folder; make it one")
+        if step.action == "edit" and not os.access(step.path, os.W_OK):
+            raise _cannot_write(step.path, "it is write-protected; make it writable")
     for step in steps:
         assert step.content is not None
         try:
             step.path.parent.mkdir(parents=True, exist_ok=True)
             if step.action == "write":
-                with step.path.open("xb") as stream:
+                with step.path.open("xb") as stream:  # not over one that has appeared in between
                     stream.write(step.content)
             else:
-                replace_file(step.path.resolve(), step.content)
+                file = step.path.resolve()
+                mode = file.stat().st_mode
+                replace_file(file, step.content)
+                file.chmod(mode)
         except OSError as error:
-            raise CommandError(
-                f"cannot write {step.path}: {error.strerror or error}; make {step.path.parent} a "
-                "writable folder, then run mlregress init again"
-            ) from None
+            reason = f"{error.strerror or error}; make {step.path.parent} a writable folder"
+            raise _cannot_write(step.path, reason) from None
+
+
+def _cannot_write(path: Path, reason: str) -> CommandError:
+    return CommandError(f"cannot write {path}: {reason}, then run mlregress init again")
 
 
 def _next(root: Path, top: Path | None, steps: Sequence[Step]) -> tuple[list[str], str]:
@@ -119,23 +131,24 @@ def _next(root: Path, top: Path | None, steps: Sequence[Step]) -> tuple[list[str
     train = ["pytest -m mlregress --mlregress-update", "pytest -m mlregress"]
     if top is None:
         return train, ""
-    ours = [_name(step, root) for step in steps if step.content is not None]
-    written = {(root / name).resolve() for name in ours}
-    changed = working_tree(root).changed
-    others = [path for path in changed if (top / path).resolve() not in written]
+    changed = {(top / path).resolve() for path in working_tree(root).changed}
+    # Those of an earlier run too, where they are not committed yet.
+    uncommitted = [step for step in steps if step.content or step.path.resolve() in changed]
+    ours = [_name(step, root) for step in uncommitted]
+    others = changed - {step.path.resolve() for step in uncommitted}
     commit = (
         [f"git add {shlex.join(ours)}", 'git commit -m "Test for regressions of training"']
         if ours
         else []
     )
     record = "git add --all -- ':(glob)**/__baselines__/**' && git commit -m \"Record baselines\""
-    return [*commit, train[0], record, train[1]], _remark(len(others), written=bool(ours))
+    return [*commit, train[0], record, train[1]], _remark(len(others), ours=bool(ours))
 
 
-def _remark(others: int, *, written: bool) -> str:
+def _remark(others: int, *, ours: bool) -> str:
     """Why to commit first: inside git an update refuses a dirty tree."""
-    if not (written or others):
+    if not (ours or others):
         return ""
-    what = f"also {count_of(others, 'other file')}" if written else count_of(others, "file")
+    what = f"also {count_of(others, 'other file')}" if ours else count_of(others, "file")
     listed = f" ({what}, which git status lists)" if others else ""
     return f", commit first{listed}: an update refuses uncommitted changes"

@@ -109,23 +109,29 @@ def _fitted(text: str, root: Path) -> str:
 
 def _is_installable(root: Path) -> bool:
     """Whether pip can install the folder; many a `pyproject.toml` holds settings of tools alone."""
-    if any((root / name).is_file() for name in ("setup.py", "setup.cfg")):
+    if (root / "setup.py").is_file():
         return True
     try:
         declared = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
     except (OSError, ValueError):
         return False
-    return "project" in declared or "build-system" in declared
+    # Beside any `pyproject.toml`, setuptools reads a `setup.cfg`; alone, pip takes none.
+    return bool({"project", "build-system"} & set(declared)) or (root / "setup.cfg").is_file()
 
 
 def _default_branch(root: Path) -> str:
-    """What the remote says, in a name that a file can hold; ``main`` where nothing is known."""
+    """What the remote says, else the only branch, in a name that a file can hold; else ``main``."""
     try:
-        head = git(root, "symbolic-ref", "--short", "refs/remotes/origin/HEAD").decode().strip()
+        branch = _refs(root, "refs/remotes/origin/HEAD", "%(symref:strip=3)") or _refs(
+            root, "refs/heads/", "%(refname:strip=2)"
+        )
     except GitError:
         return "main"
-    branch = head.removeprefix("origin/")
     return branch if re.fullmatch(r"[\w./-]+", branch) else "main"
+
+
+def _refs(root: Path, pattern: str, form: str) -> str:
+    return git(root, "for-each-ref", f"--format={form}", pattern).decode().strip()
 
 
 def _host(root: Path) -> str:

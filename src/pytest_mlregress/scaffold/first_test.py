@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
-from pytest_mlregress.scaffold.ini_keys import collected_folders
+from pytest_mlregress.scaffold.ini_keys import words_of
 from pytest_mlregress.scaffold.plan import Step, new_file
 
 Library: TypeAlias = Literal["torch", "sklearn", "none"]
@@ -83,7 +84,8 @@ def test_training_error(mlregress):
 """
 
 _TEXTS: Final = {"torch": _TORCH, "sklearn": _SKLEARN, "none": _NONE}
-_NAME: Final = "test_regression_of_training.py"
+_NAME: Final = "regression_of_training"
+_USUAL_FILES: Final = ("test_*.py", "*_test.py")
 _MOST_FILES: Final = 2_000
 _NOT_CODE: Final = frozenset({".git", ".venv", "venv", "node_modules", "build", "dist", ".tox"})
 _USES: Final = {
@@ -103,8 +105,9 @@ def first_test_step(root: Path) -> Step:
         The step.
     """
     files = list(_python_files(root))
+    patterns = words_of(root, "python_files") or _USUAL_FILES
     for file, text in files:
-        named = file.name.startswith("test_") or file.stem.endswith("_test")
+        named = any(fnmatchcase(file.name, pattern) for pattern in patterns)
         if named and _REGRESSION_TEST.search(text):
             return Step(file, "keep", "is a regression test already")
     library = _library([text for _, text in files])
@@ -112,7 +115,7 @@ def first_test_step(root: Path) -> Step:
     where = f" in `{package}`" if package else ""
     text = _HEAD.format(where=where) + _TEXTS[library]
     uses = {"torch": ", with torch", "sklearn": ", with scikit-learn", "none": ""}[library]
-    return new_file(_folder(root) / _NAME, text, f"a first regression test{uses}")
+    return new_file(_folder(root) / _file_name(patterns), text, f"a first regression test{uses}")
 
 
 def package_name(root: Path) -> str | None:
@@ -135,8 +138,17 @@ def package_name(root: Path) -> str | None:
     return None
 
 
+def _file_name(patterns: Sequence[str]) -> str:
+    """A name that pytest collects."""
+    name = f"test_{_NAME}.py"
+    if any(fnmatchcase(name, pattern) for pattern in patterns):
+        return name
+    fitted = [pattern.replace("*", _NAME, 1) for pattern in patterns]
+    return next((one for one in fitted if re.fullmatch(r"[\w-]+\.py", one)), name)
+
+
 def _folder(root: Path) -> Path:
-    named = [root / path for path in collected_folders(root)]
+    named = [root / path for path in words_of(root, "testpaths")]
     usual = [root / name for name in ("tests", "test")]
     existing = (path for path in (*named, *usual) if path.is_dir())
     return next(existing, named[0] if named and "*" not in named[0].name else root / "tests")

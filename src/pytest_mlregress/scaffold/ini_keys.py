@@ -6,6 +6,7 @@ before and the new keys besides; a layout for which that does not hold is the us
 
 from __future__ import annotations
 
+import shlex
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -67,26 +68,27 @@ def ini_step(root: Path) -> Step:
     )
 
 
-def collected_folders(root: Path) -> list[str]:
-    """The folders that pytest collects by default, as the configuration names them.
+def words_of(root: Path, key: str) -> list[str]:
+    """The value of a key of pytest that is a list of words, such as ``testpaths``.
 
     Args:
         root: the folder in which pytest starts.
+        key: the key.
 
     Returns:
-        Their names; empty where none is named or the file cannot be parsed.
+        The words; empty where the key is not set or the file cannot be parsed.
     """
     for name, sections in _TABLES.items():
         if not (root / name).is_file():
             continue
         try:
             known = _sections(root / name)
-        except CommandError:
+            for section in sections:
+                if section in known:
+                    value = known[section].get(key, [])
+                    return shlex.split(value) if isinstance(value, str) else list(map(str, value))
+        except (CommandError, ValueError):
             return []
-        for section in sections:
-            if section in known:
-                paths = known[section].get("testpaths", [])
-                return paths.split() if isinstance(paths, str) else list(map(str, paths))
     return []
 
 
