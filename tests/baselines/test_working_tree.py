@@ -9,7 +9,7 @@ from baseline_examples import KEY, example
 
 from pytest_mlregress.baselines import git_command
 from pytest_mlregress.baselines.folder_store import FolderStore
-from pytest_mlregress.baselines.provenance import WorkingTree, working_tree
+from pytest_mlregress.baselines.provenance import WorkingTree, holds_changes, working_tree
 
 Git = Callable[..., str]
 
@@ -117,6 +117,28 @@ def test_a_name_that_is_no_text(repository: Path) -> None:
 
     assert tree.changed == ("\\xff\n.py",)
     assert tree.diff_hash is not None
+
+
+def test_untracked_files_of_a_run_are_no_change_of_the_code(repository: Path, git: Git) -> None:
+    clean = working_tree(repository)
+    own = (repository / "report.html", repository / ".mlregress")
+    (repository / ".mlregress").mkdir()
+    for name in ("report.html", ".mlregress/history.sqlite"):
+        (repository / name).write_text("1")
+
+    assert working_tree(repository, own=own) == clean
+    assert working_tree(repository).changed == (".mlregress/history.sqlite", "report.html")
+    (repository / "report.html.py").touch()
+    assert working_tree(repository, own=own).changed == ("report.html.py",)
+    assert clean.commit is not None
+    assert not holds_changes(repository, clean.commit, None, own=own)
+    (repository / "report.html.py").unlink()
+    assert holds_changes(repository, clean.commit, None, own=own)
+
+    git("add", "report.html")
+    git("commit", "--quiet", "--message=Report")
+    (repository / "report.html").write_text("2")
+    assert working_tree(repository, own=own).changed == ("report.html",)
 
 
 def test_a_detached_head(repository: Path, git: Git) -> None:

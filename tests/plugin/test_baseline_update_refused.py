@@ -31,6 +31,37 @@ def test_a_dirty_tree_is_refused_before_anything_runs(recorded: Suite, workers: 
     assert files_of(recorded) == before
 
 
+def test_reports_of_earlier_runs_and_of_this_one_are_no_dirt(recorded: Suite, workers: str) -> None:
+    reports = ("report.html", "out/report.md", "run.metrics.txt")
+    options = [f"--mlregress-report={name}" for name in reports]
+    recorded.run(workers, *options, "--junitxml=junit.xml", "--mlregress-history=past.sqlite")
+    assert {*reports, "past.sqlite"} <= {
+        line.removeprefix("?? ")
+        for line in git(
+            recorded.path, "status", "--porcelain", "--untracked-files=all"
+        ).splitlines()
+    }
+    (recorded.path / "junit.xml").unlink()  # pytest's own: only of this run
+
+    kept = ("--mlregress-history=past.sqlite", "--mlregress-report=now.json")
+    result = recorded.run(workers, "--mlregress-update", "--junitxml=junit.xml", *kept)
+
+    assert result.ret == pytest.ExitCode.OK
+    report = json.loads((recorded.path / "now.json").read_text())
+    assert not report["code"]["dirty"]
+    assert not document(recorded)["provenance"]["dirty"]
+
+
+def test_a_committed_report_that_changed_is_dirt(recorded: Suite) -> None:
+    (recorded.path / "report.md").write_text("old")
+    git(recorded.path, "add", "report.md")
+    git(recorded.path, "commit", "--quiet", "-m", "report")
+    recorded.run("--mlregress-report=report.md")
+    result = recorded.run("--mlregress-update", "--mlregress-report=report.md")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*uncommitted changes (report.md)*"])
+
+
 @pytest.mark.parametrize("option", ["--mlregress-update", "--mlregress-update-new-only"])
 def test_a_changed_file_is_dirt_too(recorded: Suite, option: str) -> None:
     with (recorded.path / "test_training.py").open("a") as file:

@@ -28,7 +28,7 @@ class _Blob:
 
 
 class GitStore:
-    """The `__baselines__` folders of a git ref, read only.
+    """The baselines of a git ref, read only.
 
     The ref is resolved once, so that a branch that moves during a run does not change what the run
     is compared with.
@@ -36,6 +36,8 @@ class GitStore:
     Args:
         rootdir: pytest's rootdir, anywhere inside the repository.
         ref: any name of a commit.
+        folder: the folder below the rootdir that has them all; None for the `__baselines__` folders
+            beside the test files.
 
     Raises:
         StoreError: there is no git, no repository or no such ref.
@@ -43,9 +45,10 @@ class GitStore:
 
     writable = False
 
-    def __init__(self, rootdir: Path, ref: str) -> None:
+    def __init__(self, rootdir: Path, ref: str, folder: PurePosixPath | None = None) -> None:
         self._rootdir = rootdir
         self._ref = ref
+        self._folder = folder
         try:
             name = git(rootdir, "rev-parse", "--verify", f"{ref}^{{commit}}")
         except GitError as error:
@@ -70,7 +73,7 @@ class GitStore:
             ArtifactError: the file is not the baseline of this test and tier.
             StoreError: git cannot read it.
         """
-        blob = self._blobs.get(_location(key))
+        blob = self._blobs.get(self._location(key))
         if blob is None:
             return None
         refuse_large(blob.size, source=self.describe(key))
@@ -108,13 +111,7 @@ class GitStore:
 
     def list(self) -> tuple[BaselineKey, ...]:
         """Every baseline below the rootdir in the ref, sorted."""
-        return tuple(
-            sorted(
-                BaselineKey(path.parents[2], PurePosixPath(*path.parts[-2:]))
-                for path in self._blobs
-                if len(path.parts) >= 3 and path.parts[-3] == FOLDER and path.suffix == SUFFIX
-            )
-        )
+        return tuple(sorted(filter(None, map(self._key, self._blobs))))
 
     def describe(self, key: BaselineKey) -> str:
         """The ref and the file below the rootdir.
@@ -125,7 +122,26 @@ class GitStore:
         Returns:
             The text, as a message prints it.
         """
-        return f"{GIT_SCHEME}{self._ref}:{_location(key)}"
+        return f"{GIT_SCHEME}{self._ref}:{self._location(key)}"
+
+    def _location(self, key: BaselineKey) -> PurePosixPath:
+        if self._folder is not None:
+            return self._folder / key.directory / key.path
+        return key.directory / FOLDER / key.path
+
+    def _key(self, path: PurePosixPath) -> BaselineKey | None:
+        """The baseline whose file that is; None where it is none."""
+        if path.suffix != SUFFIX:
+            return None
+        if self._folder is not None:
+            if not path.is_relative_to(self._folder):
+                return None
+            path = path.relative_to(self._folder)
+            found = len(path.parts) >= 2
+            return BaselineKey(path.parents[1], PurePosixPath(*path.parts[-2:])) if found else None
+        if len(path.parts) < 3 or path.parts[-3] != FOLDER:
+            return None
+        return BaselineKey(path.parents[2], PurePosixPath(*path.parts[-2:]))
 
     @cached_property
     def _blobs(self) -> dict[PurePosixPath, _Blob]:
@@ -146,7 +162,3 @@ class GitStore:
                 _, name, size = rest
                 blobs[PurePosixPath(path)] = _Blob(name, int(size))
         return blobs
-
-
-def _location(key: BaselineKey) -> PurePosixPath:
-    return key.directory / FOLDER / key.path

@@ -50,7 +50,7 @@ class WorkingTree:
         commit: the commit checked out; None outside a repository and before its first commit.
         branch: the branch checked out, None when detached.
         dirty: whether the tree holds changes that are in no commit; untracked files count unless
-            git ignores them, baselines and bytecode never do.
+            git ignores them or a run has written them, baselines and bytecode never do.
         diff_hash: hash of those changes, None for a clean tree.
         changed: the files that are dirty, sorted, relative to the repository.
         unknown: why git could not tell, in its words; None if it could. A tree that it could not
@@ -65,7 +65,7 @@ class WorkingTree:
     unknown: str | None = None
 
 
-def working_tree(directory: Path) -> WorkingTree:
+def working_tree(directory: Path, *, own: Iterable[Path] = ()) -> WorkingTree:
     """The state of the repository that contains a directory; the empty state outside one.
 
     If git cannot tell, because of another owner of the folder, a broken `HEAD`, a timeout or a
@@ -73,6 +73,7 @@ def working_tree(directory: Path) -> WorkingTree:
 
     Args:
         directory: the directory.
+        own: files that a run writes, and folders of such: untracked ones are no change.
 
     Returns:
         The state.
@@ -86,7 +87,7 @@ def working_tree(directory: Path) -> WorkingTree:
     commit = _optional(top, "rev-parse", "--verify", "--quiet", "HEAD")
     branch = _optional(top, "symbolic-ref", "--short", "--quiet", "HEAD")
     try:
-        entries = _status(top)
+        entries = _status(top, own)
         if commit is None:
             _check_unborn(top, branch)
     except GitError as error:
@@ -153,20 +154,23 @@ def unchanged_since(directory: Path, commit: str) -> bool:
     return True
 
 
-def holds_changes(directory: Path, commit: str, diff_hash: str | None) -> bool:
+def holds_changes(
+    directory: Path, commit: str, diff_hash: str | None, *, own: Iterable[Path] = ()
+) -> bool:
     """Whether the code is that of a commit with certain changes, committed since or not.
 
     Args:
         directory: a directory of the repository.
         commit: the commit.
         diff_hash: `WorkingTree.diff_hash` of a tree at that commit, None for a clean one.
+        own: as `working_tree` takes it.
 
     Returns:
         False also if git cannot tell.
     """
     try:
         top = Path(_line(git(directory, "rev-parse", "--show-toplevel")))
-        untracked = [entry for entry in _status(top) if entry[0] == _UNTRACKED]
+        untracked = [entry for entry in _status(top, own) if entry[0] == _UNTRACKED]
     except GitError:
         return False
     if diff_hash is None:
@@ -204,8 +208,8 @@ def _said(error: GitError) -> str:
     return " ".join(visible(str(error)).split())
 
 
-def _status(top: Path) -> list[tuple[bytes, bytes]]:
-    """The dirty files as (state, path)."""
+def _status(top: Path, own: Iterable[Path]) -> list[tuple[bytes, bytes]]:
+    """The dirty files as (state, path), without untracked ones that a run has written."""
     listing = git(
         top,
         "status",
@@ -216,8 +220,18 @@ def _status(top: Path) -> list[tuple[bytes, bytes]]:
         "--",
         *CODE_PATHS,
     )
-    lines = [line for line in listing.split(b"\0") if line]
-    return [(line[:2], line[3:]) for line in lines]
+    entries = [(line[:2], line[3:]) for line in listing.split(b"\0") if line]
+    ours = {path.resolve() for path in own}
+    return [
+        (state, path)
+        for state, path in entries
+        if state != _UNTRACKED or ours.isdisjoint(_with_folders(top.resolve(), path))
+    ]
+
+
+def _with_folders(top: Path, path: bytes) -> list[Path]:
+    file = top / os.fsdecode(path)
+    return [file, *file.parents]
 
 
 def _diff_hash(top: Path, entries: list[tuple[bytes, bytes]], commit: str | None) -> str | None:

@@ -7,12 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.git_ref import is_git_ref
 from pytest_mlregress.baselines.paths import BaselineKey
 from pytest_mlregress.baselines.store import Store
 from pytest_mlregress.baselines.visible import visible
+
+
+def named_by_option() -> bool:
+    """Whether the command that runs was told the place of the baselines, and not the ini file."""
+    source = click.get_current_context().get_parameter_source("source")
+    return source is not ParameterSource.DEFAULT
 
 
 def no_baselines(source: str | None, rootdir: Path) -> click.ClickException:
@@ -26,9 +33,12 @@ def no_baselines(source: str | None, rootdir: Path) -> click.ClickException:
         The error.
     """
     if source is not None and is_git_ref(source):
-        return click.ClickException(
-            visible(f"no baselines in {source}; leave --baseline out for those of the working tree")
+        remedy = (
+            "leave --baseline out for those of the working tree"
+            if named_by_option()
+            else "the ini file names it; for another place: --baseline"
         )
+        return click.ClickException(visible(f"no baselines in {source}; {remedy}"))
     where = source or f"the __baselines__ folders below {rootdir.resolve()}"
     into = "" if source is None else f" {shlex.quote(f'--mlregress-baseline={source}')}"
     return click.ClickException(

@@ -34,7 +34,8 @@ def suite_options(command: _F) -> _F:
             "--baseline",
             "source",
             metavar="SOURCE",
-            help="A folder, git:REF or an fsspec URL (default: __baselines__ folders).",
+            help="A folder, git:REF or an fsspec URL (default: as the ini file says, else "
+            "__baselines__ folders).",
         ),
         click.option(
             "--rootdir",

@@ -8,7 +8,15 @@ from shutil import get_terminal_size
 import click
 
 from pytest_mlregress.cli.common import clear_errors, print_json, say, suite_options
-from pytest_mlregress.cli.sides import Side, file_side, is_baseline_file, ref_source, store_side
+from pytest_mlregress.cli.ini_settings import baseline_source
+from pytest_mlregress.cli.sides import (
+    Side,
+    file_side,
+    folder_below,
+    is_baseline_file,
+    ref_source,
+    store_side,
+)
 
 
 @click.command()
@@ -75,6 +83,8 @@ def _sides(
         return file_side(test), file_side(ref)
     if other is not None and is_baseline_file(ref) and is_baseline_file(other):
         return file_side(ref), file_side(other)
+    source = baseline_source(source, root)
+    folder = folder_below(root, source)
     newer = source if other is None else ref_source(other, rootdir=root)
-    after = store_side(newer, test, rootdir=root)
-    return store_side(ref_source(ref, rootdir=root), test, rootdir=root), after
+    after = store_side(newer, test, rootdir=root, folder=folder)
+    return store_side(ref_source(ref, rootdir=root), test, rootdir=root, folder=folder), after

@@ -12,6 +12,7 @@ from pytest_mlregress.baselines.paths import BaselineKey
 from pytest_mlregress.baselines.store import open_store
 from pytest_mlregress.cli.artifacts import all_artifacts, moved_by, no_baselines
 from pytest_mlregress.cli.common import clear_errors, print_json, say, suite_options
+from pytest_mlregress.cli.ini_settings import baseline_source
 from pytest_mlregress.plurals import count_of
 
 
@@ -20,7 +21,9 @@ from pytest_mlregress.plurals import count_of
 @clear_errors
 def list_baselines(source: str | None, rootdir: Path, as_json: bool) -> None:
     """List the baselines of a suite; exit status 1 where there are none."""
-    store = open_store(source, rootdir=rootdir.resolve())
+    root = rootdir.resolve()
+    source = baseline_source(source, root)
+    store = open_store(source, rootdir=root)
     found = list(all_artifacts(store))
     if as_json:
         print_json(

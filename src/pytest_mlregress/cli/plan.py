@@ -96,11 +96,13 @@ def _plan_of_baselines(
 ) -> SuitePlan:
     """The plan of the recorded baselines; what is None is as pytest has it, else as in settings."""
     from pytest_mlregress.cli.declared_seeds import DeclaredSeeds
+    from pytest_mlregress.cli.ini_settings import baseline_source
     from pytest_mlregress.verdicts.plan import plan_suite, plan_test
     from pytest_mlregress.verdicts.policy import Rules
     from pytest_mlregress.verdicts.suite_baselines import SuiteBaselines
 
     root = rootdir.resolve()
+    source = baseline_source(source, root)
     baselines = SuiteBaselines(source, root)
     found = list(all_artifacts(baselines.store))
     if not found:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from pytest_mlregress.baselines.visible import visible
-from pytest_mlregress.plurals import plural
+from pytest_mlregress.plurals import count_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -117,10 +117,12 @@ class TrainingProgress:
 
     def _line(self) -> str:
         seconds = int(time.monotonic() - self._began)
-        of = f"/{self.total}" if self.total is not None else ""
         known = f", {self._reused} known before" if self._reused else ""
-        trainings = plural("training", self._done if self.total is None else self.total)
-        line = f"{self._title}: {self._done}{of} {trainings}{known}, {_clock(seconds)}"
+        if self.total is None:  # those under way count, as in the answer of the command
+            trainings = count_of(self._done + len(self._under_way), "training")
+        else:
+            trainings = f"{self._done}/{count_of(self.total, 'training')}"
+        line = f"{self._title}: {trainings}{known}, {_clock(seconds)}"
         left = self._left(seconds)
         return f"{line}, about {_clock(left)} left" if left is not None else line
 

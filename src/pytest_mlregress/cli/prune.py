@@ -12,7 +12,9 @@ import click
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.paths import BaselineKey
+from pytest_mlregress.cli.artifacts import named_by_option
 from pytest_mlregress.cli.common import clear_errors, print_json, say, suite_options
+from pytest_mlregress.cli.ini_settings import baseline_source
 from pytest_mlregress.node_ids import in_file, name_parts, split_file, without_parameters
 from pytest_mlregress.plurals import count_of
 from pytest_mlregress.revisions.cells.suite import NoTestError, SuiteTest, describe_suite
@@ -58,9 +60,13 @@ def prune(
     and unreadable ones.
     """
     root = rootdir.resolve()
+    source = baseline_source(source, root)
     baselines = SuiteBaselines(source, root)
     if not dry_run and not baselines.store.writable:
-        raise CommandError(f"--baseline={source} is read only; name a folder or an fsspec URL")
+        named = "" if named_by_option() else ", which the ini file names,"
+        raise CommandError(
+            f"--baseline={source}{named} is read only; name a folder or an fsspec URL"
+        )
     unused = _find(baselines, _collect(root, pytest_args))
     if not as_json:
         _show(unused)

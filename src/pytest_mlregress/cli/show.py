@@ -10,6 +10,7 @@ from pytest_mlregress.baselines.errors import BaselineError
 from pytest_mlregress.baselines.store import open_store
 from pytest_mlregress.cli.artifacts import matching_artifacts
 from pytest_mlregress.cli.common import clear_errors, print_json, say, suite_options
+from pytest_mlregress.cli.ini_settings import baseline_source
 from pytest_mlregress.cli.sides import read_file
 
 
@@ -37,7 +38,8 @@ def show(
     if textconv:
         _print_for_git(Path(test))
         return
-    store = open_store(source, rootdir=rootdir.resolve())
+    root = rootdir.resolve()
+    store = open_store(baseline_source(source, root), rootdir=root)
     found = matching_artifacts(store, test)
     if as_json:
         print_json([document_of(artifact) for _, artifact in found])

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import click
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.git_ref import GIT_SCHEME, is_git_ref
+from pytest_mlregress.baselines.git_store import GitStore
 from pytest_mlregress.baselines.paths import SUFFIX
-from pytest_mlregress.baselines.store import open_store
+from pytest_mlregress.baselines.store import Store, open_store
 from pytest_mlregress.cli.artifacts import all_artifacts
 
-__all__ = ["Side", "file_side", "is_baseline_file", "read_file", "ref_source", "store_side"]
+__all__ = [
+    "Side",
+    "file_side",
+    "folder_below",
+    "is_baseline_file",
+    "read_file",
+    "ref_source",
+    "store_side",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +108,35 @@ def ref_source(place: str, *, rootdir: Path) -> str:
     return f"{GIT_SCHEME}{place}"
 
 
-def store_side(source: str | None, test: str, *, rootdir: Path) -> Side:
+def folder_below(rootdir: Path, source: str | None) -> PurePosixPath | None:
+    """The folder that has all baselines, where a git ref may have it, too.
+
+    Args:
+        rootdir: pytest's rootdir.
+        source: where the baselines of the working tree are, as `open_store` takes it.
+
+    Returns:
+        The folder, relative to the rootdir; None where baselines are beside the test files, or in
+        no folder below the rootdir.
+    """
+    if source is None or is_git_ref(source) or "://" in source:
+        return None
+    folder = rootdir / Path(source).expanduser()
+    if not folder.is_relative_to(rootdir):
+        return None
+    return PurePosixPath(folder.relative_to(rootdir).as_posix())
+
+
+def store_side(
+    source: str | None, test: str, *, rootdir: Path, folder: PurePosixPath | None = None
+) -> Side:
     """The baselines at a place whose test or file contains a text.
 
     Args:
         source: as `open_store` takes it; None for the working tree.
         test: the text.
         rootdir: pytest's rootdir.
+        folder: the folder of a git ref that has them; None for those beside the test files.
 
     Returns:
         The side; it may have none.
@@ -113,7 +144,11 @@ def store_side(source: str | None, test: str, *, rootdir: Path) -> Side:
     Raises:
         BaselineError: the place cannot be read.
     """
-    store = open_store(source, rootdir=rootdir)
+    store: Store
+    if source is not None and is_git_ref(source) and folder is not None:
+        store = GitStore(rootdir, source.removeprefix(GIT_SCHEME), folder)
+    else:
+        store = open_store(source, rootdir=rootdir)
     found = {
         str(key.directory / key.path): (key, artifact)
         for key, artifact in all_artifacts(store)

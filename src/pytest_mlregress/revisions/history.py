@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
@@ -15,10 +16,16 @@ from pytest_mlregress.baselines.provenance import (
 
 
 class History:
-    """The commits that the repository around a folder knows; outside git there are none."""
+    """The commits that the repository around a folder knows; outside git there are none.
 
-    def __init__(self, rootdir: Path) -> None:
+    Args:
+        rootdir: the folder.
+        own: files that a run writes, and folders of such: untracked ones are no change.
+    """
+
+    def __init__(self, rootdir: Path, *, own: Iterable[Path] = ()) -> None:
         self._rootdir = rootdir
+        self._own = tuple(own)
         self._knows: dict[str, bool] = {}
         self._unchanged: dict[str, bool] = {}
         self._commits: dict[str, int] = {}
@@ -27,7 +34,7 @@ class History:
     @cached_property
     def tree(self) -> WorkingTree:
         """The state of the code when it was first asked for."""
-        return working_tree(self._rootdir)
+        return working_tree(self._rootdir, own=self._own)
 
     @cached_property
     def shallow(self) -> bool:

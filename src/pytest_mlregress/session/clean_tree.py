@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -12,13 +13,21 @@ from pytest_mlregress.baselines.provenance import WorkingTree, working_tree
 _FILES_SHOWN: Final = 3
 
 
-def clean_tree(rootdir: Path, *, allow_dirty: bool) -> WorkingTree:
+def clean_tree(rootdir: Path, *, allow_dirty: bool, own: Iterable[Path] = ()) -> WorkingTree:
     """The state of the code that an update belongs to.
+
+    Args:
+        rootdir: pytest's rootdir.
+        allow_dirty: whether any state will do.
+        own: files that the run writes, as `working_tree` takes them.
+
+    Returns:
+        The state.
 
     Raises:
         pytest.UsageError: it is no commit, and ``allow_dirty`` was not given.
     """
-    tree = working_tree(rootdir)
+    tree = working_tree(rootdir, own=own)
     if tree.unknown is not None and not allow_dirty:
         raise pytest.UsageError(
             "--mlregress-update: git cannot tell which code these baselines belong to: "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -73,11 +73,15 @@ class EnvironmentRevision:
     Args:
         config: pytest's.
         tree: the state of the code that is recorded; None where nothing is.
+        own: files that the run writes, as `working_tree` takes them.
     """
 
-    def __init__(self, config: pytest.Config, tree: WorkingTree | None) -> None:
+    def __init__(
+        self, config: pytest.Config, tree: WorkingTree | None, own: Iterable[Path] = ()
+    ) -> None:
         self._config = config
         self._tree = tree
+        self._own = tuple(own)
         self._seen = _Seen()
         self._time = utc_now()
 
@@ -158,7 +162,9 @@ class EnvironmentRevision:
         if evidence is None or tree is None or tree.unknown is not None or tree.commit is None:
             return None
         same_tree = (tree.commit, tree.diff_hash) == (evidence.commit, evidence.diff_hash)
-        if same_tree or holds_changes(self._config.rootpath, evidence.commit, evidence.diff_hash):
+        if same_tree or holds_changes(
+            self._config.rootpath, evidence.commit, evidence.diff_hash, own=self._own
+        ):
             return evidence
         return None
 

@@ -66,9 +66,10 @@ class _SameCode:
 
     def __init__(self, run: FinishedRun) -> None:
         from pytest_mlregress.revisions.history import History
+        from pytest_mlregress.session.own_files import own_files
 
         self._code = run.report.code
-        self._history = History(run.config.rootpath)
+        self._history = History(run.config.rootpath, own=own_files(run.config, run.settings))
 
     def __call__(self, commit: str | None) -> bool | None:
         if commit is None or self._code is None or self._code.unknown is not None:

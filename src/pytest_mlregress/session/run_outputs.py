@@ -16,6 +16,7 @@ import pytest
 from pytest_mlregress import _compat
 from pytest_mlregress.reporting.report import ReportError, RunReport
 from pytest_mlregress.session.history_output import append_to_history
+from pytest_mlregress.session.own_files import remember_reports
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.group import SeedGroup
 
@@ -74,6 +75,7 @@ def write_report_files(run: FinishedRun) -> None:
         ReportError: some could not be written.
     """
     failures = []
+    remember_reports(run.config, run.settings)
     for path in run.settings.report:
         from pytest_mlregress.reporting.write_report import write_report
 

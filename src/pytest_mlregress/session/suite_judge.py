@@ -19,6 +19,7 @@ from pytest_mlregress.session.at_collection import suite_baselines_of
 from pytest_mlregress.session.base_of_run import BaseOfRun
 from pytest_mlregress.session.clean_tree import clean_tree
 from pytest_mlregress.session.environment_revision import EnvironmentRevision
+from pytest_mlregress.session.own_files import own_files
 from pytest_mlregress.session.recorded_reads import reads_of_group
 from pytest_mlregress.session.unwritten_baselines import keep_unwritten
 from pytest_mlregress.settings import Settings
@@ -53,16 +54,17 @@ class SuiteJudge:
         self.base = base
         self._config = config
         self._settings = settings
+        own = own_files(config, settings)
         self._tree = (
-            clean_tree(config.rootpath, allow_dirty=settings.allow_dirty)
+            clean_tree(config.rootpath, allow_dirty=settings.allow_dirty, own=own)
             if settings.updating
             else None
         )
         self._started = utc_now()
         self._unwritten: dict[str, Artifact] = {}
         self.baselines = suite_baselines_of(config, settings)
-        self.history = History(config.rootpath)
-        self.environment_revision = EnvironmentRevision(config, self._tree)
+        self.history = History(config.rootpath, own=own)
+        self.environment_revision = EnvironmentRevision(config, self._tree, own)
 
     def judge(self, group: SeedGroup) -> Verdict | None:
         """The verdict on the seeds that have reported; None while more of them are needed."""

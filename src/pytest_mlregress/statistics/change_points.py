@@ -8,32 +8,51 @@ Assoc.* 74, 365), here with known weights. Several changes are found by binary s
 (Vostrikova 1981, *Sov. Math. Dokl.* 24, 55): a series with a change is cut there, and both parts
 are looked at in the same way.
 
-The variance of a mean is s^2 / n_i + tau^2. s^2 is pooled over the seeds within the runs, with
-values winsorised at 3 robust standard deviations of the residuals from the run's median; tau^2 is
+The variance of a mean is s^2 / n_i + tau^2. s^2 is pooled over the seeds within the runs; tau^2 is
 what successive means differ beyond their seeds, by the median of the squared differences, which a
-few shifts leave as it is. The p-value is that of the same statistic, with all estimates made as
-here, in simulated normal series with the same numbers of seeds and no change. What a change is
-said to be, its means and their interval, is of the values as they are, as in a comparison.
+few shifts leave as it is. All of it is of values winsorised as `robust-t` does, so that a diverged
+seed hides no shift.
+
+The p-value is that of T among the series that give the same values to the same runs in another
+order (Antoch and Huskova 2001, *Stat. Probab. Lett.* 53, 37): without a change all of these are as
+likely as the one that was seen, whatever the values are distributed like, skewed, diverged or tied.
+Winsorising depends on the values alone and not on their runs, so that this stays exact. What a
+change is said to be, its means and their interval, is of the values as they are, as in a
+comparison.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import combinations
+from math import factorial, prod
 from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t as student
 
-from pytest_mlregress.statistics.samples import FloatArray
+from pytest_mlregress.statistics.samples import (
+    FloatArray,
+    exponent_of,
+    mean,
+    sum_of_squares,
+    winsorise,
+)
 
 #: The chance that a series without a change is said to have one.
 LEVEL: Final = 0.01
 
-#: Simulated series per p-value: one of 0.01 is known to about 0.0014.
-_SIMULATED: Final = 4_999
+#: Orders per p-value, drawn where there are more: a p of 0.01 is known to about 0.0022.
+_ORDERS: Final = 1_999
+
+#: Orders that are looked at before it is asked whether the rest can matter.
+_FIRST_ORDERS: Final = 100
+
+#: Values that are put in order at once, for the sake of memory.
+_VALUES_AT_ONCE: Final = 1_000_000
 
 _SEED: Final = 20_260_101
 
@@ -43,8 +62,8 @@ _LEAST_FOR_TAU: Final = 6
 #: The median of a chi-square variable with one degree of freedom.
 _MEDIAN_CHI2: Final = 0.45493642311957
 
-#: Robust standard deviations at which residuals end.
-_WINSOR: Final = 3.0
+#: Statistics that differ by less, relatively, are the same but for rounding.
+_ROUNDING: Final = 1e-9
 
 _INTERVAL_LEVEL: Final = 0.95
 
@@ -109,30 +128,70 @@ def _cuts(
     samples: Sequence[FloatArray], begin: int, end: int, level: float
 ) -> list[tuple[int, float]]:
     """Each place at which a stretch of runs is cut, with its p-value, in order."""
-    counts = np.array([sample.size for sample in samples[begin:end]])
-    if counts.size < 2 or counts.max() < 2:
+    runs = samples[begin:end]
+    if len(runs) < 2 or max(run.size for run in runs) < 2:
         return []
-    means, variance = _estimates(_table(samples[begin:end], counts), counts)
-    if variance[0] == 0.0:  # constant within each run
-        at = begin + 1 + int(np.argmax(np.diff(means[0]) != 0.0))
-        if samples[at][0] == samples[at - 1][0]:
-            return []
-        return [(at, 0.0), *_cuts(samples, at, end, level)]
-    statistics = _statistics(means, counts, variance)[0]
-    simulated = _simulated(tuple(counts.tolist()))
-    pvalue = (1 + int(np.count_nonzero(simulated >= statistics.max()))) / (simulated.size + 1)
+    if all(run.min() == run.max() for run in runs):
+        at = begin + _first_difference(runs)
+        return [] if at == begin else [(at, 0.0), *_cuts(samples, at, end, level)]
+    at, pvalue = _most_likely_change(runs, level)
     if pvalue > level:
         return []
-    at = begin + 1 + int(statistics.argmax())
+    at += begin
     return [*_cuts(samples, begin, at, level), (at, pvalue), *_cuts(samples, at, end, level)]
+
+
+def _first_difference(runs: Sequence[FloatArray]) -> int:
+    """The first run that differs from the one before it, of runs that are constant; 0 for none.
+
+    A single value shows no constant: it may be a rare one.
+    """
+    for at in range(1, len(runs)):
+        if runs[at][0] != runs[at - 1][0]:
+            return at if min(runs[at].size, runs[at - 1].size) > 1 else 0
+    return 0
+
+
+def _most_likely_change(runs: Sequence[FloatArray], level: float) -> tuple[int, float]:
+    """Where a series changed if it did, and the p-value of no change.
+
+    Args:
+        runs: the values of each run, shape (n_i,), not all constant.
+        level: the p-value may end up anywhere above it as soon as it is above it.
+
+    Returns:
+        The first run after the change, and the p-value.
+    """
+    counts = np.array([run.size for run in runs])
+    pooled = np.concatenate(runs)
+    pooled = winsorise(np.ldexp(pooled, -exponent_of(pooled)))
+    pooled -= pooled.mean()
+    seen = _statistics(pooled[None], counts)[0]
+    limit = seen.max() * (1.0 - _ROUNDING)
+    at = 1 + int(seen.argmax())
+    values = np.sort(pooled)  # that the orders drawn do not depend on the one seen
+    orders = _every_order(tuple(counts.tolist()))
+    if orders is not None:
+        return at, float((_statistics(values[orders], counts).max(axis=1) >= limit).mean())
+    generator = np.random.default_rng([_SEED, *counts])
+    exceeded = drawn = 0
+    while drawn < _ORDERS and exceeded + 1 <= level * (_ORDERS + 1):
+        size = min(drawn or _FIRST_ORDERS, _ORDERS - drawn, max(1, _VALUES_AT_ONCE // values.size))
+        table = generator.permuted(np.tile(values, (size, 1)), axis=1)
+        exceeded += int(np.count_nonzero(_statistics(table, counts).max(axis=1) >= limit))
+        drawn += size
+    return at, (exceeded + 1) / (drawn + 1)
 
 
 def _change(
     samples: Sequence[FloatArray], begin: int, at: int, end: int, pvalue: float
 ) -> ChangePoint:
     """The change between two stretches."""
-    counts = np.array([sample.size for sample in samples[begin:end]])
-    means, variance = _estimates(_table(samples[begin:end], counts), counts, winsorised=False)
+    runs = samples[begin:end]
+    counts = np.array([run.size for run in runs])
+    means = np.array([[mean(run) for run in runs]])
+    df = float((counts - 1).sum())
+    variance = np.array([sum(map(sum_of_squares, runs)) / df])
     sides = (slice(0, at - begin), slice(at - begin, end - begin))
     tau2 = max(float(_tau2(means[:, side], counts[side], variance)[0]) for side in sides)
     exact = variance[0] == 0.0
@@ -141,44 +200,10 @@ def _change(
     reach = 0.0
     if not exact:
         error = float(np.sqrt(sum(1.0 / weights[side].sum() for side in sides)))
-        df = float((counts - 1).sum())
         reach = float(student.ppf(0.5 + _INTERVAL_LEVEL / 2, df)) * error
     difference = after - before
     interval = (difference - reach, difference + reach)
     return ChangePoint(at, begin, end, before, after, interval, pvalue)
-
-
-def _table(samples: Sequence[FloatArray], counts: Counts) -> FloatArray:
-    """The values of runs as one series, shape (1, runs, largest count), NaN where there is none."""
-    table = np.full((1, counts.size, int(counts.max())), np.nan)
-    for row, sample in enumerate(samples):
-        table[0, row, : sample.size] = sample
-    return table
-
-
-def _estimates(
-    table: FloatArray, counts: Counts, *, winsorised: bool = True
-) -> tuple[FloatArray, FloatArray]:
-    """The mean of each run and the pooled variance within runs.
-
-    Args:
-        table: shape (series, runs, largest count), NaN where a run has no value.
-        counts: values of each run, shape (runs,).
-        winsorised: whether of winsorised values.
-
-    Returns:
-        Means, shape (series, runs), and variances, shape (series,).
-    """
-    centres = np.nanmedian(table, axis=2, keepdims=True)
-    residuals = table - centres
-    if winsorised:
-        size = np.abs(residuals).reshape(table.shape[0], -1)
-        limit = _WINSOR * 1.4826 * np.nanmedian(size, axis=1)
-        limit = np.where(limit == 0.0, np.nanmax(size, axis=1), limit)[:, None, None]
-        residuals = np.clip(residuals, -limit, limit)
-    offsets = np.nansum(residuals, axis=2) / counts  # from the median, so that constants stay exact
-    squares = np.nansum((residuals - offsets[:, :, None]) ** 2, axis=(1, 2))
-    return centres[:, :, 0] + offsets, squares / (counts - 1).sum()
 
 
 def _tau2(means: FloatArray, counts: Counts, variance: FloatArray) -> FloatArray:
@@ -202,28 +227,46 @@ def _tau2(means: FloatArray, counts: Counts, variance: FloatArray) -> FloatArray
     return np.maximum(excess, 0.0) * variance * float(np.median(expected)) / 2.0
 
 
-def _statistics(means: FloatArray, counts: Counts, variance: FloatArray) -> FloatArray:
-    """|z_k| for each place of a cut, shape (series, runs - 1)."""
-    tau2 = _tau2(means, counts, variance)
-    weights = 1.0 / (variance[:, None] / counts + tau2[:, None])
-    total, moment = weights.cumsum(axis=1), (weights * means).cumsum(axis=1)
-    left, right = total[:, :-1], total[:, -1:] - total[:, :-1]
-    difference = moment[:, :-1] / left - (moment[:, -1:] - moment[:, :-1]) / right
-    found: FloatArray = np.abs(difference) / np.sqrt(1.0 / left + 1.0 / right)
+def _statistics(values: FloatArray, counts: Counts) -> FloatArray:
+    """|z_k| for each place of a cut.
+
+    Args:
+        values: the values of one run after those of the other, of a mean near 0, shape
+            (series, values); each series has the same ones.
+        counts: values of each run, shape (runs,).
+
+    Returns:
+        Shape (series, runs - 1); infinite where no run varies.
+    """
+    means = np.add.reduceat(values, np.cumsum(counts) - counts, axis=1) / counts
+    squares = float((values[0] ** 2).sum())
+    within = squares - (counts * means**2).sum(axis=1)
+    variance = np.where(within > _ROUNDING * squares, within, 0.0) / (counts - 1).sum()
+    variances = variance[:, None] / counts + _tau2(means, counts, variance)[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        weights = 1.0 / variances
+        total, moment = weights.cumsum(axis=1), (weights * means).cumsum(axis=1)
+        left, right = total[:, :-1], total[:, -1:] - total[:, :-1]
+        difference = moment[:, :-1] / left - (moment[:, -1:] - moment[:, :-1]) / right
+        found: FloatArray = np.abs(difference) / np.sqrt(1.0 / left + 1.0 / right)
+    found[variance == 0.0] = np.inf
     return found
 
 
-@lru_cache(maxsize=256)
-def _simulated(counts: tuple[int, ...]) -> FloatArray:
-    """The statistic in normal series without a change, shape (_SIMULATED,)."""
-    generator = np.random.default_rng([_SEED, *counts])
-    numbers = np.array(counts)
-    absent = np.arange(numbers.max()) >= numbers[:, None]
-    found = []
-    chunk = max(1, 1_000_000 // absent.size)
-    for start in range(0, _SIMULATED, chunk):
-        table = generator.normal(size=(min(chunk, _SIMULATED - start), *absent.shape))
-        table[:, absent] = np.nan
-        means, variance = _estimates(table, numbers)
-        found.append(_statistics(means, numbers, variance).max(axis=1))
-    return np.concatenate(found)
+@lru_cache(maxsize=64)
+def _every_order(counts: tuple[int, ...]) -> NDArray[np.intp] | None:
+    """Every way to give values to runs, shape (orders, values); None where there are too many."""
+    values = sum(counts)
+    if factorial(values) > _ORDERS * prod(map(factorial, counts)):
+        return None
+    return np.array(list(_orders(tuple(range(values)), counts)))
+
+
+def _orders(places: tuple[int, ...], counts: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    if len(counts) == 1:
+        yield places
+        return
+    for chosen in combinations(places, counts[0]):
+        others = tuple(place for place in places if place not in chosen)
+        for rest in _orders(others, counts[1:]):
+            yield chosen + rest
