@@ -1,5 +1,7 @@
 """Change points of a series of runs: found where they are, and rarely where there is none."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -24,6 +26,16 @@ def test_several_shifts_are_found_one_by_one() -> None:
     found = change_points(series(*[0.9] * 8, *[0.86] * 8, *[0.92] * 8))
     assert [point.at for point in found] == [8, 16]
     assert [np.sign(point.difference) for point in found] == [-1, 1]
+
+
+def test_a_change_of_one_run_that_was_reverted_is_found_with_its_revert() -> None:
+    found = change_points(series(*[0.9] * 8, 0.7, *[0.9] * 8))
+    assert [point.at for point in found] == [8, 9]
+
+
+def test_the_order_of_the_seeds_does_not_matter() -> None:
+    values = series(*[0.9] * 8, *[0.88] * 4)
+    assert change_points([run[::-1] for run in values]) == change_points(values)
 
 
 def test_two_runs_are_enough_for_a_large_one() -> None:
@@ -70,8 +82,38 @@ def test_values_that_are_not_finite_are_refused() -> None:
         change_points([[], [0.9, 0.8]])
 
 
-def test_false_alarms_are_as_rare_as_stated() -> None:
+def skewed(generator: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    return -generator.lognormal(sigma=1.5, size=shape)
+
+
+def diverged(generator: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    return np.where(generator.random(shape) < 0.02, -20.0, generator.normal(size=shape))
+
+
+def tied(generator: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    return generator.binomial(100, 0.99, size=shape) / 100
+
+
+def normal(generator: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    return generator.normal(size=shape)
+
+
+@pytest.mark.parametrize("draw", [normal, skewed, diverged, tied])
+def test_false_alarms_are_as_rare_as_stated(
+    draw: Callable[[np.random.Generator, tuple[int, int]], np.ndarray],
+) -> None:
     """Of 400 series without a change; `python -m benchmarks.change_points` has more."""
     generator = np.random.default_rng(3)
-    false = sum(bool(change_points(list(generator.normal(size=(9, 4))))) for _ in range(400))
+    false = sum(bool(change_points(list(draw(generator, (20, 4))))) for _ in range(400))
     assert false <= 11  # exceeded with probability 0.002 at the level
+
+
+def test_few_values_show_what_their_orders_can_show() -> None:
+    """2 of the 70 ways to put four values into each run part them, 2 of 252 with five."""
+    assert change_points([[1.0, 2.0, 3.0, 4.0], [11.0, 12.0, 13.0, 14.0]]) == ()
+    (found,) = change_points([[1.0, 2.0, 3.0, 4.0, 5.0], [11.0, 12.0, 13.0, 14.0, 15.0]])
+    assert found.pvalue == pytest.approx(2 / 252)
+
+
+def test_a_rare_value_alone_is_no_change_of_a_metric_that_does_not_vary() -> None:
+    assert change_points([[1.0] * 5, [1.0] * 5, [0.9], [1.0] * 5]) == ()

@@ -10,14 +10,13 @@ are looked at in the same way.
 
 The variance of a mean is s^2 / n_i + tau^2. s^2 is pooled over the seeds within the runs; tau^2 is
 what successive means differ beyond their seeds, by the median of the squared differences, which a
-few shifts leave as it is. All of it is of values winsorised as `robust-t` does, so that a diverged
-seed hides no shift.
+few shifts leave as it is. All of it is of values that end 3 robust standard deviations of the
+series from the median of their run, so that a diverged seed hides no shift.
 
 The p-value is that of T among the series that give the same values to the same runs in another
 order (Antoch and Huskova 2001, *Stat. Probab. Lett.* 53, 37): without a change all of these are as
 likely as the one that was seen, whatever the values are distributed like, skewed, diverged or tied.
-Winsorising depends on the values alone and not on their runs, so that this stays exact. What a
-change is said to be, its means and their interval, is of the values as they are, as in a
+What a change is said to be, its means and their interval, is of the values as they are, as in a
 comparison.
 """
 
@@ -35,11 +34,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t as student
 
 from pytest_mlregress.statistics.samples import (
+    WINSOR_LIMIT,
     FloatArray,
     exponent_of,
     mean,
+    robust_sd,
     sum_of_squares,
-    winsorise,
 )
 
 #: The chance that a series without a change is said to have one.
@@ -164,21 +164,22 @@ def _most_likely_change(runs: Sequence[FloatArray], level: float) -> tuple[int, 
     """
     counts = np.array([run.size for run in runs])
     pooled = np.concatenate(runs)
-    pooled = winsorise(np.ldexp(pooled, -exponent_of(pooled)))
-    pooled -= pooled.mean()
-    seen = _statistics(pooled[None], counts)[0]
-    limit = seen.max() * (1.0 - _ROUNDING)
+    pooled = np.ldexp(pooled, -exponent_of(pooled))
+    reach = WINSOR_LIMIT * robust_sd(pooled)
+    limit = reach if reach > 0.0 else np.inf
+    seen = _statistics(pooled[None], counts, limit)[0]
+    least = seen.max() * (1.0 - _ROUNDING)
     at = 1 + int(seen.argmax())
     values = np.sort(pooled)  # that the orders drawn do not depend on the one seen
     orders = _every_order(tuple(counts.tolist()))
     if orders is not None:
-        return at, float((_statistics(values[orders], counts).max(axis=1) >= limit).mean())
+        return at, float((_statistics(values[orders], counts, limit).max(axis=1) >= least).mean())
     generator = np.random.default_rng([_SEED, *counts])
     exceeded = drawn = 0
     while drawn < _ORDERS and exceeded + 1 <= level * (_ORDERS + 1):
         size = min(drawn or _FIRST_ORDERS, _ORDERS - drawn, max(1, _VALUES_AT_ONCE // values.size))
         table = generator.permuted(np.tile(values, (size, 1)), axis=1)
-        exceeded += int(np.count_nonzero(_statistics(table, counts).max(axis=1) >= limit))
+        exceeded += int(np.count_nonzero(_statistics(table, counts, limit).max(axis=1) >= least))
         drawn += size
     return at, (exceeded + 1) / (drawn + 1)
 
@@ -227,21 +228,18 @@ def _tau2(means: FloatArray, counts: Counts, variance: FloatArray) -> FloatArray
     return np.maximum(excess, 0.0) * variance * float(np.median(expected)) / 2.0
 
 
-def _statistics(values: FloatArray, counts: Counts) -> FloatArray:
+def _statistics(values: FloatArray, counts: Counts, limit: float) -> FloatArray:
     """|z_k| for each place of a cut.
 
     Args:
-        values: the values of one run after those of the other, of a mean near 0, shape
-            (series, values); each series has the same ones.
+        values: the values of one run after those of the other, shape (series, values).
         counts: values of each run, shape (runs,).
+        limit: where a value's distance from its run's median ends.
 
     Returns:
         Shape (series, runs - 1); infinite where no run varies.
     """
-    means = np.add.reduceat(values, np.cumsum(counts) - counts, axis=1) / counts
-    squares = float((values[0] ** 2).sum())
-    within = squares - (counts * means**2).sum(axis=1)
-    variance = np.where(within > _ROUNDING * squares, within, 0.0) / (counts - 1).sum()
+    means, variance = _winsorised(values, counts, limit)
     variances = variance[:, None] / counts + _tau2(means, counts, variance)[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
         weights = 1.0 / variances
@@ -251,6 +249,25 @@ def _statistics(values: FloatArray, counts: Counts) -> FloatArray:
         found: FloatArray = np.abs(difference) / np.sqrt(1.0 / left + 1.0 / right)
     found[variance == 0.0] = np.inf
     return found
+
+
+def _winsorised(values: FloatArray, counts: Counts, limit: float) -> tuple[FloatArray, FloatArray]:
+    """The mean of each run, shape (series, runs), and the variance within runs, shape (series,).
+
+    Exactly the value and 0 for a run that is constant. Arguments as for `_statistics`.
+    """
+    starts = np.cumsum(counts) - counts
+    means = np.empty((values.shape[0], counts.size))
+    squares = np.zeros(values.shape[0])
+    for count in np.unique(counts):
+        runs = np.flatnonzero(counts == count)
+        table = np.sort(values[:, starts[runs, None] + np.arange(count)], axis=2)
+        medians = (table[:, :, (count - 1) // 2] + table[:, :, count // 2]) / 2.0
+        residuals = np.clip(table - medians[:, :, None], -limit, limit)
+        offsets = residuals.mean(axis=2)
+        means[:, runs] = medians + offsets
+        squares += ((residuals - offsets[:, :, None]) ** 2).sum(axis=(1, 2))
+    return means, squares / (counts - 1).sum()
 
 
 @lru_cache(maxsize=64)
