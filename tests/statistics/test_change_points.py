@@ -35,7 +35,9 @@ def test_a_change_of_one_run_that_was_reverted_is_found_with_its_revert() -> Non
 
 def test_the_order_of_the_seeds_does_not_matter() -> None:
     values = series(*[0.9] * 8, *[0.88] * 4)
-    assert change_points([run[::-1] for run in values]) == change_points(values)
+    (found,) = change_points(values)
+    (turned,) = change_points([run[::-1] for run in values])
+    assert (turned.at, turned.pvalue) == (found.at, found.pvalue)
 
 
 def test_two_runs_are_enough_for_a_large_one() -> None:
