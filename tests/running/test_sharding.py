@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from itertools import product
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_mlregress.running.sharding import SeedOfTest, expected_durations, shards_of
+from pytest_mlregress.running.sharding import (
+    SeedOfTest,
+    expected_durations,
+    least_possible,
+    shards_of,
+)
 
 DURATIONS = st.none() | st.floats(0.001, 10_000)
 SEEDS = st.builds(
@@ -36,6 +43,40 @@ def test_no_shard_is_longer_than_the_mean_and_one_seed(suite, count) -> None:
     longest = max(durations.values(), default=Fraction(0))
     mean = Fraction(sum(durations.values())) / count
     assert float(max(loads)) <= float(mean + longest) * (1 + 1e-9)
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=7), st.integers(1, 3))
+def test_no_split_is_below_the_bound_and_ours_is_near_the_best(durations, count) -> None:
+    splits = product(range(count), repeat=len(durations))
+    best = min(
+        max(sum(took for took, at in zip(durations, split, strict=True) if at == k)
+            for k in range(count))
+        for split in splits
+    )  # fmt: skip
+    suite = {SeedOfTest("a", "default", seed): took for seed, took in enumerate(durations)}
+    ours = longest_shard(suite, count)
+    assert least_possible(durations, count) <= best * (1 + 1e-12)
+    assert best <= ours <= best * 7 / 6
+
+
+def longest_shard(suite: dict[SeedOfTest, float], count: int) -> float:
+    split = shards_of(suite, count)
+    return max(math.fsum(suite[s] for s in split if split[s] == k) for k in range(1, count + 1))
+
+
+@pytest.mark.parametrize(
+    ("durations", "count", "best"),
+    [
+        ((5, 5, 4, 4, 3, 3, 3), 3, 9),  # the longest first: 11
+        ((3, 3, 2, 2, 2), 2, 6),  # the longest first: 7
+        ((1.02, 1.0, 0.99), 2, 1.99),  # three seeds cannot be even: two share a shard
+        ((9, 1, 1), 2, 9),
+    ],
+)
+def test_where_the_longest_first_is_uneven_seeds_are_swapped(durations, count, best) -> None:
+    suite = {SeedOfTest("a", "default", seed): took for seed, took in enumerate(durations)}
+    assert longest_shard(suite, count) == pytest.approx(best)
+    assert least_possible(durations, count) == pytest.approx(best)
 
 
 def test_an_unknown_seed_takes_the_median_of_its_test_or_of_the_suite() -> None:

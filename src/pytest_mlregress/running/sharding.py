@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bisect
 import heapq
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from statistics import median
 from typing import Final, NamedTuple
 
@@ -18,6 +20,15 @@ class SeedOfTest(NamedTuple):
 
 _SAME_FOR_ALL: Final = 1.0
 """The duration of every seed of a suite in which none is known."""
+
+_EVEN_ENOUGH: Final = 0.001
+"""How far above the bound the longest shard may be without a search for a better split."""
+
+_MOST_CHANGES: Final = 1_000
+"""A split of a few seeds needs tens; one of many is even after the first pass."""
+
+_SMALLEST: Final = 1e-9
+"""The share of a shard below which a change is rounding; each is above it, so that they end."""
 
 
 def expected_durations(recorded: Mapping[SeedOfTest, float | None]) -> dict[SeedOfTest, float]:
@@ -45,8 +56,9 @@ def expected_durations(recorded: Mapping[SeedOfTest, float | None]) -> dict[Seed
 def shards_of(recorded: Mapping[SeedOfTest, float | None], count: int) -> dict[SeedOfTest, int]:
     """Give each seed to one of several shards.
 
-    The longest goes first, each to the shard that has least to do so far (Graham, 1969). Ties go by
-    name and number, so that every job finds the same, in whatever order it collects.
+    The longest goes first, each to the shard that has least to do so far (Graham, 1969); then the
+    longest shard gives seeds away, or swaps them, while that makes it shorter. Ties go by name and
+    number, so that every job finds the same, in whatever order it collects.
 
     Args:
         recorded: by seed, its recorded duration in seconds; None if unknown.
@@ -56,10 +68,76 @@ def shards_of(recorded: Mapping[SeedOfTest, float | None], count: int) -> dict[S
         By seed the number of its shard, from 1.
     """
     durations = expected_durations(recorded)
-    loads = [(0.0, number) for number in range(1, count + 1)]
-    shards: dict[SeedOfTest, int] = {}
+    shards: list[_Shard] = [_Shard(number) for number in range(1, count + 1)]
+    queue = [(0.0, shard.number) for shard in shards]
     for seed in sorted(durations, key=lambda seed: (-durations[seed], seed)):
-        load, number = heapq.heappop(loads)
-        shards[seed] = number
-        heapq.heappush(loads, (load + durations[seed], number))
-    return shards
+        load, number = heapq.heappop(queue)
+        shards[number - 1].seeds.append((durations[seed], seed))
+        heapq.heappush(queue, (load + durations[seed], number))
+    for shard in shards:
+        shard.seeds.sort()
+    least = least_possible(durations.values(), count) * (1 + _EVEN_ENOUGH)
+    for _ in range(_MOST_CHANGES):
+        longest = max(shards, key=lambda shard: (shard.load, -shard.number))
+        if longest.load <= least or not _shorten(longest, shards):
+            break
+    return {seed: shard.number for shard in shards for _, seed in shard.seeds}
+
+
+def least_possible(durations: Iterable[float], count: int) -> float:
+    """A bound that the longest of several shards cannot be below, however they are split.
+
+    Of the k N + 1 longest seeds, k + 1 share a shard; and no shard is shorter than the mean.
+
+    Args:
+        durations: of the seeds, in seconds.
+        count: number of shards, N.
+
+    Returns:
+        Seconds; 0 without any seed.
+    """
+    ordered = sorted(durations, reverse=True)
+    together = (
+        math.fsum(ordered[full - full // count : full + 1])
+        for full in range(0, len(ordered), count)
+    )
+    return max([math.fsum(ordered) / count, *together])
+
+
+class _Shard:
+    """The seeds of one job, the shortest first."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.seeds: list[tuple[float, SeedOfTest]] = []
+
+    def add(self, duration: float, seed: SeedOfTest) -> None:
+        bisect.insort(self.seeds, (duration, seed))
+
+    @property
+    def load(self) -> float:
+        return math.fsum(duration for duration, _ in self.seeds)
+
+
+def _shorten(longest: _Shard, shards: list[_Shard]) -> bool:
+    """Move a seed out of the longest shard, or swap it for a shorter one, where that helps most."""
+    load, best = longest.load, None
+    for other in shards:
+        gap = load - other.load
+        for given in longest.seeds:
+            # a difference of half the gap would make both equally long
+            place = bisect.bisect_left(other.seeds, given[0] - gap / 2, key=lambda one: one[0])
+            for taken in (None, *other.seeds[max(place - 1, 0) : place + 1]):
+                moved = given[0] - (taken[0] if taken is not None else 0.0)
+                shorter = min(moved, gap - moved)
+                if shorter > _SMALLEST * load and (best is None or shorter > best[0]):
+                    best = (shorter, other, given, taken)
+    if best is None:
+        return False
+    _, other, given, taken = best
+    longest.seeds.remove(given)
+    other.add(*given)
+    if taken is not None:
+        other.seeds.remove(taken)
+        longest.add(*taken)
+    return True
