@@ -7,7 +7,7 @@ sends and the controller never collects.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from pytest_mlregress.running.late_seeding import (
 )
 from pytest_mlregress.running.machine_share import reserved
 from pytest_mlregress.running.printed_error import last_line
+from pytest_mlregress.running.recorded_metric import RecordError
 from pytest_mlregress.running.reproduction import difference, trained_twice
 from pytest_mlregress.running.result import REPORT_ATTRIBUTE, SeedResult, Xfail
 from pytest_mlregress.running.run import Run
@@ -234,6 +235,7 @@ class Execution:
             seeding_late_imports(running.run.seed),
             guarded(item, record.test, record.seed, record.declaration.settings),
             traced(running.record, running.run.seed),
+            _with_forwarded_log(running.run),
         ):
             yield
 
@@ -275,6 +277,18 @@ class Execution:
                 payload["passed"] = running.passed
                 payload["spent"] = _spent(running)
         setattr(report, REPORT_ATTRIBUTE, payload)
+
+
+@contextmanager
+def _with_forwarded_log(run: Run) -> Iterator[None]:
+    """Around the test function: take over at its end what other processes have logged."""
+    try:
+        yield
+    except BaseException:
+        with suppress(RecordError):  # the test's own failure counts
+            run.take_forwarded()
+        raise
+    run.take_forwarded()
 
 
 def _spent(running: RunningSeed) -> dict[str, Any]:

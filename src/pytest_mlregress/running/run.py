@@ -62,6 +62,15 @@ class Run:
     def __repr__(self) -> str:
         return f"<Run of {self.test} with seed {self.seed}, tier {self.tier}>"
 
+    def __deepcopy__(self, memo: object) -> Run:
+        """The same run: what a copied logger or callback is told belongs to this seed too."""
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For a process that the test starts: what it logs there comes back to this one."""
+        child = {"_tmp_path": self.tmp_path, "_make_tmp_path": None}
+        return {**vars(self), **child, "_record": self._record.for_child()}
+
     @property
     def tmp_path(self) -> Path:
         """An empty folder for this seed, made when first requested."""
@@ -115,6 +124,7 @@ class Run:
             RecordError: an unusable argument, or a name recorded before in this seed.
         """
         __tracebackhide__ = True
+        self._refuse_in_child(f"record({name!r}, ...)")
         metric = recorded_metric(
             self._record.metrics,
             (self.test, self.seed),
@@ -159,6 +169,7 @@ class Run:
             RecordError: an unusable entry or argument, or a name that is not among the metrics.
         """
         __tracebackhide__ = True
+        self._refuse_in_child("record_all(...)")
         self._record.metrics |= recorded_metrics(
             self._record.metrics,
             (self.test, self.seed),
@@ -197,13 +208,11 @@ class Run:
         points = {}
         for name, value in self._named(step, mapping, values):  # a comprehension is a frame more
             points[name] = number_of((self.test, self.seed), name, value)
-        for name in points:
-            self._refuse_earlier_step(step, at, name)
-        new = {name: value for name, value in points.items() if self._add(name, at, value)}
-        if new and self._record.progress is not None:
-            self._record.progress(at, new)
-        if new and self._record.on_log is not None:
-            self._record.on_log(at, new)
+        if self._record.forwarded.in_child:
+            self._record.forwarded.append(at, points)
+            return
+        self.take_forwarded()
+        self._add_points(at, points)
 
     def lightning_logger(self, prefix: str = "") -> LightningLogger:
         """A logger for ``Trainer(logger=...)`` that logs curves and hyper-parameters here.
@@ -265,8 +274,11 @@ class Run:
         Args:
             mapping: values by name.
         """
-        for name, value in mapping.items():
-            self._record.params[str(name)] = to_plain(value)
+        params = {str(name): to_plain(value) for name, value in mapping.items()}
+        if self._record.forwarded.in_child:
+            self._record.forwarded.append(None, params)
+        else:
+            self._record.params |= params
 
     def fingerprint(self, name: str, data: Any) -> str:
         """Hash a data set (array, tensor, file, path); values with another hash are never compared.
@@ -283,6 +295,7 @@ class Run:
                 stable bytes or cannot be read.
         """
         __tracebackhide__ = True
+        self._refuse_in_child(f"fingerprint({name!r}, ...)")
         try:
             digest = fingerprint(data)
         except (OSError, TypeError) as error:
@@ -295,6 +308,28 @@ class Run:
                 f"in seed {self.seed}; use another name for the second"
             )
         return digest
+
+    def take_forwarded(self) -> None:
+        """Add what processes that the test has started have logged since the last call.
+
+        Raises:
+            RecordError: a step that decreases.
+        """
+        __tracebackhide__ = True
+        for step, values in self._record.forwarded.take():
+            if step is None:
+                self._record.params |= values
+            else:
+                self._add_points(step, values)
+
+    def _refuse_in_child(self, call: str) -> None:
+        __tracebackhide__ = True
+        if self._record.forwarded.in_child:
+            raise RecordError(
+                f"{self.test}: {call} in seed {self.seed} runs in a process that the test has "
+                "started, and the verdict would never see it: return the value to the test's own "
+                "process and record it there (only log and log_params are carried over)"
+            )
 
     def _named(
         self, step: int, mapping: object, values: Mapping[str, object]
@@ -317,12 +352,23 @@ class Run:
             )
         return [*named, *values.items()]
 
-    def _refuse_earlier_step(self, step: object, at: int, name: str) -> None:
+    def _add_points(self, at: int, points: Mapping[str, float]) -> None:
+        """Add one point to each curve, and tell those who watch of the new ones."""
+        __tracebackhide__ = True
+        for name in points:
+            self._refuse_earlier_step(at, name)
+        new = {name: value for name, value in points.items() if self._add(name, at, value)}
+        if new and self._record.progress is not None:
+            self._record.progress(at, new)
+        if new and self._record.on_log is not None:
+            self._record.on_log(at, new)
+
+    def _refuse_earlier_step(self, at: int, name: str) -> None:
         __tracebackhide__ = True
         curve = self._record.curves.get(name)
         if curve and at < curve[-1][0]:
             raise RecordError(
-                f"{self.test}: log({step!r}, {name}=...) in seed {self.seed}: the steps of a "
+                f"{self.test}: log({at}, {name}=...) in seed {self.seed}: the steps of a "
                 f"curve do not go back; the last one was {curve[-1][0]}. Count steps through the "
                 "whole training, not within an epoch, and give a second training another name"
             )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_mlregress.running.forwarded_log import ForwardedLog
 from pytest_mlregress.running.result import RecordedMetric, SeedResult
 
 
@@ -23,6 +24,7 @@ class RunRecord:
         asked: which of those two the test has asked for, by name.
         progress: called as ``progress(step, values)`` after each `Run.log`, for those who watch.
         on_log: called as ``on_log(step, values)`` after each `Run.log`, with the new values only.
+        forwarded: what processes that the test starts log.
     """
 
     metrics: dict[str, RecordedMetric] = field(default_factory=dict)
@@ -34,6 +36,17 @@ class RunRecord:
     asked: set[str] = field(default_factory=set)
     progress: Callable[[int, Mapping[str, float]], None] | None = None
     on_log: Callable[[int, Mapping[str, float]], None] | None = None
+    forwarded: ForwardedLog = field(default_factory=ForwardedLog)
+
+    def for_child(self) -> RunRecord:
+        """An empty record for a process that the test starts.
+
+        Returns:
+            One with the same requests, whose log comes back to this process.
+        """
+        return RunRecord(
+            preflight=self.preflight, data_fraction=self.data_fraction, forwarded=self.forwarded
+        )
 
     def result(self, seed: int) -> SeedResult:
         """A copy in the form that crosses processes, as of a seed that passed.

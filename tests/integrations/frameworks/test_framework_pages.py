@@ -181,3 +181,25 @@ def test_an_example_records_and_repeats_bit_for_bit(
         for seed in map(str, range(12)):
             assert [step for step, _ in curves[name][seed]] == steps, name
     assert artifact["params"].items() >= expected["params"].items()
+
+
+@pytest.mark.parametrize("strategy", ["ddp_spawn", "ddp_fork"])
+def test_a_training_in_other_processes_keeps_its_curves(tmp_path: Path, strategy: str) -> None:
+    if not installed("test_lightning"):
+        pytest.skip("lightning: not installed, make frameworks")
+    other = f'accelerator="cpu", devices=2, strategy="{strategy}"'
+    source = sections()["Lightning"].replace('accelerator="cpu"', other)
+    assert other in source
+    # what a training in other processes leaves in `callback_metrics` is merged, not replaced
+    source = source.replace(
+        "        higher_is_better={", '        skip=["train_*"],\n        higher_is_better={'
+    )
+    (tmp_path / "test_lightning.py").write_text(source, encoding="utf-8")
+    run_pytest(tmp_path, "-k", "seed0", "--mlregress-missing=warn")
+    report = json.loads((tmp_path / ".report.json").read_text(encoding="utf-8"))
+    [seed] = [seed for seed in report["tests"][0]["seeds"] if seed["metrics"]]
+    assert {metric["name"] for metric in seed["metrics"]} == {"val_loss", "val_accuracy"}
+    # 4 batches an epoch on each of two devices
+    expected = {"train_loss": [*range(12)], "val_loss": [12], "val_accuracy": [12]}
+    assert {n: [step for step, _ in c] for n, c in seed["curves"].items()} == expected
+    assert seed["params"] == {"width": 8, "lr": 0.1}
