@@ -39,6 +39,8 @@ _PLOTS: Final[dict[str, ModuleType]] = {
     "parallel": parallel,
 }
 
+_SCRIPTS: Final = ("report_curves.js", "report_page.js")
+
 
 def to_html(report: RunReport, *, inline: int = INLINE) -> str:
     """A self-contained page for phones and desktops, in light and dark.
@@ -63,7 +65,7 @@ def to_html(report: RunReport, *, inline: int = INLINE) -> str:
         inline=inline,
     )
     style = environment.get_template("report_page.css.j2", globals={"plots": _PLOTS}).render()
-    script = _source(environment, "report_page.js")
+    script = "".join(_source(environment, name) for name in _SCRIPTS)
     tests = [dict(row, position=position) for position, row in enumerate(rows)]
     return environment.get_template("report.html.j2", globals={"plots": _PLOTS}).render(
         policy=_policy(style, script),

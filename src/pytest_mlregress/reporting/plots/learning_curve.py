@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pytest_mlregress.plurals import count_of
-from pytest_mlregress.reporting.number_format import number
+from pytest_mlregress.reporting.number_format import number, numbers
 from pytest_mlregress.reporting.plots.axis_scale import AxisScale
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ LINES_SHOWN: Final = 6
 _POINTS: Final = 64
 """Points of a line: one every four units, of which a reader sees no more."""
 
+_DETAILED_POINTS: Final = 256
+"""Points of a line that a reader looks at closely."""
+
 _DECADES: Final = 100.0
 """The ratio of positive values beyond which their axis is logarithmic."""
 
@@ -40,6 +43,9 @@ _COLUMNS: Final = 100_000
 _FINE: Final = 2
 """Units of a path in one unit of the SVG, upwards."""
 
+_DETAILED_FINE: Final = 10
+"""The same where a reader looks closely."""
+
 Curve: TypeAlias = Sequence[tuple[int, float]]
 
 
@@ -48,11 +54,13 @@ class CurveLine:
     """One seed of the candidate.
 
     Attributes:
-        path: of an SVG, under the plot's ``transform``.
+        seed: the seed.
+        path: of an SVG, in the plot's ``view``.
         title: text shown on hovering.
         failed: whether the seed failed.
     """
 
+    seed: int
     path: str
     title: str
     failed: bool
@@ -66,7 +74,9 @@ class LearningCurvePlot:
 
     Attributes:
         name: what was logged.
-        transform: from the units of paths to those of the SVG.
+        view: the rectangle of the paths' units that the axes enclose, as a ``viewBox``.
+        steps: the first step, and the steps in a unit of a path.
+        values: the lowest value and the highest; their logarithms to base 10 if `logarithmic`.
         band: from the lowest to the highest seed of the baseline, by step; empty without seeds.
         mean: the baseline's mean.
         lines: the candidate's seeds.
@@ -74,10 +84,13 @@ class LearningCurvePlot:
         up: those of the values.
         logarithmic: whether the values' axis is logarithmic.
         caption: what is drawn, in a sentence.
+        summary: the same with where both sides end, for those who cannot see it.
     """
 
     name: str
-    transform: str
+    view: str
+    steps: str
+    values: str
     band: str
     mean: str
     lines: tuple[CurveLine, ...]
@@ -85,6 +98,7 @@ class LearningCurvePlot:
     up: tuple[tuple[float, str], ...]
     logarithmic: bool
     caption: str
+    summary: str
 
 
 def learning_curve_plot(
@@ -94,6 +108,7 @@ def learning_curve_plot(
     *,
     other: str = "baseline",
     failed: Collection[int] = (),
+    detailed: bool = False,
 ) -> LearningCurvePlot | None:
     """The plot of one curve's seeds on both sides.
 
@@ -103,40 +118,50 @@ def learning_curve_plot(
         now: those of the candidate's.
         other: what the other side is called.
         failed: the candidate's seeds that failed.
+        detailed: whether to keep what is only seen of a part of the plot, in four times the size.
 
     Returns:
         The positions; None without two finite points.
     """
-    band = _Band.of([_points(curve) for curve in before.values()])
-    lines = {seed: _points(curve) for seed, curve in now.items()}
+    points = _DETAILED_POINTS if detailed else _POINTS
+    band = _Band.of([_points(curve, points) for curve in before.values()])
+    lines = {seed: _points(curve, points) for seed, curve in now.items()}
     chosen = _farthest(lines, band, failed)
-    axes = _Axes.of([*(lines[seed] for seed in chosen), band.low, band.high])
+    fine = _DETAILED_FINE if detailed else _FINE
+    axes = _Axes.of([*(lines[seed] for seed in chosen), band.low, band.high], fine)
     if axes is None:
         return None
+    caption = _caption(len(before), len(now), len(chosen), other)
     return LearningCurvePlot(
         name=name,
-        transform=axes.transform,
+        view=axes.view,
+        steps=f"{axes.across.low!r} {axes.step!r}",
+        values=f"{axes.up.low!r} {axes.up.high!r}",
         band=axes.area(band),
         mean=axes.path(band.mean),
         lines=tuple(
             CurveLine(
-                axes.path(lines[seed]), _title(seed, now[seed], seed in failed), seed in failed
+                seed,
+                axes.path(lines[seed]),
+                _title(seed, now[seed], seed in failed),
+                seed in failed,
             )
             for seed in chosen
         ),
         across=axes.across.ticks(),
         up=_decades(axes.up) if axes.logarithmic else axes.up.ticks(),
         logarithmic=axes.logarithmic,
-        caption=_caption(len(before), len(now), len(chosen), other),
+        caption=caption,
+        summary="; ".join([caption, *_ends([*lines.values()], "now"), *_ends([band.mean], other)]),
     )
 
 
-def _points(curve: Curve) -> Array:
-    """At most `_POINTS` of a curve, evenly chosen, its ends included: shape (n, 2), step by row."""
+def _points(curve: Curve, most: int) -> Array:
+    """At most so many of a curve, evenly chosen, its ends included: shape (n, 2), step by row."""
     import numpy as np
 
-    if len(curve) > _POINTS:
-        curve = [curve[index] for index in _chosen(len(curve))]
+    if len(curve) > most:
+        curve = [curve[index] for index in _chosen(len(curve), most)]
     try:
         return np.array(curve, dtype=float).reshape(-1, 2)
     except OverflowError:  # a step beyond every double
@@ -144,11 +169,11 @@ def _points(curve: Curve) -> Array:
 
 
 @lru_cache(maxsize=64)
-def _chosen(n: int) -> tuple[int, ...]:
-    """`_POINTS` of n indices."""
+def _chosen(n: int, most: int) -> tuple[int, ...]:
+    """So many of n indices."""
     import numpy as np
 
-    return tuple(np.linspace(0, n - 1, _POINTS).round().astype(int).tolist())
+    return tuple(np.linspace(0, n - 1, most).round().astype(int).tolist())
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +214,10 @@ class _Axes:
     across: AxisScale
     up: AxisScale
     logarithmic: bool
+    fine: int
 
     @classmethod
-    def of(cls, curves: Sequence[Array]) -> _Axes | None:
+    def of(cls, curves: Sequence[Array], fine: int) -> _Axes | None:
         """The axes on which the finite points of the curves fit; None for fewer than two."""
         import numpy as np
 
@@ -203,7 +229,10 @@ class _Axes:
         logarithmic = low > 0 and high > _DECADES * low
         ends = [math.log10(low), math.log10(high)] if logarithmic else [low, high]
         return cls(
-            AxisScale.of([first, last], LEFT, RIGHT), AxisScale.of(ends, BOTTOM, TOP), logarithmic
+            AxisScale.of([first, last], LEFT, RIGHT),
+            AxisScale.of(ends, BOTTOM, TOP),
+            logarithmic,
+            fine,
         )
 
     @property
@@ -212,9 +241,9 @@ class _Axes:
         return max(1.0, math.ceil((self.across.high - self.across.low) / _COLUMNS))
 
     @property
-    def transform(self) -> str:
+    def view(self) -> str:
         span = (self.across.high - self.across.low) / self.step
-        return f"translate({LEFT} 0)scale({(RIGHT - LEFT) / span:.6g} {1 / _FINE:g})"
+        return f"0 0 {span:g} {self.fine * (BOTTOM - TOP)}"
 
     def path(self, points: Array) -> str:
         """A line, interrupted where a value is not finite."""
@@ -238,7 +267,7 @@ class _Axes:
             values = np.log10(points[:, 1]) if self.logarithmic else points[:, 1]
             # In quarters, since the span of two large doubles can overflow.
             share = (values / 4 - self.up.low / 4) / (self.up.high / 4 - self.up.low / 4)
-            places[:, 1] = np.rint(_FINE * (BOTTOM + share * (TOP - BOTTOM)))
+            places[:, 1] = np.rint(self.fine * (BOTTOM - TOP) * (1 - share))
         finite = np.isfinite(places).all(axis=1)
         for run in np.split(places, np.flatnonzero(~finite)):
             inside = run[np.isfinite(run).all(axis=1)].astype(int)
@@ -291,3 +320,15 @@ def _caption(before: int, now: int, drawn: int, other: str) -> str:
         return f"{lines}; the {other} has no such curve"
     band = f"band: from the lowest to the highest of {count_of(before, 'seed')} of the {other}"
     return f"{lines}; {band}, dashed their mean"
+
+
+def _ends(curves: Sequence[Array], side: str) -> Iterator[str]:
+    """``now ends between 0.1 and 0.2``, by the last finite values; nothing without any."""
+    import numpy as np
+
+    finite = [curve[np.isfinite(curve[:, 1]), 1] for curve in curves]
+    ends = sorted({float(values[-1]) for values in finite if len(values)})
+    if ends:
+        texts = list(dict.fromkeys(numbers((ends[0], ends[-1]), digits=4)))
+        between = f"between {texts[0]} and {texts[1]}" if len(texts) > 1 else f"at {texts[0]}"
+        yield f"{side} ends {between}"

@@ -18,7 +18,9 @@
     if (!parts.has(part)) parts.set(part, inflate(document.getElementById("part-" + part).textContent));
     const { order, sections } = await parts.get(part);
     const html = order[position].map((name) => sections[name][position]).join("");
-    if (later.isConnected) later.outerHTML = html;
+    if (!later.isConnected) return;
+    later.outerHTML = html;
+    prepareCurves(card);
   };
   document.addEventListener("toggle", (event) => {
     if (event.target.open && event.target.classList.contains("card")) fill(event.target);
