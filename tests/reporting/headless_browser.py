@@ -6,8 +6,10 @@ import base64
 import itertools
 import json
 import os
+import select
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +22,16 @@ _FLAGS: Final = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--disable-dev-shm-usage", "--remote-debugging-pipe"),
 )
+_TIMEOUT_S: Final = 60
+_WITH_PIPES: Final = """
+import fcntl, os, sys
+ends = [fcntl.fcntl(int(end), fcntl.F_DUPFD, 10) for end in sys.argv[1:3]]
+for end, number in zip(ends, (3, 4)):
+    os.dup2(end, number)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""Chromium reads commands at 3 and writes to 4, which may be other files of this process."""
+
 _KEYS: Final = {"Tab": 9, "Enter": 13, "Escape": 27, "ArrowLeft": 37, "ArrowRight": 39, "Home": 36}
 _TYPED: Final = {"Enter": "\r"}
 
@@ -34,7 +46,7 @@ class HeadlessBrowser:
         self._read_end, write_end = os.pipe()
         flags = [*_FLAGS, f"--user-data-dir={self._profile.name}", "about:blank"]
         self._process = subprocess.Popen(
-            ["sh", "-c", f'exec "$@" 3<&{read_end} 4>&{write_end}', "sh", CHROMIUM, *flags],
+            [sys.executable, "-c", _WITH_PIPES, str(read_end), str(write_end), CHROMIUM, *flags],
             pass_fds=(read_end, write_end),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -80,8 +92,8 @@ class HeadlessBrowser:
     def open(self, path: Path, anchor: str = "") -> None:
         """Wait until the file is loaded and its script has run."""
         self._loaded = False
-        self.send("Page.navigate", url=path.as_uri() + anchor)
-        while not self._loaded:
+        answer = self.send("Page.navigate", url=path.as_uri() + anchor)
+        while "loaderId" in answer and not self._loaded:  # none within the same page
             self._next()
 
     def send(self, method: str, **parameters: Any) -> dict[str, Any]:
@@ -139,6 +151,8 @@ class HeadlessBrowser:
     def _next(self) -> dict[str, Any]:
         """The next message; events are noted."""
         while b"\0" not in self._buffer:
+            ready, _, _ = select.select([self._read_end], [], [], _TIMEOUT_S)
+            assert ready, f"the browser said nothing for {_TIMEOUT_S} s"
             read = os.read(self._read_end, 1 << 16)
             assert read, "the browser has ended"
             self._buffer += read

@@ -182,10 +182,10 @@ def test_cards_beyond_the_budget_are_compressed_and_their_figures_stay():
 
 def test_the_column_of_intervals_says_their_confidence():
     page = to_html(cases.a_run(cases.passed(), cases.regression()))
-    assert "<th>difference [98 %]<th>" in page
+    assert '<th scope="col">difference [98 %]<th scope="col">' in page
     metric = cases.passed().metrics[0]
     other = replace(metric, name="recall", alpha=0.02)
     page = to_html(cases.a_run(replace(cases.passed(), metrics=(metric, other))))
-    assert "<th>difference [interval] (confidence)<th>" in page
+    assert '<th scope="col">difference [interval] (confidence)<th scope="col">' in page
     assert '<span class="soft number">(98 %)</span>' in page
     assert '<span class="soft number">(97 %)</span>' in page

@@ -53,12 +53,13 @@ ATTACKS = (
 _TAGS = """
 html head meta title style body header h1 h2 h3 h4 dl div dt dd code span details summary ul li main
 input label section p fieldset legend output noscript table caption thead tbody tr th td a wbr svg
-path rect circle g polyline text figure figcaption b pre script
+path rect circle button g polyline text figure figcaption b pre script
 """
 _ATTRIBUTES = """
 lang charset name content http-equiv class id type checked for placeholder aria-label autocomplete
 spellcheck colspan data-label data-card href open title role viewbox width height x y d cx
-cy r points transform text-anchor
+cy r points transform text-anchor scope preserveaspectratio hidden
+data-steps data-values data-other data-seed data-logarithmic
 """
 TAGS = frozenset(_TAGS.split())
 ATTRIBUTES = frozenset(_ATTRIBUTES.split())

@@ -222,7 +222,7 @@ def test_p_is_held_to_the_limit_of_the_look_that_decided() -> None:
     run = cases.a_run(replace(cases.regression(), metrics=(metric,)))
     p, limit = p_and_limit(metric)
     assert limit == "0.0042"
-    assert f"· p {p} (limit {limit})" in to_html(run)
+    assert f'· p {p} <span class="number">(limit {limit})</span>' in to_html(run)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,11 @@ _TEXT_WIDTH: Final = 92
 _CURVES: Final = 12
 _SLUG: Final = 40
 
+_UNBROKEN: Final = 24
+"""Characters of a folder, class or function that fit on a line of any screen."""
+
+_WORDS: Final = re.compile(r"[^_\-.,\[]*[_\-.,\[]+|[^_\-.,\[]+")
+
 Values = Mapping[str, Any]
 
 
@@ -61,7 +66,7 @@ def row_of(report: RunReport, verdict: Verdict) -> Values:
     return {
         "anchor": anchor_of(verdict),
         "name": name,
-        "pieces": re.findall(r"[^/:]+[/:]*|[/:]+", name),
+        "pieces": _pieces(name),
         "kind": str(verdict.kind),
         "colour": str(verdict.colour),
         "headline": typeset(headline(verdict)),
@@ -73,6 +78,16 @@ def row_of(report: RunReport, verdict: Verdict) -> Values:
         "other": "base" if verdict.base else "baseline",
         "metrics": [metric_figures(report, verdict, m) for m in most_severe_metrics_first(verdict)],
     }
+
+
+def _pieces(name: str) -> Sequence[str]:
+    """What a name may be broken between: folders, classes, and the words of those too long."""
+    pieces = re.findall(r"[^/:]+[/:]*|[/:]+", name)
+    return [
+        word
+        for piece in pieces
+        for word in ([piece] if len(piece) <= _UNBROKEN else _WORDS.findall(piece))
+    ]
 
 
 def card_of(report: RunReport, verdict: Verdict, row: Values) -> Values:

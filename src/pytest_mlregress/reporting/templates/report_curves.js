@@ -1,11 +1,10 @@
 // Learning curves: a stretch of steps is enlarged, and the values at a step are read. The lines lie
 // in an inner SVG whose view is moved; `data-steps` and `data-values` say what its units are.
 {
-  const SVG = "http://www.w3.org/2000/svg";
   const CLOSEST = 100;
   const shorter = (value) => String(Number(value.toPrecision(4)));
   const create = (parent, name, attributes, text) => {
-    const element = parent.appendChild(document.createElementNS(SVG, name));
+    const element = parent.appendChild(document.createElementNS(parent.namespaceURI, name));
     for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
     if (text !== undefined) element.textContent = text;
     return element;
@@ -24,7 +23,7 @@
   };
   // Round numbers between two ends.
   const roundNumbers = (low, high) => {
-    const rough = (high - low) / 4, power = 10 ** Math.floor(Math.log10(rough));
+    const rough = (high - low) / 5, power = 10 ** Math.floor(Math.log10(rough));
     const step = [1, 2, 5, 10, 20].map((factor) => factor * power).find((size) => size >= rough);
     const found = [];
     for (let n = Math.ceil(low / step); n * step <= high && found.length < 9; n += 1) found.push(n * step);
@@ -74,6 +73,12 @@
     value(y) {
       const [low, high] = this.values, value = high - y / this.all[3] * (high - low);
       return this.logarithmic ? 10 ** value : value;
+    }
+    // With the digits that a line is drawn with.
+    text(y) {
+      const unit = (this.values[1] - this.values[0]) / this.all[3];
+      if (this.logarithmic) return String(Number(this.value(y).toPrecision(Math.max(2, Math.floor(-Math.log10(2.3 * unit))))));
+      return String(Number(this.value(y).toFixed(Math.min(20, Math.max(0, Math.floor(-Math.log10(unit)))))));
     }
 
     // Enlarge the steps from one place to another, with all values between them.
@@ -136,7 +141,7 @@
         const here = points.filter(([place]) => Math.abs(place - at) <= near);
         if (!here.length) continue;
         const closest = here.reduce((a, b) => Math.abs(b[0] - at) < Math.abs(a[0] - at) ? b : a)[0];
-        const values = here.filter(([place]) => place === closest).map(([, y]) => shorter(this.value(y)));
+        const values = here.filter(([place]) => place === closest).map(([, y]) => this.text(y));
         const name = path.dataset.seed === undefined ? this.inner.dataset.other : "seed " + path.dataset.seed;
         if (path.classList.contains("band")) found.push(name + " " + values.reverse().join(" to "));
         else if (path.classList.contains("before")) found.push(name + "'s mean " + values[0]);

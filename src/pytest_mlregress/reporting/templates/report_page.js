@@ -44,18 +44,19 @@
   addEventListener("hashchange", reveal);
   reveal();
 
-  // The filter: every word must occur in the test's rows.
+  // The filter: every word must occur in the test's rows; accents and capitals make no difference.
+  const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
   const field = document.getElementById("filter");
   const found = document.getElementById("found");
   const rows = Array.from(document.querySelectorAll(".verdicts tbody"), (body) => [
     body,
     document.getElementById(body.querySelector("a").hash.slice(1)),
-    body.textContent.toLowerCase(),
+    plain(body.textContent),
   ]);
   const groups = document.querySelectorAll(".greens");
-  const before = Array.from(groups, (group) => group.open);
+  let unfolded;
   field.addEventListener("input", () => {
-    const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const words = plain(field.value).split(/\s+/).filter(Boolean);
     let count = 0;
     for (const [body, card, text] of rows) {
       const shown = words.every((word) => text.includes(word));
@@ -63,7 +64,10 @@
       count += shown;
     }
     found.textContent = words.length ? count + " of " + rows.length : "";
-    groups.forEach((group, index) => { group.open = words.length ? true : before[index]; });
+    // While it filters, greens are unfolded; then they are as the reader left them.
+    if (words.length) unfolded ??= Array.from(groups, (group) => group.open);
+    groups.forEach((group, index) => { group.open = words.length ? true : unfolded?.[index] ?? group.open; });
+    if (!words.length) unfolded = undefined;
   });
   addEventListener("keydown", (event) => {
     if (event.key === "/" && !/^(INPUT|TEXTAREA)$/.test(event.target.tagName)) {
