@@ -3,8 +3,8 @@
     python -m benchmarks.change_points [SERIES]
 
 Prints, per shape of the noise and length of the series, the share of series without a change in
-which one is reported, and of a tenth of the series the share in which a shift of the mean after two
-thirds of the runs is.
+which one is reported, and of a tenth of the series (less of long ones, which take their time) the
+share in which a shift of the mean after two thirds of the runs is.
 """
 
 import sys
@@ -65,7 +65,7 @@ def main(number: int) -> None:
             counts = np.where(np.arange(runs) % 3 == 1, 3, SEEDS)
             at = max(1, runs * 2 // 3)
             shift = (np.arange(runs) >= at)[:, None]
-            false, found, moved = 0, [0, 0, 0], max(1, number // 10)
+            false, found, moved = 0, [0, 0, 0], max(1, min(number // 10, 6_000 // runs))
             for one in range(number):
                 values = draw(generator, (runs, SEEDS))
                 false += bool(change_points(series(values, counts)))

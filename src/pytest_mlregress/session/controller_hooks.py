@@ -6,7 +6,8 @@ imported where it is used.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+import importlib
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,7 @@ import pytest
 from pytest_mlregress import _compat
 from pytest_mlregress.running import seed_items, stop_flags
 from pytest_mlregress.running.seed_items import SEED_ITEM
+from pytest_mlregress.session.interrupts import end_in_peace, interrupted_afterwards
 from pytest_mlregress.session.verdict_items import EndsOfItems, VerdictItem, verdict_items
 from pytest_mlregress.settings import Settings
 
@@ -41,6 +43,8 @@ class ControllerHooks:
         self._under_way: set[str] = set()
         self._ends = EndsOfItems(self._finish)
         self._places_checked = False
+        self._has_seeds = False
+        self._restore_interrupts: Callable[[], None] = lambda: None
         self._base: BaseOfRun | None = None
 
     @pytest.hookimpl(tryfirst=True)
@@ -66,6 +70,7 @@ class ControllerHooks:
 
     def pytest_unconfigure(self) -> None:
         """Put the base away, once no worker needs it any more."""
+        self._restore_interrupts()
         base, self._base = self._base, None
         if base is not None:
             status = self._session.exitstatus if self._session is not None else None
@@ -90,6 +95,10 @@ class ControllerHooks:
     def _check_places(self, files: Iterable[Path]) -> None:
         """Once per run, and only in one that has seeds to run."""
         files = set(files)
+        if files and not self._has_seeds and not self._config.option.collectonly:
+            self._has_seeds = True
+            with interrupted_afterwards():  # what judges is whole before a Ctrl-C may come
+                importlib.import_module("pytest_mlregress.statistics")
         reads_baselines = not self._settings.compares_sides and not self._config.option.collectonly
         if files and not self._places_checked and reads_baselines:
             from pytest_mlregress.session.at_collection import check_places
@@ -108,13 +117,18 @@ class ControllerHooks:
         try:
             result = yield
         except BaseException:
+            self._restore_interrupts = end_in_peace()
             self._ends.tell()
-            if self._verdicts is not None:
-                self._verdicts.interrupt()
+            if self._verdicts is not None or self._runs_seeds():
+                self._judge().interrupt()
             raise
         if self._verdicts is not None:
             self._verdicts.close()
         return result
+
+    def _runs_seeds(self) -> bool:
+        option = self._config.option
+        return self._has_seeds and not (option.setuponly or option.setupplan)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:

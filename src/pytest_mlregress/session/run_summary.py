@@ -92,6 +92,12 @@ class RunSummary:
             from pytest_mlregress.reporting.terminal import print_summary
 
             print_summary(terminal, self._run_report)
+        elif self.cut_note is not None:
+            from pytest_mlregress.reporting.step_text import step_lines
+
+            terminal.section("mlregress")
+            for line in step_lines(self.cut_note, terminal._tw.fullwidth, "note: "):
+                terminal.write_line(line)
         else:
             for note in self._unused.notes():  # of a suite that has lost its last regression test
                 terminal.write_line(f"mlregress: {note}")
