@@ -185,6 +185,43 @@ def test_what_cannot_be_compared_is_one_clear_line(
     assert (done.returncode, done.stdout, done.stderr.splitlines()[-1]) == (2, "", line)
 
 
+def test_a_test_file_that_differs_is_named_as_not_compared(numpy_project: Project) -> None:
+    file = numpy_project.top / "test_model.py"
+    committed = file.read_text()
+    file.write_text(committed.replace('"error", model', '"error", 2 * model'))
+    try:
+        done = numpy_project.explain("test_model", "--against=tip:HEAD", "--json")
+    finally:
+        file.write_text(committed)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["notes"] == [
+        "test_model.py differs between the sides and is not compared: both sides run the working "
+        "tree's test files"
+    ]
+
+
+def test_a_shallow_clone_without_the_commit_of_the_baseline_is_refused(tmp_path: Path) -> None:
+    made = project(tmp_path / "p", {"model.py": MODEL, "test_model.py": TEST})
+    record = "import sys, pytest; sys.exit(pytest.main(sys.argv[1:]))"
+    options = ("--mlregress-update", "--mlregress-baseline-seeds=2")
+    environment = {**os.environ, **FEW_PLUGINS}
+    subprocess.run(
+        [sys.executable, "-c", record, *options], cwd=made.top, env=environment, check=True
+    )
+    recorded = made.git("rev-parse", "HEAD")[:10]
+    made.commit({"notes.md": ""}, "Record")
+    clone = Project(tmp_path / "clone")
+    made.git("clone", "--quiet", "--depth=1", f"file://{made.top}", str(clone.top))
+    (clone.top / "model.py").write_text(MODEL.replace("0.1", "0.2"))
+    done = clone.explain("test_model.py::test_model")
+    assert (done.returncode, done.stdout, done.stderr.splitlines()[-1]) == (
+        2,
+        "",
+        f"Error: test_model.py::test_model has a baseline of commit {recorded}, which this clone "
+        "lacks; fetch it: git fetch --unshallow; or name the other side: --against=REF",
+    )
+
+
 NETWORK = """\
 import torch
 from torch import nn

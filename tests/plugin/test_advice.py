@@ -61,9 +61,8 @@ def test_the_steps_of_a_changed_tree_begin_with_a_commit(recorded: Suite) -> Non
     loss = TRAINING.replace("gauss(0.9,", "gauss(0.875,")
     recorded.pytester.makepyfile(test_training=loss)
     assert recorded.run().ret == 1
-    assert steps(recorded)[-3:] == [
-        f"what changed: git diff --stat {commit_of(recorded)}",
-        EXPLAIN,
+    assert steps(recorded)[-2:] == [
+        f"what changed: git diff --stat {commit_of(recorded)} -- ':!*__baselines__*'",
         f"to accept it, commit, then: {ACCEPT}",
     ]
 
@@ -73,10 +72,13 @@ def test_the_steps_of_a_committed_change_name_its_commits(recorded: Suite) -> No
     assert recorded.run().ret == 1
     log = f"what changed: git log --oneline {commit_of(recorded)}..HEAD -- ':!*__baselines__*'"
     accept = f"to accept it: {ACCEPT}"
-    assert steps(recorded) == [log, EXPLAIN, accept]
+    assert steps(recorded) == [log, accept]
     recorded.write(TRAINING.replace("gauss(0.9,", "gauss(0.71,"))
     assert recorded.run().ret == 1
     bisect = f"which commit: mlregress bisect {commit_of(recorded)} HEAD --test '{TEST}'"
+    assert steps(recorded) == [log, bisect, accept]
+    recorded.write("RATE = 0.1\n", "model.py")
+    assert recorded.run().ret == 1
     assert steps(recorded) == [log, bisect, EXPLAIN, accept]
 
 

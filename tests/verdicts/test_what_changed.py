@@ -22,7 +22,7 @@ PLAN = GroupPlan(
     tier="default",
     settings={},
 )
-DIFF = "what changed: git diff --stat 4041c47aa0"
+DIFF = "what changed: git diff --stat 4041c47aa0 -- ':!*__baselines__*'"
 LOG = "what changed: git log --oneline 4041c47aa0..HEAD -- ':!*__baselines__*'"
 BISECT = f"which commit: mlregress bisect 4041c47aa0 HEAD --test '{TEST}'"
 EXPLAIN = f"first difference: mlregress explain '{TEST}'"
@@ -36,12 +36,16 @@ class Git:
     known: bool = True
     commits: int = 1
     shallow: bool = False
+    only_tests: bool = False
 
     def knows(self, commit: str | None) -> bool:
         return self.known
 
     def commits_since(self, commit: str) -> int | None:
         return self.commits if self.known else None
+
+    def only_tests_changed(self, commit: str | None) -> bool:
+        return self.only_tests
 
 
 DIRTY = WorkingTree(commit="f" * 40, dirty=True, changed=("train.py",))
@@ -55,6 +59,8 @@ DIRTY = WorkingTree(commit="f" * 40, dirty=True, changed=("train.py",))
         (Git(commits=2), False, [LOG, EXPLAIN]),
         (Git(commits=0), True, [EXPLAIN]),
         (Git(tree=DIRTY, commits=2), True, [DIFF, EXPLAIN]),
+        (Git(only_tests=True), True, [LOG]),
+        (Git(tree=DIRTY, only_tests=True), True, [DIFF]),
         (Git(known=False), True, []),
         (
             Git(known=False, shallow=True),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
+from fnmatch import fnmatch
+from pathlib import Path, PurePath
 from typing import Final
 
 from pytest_mlregress.divergence.blame import Change, change_of
@@ -19,11 +20,14 @@ from pytest_mlregress.revisions.cells.suite import Suite, SuiteTest, describe_te
 from pytest_mlregress.revisions.cells.trained_seed import SeedRequest, TrainedSeed
 from pytest_mlregress.revisions.command_error import CommandError
 from pytest_mlregress.revisions.history import History
+from pytest_mlregress.running.reads import is_derived
 from pytest_mlregress.settings import SettingError
 from pytest_mlregress.verdicts.suite_baselines import SuiteBaselines
 
 ITSELF: Final = "."
 """The value of ``--against`` that compares the working tree with itself."""
+
+_SHOWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +127,15 @@ def run_explain(
             text = _line(top / source.frame.file, source.frame.line)
             if source.how != "ran":
                 change = change_of(source, candidate.side.checkout, base.commit, base.side.checkout)
-        notes = dict.fromkeys((*base.notes, *base.unmet, *found.base.notes, *found.candidate.notes))
+        notes = dict.fromkeys(
+            (
+                *_uncompared(base, suite, test),
+                *base.notes,
+                *base.unmet,
+                *found.base.notes,
+                *found.candidate.notes,
+            )
+        )
         return ExplainReport(
             test=test.test,
             tier=test.tier,
@@ -135,6 +147,30 @@ def run_explain(
             change=change,
             text=text,
             notes=tuple(notes),
+        )
+
+
+def _uncompared(base: Cell, suite: Suite, test: SuiteTest) -> Iterator[str]:
+    """Which files of the test differ and are the same on both sides; other test modules aside."""
+    root = base.side.candidate_checkout
+    differing = [
+        path
+        for path in base.laid_over
+        if not is_derived(path)
+        and (
+            (root / path).resolve() == test.file.resolve()
+            or PurePath(path).name == "conftest.py"
+            or not any(fnmatch(PurePath(path).name, pattern) for pattern in suite.test_patterns)
+        )
+    ]
+    if differing:
+        verb = "differs" if len(differing) == 1 else "differ"
+        are = "is" if len(differing) == 1 else "are"
+        more = len(differing) - _SHOWN
+        shown = ", ".join(differing[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+        yield (
+            f"{shown} {verb} between the sides and {are} not compared: both sides run the working "
+            "tree's test files"
         )
 
 
@@ -184,16 +220,16 @@ def _baseline_commit(cells: Cells, suite: Suite, test: SuiteTest) -> str:
     history = History(suite.rootdir)
     if commit is not None and history.knows(commit):
         return commit
+    if commit is not None:
+        fetch = "fetch it: git fetch --unshallow; or " if history.shallow else ""
+        raise CommandError(
+            f"{test.test} has a baseline of commit {commit[:10]}, which this clone lacks; {fetch}"
+            "name the other side: --against=REF"
+        )
     head = cells.repository.head
     if head is not None and history.tree.dirty:
         return head
-    why = (
-        "has no baseline"
-        if artifact is None
-        else "has a baseline of no commit"
-        if commit is None
-        else f"has a baseline of commit {commit[:10]}, which this clone lacks"
-    )
+    why = "has no baseline" if artifact is None else "has a baseline of no commit"
     raise CommandError(
         f"{test.test} {why}, and the working tree has no uncommitted change to compare with HEAD; "
         "name the other side: --against=REF, or --against=. for the same code twice"

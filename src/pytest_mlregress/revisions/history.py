@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from pytest_mlregress.baselines.provenance import (
     unchanged_since,
     working_tree,
 )
+from pytest_mlregress.revisions.command_error import CommandError
+from pytest_mlregress.revisions.tests_of_checkout import only_tests_changed
 
 
 class History:
@@ -21,11 +23,23 @@ class History:
     Args:
         rootdir: the folder.
         own: files that a run writes, and folders of such: untracked ones are no change.
+        test_patterns: pytest's ``python_files``.
+        test_folders: pytest's ``testpaths``.
     """
 
-    def __init__(self, rootdir: Path, *, own: Iterable[Path] = ()) -> None:
+    def __init__(
+        self,
+        rootdir: Path,
+        *,
+        own: Iterable[Path] = (),
+        test_patterns: Sequence[str] = (),
+        test_folders: Sequence[str] = (),
+    ) -> None:
         self._rootdir = rootdir
         self._own = tuple(own)
+        self._test_patterns = tuple(test_patterns)
+        self._test_folders = tuple(test_folders)
+        self._only_tests: dict[str, bool] = {}
         self._knows: dict[str, bool] = {}
         self._unchanged: dict[str, bool] = {}
         self._commits: dict[str, int] = {}
@@ -70,6 +84,29 @@ class History:
         if commit not in self._unchanged:
             self._unchanged[commit] = unchanged_since(self._rootdir, commit)
         return self._unchanged[commit]
+
+    def only_tests_changed(self, commit: str | None) -> bool:
+        """True where the working tree differs from that commit in test files alone.
+
+        False where nothing differs, and where git cannot tell.
+
+        Args:
+            commit: the commit.
+        """
+        if commit is None or not self.knows(commit) or self.same_code(commit):
+            return False
+        if commit not in self._only_tests:
+            try:
+                self._only_tests[commit] = only_tests_changed(
+                    self._rootdir,
+                    commit,
+                    patterns=self._test_patterns,
+                    folders=self._test_folders,
+                    uncommitted=self.tree.changed,
+                )
+            except (CommandError, GitError):
+                self._only_tests[commit] = False
+        return self._only_tests[commit]
 
     def commits_since(self, commit: str) -> int | None:
         """The commits that are in HEAD and not in a commit, without those of baselines alone.

@@ -19,12 +19,14 @@ class CommitFacts:
         same_code: whether the working tree held its code.
         commits: how many commits were in HEAD and not in it; None where git could not tell.
         date: of the commit; empty where git could not tell.
+        only_tests: whether the working tree differed from it in test files alone.
     """
 
     commit: str
     same_code: bool = False
     commits: int | None = None
     date: str = ""
+    only_tests: bool = False
 
 
 def facts_of(history: History, commit: str | None) -> CommitFacts | None:
@@ -44,6 +46,7 @@ def facts_of(history: History, commit: str | None) -> CommitFacts | None:
         same_code=history.same_code(commit),
         commits=history.commits_since(commit),
         date=history.date_of(commit),
+        only_tests=history.only_tests_changed(commit),
     )
 
 
@@ -81,6 +84,17 @@ class RecordedHistory(History):
             Whether it did.
         """
         return commit is not None and commit in self._facts and self._facts[commit].same_code
+
+    def only_tests_changed(self, commit: str | None) -> bool:
+        """True where the working tree differed from that commit in test files alone.
+
+        Args:
+            commit: the commit.
+
+        Returns:
+            Whether it did.
+        """
+        return commit is not None and commit in self._facts and self._facts[commit].only_tests
 
     def commits_since(self, commit: str) -> int | None:
         """The commits that were in HEAD and not in a commit.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,7 +20,8 @@ from pytest_mlregress.revisions.large_files import fill_pointers
 from pytest_mlregress.revisions.overlay import lay_over
 from pytest_mlregress.revisions.pytest_configuration import changed_configuration
 from pytest_mlregress.revisions.repository import Repository, ask_git, find_repository
-from pytest_mlregress.revisions.selected_tests import SelectedTests, select_tests
+from pytest_mlregress.revisions.selected_tests import SelectedTests
+from pytest_mlregress.revisions.tests_of_checkout import path_below, tests_of_checkout
 from pytest_mlregress.revisions.untracked_data import (
     LinkedData,
     link_data,
@@ -55,6 +56,7 @@ class BaseCheckout:
         notes: what the user should know about the two checkouts, one sentence each.
         against: the option that asked for it.
         files: the candidate's files, and which of them differ from the base.
+        laid_over: the test files that differ, and are the candidate's in the base's checkout, too.
     """
 
     commit: str
@@ -66,6 +68,7 @@ class BaseCheckout:
     notes: tuple[str, ...]
     against: Against
     files: CandidateFiles
+    laid_over: tuple[str, ...]
     _folder: WorktreeFolder
 
     def release(self, keep: bool) -> None:
@@ -109,12 +112,13 @@ def prepare_checkout(
     repository = find_repository(rootdir)
     base = find_base_commit(repository, against)
     files = list_candidate(repository.top, base.commit)
-    root = _below(repository.top, rootdir.resolve())
-    tests = select_tests(
-        files.present,
-        root=root or "",
+    root = path_below(repository.top, rootdir)
+    tests = tests_of_checkout(
+        files,
+        top=repository.top,
+        rootdir=rootdir,
         patterns=test_patterns,
-        folders=_all_below(repository.top, rootdir, test_folders),
+        folders=test_folders,
     )
     folder = check_out(repository, base.commit, place)
     try:
@@ -137,6 +141,9 @@ def prepare_checkout(
         notes=(*_notes_on(base, folder, repository, files, root or ""), *notes),
         against=against,
         files=files,
+        laid_over=()
+        if against.own_tests
+        else tuple(sorted(path for path in files.changed if path in tests)),
         _folder=folder,
     )
 
@@ -177,7 +184,7 @@ def worktree_of(directory: Path, commit: str) -> Iterator[Path]:
         folder = check_out(repository, commit, Path(place))
         try:
             _furnish(folder, repository, files, None)
-            yield folder.path / (_below(repository.top, directory.resolve()) or "")
+            yield folder.path / (path_below(repository.top, directory) or "")
         finally:
             folder.remove()
 
@@ -251,19 +258,6 @@ def _notes_on(
             "pytest is configured otherwise in the base, and the candidate's configuration holds "
             f"for both sides: {'; '.join(configured)}"
         )
-
-
-def _all_below(top: Path, rootdir: Path, folders: Sequence[Path]) -> Collection[str]:
-    found = (_below(top, (rootdir / folder).resolve()) for folder in folders)
-    return {folder for folder in found if folder}
-
-
-def _below(top: Path, folder: Path) -> str | None:
-    """The path of a folder below the top, as git writes it; None outside."""
-    with suppress(ValueError):
-        path = folder.relative_to(top).as_posix()
-        return "" if path == "." else path
-    return None
 
 
 def _some(names: Sequence[str]) -> str:

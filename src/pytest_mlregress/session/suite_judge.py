@@ -63,7 +63,12 @@ class SuiteJudge:
         self._started = utc_now()
         self._unwritten: dict[str, Artifact] = {}
         self.baselines = suite_baselines_of(config, settings)
-        self.history = History(config.rootpath, own=own)
+        self.history = History(
+            config.rootpath,
+            own=own,
+            test_patterns=config.getini("python_files"),
+            test_folders=config.getini("testpaths"),
+        )
         self.environment_revision = EnvironmentRevision(config, self._tree, own)
 
     def judge(self, group: SeedGroup) -> Verdict | None:

@@ -254,5 +254,6 @@ def _to_facts(node: Node) -> Mapping[str, CommitFacts]:
         same_code=_of(node, "same_code").flag(),
         commits=_of(node, "commits").optional_whole(),
         date=_of(node, "date").text(),
+        only_tests=any(name == "only_tests" and entry.flag() for name, entry in node.entries()),
     )
     return {facts.commit: facts}

@@ -13,7 +13,7 @@ SHORT: Final = 10
 """Characters of a commit in a command."""
 
 _CODE: Final = "':!*__baselines__*'"
-"""A pathspec for git: commits of baselines alone are not counted as changes."""
+"""A pathspec for git: baselines are not counted as changes."""
 
 
 def what_changed(
@@ -39,11 +39,13 @@ def what_changed(
     good = shlex.quote(commit[:SHORT])
     commits = history.commits_since(commit) or 0
     if history.tree.dirty:  # of which `git log` would say nothing
-        yield f"what changed: git diff --stat {good}"
+        yield f"what changed: git diff --stat {good} -- {_CODE}"
     elif commits:
         yield f"what changed: git log --oneline {good}..HEAD -- {_CODE}"
         if lost and commits > 1:
             yield f"which commit: {plan.bisect_command(commit[:SHORT])}"
     against = plan.against or ""
-    if "env:" not in against and "own-tests:" not in against:
+    compared = "env:" not in against and "own-tests:" not in against
+    # Both sides of `explain` run the same test files: it would not see what has changed in them.
+    if compared and not history.only_tests_changed(commit):
         yield f"first difference: {plan.explain_command}"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pytest_mlregress.revisions.candidate_files import list_candidate
 from pytest_mlregress.revisions.cells.suite import Suite
 from pytest_mlregress.revisions.repository import Repository
-from pytest_mlregress.revisions.selected_tests import SelectedTests, select_tests
+from pytest_mlregress.revisions.selected_tests import SelectedTests
+from pytest_mlregress.revisions.tests_of_checkout import tests_of_checkout
 
 __all__ = ["tests_laid_over"]
 
@@ -26,19 +25,10 @@ def tests_laid_over(repository: Repository, suite: Suite) -> SelectedTests:
         WorktreeError: git failed.
     """
     files = list_candidate(repository.top, repository.head or "HEAD")
-    folders = (_below(repository.top, suite.rootdir / folder) for folder in suite.test_folders)
-    return select_tests(
-        files.present,
-        root=_below(repository.top, suite.rootdir) or "",
+    return tests_of_checkout(
+        files,
+        top=repository.top,
+        rootdir=suite.rootdir,
         patterns=suite.test_patterns,
-        folders={folder for folder in folders if folder},
+        folders=suite.test_folders,
     )
-
-
-def _below(top: Path, folder: Path) -> str | None:
-    """The path of a folder below the top; empty for the top, None outside of it."""
-    resolved = folder.resolve()
-    if not resolved.is_relative_to(top):
-        return None
-    path = resolved.relative_to(top).as_posix()
-    return "" if path == "." else path

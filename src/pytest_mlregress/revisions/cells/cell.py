@@ -44,6 +44,7 @@ class Cell:
         identity: a hash of what lies there: the commit, and the working tree's changes.
         commit: the commit; None for the working tree.
         changed: its files that differ from the working tree; none of them where it is that.
+        laid_over: the test files among them, which are the working tree's in it, too.
         notes: what the user should know about the checkout, one sentence each.
         unmet: what it declares to need and is run without, one sentence each.
     """
@@ -54,6 +55,7 @@ class Cell:
     identity: str
     commit: str | None
     changed: tuple[str, ...] = ()
+    laid_over: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     unmet: tuple[str, ...] = ()
 
@@ -185,8 +187,9 @@ class Cells:
             identity,
             checkout.commit,
             changed,
-            checkout.notes,
-            differing,
+            laid_over=checkout.laid_over,
+            notes=checkout.notes,
+            unmet=differing,
         )
 
     def release(self, cell: Cell) -> None:
