@@ -29,7 +29,7 @@ HUNTING = ("bughunt", "overfit_single_batch", "check_view_permute", "check_logit
 @pytest.fixture
 def mlregress(request: pytest.FixtureRequest) -> Run:
     """One seed's run of a regression test: its seed, and where it records metrics."""
-    from pytest_mlregress.running.execution import run_of
+    from pytest_mlregress.running.running_seed import run_of
 
     return run_of(request)
 
@@ -37,7 +37,7 @@ def mlregress(request: pytest.FixtureRequest) -> Run:
 @pytest.fixture
 def seed(request: pytest.FixtureRequest) -> int:
     """The seed of this run of a regression test, a plain integer."""
-    from pytest_mlregress.running.execution import run_of
+    from pytest_mlregress.running.running_seed import run_of
 
     return run_of(request).seed
 

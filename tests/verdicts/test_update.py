@@ -21,7 +21,8 @@ from pytest_mlregress.baselines.history import accepted_loss, with_refused_updat
 from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.policy import Rules
-from pytest_mlregress.verdicts.update import MOST_CURVE_POINTS, Update, judge_update, thinned
+from pytest_mlregress.verdicts.recorded_sample import MOST_CURVE_POINTS, thinned
+from pytest_mlregress.verdicts.update import Update, judge_update
 from pytest_mlregress.verdicts.verdict import Colour, VerdictKind
 
 RULES = Rules(alpha=0.01, early=False)

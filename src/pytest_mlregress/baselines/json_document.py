@@ -14,22 +14,24 @@ from pytest_mlregress.baselines.artifact import (
     Anchor,
     Artifact,
     Curve,
-    Fact,
     LedgerEntry,
     LedgerKind,
     MetricBaseline,
     PairedRun,
     PairedValue,
-    Provenance,
-    Scalar,
     Spent,
 )
+from pytest_mlregress.baselines.json_provenance import (
+    Document,
+    from_fact,
+    from_provenance,
+    from_scalar,
+    to_facts,
+    to_provenance,
+)
 from pytest_mlregress.baselines.json_reader import Node
-from pytest_mlregress.baselines.recorded_reads import RecordedReads
 
 __all__ = ["artifact_from", "document_of"]
-
-Document = dict[str, object]
 
 
 def document_of(artifact: Artifact) -> Document:
@@ -49,12 +51,12 @@ def document_of(artifact: Artifact) -> Document:
         "parent": artifact.parent,
         "metrics": {name: _from_metric(metric) for name, metric in artifact.metrics.items()},
         "curves": {name: _from_curves(seeds) for name, seeds in artifact.curves.items()},
-        "params": {name: _from_scalar(value) for name, value in artifact.params.items()},
+        "params": {name: from_scalar(value) for name, value in artifact.params.items()},
         "data": dict(artifact.data),
         "anchor": {name: _from_anchor(anchor) for name, anchor in artifact.anchor.items()},
         "ledger": [_from_entry(entry) for entry in artifact.ledger],
         "pairing": [_from_run(run) for run in artifact.pairing],
-        "provenance": _from_provenance(artifact.provenance),
+        "provenance": from_provenance(artifact.provenance),
         "spent": {str(seed): _from_spent(spent) for seed, spent in artifact.spent.items()},
     }
 
@@ -88,19 +90,13 @@ def artifact_from(document: object, *, source: str) -> Artifact:
         anchor={name: _to_anchor(node) for name, node in fields["anchor"].entries()},
         ledger=tuple(_to_entry(node) for node in fields["ledger"].items()),
         pairing=tuple(_to_run(node) for node in fields["pairing"].items()),
-        provenance=_to_provenance(fields["provenance"]),
+        provenance=to_provenance(fields["provenance"]),
         spent={seed: _to_spent(node) for seed, node in fields["spent"].by_seed()},
     )
 
 
 def _from_number(value: float) -> float | str:
     return value if math.isfinite(value) else str(value)
-
-
-def _from_scalar(value: Scalar) -> object:
-    if isinstance(value, float) and not math.isfinite(value):
-        return {"float": str(value)}
-    return value
 
 
 def _from_values(values: Mapping[int, float]) -> Document:
@@ -200,7 +196,7 @@ def _to_anchor(node: Node) -> Anchor:
 
 def _from_entry(entry: LedgerEntry) -> Document:
     # What most entries do not have is left out, and files of older schemas have none of it.
-    evidence = {name: _from_fact(fact) for name, fact in entry.evidence.items()}
+    evidence = {name: from_fact(fact) for name, fact in entry.evidence.items()}
     return {
         "anchored": list(entry.anchored),
         "commit": entry.commit,
@@ -226,7 +222,7 @@ def _to_entry(node: Node) -> LedgerEntry:
         revision=fields["revision"].text(),
         time=fields["time"].text(),
         kind=_to_kind(fields["kind"]) if "kind" in fields else "update",
-        evidence=_to_facts(fields["evidence"]) if "evidence" in fields else {},
+        evidence=to_facts(fields["evidence"]) if "evidence" in fields else {},
     )
 
 
@@ -280,90 +276,3 @@ def _to_spent(node: Node) -> Spent:
         peak_memory=fields["peak_memory"].optional_whole(),
         peak_gpu_memory=gpu.whole() if gpu is not None else None,
     )
-
-
-def _from_provenance(provenance: Provenance) -> Document:
-    return {
-        "branch": provenance.branch,
-        "command": list(provenance.command),
-        "commit": provenance.commit,
-        "diff_hash": provenance.diff_hash,
-        "dirty": provenance.dirty,
-        "environment": {name: _from_fact(fact) for name, fact in provenance.environment.items()},
-        "plugin": provenance.plugin,
-        "reads": _from_reads(provenance.reads) if provenance.reads is not None else None,
-        "seeds": list(provenance.seeds),
-        "time": provenance.time,
-    }
-
-
-def _to_provenance(node: Node) -> Provenance:
-    fields = node.fields(
-        *("branch", "command", "commit", "diff_hash", "dirty"),
-        *("environment", "plugin", "reads", "seeds", "time"),
-    )
-    return Provenance(
-        branch=fields["branch"].optional_text(),
-        command=tuple(word.text() for word in fields["command"].items()),
-        commit=fields["commit"].optional_text(),
-        diff_hash=fields["diff_hash"].optional_text(),
-        dirty=fields["dirty"].flag(),
-        environment=_to_facts(fields["environment"]),
-        plugin=fields["plugin"].text(),
-        reads=_to_reads(fields["reads"]) if fields["reads"].value is not None else None,
-        seeds=tuple(seed.whole() for seed in fields["seeds"].items()),
-        time=fields["time"].text(),
-    )
-
-
-def _from_reads(reads: RecordedReads) -> Document:
-    return {
-        "absent": list(reads.absent),
-        "always_run": list(reads.always_run),
-        "files": dict(reads.files),
-        "listings": dict(reads.listings),
-        "machine": reads.machine,
-        "packages": dict(reads.packages),
-        "reproduced": reads.reproduced,
-        "settings": reads.settings,
-        **({"variables": dict(reads.variables)} if reads.variables else {}),
-    }
-
-
-def _to_reads(node: Node) -> RecordedReads:
-    fields = node.fields(
-        *("absent", "always_run", "files", "listings"),
-        *("machine", "packages", "reproduced", "settings"),
-        optional=("variables",),
-    )
-    return RecordedReads(
-        absent=tuple(path.text() for path in fields["absent"].items()),
-        always_run=tuple(reason.text() for reason in fields["always_run"].items()),
-        files={path: digest.text() for path, digest in fields["files"].entries()},
-        listings={path: digest.text() for path, digest in fields["listings"].entries()},
-        machine=fields["machine"].text(),
-        packages={name: version.text() for name, version in fields["packages"].entries()},
-        reproduced=fields["reproduced"].whole(),
-        settings=fields["settings"].text(),
-        variables={name: digest.text() for name, digest in fields["variables"].entries()}
-        if "variables" in fields
-        else {},
-    )
-
-
-def _from_fact(fact: Fact) -> object:
-    if isinstance(fact, Mapping):
-        return {name: _from_scalar(value) for name, value in fact.items()}
-    return list(fact) if isinstance(fact, tuple) else fact
-
-
-def _to_facts(node: Node) -> dict[str, Fact]:
-    return {name: _to_fact(fact) for name, fact in node.entries()}
-
-
-def _to_fact(node: Node) -> Fact:
-    if isinstance(node.value, list):
-        return tuple(item.text() for item in node.items())
-    if isinstance(node.value, dict):  # here an object is a group of facts, never a number
-        return {name: value.scalar() for name, value in node.entries()}
-    return node.scalar()

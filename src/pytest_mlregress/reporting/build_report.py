@@ -5,10 +5,9 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import PurePath
-from types import MappingProxyType
 
 from pytest_mlregress import __version__
 from pytest_mlregress.baselines.artifact import Artifact, Environment
@@ -22,68 +21,87 @@ from pytest_mlregress.verdicts.judged_test import JudgedTest
 from pytest_mlregress.verdicts.verdict import Verdict
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteResults:
+    """What the tests of a run gave.
+
+    Attributes:
+        verdicts: those of all tests.
+        comparisons: number of metrics that share alpha.
+        environments: those that the tests trained in.
+        baselines: by test and tier, what the verdicts compared with.
+        judged: by test and tier, what the verdicts were reached with.
+        places: by test, its file and line.
+        sides: what an A/B run compared; None for any other run.
+    """
+
+    verdicts: Sequence[Verdict]
+    comparisons: int
+    environments: Sequence[Environment]
+    baselines: Mapping[tuple[str, str], Artifact]
+    judged: Mapping[tuple[str, str], JudgedTest]
+    places: Mapping[str, tuple[str, int]]
+    sides: Sides | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOrigin:
+    """How a run was started, and in which code.
+
+    Attributes:
+        command: the words of the command line that may be shown to everyone.
+        started: when, in seconds since the epoch.
+        code: the working tree; None outside git.
+        rootdir: pytest's rootdir, which paths are shown relative to.
+        folder: pytest's rootdir relative to the repository.
+        shard: which part of the suite's seeds the run has trained; None for all.
+    """
+
+    command: Sequence[str]
+    started: float
+    code: WorkingTree | None
+    rootdir: PurePath
+    folder: str
+    shard: ShardOfRun | None
+
+
 def run_report(
-    verdicts: Sequence[Verdict],
-    settings: Settings,
-    *,
-    notes: Iterable[str],
-    comparisons: int,
-    started: float,
-    command: Iterable[str],
-    environments: Iterable[Environment] = (),
-    sides: Sides | None = None,
-    code: WorkingTree | None = None,
-    baselines: Mapping[tuple[str, str], Artifact] = MappingProxyType({}),
-    places: Mapping[str, tuple[str, int]] = MappingProxyType({}),
-    folder: str = ".",
-    rootdir: PurePath | None = None,
-    judged: Mapping[tuple[str, str], JudgedTest] = MappingProxyType({}),
-    shard: ShardOfRun | None = None,
+    settings: Settings, origin: RunOrigin, results: SuiteResults, notes: Iterable[str]
 ) -> RunReport:
     """The report of the run that ends now.
 
     Args:
-        verdicts: the verdicts of all tests.
         settings: the active settings.
+        origin: how the run was started.
+        results: what its tests gave.
         notes: lines for the end of the summary.
-        comparisons: number of metrics that share alpha.
-        started: when the run began, in seconds since the epoch.
-        command: the words of the command line that may be shown to everyone.
-        environments: those that the tests trained in.
-        sides: what an A/B run compared; None for any other run.
-        code: the working tree; None outside git.
-        baselines: by test and tier, what the verdicts compared with.
-        places: by test, its file and line.
-        folder: pytest's rootdir relative to the repository.
-        rootdir: pytest's rootdir, which paths are shown relative to.
-        judged: by test and tier, what the verdicts were reached with.
-        shard: which part of the suite's seeds the run has trained; None for all.
 
     Returns:
         The report.
     """
-    facts = environment_in_words(environments)
+    facts = environment_in_words(results.environments)
+    started = datetime.fromtimestamp(origin.started, UTC)
     return RunReport(
-        verdicts=tuple(verdicts),
+        verdicts=tuple(results.verdicts),
         settings=_shareable_settings(settings),
         notes=tuple(notes),
-        comparisons=comparisons,
+        comparisons=results.comparisons,
         alpha=settings.alpha,
-        duration=time.time() - started,
-        started=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
-        command=shlex.join(command),
+        duration=time.time() - origin.started,
+        started=started.isoformat(timespec="seconds"),
+        command=shlex.join(origin.command),
         version=__version__,
         environment=facts,
-        q_values=q_values_of(verdicts),
-        sides=sides,
-        code=code,
+        q_values=q_values_of(results.verdicts),
+        sides=results.sides,
+        code=origin.code,
         machine=machine_in_words(facts),
-        baselines=dict(baselines),
-        places=dict(places),
-        folder=folder,
-        rootdir=rootdir,
-        judged=dict(judged),
-        shard=shard,
+        baselines=dict(results.baselines),
+        places=dict(results.places),
+        folder=origin.folder,
+        rootdir=origin.rootdir,
+        judged=dict(results.judged),
+        shard=origin.shard,
     )
 
 

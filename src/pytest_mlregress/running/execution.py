@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import pytest
 
 from pytest_mlregress import _compat
 from pytest_mlregress.baselines.environment import describe_environment
-from pytest_mlregress.resources.peak_memory import peak_memory, start_peak_memory
+from pytest_mlregress.resources.peak_memory import start_peak_memory
 from pytest_mlregress.running import progress_channel
 from pytest_mlregress.running.curve_watch import BaselineCurves, CurveWatch
 from pytest_mlregress.running.guarded_run import GUARD_FINDINGS, guarded
@@ -26,13 +25,18 @@ from pytest_mlregress.running.late_seeding import (
     seeding_late_imports,
 )
 from pytest_mlregress.running.machine_share import reserved
-from pytest_mlregress.running.printed_error import last_line
 from pytest_mlregress.running.recorded_metric import RecordError
 from pytest_mlregress.running.reproduction import difference, trained_twice
-from pytest_mlregress.running.result import REPORT_ATTRIBUTE, SeedResult, Xfail
+from pytest_mlregress.running.result import REPORT_ATTRIBUTE, SeedResult
 from pytest_mlregress.running.run import Run
-from pytest_mlregress.running.run_record import RunRecord
+from pytest_mlregress.running.running_seed import RUNNING, running_seed
 from pytest_mlregress.running.seed_items import FIXTURE, SEED_ITEM, SeedItem
+from pytest_mlregress.running.seed_payload import (
+    imports_of,
+    neutralise_xfail,
+    plan_payload,
+    spent_by,
+)
 from pytest_mlregress.running.seed_reads import read_recorder, recorded_reads, unrecorded
 from pytest_mlregress.running.standing import NOT_RUN, Standing
 from pytest_mlregress.running.stop_flags import StopFlags, stop_flags
@@ -46,51 +50,12 @@ SHARED_FIXTURE_SEED: Final = 0
 depends on the scheduler; it is set up with the same random numbers in any case."""
 
 STOPPED_MESSAGE: Final = "mlregress: not needed, the verdict of this test is certain"
-
-
-@dataclass(slots=True)
-class RunningSeed:
-    """The state of a seed while its item runs.
-
-    Attributes:
-        run: the run that the test receives.
-        record: what it has recorded so far.
-        seeded: whether the generators are seeded.
-        in_setup: whether its fixtures are being set up.
-        stopped: whether it was skipped because its verdict is certain.
-        xfailed: the reason of an expected failure that occurred; None without one.
-        first: what the same seed gave when it was trained before, to see whether it is
-            reproducible; None where it was not.
-        standing: what is known of the code since the baseline, None where that is not asked.
-        left_out: whether it was skipped because nothing that it reads has changed.
-        passed: whether every phase that has ended so far passed.
-        seconds: how long the phases took that have ended so far.
-    """
-
-    run: Run
-    record: RunRecord
-    seeded: bool = False
-    in_setup: bool = True
-    stopped: bool = False
-    xfailed: str | None = None
-    first: SeedResult | None = None
-    standing: Standing | None = None
-    left_out: bool = False
-    passed: bool = True
-    seconds: float = 0.0
-
-
-RUNNING: Final = pytest.StashKey[RunningSeed]()
 FIRST: Final = pytest.StashKey[SeedResult]()
-
-
 _EXECUTION: Final = pytest.StashKey["Execution"]()
-
 
 CurvesOf: TypeAlias = Callable[[SeedItem], BaselineCurves | None]
 """Finds the recorded learning curves of a seed's test, None where none is judged; called when the
 seed first logs a point."""
-
 
 StandingOf: TypeAlias = Callable[[pytest.Item], Standing | None]
 """Finds out whether anything that a seed's test reads has changed since its baseline; None where
@@ -270,12 +235,12 @@ class Execution:
             result = running.record.result(record.seed)
             payload["result"] = result.to_builtins()
             if not running.stopped:  # one that trained nothing says nothing of where
-                payload["environment"] = describe_environment(_imports_of(item))
+                payload["environment"] = describe_environment(imports_of(item))
             if not running.stopped and not running.left_out:
                 payload["reads"] = recorded_reads(item)
                 payload["reproduced"] = difference(running.first, result)
                 payload["passed"] = running.passed
-                payload["spent"] = _spent(running)
+                payload["spent"] = spent_by(running)
         setattr(report, REPORT_ATTRIBUTE, payload)
 
 
@@ -291,42 +256,6 @@ def _with_forwarded_log(run: Run) -> Iterator[None]:
     run.take_forwarded()
 
 
-def _spent(running: RunningSeed) -> dict[str, Any]:
-    """What a seed took: apart from its result, since it is another in every run."""
-    peak = peak_memory()
-    return {
-        "duration": running.seconds,
-        "peak_memory": peak.process,
-        "peak_gpu_memory": peak.gpu,
-    }
-
-
-def plan_payload(record: SeedItem, location: tuple[str, int | None, str]) -> dict[str, Any]:
-    """What every report of a test's seeds says of the test.
-
-    Args:
-        record: what the item of the seed knows.
-        location: pytest's location of the item.
-
-    Returns:
-        Plain builtins, the fields of `GroupPlan` among them.
-    """
-    return {
-        "test": record.test,
-        "file": str(record.file),
-        "location": list(location),
-        "seed": record.seed,
-        "planned": list(record.declaration.seeds),
-        "selected": list(record.selected),
-        "check_seeds": len(record.declaration.check_seeds),
-        "looks": list(record.declaration.looks),
-        "seeds_removed": record.seeds_removed,
-        "tests": record.tests,
-        "tier": record.declaration.tier,
-        "settings": record.declaration.settings.of_test,
-    }
-
-
 def seed_all(item: pytest.Item, seed: int) -> None:
     """Seed every generator: the known ones, then those of the conftests above the item.
 
@@ -336,91 +265,3 @@ def seed_all(item: pytest.Item, seed: int) -> None:
     """
     seed_everything(seed)
     item.ihook.pytest_mlregress_seed(seed=seed)
-
-
-def run_of(request: pytest.FixtureRequest) -> Run:
-    """The run behind the fixtures ``mlregress`` and ``seed``.
-
-    Args:
-        request: pytest's, of the fixture.
-
-    Returns:
-        The run.
-    """
-    running = request.node.stash.get(RUNNING, None)
-    if running is None:
-        pytest.fail(
-            f"{request.node.nodeid}: the fixtures of pytest-mlregress serve plain test functions "
-            "and methods, which can be run across seeds; this is none",
-            pytrace=False,
-        )
-    return running.run  # type: ignore[no-any-return]
-
-
-def running_seed(item: pytest.Item, seed_item: SeedItem) -> RunningSeed:
-    """The state of a seed before it runs.
-
-    Args:
-        item: the item of the seed.
-        seed_item: what it knows.
-
-    Returns:
-        The state.
-    """
-
-    def make_tmp_path() -> Path:
-        factory: pytest.TempPathFactory = item._request.getfixturevalue("tmp_path_factory")  # type: ignore[attr-defined]
-        return factory.mktemp(f"seed{seed_item.seed}")
-
-    record = RunRecord(data_fraction=seed_item.declaration.settings.data_fraction)
-    run = Run(
-        test=seed_item.test,
-        seed=seed_item.seed,
-        tier=seed_item.declaration.tier,
-        params=seed_item.declaration.params,
-        make_tmp_path=make_tmp_path,
-        record=record,
-    )
-    return RunningSeed(run, record)
-
-
-def _imports_of(item: pytest.Item) -> set[str]:
-    """Top-level names of what the test module imports: its packages may change results."""
-    module = getattr(item, "module", None)
-    values = vars(module).values() if module is not None else ()
-    names = {
-        getattr(value, "__module__", None) or getattr(value, "__name__", "") for value in values
-    }
-    return {name.partition(".")[0] for name in names if isinstance(name, str) and name}
-
-
-def _why_expected(reason: str, printed: str) -> str:
-    """Why a seed failed as expected: the reason first, or the error where none is given."""
-    if not printed:
-        return reason
-    return f"{reason.strip() or last_line(printed)}\n{printed}"
-
-
-def neutralise_xfail(report: pytest.TestReport, running: RunningSeed, xfail: Xfail | None) -> None:
-    """An expected failure belongs to the verdict: it neither fails nor passes a seed.
-
-    Args:
-        report: the report of one of its phases.
-        running: the seed.
-        xfail: the mark in force; None without one.
-    """
-    reason = getattr(report, "wasxfail", None)
-    if reason is not None:
-        if report.skipped:
-            running.xfailed = _why_expected(str(reason), str(report.longrepr or ""))
-            report.longrepr = None
-        del report.wasxfail
-        report.outcome = "passed"
-    elif xfail is not None and _is_strict_pass(report):
-        report.outcome = "passed"
-        report.longrepr = None
-
-
-def _is_strict_pass(report: pytest.TestReport) -> bool:
-    text = report.longrepr
-    return report.failed and isinstance(text, str) and text.startswith("[XPASS(strict)]")

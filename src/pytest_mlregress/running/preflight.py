@@ -15,13 +15,7 @@ import pytest
 from pytest_mlregress import _compat
 from pytest_mlregress.node_ids import replace_seed, seed_id
 from pytest_mlregress.resources.peak_memory import peak_memory
-from pytest_mlregress.running.execution import (
-    RUNNING,
-    Execution,
-    neutralise_xfail,
-    running_seed,
-    seed_all,
-)
+from pytest_mlregress.running.execution import Execution, seed_all
 from pytest_mlregress.running.first_step import (
     Ending,
     counted_steps,
@@ -32,7 +26,9 @@ from pytest_mlregress.running.late_seeding import (
     seeding_late_imports,
 )
 from pytest_mlregress.running.run import PREFLIGHT
+from pytest_mlregress.running.running_seed import RUNNING, running_seed
 from pytest_mlregress.running.seed_items import SEED_ITEM, TIER, SeedItem
+from pytest_mlregress.running.seed_payload import neutralise_xfail
 
 PREFLIGHT_ATTRIBUTE: Final = "mlregress_preflight"
 """On the last report of a preflight: what it found, as plain builtins."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.errors import BaselineError
 from pytest_mlregress.baselines.provenance import WorkingTree
 from pytest_mlregress.invocation import invocation
-from pytest_mlregress.reporting.build_report import run_report
+from pytest_mlregress.reporting.build_report import RunOrigin, SuiteResults, run_report
 from pytest_mlregress.reporting.environment_table import EnvironmentRow
 from pytest_mlregress.reporting.report import ReportError, RunReport
 from pytest_mlregress.reporting.rerun_note import rerun_note
@@ -33,11 +34,11 @@ from pytest_mlregress.session.run_outputs import (
 )
 from pytest_mlregress.session.seed_collector import SeedCollector
 from pytest_mlregress.session.shard_items import collected_tests
+from pytest_mlregress.session.sides_of_run import sides_of_run
 from pytest_mlregress.session.stale_baselines import health_notes
 from pytest_mlregress.session.suite_judge import SuiteJudge
 from pytest_mlregress.session.unused_baselines import UnusedBaselines
 from pytest_mlregress.settings import Settings
-from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.judged_test import JudgedTest, with_all_seeds
 from pytest_mlregress.verdicts.plan import SuitePlan
 from pytest_mlregress.verdicts.verdict import Verdict
@@ -143,32 +144,35 @@ class RunSummary:
 
     @cached_property
     def _run_report(self) -> RunReport:
-        return run_report(
-            [
-                with_all_seeds(verdict, self._collector.groups[test])
-                for test, verdict in self._judged.items()
-            ],
-            self._settings,
-            notes=self._notes(),
-            comparisons=self._comparisons,
+        return run_report(self._settings, self._origin, self._results, self._notes())
+
+    @property
+    def _origin(self) -> RunOrigin:
+        config = self._session.config
+        return RunOrigin(
+            command=tuple(invocation(config)),
             started=self._started,
-            command=invocation(self._session.config),
-            environments=[
-                group.environment
-                for group in self._collector.groups.values()
-                if group.environment is not None
-            ],
-            sides=self._sides,
             code=self._code,
+            rootdir=config.rootpath,
+            folder=_folder_in_repository(config.rootpath),
+            shard=self._shard,
+        )
+
+    @property
+    def _results(self) -> SuiteResults:
+        groups = self._collector.groups
+        found = (group.environment for group in groups.values())
+        return SuiteResults(
+            verdicts=[with_all_seeds(one, groups[test]) for test, one in self._judged.items()],
+            comparisons=self._comparisons,
+            environments=[environment for environment in found if environment is not None],
             baselines=self._baselines,
+            judged=self._tests,
             places={
                 test: (group.plan.location[0], (group.plan.location[1] or 0) + 1)
-                for test, group in self._collector.groups.items()
+                for test, group in groups.items()
             },
-            folder=_folder_in_repository(self._session.config.rootpath),
-            rootdir=self._session.config.rootpath,
-            judged=self._tests,
-            shard=self._shard,
+            sides=self._sides,
         )
 
     @property
@@ -214,38 +218,9 @@ class RunSummary:
         base, against = self._judge.base, self._settings.against
         if base is None or against is None:
             return None
-        tree = self._judge.history.tree
-        return Sides(
-            against=against.text,
-            base_commit=base.side.commit,
-            merge_base_of=base.side.merge_base_of,
-            candidate_commit=tree.commit,
-            uncommitted=tree.changed,
-            diff_hash=tree.diff_hash,
-            same_code=base.side.same_code,
-            changed=base.side.changed,
-            read=self._changed_reads(base.side.changed),
-            reused=self._reused(),
-            environment=self._environment_table,
-            suite=suite_line(list(self._judged.values())) if base.side.same_code else None,
-            notes=base.notes,
-        )
-
-    def _changed_reads(self, changed: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-        """By test, the changed files that its seeds read on either side."""
-        read: dict[str, tuple[str, ...]] = {}
-        for test, group in self._collector.groups.items():
-            sides = [group, group.base] if group.base is not None else [group]
-            files = [entry["files"] for side in sides for entry in side.reads.values()]
-            if files:
-                read[test] = tuple(sorted(set(changed) & set().union(*files)))
-        return read
-
-    def _reused(self) -> dict[str, int]:
-        """By side, the seeds that came from the cache."""
-        groups = self._collector.groups.values()
-        bases = [group.base for group in groups if group.base is not None]
-        return {"the candidate": _cached(groups), "the base": _cached(bases)}
+        sides = sides_of_run(against.text, base, self._judge.history.tree, self._collector.groups)
+        suite = suite_line(list(self._judged.values())) if base.side.same_code else None
+        return replace(sides, environment=self._environment_table, suite=suite)
 
     @cached_property
     def _environment_table(self) -> tuple[EnvironmentRow, ...] | None:
@@ -337,10 +312,6 @@ def _folder_in_repository(rootdir: Path) -> str:
     """Relative to the nearest folder that holds a `.git`; "." where there is none."""
     top = next((path for path in (rootdir, *rootdir.parents) if (path / ".git").exists()), rootdir)
     return rootdir.relative_to(top).as_posix()
-
-
-def _cached(groups: Iterable[SeedGroup]) -> int:
-    return sum(seed.cached for group in groups for seed in group.reported)
 
 
 def _fail_run(session: pytest.Session, error: Exception) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline
+from pytest_mlregress.verdicts.checked_metric import metric_verdict
 from pytest_mlregress.verdicts.context import JudgingContext
 from pytest_mlregress.verdicts.metric_samples import metric_names
-from pytest_mlregress.verdicts.metrics import metric_verdict
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.running.result import SeedResult
+from pytest_mlregress.verdicts.checked_metric import metric_verdict
 from pytest_mlregress.verdicts.metric_samples import metric_names
-from pytest_mlregress.verdicts.metrics import MetricsDecision, metric_verdict
+from pytest_mlregress.verdicts.metrics import MetricsDecision
 from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.verdict import VerdictKind
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.revisions.history import History
 from pytest_mlregress.verdicts.advice import advice, remarks
+from pytest_mlregress.verdicts.checked_metric import RED
 from pytest_mlregress.verdicts.context import (
     PENDING,
     JudgingContext,
@@ -22,7 +23,7 @@ from pytest_mlregress.verdicts.deterministic import judge_bits
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.identical import judge_bit_equality
 from pytest_mlregress.verdicts.metric_samples import margin_changes
-from pytest_mlregress.verdicts.metrics import RED, MetricsDecision, judge_metrics
+from pytest_mlregress.verdicts.metrics import MetricsDecision, judge_metrics
 from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.preconditions import PRECONDITIONS, skipped_seeds
 from pytest_mlregress.verdicts.run_effects import run_effect_notes

@@ -12,11 +12,11 @@ from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline, Proven
 from pytest_mlregress.baselines.environment import environment_differences
 from pytest_mlregress.revisions.history import History
 from pytest_mlregress.running.result import SeedResult
+from pytest_mlregress.verdicts.checked_metric import RED
 from pytest_mlregress.verdicts.context import PENDING, JudgingContext
 from pytest_mlregress.verdicts.deterministic import judge_bits
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.metric_samples import declared, metric_names, values_of
-from pytest_mlregress.verdicts.metrics import RED
 from pytest_mlregress.verdicts.pair_advice import pair_advice
 from pytest_mlregress.verdicts.pair_bits import judge_pair_bits, only_seeds
 from pytest_mlregress.verdicts.pair_metrics import judge_pair_metrics

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.running.result import SeedResult
+from pytest_mlregress.verdicts.checked_metric import RED
 from pytest_mlregress.verdicts.metric_samples import declared, metric_names, values_of
-from pytest_mlregress.verdicts.metrics import RED, MetricsDecision
+from pytest_mlregress.verdicts.metrics import MetricsDecision
 from pytest_mlregress.verdicts.pair_words import pair_notes, pair_reasons
 from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.spreading import with_spread

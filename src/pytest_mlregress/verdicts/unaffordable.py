@@ -13,11 +13,12 @@ from dataclasses import replace
 
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline
 from pytest_mlregress.running.result import SeedResult
+from pytest_mlregress.verdicts.checked_metric import metric_verdict
 from pytest_mlregress.verdicts.context import JudgingContext
 from pytest_mlregress.verdicts.curves import beside_curves
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.metric_samples import margin_changes
-from pytest_mlregress.verdicts.metrics import MetricsDecision, metric_verdict
+from pytest_mlregress.verdicts.metrics import MetricsDecision
 from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.shortfalls import Shortfall, shortfalls
 from pytest_mlregress.verdicts.verdict import Verdict, VerdictKind

@@ -6,15 +6,12 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
-from typing import Final, TypedDict
+from typing import Final
 
 from pytest_mlregress.baselines.artifact import (
     Artifact,
-    Curve,
     MetricBaseline,
     Provenance,
-    Scalar,
-    Spent,
 )
 from pytest_mlregress.baselines.history import (
     append_pairing,
@@ -23,8 +20,7 @@ from pytest_mlregress.baselines.history import (
     revise,
     with_refused_update,
 )
-from pytest_mlregress.baselines.urls import shareable, shareable_values
-from pytest_mlregress.running.result import SeedResult
+from pytest_mlregress.baselines.urls import shareable
 from pytest_mlregress.verdicts.accepted_change import AcceptedChange, EnvironmentChange
 from pytest_mlregress.verdicts.context import JudgingContext, judging_context
 from pytest_mlregress.verdicts.deterministic import of_one_seed, revised_values, value_changes
@@ -32,11 +28,8 @@ from pytest_mlregress.verdicts.drift_gate import Refusal, losses, refusal_notes
 from pytest_mlregress.verdicts.finiteness import costs_of_failures, without_values
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.metric_samples import (
-    absolute_margin,
     declared,
     incomparable,
-    metric_names,
-    values_of,
 )
 from pytest_mlregress.verdicts.metrics import compared
 from pytest_mlregress.verdicts.policy import Rules
@@ -45,14 +38,9 @@ from pytest_mlregress.verdicts.preconditions import (
     UPDATE_PRECONDITIONS,
     edited_update,
 )
+from pytest_mlregress.verdicts.recorded_sample import context_of, sample_of
 from pytest_mlregress.verdicts.seed_blind import seed_blind_update
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
-
-MOST_CURVE_POINTS: Final = 50
-"""A curve in an artifact is thinned to this many points, evenly over its steps."""
-
-SPENT_DIGITS: Final = 2
-"""Decimals of the seconds that an artifact keeps of a seed."""
 
 LONG_SEED_S: Final = 60.0
 """First baselines, with which all later ones are compared, get twice as many seeds if one takes
@@ -138,7 +126,7 @@ def _at_look(
         return Update(case.verdict(VerdictKind.REFUSED, reasons=lacking, next_steps=_mend(case)))
     if (blind := seed_blind_update(case)) is not None:
         return Update(blind)
-    metrics = _sample(case.ready)
+    metrics = sample_of(case.ready)
     changed = {} if previous is None else _incomparable(case, previous)
     if changed:  # other data or another metric: not the environment alone
         accepted = replace(accepted, environment=None)
@@ -152,7 +140,7 @@ def _at_look(
     )
     if previous is None:
         artifact = first_artifact(case.group.plan.baseline_id, case.group.plan.tier, metrics,
-                                  provenance, **_context(case.ready))  # fmt: skip
+                                  provenance, **context_of(case.ready))  # fmt: skip
         return Update(_recorded(case, looks, metrics, (), "first baseline"), artifact)
     if case.rules.deterministic:
         return _one_value(case, looks, previous, metrics, changed, provenance, accepted)
@@ -180,7 +168,7 @@ def _one_value(
         rebased=accepted.moves_anchor,
         kind=accepted.kind,
         evidence=accepted.evidence,
-        **_context(case.ready),
+        **context_of(case.ready),
     )
     return Update(_recorded(case, looks, metrics, (), reason), artifact)
 
@@ -196,67 +184,6 @@ def _enough_for_an_anchor(looks: Sequence[int]) -> int:
 
 def _takes_long(case: JudgingContext) -> bool:
     return median(seed.duration for seed in case.ready) > LONG_SEED_S
-
-
-def _sample(ready: Sequence[SeedResult]) -> dict[str, MetricBaseline]:
-    metrics: dict[str, MetricBaseline] = {}
-    for name in metric_names(ready):
-        recorded = declared(ready, name)
-        values = values_of(ready, name)
-        metrics[name] = MetricBaseline(
-            higher_is_better=recorded.higher_is_better,
-            values=values,
-            margin=absolute_margin(recorded, values),
-            version=recorded.version,
-            resolution=recorded.resolution,
-        )
-    return metrics
-
-
-class _Context(TypedDict):
-    curves: dict[str, dict[int, Curve]]
-    params: dict[str, Scalar]
-    data: dict[str, str]
-    spent: dict[int, Spent]
-
-
-def _context(ready: Sequence[SeedResult]) -> _Context:
-    """What is kept besides the metrics; parameters are those of the first seed."""
-    curves: dict[str, dict[int, Curve]] = {}
-    for seed in ready:
-        for name, points in seed.curves.items():
-            curves.setdefault(name, {})[seed.seed] = thinned(points)
-    return _Context(
-        curves=curves,
-        params=shareable_values(ready[0].params),
-        data=dict(ready[0].data),
-        spent={seed.seed: _spent(seed) for seed in ready},
-    )
-
-
-def _spent(seed: SeedResult) -> Spent:
-    """What a seed took; more digits than a reviewer reads would be noise in a diff."""
-    return Spent(
-        duration=round(seed.duration, SPENT_DIGITS),
-        peak_memory=seed.peak_memory,
-        peak_gpu_memory=seed.peak_gpu_memory,
-    )
-
-
-def thinned(points: Sequence[tuple[int, float]]) -> Curve:
-    """At most `MOST_CURVE_POINTS` of the points, always with the first and the last.
-
-    Args:
-        points: (step, value) in order of the steps.
-
-    Returns:
-        The curve.
-    """
-    if len(points) <= MOST_CURVE_POINTS:
-        return tuple(points)
-    last = len(points) - 1
-    steps = MOST_CURVE_POINTS - 1
-    return tuple(points[round(k * last / steps)] for k in range(MOST_CURVE_POINTS))
 
 
 def _revision(
@@ -287,7 +214,7 @@ def _revision(
         rebased=accepted.moves_anchor or of_one_seed(previous),
         kind=accepted.kind,
         evidence=accepted.evidence,
-        **_context(case.ready),
+        **context_of(case.ready),
     )
     values = {name: metric.values for name, metric in metrics.items()}
     paired = pair_with_baseline(previous, values, commit=provenance.commit)

@@ -1,0 +1,70 @@
+"""The only place that touches private parts of pytest and pytest-xdist, one file for each part.
+
+Each function says which part, and in which versions it was seen to work.
+"""
+
+from pytest_mlregress._compat.collection import (
+    called_by_pytest_or,
+    count_collected,
+    deselect_as_asked,
+    ini_keys,
+    is_ignored,
+    marks_of_parameters,
+    parameter_ids,
+    parameter_values,
+    place_of,
+    resolves_to,
+    take_back_deselection,
+)
+from pytest_mlregress._compat.distribution import (
+    count_failure,
+    number_of_workers,
+    reschedule,
+)
+from pytest_mlregress._compat.junit_xml import (
+    add_suite_properties,
+    leave_out_of_junit,
+    writes_junit,
+)
+from pytest_mlregress._compat.reports import (
+    failure_representation,
+    unsettle_stepwise_and_last_failed,
+)
+from pytest_mlregress._compat.running import (
+    run_unlogged,
+    tear_down_to,
+    xfail_in_force,
+)
+from pytest_mlregress._compat.terminal_writer import (
+    WatchedFile,
+    call_before_debugger,
+    is_plain_terminal,
+)
+
+__all__ = [
+    "WatchedFile",
+    "add_suite_properties",
+    "call_before_debugger",
+    "called_by_pytest_or",
+    "count_collected",
+    "count_failure",
+    "deselect_as_asked",
+    "failure_representation",
+    "ini_keys",
+    "is_ignored",
+    "is_plain_terminal",
+    "leave_out_of_junit",
+    "marks_of_parameters",
+    "number_of_workers",
+    "parameter_ids",
+    "parameter_values",
+    "place_of",
+    "reschedule",
+    "resolves_to",
+    "run_unlogged",
+    "take_back_deselection",
+    "tear_down_to",
+    "unsettle_stepwise_and_last_failed",
+    "writes_junit",
+    "xfail_in_force",
+]

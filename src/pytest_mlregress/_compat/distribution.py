@@ -1,0 +1,43 @@
+"""Private parts of pytest-xdist."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    pass
+
+
+def count_failure(session: pytest.Session, report: pytest.TestReport) -> None:
+    """Let xdist's ``-x`` and ``--maxfail`` see a failed report that no worker sent.
+
+    ``DSession._handlefailures``, xdist 3.6 to 3.8. Without xdist, pytest's own session has
+    counted the report already.
+    """
+    dsession = session.config.pluginmanager.getplugin("dsession")
+    if dsession is not None:
+        dsession._handlefailures(report)
+
+
+def reschedule(scheduler: Any, nodeid: str) -> bool:
+    """Ask xdist to run a lost item again; False where its scheduler cannot.
+
+    ``Scheduling.mark_test_pending``, xdist 3.6 to 3.8; the loadscope family refuses.
+    """
+    try:
+        scheduler.mark_test_pending(nodeid)
+    except (NotImplementedError, AttributeError):
+        return False
+    return True
+
+
+def number_of_workers(config: pytest.Config, asked: int | str) -> int:
+    """How many workers ``-n`` means: a number, ``auto`` or ``logical``; at least 1.
+
+    ``xdist.plugin`` resolves the words by a hook of its own, xdist 3.6 to 3.8.
+    """
+    if isinstance(asked, str):
+        asked = config.hook.pytest_xdist_auto_num_workers(config=config) or 1
+    return max(1, int(asked))

@@ -1,0 +1,96 @@
+"""The state of a seed while its item runs, and the run behind its fixtures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from pytest_mlregress.running.result import SeedResult
+from pytest_mlregress.running.run import Run
+from pytest_mlregress.running.run_record import RunRecord
+from pytest_mlregress.running.seed_items import SeedItem
+from pytest_mlregress.running.standing import Standing
+
+
+@dataclass(slots=True)
+class RunningSeed:
+    """The state of a seed while its item runs.
+
+    Attributes:
+        run: the run that the test receives.
+        record: what it has recorded so far.
+        seeded: whether the generators are seeded.
+        in_setup: whether its fixtures are being set up.
+        stopped: whether it was skipped because its verdict is certain.
+        xfailed: the reason of an expected failure that occurred; None without one.
+        first: what the same seed gave when it was trained before, to see whether it is
+            reproducible; None where it was not.
+        standing: what is known of the code since the baseline, None where that is not asked.
+        left_out: whether it was skipped because nothing that it reads has changed.
+        passed: whether every phase that has ended so far passed.
+        seconds: how long the phases took that have ended so far.
+    """
+
+    run: Run
+    record: RunRecord
+    seeded: bool = False
+    in_setup: bool = True
+    stopped: bool = False
+    xfailed: str | None = None
+    first: SeedResult | None = None
+    standing: Standing | None = None
+    left_out: bool = False
+    passed: bool = True
+    seconds: float = 0.0
+
+
+RUNNING: Final = pytest.StashKey[RunningSeed]()
+
+
+def run_of(request: pytest.FixtureRequest) -> Run:
+    """The run behind the fixtures ``mlregress`` and ``seed``.
+
+    Args:
+        request: pytest's, of the fixture.
+
+    Returns:
+        The run.
+    """
+    running = request.node.stash.get(RUNNING, None)
+    if running is None:
+        pytest.fail(
+            f"{request.node.nodeid}: the fixtures of pytest-mlregress serve plain test functions "
+            "and methods, which can be run across seeds; this is none",
+            pytrace=False,
+        )
+    return running.run  # type: ignore[no-any-return]
+
+
+def running_seed(item: pytest.Item, seed_item: SeedItem) -> RunningSeed:
+    """The state of a seed before it runs.
+
+    Args:
+        item: the item of the seed.
+        seed_item: what it knows.
+
+    Returns:
+        The state.
+    """
+
+    def make_tmp_path() -> Path:
+        factory: pytest.TempPathFactory = item._request.getfixturevalue("tmp_path_factory")  # type: ignore[attr-defined]
+        return factory.mktemp(f"seed{seed_item.seed}")
+
+    record = RunRecord(data_fraction=seed_item.declaration.settings.data_fraction)
+    run = Run(
+        test=seed_item.test,
+        seed=seed_item.seed,
+        tier=seed_item.declaration.tier,
+        params=seed_item.declaration.params,
+        make_tmp_path=make_tmp_path,
+        record=record,
+    )
+    return RunningSeed(run, record)
