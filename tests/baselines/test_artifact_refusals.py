@@ -17,7 +17,8 @@ from pytest_mlregress.baselines.json_text import dumps, loads
 
 TEXT = dumps(example())
 FROM_VERSION_CONTROL = (
-    "Restore the file from version control, or record the baseline again with --mlregress-update"
+    "Restore the file from version control, or remove it and record the baseline again with "
+    "--mlregress-update"
 )
 
 

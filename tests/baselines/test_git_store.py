@@ -73,8 +73,12 @@ def test_a_ref_that_is_none_is_named(repository: Path, ref: str) -> None:
 
 
 def test_outside_a_repository(tmp_path: Path, git: Callable[..., str]) -> None:
-    with pytest.raises(StoreError, match="not a git repository"):
+    with pytest.raises(StoreError) as refused:
         GitStore(tmp_path, "main")
+    assert str(refused.value) == (
+        f"git:main: {tmp_path} is outside git. Run this in a repository, or name a folder or URL "
+        "of baselines"
+    )
 
 
 def test_without_git(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,6 +90,19 @@ def test_a_bad_file_is_red_names_itself_and_stays(suite: Suite, workers: str, op
         assert files_of(suite)[file] == before[file]
 
 
+def test_the_remedy_of_a_damaged_file_works(recorded: Suite) -> None:
+    spoil(recorded, "truncated")
+    again = f"or remove it, then record the baseline again: pytest '{TEST}' --mlregress-update"
+    check = f"restore the file, then: pytest '{TEST}'"
+    recorded.run()
+    assert recorded.tests[TEST]["next_steps"] == [check, again]
+    recorded.run("--mlregress-update")
+    assert recorded.tests[TEST]["next_steps"] == [f"{check} --mlregress-update", again]
+    (recorded.path / FILE).unlink()
+    assert recorded.run(TEST, "--mlregress-update").ret == 0
+    assert recorded.run().ret == 0
+
+
 def test_a_bad_file_is_told_by_the_plan(recorded: Suite) -> None:
     spoil(recorded, "truncated")
     result = recorded.run("--mlregress-plan")

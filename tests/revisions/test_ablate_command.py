@@ -182,7 +182,7 @@ def test_bad_input_is_one_line_before_anything_trains(
     assert "--fraction is for 5 to 8 changes" in error(ablate(made, *both, "--fraction"))
     assert "Missing option '--change'" in error(ablate(made))
     outside = CliRunner().invoke(main, ["ablate", "main", *both, "--rootdir", str(tmp_path)])
-    assert "not a git repository" in error(outside)
+    assert "is outside git" in error(outside)
     assert not log.exists()
 
 

@@ -141,7 +141,10 @@ def test_a_folder_outside_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     with pytest.raises(WorktreeError) as caught:
         Project(tmp_path).prepare()
-    assert str(caught.value).startswith("git rev-parse failed: fatal: not a git repository")
+    assert str(caught.value) == (
+        f"{tmp_path} is outside git, so there is no other commit to compare with; make it a "
+        "repository and commit: git init && git add --all && git commit"
+    )
     assert list(tmp_path.iterdir()) == []
 
 

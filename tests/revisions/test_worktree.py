@@ -79,7 +79,10 @@ def test_an_unknown_commit_is_named_with_the_remedy(tmp_path: Path) -> None:
     )
 
 
-def test_a_folder_outside_git_is_refused_in_gits_words(tmp_path: Path) -> None:
+def test_a_folder_outside_git_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WorktreeError) as caught, worktree_of(tmp_path, "0" * 40):
         pass
-    assert str(caught.value).startswith("git rev-parse failed: fatal: not a git repository")
+    assert str(caught.value) == (
+        f"{tmp_path} is outside git, so there is no other commit to compare with; make it a "
+        "repository and commit: git init && git add --all && git commit"
+    )

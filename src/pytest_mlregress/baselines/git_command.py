@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["TIMEOUT_S", "GitError", "git", "outside_hooks"]
+__all__ = ["TIMEOUT_S", "GitError", "git", "has_repository_above", "outside_hooks"]
 
 TIMEOUT_S = 20.0
 """How long one git command may take, in seconds."""
@@ -95,6 +95,20 @@ def git(
                 output=output.read(),
             )
         return output.read()
+
+
+def has_repository_above(directory: Path) -> bool:
+    """Whether there is a repository that git should find from a directory.
+
+    git says that there is none also for one with a broken `HEAD`.
+
+    Args:
+        directory: the directory.
+
+    Returns:
+        Whether it, or a folder above it, has a `.git`.
+    """
+    return any((folder / ".git").exists() for folder in (directory, *directory.absolute().parents))
 
 
 def _ends_within(process: subprocess.Popen[bytes], timeout_s: float) -> bool:

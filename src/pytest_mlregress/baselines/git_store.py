@@ -9,7 +9,7 @@ from typing import Final
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.checked_read import artifact_in, refuse_large
 from pytest_mlregress.baselines.errors import StoreError
-from pytest_mlregress.baselines.git_command import GitError, git
+from pytest_mlregress.baselines.git_command import GitError, git, has_repository_above
 from pytest_mlregress.baselines.git_ref import GIT_SCHEME
 from pytest_mlregress.baselines.paths import FOLDER, SUFFIX, BaselineKey
 
@@ -52,6 +52,12 @@ class GitStore:
         try:
             name = git(rootdir, "rev-parse", "--verify", f"{ref}^{{commit}}")
         except GitError as error:
+            if error.status is not None and not has_repository_above(rootdir):
+                raise StoreError(
+                    f"{GIT_SCHEME}{ref}",
+                    f"{rootdir} is outside git",
+                    "Run this in a repository, or name a folder or URL of baselines",
+                ) from error
             raise StoreError(
                 f"{GIT_SCHEME}{ref}",
                 f"{rootdir} has no such commit: {error}",

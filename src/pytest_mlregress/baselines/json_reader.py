@@ -16,7 +16,8 @@ from pytest_mlregress.baselines.errors import ArtifactError
 __all__ = ["RESTORE", "Node"]
 
 RESTORE: Final = (
-    "Restore the file from version control, or record the baseline again with --mlregress-update"
+    "Restore the file from version control, or remove it and record the baseline again with "
+    "--mlregress-update"
 )
 _NON_FINITE: Final = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _SEED: Final = re.compile(r"0|[1-9][0-9]{0,18}")

@@ -15,7 +15,7 @@ from typing import Final
 
 from pytest_mlregress import __version__
 from pytest_mlregress.baselines.artifact import Environment, Provenance
-from pytest_mlregress.baselines.git_command import GitError, git
+from pytest_mlregress.baselines.git_command import GitError, git, has_repository_above
 from pytest_mlregress.baselines.paths import FOLDER
 from pytest_mlregress.baselines.visible import visible
 
@@ -81,7 +81,7 @@ def working_tree(directory: Path, *, own: Iterable[Path] = ()) -> WorkingTree:
     try:
         top = Path(_line(git(directory, "rev-parse", "--show-toplevel")))
     except GitError as error:
-        if not _has_repository_above(directory):
+        if not has_repository_above(directory):
             return WorkingTree()
         return WorkingTree(dirty=True, unknown=_said(error))
     commit = _optional(top, "rev-parse", "--verify", "--quiet", "HEAD")
@@ -181,14 +181,6 @@ def holds_changes(
 def utc_now() -> str:
     """The time in UTC, to the second, as ISO 8601 writes it."""
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _has_repository_above(directory: Path) -> bool:
-    """Whether there is a repository that git should have found.
-
-    git reports none also for one with a broken `HEAD`.
-    """
-    return any((folder / ".git").exists() for folder in (directory, *directory.absolute().parents))
 
 
 def _check_unborn(top: Path, branch: str | None) -> None:

@@ -214,6 +214,7 @@ def _base_commit(request: ExplainRequest, cells: Cells, suite: Suite, test: Suit
 
 def _baseline_commit(cells: Cells, suite: Suite, test: SuiteTest) -> str:
     """The commit of the baseline; where there is none, the last commit of a changed tree."""
+    head = cells.repository.head
     baselines = SuiteBaselines(suite.baseline, suite.rootdir)
     artifact = baselines.store.read(baselines.locate(test.file, test.test, test.tier))
     commit = artifact.provenance.named_commit if artifact is not None else None
@@ -226,7 +227,6 @@ def _baseline_commit(cells: Cells, suite: Suite, test: SuiteTest) -> str:
             f"{test.test} has a baseline of commit {commit[:10]}, which this clone lacks; {fetch}"
             "name the other side: --against=REF"
         )
-    head = cells.repository.head
     if head is not None and history.tree.dirty:
         return head
     why = "has no baseline" if artifact is None else "has a baseline of no commit"

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from pytest_mlregress.baselines.git_command import GitError, git
+from pytest_mlregress.baselines.git_command import GitError, git, has_repository_above
 from pytest_mlregress.revisions.worktree_error import WorktreeError
 
 __all__ = ["Repository", "ask_git", "find_repository", "run_git", "split_names"]
@@ -145,5 +145,10 @@ def _unusable(folder: Path, problem: str) -> str:
         return (
             f"{folder} is inside a bare repository, and the candidate is a checkout; "
             "run pytest in one (git worktree list shows them)"
+        )
+    if "not a git repository" in problem and not has_repository_above(folder):
+        return (
+            f"{folder} is outside git, so there is no other commit to compare with; make it a "
+            "repository and commit: git init && git add --all && git commit"
         )
     return f"git rev-parse failed: {problem}"

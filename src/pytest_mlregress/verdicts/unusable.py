@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pytest_mlregress.baselines.errors import BaselineError, ConflictError, StoreError
+from pytest_mlregress.baselines.json_reader import RESTORE
 from pytest_mlregress.verdicts.group import GroupPlan, SeedGroup
 from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
 
@@ -48,5 +49,10 @@ def _next_steps(
         return (
             f"the new baseline is in {kept}; copy it to {error.place}",
             f"or repair the file or its folder, then: {again}",
+        )
+    if str(error).endswith(RESTORE) and not plan.read_only:  # an update refuses such a file, too
+        return (
+            f"restore the file, then: {again}",
+            f"or remove it, then record the baseline again: {plan.update_command}",
         )
     return (f"repair the file or its folder, then: {again}",)
