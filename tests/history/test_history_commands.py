@@ -71,6 +71,13 @@ def test_history_without_a_change_says_so(tmp_path: Path) -> None:
     assert "no change of the mean is shown (level 0.01)" in lines
 
 
+def test_runs_of_one_day_name_it_once(tmp_path: Path) -> None:
+    write(tmp_path, run(1))
+    for command in ("history", "health"):
+        _, lines = call(command, "--rootdir", str(tmp_path))
+        assert lines[0].removesuffix(", in") == "1 run, 1 Mar 2026"
+
+
 def test_history_since_a_day_or_a_commit(suite: Path) -> None:
     _, lines = call("history", "--since", "2026-03-10", "--json")
     (series,) = json.loads("\n".join(lines))["series"]

@@ -39,6 +39,20 @@ def since_text(since: Since) -> str:
     return f"since {since.commit[:SHORT]} ({'; '.join(filter(None, _details(since)))})"
 
 
+def days_text(first: str, last: str) -> str:
+    """``1 Mar 2026 to 12 Mar 2026``, or the one day that both are.
+
+    Args:
+        first: a date as `day_text` takes it.
+        last: another one.
+
+    Returns:
+        The text.
+    """
+    days = dict.fromkeys((day_text(first), day_text(last)))
+    return " to ".join(days)
+
+
 def day_text(day: str) -> str:
     """``12 Mar 2026``, whatever the language of the machine.
 

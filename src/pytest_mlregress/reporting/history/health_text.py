@@ -9,7 +9,7 @@ from typing import Final
 from pytest_mlregress.history.health import FalseReds, MetricHealth, SuiteHealth, TestSeeds
 from pytest_mlregress.plurals import count_of, plural
 from pytest_mlregress.reporting.number_format import number, seconds
-from pytest_mlregress.reporting.since_text import SHORT, day_text
+from pytest_mlregress.reporting.since_text import SHORT, days_text
 from pytest_mlregress.reporting.text_layout import one_line, pad, wrap
 
 __all__ = ["health_lines"]
@@ -27,7 +27,7 @@ def health_lines(health: SuiteHealth, width: int) -> Iterator[str]:
     Yields:
         The lines.
     """
-    yield f"{count_of(health.runs, 'run')}, {day_text(health.first)} to {day_text(health.last)}"
+    yield f"{count_of(health.runs, 'run')}, {days_text(health.first, health.last)}"
     yield ""
     yield from wrap(f"unchanged code: {_false_reds(health.false_reds)}", width, rest="  ")
     for test, times in sorted(health.false_reds.tests.items()):

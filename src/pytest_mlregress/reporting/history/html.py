@@ -12,7 +12,7 @@ from pytest_mlregress.reporting.history.text import change_text, code_text, seri
 from pytest_mlregress.reporting.html.page import page_environment
 from pytest_mlregress.reporting.number_format import number
 from pytest_mlregress.reporting.plots import history
-from pytest_mlregress.reporting.since_text import day_text
+from pytest_mlregress.reporting.since_text import day_text, days_text
 
 __all__ = ["history_html"]
 
@@ -32,7 +32,7 @@ def history_html(runs: Sequence[RunRecord], series: Sequence[Series], *, place: 
         The HTML.
     """
     page = page_environment().get_template("history.html.j2")
-    days = f"{day_text(runs[0].time)} to {day_text(runs[-1].time)}"
+    days = days_text(runs[0].time, runs[-1].time)
     return page.render(
         title=f"{count_of(len(runs), 'run')}, {days}",
         place=place,

@@ -9,7 +9,7 @@ from pytest_mlregress.history.series import Series
 from pytest_mlregress.plurals import count_of
 from pytest_mlregress.reporting.history.text import change_text
 from pytest_mlregress.reporting.number_format import number
-from pytest_mlregress.reporting.since_text import day_text
+from pytest_mlregress.reporting.since_text import days_text
 from pytest_mlregress.reporting.text_layout import one_line, pad, width_of, wrap
 
 __all__ = ["overview_lines"]
@@ -31,7 +31,7 @@ def overview_lines(
     Yields:
         The lines.
     """
-    days = f"{day_text(runs[0].time)} to {day_text(runs[-1].time)}"
+    days = days_text(runs[0].time, runs[-1].time)
     yield from wrap(f"{count_of(len(runs), 'run')}, {days}, in {place}", width, rest="  ")
     names = [min(width_of(one_line(one.metric)), _LONGEST_NAME) for one in series]
     column = max(names, default=0)
