@@ -62,7 +62,7 @@ def test_a_collapsed_curve_ends_its_seed_by_that_word(curves: Suite) -> None:
     assert test["reasons"] == [f"seed 0 collapsed early: {what}"]
     assert test["next_steps"] == [
         f"to let such a run finish: pytest '{TEST}' --mlregress-curves=off",
-        f"pytest '{TEST}' --lf",
+        f"run it again: pytest '{TEST}' --lf",
     ]
     result.stdout.fnmatch_lines([f"  test_it collapsed early: {what}"])
 

@@ -217,7 +217,7 @@ def test_seeds_that_were_not_selected_are_told_from_those_that_did_not_come_back
     lines = failure_text(verdict).splitlines()
     assert "    0: 0.93        1: crashed     2: not run     3: deselected  4: deselected" in lines
     assert "seed 1: worker gw0 died" in lines
-    assert "seeds         verdict after 1 of 5 planned, 2 deselected; 1.5 s of training" in lines
+    assert "seeds         verdict after 2 of 5 planned, 2 deselected; 1.5 s of training" in lines
 
 
 def test_a_difference_in_the_last_bit_is_visible():

@@ -184,10 +184,25 @@ def test_a_long_node_id_is_never_broken(width):
     assert f"pytest '{LONG}' --mlregress-update" in joined
 
 
-def test_a_command_that_has_no_room_is_left_out_whole():
+def test_the_first_command_is_whole_on_a_narrow_terminal():
     step = f"to accept it: pytest '{LONG}' --mlregress-update"
     text = short_failure_text(cases.regression(next_steps=(step,), since=AGO), width=40)
-    assert "pytest" not in text
+    assert f"'{LONG}'" in text
+    assert len(text.splitlines()) <= MOST_LINES
+
+
+def test_what_differs_goes_before_output_and_is_cut_to_a_line():
+    moved = tuple(f"package{n} 1.{n} -> 2.{n}" for n in range(20))
+    verdict = printing(cases.regression(next_steps=STEPS, since=AGO, environment=moved), "epoch 2")
+    assert short_failure_text(verdict).splitlines() == [
+        "accuracy regressed: 0.9318 -> 0.8874 (-0.0444 [-0.0481, -0.0407]), margin 0.01",
+        "sure    clearly worse: p = 0.00033, limit 0.01; 98 % interval, 5 vs 10 seeds",
+        "since   4041c47 (2 commits, 12 Mar 2026; 2 files uncommitted)",
+        "differs package0 1.0 -> 2.0; package1 1.1 -> 2.1; package2 1.2 -> 2.2; ...",
+        "seed 2  | epoch 2",
+        "next    what changed: git diff --stat 4041c47aa0",
+        "        first difference: mlregress explain 'tests/test_digits.py::test_digits'",
+    ]
 
 
 def test_a_commit_that_a_shallow_clone_lacks_is_said():
@@ -252,3 +267,50 @@ def test_no_number_of_a_screen_contradicts_another(verdict: Verdict, width: int)
     }
     screen = " ".join(f"{text} {table}".split())
     assert set(DIFFERENCE.findall(screen)) <= known
+
+
+CONTENT = {
+    "since": AGO,
+    "differs": ("torch 2.12.0 -> 2.13.0", "a GPU of another kind, which is a long text to fold"),
+    "output": "epoch 1\nepoch 2\nepoch 3",
+    "why": ("one reason, that takes a line", "another reason " * 12, "and another"),
+}
+"""What the optional parts of a failure say here."""
+
+BY_PRIORITY = ("sure", "since", "differs", "mean", "also", "seed", "why")
+ON_SCREEN = ("sure", "mean", "also", "why", "since", "differs", "seed", "next")
+LONG_STEP = f"to accept it, commit, then: pytest '{LONG}' --mlregress-update"
+
+
+@st.composite
+def failing(draw: st.DrawFn) -> Verdict:
+    """A red verdict with any of the optional parts."""
+    case = draw(st.sampled_from([cases.regression, cases.diverged, cases.no_baseline]))
+    verdict = case(
+        since=draw(st.none() | st.just(CONTENT["since"])),
+        environment=draw(st.sampled_from([(), CONTENT["differs"]])),
+        reasons=CONTENT["why"][: draw(st.integers(0, 3))],
+        next_steps=draw(st.sampled_from([STEPS[:1], STEPS, (LONG_STEP,), (LONG_STEP, *STEPS)])),
+    )
+    return printing(verdict, draw(st.sampled_from(["", CONTENT["output"]])))
+
+
+def names(text: str) -> list[str]:
+    """What names the lines below the headline, each once, in their order."""
+    found = (re.match(r"(sure|mean|also|why|since|differs|seed|next) ", line) for line in text)
+    return [match[1] for match in found if match]
+
+
+@settings(max_examples=120)
+@given(failing(), st.sampled_from([40, 80, 120]), st.sampled_from([5, 7, MOST_LINES]))
+def test_parts_are_left_out_in_one_order(verdict: Verdict, width: int, most: int) -> None:
+    lines = short_failure_text(verdict, width=width, most=most).splitlines()
+    whole = short_failure_text(verdict, width=width, most=100).splitlines()
+    assert len(lines) <= most
+    assert lines[0].split()[0] == whole[0].split()[0]
+    command = verdict.next_steps[0].partition(": ")[2]
+    assert command in " ".join(" ".join(lines).replace(" \\", "").split())
+    assert names(lines) == [name for name in ON_SCREEN if name in names(lines)]
+    optional = [name for name in BY_PRIORITY if name in names(whole)]
+    kept = set(names(lines)) - {"next"}
+    assert kept == set(optional[: len(kept)])

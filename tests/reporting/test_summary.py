@@ -269,7 +269,7 @@ def test_many_tests_without_a_baseline_are_a_few_lines_with_one_command():
 def test_a_seed_that_failed_has_its_next_command_in_the_summary():
     step = "pytest tests/test_digits.py::test_digits --lf"
     lines = summary_table(cases.a_run(cases.diverged(next_steps=(step,)))).splitlines()
-    assert f"  {step}" in lines
+    assert f"  next    {step}" in lines
 
 
 def test_the_difference_has_the_decimals_of_the_means():

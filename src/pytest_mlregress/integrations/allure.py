@@ -220,7 +220,9 @@ def _described(parameter: Parameter) -> dict[str, Any]:
 
 def _circumstances(verdict: Verdict, run: RunReport) -> list[Parameter]:
     """What is shown of the run, and makes no other test of this one."""
-    shown = {"seeds": f"{verdict.decided_after} of {len(verdict.planned)}"}
+    from pytest_mlregress.reporting.sample_text import seeds_counted
+
+    shown = {"seeds": f"{seeds_counted(verdict)} of {len(verdict.planned)}"}
     if any(metric.comparison is not None for metric in verdict.metrics):
         shown["alpha"] = f"{run.alpha:g}"
     return [Parameter(name=name, value=value, excluded=True) for name, value in shown.items()]

@@ -7,7 +7,7 @@ from typing import Final
 
 from pytest_mlregress.plurals import count_of
 from pytest_mlregress.reporting.metric_text import level_text, limit_of, p_and_limit
-from pytest_mlregress.verdicts.verdict import MetricVerdict, VerdictKind
+from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
 
 CLEAR: Final = 10.0
 """A p-value this many times below its limit is called clear."""
@@ -31,6 +31,28 @@ def how_sure(metric: MetricVerdict) -> str:
     level = level_text(metric)
     interval = f"{level} interval, " if level else ""
     return f"{_words(metric)}: p = {p}, limit {limit}; {interval}{seeds_compared(metric)}"
+
+
+def how_sure_of_failed_seeds(verdict: Verdict) -> str:
+    """Why seeds that failed are red without a test.
+
+    Args:
+        verdict: the verdict on a test.
+
+    Returns:
+        The text; empty unless the test diverged because seeds failed.
+    """
+    failed = [seed for seed in verdict.seeds if seed.outcome in ("failed", "xfailed")]
+    of_values = any(metric.kind is VerdictKind.DIVERGED for metric in verdict.metrics)
+    if verdict.kind is not VerdictKind.DIVERGED or of_values or not failed:
+        return ""
+    if all(seed.collapse for seed in failed):
+        return "red at once: far outside all learning curves of the baseline"
+    if verdict.base:
+        return "red without a test: the base has no seed that failed"
+    if verdict.since is None and not verdict.baseline_commit:
+        return "red without a test: a seed failed"
+    return "red without a test: all seeds of a baseline have passed"
 
 
 def shown_by_another_test(metric: MetricVerdict) -> bool:

@@ -19,7 +19,13 @@ from pytest_mlregress.reporting.metric_text import (
 )
 from pytest_mlregress.reporting.number_format import number, numbers, seconds
 from pytest_mlregress.reporting.report import most_severe_metrics_first
-from pytest_mlregress.reporting.sample_text import absent, effect_size, summarise, unneeded
+from pytest_mlregress.reporting.sample_text import (
+    absent,
+    effect_size,
+    seeds_counted,
+    summarise,
+    unneeded,
+)
 from pytest_mlregress.reporting.since_text import since_text
 from pytest_mlregress.reporting.step_text import step_lines
 from pytest_mlregress.reporting.text_layout import pad, width_of, wrap
@@ -257,7 +263,7 @@ def _seeds(verdict: Verdict) -> str:
     """How many seeds the verdict rests on, and what became of the others."""
     planned, spared = len(verdict.planned), len(unneeded(verdict))
     deselected = planned - len(verdict.selected)
-    parts = [f"verdict after {verdict.decided_after} of {planned} planned"]
+    parts = [f"verdict after {seeds_counted(verdict)} of {planned} planned"]
     if deselected:
         parts.append(f"{deselected} deselected")
     if spared:

@@ -16,6 +16,7 @@ from pytest_mlregress.reporting.metric_text import (
     p_text,
 )
 from pytest_mlregress.reporting.number_format import number
+from pytest_mlregress.reporting.sample_text import seeds_counted
 from pytest_mlregress.reporting.text_layout import clip_words, one_line, width_of, wrap
 from pytest_mlregress.running.result import COLLAPSED, SeedResult
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
@@ -133,22 +134,17 @@ def failed_seeds(verdict: Verdict) -> tuple[tuple[int, str], ...]:
     return tuple((seed, ", ".join(what)) for seed, what in sorted(found.items()))
 
 
-_RAN: Final = ("passed", "failed", "xfailed", "crashed")
-
-
 def _clauses(verdict: Verdict, *, after_kind: bool = False) -> Sequence[str]:
     alike = [metric for metric in verdict.metrics if metric.kind is verdict.kind]
     failed = [seed for seed in verdict.seeds if seed.outcome in ("failed", "crashed")]
     if verdict.kind is VerdictKind.DIVERGED and failed and all(seed.collapse for seed in failed):
         return _collapsed_early(verdict, failed)
     if verdict.kind is VerdictKind.DIVERGED and (troubled := failed_seeds(verdict)):
-        count = max(verdict.decided_after, len(troubled))
         raised = {seed.seed for seed in failed}
         what = "failed" if raised.issuperset(seed for seed, _ in troubled) else "diverged"
-        if what == "failed":
-            count = max(count, sum(seed.outcome in _RAN for seed in verdict.seeds))
-        seeds = "seeds" if after_kind and what == "diverged" else f"seeds {what}"
-        first = f"{len(troubled)} of {count} {seeds}:"
+        count = max(seeds_counted(verdict), len(troubled))
+        did = "" if after_kind and what == "diverged" else f" {what}"
+        first = f"{_of_the_seeds(len(troubled), count, verdict)}{did}:"
         return (first, *(f"; seed {seed}: {what}" for seed, what in troubled))
     if verdict.kind is VerdictKind.IDENTICAL:
         unit = "pair" if verdict.base else "seed"
@@ -159,6 +155,13 @@ def _clauses(verdict: Verdict, *, after_kind: bool = False) -> Sequence[str]:
         return _with_reason(_test_is(verdict), verdict.reasons)
     others = [metric.name for metric in alike[1:]]
     return (*_metric_clauses(alike[0]), *([f"; so did {', '.join(others)}"] if others else []))
+
+
+def _of_the_seeds(some: int, count: int, verdict: Verdict) -> str:
+    """``2 of 4 seeds``, in words where there is one."""
+    if count > 1:
+        return f"{some} of {count} seeds"
+    return "its one seed" if len(verdict.planned) == 1 else "the only seed that ran"
 
 
 def _test_is(verdict: Verdict) -> str:

@@ -74,6 +74,26 @@ def effect_size(metric: MetricVerdict) -> float | None:
     return effect if math.isfinite(effect) else None
 
 
+_RAN: Final = ("passed", "failed", "xfailed", "crashed")
+
+
+def seeds_counted(verdict: Verdict) -> int:
+    """How many seeds a verdict is said to rest on, the same number in every report.
+
+    Where seeds failed, all that ran: `Verdict.decided_after` counts those with values.
+
+    Args:
+        verdict: the test.
+
+    Returns:
+        The number.
+    """
+    outcomes = [seed.outcome for seed in verdict.seeds]
+    if not {"failed", "xfailed", "crashed"}.intersection(outcomes):
+        return verdict.decided_after
+    return max(verdict.decided_after, sum(outcome in _RAN for outcome in outcomes))
+
+
 def absent(verdict: Verdict, metric: MetricVerdict) -> Mapping[int, str]:
     """The planned seeds without a value of this metric, with the reason in a word.
 

@@ -21,6 +21,8 @@ from pytest_mlregress.reporting.metric_text import (
 )
 from pytest_mlregress.reporting.number_format import number
 from pytest_mlregress.reporting.report import RunReport, most_severe_metrics_first
+from pytest_mlregress.reporting.sample_text import seeds_counted
+from pytest_mlregress.reporting.short_failure_text import MOST_LINES, short_failure_text
 from pytest_mlregress.reporting.step_text import ends_in_command, step_lines
 from pytest_mlregress.reporting.text_layout import encodable, one_line, pad, width_of, wrap
 from pytest_mlregress.reporting.totals import closing_notes, totals_line
@@ -46,6 +48,7 @@ _HEADINGS: Final = (
 )
 _BESIDE_A_BASE: Final = {"baseline -> now": "base -> now"}
 _INDENT: Final = "  "
+_LEAST_OF_FAILURE: Final = 4
 _MORE: Final = "-v shows every value, test and step of a failure"
 _GAPS: Final = ("  ", " ")
 """What separates columns, the second where there is no room for the first."""
@@ -241,16 +244,14 @@ def _verdict_lines(
     shown = [row for metric in _shown(verdict) if (row := rows[id(metric)])]
     foldable = _is_foldable(verdict)
     with_headline = verdict.kind is VerdictKind.DIVERGED or not (foldable or shown)
-    if with_headline:
+    if verdict.colour is Colour.RED and any(seed.outcome == "failed" for seed in verdict.seeds):
+        yield from _failed_seed_lines(verdict, width, most=MOST_LINES - 1 - len(shown))
+    elif with_headline:
         yield from _paragraph(headline(verdict), width)
     for row in shown:
         yield from columns.lines(row)
     if not foldable and (passed := _by_kind(m for m in verdict.metrics if m.kind in FOLDABLE)):
         yield from _paragraph(passed, width, "dim")
-    if verdict.colour is Colour.RED and any(seed.outcome == "failed" for seed in verdict.seeds):
-        # The seed's own failure is reported, in place of a text of the verdict.
-        for step in verdict.next_steps:
-            yield from (_Line(line, "dim") for line in step_lines(step, width, _INDENT))
     if verdict.colour is not Colour.RED and not brief:
         # Any other red one has its failure text; for the others, only this is printed.
         left_out = verdict.kind in (VerdictKind.SKIPPED, VerdictKind.UNCHANGED)
@@ -263,6 +264,14 @@ def _verdict_lines(
             yield from _paragraph(text, width, "dim")
         for step in steps:
             yield from (_Line(line, "dim") for line in step_lines(step, width, _INDENT))
+
+
+def _failed_seed_lines(verdict: Verdict, width: int, *, most: int) -> Iterator[_Line]:
+    """What a failure text says; pytest has reported the failed seed, with its traceback."""
+    width, most = width - len(_INDENT), max(_LEAST_OF_FAILURE, most)
+    text = short_failure_text(verdict, width=width, most=most, output=False)
+    for index, line in enumerate(text.splitlines()):
+        yield _Line(_INDENT + line, "dim" if index else "")
 
 
 def _undecided(verdict: Verdict) -> Iterator[str]:
@@ -278,7 +287,7 @@ def _title(verdict: Verdict, width: int) -> Iterator[_Line]:
     kind = pad(verdict.kind, 14)
     planned = "" if verdict.kind is VerdictKind.RECORDED else f"/{len(verdict.planned)}"
     unit = "pairs" if verdict.base else "seeds"
-    seeds = f" {verdict.decided_after}{planned} {unit}" if verdict.planned else ""
+    seeds = f" {seeds_counted(verdict)}{planned} {unit}" if verdict.planned else ""
     tier = f" ({verdict.tier})" if verdict.tier not in ("", "default") else ""
     room = width - width_of(kind) - len(seeds)
     name = one_line(verdict.test + tier)

@@ -42,7 +42,7 @@ def phase_of(
         )
     if report.failed:
         outcome = "failed" if report.when in PHASES else "crashed"
-        message = failure_message(report)
+        message = failure_message(report, root)
         traceback = shareable(_end_of(report.longreprtext), root)
     elif report.skipped:
         outcome = _why_skipped(payload)
@@ -81,15 +81,20 @@ def _why_skipped(payload: Mapping[str, Any] | None) -> SeedOutcome:
 _OWN: Final = str(Path(__file__).parents[1])
 
 
-def failure_message(report: pytest.TestReport) -> str:
-    """One line that says why a seed failed."""
+def failure_message(report: pytest.TestReport, root: Path | None = None) -> str:
+    """One line that says why a seed failed, and where, relative to ``root`` if it is below it."""
     crash = getattr(report.longrepr, "reprcrash", None)
     text = crash.message if crash is not None else str(report.longrepr or "failed")
     lines = text.strip().splitlines() or ["failed"]
     # Where this plugin fails a seed, the text says why; its own line would mislead.
     foreign = crash is not None and not str(crash.path).startswith(_OWN)
-    where = f" ({crash.path}:{crash.lineno})" if crash is not None and foreign else ""
+    where = f" ({_below(root, crash.path)}:{crash.lineno})" if crash is not None and foreign else ""
     return str(to_plain(lines[0] + where))
+
+
+def _below(root: Path | None, file: str) -> str:
+    path = Path(file)
+    return path.relative_to(root).as_posix() if root and path.is_relative_to(root) else file
 
 
 def skip_reason(report: pytest.TestReport) -> str:

@@ -51,7 +51,7 @@ def failed_seed(case: JudgingContext) -> Verdict | None:
         next_steps=(
             *fixed_path(case.group.plan, failed),
             *_let_it_finish(case, failed),
-            f"{case.group.plan.command} --lf",
+            f"run it again: {case.group.plan.command} --lf",
         ),
     )
 

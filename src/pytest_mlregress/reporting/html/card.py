@@ -17,6 +17,7 @@ from pytest_mlregress.reporting.html.revisions import revisions
 from pytest_mlregress.reporting.html.seeds import seed_rows
 from pytest_mlregress.reporting.plots.learning_curve import LearningCurvePlot, learning_curve_plot
 from pytest_mlregress.reporting.report import RunReport, most_severe_metrics_first
+from pytest_mlregress.reporting.sample_text import seeds_counted
 from pytest_mlregress.reporting.since_text import since_text
 from pytest_mlregress.reporting.text_layout import one_line
 from pytest_mlregress.running.result import SeedResult
@@ -73,7 +74,7 @@ def row_of(report: RunReport, verdict: Verdict) -> Values:
         "says": not any(metric.comparison for metric in verdict.metrics)
         or verdict.kind is VerdictKind.DIVERGED,
         "since": since_text(verdict.since) if verdict.since is not None else "",
-        "seeds": f"{verdict.decided_after}/{len(verdict.planned)}",
+        "seeds": f"{seeds_counted(verdict)}/{len(verdict.planned)}",
         "unit": "pairs" if verdict.base else "seeds",
         "other": "base" if verdict.base else "baseline",
         "metrics": [metric_figures(report, verdict, m) for m in most_severe_metrics_first(verdict)],

@@ -11,7 +11,7 @@ from pytest_mlregress.reporting.markdown.table import MARKS, metric_table, name_
 from pytest_mlregress.reporting.markdown.text import code_text, escaped_text, preformatted
 from pytest_mlregress.reporting.number_format import numbers
 from pytest_mlregress.reporting.report import most_severe_metrics_first
-from pytest_mlregress.reporting.sample_text import LATE, NOT_NEEDED, absent
+from pytest_mlregress.reporting.sample_text import LATE, NOT_NEEDED, absent, seeds_counted
 from pytest_mlregress.reporting.since_text import since_text
 from pytest_mlregress.reporting.text_layout import clip, one_line, shorten
 from pytest_mlregress.running.result import SeedResult
@@ -38,7 +38,7 @@ def section_of(verdict: Verdict) -> str:
     """
     title = f"### {MARKS[verdict.colour]} {verdict.kind}: {name_of(verdict)}"
     sentence = escaped_text(clip(headline(verdict), _LONGEST_SENTENCE, ellipsis="…"))
-    decided = f"{verdict.decided_after} of {len(verdict.planned)}"
+    decided = f"{seeds_counted(verdict)} of {len(verdict.planned)}"
     facts = [f"verdict after {decided} {'pairs' if verdict.base else 'seeds'}"]
     if verdict.since is not None:
         facts.append(escaped_text(since_text(verdict.since)))

@@ -17,6 +17,7 @@ from pytest_mlregress.reporting.metric_text import (
 )
 from pytest_mlregress.reporting.number_format import numbers
 from pytest_mlregress.reporting.report import most_severe_metrics_first
+from pytest_mlregress.reporting.sample_text import seeds_counted
 from pytest_mlregress.reporting.text_layout import shorten
 from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, VerdictKind
 
@@ -168,7 +169,7 @@ def _difference(metric: MetricVerdict, level: str) -> str:
 def _rows(verdict: Verdict, level: str) -> Iterator[str]:
     """One row per metric; only the first holds what is the same in all of them."""
     mark, name = MARKS[verdict.colour], name_of(verdict)
-    seeds = f"{verdict.decided_after}/{len(verdict.planned)}"
+    seeds = f"{seeds_counted(verdict)}/{len(verdict.planned)}"
     metrics = most_severe_metrics_first(verdict)
     if not metrics:
         yield row(f"{mark} {verdict.kind}", name, "", "", "", "", "", seeds)
