@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from pytest_mlregress.reporting.environment_table import table_lines
@@ -20,17 +19,27 @@ from pytest_mlregress.reporting.metric_text import (
     same_side_short,
 )
 from pytest_mlregress.reporting.number_format import number
+from pytest_mlregress.reporting.quiet_summary import (
+    lines_of_unrecorded,
+    quiet_lines,
+    totals_alone,
+)
 from pytest_mlregress.reporting.report import RunReport, most_severe_metrics_first
 from pytest_mlregress.reporting.sample_text import seeds_counted
 from pytest_mlregress.reporting.short_failure_text import MOST_LINES, short_failure_text
-from pytest_mlregress.reporting.step_text import ends_in_command, step_lines
-from pytest_mlregress.reporting.text_layout import encodable, one_line, pad, width_of, wrap
-from pytest_mlregress.reporting.totals import closing_notes, totals_line
-from pytest_mlregress.reporting.unrecorded import (
-    fold_unrecorded,
-    record_lines,
-    unrecorded_lines,
+from pytest_mlregress.reporting.step_text import step_lines
+from pytest_mlregress.reporting.styled_lines import (
+    INDENT,
+    KINDS,
+    STYLES,
+    StyledLine,
+    lines_of_note,
+    name_with_tier,
+    rendered,
 )
+from pytest_mlregress.reporting.text_layout import one_line, pad, width_of, wrap
+from pytest_mlregress.reporting.totals import closing_notes, totals_line
+from pytest_mlregress.reporting.unrecorded import fold_unrecorded
 from pytest_mlregress.verdicts.verdict import FOLDABLE, Colour, MetricVerdict, Verdict, VerdictKind
 
 FOLD_ABOVE: Final = 20
@@ -47,7 +56,6 @@ _HEADINGS: Final = (
     "q",
 )
 _BESIDE_A_BASE: Final = {"baseline -> now": "base -> now"}
-_INDENT: Final = "  "
 _LEAST_OF_FAILURE: Final = 4
 _MORE: Final = "-v shows every value, test and step of a failure"
 _GAPS: Final = ("  ", " ")
@@ -55,14 +63,6 @@ _GAPS: Final = ("  ", " ")
 
 _LONGEST_MEANS: Final = 20
 _LONGEST_DIFFERENCE: Final = 30
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    text: str
-    style: str = ""
-    styled: int | None = None
-    """Cells from the left that carry the style; None for all."""
 
 
 def summary_table(
@@ -81,12 +81,23 @@ def summary_table(
         colour: whether the text has ANSI codes.
         verbosity: pytest's. Above 0 every test is listed, with the limits of its p-values and its
             false-discovery rates; at 0 more than `FOLD_ABOVE` foldable tests become a line of
-            counts; below 0 all of them do, and the others have their numbers only.
+            counts. Below 0 each verdict that is not green has one line, and below -1 there is only
+            the line of totals.
         encoding: characters that it lacks are written as escapes.
 
     Returns:
         The text, no line over ``width`` but for a word, such as a node id, that is wider.
     """
+    if verbosity < -1:
+        lines = totals_alone(report, width)
+    elif verbosity < 0:
+        lines = quiet_lines(report, width)
+    else:
+        lines = _lines(report, width, verbosity)
+    return rendered(lines, width=width, colour=colour, encoding=encoding)
+
+
+def _lines(report: RunReport, width: int, verbosity: int) -> list[StyledLine]:
     listed, folded = _fold(report.most_severe_first, verbosity)
     listed, unrecorded = fold_unrecorded(listed, verbosity)
     rows = {
@@ -99,19 +110,17 @@ def summary_table(
     )
     lines = list(columns.header())
     for verdict in listed:
-        lines += _verdict_lines(verdict, rows, columns, width, brief=verbosity < 0)
+        lines += _verdict_lines(verdict, rows, columns, width)
     if columns.used[_HEADINGS.index("q")]:
         lines += _paragraph(f"q: {MEANING_OF_Q}", width, "dim")
-    lines += [_Line(line, _STYLES[Colour.YELLOW]) for line in unrecorded_lines(unrecorded, width)]
-    lines += [_Line(line, "dim") for line in record_lines(unrecorded, width)]
+    lines += lines_of_unrecorded(unrecorded, width)
     lines += _folded_lines(folded, width)
     if lines:
-        lines.append(_Line(""))
+        lines.append(StyledLine(""))
     lines += _total_lines(report, width)
     if verbosity == 0 and any(verdict.colour is Colour.RED for verdict in listed):
-        lines += [_Line(line, "dim") for line in wrap(_MORE, width, rest=_INDENT)]
-    encoded = [piece for line in lines for piece in _encodable(line, encoding, width)]
-    return _render(encoded, colour=colour)
+        lines += [StyledLine(line, "dim") for line in wrap(_MORE, width, rest=INDENT)]
+    return lines
 
 
 def _headings(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
@@ -126,7 +135,7 @@ def _fold(
     verdicts: Sequence[Verdict], verbosity: int
 ) -> tuple[Sequence[Verdict], Sequence[Verdict]]:
     foldable = [verdict for verdict in verdicts if _is_foldable(verdict)]
-    if verbosity > 0 or (verbosity == 0 and len(foldable) <= FOLD_ABOVE):
+    if verbosity > 0 or len(foldable) <= FOLD_ABOVE:
         return verdicts, ()
     return [verdict for verdict in verdicts if not _is_foldable(verdict)], foldable
 
@@ -201,27 +210,27 @@ class _Columns:
         ]
         named = sorted({width_of(row[0]) for row in rows})
         for gap in _GAPS:
-            others = len(_INDENT) + sum(widths[1:]) + len(gap) * (sum(used) - 1)
+            others = len(INDENT) + sum(widths[1:]) + len(gap) * (sum(used) - 1)
             room = total - others
             if named and named[0] <= room and len(headings[0]) <= room:
                 widths[0] = max(len(headings[0]), *(name for name in named if name <= room), 0)
                 return cls(tuple(widths), used, gap, total, headings)
         return cls((0,) * len(headings), used, "", total, headings)
 
-    def header(self) -> Iterator[_Line]:
+    def header(self) -> Iterator[StyledLine]:
         if any(self.widths) and any(self.used):
-            yield _Line(self._side_by_side(self.headings), "dim")
+            yield StyledLine(self._side_by_side(self.headings), "dim")
 
-    def lines(self, row: _Row) -> Iterator[_Line]:
+    def lines(self, row: _Row) -> Iterator[StyledLine]:
         if width_of(row[0]) <= self.widths[0] and _is_short(row):
-            yield _Line(self._side_by_side(row))
+            yield StyledLine(self._side_by_side(row))
             return
         name, change, difference, *rest = row
         labelled = [
             f"{label} {cell}" for label, cell in zip(self.headings[3:], rest, strict=True) if cell
         ]
         text = ", ".join(part for part in (f"{name} {change}", difference, *labelled) if part)
-        yield from (_Line(line) for line in wrap(text, self.total, first=_INDENT))
+        yield from (StyledLine(line) for line in wrap(text, self.total, first=INDENT))
 
     def _side_by_side(self, row: Sequence[str]) -> str:
         cells = [
@@ -229,7 +238,7 @@ class _Columns:
             for cell, width, used in zip(row, self.widths, self.used, strict=True)
             if used
         ]
-        return (_INDENT + self.gap.join(cells)).rstrip()
+        return (INDENT + self.gap.join(cells)).rstrip()
 
 
 def _verdict_lines(
@@ -237,9 +246,7 @@ def _verdict_lines(
     rows: Mapping[int, _Row | None],
     columns: _Columns,
     width: int,
-    *,
-    brief: bool,
-) -> Iterator[_Line]:
+) -> Iterator[StyledLine]:
     yield from _title(verdict, width)
     shown = [row for metric in _shown(verdict) if (row := rows[id(metric)])]
     foldable = _is_foldable(verdict)
@@ -252,7 +259,7 @@ def _verdict_lines(
         yield from columns.lines(row)
     if not foldable and (passed := _by_kind(m for m in verdict.metrics if m.kind in FOLDABLE)):
         yield from _paragraph(passed, width, "dim")
-    if verdict.colour is not Colour.RED and not brief:
+    if verdict.colour is not Colour.RED:
         # Any other red one has its failure text; for the others, only this is printed.
         left_out = verdict.kind in (VerdictKind.SKIPPED, VerdictKind.UNCHANGED)
         no_base = verdict.base is not None and verdict.kind is VerdictKind.NO_BASELINE
@@ -263,15 +270,15 @@ def _verdict_lines(
         for text in (*why, *_undecided(verdict), *verdict.notes):
             yield from _paragraph(text, width, "dim")
         for step in steps:
-            yield from (_Line(line, "dim") for line in step_lines(step, width, _INDENT))
+            yield from (StyledLine(line, "dim") for line in step_lines(step, width, INDENT))
 
 
-def _failed_seed_lines(verdict: Verdict, width: int, *, most: int) -> Iterator[_Line]:
+def _failed_seed_lines(verdict: Verdict, width: int, *, most: int) -> Iterator[StyledLine]:
     """What a failure text says; pytest has reported the failed seed, with its traceback."""
-    width, most = width - len(_INDENT), max(_LEAST_OF_FAILURE, most)
+    width, most = width - len(INDENT), max(_LEAST_OF_FAILURE, most)
     text = short_failure_text(verdict, width=width, most=most, output=False)
     for index, line in enumerate(text.splitlines()):
-        yield _Line(_INDENT + line, "dim" if index else "")
+        yield StyledLine(INDENT + line, "dim" if index else "")
 
 
 def _undecided(verdict: Verdict) -> Iterator[str]:
@@ -282,21 +289,20 @@ def _undecided(verdict: Verdict) -> Iterator[str]:
         yield from (name + text for text in (*metric.notes, *metric.reasons))
 
 
-def _title(verdict: Verdict, width: int) -> Iterator[_Line]:
+def _title(verdict: Verdict, width: int) -> Iterator[StyledLine]:
     """The kind of a verdict, its test and its seeds; a long node id has a line of its own."""
-    kind = pad(verdict.kind, 14)
+    kind = pad(verdict.kind, KINDS)
     planned = "" if verdict.kind is VerdictKind.RECORDED else f"/{len(verdict.planned)}"
     unit = "pairs" if verdict.base else "seeds"
     seeds = f" {seeds_counted(verdict)}{planned} {unit}" if verdict.planned else ""
-    tier = f" ({verdict.tier})" if verdict.tier not in ("", "default") else ""
     room = width - width_of(kind) - len(seeds)
-    name = one_line(verdict.test + tier)
-    style = _STYLES[verdict.colour]
+    name = name_with_tier(verdict)
+    style = STYLES[verdict.colour]
     if width_of(name) <= room:
-        yield _Line(kind + pad(name, room) + seeds, style, len(kind))
+        yield StyledLine(kind + pad(name, room) + seeds, style, len(kind))
         return
-    yield _Line((kind + pad("", room) + seeds).rstrip(), style, len(kind))
-    yield _Line(_INDENT + name if width_of(_INDENT + name) <= width else name)
+    yield StyledLine((kind + pad("", room) + seeds).rstrip(), style, len(kind))
+    yield StyledLine(INDENT + name if width_of(INDENT + name) <= width else name)
 
 
 def _by_kind(metrics: Iterable[MetricVerdict]) -> str:
@@ -306,70 +312,29 @@ def _by_kind(metrics: Iterable[MetricVerdict]) -> str:
     return "; ".join(f"{kind}: {', '.join(alike)}" for kind, alike in names.items())
 
 
-def _folded_lines(folded: Sequence[Verdict], width: int) -> Iterator[_Line]:
+def _folded_lines(folded: Sequence[Verdict], width: int) -> Iterator[StyledLine]:
     if not folded:
         return
     totals = RunReport(tuple(folded)).totals
     kinds = ", ".join(f"{count} {kind}" for kind, count in totals.by_severity)
     for line in wrap(f"{kinds} (-v lists each with its margin)", width):
-        yield _Line(line, _STYLES[Colour.GREEN])
+        yield StyledLine(line, STYLES[Colour.GREEN])
 
 
-def _total_lines(report: RunReport, width: int) -> Iterator[_Line]:
+def _total_lines(report: RunReport, width: int) -> Iterator[StyledLine]:
     if report.sides is not None:
         for text in report.sides.sentences:
-            for line in wrap(text, width, rest=_INDENT):
-                yield _Line(line)
+            for line in wrap(text, width, rest=INDENT):
+                yield StyledLine(line)
         if report.sides.environment is not None:
             for line in table_lines(report.sides.environment, width=width):
-                yield _Line(line, "dim")
-    for line in wrap(totals_line(report), width, rest=_INDENT):
-        yield _Line(line, "bold")
+                yield StyledLine(line, "dim")
+    for line in wrap(totals_line(report), width, rest=INDENT):
+        yield StyledLine(line, "bold")
     for note in closing_notes(report):
-        for line in _note_lines(note, width):
-            yield _Line(line, "yellow", len("note:") if line.startswith("note:") else 0)
+        yield from lines_of_note(note, width)
 
 
-def _note_lines(note: str, width: int) -> list[str]:
-    if ends_in_command(note):
-        return step_lines(note, width, "note: ")
-    return wrap(note, width, first="note: ", rest=_INDENT)
-
-
-def _paragraph(text: str, width: int, style: str = "") -> Iterator[_Line]:
+def _paragraph(text: str, width: int, style: str = "") -> Iterator[StyledLine]:
     if text:
-        yield from (_Line(line, style) for line in wrap(text, width, first=_INDENT))
-
-
-_STYLES: Final = {
-    Colour.GREEN: "green",
-    Colour.YELLOW: "bold yellow",
-    Colour.RED: "bold red",
-}
-
-
-def _encodable(line: _Line, encoding: str, width: int) -> list[_Line]:
-    """The line with its escapes, which may need more lines than the characters they replace."""
-    text = encodable(line.text, encoding)
-    if width_of(text) <= width:
-        return [replace(line, text=text)]
-    return [replace(line, text=piece) for piece in wrap(text, width, rest=_INDENT)]
-
-
-def _render(lines: Sequence[_Line], *, colour: bool) -> str:
-    if not colour:
-        return "\n".join(line.text for line in lines)
-    from rich.console import Console
-    from rich.text import Text
-
-    console = Console(
-        file=io.StringIO(), force_terminal=True, color_system="standard", _environ={}, width=10**4
-    )
-    rendered = []
-    for line in lines:
-        text = Text(line.text)
-        text.stylize(line.style, 0, line.styled)
-        with console.capture() as capture:
-            console.print(text, end="", soft_wrap=True)
-        rendered.append(capture.get())
-    return "\n".join(rendered)
+        yield from (StyledLine(line, style) for line in wrap(text, width, first=INDENT))

@@ -24,7 +24,8 @@ def print_summary(terminal: Any, report: RunReport) -> None:
         verbosity=terminal.verbosity,
         encoding=getattr(writer._file, "encoding", None) or "ascii",
     )
-    terminal.section("mlregress", sep="=")
+    if terminal.verbosity >= -1:  # one line needs no heading
+        terminal.section("mlregress", sep="=")
     terminal.write(text.rstrip("\n") + "\n")
 
 
