@@ -61,7 +61,7 @@ class TestVerdict:
         result.stdout.fnmatch_lines([f"FAILED {TEST} - unaffordable: metric 'accuracy' with *"])
 
     def test_is_told_with_all_the_ways_out(self, narrow: Suite) -> None:
-        result = narrow.run()
+        result = narrow.run("-v")
         steps = narrow.tests[TEST]["next_steps"]
         assert len(steps) == 4
         told = " ".join(result.stdout.str().split())
@@ -73,6 +73,19 @@ class TestVerdict:
                 "* 1 unaffordable, 7 saved in *",
             ]
         )
+
+    def test_takes_a_few_lines_and_is_said_once(self, narrow: Suite) -> None:
+        lines = narrow.run().stdout.lines
+        (warned,) = (line for line in lines if "MLRegressWarning" in line)
+        assert warned.endswith("MLRegressWarning: unaffordable: too few seeds for accuracy")
+        start = next(i for i, line in enumerate(lines) if line.startswith("unaffordable "))
+        end = next(i for i, line in enumerate(lines) if line.startswith("identical "))
+        told = lines[start + 1 : end]
+        assert len(told) <= 4
+        assert told[0].startswith("  unaffordable: metric 'accuracy' with margin 0.0165: 5 seeds")
+        step = narrow.tests[TEST]["next_steps"][0]
+        assert " ".join(step.split()) in " ".join(" ".join(told).replace("\\", "").split())
+        assert sum("with power 0." in line for line in lines) == 1
 
     def test_stands_in_the_way_of_neither_an_update_nor_a_plan(self, narrow: Suite) -> None:
         assert narrow.run("--mlregress-plan").ret == 0
@@ -101,12 +114,16 @@ class TestWhenRecording:
         assert result.ret == 0
         (note,) = suite.tests[TEST]["notes"]
         assert note.startswith(
-            "a check will be unaffordable: metric 'accuracy' with margin 0.0165: a loss of the "
-            "margin, "
+            "a check will be unaffordable: metric 'accuracy' with margin 0.0165: 5 seeds "
+            "against 20 detect a loss of the margin "
         )
         assert "the 2 comparisons of the suite share its alpha: each is held to 0.025" in note
+        assert len(suite.tests[TEST]["next_steps"]) > 1
         assert suite.tests[OTHER]["notes"] == []
-        result.stdout.fnmatch_lines(["*MLRegressWarning: a check will be unaffordable: *"])
+        result.stdout.fnmatch_lines(
+            ["*MLRegressWarning: a check will be unaffordable: too few seeds for accuracy"]
+        )
+        assert result.stdout.str().count("with power 0.") == 1
 
     def test_counts_the_comparisons_that_the_same_run_adds(self, suite: Suite) -> None:
         """No cliff: the last metric of many is what makes three seeds too few."""

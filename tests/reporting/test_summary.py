@@ -31,13 +31,9 @@ incomparable  tests/test_digits.py::test_incomparable                  5/5 seeds
 no-baseline   tests/test_digits.py::test_no_baseline                   5/5 seeds
   accuracy  0.9314
 unaffordable  tests/test_digits.py::test_unaffordable                  1/5 seeds
-  unaffordable: metric 'accuracy' with margin 0.001: a loss of the margin, 0.37
-  standard deviations of the baseline, is detected by 5
+  unaffordable: metric 'accuracy' with margin 0.001: 5 seeds against 10 detect a
+  loss of the margin (0.37 SD) with power 0.08; allowed is 0.8 and more. They ...
   more seeds: pytest tests/test_digits.py::test_digits --mlregress-seeds=24
-  more baseline seeds: pytest tests/test_digits.py::test_digits \\
-    --mlregress-update --mlregress-baseline-seeds=60
-  a wider margin in the code: these seeds detect a loss of 0.006
-  a higher level: pytest tests/test_digits.py::test_digits --mlregress-alpha=0.2
 inconclusive  tests/test_digits.py::test_inconclusive                  5/5 seeds
   accuracy  0.9318 -> 0.9280  -0.0038 [-0.0190, +0.0064]  0.22     0.005
   more seeds: pytest --mlregress-seeds=12
@@ -86,13 +82,54 @@ def test_the_greens_of_two_hundred_tests_are_one_line():
     assert len(lines) == 14
 
 
-def test_quiet_folds_every_green_and_leaves_the_others_their_numbers():
-    lines = summary_table(cases.a_run(cases.passed(), cases.inconclusive()), verbosity=-1)
-    assert lines.splitlines()[1:4] == [
-        "inconclusive  tests/test_digits.py::test_digits                        5/5 seeds",
-        "  accuracy  0.9318 -> 0.9280  -0.0038 [-0.0190, +0.0064]  0.22  0.005",
-        "1 pass (-v lists each with its margin)",
+def test_quiet_has_a_line_for_each_that_is_not_green_and_the_totals():
+    report = cases.a_run(
+        cases.passed(),
+        cases.regression(test="tests/test_long_name.py::TestTraining::test_of_digits[adam]"),
+        cases.inconclusive(test="t.py::test_i"),
+        cases.diverged(test="t.py::test_d"),
+        cases.unaffordable(test="t.py::test_u"),
+        notes=("unused baseline: old.json",),
+    )
+    assert summary_table(report, verbosity=-1).splitlines() == [
+        "diverged      t.py::test_d  2 of 4 seeds: seed 1: accuracy = nan",
+        "regression    tests/test_long_name.py::TestTraining::test_of_digits[adam]",
+        "unaffordable  t.py::test_u  metric 'accuracy' with margin 0.001: 5 seeds against ...",
+        "inconclusive  t.py::test_i  accuracy -0.0038 [-0.0190, +0.0064]",
+        "5 tests: 1 diverged, 1 regression, 1 unaffordable, 1 inconclusive, 1 pass; 20",
+        "  seeds run (1 failed), 5 saved; 29 s of training in 41 s; alpha 0.05 over 5",
+        "  comparisons",
+        "note: unused baseline: old.json",
     ]
+
+
+def test_twice_quiet_has_the_totals_alone():
+    report = cases.a_run(cases.passed(), cases.regression(), notes=("unused baseline: old.json",))
+    assert summary_table(report, verbosity=-2, width=120).splitlines() == [
+        "mlregress: 2 tests: 1 regression, 1 pass; 10 seeds run, 0 saved; 15 s of training in "
+        "41 s; alpha 0.05 over 5 "
+        "comparisons",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["check", "update"])
+def test_many_unaffordable_tests_are_two_lines_each_with_one_command(kind):
+    tests = []
+    for i in range(13):
+        step = f"more seeds: pytest 'tests/test_{i % 2}.py::test[{i}]' --mlregress-seeds=24"
+        one = cases.unaffordable(test=f"tests/test_{i % 2}.py::test[{i}]", next_steps=(step,))
+        if kind == "update":
+            note = f"a check will be unaffordable: {one.reasons[0]}"
+            one = cases.recorded(test=one.test, next_steps=one.next_steps, notes=(note,))
+        tests.append(one)
+    lines = summary_table(cases.a_run(*tests)).splitlines()
+    command = "what each of the 13 needs: pytest tests --mlregress-plan"
+    assert command in lines
+    a_test = 2 if kind == "check" else 3
+    assert lines.index(command) == 13 * a_test + (kind == "update")
+    assert sum(" ..." in line for line in lines) == 13
+    verbose = " ".join(summary_table(cases.a_run(*tests), verbosity=1).split())
+    assert verbose.count("They detect 2.3 standard deviations with power 0.9") == 13
 
 
 def test_verbose_lists_every_green():

@@ -396,8 +396,8 @@ def test_looks_that_accept_every_result_are_refused_with_what_would_do():
 
 def test_a_margin_that_the_seeds_cannot_pay_for_is_refused_with_the_planners_number():
     message = (
-        r"a loss of the margin, 1 standard deviations of the baseline, is detected by 5 seeds "
-        r"against 20 with power 0\.\d\d; allowed is 0\.8 and more\. They detect 2\.\d+ standard "
+        r"5 seeds against 20 detect a loss of the margin \(1 SD\) "
+        r"with power 0\.\d\d; allowed is 0\.8 and more\. They detect 2\.\d+ standard "
         r"deviations with power 0\.9; \d+ seeds per check would do"
     )
     with pytest.raises(UnaffordableError, match=message):

@@ -33,8 +33,8 @@ def test_one_seed_tells_with_the_numbers_of_the_planner() -> None:
     assert verdict.decided_after == 1
     reason, level = verdict.reasons
     assert reason.startswith(
-        "metric 'accuracy' with margin 0.005: a loss of the margin, 0.5 standard deviations of the "
-        "baseline, is detected by 5 seeds against 20 with power 0.0"
+        "metric 'accuracy' with margin 0.005: 5 seeds against 20 detect a loss of the margin "
+        "(0.5 SD) with power 0.0"
     )
     assert level == ("the 67 comparisons of the suite share its alpha: each is held to 0.000746")
     assert replace(SUITE, strict=True).colour(verdict.kind) is Colour.RED

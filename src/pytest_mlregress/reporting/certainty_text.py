@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Final
 
 from pytest_mlregress.plurals import count_of
 from pytest_mlregress.reporting.metric_text import level_text, limit_of, p_and_limit
+from pytest_mlregress.verdicts.nearness import NEAR, near_its_limit
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
-
-CLEAR: Final = 10.0
-"""A p-value this many times below its limit is called clear."""
 
 
 def how_sure(metric: MetricVerdict) -> str:
@@ -96,9 +93,9 @@ def _words(metric: MetricVerdict) -> str:
     if metric.kind in (VerdictKind.REGRESSION, VerdictKind.MINOR):
         if not comparison.p_harm <= limit:
             return "a loss was shown at an earlier look"
-        return "clearly worse" if comparison.p_harm <= limit / CLEAR else "worse, near the limit"
+        return "worse, near the limit" if near_its_limit(metric) else "clearly worse"
     if metric.kind is VerdictKind.IMPROVEMENT:
-        return "clearly better" if comparison.p_better <= limit / CLEAR else "better"
+        return "clearly better" if comparison.p_better <= limit / NEAR else "better"
     if math.isfinite(comparison.margin) and metric.kind is VerdictKind.PASS:
         return "no loss of the margin"
     return "undecided"

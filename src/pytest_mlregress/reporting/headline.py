@@ -17,7 +17,7 @@ from pytest_mlregress.reporting.metric_text import (
 )
 from pytest_mlregress.reporting.number_format import number
 from pytest_mlregress.reporting.sample_text import seeds_counted
-from pytest_mlregress.reporting.text_layout import clip_words, one_line, width_of, wrap
+from pytest_mlregress.reporting.text_layout import clip_words, one_line, width_of, wrap_within
 from pytest_mlregress.running.result import COLLAPSED, SeedResult
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
 
@@ -93,10 +93,7 @@ def headline_lines(verdict: Verdict, *, width: int, most: int) -> list[str]:
     line = _fitted(_clauses(verdict), width)
     if not line.endswith(("...", ":")) and width_of(line) <= width:
         return [line]
-    lines = wrap(_joined([one_line(clause) for clause in _clauses(verdict)]), width)
-    if len(lines) <= most:
-        return lines
-    return [*lines[: most - 1], clip_words(f"{lines[most - 1]} {lines[most]}", width)]
+    return wrap_within(_joined(list(map(one_line, _clauses(verdict)))), width, most=most)
 
 
 def metric_sentence(metric: MetricVerdict, *, width: int | None = None) -> str:

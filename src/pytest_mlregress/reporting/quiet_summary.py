@@ -71,12 +71,19 @@ def _quiet_line(verdict: Verdict, width: int) -> StyledLine:
     metrics = most_severe_metrics_first(verdict)
     metric = next((m for m in metrics if m.comparison and m.kind is verdict.kind), None)
     if metric is None or verdict.kind is VerdictKind.DIVERGED:
-        said = headline(verdict, width=room, after_kind=True) if room >= _LEAST_SAID else ""
+        said = _headline_after_kind(verdict, room) if room >= _LEAST_SAID else ""
     else:
         difference = f"{one_line(metric.name)} {difference_with_interval(metric)}"
         said = difference if width_of(difference) <= room else difference.partition(" [")[0]
     text = f"{start}{INDENT}{said}" if said and width_of(said) <= room else start
     return StyledLine(text, STYLES[verdict.colour], KINDS)
+
+
+def _headline_after_kind(verdict: Verdict, room: int) -> str:
+    said = f"{verdict.kind}: "
+    whole = headline(verdict, after_kind=True)
+    more = len(said) if whole.startswith(said) else 0
+    return headline(verdict, width=room + more, after_kind=True)[more:]
 
 
 def _bold(text: str, width: int) -> list[StyledLine]:

@@ -38,7 +38,7 @@ from pytest_mlregress.reporting.metric_text import means
 from pytest_mlregress.reporting.report import most_severe_metrics_first
 from pytest_mlregress.reporting.since_text import since_text
 from pytest_mlregress.reporting.step_text import step_lines
-from pytest_mlregress.reporting.text_layout import clip_words, one_line, pad, wrap
+from pytest_mlregress.reporting.text_layout import one_line, pad, wrap_within
 from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.verdicts.verdict import FOLDABLE, MetricVerdict, Verdict, VerdictKind
 
@@ -91,7 +91,11 @@ def short_failure_text(
     lines = headline_lines(verdict, width=width, most=min(_MOST_OF_HEADLINE, most - len(command)))
     shown = {"next": command} if command else {}
     left = most - len(lines) - len(command)
-    for part in [*_in_order(verdict, width, output=output), *others, *_more_reasons(verdict, width)]:
+    for part in [
+        *_in_order(verdict, width, output=output),
+        *others,
+        *_more_reasons(verdict, width),
+    ]:
         found = part.lines("" if part.name in shown else part.name, left)
         if len(found) > left:
             break
@@ -142,11 +146,7 @@ def _label(name: str) -> str:
 
 def _wrapped(content: str, width: int, most: int, name: str, left: int) -> list[str]:
     """Up to ``most`` lines, and what there is room for if that is less; the last words are cut."""
-    lines = wrap(content, width, first=_label(name))
-    room = max(1, min(most, left))
-    if len(lines) <= room:
-        return lines
-    return [*lines[: room - 1], clip_words(f"{lines[room - 1]} {lines[room].strip()}", width)]
+    return wrap_within(content, width, first=_label(name), most=max(1, min(most, left)))
 
 
 def _step(step: str, width: int, name: str, left: int) -> list[str]:

@@ -37,32 +37,24 @@ from pytest_mlregress.reporting.styled_lines import (
     name_with_tier,
     rendered,
 )
-from pytest_mlregress.reporting.text_layout import one_line, pad, width_of, wrap
+from pytest_mlregress.reporting.summary_columns import HEADINGS, Columns, Row, is_short
+from pytest_mlregress.reporting.text_layout import one_line, pad, width_of, wrap, wrap_within
 from pytest_mlregress.reporting.totals import closing_notes, totals_line
 from pytest_mlregress.reporting.unrecorded import fold_unrecorded
+from pytest_mlregress.verdicts.record_all import plan_all_command
 from pytest_mlregress.verdicts.verdict import FOLDABLE, Colour, MetricVerdict, Verdict, VerdictKind
+
+FOLD_UNAFFORDABLE_ABOVE: Final = 5
+"""Up to this many tests that the seeds cannot decide on have a next step each."""
 
 FOLD_ABOVE: Final = 20
 """Up to this many foldable tests are listed one by one, each with its margin."""
 
-_HEADINGS: Final = (
-    "metric",
-    "baseline -> now",
-    "difference [interval]",
-    "A/A",
-    "p",
-    "limit",
-    "margin",
-    "q",
-)
 _BESIDE_A_BASE: Final = {"baseline -> now": "base -> now"}
+_MOST_OF_UNAFFORDABLE: Final = 2
+_MOST_OF_NOTE: Final = 3
 _LEAST_OF_FAILURE: Final = 4
 _MORE: Final = "-v shows every value, test and step of a failure"
-_GAPS: Final = ("  ", " ")
-"""What separates columns, the second where there is no room for the first."""
-
-_LONGEST_MEANS: Final = 20
-_LONGEST_DIFFERENCE: Final = 30
 
 
 def summary_table(
@@ -105,22 +97,70 @@ def _lines(report: RunReport, width: int, verbosity: int) -> list[StyledLine]:
         for v in listed
         for metric in _shown(v)
     }
-    columns = _Columns.fitting(
-        [row for row in rows.values() if row and _is_short(row)], width, _headings(listed)
+    columns = Columns.fitting(
+        [row for row in rows.values() if row and is_short(row)], width, _headings(listed)
     )
+    short = [verdict for verdict in listed if _is_unaffordable(verdict)]
+    detail = _detail(verbosity, len(short))
     lines = list(columns.header())
     for verdict in listed:
-        lines += _verdict_lines(verdict, rows, columns, width)
-    if columns.used[_HEADINGS.index("q")]:
+        lines += _verdict_lines(verdict, rows, columns, width, detail)
+    if columns.used[HEADINGS.index("q")]:
         lines += _paragraph(f"q: {MEANING_OF_Q}", width, "dim")
     lines += lines_of_unrecorded(unrecorded, width)
+    if not detail.steps:
+        lines += _plan_lines(short, width)
     lines += _folded_lines(folded, width)
     if lines:
         lines.append(StyledLine(""))
     lines += _total_lines(report, width)
-    if verbosity == 0 and any(verdict.colour is Colour.RED for verdict in listed):
+    if verbosity == 0 and any(
+        verdict.colour is Colour.RED or verdict in short for verdict in listed
+    ):
         lines += [StyledLine(line, "dim") for line in wrap(_MORE, width, rest=INDENT)]
     return lines
+
+
+@dataclass(frozen=True, slots=True)
+class _Detail:
+    """How much is said of a test that is not red; None for everything.
+
+    Attributes:
+        of_unaffordable: lines on what an unaffordable test lacks.
+        of_notes: lines of a note on another test.
+        steps: whether each unaffordable test has its own next step.
+    """
+
+    of_unaffordable: int | None
+    of_notes: int | None
+    steps: bool = True
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is left out."""
+        return self.of_notes is None
+
+
+def _detail(verbosity: int, unaffordable: int) -> _Detail:
+    if verbosity > 0:
+        return _Detail(None, None)
+    if unaffordable > FOLD_UNAFFORDABLE_ABOVE:
+        return _Detail(1, _MOST_OF_NOTE, steps=False)
+    return _Detail(_MOST_OF_UNAFFORDABLE, _MOST_OF_NOTE)
+
+
+def _is_unaffordable(verdict: Verdict) -> bool:
+    """Whether a check is, or will be after an update."""
+    if verdict.kind is VerdictKind.RECORDED:
+        return bool(verdict.next_steps)
+    return verdict.kind is VerdictKind.UNAFFORDABLE
+
+
+def _plan_lines(verdicts: Sequence[Verdict], width: int) -> Iterator[StyledLine]:
+    command = plan_all_command(verdicts)
+    if command is not None:
+        for line in step_lines(f"what each of the {len(verdicts)} needs: {command}", width, ""):
+            yield StyledLine(line, "dim")
 
 
 def _headings(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
@@ -128,7 +168,7 @@ def _headings(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
     renamed = dict(_BESIDE_A_BASE) if any(verdict.base for verdict in verdicts) else {}
     if level:
         renamed["difference [interval]"] = f"difference [{level}]"
-    return tuple(renamed.get(heading, heading) for heading in _HEADINGS)
+    return tuple(renamed.get(heading, heading) for heading in HEADINGS)
 
 
 def _fold(
@@ -152,13 +192,10 @@ def _shown(verdict: Verdict) -> Sequence[MetricVerdict]:
     return [metric for metric in metrics if metric.kind not in FOLDABLE]
 
 
-_Row = tuple[str, ...]
-
-
 def _row(
     report: RunReport, verdict: Verdict, metric: MetricVerdict, *, verbose: bool
-) -> _Row | None:
-    """The cells under `_HEADINGS`; None without a number to show."""
+) -> Row | None:
+    """The cells under `HEADINGS`; None without a number to show."""
     named = metric.name if metric.kind is verdict.kind else f"{metric.name} ({metric.kind})"
     if metric.comparison is None:
         measured = metric.kind in (VerdictKind.RECORDED, VerdictKind.NO_BASELINE)
@@ -182,70 +219,12 @@ def _row(
     )
 
 
-def _is_short(row: _Row) -> bool:
-    """False for a row with so many digits that it would widen the columns of all others."""
-    return len(row[1]) <= _LONGEST_MEANS and len(row[2]) <= _LONGEST_DIFFERENCE
-
-
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """The widths that all short rows share; empty columns have none.
-
-    A row with a name that does not fit, as a long one always, becomes a paragraph; so do all where
-    the other columns leave no room.
-    """
-
-    widths: tuple[int, ...]
-    used: tuple[bool, ...]
-    gap: str
-    total: int
-    headings: tuple[str, ...]
-
-    @classmethod
-    def fitting(cls, rows: Sequence[_Row], total: int, headings: tuple[str, ...]) -> _Columns:
-        used = tuple(any(row[index] for row in rows) for index in range(len(headings)))
-        widths = [
-            max([len(heading), *(width_of(row[index]) for row in rows)]) if used[index] else 0
-            for index, heading in enumerate(headings)
-        ]
-        named = sorted({width_of(row[0]) for row in rows})
-        for gap in _GAPS:
-            others = len(INDENT) + sum(widths[1:]) + len(gap) * (sum(used) - 1)
-            room = total - others
-            if named and named[0] <= room and len(headings[0]) <= room:
-                widths[0] = max(len(headings[0]), *(name for name in named if name <= room), 0)
-                return cls(tuple(widths), used, gap, total, headings)
-        return cls((0,) * len(headings), used, "", total, headings)
-
-    def header(self) -> Iterator[StyledLine]:
-        if any(self.widths) and any(self.used):
-            yield StyledLine(self._side_by_side(self.headings), "dim")
-
-    def lines(self, row: _Row) -> Iterator[StyledLine]:
-        if width_of(row[0]) <= self.widths[0] and _is_short(row):
-            yield StyledLine(self._side_by_side(row))
-            return
-        name, change, difference, *rest = row
-        labelled = [
-            f"{label} {cell}" for label, cell in zip(self.headings[3:], rest, strict=True) if cell
-        ]
-        text = ", ".join(part for part in (f"{name} {change}", difference, *labelled) if part)
-        yield from (StyledLine(line) for line in wrap(text, self.total, first=INDENT))
-
-    def _side_by_side(self, row: Sequence[str]) -> str:
-        cells = [
-            pad(cell, width)
-            for cell, width, used in zip(row, self.widths, self.used, strict=True)
-            if used
-        ]
-        return (INDENT + self.gap.join(cells)).rstrip()
-
-
 def _verdict_lines(
     verdict: Verdict,
-    rows: Mapping[int, _Row | None],
-    columns: _Columns,
+    rows: Mapping[int, Row | None],
+    columns: Columns,
     width: int,
+    detail: _Detail,
 ) -> Iterator[StyledLine]:
     yield from _title(verdict, width)
     shown = [row for metric in _shown(verdict) if (row := rows[id(metric)])]
@@ -254,7 +233,8 @@ def _verdict_lines(
     if verdict.colour is Colour.RED and any(seed.outcome == "failed" for seed in verdict.seeds):
         yield from _failed_seed_lines(verdict, width, most=MOST_LINES - 1 - len(shown))
     elif with_headline:
-        yield from _paragraph(headline(verdict), width)
+        most = detail.of_unaffordable if verdict.kind is VerdictKind.UNAFFORDABLE else None
+        yield from _paragraph(headline(verdict), width, most=most)
     for row in shown:
         yield from columns.lines(row)
     if not foldable and (passed := _by_kind(m for m in verdict.metrics if m.kind in FOLDABLE)):
@@ -265,10 +245,15 @@ def _verdict_lines(
         no_base = verdict.base is not None and verdict.kind is VerdictKind.NO_BASELINE
         # The headline of a test without a base ends in its reason.
         why = verdict.reasons[:1] if left_out or (no_base and not with_headline) else ()
-        # A choice between ways out is one with all of them in view.
-        steps = verdict.next_steps[: None if verdict.kind is VerdictKind.UNAFFORDABLE else 1]
-        for text in (*why, *_undecided(verdict), *verdict.notes):
+        more = verdict.reasons[1:] if detail.whole and _is_unaffordable(verdict) else ()
+        steps = verdict.next_steps[: None if detail.whole and _is_unaffordable(verdict) else 1]
+        if _is_unaffordable(verdict) and not detail.steps:
+            steps = ()
+        for text in (*why, *_undecided(verdict), *more):
             yield from _paragraph(text, width, "dim")
+        for text in verdict.notes:
+            most = detail.of_unaffordable if _is_unaffordable(verdict) else detail.of_notes
+            yield from _paragraph(text, width, "dim", most=most)
         for step in steps:
             yield from (StyledLine(line, "dim") for line in step_lines(step, width, INDENT))
 
@@ -335,6 +320,12 @@ def _total_lines(report: RunReport, width: int) -> Iterator[StyledLine]:
         yield from lines_of_note(note, width)
 
 
-def _paragraph(text: str, width: int, style: str = "") -> Iterator[StyledLine]:
-    if text:
-        yield from (StyledLine(line, style) for line in wrap(text, width, first=INDENT))
+def _paragraph(
+    text: str, width: int, style: str = "", *, most: int | None = None
+) -> Iterator[StyledLine]:
+    if not text:
+        return
+    lines = wrap(text, width, first=INDENT)
+    if most is not None:
+        lines = wrap_within(text, width, first=INDENT, most=most)
+    yield from (StyledLine(line, style) for line in lines)

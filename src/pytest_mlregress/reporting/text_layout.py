@@ -84,6 +84,24 @@ def wrap(text: str, width: int, *, first: str = "", rest: str | None = None) -> 
     return [*lines, line.rstrip()]
 
 
+def wrap_within(text: str, width: int, *, most: int, first: str = "") -> list[str]:
+    """The text in lines as `wrap` makes them, cut at a word after ``most`` of them.
+
+    Args:
+        text: the text.
+        width: width in terminal cells, prefixes included.
+        most: the largest number of lines, at least 1.
+        first: prefix of the first line; the others are indented as far.
+
+    Returns:
+        The lines.
+    """
+    lines = wrap(text, width, first=first)
+    if len(lines) <= most:
+        return lines
+    return [*lines[: most - 1], clip_words(f"{lines[most - 1]} {lines[most].strip()}", width)]
+
+
 def wrap_command(command: str, width: int, *, first: str, rest: str) -> list[str]:
     """A shell command in lines of at most ``width`` cells, continued by backslashes.
 

@@ -30,6 +30,7 @@ from pytest_mlregress.verdicts.advice import nothing_recorded
 from pytest_mlregress.verdicts.afterwards import late_notes, with_late_seed, with_notes_of_seeds
 from pytest_mlregress.verdicts.confirmation import needs_confirmation
 from pytest_mlregress.verdicts.group import SeedGroup
+from pytest_mlregress.verdicts.unaffordable import too_few_seeds
 from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
 
 
@@ -230,10 +231,14 @@ class Verdicts:
         recorded = [t for t, v in self._judged.items() if v.kind is VerdictKind.RECORDED]
         for test in recorded:
             group, verdict = self._collector.groups[test], self._judged[test]
-            note = self._judge.note_on_next_check(group)
-            if note is not None:
-                self._judged[test] = replace(verdict, notes=(*verdict.notes, note))
-                warn_of_verdict(self._session, group.plan, note)
+            found = self._judge.unaffordable_next(group)
+            if found is not None:
+                self._judged[test] = replace(
+                    verdict,
+                    notes=(*verdict.notes, found.note),
+                    next_steps=(*verdict.next_steps, *found.ways_out),
+                )
+                warn_of_verdict(self._session, group.plan, found.warning)
 
     def _write_baseline(self, group: SeedGroup) -> None:
         test = group.plan.test
@@ -252,7 +257,7 @@ class Verdicts:
             self._nextitem,
         )
         if verdict.colour is Colour.YELLOW or verdict.kind is VerdictKind.MINOR:
-            warn_of_verdict(self._session, group.plan, headline(verdict))
+            warn_of_verdict(self._session, group.plan, _warning(verdict))
         elif (problem := nothing_recorded(verdict, group.plan)) is not None:
             warn_of_verdict(self._session, group.plan, problem)
 
@@ -275,3 +280,11 @@ class Verdicts:
     def seed_node_ids(self) -> frozenset[str]:
         """The node ids of all seeds that have reported."""
         return self._collector.seed_node_ids
+
+
+def _warning(verdict: Verdict) -> str:
+    """One line: what makes a test unaffordable is a paragraph, and the summary has it."""
+    if verdict.kind is not VerdictKind.UNAFFORDABLE:
+        return headline(verdict)
+    short = [one.name for one in verdict.metrics if one.kind is VerdictKind.UNAFFORDABLE]
+    return f"{verdict.kind}: {too_few_seeds(short)}"

@@ -64,13 +64,15 @@ def warn_of_verdict(session: pytest.Session, plan: GroupPlan, message: str) -> N
 def warn_of_run(config: pytest.Config, message: str) -> None:
     """Put a line into pytest's warnings summary that belongs to no test.
 
-    As in `warn_of_verdict`, no filter makes an error of it.
+    As in `warn_of_verdict`, no filter makes an error of it. Its place is the project's, since no
+    line of code raised it, and pytest would print one below the warning.
     """
     warning = warnings.WarningMessage(
         message=MLRegressWarning(message),
         category=MLRegressWarning,
-        filename=__file__,
+        filename=str(config.inipath or config.rootpath),
         lineno=1,
+        line="",
     )
     if not _compat.is_ignored(config, warning):
         config.hook.pytest_warning_recorded.call_historic(

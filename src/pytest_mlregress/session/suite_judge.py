@@ -29,7 +29,7 @@ from pytest_mlregress.verdicts.group import GroupPlan, SeedGroup
 from pytest_mlregress.verdicts.judge import incomplete
 from pytest_mlregress.verdicts.judged_test import JudgedTest, dated
 from pytest_mlregress.verdicts.policy import Rules, rules_for
-from pytest_mlregress.verdicts.unaffordable import note_on_next_check
+from pytest_mlregress.verdicts.unaffordable import NextCheck, unaffordable_next
 from pytest_mlregress.verdicts.unusable import unusable_baseline
 from pytest_mlregress.verdicts.update import judge_update
 from pytest_mlregress.verdicts.verdict import Verdict, VerdictKind
@@ -151,7 +151,7 @@ class SuiteJudge:
             return unusable_baseline(group, error, updating=True, kept=kept)
         return verdict
 
-    def note_on_next_check(self, group: SeedGroup) -> str | None:
+    def unaffordable_next(self, group: SeedGroup) -> NextCheck | None:
         """What a check of a new baseline will say of its margins.
 
         To be asked at the end of an update: only then is it known how many comparisons share alpha.
@@ -162,7 +162,7 @@ class SuiteJudge:
         rules = rules_for(
             self._settings, group.plan.settings, comparisons=self._comparisons_afterwards
         )
-        return note_on_next_check(group, baseline, rules)
+        return unaffordable_next(group, baseline, rules)
 
     @cached_property
     def green_runs(self) -> GreenRuns:

@@ -201,8 +201,8 @@ def require_affordable(
         return
     _, detectable = design_for_power(looks, n_baseline=n_baseline, alpha=alpha)
     raise UnaffordableError(
-        f"a loss of the margin, {margin_sd:.3g} standard deviations of the baseline, is detected "
-        f"by {design.looks[-1]} seeds against {n_baseline} with power {power:.2f}; allowed is "
+        f"{design.looks[-1]} seeds against {n_baseline} detect a loss of the margin "
+        f"({margin_sd:.3g} SD) with power {power:.2f}; allowed is "
         f"{LEAST_POWER} and more. They detect {detectable:.3g} standard deviations with power "
         f"{DETECTION_POWER}; {seeds_needed(margin_sd, n_baseline=n_baseline, alpha=alpha)}"
     )

@@ -20,11 +20,9 @@ from pytest_mlregress.verdicts.confirmation import fresh_seeds
 from pytest_mlregress.verdicts.context import JudgingContext
 from pytest_mlregress.verdicts.group import GroupPlan
 from pytest_mlregress.verdicts.metrics import MetricsDecision
+from pytest_mlregress.verdicts.nearness import near_its_limit
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
 from pytest_mlregress.verdicts.what_changed import what_changed
-
-NEAR: Final = 10.0
-"""A p-value within this factor of its limit may be due to an unlucky baseline."""
 
 IMPROBABLE_GAIN: Final = 3.0
 """A gain of more margins than this is more often another test set than a better model."""
@@ -158,7 +156,8 @@ def _confirmation(
         and history is not None
         and history.knows(provenance.named_commit)
     )
-    if not possible or not any(_near_its_limit(metric) for metric in decision.metrics):
+    lost = [metric for metric in decision.metrics if metric.kind is VerdictKind.REGRESSION]
+    if not possible or not any(map(near_its_limit, lost)):
         return
     trainings = 2 * fresh_seeds(len(case.group.plan.planned))
     seconds = trainings * fmean(seed.duration for seed in case.ready)
@@ -166,13 +165,6 @@ def _confirmation(
         f"near its limit, so test fresh seeds of both commits ({trainings} trainings, "
         f"{_minutes(seconds)}): {case.group.plan.command} --mlregress-confirm"
     )
-
-
-def _near_its_limit(metric: MetricVerdict) -> bool:
-    if metric.kind is not VerdictKind.REGRESSION or metric.comparison is None:
-        return False
-    limit = metric.level or metric.alpha
-    return limit / NEAR <= metric.comparison.p_harm <= limit
 
 
 def _minutes(seconds: float) -> str:

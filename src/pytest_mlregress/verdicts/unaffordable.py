@@ -8,8 +8,9 @@ decide on, all of them run: no margin hides another one's loss.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline
 from pytest_mlregress.running.result import SeedResult
@@ -111,7 +112,47 @@ def _level_in_words(rules: Rules) -> Iterator[str]:
         )
 
 
-def note_on_next_check(group: SeedGroup, recorded: Artifact, rules: Rules) -> str | None:
+@dataclass(frozen=True, slots=True)
+class NextCheck:
+    """What a check of a new baseline cannot decide.
+
+    Attributes:
+        metrics: the names of the metrics.
+        reasons: why, with the planner's numbers.
+        ways_out: what would make it affordable.
+    """
+
+    metrics: tuple[str, ...]
+    reasons: tuple[str, ...]
+    ways_out: tuple[str, ...]
+
+    @property
+    def warning(self) -> str:
+        """A line, which alike tests share."""
+        return f"{_BEFORE}: {too_few_seeds(self.metrics)}"
+
+    @property
+    def note(self) -> str:
+        """The same with its numbers."""
+        return f"{_BEFORE}: {'; '.join(self.reasons)}"
+
+
+_BEFORE: Final = "a check will be unaffordable"
+
+
+def too_few_seeds(metrics: Iterable[str]) -> str:
+    """``too few seeds for accuracy and f1``, without the numbers, which have a place of their own.
+
+    Args:
+        metrics: the names of the metrics.
+
+    Returns:
+        The text.
+    """
+    return f"too few seeds for {' and '.join(metrics)}"
+
+
+def unaffordable_next(group: SeedGroup, recorded: Artifact, rules: Rules) -> NextCheck | None:
     """The shortfalls of a check against a baseline that was just recorded, or None.
 
     Args:
@@ -120,14 +161,15 @@ def note_on_next_check(group: SeedGroup, recorded: Artifact, rules: Rules) -> st
         rules: how the test is judged.
 
     Returns:
-        The note.
+        They.
     """
     first = group.reported[:1]
     rules = beside_curves(rules, recorded)
     found = shortfalls(group.plan.check_seeds, first[0], recorded, rules) if first else ()
     if not found:
         return None
-    steps = WaysOut(group.plan, group.plan.check_seeds, rules, found)
-    return "a check will be unaffordable: " + "; ".join(
-        (*(shortfall.sentence for shortfall in found), *_level_in_words(rules), *steps)
+    return NextCheck(
+        metrics=tuple(shortfall.name for shortfall in found),
+        reasons=(*(shortfall.sentence for shortfall in found), *_level_in_words(rules)),
+        ways_out=tuple(WaysOut(group.plan, group.plan.check_seeds, rules, found)),
     )
