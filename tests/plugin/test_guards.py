@@ -86,7 +86,7 @@ def test_summaries_name_the_bug(run):
     result = run("--mlregress-guards=fail")
     result.stdout.fnmatch_lines(
         [
-            "*1 of 1 seeds failed: seed 0: Failed: missing-zero-grad*",
+            "*the only seed that ran failed: seed 0: Failed: missing-zero-grad*",
             "FAILED *::test_training[[]seed0[]] - Failed: missing*",
         ]
     )

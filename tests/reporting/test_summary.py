@@ -32,7 +32,7 @@ no-baseline   tests/test_digits.py::test_no_baseline                   5/5 seeds
   accuracy  0.9314
 unaffordable  tests/test_digits.py::test_unaffordable                  1/5 seeds
   unaffordable: metric 'accuracy' with margin 0.001: 5 seeds against 10 detect a
-  loss of the margin (0.37 SD) with power 0.08; allowed is 0.8 and more. They ...
+  loss of the margin (0.37 SD) with power 0.08; allowed is 0.8 and more. ...
   more seeds: pytest tests/test_digits.py::test_digits --mlregress-seeds=24
 inconclusive  tests/test_digits.py::test_inconclusive                  5/5 seeds
   accuracy  0.9318 -> 0.9280  -0.0038 [-0.0190, +0.0064]  0.22     0.005
@@ -94,7 +94,7 @@ def test_quiet_has_a_line_for_each_that_is_not_green_and_the_totals():
     assert summary_table(report, verbosity=-1).splitlines() == [
         "diverged      t.py::test_d  2 of 4 seeds: seed 1: accuracy = nan",
         "regression    tests/test_long_name.py::TestTraining::test_of_digits[adam]",
-        "unaffordable  t.py::test_u  metric 'accuracy' with margin 0.001: 5 seeds against ...",
+        "unaffordable  t.py::test_u  metric 'accuracy' with margin 0.001: 5 seeds ...",
         "inconclusive  t.py::test_i  accuracy -0.0038 [-0.0190, +0.0064]",
         "5 tests: 1 diverged, 1 regression, 1 unaffordable, 1 inconclusive, 1 pass; 20",
         "  seeds run (1 failed), 5 saved; 29 s of training in 41 s; alpha 0.05 over 5",
