@@ -10,7 +10,7 @@ from pytest_mlregress.verdicts.green_runs import GreenRuns
 
 if TYPE_CHECKING:
     from pytest_mlregress.reporting.history.record import TestFacts
-    from pytest_mlregress.session.run_outputs import FinishedRun
+    from pytest_mlregress.session.finished_run import FinishedRun
 
 
 def append_to_history(run: FinishedRun) -> None:

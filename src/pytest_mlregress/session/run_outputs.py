@@ -6,44 +6,16 @@ such as a history, warns where it fails; one that the user asked for fails the r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
 import pytest
 
 from pytest_mlregress import _compat
-from pytest_mlregress.reporting.report import ReportError, RunReport
+from pytest_mlregress.reporting.report import ReportError
+from pytest_mlregress.session.finished_run import FinishedRun
 from pytest_mlregress.session.history_output import append_to_history
 from pytest_mlregress.session.own_files import remember_reports
-from pytest_mlregress.settings import Settings
-from pytest_mlregress.verdicts.group import SeedGroup
-
-
-@dataclass(frozen=True)
-class FinishedRun:
-    """A run whose verdicts are final.
-
-    Attributes:
-        config: pytest's.
-        settings: those of the run.
-        groups: by test, its seeds.
-        published: by test, the report of the verdict's call that pytest has seen.
-        make_report: puts the report together, which costs time where nobody reads it.
-    """
-
-    config: pytest.Config
-    settings: Settings
-    groups: Mapping[str, SeedGroup]
-    published: Mapping[str, pytest.TestReport]
-    make_report: Callable[[], RunReport]
-
-    @cached_property
-    def report(self) -> RunReport:
-        """The report of the run."""
-        return self.make_report()
-
 
 LAST_LINES: Final = pytest.StashKey[list[str]]()
 """What stands under the summary of the run, each at the start of a line."""

@@ -25,10 +25,10 @@ from pytest_mlregress.reporting.shard_of_run import ShardOfRun
 from pytest_mlregress.reporting.sides import Sides
 from pytest_mlregress.reporting.suite_line import suite_line
 from pytest_mlregress.session.environment_comparison import record_evidence, table_of
+from pytest_mlregress.session.finished_run import FinishedRun
 from pytest_mlregress.session.printed_commands import commands_stopped, stop_printed_commands
 from pytest_mlregress.session.run_outputs import (
     LAST_LINES,
-    FinishedRun,
     write_outputs,
     write_report_files,
 )

@@ -14,7 +14,7 @@ from pytest_mlregress.session.mlregress_warning import warn_of_run
 
 if TYPE_CHECKING:
     from pytest_mlregress.reporting.tracked_run import TrackedRun
-    from pytest_mlregress.session.run_outputs import FinishedRun
+    from pytest_mlregress.session.finished_run import FinishedRun
 
 _LIBRARIES: Final = {"mlflow": "MLflow", "wandb": "W&B"}
 _LONGEST: Final = 200
