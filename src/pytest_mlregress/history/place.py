@@ -8,7 +8,6 @@ that the repository stays clean.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -22,8 +21,6 @@ DEFAULT_PLACE: Final = ".mlregress/history.sqlite"
 
 OFF: Final = "off"
 """The value of `--mlregress-history` that keeps none."""
-
-_IGNORED: Final = "# Created by pytest-mlregress: what this machine has run.\n*\n"
 
 
 class RunHistory(Protocol):
@@ -89,14 +86,3 @@ def open_history(setting: str | None, rootdir: Path) -> RunHistory | None:
     if setting is None:
         return Database(rootdir / DEFAULT_PLACE)
     return Database(rootdir / Path(setting).expanduser())
-
-
-def ignore_folder(folder: Path) -> None:
-    """Make the default folder, of which git is to see nothing.
-
-    Args:
-        folder: the folder; one that is there is left as it is.
-    """
-    with suppress(OSError):  # the database says so in its own words
-        folder.mkdir(parents=True)
-        (folder / ".gitignore").write_text(_IGNORED, encoding="utf-8")

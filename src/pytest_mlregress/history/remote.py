@@ -18,6 +18,7 @@ from pytest_mlregress.baselines.urls import without_credentials
 from pytest_mlregress.history.database import Database
 from pytest_mlregress.history.documents import DocumentError, dumps, loads
 from pytest_mlregress.history.errors import HistoryError
+from pytest_mlregress.history.ignored_folder import ignore_folder
 from pytest_mlregress.history.records import RunRecord
 
 __all__ = ["RemoteHistory"]
@@ -102,8 +103,6 @@ class RemoteHistory:
         """Bring the objects that the local copy lacks into it."""
         if self._fetched:
             return
-        from pytest_mlregress.history.place import ignore_folder
-
         ignore_folder(self._folder)
         known = self._local.ids()
         try:

@@ -38,7 +38,8 @@ def _append(run: FinishedRun) -> None:
         environment_fingerprint,
         merged_environment,
     )
-    from pytest_mlregress.history.place import DEFAULT_PLACE, ignore_folder, open_history
+    from pytest_mlregress.history.ignored_folder import ignore_folder
+    from pytest_mlregress.history.place import DEFAULT_PLACE, open_history
     from pytest_mlregress.reporting.history.record import run_record
 
     root = run.config.rootpath

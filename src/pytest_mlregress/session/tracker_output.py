@@ -54,7 +54,8 @@ def _log(kind: str, target: str, tracked: TrackedRun, html: Path, rootdir: Path)
         from pytest_mlregress.integrations import mlflow
 
         return mlflow.log_run(target, tracked, html, rootdir)
-    from pytest_mlregress.history.place import DEFAULT_PLACE, ignore_folder
+    from pytest_mlregress.history.ignored_folder import ignore_folder
+    from pytest_mlregress.history.place import DEFAULT_PLACE
     from pytest_mlregress.integrations import wandb
 
     folder = (rootdir / DEFAULT_PLACE).parent
