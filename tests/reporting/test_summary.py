@@ -9,8 +9,11 @@ import pytest
 import verdict_cases as cases
 from rich.cells import cell_len
 
+from pytest_mlregress.reporting.failure_text import failure_text
 from pytest_mlregress.reporting.metric_text import difference_with_interval, means
 from pytest_mlregress.reporting.summary import FOLD_ABOVE, summary_table
+from pytest_mlregress.running.result import SeedResult
+from pytest_mlregress.verdicts.since import Since
 from pytest_mlregress.verdicts.verdict import Colour, VerdictKind
 
 ONE_OF_EACH = """\
@@ -89,16 +92,18 @@ def test_quiet_has_a_line_for_each_that_is_not_green_and_the_totals():
         cases.inconclusive(test="t.py::test_i"),
         cases.diverged(test="t.py::test_d"),
         cases.unaffordable(test="t.py::test_u"),
+        cases.no_baseline(test="t.py::test_n", reasons=("no baseline is recorded for tier 'x'",)),
         notes=("unused baseline: old.json",),
     )
     assert summary_table(report, verbosity=-1).splitlines() == [
         "diverged      t.py::test_d  2 of 4 seeds: seed 1: accuracy = nan",
         "regression    tests/test_long_name.py::TestTraining::test_of_digits[adam]",
+        "no-baseline   t.py::test_n",
         "unaffordable  t.py::test_u  metric 'accuracy' with margin 0.001: 5 seeds ...",
         "inconclusive  t.py::test_i  accuracy -0.0038 [-0.0190, +0.0064]",
-        "5 tests: 1 diverged, 1 regression, 1 unaffordable, 1 inconclusive, 1 pass; 20",
-        "  seeds run (1 failed), 5 saved; 29 s of training in 41 s; alpha 0.05 over 5",
-        "  comparisons",
+        "6 tests: 1 diverged, 1 regression, 1 no-baseline, 1 unaffordable, 1",
+        "  inconclusive, 1 pass; 25 seeds run (1 failed), 5 saved; 36 s of training in 41",
+        "  s; alpha 0.05 over 5 comparisons",
         "note: unused baseline: old.json",
     ]
 
@@ -317,3 +322,26 @@ def test_the_difference_has_the_decimals_of_the_means():
     difference, *interval = re.findall(r"[-+][0-9.]+", difference_with_interval(metric))
     assert abs(Decimal(difference) - (Decimal(now) - Decimal(before))) <= Decimal("0.0001")
     assert {len(text.partition(".")[2]) for text in (before, now, difference, *interval)} == {4}
+
+
+def test_a_seed_that_raised_says_how_sure_and_since_when_with_one_count():
+    failed = SeedResult(0, "failed", message="RuntimeError: boom (test_a.py:7)", duration=1.0)
+    stopped = [SeedResult(seed, "stopped") for seed in range(1, 5)]
+    verdict = cases.verdict(
+        VerdictKind.DIVERGED,
+        seeds=(failed, *stopped),
+        decided_after=0,
+        reasons=("seed 0 failed: RuntimeError: boom (test_a.py:7)",),
+        since=Since("4041c47aa0bb", "2026-03-12", 2, ("data.py",), "2026-03-12"),
+        next_steps=("run it again: pytest t.py::test --lf",),
+    )
+    assert summary_table(cases.a_run(verdict)).splitlines()[:7] == [
+        "diverged      tests/test_digits.py::test_digits                        1/5 seeds",
+        "  the only seed that ran failed: seed 0: RuntimeError: boom (test_a.py:7)",
+        "  sure    red without a test: all seeds of a baseline have passed",
+        "  since   4041c47 (2 commits, 12 Mar 2026; 1 file uncommitted)",
+        "  next    run it again: pytest t.py::test --lf",
+        "",
+        "1 test: 1 diverged; 1 seed run (1 failed), 4 saved; 1 s of training in 41 s;",
+    ]
+    assert "seeds         verdict after 1 of 5 planned" in failure_text(verdict)

@@ -21,6 +21,7 @@ from pytest_mlregress.reporting.totals import totals_line
 from pytest_mlregress.reporting.unrecorded import fold_unrecorded, record_lines, unrecorded_lines
 from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
 
+_NO_BASELINE: Final = "no baseline is recorded"
 _LEAST_SAID: Final = 24
 """Fewer cells hold nothing of a headline that helps."""
 
@@ -82,6 +83,8 @@ def _quiet_line(verdict: Verdict, width: int) -> StyledLine:
 def _headline_after_kind(verdict: Verdict, room: int) -> str:
     said = f"{verdict.kind}: "
     whole = headline(verdict, after_kind=True)
+    if whole.startswith(_NO_BASELINE):
+        return ""
     more = len(said) if whole.startswith(said) else 0
     return headline(verdict, width=room + more, after_kind=True)[more:]
 
