@@ -68,7 +68,7 @@ def _command(step: str) -> list[str]:
     """The words of a step's command, if that names a test."""
     _, found, rest = step.partition("pytest ")
     words = shlex.split(found + rest) if found else []
-    return words if len(words) > 1 and "::" in words[1] else []
+    return words if len(words) > 1 and split_file(words[1])[1] else []
 
 
 def _words(verdict: Verdict) -> list[str] | None:
