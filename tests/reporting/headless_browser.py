@@ -162,7 +162,9 @@ class HeadlessBrowser:
         if method == "Page.loadEventFired":
             self._loaded = True
         elif method == "Runtime.exceptionThrown":
-            self.errors.append(parameters["exceptionDetails"]["text"])
+            details = parameters["exceptionDetails"]
+            thrown = details.get("exception", {})
+            self.errors.append(thrown.get("description", details["text"]))
         elif method == "Log.entryAdded" and parameters["entry"]["level"] == "error":
             self.errors.append(parameters["entry"]["text"])
         return message

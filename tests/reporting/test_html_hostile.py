@@ -109,7 +109,7 @@ def cards_of(page: Page) -> list[str]:
     found = []
     for kind, text in page.scripts:
         if kind == "application/octet-stream":
-            document = json.loads(zlib.decompress(base64.b64decode(text, validate=True)))
+            document = json.loads(zlib.decompress(base64.b85decode(text.replace(",", "<"))))
             for position, order in enumerate(document["order"]):
                 sections = document["sections"]
                 found.append("".join(sections[name][position] for name in order))

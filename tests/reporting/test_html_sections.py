@@ -12,7 +12,7 @@ import verdict_cases as cases
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline, Provenance, Spent
 from pytest_mlregress.baselines.history import first_artifact, revise
 from pytest_mlregress.baselines.provenance import WorkingTree
-from pytest_mlregress.reporting.html.changes import changes, parameter_plot
+from pytest_mlregress.reporting.html.changes import changes, earlier_sentence, parameter_plot
 from pytest_mlregress.reporting.html.header import header_facts
 from pytest_mlregress.reporting.html.outputs import plain_output, seed_outputs
 from pytest_mlregress.reporting.html.page import to_html
@@ -122,6 +122,22 @@ def test_hyper_parameters_and_data_that_differ_come_first() -> None:
     assert {side for _, side, _ in plot.lines} == {"before", "now"}
 
 
+def test_an_earlier_baseline_is_one_line_through_its_means() -> None:
+    artifact = replace(a_baseline(0.001), params={"lr": 0.1}, parent="a")
+    verdict = cases.regression()
+    assert parameter_plot(verdict, artifact, ()) is not None
+    plot = parameter_plot(verdict, artifact, (replace(artifact, params={"lr": 0.2}),))
+    assert plot is not None
+    titles = [title for _, side, title in plot.lines if side == "past"]
+    assert titles == ["baseline 12 Mar 2026 4041c47"]
+    assert earlier_sentence(artifact, (artifact,)) == (
+        "Dotted, by their means: 1 earlier revision of the baseline, as far back as the history "
+        "holds them."
+    )
+    assert earlier_sentence(artifact, ()).startswith("Earlier revisions of the baseline are not")
+    assert earlier_sentence(None, ()) == ""
+
+
 def test_a_line_of_parallel_coordinates_skips_what_is_missing() -> None:
     runs = [Run("a", "now", {"x": 1, "z": 2.0}), Run("b", "before", {"x": 3, "y": "w", "z": 4.0})]
     plot = parallel_plot(["x", "y", "z"], runs)
@@ -156,6 +172,18 @@ def test_of_many_seeds_those_farthest_from_the_baseline_are_drawn() -> None:
     assert [line.title.partition(":")[0] for line in plot.lines] == [
         f"seed {seed}" for seed in range(20 - LINES_SHOWN, 20)
     ]
+
+
+def test_curves_that_are_enlarged_have_more_points() -> None:
+    now = {0: tuple((step, 1.0 + step % 2) for step in range(1001))}
+    coarse, fine = (learning_curve_plot("loss", {}, now, detailed=d) for d in (False, True))
+    assert coarse is not None
+    assert fine is not None
+    assert (coarse.view, fine.view) == ("0 0 1000 312", "0 0 1000 1560")
+    assert len(re.findall(r"-?\d+", coarse.lines[0].path)) == 2 * 64
+    assert len(re.findall(r"-?\d+", fine.lines[0].path)) == 2 * 256
+    assert (fine.steps, fine.values) == ("0.0 1.0", "1.0 2.0")
+    assert fine.summary == "lines: 1 seed now; the baseline has no such curve; now ends at 1"
 
 
 def test_values_over_decades_have_a_logarithmic_axis() -> None:

@@ -46,6 +46,8 @@ class RunReport:
         machine: system, processor and interpreter in a few words; no host name.
         baselines: by test and tier, the baseline that the verdict compared with, or that an update
             has written; empty in an A/B run.
+        earlier: by test and tier, earlier revisions of the baseline that the history holds, the
+            latest first; only where a report shows them.
         shard: which part of the suite's seeds this run has trained, without verdicts; None for all.
         judged: by test and tier, what the verdict was reached with; without those of an update.
         places: by test, its file, relative to pytest's rootdir, and its line there, from 1.
@@ -74,6 +76,7 @@ class RunReport:
     rootdir: PurePath | None = None
     judged: Mapping[tuple[str, str], JudgedTest] = field(default_factory=dict)
     shard: ShardOfRun | None = None
+    earlier: Mapping[tuple[str, str], tuple[Artifact, ...]] = field(default_factory=dict)
 
     def q_value(self, verdict: Verdict, metric: MetricVerdict) -> float | None:
         """The false-discovery rate of a metric's comparison, if it was computed.

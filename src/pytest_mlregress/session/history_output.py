@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pytest_mlregress.history.errors import HistoryError
@@ -9,6 +11,7 @@ from pytest_mlregress.session.mlregress_warning import warn_of_run
 from pytest_mlregress.verdicts.green_runs import GreenRuns
 
 if TYPE_CHECKING:
+    from pytest_mlregress.baselines.artifact import Artifact
     from pytest_mlregress.reporting.history.record import TestFacts
     from pytest_mlregress.session.finished_run import FinishedRun
 
@@ -31,6 +34,30 @@ def append_to_history(run: FinishedRun) -> None:
             f"this run is not in the history: {type(error).__name__}: {error}. "
             "Please report it; --mlregress-history=off keeps none.",
         )
+
+
+def earlier_baselines(run: FinishedRun) -> Mapping[tuple[str, str], tuple[Artifact, ...]]:
+    """The earlier revisions of the baselines with hyper-parameters, where a history holds them.
+
+    Args:
+        run: the run.
+
+    Returns:
+        The latest first, by test and tier; nothing where the history cannot be read, which
+        appending to it will say.
+    """
+    from pytest_mlregress.history.kept_artifacts import earlier_revisions
+    from pytest_mlregress.history.place import open_history
+
+    found: dict[tuple[str, str], tuple[Artifact, ...]] = {}
+    if not run.settings.keeps_history:
+        return found
+    with suppress(HistoryError, OSError):
+        history = open_history(run.settings.history, run.config.rootpath)
+        for key, artifact in run.report.baselines.items():
+            if history is not None and artifact.params and artifact.parent:
+                found[key] = earlier_revisions(artifact, history.baseline)
+    return found
 
 
 def _append(run: FinishedRun) -> None:

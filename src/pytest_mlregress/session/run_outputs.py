@@ -7,6 +7,7 @@ such as a history, warns where it fails; one that the user asked for fails the r
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from pytest_mlregress import _compat
 from pytest_mlregress.reporting.report import ReportError
 from pytest_mlregress.session.finished_run import FinishedRun
-from pytest_mlregress.session.history_output import append_to_history
+from pytest_mlregress.session.history_output import append_to_history, earlier_baselines
 from pytest_mlregress.session.own_files import remember_reports
 
 LAST_LINES: Final = pytest.StashKey[list[str]]()
@@ -52,7 +53,10 @@ def write_report_files(run: FinishedRun) -> None:
         from pytest_mlregress.reporting.write_report import write_report
 
         try:
-            write_report(path, run.report)
+            report = run.report
+            if path.endswith(".html"):
+                report = replace(report, earlier=earlier_baselines(run))
+            write_report(path, report)
         except ReportError as error:
             failures.append(str(error))
     if failures:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.reporting.failure_text import failure_text
 from pytest_mlregress.reporting.headline import headline
-from pytest_mlregress.reporting.html.changes import changes, parameter_plot
+from pytest_mlregress.reporting.html.changes import changes, earlier_sentence, parameter_plot
 from pytest_mlregress.reporting.html.figures import metric_figures, short_name, typeset
 from pytest_mlregress.reporting.html.outputs import seed_outputs
 from pytest_mlregress.reporting.html.revisions import revisions
@@ -91,25 +91,28 @@ def _pieces(name: str) -> Sequence[str]:
     ]
 
 
-def card_of(report: RunReport, verdict: Verdict, row: Values) -> Values:
+def card_of(report: RunReport, verdict: Verdict, row: Values, *, detailed: bool = False) -> Values:
     """What the card of a test shows beyond its row.
 
     Args:
         report: the report.
         verdict: the test.
         row: from `row_of`.
+        detailed: whether its curves keep what is only seen when they are enlarged.
 
     Returns:
         Values by name.
     """
     artifact = report.baselines.get((verdict.test, verdict.tier))
+    earlier = report.earlier.get((verdict.test, verdict.tier), ())
     commit = report.code.commit if report.code is not None else None
     card = dict(row) | {
         "next_steps": list(map(_step, verdict.next_steps)),
-        "curves": list(_curves(verdict, artifact)),
+        "curves": list(_curves(verdict, artifact, detailed)),
         "seed_table": seed_rows(verdict, artifact),
         "changes": changes(verdict, artifact),
-        "parallel": parameter_plot(verdict, artifact),
+        "parallel": parameter_plot(verdict, artifact, earlier),
+        "earlier": earlier_sentence(artifact, earlier),
         "outputs": seed_outputs(verdict),
         "past": revisions(verdict, artifact, commit),
         "text": failure_text(verdict, width=_TEXT_WIDTH),
@@ -146,7 +149,9 @@ def _tabs(card: Values, *, output_first: bool) -> Sequence[tuple[str, str]]:
     return shown if output_first else sorted(shown, key=lambda tab: tab[0] == "output")
 
 
-def _curves(verdict: Verdict, artifact: Artifact | None) -> Iterator[LearningCurvePlot]:
+def _curves(
+    verdict: Verdict, artifact: Artifact | None, detailed: bool
+) -> Iterator[LearningCurvePlot]:
     """The curves of a test: those named as its metrics first."""
     now = _by_name(verdict.seeds)
     before = _by_name(verdict.base_seeds) if artifact is None else artifact.curves
@@ -160,6 +165,7 @@ def _curves(verdict: Verdict, artifact: Artifact | None) -> Iterator[LearningCur
             now.get(name, {}),
             other="base" if verdict.base else "baseline",
             failed=failed,
+            detailed=detailed,
         )
         if plot is not None:
             yield plot

@@ -7,14 +7,24 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pytest_mlregress.baselines.artifact import Artifact
+from pytest_mlregress.plurals import count_of
 from pytest_mlregress.reporting.html.figures import short_name
 from pytest_mlregress.reporting.number_format import number
 from pytest_mlregress.reporting.plots.parallel import ParallelPlot, Run, parallel_plot
+from pytest_mlregress.reporting.sample_text import summarise
+from pytest_mlregress.reporting.since_text import SHORT, day_text
 from pytest_mlregress.reporting.text_layout import one_line, shorten
 from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.verdicts.verdict import Verdict
 
-__all__ = ["ChangeRow", "changes", "parameter_plot", "side_parameters"]
+__all__ = [
+    "ChangeRow",
+    "changes",
+    "earlier_sentence",
+    "parameter_plot",
+    "revision_line",
+    "side_parameters",
+]
 
 _VALUE: Final = 120
 """Characters of a value."""
@@ -86,24 +96,71 @@ def side_parameters(
     return _distinct(result.params for result in verdict.base_seeds), now
 
 
-def parameter_plot(verdict: Verdict, artifact: Artifact | None) -> ParallelPlot | None:
+def parameter_plot(
+    verdict: Verdict, artifact: Artifact | None, earlier: Sequence[Artifact] = ()
+) -> ParallelPlot | None:
     """The seeds of both sides as lines through the hyper-parameters that differ and the metrics.
 
     Args:
         verdict: the test.
         artifact: its baseline; None in an A/B run and without one.
+        earlier: earlier revisions of it, a line each through their means.
 
     Returns:
         The plot; None where no hyper-parameter differs between any two of them.
     """
     metrics = [metric.name for metric in verdict.metrics]
-    runs = [*_before(verdict, artifact, metrics), *map(_run_now, verdict.seeds)]
+    past = [revision_line(revision, metrics) for revision in reversed(earlier)]
+    runs = [*past, *_before(verdict, artifact, metrics), *map(_run_now, verdict.seeds)]
     runs = [run for run in runs if any(name in run.values for name in metrics)]
     logged = {name for run in runs for name in run.values} - set(metrics)
     varied = sorted(
         name for name in logged if len({repr(run.values.get(name)) for run in runs}) > 1
     )
     return parallel_plot([*varied, *metrics], runs) if varied else None
+
+
+def revision_line(artifact: Artifact, metrics: Sequence[str], test: str = "") -> Run:
+    """An earlier revision of a baseline as one line.
+
+    Args:
+        artifact: the revision.
+        metrics: the names of the metrics, whose means are drawn.
+        test: what the title begins with.
+
+    Returns:
+        The line, of the side ``past``.
+    """
+    means = {
+        name: summarise(artifact.metrics[name].values.values()).mean
+        for name in metrics
+        if name in artifact.metrics
+    }
+    provenance = artifact.provenance
+    texts = (test, "baseline", day_text(provenance.time), (provenance.commit or "")[:SHORT])
+    title = one_line(" ".join(filter(None, texts)))
+    return Run(title, "past", {**artifact.params, **means})
+
+
+def earlier_sentence(artifact: Artifact | None, earlier: Sequence[Artifact]) -> str:
+    """Which of a baseline's earlier revisions are drawn.
+
+    Args:
+        artifact: the baseline; None in an A/B run and without one.
+        earlier: those that the history holds.
+
+    Returns:
+        A sentence; empty where there are none.
+    """
+    if artifact is None or not artifact.parent:
+        return ""
+    if not earlier:
+        return (
+            "Earlier revisions of the baseline are not drawn: the history holds none of them, and "
+            "the baseline's file has the hyper-parameters of its latest revision alone."
+        )
+    held = count_of(len(earlier), "earlier revision")
+    return f"Dotted, by their means: {held} of the baseline, as far back as the history holds them."
 
 
 def _run_now(result: SeedResult) -> Run:

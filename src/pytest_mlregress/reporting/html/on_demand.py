@@ -2,7 +2,8 @@
 
 A page of 500 tests with all figures has some 20 MB of SVG. What exceeds `INLINE` is packed, a few
 cards to a part, and unpacked by the page's script when a card is opened; its figures are in the
-table of the page in any case. The packed text is base64, so it can end no element.
+table of the page in any case. The packed text is base 85 with a comma in place of ``<``, so
+it can end no element.
 
 A part holds the sections of its cards section by section, not card by card: deflate looks back 32
 kB, less than one card, so only then does it see how much alike the plots of two cards are. That
@@ -27,8 +28,11 @@ INLINE: Final = 500_000
 _PART: Final = 1_000_000
 """Characters of a part before it is compressed: opening a card unpacks one part."""
 
-_LEVEL: Final = 7
-"""Of zlib: 9 makes parts 5 % smaller in three times the time."""
+_LEVEL: Final = 8
+"""Of zlib: 7 is three times as fast and makes parts 4 % larger, 9 gains 1 %."""
+
+_WITHOUT_TAGS: Final = str.maketrans("<", ",")
+"""Base 85 has every printable character but quotes, brackets, slashes, colons, dots and commas."""
 
 _SECTION: Final = re.compile(r"<!--(\w+)-->")
 """How the template names the section that begins here; no text of a user can say so."""
@@ -41,7 +45,7 @@ class PackedCards:
     Attributes:
         inline: the HTML of the cards that are in the page, by position.
         places: part and position in it of each of the others, by position.
-        parts: the compressed parts, base64.
+        parts: the compressed parts, base 85.
     """
 
     inline: dict[int, str]
@@ -79,7 +83,7 @@ def pack(cards: Iterable[str], *, inline: int = INLINE) -> PackedCards:
 
 
 def _packed(cards: list[str]) -> str:
-    """JSON, deflated, in base64: what a browser's `DecompressionStream` reads.
+    """JSON, deflated, which a browser's `DecompressionStream` reads, in base 85: 6 % below base 64.
 
     The document has the ``order`` of the sections of each card, and the ``sections``, each a list
     of one text per card.
@@ -92,4 +96,4 @@ def _packed(cards: list[str]) -> str:
         "sections": {name: [text.get(name, "") for text in texts] for name in names},
     }
     packed = zlib.compress(json.dumps(document).encode("ascii"), _LEVEL)
-    return base64.b64encode(packed).decode("ascii")
+    return base64.b85encode(packed).decode("ascii").translate(_WITHOUT_TAGS)

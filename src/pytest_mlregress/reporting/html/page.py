@@ -6,7 +6,7 @@ import base64
 from functools import cache
 from hashlib import sha256
 from types import ModuleType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_mlregress.baselines.visible import visible
 from pytest_mlregress.reporting.environment_table import HEADINGS, NO_DIFFERENCE
@@ -39,6 +39,9 @@ _PLOTS: Final[dict[str, ModuleType]] = {
     "parallel": parallel,
 }
 
+_DETAILED: Final = 12
+"""Tests whose curves can be enlarged without losing points: those that are looked at first."""
+
 _SCRIPTS: Final = ("report_curves.js", "report_page.js")
 
 
@@ -56,11 +59,11 @@ def to_html(report: RunReport, *, inline: int = INLINE) -> str:
     environment = page_environment()
     verdicts = report.most_severe_first
     rows = [row_of(report, verdict) for verdict in verdicts]
-    macros = environment.get_template("report_card.html.j2", globals={"plots": _PLOTS}).module
+    macros: Any = environment.get_template("report_card.html.j2", globals={"plots": _PLOTS}).module
     cards = pack(
         (
-            str(macros.card(card_of(report, verdict, row)))  # type: ignore[attr-defined]
-            for verdict, row in zip(verdicts, rows, strict=True)
+            str(macros.card(card_of(report, verdict, row, detailed=position < _DETAILED)))
+            for position, (verdict, row) in enumerate(zip(verdicts, rows, strict=True))
         ),
         inline=inline,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pytest_mlregress.node_ids import name_parts
-from pytest_mlregress.reporting.html.changes import side_parameters
+from pytest_mlregress.reporting.html.changes import revision_line, side_parameters
 from pytest_mlregress.reporting.html.figures import short_name
 from pytest_mlregress.reporting.plots.parallel import ParallelPlot, Run, parallel_plot
 from pytest_mlregress.reporting.report import RunReport
@@ -61,8 +61,11 @@ def parameter_groups(report: RunReport) -> list[ParameterGroup]:
 
 
 def _runs(report: RunReport, verdict: Verdict) -> Iterator[Run]:
-    """The means of both sides with the hyper-parameters that all seeds of a side share."""
+    """The means of both sides and of earlier baselines, with what all seeds of a side share."""
     artifact = report.baselines.get((verdict.test, verdict.tier))
+    name = short_name(".".join(name_parts(verdict.test)))
+    for revision in reversed(report.earlier.get((verdict.test, verdict.tier), ())):
+        yield revision_line(revision, [metric.name for metric in verdict.metrics], f"{name},")
     sides = zip(("before", "now"), side_parameters(verdict, artifact), strict=True)
     for side, params in sides:
         means = {
@@ -71,8 +74,7 @@ def _runs(report: RunReport, verdict: Verdict) -> Iterator[Run]:
             if (values := metric.candidate if side == "now" else metric.baseline)
         }
         if means:
-            name = ".".join(name_parts(verdict.test))
-            yield Run(f"{short_name(name)}, {side}", side, _shared(params) | means)
+            yield Run(f"{name}, {side}", side, _shared(params) | means)
 
 
 def _shared(params: Mapping[str, Sequence[object]]) -> dict[str, object]:

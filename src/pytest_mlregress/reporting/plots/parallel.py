@@ -30,7 +30,7 @@ class Run:
 
     Attributes:
         title: text shown on hovering.
-        side: ``now`` or ``before``.
+        side: ``now``, ``before`` or, of an earlier baseline, ``past``.
         values: hyper-parameters and metrics by name.
     """
 

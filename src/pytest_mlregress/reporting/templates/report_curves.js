@@ -41,9 +41,6 @@
       this.steps = this.inner.dataset.steps.split(" ").map(Number);
       this.values = this.inner.dataset.values.split(" ").map(Number);
       this.logarithmic = "logarithmic" in this.inner.dataset;
-      this.paths = Array.from(this.inner.querySelectorAll("path"), (path) => [path, pointsOf(path)]);
-      const xs = this.paths.filter(([path]) => !path.classList.contains("band"));
-      this.places = [...new Set(xs.flatMap(([, points]) => points.map(([x]) => x)))].sort((a, b) => a - b);
       plot.tabIndex = 0;
       plot.setAttribute("aria-description", "Arrow keys read values, plus and minus enlarge, Escape shows all steps.");
       plot.addEventListener("pointerdown", (event) => this.press(event));
@@ -56,6 +53,14 @@
       plot.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
       plot.addEventListener("keydown", (event) => this.key(event));
       this.whole.addEventListener("click", () => { this.show(0, this.all[2]); plot.focus(); });
+    }
+
+    // Each path with its points, and the steps of all of them; read when they are needed.
+    get paths() {
+      return this.known ??= Array.from(this.inner.querySelectorAll("path"), (path) => [path, pointsOf(path)]);
+    }
+    get places() {
+      return [...new Set(this.paths.flatMap(([, points]) => points.map(([x]) => x)))].sort((a, b) => a - b);
     }
 
     // Between the units of the lines and those of the plot.
@@ -130,9 +135,9 @@
 
     // The values at the recorded step that is nearest to a place.
     read(x) {
-      const at = this.places.reduce((a, b) => Math.abs(b - x) < Math.abs(a - x) ? b : a, this.places[0]);
+      const at = this.places.reduce((a, b) => Math.abs(b - x) < Math.abs(a - x) ? b : a, Infinity);
       this.leave();
-      if (at === undefined || at < this.view[0] || at > this.view[0] + this.view[2]) return;
+      if (at < this.view[0] || at > this.view[0] + this.view[2]) return;
       this.place = at;
       const [, top, , height] = this.box;
       this.mark = create(this.plot, "path", { class: "cursor", d: `M${this.outside(at)} ${top}v${height}` });

@@ -6,9 +6,20 @@
   // Compressed cards: a part is deflated JSON with the sections of some cards as HTML, in which the
   // report's writer has escaped all text.
   const parts = new Map();
+  // Base 85 of RFC 1924 with a comma in place of `<`: five digits are four bytes.
+  const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;,=>?@^_`{|}~";
+  const bytesOf = (text) => {
+    const values = new Map(Array.from(digits, (digit, value) => [digit, value]));
+    const words = new DataView(new ArrayBuffer(4 * Math.ceil(text.length / 5)));
+    for (let word = 0; 5 * word < text.length; word += 1) {
+      let value = 0;
+      for (let at = 5 * word; at < 5 * word + 5; at += 1) value = 85 * value + (values.get(text[at]) ?? 84);
+      words.setUint32(4 * word, value);
+    }
+    return words.buffer.slice(0, Math.floor(text.length * 4 / 5));
+  };
   const inflate = async (text) => {
-    const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+    const stream = new Blob([bytesOf(text)]).stream().pipeThrough(new DecompressionStream("deflate"));
     return JSON.parse(await new Response(stream).text());
   };
   const fill = async (card) => {
@@ -48,14 +59,15 @@
   const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
   const field = document.getElementById("filter");
   const found = document.getElementById("found");
-  const rows = Array.from(document.querySelectorAll(".verdicts tbody"), (body) => [
+  const findRows = () => Array.from(document.querySelectorAll(".verdicts tbody"), (body) => [
     body,
     document.getElementById(body.querySelector("a").hash.slice(1)),
     plain(body.textContent),
   ]);
   const groups = document.querySelectorAll(".greens");
-  let unfolded;
+  let rows, unfolded;
   field.addEventListener("input", () => {
+    rows ??= findRows();
     const words = plain(field.value).split(/\s+/).filter(Boolean);
     let count = 0;
     for (const [body, card, text] of rows) {
