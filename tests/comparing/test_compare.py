@@ -63,8 +63,35 @@ def test_the_text_is_that_of_a_failed_test() -> None:
     csv("b.csv", WORSE)
     out = compare("a.csv", "b.csv", "--margin", "0.01")[1]
     assert out.startswith("accuracy regressed: 0.9296 -> 0.9001 (")
-    assert "regression    b.csv" in out
+    assert out.splitlines()[1:] == [
+        "sure    clearly worse: p = 5.4e-06, limit 0.05; 85 % interval, 10 vs 10 seeds",
+        "",
+        "regression: b.csv against a.csv; 1 metric: 1 regression; alpha 0.05 over 1 comparison",
+        "-v shows every value and test",
+    ]
     assert "mlregress-update" not in out
+
+
+def test_rows_are_neither_seeds_nor_trainings_and_an_automatic_margin_is_called_so() -> None:
+    for name, values in (("a.csv", BEFORE), ("b.csv", LIKE), ("c.csv", ["nan", *WORSE[1:]])):
+        write(name, "\n".join(["f1,accuracy", *(f"{LIKE[0]},{value}" for value in values)]))
+    for options in ((), ("-v",)):
+        for after in ("b.csv", "c.csv"):
+            _, out, err = compare("a.csv", after, "--metric", "accuracy:higher", *options)
+            assert "seed" not in out + err
+            assert "training" not in out + err
+    out = compare("a.csv", "c.csv")[1]
+    assert out.startswith("1 of 10 rows diverged: row 1: accuracy = nan\n")
+    out = compare("a.csv", "b.csv")[1]
+    assert "(auto, from 10 rows), p = " in out.replace("\n  ", " ")
+
+
+def test_the_whole_text_has_every_value() -> None:
+    csv("a.csv", BEFORE)
+    csv("b.csv", LIKE)
+    short, whole = compare("a.csv", "b.csv")[1], compare("a.csv", "b.csv", "-v")[1]
+    assert len(short.splitlines()) < 6 < len(whole.splitlines())
+    assert "0: 0.9353" in whole
 
 
 @pytest.mark.parametrize(
@@ -134,6 +161,10 @@ def lines_of(values: list[float]) -> str:
     return "\n".join(json.dumps(row) for row in rows(values))
 
 
+def nested(values: list[float]) -> str:
+    return "\n".join(json.dumps({"run": {"id": "x"}, "metrics": {"acc": v}}) for v in values)
+
+
 def table_of(values: list[float], delimiter: str, head: str) -> str:
     cells = [f"r{k}{delimiter}{value}" for k, value in enumerate(values)]
     return "\n".join([f"run_id{delimiter}{head}", *cells])
@@ -145,7 +176,9 @@ def table_of(values: list[float], delimiter: str, head: str) -> str:
         (".csv", lambda values: table_of(values, ",", "metrics.accuracy")),
         (".tsv", lambda values: table_of(values, "\t", "val_accuracy")),
         (".csv", wandb_chart),
+        (".csv", lambda values: "\ufeff" + table_of(values, ";", "accuracy").replace("\n", "\r\n")),
         (".jsonl", lines_of),
+        (".jsonl", nested),
         (".json", rows),
         (".json", lambda values: {"accuracy": values}),
         (".json", lambda values: {"accuracy": {str(k): v for k, v in enumerate(values)}}),
@@ -178,10 +211,10 @@ def test_samples_of_lm_eval_are_paired_by_example() -> None:
     (metric,) = json.loads(out)["tests"][0]["metrics"]
     assert (status, metric["verdict"]) == (1, "regression")
     assert metric["pairs"]["p_sign_flips"] < 0.001
-    assert (
-        "compare: one value per example, compared in pairs: what is called a seed above is one "
-        "example"
-    ) in err.splitlines()
+    assert err.splitlines()[0] == (
+        "compare: this says nothing of another training: that takes several seeds of each"
+    )
+    assert "120 pairs" in compare("a.jsonl", "b.jsonl", "--margin", "0.02")[1]
 
 
 def test_filters_of_lm_eval_are_metrics_of_their_own() -> None:
@@ -270,6 +303,29 @@ def test_what_cannot_be_compared(
         ("b.jsonl", '{"a": 1}\n[1]\n', "b.jsonl: line 2: is no JSON object"),
         ("b.jsonl", "{", "b.jsonl: line 1: is no JSON: "),
         ("b.json", "3", "b.json: holds neither rows ([{...}, ...]) nor columns "),
+        ("b.csv", "seed;accuracy\n1;0,9\n2;0.8\n", "b.csv: line 2: 'accuracy' is '0,9', no number"),
+        (
+            "b.csv",
+            "f1\n1\n",
+            "a.csv and b.csv share no column of numbers; a.csv has 'accuracy', b.",
+        ),
+        (
+            "b.csv",
+            f"accuracy\n{'9' * 400}\n0.9\n",
+            f"b.csv: line 2: 'accuracy' is '{'9' * 39}..., ",
+        ),
+        (
+            "b.json",
+            f'{{"accuracy": [1{"0" * 400}, 0.9]}}',
+            "b.json: accuracy, entry 1: 'accuracy' is",
+        ),
+        (
+            "b.json",
+            '{"runs": [{"data": {"metrics": [{"key": "accuracy"}]}}]}',
+            "b.json: looks like ",
+        ),
+        ("b.json", '{"generator": {}, "tests": "no"}', "b.json: looks like a report of pytest-mlr"),
+        ("b.csv.gz", "x", "b.csv.gz: is compressed; unpack it first, and give the file that it"),
         ("b.txt", "x", "b.txt: its name ends with none of .csv, .tsv, .jsonl, .json"),
         (
             "b.json",

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 from training_suite import Suite
 
 from pytest_mlregress.cli import main
+from pytest_mlregress.history.database import Database
+from pytest_mlregress.history.place import DEFAULT_PLACE
+from pytest_mlregress.history.records import RunRecord
 
 SUITE = """
     import os
@@ -103,15 +108,14 @@ def test_a_verdict_that_stops_a_run_early_is_that_of_the_shards(
     for number in (1, 2):
         shard(sharded, number, 2)
     assert merge(sharded, "shard-1.json", "shard-2.json", "--report", "all.json")[0] == 1
-    for test in read(sharded, "all.json")["tests"]:
-        expected = whole[test["id"]]
-        same = ("verdict", "colour", "headline", "metrics", "decided_after", "reasons", "notes")
-        assert {name: test[name] for name in same} == {name: expected[name] for name in same}
-        assert test["next_steps"] == expected["next_steps"]
-        trained = {seed["seed"]: seed for seed in test["seeds"]}
-        for seed in expected["seeds"]:
-            if seed["outcome"] != "stopped":
-                assert without_clocks(trained[seed["seed"]]) == without_clocks(seed)
+    merged, expected = read(sharded, "all.json"), sharded.report
+    trained = {test["id"]: test.pop("trained_in_shards") for test in merged["tests"]}
+    assert trained == {test["id"]: test["stopped"] for test in expected["tests"]}
+    for document in (merged, expected):
+        del document["settings"]["report"], document["command"]
+        for test in document["tests"]:
+            test.pop("trained_in_shards", None)
+    assert without_clocks(merged) == without_clocks(expected)
 
 
 def test_workers_train_the_same_shard(sharded: Suite) -> None:
@@ -207,9 +211,9 @@ def test_a_shard_that_was_cut_off_is_named(sharded: Suite) -> None:
             "--report a.html",
         ),
         (
-            ["--mlregress-shard=1/2", "--mlregress-update"],
+            ["--mlregress-shard=1/2", "--mlregress-confirm"],
             "--mlregress-shard=1/2 trains a part of the seeds and reaches no verdict; run "
-            "--mlregress-update without it",
+            "--mlregress-confirm without it",
         ),
         (
             ["--mlregress-shard=3/2"],
@@ -250,3 +254,170 @@ def test_pairs_of_an_ab_run_stay_together(suite: Suite) -> None:
     for test in suite.report["tests"]:
         same = ("verdict", "headline", "metrics", "reasons", "next_steps")
         assert {n: merged[test["id"]][n] for n in same} == {n: test[n] for n in same}
+
+
+def history(suite: Suite) -> list[RunRecord]:
+    return list(Database(suite.path / DEFAULT_PLACE).read())
+
+
+def test_a_run_in_shards_is_one_run_of_the_history(
+    sharded: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOSS", "0.1")
+    sharded.check()
+    *_, whole = history(sharded)
+    before = len(history(sharded))
+    for number in (1, 2):
+        shard(sharded, number, 2)
+    assert len(history(sharded)) == before
+    for _ in range(2):  # merged twice, it is still one run
+        assert merge(sharded, "shard-1.json", "shard-2.json")[0] == 1
+    *_, merged = runs = history(sharded)
+    assert len(runs) == before + 1
+
+    def known(run: RunRecord) -> dict[str, Any]:
+        fields = without_clocks(json.loads(json.dumps(asdict(run), default=str)))
+        for test in fields["tests"]:
+            for seed in test["seeds"]:
+                seed.pop("message")
+        return {k: v for k, v in fields.items() if k != "id"}
+
+    assert known(merged) == known(whole)
+
+
+def test_where_the_history_of_a_merged_run_is(sharded: Suite) -> None:
+    for number in (1, 2):
+        shard(sharded, number, 2)
+    before = len(history(sharded))
+    shards = ("shard-1.json", "shard-2.json")
+    assert merge(sharded, *shards, "--history", "off")[0] == 0
+    assert merge(sharded, *shards, "--history", "other.sqlite")[0] == 0
+    assert len(Database(sharded.path / "other.sqlite").read()) == 1
+    sharded.configure(ini="mlregress_history = ini.sqlite")
+    assert merge(sharded, *shards)[0] == 0
+    assert len(Database(sharded.path / "ini.sqlite").read()) == 1
+    assert len(history(sharded)) == before
+    (sharded.path / "broken.sqlite").write_text("no database", "utf-8")
+    status, out, err = merge(sharded, *shards, "--history", "broken.sqlite")
+    assert status == 0
+    assert "3 tests: 3 identical" in out
+    assert "merge: this run is not in the history: " in err
+
+
+def test_github_is_told_once(sharded: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOSS", "0.1")
+    summary = sharded.path / "summary.md"
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    for number in (1, 2):
+        assert "::error" not in shard(sharded, number, 2).stdout.str()
+    assert not summary.exists()
+    _, out, _ = merge(sharded, "shard-1.json", "shard-2.json")
+    assert out.count("::error ") == 1
+    assert (
+        "::error file=test_training.py,line=9,title=mlregress%3A regression::test_training" in out
+    )
+    assert summary.read_text("utf-8").startswith(
+        "## \N{LARGE RED CIRCLE} mlregress: 1 of 3 tests got worse: accuracy of test_five "
+    )
+    stopped, resumed = out.index("::stop-commands::"), out.index("::error ")
+    token = out[stopped:].split("::")[2].split()[0]
+    assert stopped < out.index(f"::{token}::") < resumed
+    _, out, err = merge(sharded, "shard-1.json", "shard-2.json", "--json")
+    json.loads(out)
+    assert err.count("::error ") == 1
+
+
+def test_a_merged_run_goes_to_the_trackers(sharded: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    logged = []
+    monkeypatch.setattr(
+        "pytest_mlregress.session.tracker_output._log",
+        lambda kind, target, tracked, html, rootdir: logged.append((kind, target)) or "run 1",
+    )
+    for number in (1, 2):
+        shard(sharded, number, 2, "--mlregress-tracker=wandb:p")
+    assert logged == []
+    status, out, _ = merge(sharded, "shard-1.json", "shard-2.json", "--tracker", "wandb:p")
+    assert (status, logged) == (0, [("wandb", "p")])
+    assert "wandb: run 1" in out
+    status, _, err = merge(sharded, "shard-1.json", "shard-2.json", "--tracker", "wand:p")
+    assert status == 2
+    assert "--tracker: 'wand:p' names no tracker; " in err
+
+
+def baselines(suite: Suite) -> dict[str, Any]:
+    """All baselines, without clocks, memory and what is hashed with them."""
+    found = {}
+    for path in sorted((suite.path / "__baselines__").rglob("*.json")):
+        document = json.loads(path.read_text("utf-8"))
+        del document["revision"], document["provenance"]["environment"]["packages"]
+        found[path.name] = without_clocks(document)
+    return found
+
+
+def test_an_update_in_shards_records_the_baselines_of_one_run(suite: Suite) -> None:
+    suite.write(SUITE)
+    result = suite.run("--mlregress-update")
+    assert result.ret == 0
+    expected = baselines(suite)
+    shutil.rmtree(suite.path / "__baselines__")
+    for number in (1, 2):
+        done = shard(suite, number, 2, "--mlregress-update")
+        assert done.ret == 0
+        command = "mlregress merge --update shard-*.json"
+        assert f"no baseline is recorded here; with the reports of all shards: {command}" in (
+            done.outlines
+        )
+    assert not (suite.path / "__baselines__").exists()
+    shards = ("shard-1.json", "shard-2.json")
+    status, out, err = merge(suite, *shards)
+    assert (status, out) == (1, "")
+    assert err == (
+        "merge: of an update: shard-1.json, shard-2.json; to record the baselines, in a checkout "
+        "of the commit: mlregress merge --update shard-*.json\n"
+    )
+    status, out, err = merge(suite, *shards, "--update")
+    assert status == 0, err
+    assert "3 tests: 3 recorded; " in out
+    assert baselines(suite) == expected
+    *_, run = history(suite)
+    assert run.kind == "update"
+    assert suite.run().ret == 0  # they are good for checks
+    status, out, err = merge(suite, *shards, "--update")
+    assert status == 1
+    assert err.splitlines()[0].startswith(
+        "merge: --update: test_training.py::test_bits: has another baseline now (revision "
+    )
+
+
+def test_an_update_in_shards_is_refused_as_one_run_refuses_it(
+    sharded: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sharded.commit()
+    before = baselines(sharded)
+    monkeypatch.setenv("LOSS", "0.1")
+    for number in (1, 2):
+        assert shard(sharded, number, 2, "--mlregress-update").ret == 0
+    shards = ("shard-1.json", "shard-2.json")
+    status, out, _ = merge(sharded, *shards, "--update")
+    assert status == 1
+    assert "refused       test_training.py::test_five" in out
+    assert "accept it: pytest test_training.py::test_five --mlregress-update" in out
+    after = baselines(sharded)
+    five = "test_five.default.json"
+    assert after[five]["metrics"] == before[five]["metrics"]
+    (sharded.path / "new.py").write_text("", "utf-8")
+    result = shard(sharded, 1, 2, "--mlregress-update")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    sharded.commit()
+    status, _, err = merge(sharded, *shards, "--update")
+    assert status == 1
+    assert "so that the baselines would not be those of its code: git checkout " in err
+    for number in (1, 2):
+        shard(sharded, number, 2)
+    status, _, err = merge(sharded, *shards, "--update")
+    assert (status, "merge: of a check, whose seeds are too few for a baseline: " in err) == (
+        1,
+        True,
+    )
+    assert merge(sharded, *shards, "--baseline", "x")[0] == 2

@@ -18,7 +18,7 @@ from pytest_mlregress.reporting.json_report import to_json
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.reporting.shard_of_run import CollectedTest, ShardOfRun
 from pytest_mlregress.revisions.recorded_history import CommitFacts, RecordedHistory
-from pytest_mlregress.running.result import SeedResult
+from pytest_mlregress.running.result import STOPPED_MESSAGE, SeedResult
 from pytest_mlregress.saved_reports.reading import SavedReport
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.judged_test import JudgedTest, rejudged
@@ -60,6 +60,21 @@ def suite() -> list[JudgedTest]:
         case("test_long", passed(cases.normal(11, seed=2))),
         case("test_one", passed({0: 0.9})),
     ]
+
+
+def one_run(test: JudgedTest) -> JudgedTest:
+    """The test as one process has it, whose seeds come in turn and stop once it is certain.
+
+    Seeds that fail are those that a run with workers has started by then.
+    """
+    group = replace(test.group, results={})
+    so_far, certain = replace(test, group=group), False
+    for seed, result in test.group.results.items():
+        stops = certain and test.rules.early and result.outcome not in ("failed", "crashed")
+        stopped = SeedResult(seed, "stopped", message=STOPPED_MESSAGE)
+        group.results[seed] = stopped if stops else result
+        certain = certain or so_far.judge() is not None
+    return so_far
 
 
 def a_run(tests: Sequence[JudgedTest], **fields: Any) -> RunReport:

@@ -50,14 +50,19 @@ def suites(draw: st.DrawFn) -> list[JudgedTest]:
 
 
 @settings(max_examples=40)
-@given(suites(), st.integers(1, 4), st.data())
-def test_any_split_of_any_suite_is_one_run(tests, count, data) -> None:
+@given(suites(), st.integers(1, 4), st.booleans(), st.data())
+def test_any_split_of_any_suite_is_one_run(tests, count, early, data) -> None:
+    tests = [replace(test, rules=replace(test.rules, early=early)) for test in tests]
     split = {unit: data.draw(st.integers(1, count)) for unit in units(tests)}
     reports = cases.shard_reports(tests, split, count)
     data.draw(st.randoms(use_true_random=False)).shuffle(reports)
     run = merge(reports)
-    expected = cases.a_run(tests, machine=run.report.machine)
-    assert to_json(run.report) == to_json(expected)
+    expected = cases.a_run(list(map(cases.one_run, tests)), machine=run.report.machine)
+    found = replace(run.report, trained_in_shards={})  # which one run has none of
+    assert to_json(found) == to_json(expected)
+    stopped = {(v.test, v.tier): v.stopped for v in expected.verdicts if v.stopped}
+    assert run.report.trained_in_shards == stopped
+    assert not stopped or early
     failed = any(
         seed.outcome in ("failed", "crashed") for v in expected.verdicts for seed in v.seeds
     )
@@ -87,6 +92,16 @@ def test_two_shards_have_the_verdicts_of_the_suite() -> None:
         "unaffordable",
     ]
     assert run.exit_status == 1
+
+
+def test_seeds_after_the_verdict_are_those_that_one_run_saves() -> None:
+    run = merge(two_shards())
+    assert run.report.totals.seeds_saved == sum(map(len, run.report.trained_in_shards.values())) > 1
+    saved = run.report.totals.seeds_saved
+    assert run.remarks == (
+        f"{saved} seeds that one run would have saved were trained, since no shard sees when a "
+        "verdict is certain",
+    )
 
 
 def test_a_missing_shard() -> None:
@@ -200,9 +215,9 @@ def test_another_environment_is_what_the_setting_says() -> None:
     line = "other environments: shard-1.json -> shard-2.json: numpy 2.1.0 -> 1.26.0"
     assert defects(other_machine("fail")) == (line,)
     warned = merge(other_machine("warn"))
-    assert warned.remarks == (line,)
+    assert warned.remarks[0] == line
     assert line in warned.report.notes
-    assert merge(other_machine("ignore")).remarks == ()
+    assert line not in merge(other_machine("ignore")).remarks
 
 
 def test_tests_that_only_some_shards_have_collected() -> None:

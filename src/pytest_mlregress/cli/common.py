@@ -19,6 +19,46 @@ _INTERRUPTED: Final = 130
 _F = TypeVar("_F", bound=Callable[..., None])
 
 
+json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+json_report_option: Final = click.option(
+    "--json", "as_json", is_flag=True, help="Print the JSON report."
+)
+rootdir_option: Final = click.option(
+    "--rootdir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=Path(),
+    help="pytest's rootdir (default: the current folder).",
+)
+history_option: Final = click.option(
+    "--history",
+    "place",
+    metavar="PATH",
+    help="A file, an fsspec URL, or off (default: as the ini file says, else "
+    ".mlregress/history.sqlite in the rootdir).",
+)
+report_option: Final = click.option(
+    "--report",
+    "report_files",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write a report; the suffix (.html, .json, .md) says which; repeatable.",
+)
+"""The report of a run; other commands have other reports."""
+
+
+def as_report_option(error: Exception) -> str:
+    """An error of a run's reports, with the name that the option has here.
+
+    Args:
+        error: the error.
+
+    Returns:
+        Its text, safe to print.
+    """
+    return visible(str(error)).replace("--mlregress-report", "--report")
+
+
 def suite_options(command: _F) -> _F:
     """Give a command the options that say which suite, and how to print it.
 
@@ -29,7 +69,7 @@ def suite_options(command: _F) -> _F:
         It.
     """
     for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+        json_option,
         click.option(
             "--baseline",
             "source",
@@ -37,12 +77,7 @@ def suite_options(command: _F) -> _F:
             help="A folder, git:REF or an fsspec URL (default: as the ini file says, else "
             "__baselines__ folders).",
         ),
-        click.option(
-            "--rootdir",
-            type=click.Path(exists=True, file_okay=False, path_type=Path),
-            default=Path(),
-            help="pytest's rootdir (default: the current folder).",
-        ),
+        rootdir_option,
     ):
         command = option(command)
     return command
@@ -59,7 +94,7 @@ def training_options(command: _F) -> _F:
     """
     for option in (
         click.argument("pytest_args", nargs=-1, type=click.UNPROCESSED, metavar="[-- PYTEST ARGS]"),
-        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+        json_option,
         click.option(
             "-n",
             "--workers",

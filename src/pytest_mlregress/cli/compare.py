@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pytest_mlregress.cli.common import CannotRunError, clear_errors, say
+from pytest_mlregress.cli.common import (
+    CannotRunError,
+    as_report_option,
+    clear_errors,
+    json_report_option,
+    report_option,
+    say,
+)
 
 if TYPE_CHECKING:
     from pytest_mlregress.comparing.samples import ChosenMetric
@@ -56,16 +63,9 @@ _TESTS: Final = ("robust-t", "welch", "student", "paired", "rank")
     help="Compare values of the same seed or example (default: for samples of lm-eval).",
 )
 @click.option("--strict", is_flag=True, help="Inconclusive, unaffordable and minor fail too.")
-@click.option(
-    "--report",
-    "report_files",
-    multiple=True,
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Write a report; the suffix (.html, .json, .md) says which; repeatable.",
-)
-@click.option("-v", "--verbose", is_flag=True, help="Print every value of what is not green.")
-@click.option("--json", "as_json", is_flag=True, help="Print the JSON report.")
+@report_option
+@click.option("-v", "--verbose", is_flag=True, help="Print every value and test.")
+@json_report_option
 @clear_errors
 def compare(before: Path, after: Path, **options: Any) -> None:
     """Say whether AFTER is worse than BEFORE, with the verdicts of a test against its baseline.
@@ -101,9 +101,9 @@ def compare(before: Path, after: Path, **options: Any) -> None:
         for path in options["report_files"]:
             write_report(path, report)
     except (ReportError, ValueError) as error:
-        raise CannotRunError(str(error).replace("--mlregress-report", "--report")) from None
-    _print(report, as_json=options["as_json"], verbose=options["verbose"])
-    for note in _notes(tables, metrics, left_out, paired=paired):
+        raise CannotRunError(as_report_option(error)) from None
+    _print(report, tables[0].name, as_json=options["as_json"], verbose=options["verbose"])
+    for note in _notes(tables, metrics, left_out):
         say(f"compare: {note}", err=True)
     raise click.exceptions.Exit(int(str(verdict.colour) == "red"))
 
@@ -157,14 +157,10 @@ def _report(verdict: Any, tables: Any, metrics: Any, settings: Any) -> RunReport
 
 
 def _notes(
-    tables: tuple[Table, Table], metrics: list[ChosenMetric], left_out: list[str], *, paired: bool
+    tables: tuple[Table, Table], metrics: list[ChosenMetric], left_out: list[str]
 ) -> list[str]:
-    unit = tables[1].unit
     notes = []
-    if unit != "seed":
-        said = ", compared in pairs" if paired else ""
-        notes.append(f"one value per {unit}{said}: what is called a seed above is one {unit}")
-    if unit == "example":
+    if tables[1].unit == "example":
         notes.append("this says nothing of another training: that takes several seeds of each")
     for metric in metrics:
         if metric.guessed:
@@ -181,25 +177,13 @@ def _notes(
     return notes
 
 
-def _print(report: RunReport, *, as_json: bool, verbose: bool) -> None:
-    from pytest_mlregress.reporting.failure_text import failure_text
+def _print(report: RunReport, before: str, *, as_json: bool, verbose: bool) -> None:
+    from pytest_mlregress.reporting.comparison_text import comparison_text
     from pytest_mlregress.reporting.json_report import to_json
-    from pytest_mlregress.reporting.short_failure_text import short_failure_text
-    from pytest_mlregress.reporting.summary import summary_table
+    from pytest_mlregress.reporting.text_layout import encodable
 
     if as_json:
         click.echo(to_json(report), nl=False)
         return
-    width = get_terminal_size().columns
-    (verdict,) = report.verdicts
-    if str(verdict.colour) != "green":
-        text_of = failure_text if verbose else short_failure_text
-        click.echo(text_of(verdict, width=width))
-        click.echo()
-    text = summary_table(
-        report,
-        width=width,
-        colour=sys.stdout.isatty(),
-        encoding=sys.stdout.encoding or "ascii",
-    )
-    click.echo(text.rstrip("\n"))
+    text = comparison_text(report, before, width=get_terminal_size().columns, verbose=verbose)
+    click.echo(encodable(text, sys.stdout.encoding or "ascii"))

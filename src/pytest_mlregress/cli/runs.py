@@ -11,6 +11,7 @@ import click
 
 from pytest_mlregress.baselines.git_command import GitError, git
 from pytest_mlregress.baselines.visible import visible
+from pytest_mlregress.cli.common import history_option, json_option, rootdir_option
 from pytest_mlregress.history.errors import HistoryError
 from pytest_mlregress.history.place import OFF, RunHistory, open_history
 from pytest_mlregress.history.records import RunRecord
@@ -33,23 +34,12 @@ def history_options(command: _F) -> _F:
     """
     for option in (
         click.argument("test", required=False),
-        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+        json_option,
         click.option(
             "--since", metavar="WHEN", help="Only runs since a date (2026-03-12) or a git ref."
         ),
-        click.option(
-            "--history",
-            "place",
-            metavar="PATH",
-            help="A file or an fsspec URL (default: as the ini file says, else "
-            ".mlregress/history.sqlite in the rootdir).",
-        ),
-        click.option(
-            "--rootdir",
-            type=click.Path(exists=True, file_okay=False, path_type=Path),
-            default=Path(),
-            help="pytest's rootdir (default: the current folder).",
-        ),
+        history_option,
+        rootdir_option,
     ):
         command = option(command)
     return command

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline, Provenance
 from pytest_mlregress.comparing.samples import ChosenMetric
@@ -17,6 +19,8 @@ from pytest_mlregress.verdicts.live_pairs import judge_live_pairs
 from pytest_mlregress.verdicts.metric_samples import margin_changes
 from pytest_mlregress.verdicts.policy import Rules, Test
 from pytest_mlregress.verdicts.verdict import Verdict
+
+_SEED: Final = re.compile(r"\bseed(?=s?\b)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +77,41 @@ def compared(
         label = replace(rules, alpha=settings.alpha, base_label=before.name)
         verdict = judge_live_pairs(group, base, provenance, label)
         assert verdict is not None  # every seed is there
-        return replace(verdict, next_steps=())
+        return _of_files(verdict, after.unit)
     artifact = _artifact(metrics, numbers)
     verdict = judge(group, artifact, rules)
     assert verdict is not None
     # A file declares no margin, so that none has changed.
     unsaid = margin_changes(group.reported, artifact)
     notes = tuple(note for note in verdict.notes if note not in unsaid)
-    return replace(verdict, next_steps=(), notes=notes)
+    return _of_files(replace(verdict, notes=notes), after.unit)
+
+
+def _of_files(verdict: Verdict, unit: str) -> Verdict:
+    """What is said of values in files: nothing was planned or trained here."""
+    return replace(
+        verdict,
+        unit=unit,
+        metrics=tuple(
+            replace(
+                metric,
+                unit=unit,
+                reasons=_of_units(metric.reasons, unit),
+                notes=_of_units(metric.notes, unit),
+            )
+            for metric in verdict.metrics
+        ),
+        reasons=_of_units(verdict.reasons, unit),
+        notes=_of_units(verdict.notes, unit),
+        planned=(),
+        selected=(),
+        next_steps=(),
+    )
+
+
+def _of_units(texts: Sequence[str], unit: str) -> tuple[str, ...]:
+    """Texts on seeds as texts on what the files have values of."""
+    return tuple(_SEED.sub(unit, text) for text in texts)
 
 
 def _numbered(metrics: Sequence[ChosenMetric]) -> dict[object, int]:

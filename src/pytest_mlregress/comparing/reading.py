@@ -5,13 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from pytest_mlregress.comparing.table import Cell, Table, TableError, table_of_rows
 
 _MOST_CELL: Final = 10**7
+_DEEPEST: Final = 3
+"""Mappings inside mappings that are columns."""
+
+_LONGEST: Final = 100
+_PACKED: Final = (".gz", ".bz2", ".xz", ".zst", ".zip")
 
 
 def read_table(path: Path, seed_column: str | None = None) -> Table:
@@ -29,7 +34,11 @@ def read_table(path: Path, seed_column: str | None = None) -> Table:
         TableError: it cannot be read; names the file, the place and the remedy.
     """
     name = str(path)
+    if path.is_dir():
+        raise TableError(f"{name}: is a folder; name a file of metrics in it")
     reader = _READERS.get(path.suffix.lower())
+    if reader is None and path.suffix.lower() in _PACKED:
+        raise TableError(f"{name}: is compressed; unpack it first, and give the file that it holds")
     if reader is None:
         raise TableError(
             f"{name}: its name ends with none of {', '.join(_READERS)}, which say the format"
@@ -48,7 +57,7 @@ def read_table(path: Path, seed_column: str | None = None) -> Table:
 def _delimited(delimiter: str) -> Callable[[str, str, str | None], Table]:
     def read(name: str, text: str, seed_column: str | None) -> Table:
         csv.field_size_limit(_MOST_CELL)
-        lines = csv.reader(io.StringIO(text), delimiter=delimiter)
+        lines = csv.reader(io.StringIO(text), delimiter=_in_use(text, delimiter))
         try:
             header = [column.strip() for column in next(lines)]
             rows = []
@@ -71,6 +80,12 @@ def _delimited(delimiter: str) -> Callable[[str, str, str | None], Table]:
         return table_of_rows(name, rows, seed_column)
 
     return read
+
+
+def _in_use(text: str, delimiter: str) -> str:
+    """The delimiter, or the one that spreadsheets write where the comma is that of decimals."""
+    first = text.partition("\n")[0]
+    return delimiter if delimiter in first or ";" not in first else ";"
 
 
 def _wandb_chart(
@@ -104,7 +119,23 @@ def _json_lines(name: str, text: str, seed_column: str | None) -> Table:
         if not isinstance(value, dict):
             raise TableError(f"{name}: {place}: is no JSON object")
         rows.append((place, value))
-    return table_of_rows(name, _by_filter(rows), seed_column)
+    return table_of_rows(name, _by_filter(_flat(rows)), seed_column)
+
+
+def _flat(rows: list[tuple[str, dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:
+    """Rows whose mappings are columns: ``{"metrics": {"f1": 1}}`` has ``metrics.f1``.
+
+    Not those of lm-evaluation-harness, whose mappings are examples.
+    """
+    return [(place, row if "doc_id" in row else dict(_columns_of(row, ""))) for place, row in rows]
+
+
+def _columns_of(row: Mapping[str, Any], before: str) -> Iterator[tuple[str, Any]]:
+    for name, value in row.items():
+        if isinstance(value, dict) and before.count(".") < _DEEPEST:
+            yield from _columns_of(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", value
 
 
 def _by_filter(rows: list[tuple[str, dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:
@@ -126,10 +157,18 @@ def _json(name: str, text: str, seed_column: str | None) -> Table:
     document = _parsed(name, text)
     if isinstance(document, list) and all(isinstance(row, dict) for row in document):
         rows = [(f"entry {number}", row) for number, row in enumerate(document, 1)]
-        return table_of_rows(name, rows, seed_column)
+        return table_of_rows(name, _flat(rows), seed_column)
     if isinstance(document, dict):
         for read in (_report, _baseline, _lm_eval_results, _mlflow_runs, _columns):
-            if (table := read(name, document)) is not None:
+            try:
+                table = read(name, document)
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                raise TableError(
+                    f"{name}: looks like {_LOOKS_LIKE[read]}, and does not hold what such a file "
+                    f"holds ({type(error).__name__}: {str(error)[:_LONGEST]}); it was edited "
+                    "or cut off"
+                ) from None
+            if table is not None:
                 return table
     raise TableError(
         f"{name}: holds neither rows ([{{...}}, ...]) nor columns ({{'accuracy': [...]}}), and is "
@@ -212,7 +251,7 @@ def _columns(name: str, document: Mapping[str, Any]) -> Table | None:
     for column, values in document.items():
         if isinstance(values, list) and values:
             columns[column] = {
-                k: Cell(value, f"{column}, entry {k + 1}") for k, value in enumerate(values)
+                k: Cell(value, f"{column}, entry {k}") for k, value in enumerate(values, 1)
             }
         elif isinstance(values, dict) and values and all(key.isdecimal() for key in values):
             columns[column] = _cells(values, column)
@@ -221,6 +260,14 @@ def _columns(name: str, document: Mapping[str, Any]) -> Table | None:
         return None
     return Table(name, columns, "seed" if by_seed else "row", ids=by_seed)
 
+
+_LOOKS_LIKE: Final[Mapping[object, str]] = {
+    _report: "a report of pytest-mlregress",
+    _baseline: "a baseline of pytest-mlregress",
+    _lm_eval_results: "results of lm-evaluation-harness",
+    _mlflow_runs: "MLflow's answer to a search for runs",
+    _columns: "columns",
+}
 
 _READERS: Final[Mapping[str, Callable[[str, str, str | None], Table]]] = {
     ".csv": _delimited(","),

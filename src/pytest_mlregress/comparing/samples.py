@@ -12,6 +12,8 @@ from pytest_mlregress.comparing.table import Cell, Table, TableError
 from pytest_mlregress.plurals import count_of
 
 _LEAST: Final = 2
+_NAMED: Final = 10
+_LONGEST: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,14 @@ def _no_metric(before: Table, after: Table, numeric: Sequence[str]) -> str:
             f"{before.name}: of no column is it known whether more is better; say so, for example "
             f"--metric {numeric[0]!r}:higher; columns of numbers: {', '.join(map(repr, numeric))}"
         )
-    return f"{before.name} and {after.name} share no column of numbers"
+    has = ", ".join(f"{table.name} has {_columns_of(table)}" for table in (before, after))
+    return f"{before.name} and {after.name} share no column of numbers; {has}"
+
+
+def _columns_of(table: Table) -> str:
+    names = list(table.columns)
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(map(repr, names[:_NAMED])) + more or "none"
 
 
 def _named(before: Table, after: Table, word: str) -> ChosenMetric:
@@ -135,16 +144,16 @@ def _is_numeric(table: Table, column: str) -> bool:
 
 
 def _number(value: object) -> float | None:
-    if isinstance(value, bool):
-        return float(value)
-    if isinstance(value, (int, float)):
-        return float(value)
-    if not isinstance(value, str):
+    if not isinstance(value, (int, float, str)):
         return None
+    text = value.strip().removesuffix("%") if isinstance(value, str) else value
     try:
-        return float(value.strip().removesuffix("%"))
-    except ValueError:
+        number = float(text)
+    except (ValueError, OverflowError):
         return None
+    # 1e999 is a number, and none that a float holds.
+    said = isinstance(text, float) or "inf" in str(text).lower()
+    return number if said or not math.isinf(number) else None
 
 
 def _numbers(table: Table, column: str, cells: Mapping[object, Cell]) -> dict[object, float]:
@@ -152,13 +161,18 @@ def _numbers(table: Table, column: str, cells: Mapping[object, Cell]) -> dict[ob
     for unit, cell in cells.items():
         value = _number(cell.value)
         if value is None:
-            shown = "empty" if cell.value in (None, "") else f"{cell.value!r}, no number"
+            shown = "empty" if cell.value in (None, "") else f"{_shown(cell.value)}, no number"
             raise TableError(
                 f"{table.name}: {cell.place}: {column!r} is {shown}; write nan for a run that "
                 "diverged, or leave the row out"
             )
         values[unit] = value
     return values
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _in_percent(table: Table, column: str, cells: Mapping[object, Cell]) -> bool:
@@ -177,7 +191,7 @@ def _refuse_few(table: Table, column: str, values: Mapping[object, float]) -> No
     if len(values) < _LEAST:
         raise TableError(
             f"{table.name}: {column!r} has {count_of(len(values), 'value')}; "
-            f"chance cannot be told from fewer than {_LEAST}: train more seeds"
+            f"chance cannot be told from fewer than {_LEAST}: give more {table.unit}s"
         )
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from pytest_mlregress.revisions.command_error import CommandError
+
+_LONGEST_NUMBER: Final = 19
+"""Digits from which on the name of a unit is text."""
 
 
 class TableError(CommandError):
@@ -71,7 +75,7 @@ def table_of_rows(
     columns: dict[str, dict[object, Cell]] = {column: {} for column in names if column != key}
     seen: dict[object, str] = {}
     for number, (place, row) in enumerate(rows):
-        unit: object = number if key is None else _unit(name, place, key, row.get(key))
+        unit: object = number + 1 if key is None else _unit(name, place, key, row.get(key))
         if unit in seen:
             raise TableError(
                 f"{name}: {place}: {key} {unit!r} stands in {seen[unit]}, too; give another "
@@ -95,4 +99,4 @@ def _unit(name: str, place: str, key: str, value: object) -> object:
     if value is None or value == "":
         raise TableError(f"{name}: {place}: {key} is empty")
     text = str(value).strip()
-    return int(text) if text.isdecimal() else text
+    return int(text) if text.isdecimal() and len(text) < _LONGEST_NUMBER else text

@@ -13,6 +13,10 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from pytest_mlregress.reporting.report import RunReport
 
+STOP_COMMANDS: Final = "::stop-commands::{token}"
+RESUME_COMMANDS: Final = "::{token}::"
+"""Between these two lines GitHub obeys nothing that is printed."""
+
 LONGEST_SUMMARY: Final = 900 * 1024
 """Bytes of one summary."""
 

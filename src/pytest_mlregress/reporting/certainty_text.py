@@ -83,7 +83,8 @@ def seeds_compared(metric: MetricVerdict) -> str:
         return ""
     if metric.base:
         return count_of(metric.comparison.n_candidate, "pair")
-    return f"{metric.comparison.n_candidate} vs {metric.comparison.n_baseline} seeds"
+    before = count_of(metric.comparison.n_baseline, metric.unit)
+    return f"{metric.comparison.n_candidate} vs {before}"
 
 
 def _words(metric: MetricVerdict) -> str:

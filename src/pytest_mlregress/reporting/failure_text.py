@@ -40,7 +40,7 @@ _LABELS: Final = 14
 """Cells of the column that names what follows."""
 
 
-def failure_text(verdict: Verdict, *, width: int = 80) -> str:
+def failure_text(verdict: Verdict, *, width: int = 80, every: bool = False) -> str:
     """The verdict in full, as plain text; only a single word makes a line over ``width`` cells.
 
     The first line is the headline, cut to fit; `headline` returns it whole. `short_failure_text`
@@ -49,6 +49,7 @@ def failure_text(verdict: Verdict, *, width: int = 80) -> str:
     Args:
         verdict: the verdict.
         width: width in terminal cells.
+        every: whether metrics that need no action are shown in full, too.
 
     Returns:
         The text.
@@ -56,9 +57,10 @@ def failure_text(verdict: Verdict, *, width: int = 80) -> str:
     lines = [headline(verdict, width=width)]
     lines += _section(_troubled_seeds(verdict, width))
     for metric in most_severe_metrics_first(verdict):
-        if metric.kind not in FOLDABLE:
+        if every or metric.kind not in FOLDABLE:
             lines += _section(_metric(verdict, metric, width))
-    lines += _section(_greens(verdict, width))
+    if not every:
+        lines += _section(_greens(verdict, width))
     lines += _section(_output(verdict, width))
     lines += _section(_circumstances(verdict, width))
     return "\n".join(lines)
@@ -74,7 +76,7 @@ def _troubled_seeds(verdict: Verdict, width: int) -> Iterator[str]:
     durations = {result.seed: result.duration for result in verdict.seeds}
     for seed, what in failed_seeds(verdict):
         after = f" (after {seconds(durations[seed])})" if durations.get(seed) else ""
-        yield from wrap(f"{what}{after}", width, first=f"seed {seed}: ")
+        yield from wrap(f"{what}{after}", width, first=f"{verdict.unit} {seed}: ")
 
 
 def _metric(verdict: Verdict, metric: MetricVerdict, width: int) -> Iterator[str]:
@@ -106,7 +108,7 @@ def _samples(verdict: Verdict, metric: MetricVerdict, width: int) -> Iterator[st
         strict=True,
     ):
         spread = f", SD {sd}" if sample.n > 1 else ""
-        count = count_of(sample.n, "seed")
+        count = count_of(sample.n, verdict.unit)
         if sample.n:
             yield from _labelled(label, f"mean {mean}{spread}, {count}", width)
         yield from _grid(by_seed, width)
@@ -168,7 +170,7 @@ def _effects(metric: MetricVerdict) -> Iterator[tuple[str, str]]:
         low, high = found.shift_interval
         shift, low_text, high_text = numbers((found.shift, low, high), signed=True)
         yield "shift", f"{shift} [{low_text}, {high_text}] (Hodges-Lehmann, exact 95 %)"
-    worse = f"{number(found.probability_worse, digits=2)} that a seed now is worse"
+    worse = f"{number(found.probability_worse, digits=2)} that a {metric.unit} now is worse"
     if math.isfinite(found.sd_ratio):
         worse += f"; SD ratio {number(found.sd_ratio, digits=2)}"
     yield "chance", worse
@@ -239,7 +241,9 @@ def _circumstances(verdict: Verdict, width: int) -> Iterator[str]:
     yield from _list("why", verdict.reasons, width, indent=0)
     yield from _list("note", verdict.notes, width, indent=0)
     yield from _list("environment", verdict.environment, width, indent=0)
-    yield from _labelled("pairs" if verdict.base else "seeds", _seeds(verdict), width, indent=0)
+    if verdict.planned:  # files have none
+        name = "pairs" if verdict.base else "seeds"
+        yield from _labelled(name, _seeds(verdict), width, indent=0)
     if verdict.base:
         yield from _labelled("base", verdict.base, width, indent=0)
     if verdict.since is not None:

@@ -142,9 +142,9 @@ def _clauses(verdict: Verdict, *, after_kind: bool = False) -> Sequence[str]:
         count = max(seeds_counted(verdict), len(troubled))
         did = "" if after_kind and what == "diverged" else f" {what}"
         first = f"{_of_the_seeds(len(troubled), count, verdict)}{did}:"
-        return (first, *(f"; seed {seed}: {what}" for seed, what in troubled))
+        return (first, *(f"; {verdict.unit} {seed}: {what}" for seed, what in troubled))
     if verdict.kind is VerdictKind.IDENTICAL:
-        unit = "pair" if verdict.base else "seed"
+        unit = "pair" if verdict.base else verdict.unit
         return (f"identical in {count_of(verdict.decided_after, unit)}",)
     if verdict.kind is VerdictKind.UNCHANGED and verdict.reasons:
         return verdict.reasons[:1]
@@ -157,7 +157,7 @@ def _clauses(verdict: Verdict, *, after_kind: bool = False) -> Sequence[str]:
 def _of_the_seeds(some: int, count: int, verdict: Verdict) -> str:
     """``2 of 4 seeds``, in words where there is one."""
     if count > 1:
-        return f"{some} of {count} seeds"
+        return f"{some} of {count_of(count, verdict.unit)}"
     return "its one seed" if len(verdict.planned) == 1 else "the only seed that ran"
 
 
@@ -183,7 +183,7 @@ def _collapsed_early(verdict: Verdict, collapsed: Sequence[SeedResult]) -> Seque
 def _metric_clauses(metric: MetricVerdict) -> Sequence[str]:
     subject = f"{metric.name} {_METRIC_DID[metric.kind]}"
     if metric.kind is VerdictKind.IDENTICAL:
-        unit = "pair" if metric.base else "seed"
+        unit = "pair" if metric.base else metric.unit
         return (f"{subject} in {count_of(len(metric.candidate), unit)}",)
     if metric.comparison is None:
         return _with_reason(subject, metric.reasons)

@@ -169,6 +169,7 @@ def _test(report: RunReport, verdict: Verdict) -> dict[str, Any]:
         "planned": verdict.planned,
         "selected": verdict.selected,
         "stopped": verdict.stopped,
+        "trained_in_shards": report.trained_in_shards.get(_identity(verdict), ()),
         "decided_after": verdict.decided_after,
         "duration": verdict.duration,
         "reasons": _shown(report, verdict.reasons),

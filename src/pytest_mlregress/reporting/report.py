@@ -49,6 +49,7 @@ class RunReport:
         earlier: by test and tier, earlier revisions of the baseline that the history holds, the
             latest first; only where a report shows them.
         shard: which part of the suite's seeds this run has trained, without verdicts; None for all.
+        trained_in_shards: by test and tier, stopped seeds that a shard had trained all the same.
         judged: by test and tier, what the verdict was reached with; without those of an update.
         places: by test, its file, relative to pytest's rootdir, and its line there, from 1.
         folder: pytest's rootdir relative to the repository, ``.`` where they are the same.
@@ -77,6 +78,7 @@ class RunReport:
     judged: Mapping[tuple[str, str], JudgedTest] = field(default_factory=dict)
     shard: ShardOfRun | None = None
     earlier: Mapping[tuple[str, str], tuple[Artifact, ...]] = field(default_factory=dict)
+    trained_in_shards: Mapping[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
 
     def q_value(self, verdict: Verdict, metric: MetricVerdict) -> float | None:
         """The false-discovery rate of a metric's comparison, if it was computed.

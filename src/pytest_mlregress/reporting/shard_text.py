@@ -30,7 +30,11 @@ def shard_text(report: RunReport, *, width: int = 80) -> list[str]:
     )
     if ended < own:
         text += f"; {own - ended} did not report"
+    if report.settings.get("update") or report.settings.get("update_new_only"):
+        nothing, command = "no baseline is recorded here", "mlregress merge --update shard-*.json"
+    else:
+        nothing, command = "no verdicts here", "mlregress merge shard-*.json"
     return [
         *wrap(text, width),
-        "no verdicts here; with the reports of all shards: mlregress merge shard-*.json",
+        *wrap(f"{nothing}; with the reports of all shards: {command}", width),
     ]

@@ -56,11 +56,15 @@ class RecordedHistory(History):
     Args:
         tree: the working tree of that run.
         facts: of the commits that it compared with.
+        shallow: whether git knew no more commits since the clone was shallow.
     """
 
-    def __init__(self, tree: WorkingTree, facts: Mapping[str, CommitFacts]) -> None:
+    def __init__(
+        self, tree: WorkingTree, facts: Mapping[str, CommitFacts], *, shallow: bool = False
+    ) -> None:
         super().__init__(Path())
         self.tree = tree
+        self.shallow = shallow
         self._facts = facts
 
     def knows(self, commit: str | None) -> bool:

@@ -16,11 +16,10 @@ from pytest_mlregress.revisions.base_side import BASE, BaseSide
 from pytest_mlregress.revisions.cache_entry import CachedSeed
 from pytest_mlregress.revisions.companion import BaseSeed, Companion, CompanionError
 from pytest_mlregress.running.companion_plan import companion_plan
-from pytest_mlregress.running.execution import STOPPED_MESSAGE
 from pytest_mlregress.running.pairs import BaseSeedItem
 from pytest_mlregress.running.printed_error import last_line
 from pytest_mlregress.running.replay import PHASES, log_reports
-from pytest_mlregress.running.result import REPORT_ATTRIBUTE
+from pytest_mlregress.running.result import REPORT_ATTRIBUTE, STOPPED_MESSAGE
 from pytest_mlregress.running.seed_items import SeedItem
 from pytest_mlregress.running.seed_payload import plan_payload
 from pytest_mlregress.running.stop_flags import StopFlags, stop_flags

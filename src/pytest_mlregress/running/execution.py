@@ -27,7 +27,7 @@ from pytest_mlregress.running.late_seeding import (
 from pytest_mlregress.running.machine_share import reserved
 from pytest_mlregress.running.recorded_metric import RecordError
 from pytest_mlregress.running.reproduction import difference, trained_twice
-from pytest_mlregress.running.result import REPORT_ATTRIBUTE, SeedResult
+from pytest_mlregress.running.result import REPORT_ATTRIBUTE, STOPPED_MESSAGE, SeedResult
 from pytest_mlregress.running.run import Run
 from pytest_mlregress.running.running_seed import RUNNING, running_seed
 from pytest_mlregress.running.seed_items import FIXTURE, SEED_ITEM, SeedItem
@@ -49,7 +49,6 @@ SHARED_FIXTURE_SEED: Final = 0
 """A class-, module- or session-scoped fixture is shared by several seeds, and which one comes first
 depends on the scheduler; it is set up with the same random numbers in any case."""
 
-STOPPED_MESSAGE: Final = "mlregress: not needed, the verdict of this test is certain"
 FIRST: Final = pytest.StashKey[SeedResult]()
 _EXECUTION: Final = pytest.StashKey["Execution"]()
 

@@ -18,6 +18,9 @@ it reads has changed; ``crashed``: its worker process died."""
 COLLAPSED: Final = "collapsed early"
 """How the message of a seed begins that was ended because of its learning curve."""
 
+STOPPED_MESSAGE: Final = "mlregress: not needed, the verdict of this test is certain"
+"""Of a seed that did not run for that reason."""
+
 REPORT_ATTRIBUTE: Final = "mlregress"
 """The attribute of a pytest report on which a seed's payload of plain builtins travels."""
 

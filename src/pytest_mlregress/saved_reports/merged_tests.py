@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from pytest_mlregress.plurals import count_of
 from pytest_mlregress.reporting.shard_of_run import CollectedTest
 from pytest_mlregress.running.result import SeedResult
+from pytest_mlregress.saved_reports.one_run import as_one_run
 from pytest_mlregress.saved_reports.reading import SavedReport, SavedTest
 from pytest_mlregress.verdicts.context import seeds_in_words
 from pytest_mlregress.verdicts.group import GroupPlan, SeedGroup
@@ -26,19 +27,24 @@ class MergedTest:
     Attributes:
         identity: its node id and its tier.
         place: its file and line; None where they are not known.
-        case: what its verdict is reached with.
+        case: what its verdict is reached with, as one run has it.
+        trained: the seeds that one run stops, and that a shard has trained all the same.
     """
 
     identity: tuple[str, str]
     place: tuple[str, int] | None
     case: JudgedTest
+    trained: tuple[int, ...] = ()
 
 
-def merged_tests(reports: Sequence[SavedReport]) -> tuple[list[MergedTest], list[str]]:
+def merged_tests(
+    reports: Sequence[SavedReport], *, updating: bool = False
+) -> tuple[list[MergedTest], list[str]]:
     """Put the seeds of each test together.
 
     Args:
         reports: those of all shards, by number.
+        updating: whether they are of an update, of which it is decided later which seeds it needs.
 
     Returns:
         The tests, sorted, and what is wrong with their seeds, a line each.
@@ -59,7 +65,8 @@ def merged_tests(reports: Sequence[SavedReport]) -> tuple[list[MergedTest], list
         wrong = [*_wrong_seeds(expected, own, reports), *_contradictions(own)]
         found += wrong
         if own and not wrong:
-            tests.append(_merged(identity, own))
+            whole = _merged(identity, own)
+            tests.append(whole if updating else _as_one_run(whole))
     found += [
         f"{own[0][0].name}: holds seeds of {test}, which was not collected"
         for (test, _), own in parts.items()
@@ -152,6 +159,11 @@ def _merged(
     return MergedTest(identity, place, replace(first, group=group))
 
 
+def _as_one_run(test: MergedTest) -> MergedTest:
+    case, trained = as_one_run(test.case)
+    return replace(test, case=case, trained=trained)
+
+
 def _joined(groups: Sequence[SeedGroup]) -> SeedGroup:
     """One side's seeds of all shards, as one process would have gathered them in planned order."""
     plan = replace(
@@ -171,6 +183,7 @@ def _joined(groups: Sequence[SeedGroup]) -> SeedGroup:
         guard_findings=dict.fromkeys(findings),
         unavailable=_known(group.unavailable for group in in_order),
         wrong_origin=_known(group.wrong_origin for group in in_order),
+        reads={seed: reads for group in in_order for seed, reads in group.reads.items()},
         reproduced={seed: text for group in in_order for seed, text in group.reproduced.items()},
         standing=_known(group.standing for group in in_order),
     )

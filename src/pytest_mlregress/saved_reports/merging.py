@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from itertools import chain
 
 from pytest_mlregress import __version__
 from pytest_mlregress.baselines.errors import ArtifactError
+from pytest_mlregress.plurals import count_of
 from pytest_mlregress.reporting.build_report import (
     environment_in_words,
     machine_in_words,
@@ -22,9 +25,11 @@ from pytest_mlregress.saved_reports.defects import defects
 from pytest_mlregress.saved_reports.errors import MergeError, SavedReportError
 from pytest_mlregress.saved_reports.merged_tests import MergedTest, merged_tests
 from pytest_mlregress.saved_reports.other_environments import other_environments
-from pytest_mlregress.saved_reports.reading import SavedReport, damaged
+from pytest_mlregress.saved_reports.reading import SavedReport, damaged, is_of_update
+from pytest_mlregress.saved_reports.recording import Recorder, UpdateOfShards
 from pytest_mlregress.verdicts.expected_failure import fails
-from pytest_mlregress.verdicts.judged_test import rejudged
+from pytest_mlregress.verdicts.group import SeedGroup
+from pytest_mlregress.verdicts.judged_test import JudgedTest, rejudged
 from pytest_mlregress.verdicts.verdict import Verdict
 
 _OWN_OPTIONS = ("--mlregress-shard=", "--mlregress-report=")
@@ -40,19 +45,33 @@ class MergedRun:
         report: what its reports are written from.
         exit_status: pytest's of one run with all seeds.
         remarks: what the person who merges should know, a line each.
+        cases: what its verdicts were reached with, as one run has it.
+        id: the same whenever the same shards are merged.
     """
 
     report: RunReport
     exit_status: int
     remarks: tuple[str, ...]
+    cases: tuple[JudgedTest, ...]
+    id: str
+
+    @property
+    def groups(self) -> tuple[SeedGroup, ...]:
+        """The seeds of each test."""
+        return tuple(case.group for case in self.cases)
 
 
-def merged(reports: Sequence[SavedReport], report_files: Sequence[str] = ()) -> MergedRun:
+def merged(
+    reports: Sequence[SavedReport],
+    report_files: Sequence[str] = (),
+    recorder: Recorder | None = None,
+) -> MergedRun:
     """The run that shards make together, judged as one run judges all its seeds.
 
     Args:
         reports: the reports of all shards, in any order.
         report_files: the reports that will be written of it.
+        recorder: writes the baselines of an update; None for a check.
 
     Returns:
         The run.
@@ -61,11 +80,11 @@ def merged(reports: Sequence[SavedReport], report_files: Sequence[str] = ()) -> 
         MergeError: they are not the shards of one run; has every defect.
     """
     _read_all(reports)
-    found = defects(reports, __version__)
+    found = [*defects(reports, __version__), *_of_mode(reports, recorder)]
     if found:
         raise MergeError(found)
     reports = sorted(reports, key=lambda report: report.shard.number if report.shard else 0)
-    tests, found = merged_tests(reports)
+    tests, found = merged_tests(reports, updating=recorder is not None)
     remarks: list[str] = []
     different = other_environments(reports)
     accepted = {str(report.settings.get("env_mismatch")) for report in reports}
@@ -73,12 +92,60 @@ def merged(reports: Sequence[SavedReport], report_files: Sequence[str] = ()) -> 
         found += different
     elif "ignore" not in accepted:
         remarks += different
+    if recorder is not None and not found:
+        found += recorder.defects(_update(reports[0]), tests)
     if found:
         raise MergeError(found)
-    verdicts = tuple(rejudged(test.case) for test in tests)
-    report = _report(reports, tests, verdicts, report_files, tuple(remarks))
+    if recorder is None:
+        verdicts = tuple(rejudged(test.case) for test in tests)
+        report = _report(reports, tests, verdicts, report_files, tuple(remarks))
+    else:
+        recorded = recorder.record(_update(reports[0]), tests)
+        tests = [one.test for one in recorded]
+        verdicts = tuple(one.verdict for one in recorded)
+        report = replace(
+            _report(reports, tests, verdicts, report_files, tuple(remarks)),
+            comparisons=0,
+            judged={},
+            baselines={one.test.identity: one.artifact for one in recorded if one.artifact},
+        )
     remarks += _other_failures(reports)
-    return MergedRun(report, _exit_status(reports, tests, verdicts), tuple(remarks))
+    remarks += _trained_without_need(tests)
+    status = _exit_status(reports, tests, verdicts)
+    cases = tuple(test.case for test in tests)
+    return MergedRun(report, status, tuple(remarks), cases, _id(reports))
+
+
+def _of_mode(reports: Sequence[SavedReport], recorder: Recorder | None) -> Iterator[str]:
+    """Shards of an update are merged into baselines, and those of a check into verdicts."""
+    updates = [report.name for report in reports if is_of_update(report)]
+    checks = [report.name for report in reports if not is_of_update(report)]
+    if updates and recorder is None:
+        yield (
+            f"of an update: {', '.join(updates)}; to record the baselines, in a checkout of the "
+            "commit: mlregress merge --update shard-*.json"
+        )
+    elif recorder is not None and checks:
+        yield (
+            f"of a check, whose seeds are too few for a baseline: {', '.join(checks)}; run the "
+            "shards with --mlregress-update, or merge without --update"
+        )
+
+
+def _update(report: SavedReport) -> UpdateOfShards:
+    reason = report.settings.get("rebase_anchor")
+    return UpdateOfShards(
+        code=report.code,
+        command=tuple(shlex.split(_command(report.text("command")))),
+        alpha=report.summary["alpha"].number(),
+        rebase_reason=reason if isinstance(reason, str) else None,
+    )
+
+
+def _id(reports: Sequence[SavedReport]) -> str:
+    """Of the run in the history: merged twice, it is still one run."""
+    content = json.dumps([report.document for report in reports], sort_keys=True)
+    return sha256(content.encode("utf-8", "backslashreplace")).hexdigest()[:32]
 
 
 def _read_all(reports: Iterable[SavedReport]) -> None:
@@ -102,7 +169,6 @@ def _report(
     remarks: tuple[str, ...],
 ) -> RunReport:
     first = reports[0]
-    identities = [test.identity for test in tests]
     groups = [test.case.group for test in tests]
     facts = environment_in_words(g.environment for g in groups if g.environment is not None)
     baselines = {
@@ -131,7 +197,8 @@ def _report(
         baselines=baselines,
         places={test.identity[0]: test.place for test in tests if test.place is not None},
         folder=first.text("folder"),
-        judged={name: test.case for name, test in zip(identities, tests, strict=True)},
+        judged={test.identity: test.case for test in tests},
+        trained_in_shards={test.identity: test.trained for test in tests if test.trained},
     )
 
 
@@ -185,6 +252,16 @@ def _exit_status(
     if any(fails(test.case.group.plan, verdict) for test, verdict in judged):
         return _RED
     return _GREEN if tests else _NO_TESTS
+
+
+def _trained_without_need(tests: Sequence[MergedTest]) -> Iterator[str]:
+    trained = sum(len(test.trained) for test in tests)
+    if trained:
+        verb = "was" if trained == 1 else "were"
+        yield (
+            f"{count_of(trained, 'seed')} that one run would have saved {verb} trained, since no "
+            "shard sees when a verdict is certain"
+        )
 
 
 def _other_failures(reports: Sequence[SavedReport]) -> Iterator[str]:

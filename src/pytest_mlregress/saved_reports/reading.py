@@ -213,6 +213,18 @@ def read_report(path: Path) -> SavedReport:
     return SavedReport(name, Node(document, name))
 
 
+def is_of_update(report: SavedReport) -> bool:
+    """Whether a run was to record baselines.
+
+    Args:
+        report: its report.
+
+    Returns:
+        The answer.
+    """
+    return any(report.settings.get(name) is True for name in ("update", "update_new_only"))
+
+
 def damaged(error: ArtifactError) -> SavedReportError:
     """A value that no run has written, as the error of a report.
 

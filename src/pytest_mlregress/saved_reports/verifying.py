@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Final
 
 from pytest_mlregress import __version__
@@ -13,15 +15,35 @@ from pytest_mlregress.reporting.build_report import q_values_of
 from pytest_mlregress.reporting.json_report import to_document
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.saved_reports.errors import SavedReportError
-from pytest_mlregress.saved_reports.reading import SavedReport, SavedTest, damaged
+from pytest_mlregress.saved_reports.reading import (
+    SavedReport,
+    SavedTest,
+    damaged,
+    is_of_update,
+)
 from pytest_mlregress.verdicts.confirmation import needs_confirmation
 from pytest_mlregress.verdicts.judged_test import JudgedTest, rejudged
 from pytest_mlregress.verdicts.verdict import Verdict
 
-_COMPARED: Final = ("verdict", "colour", "decided_after", "stopped", "reasons", "baseline_commit")
-_OF_METRICS: Final = ("name", "notes", "reasons")
+_COMPARED: Final = (
+    *("tier", "verdict", "colour", "headline", "planned", "selected", "decided_after", "stopped"),
+    *("duration", "environment", "baseline_commit", "since"),
+)
+_TEXTS: Final = ("reasons", "notes", "next_steps")
+"""Compared whatever their order, which is that in which seeds ended."""
+
+NOT_COMPARED: Final = (
+    "started, command, machine, folder, environment, sides, duration and notes of the run, and "
+    "where its tests are"
+)
+"""What no seed of a report tells."""
+
+_GUARDS: Final = "guards: "
 _OF_UPDATES: Final = ("recorded", "refused", "diverged", "incomplete", "incomparable", "skipped")
-_COUNTS: Final = ("tests", "verdicts", "colours", "seeds_run", "seeds_saved", "comparisons")
+_COUNTS: Final = (
+    *("tests", "verdicts", "colours", "seeds_run", "seeds_saved", "seeds_cached"),
+    *("seeds_unchanged", "training_seconds", "comparisons"),
+)
 _SAME: Final = 1e-9
 """Relative difference of two numbers that two machines compute from the same values."""
 
@@ -152,9 +174,7 @@ def _of_version(report: SavedReport) -> Iterator[str]:
 
 
 def _is_of_update(report: SavedReport, test: SavedTest) -> bool:
-    settings = report.settings
-    updating = settings.get("update") is True or settings.get("update_new_only") is True
-    return updating and test.document.get("verdict") in _OF_UPDATES
+    return is_of_update(report) and test.document.get("verdict") in _OF_UPDATES
 
 
 def _of_rules(report: SavedReport, case: JudgedTest) -> Iterator[str]:
@@ -211,6 +231,10 @@ def _of_test(reported: Mapping[str, Any], recomputed: Mapping[str, Any]) -> Iter
     where = str(recomputed["id"])
     for name in _COMPARED:
         yield from _differing(where, name, reported.get(name), recomputed[name])
+    for name in _TEXTS:
+        for one in _differing_texts(where, name, reported.get(name), recomputed[name]):
+            if not (_has_late_seeds(recomputed) and _is_of_late_guards(one)):
+                yield one
     ours = {metric["name"]: metric for metric in recomputed["metrics"]}
     theirs = {
         metric.get("name"): metric
@@ -222,9 +246,10 @@ def _of_test(reported: Mapping[str, Any], recomputed: Mapping[str, Any]) -> Iter
             there = "is missing" if metric not in theirs else "was not recorded"
             yield Difference(where, f"metric {metric}", there, "")
             continue
+        place = f"{where}: {metric}"
         for name, value in ours[metric].items():
-            if name not in _OF_METRICS:
-                yield from _differing(f"{where}: {metric}", name, theirs[metric].get(name), value)
+            differing = _differing_texts if name in _TEXTS else _differing
+            yield from differing(place, name, theirs[metric].get(name), value)
 
 
 def _differing(where: str, name: str, reported: object, recomputed: object) -> Iterator[Difference]:
@@ -234,6 +259,35 @@ def _differing(where: str, name: str, reported: object, recomputed: object) -> I
             yield from _differing(where, inner, reported.get(key), recomputed.get(key))
     elif not _same(reported, recomputed):
         yield Difference(where, name, reported, recomputed)
+
+
+def _differing_texts(
+    where: str, name: str, reported: object, recomputed: Sequence[str]
+) -> Iterator[Difference]:
+    """Each text that only one of both has."""
+    theirs = Counter(map(str, reported) if isinstance(reported, list) else [str(reported)])
+    ours = Counter(recomputed)
+    for text, other in zip_longest((theirs - ours).elements(), (ours - theirs).elements()):
+        yield Difference(where, name, text, other)
+
+
+def _has_late_seeds(recomputed: Mapping[str, Any]) -> bool:
+    ran = [seed for seed in recomputed["seeds"] if seed["outcome"] != "stopped"]
+    return bool(len(ran) > recomputed["decided_after"])
+
+
+def _is_of_late_guards(found: Difference) -> bool:
+    """Whether a verdict names the guards that had spoken when it was reached, and others did later.
+
+    A report holds what guards said of all seeds of a test together.
+    """
+    if not isinstance(found.recomputed, str) or not found.recomputed.startswith(_GUARDS):
+        return False
+    if found.reported is None:
+        return True
+    named = str(found.reported)
+    known = set(found.recomputed.removeprefix(_GUARDS).split(", "))
+    return named.startswith(_GUARDS) and set(named.removeprefix(_GUARDS).split(", ")) <= known
 
 
 def _same(one: object, other: object) -> bool:
@@ -251,7 +305,8 @@ def _of_run(report: SavedReport, documents: Mapping[str, Any]) -> Iterator[Diffe
     summary = report.document["summary"]
     for name in _COUNTS:
         yield from _differing("", name, summary.get(name), documents["summary"][name])
-    yield from _differing("", "overview", report.document.get("overview"), documents["overview"])
+    for name in ("overview", "baseline_commits"):
+        yield from _differing("", name, report.document.get(name), documents[name])
 
 
 def _pvalues(metric: Mapping[str, Any]) -> int:

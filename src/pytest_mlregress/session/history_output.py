@@ -67,7 +67,9 @@ def _append(run: FinishedRun) -> None:
     )
     from pytest_mlregress.history.ignored_folder import ignore_folder
     from pytest_mlregress.history.place import DEFAULT_PLACE, open_history
-    from pytest_mlregress.reporting.history.record import run_record
+    from pytest_mlregress.reporting.history.record import code_is_of, run_record
+    from pytest_mlregress.revisions.history import History
+    from pytest_mlregress.session.own_files import own_files
 
     root = run.config.rootpath
     history = open_history(run.settings.history, root)
@@ -79,34 +81,15 @@ def _append(run: FinishedRun) -> None:
         group.environment for group in run.groups.values() if group.environment is not None
     ]
     environment = environment_fingerprint(merged_environment(environments)) if environments else ""
+    git = History(root, own=own_files(run.config, run.settings))
     record = run_record(
         run.report,
         environment=environment,
-        same_code=_SameCode(run),
+        same_code=code_is_of(run.report.code, lambda _: git),
         facts=_facts(run),
         root=root,
     )
     history.append((record,))
-
-
-class _SameCode:
-    """Whether the working tree's code is that of a commit; git is asked once per commit."""
-
-    def __init__(self, run: FinishedRun) -> None:
-        from pytest_mlregress.revisions.history import History
-        from pytest_mlregress.session.own_files import own_files
-
-        self._code = run.report.code
-        self._history = History(run.config.rootpath, own=own_files(run.config, run.settings))
-
-    def __call__(self, commit: str | None) -> bool | None:
-        if commit is None or self._code is None or self._code.unknown is not None:
-            return None
-        if self._code.dirty:
-            return False
-        if commit == self._code.commit:
-            return True
-        return self._history.same_code(commit) if self._history.knows(commit) else None
 
 
 def _facts(run: FinishedRun) -> dict[str, TestFacts]:

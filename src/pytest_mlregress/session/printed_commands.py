@@ -17,8 +17,6 @@ import pytest
 from pytest_mlregress.integrations import github_actions
 
 _TOKEN: Final = pytest.StashKey[str]()
-_STOP: Final = "::stop-commands::{token}"
-_RESUME: Final = "::{token}::"
 
 
 def stop_printed_commands(config: pytest.Config) -> None:
@@ -51,12 +49,12 @@ def commands_stopped(config: pytest.Config, terminal: Any) -> Iterator[None]:
     if token is None:
         yield
         return
-    terminal.write_line(_STOP.format(token=token))
+    terminal.write_line(github_actions.STOP_COMMANDS.format(token=token))
     try:
         yield
     finally:
         terminal.ensure_newline()
-        terminal.write_line(_RESUME.format(token=token))
+        terminal.write_line(github_actions.RESUME_COMMANDS.format(token=token))
 
 
 class _Sections:
@@ -67,12 +65,12 @@ class _Sections:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> Generator[None, object, object]:
-        terminalreporter.write_line(_STOP.format(token=self._token))
+        terminalreporter.write_line(github_actions.STOP_COMMANDS.format(token=self._token))
         try:
             return (yield)
         finally:
             terminalreporter.ensure_newline()
-            terminalreporter.write_line(_RESUME.format(token=self._token))
+            terminalreporter.write_line(github_actions.RESUME_COMMANDS.format(token=self._token))
 
 
 class _PluginSections:
@@ -83,9 +81,9 @@ class _PluginSections:
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> Generator[None, object, object]:
-        terminalreporter.write_line(_RESUME.format(token=self._token))
+        terminalreporter.write_line(github_actions.RESUME_COMMANDS.format(token=self._token))
         try:
             return (yield)
         finally:
             terminalreporter.ensure_newline()
-            terminalreporter.write_line(_STOP.format(token=self._token))
+            terminalreporter.write_line(github_actions.STOP_COMMANDS.format(token=self._token))

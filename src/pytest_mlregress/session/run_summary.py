@@ -191,7 +191,7 @@ class RunSummary:
     @property
     def _tests(self) -> dict[tuple[str, str], JudgedTest]:
         """What the verdicts were reached with; an update replaces the baselines it judges by."""
-        if self._settings.updating:
+        if self._settings.updating and self._settings.shard is None:
             return {}
         groups = self._collector.groups.values()
         return {(g.plan.test, g.plan.tier): self._judge.test_of(g) for g in groups}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +13,7 @@ from pytest_mlregress.masking import mask
 from pytest_mlregress.session.mlregress_warning import warn_of_run
 
 if TYPE_CHECKING:
+    from pytest_mlregress.reporting.report import RunReport
     from pytest_mlregress.reporting.tracked_run import TrackedRun
     from pytest_mlregress.session.finished_run import FinishedRun
 
@@ -32,21 +33,48 @@ def log_to_trackers(run: FinishedRun, say: Callable[[str], None]) -> None:
         run: the run.
         say: prints a line under the summary.
     """
-    if not run.settings.tracker or not run.groups or not run.report.verdicts:
+    if run.settings.tracker and run.groups:
+        log_report(
+            run.settings.tracker,
+            run.report,
+            run.config.rootpath,
+            say=say,
+            warn=lambda problem: warn_of_run(run.config, problem),
+        )
+
+
+def log_report(
+    trackers: Iterable[str],
+    report: RunReport,
+    rootdir: Path,
+    *,
+    say: Callable[[str], None],
+    warn: Callable[[str], None],
+) -> None:
+    """Log a run to each tracker, whoever has judged it.
+
+    Args:
+        trackers: as `--mlregress-tracker` names them.
+        report: the run; one without verdicts is not logged.
+        rootdir: pytest's rootdir.
+        say: prints where the run is now.
+        warn: says why a tracker cannot be reached.
+    """
+    if not report.verdicts:
         return
     from pytest_mlregress.reporting.tracked_run import tracked_run
     from pytest_mlregress.reporting.write_report import write_report
 
     with TemporaryDirectory(prefix="mlregress-") as folder:
         html = Path(folder, "mlregress.html")
-        write_report(html, run.report)
-        tracked = tracked_run(run.report)
-        for tracker in run.settings.tracker:
+        write_report(html, report)
+        tracked = tracked_run(report)
+        for tracker in trackers:
             kind, _, target = tracker.partition(":")
             try:
-                say(f"{kind}: {_log(kind, target, tracked, html, run.config.rootpath)}")
+                say(f"{kind}: {_log(kind, target, tracked, html, rootdir)}")
             except Exception as error:  # each library has its own, from network errors to its bugs
-                warn_of_run(run.config, _problem(kind, tracker, error))
+                warn(_problem(kind, tracker, error))
 
 
 def _log(kind: str, target: str, tracked: TrackedRun, html: Path, rootdir: Path) -> str:

@@ -64,8 +64,6 @@ def _refuse_beside_shard(settings: Settings, shard: Shard) -> None:
     """A shard has a part of the seeds and so reaches no verdict; only a run of all of them does."""
     given = f"--mlregress-shard={shard.text}"
     beside = {
-        "--mlregress-update": settings.update,
-        "--mlregress-update-new-only": settings.update_new_only,
         "--mlregress-prune": settings.prune,
         "--mlregress-plan": settings.plan,
         "--mlregress-preflight": settings.preflight,

@@ -47,6 +47,7 @@ def judged_document(case: JudgedTest) -> Document:
         "base": _from_base(case.base) if case.base is not None else None,
         "same_code": case.same_code,
         "compared_commit": asdict(facts) if facts is not None else None,
+        "shallow": facts is None and case.history.shallow,
     }
 
 
@@ -77,7 +78,7 @@ def judged_test(
     return JudgedTest(
         group=group,
         rules=_to_rules(_of(node, "rules")),
-        history=RecordedHistory(tree, known),
+        history=RecordedHistory(tree, known, shallow=_of(node, "shallow").flag()),
         baseline=_to_baseline(_of(node, "baseline")),
         base=_to_base(_of(node, "base")),
         same_code=_of(node, "same_code").flag(),
@@ -176,6 +177,7 @@ def _from_group(group: SeedGroup) -> Document:
     return {
         "environment": group.environment,
         "guards": list(group.guard_findings),
+        "reads": group.reads if group.plan.looks else {},  # which an update alone needs
         "reproduced": group.reproduced,
         "standing": group.standing,
         "unavailable": _shown(group.unavailable),
@@ -194,6 +196,7 @@ def _to_group(node: Node, plan: GroupPlan, seeds: tuple[SeedResult, ...]) -> See
         results={seed.seed: seed for seed in seeds},
         environment=None if environment.value is None else _plain(environment),
         guard_findings={item.text(): None for item in _of(node, "guards").items()},
+        reads={seed: _plain(reads) for seed, reads in _of(node, "reads").by_seed()},
         reproduced={seed: text.text() for seed, text in _of(node, "reproduced").by_seed()},
         standing=None if standing.value is None else _plain(standing),
         unavailable=_of(node, "unavailable").optional_text(),

@@ -112,6 +112,30 @@ def rejudged(case: JudgedTest, *, failed_first: bool = False) -> Verdict:
     )
 
 
+def seeds_after_verdict(case: JudgedTest) -> tuple[int, ...]:
+    """The seeds that a run does not start whose seeds end in planned order.
+
+    Args:
+        case: the test with the results of all its seeds.
+
+    Returns:
+        Those after the one that decides; none where a run trains all seeds whatever they give.
+    """
+    if not case.rules.early:
+        return ()
+    done = case.group
+    group = replace(done, results={}, base=_without_results(done.base))
+    so_far = replace(case, group=group)
+    seeds = [seed for seed in done.plan.planned if seed in done.results]
+    for place, seed in enumerate(seeds, 1):
+        if done.base is not None and group.base is not None and seed in done.base.results:
+            group.base.results[seed] = done.base.results[seed]
+        group.results[seed] = done.results[seed]
+        if so_far.judge() is not None:
+            return tuple(seeds[place:])
+    return ()
+
+
 def with_all_seeds(verdict: Verdict, group: SeedGroup) -> Verdict:
     """The verdict with the seeds that have reported since it was reached.
 

@@ -116,6 +116,7 @@ class MetricVerdict:
             the half-width of a 95 % interval, in metric units; None for any other comparison.
         pair_pvalues: of live pairs, the p-values of harm behind that of the comparison; None if
             another test judged.
+        unit: what one value is of: a seed, or what a file has a value of.
         reasons: why.
         notes: remarks that do not change the verdict.
     """
@@ -134,6 +135,7 @@ class MetricVerdict:
     base: str | None = None
     same_side_spread: float | None = None
     pair_pvalues: PairPValues | None = None
+    unit: str = "seed"
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -161,6 +163,7 @@ class Verdict:
         base_seeds: every seed of the base that was reported.
         since: what lies between the baseline's commit, or the base's, and the code under test; None
             where git cannot tell.
+        unit: what one value is of: a seed, or what a file has a value of.
     """
 
     test: str
@@ -180,6 +183,7 @@ class Verdict:
     base: str | None = None
     base_seeds: tuple[SeedResult, ...] = ()
     since: Since | None = None
+    unit: str = "seed"
 
     @property
     def stopped(self) -> tuple[int, ...]:

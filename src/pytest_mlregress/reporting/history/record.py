@@ -6,10 +6,11 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.json_document import document_of
+from pytest_mlregress.baselines.provenance import WorkingTree
 from pytest_mlregress.baselines.urls import shareable
 from pytest_mlregress.history.records import (
     MetricRecord,
@@ -25,7 +26,10 @@ from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.verdicts.metric_samples import declared, metric_names, values_of
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict
 
-__all__ = ["JUDGING_OPTIONS", "TestFacts", "run_record"]
+if TYPE_CHECKING:
+    from pytest_mlregress.revisions.history import History
+
+__all__ = ["JUDGING_OPTIONS", "TestFacts", "code_is_of", "run_record"]
 
 JUDGING_OPTIONS: Final = (
     *("stop", "strict", "missing", "env_mismatch", "dispersion", "confirm", "curves", "tier"),
@@ -52,6 +56,34 @@ class TestFacts:
     settings: Mapping[str, Any] = field(default_factory=dict)
     comparisons: int = 1
     green_runs: Mapping[str, tuple[Mapping[int, float], ...]] = field(default_factory=dict)
+
+
+def code_is_of(
+    code: WorkingTree | None, history_for: Callable[[str], History | None]
+) -> Callable[[str | None], bool | None]:
+    """Whether the working tree's code is that of a commit, as `run_record` asks.
+
+    Args:
+        code: the working tree; None outside git.
+        history_for: what git knows of a commit; None for nothing.
+
+    Returns:
+        The answer for a commit: None where git cannot tell.
+    """
+
+    def same_code(commit: str | None) -> bool | None:
+        if commit is None or code is None or code.unknown is not None:
+            return None
+        if code.dirty:
+            return False
+        if commit == code.commit:
+            return True
+        history = history_for(commit)
+        if history is None or not history.knows(commit):
+            return None
+        return history.same_code(commit)
+
+    return same_code
 
 
 def run_record(
