@@ -331,7 +331,7 @@ def test_github_is_told_once(sharded: Suite, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_merged_run_goes_to_the_trackers(sharded: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     logged = []
     monkeypatch.setattr(
-        "pytest_mlregress.session.tracker_output._log",
+        "pytest_mlregress.integrations.trackers._log",
         lambda kind, target, tracked, html, rootdir: logged.append((kind, target)) or "run 1",
     )
     for number in (1, 2):

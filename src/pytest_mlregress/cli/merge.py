@@ -130,10 +130,9 @@ def _recorder(rootdir: Path, options: Mapping[str, Any]) -> Recorder | None:
         return None
     from pytest_mlregress.cli.ini_settings import settings_in_ini
     from pytest_mlregress.saved_reports.recording import Recorder
-    from pytest_mlregress.session.recorded_reads import reads_of_group
 
     source = options["source"] or settings_in_ini(rootdir, "baseline").baseline
-    return Recorder(rootdir, source, reads_of_group)
+    return Recorder(rootdir, source)
 
 
 def _tell(

@@ -68,7 +68,7 @@ def write_outputs(
         for line in annotation_commands(run.report):
             say(line)
     if places.trackers:
-        from pytest_mlregress.session.tracker_output import log_report
+        from pytest_mlregress.integrations.trackers import log_report
 
         log_report(places.trackers, run.report, places.rootdir, say=say, warn=warn)
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from pytest_mlregress.comparing.directions import bare_name, is_share, known_direction
 from pytest_mlregress.comparing.table import Cell, Table, TableError
-from pytest_mlregress.plurals import count_of
+from pytest_mlregress.plurals import count_of, plural
 
 _LEAST: Final = 2
 _NAMED: Final = 10
@@ -191,7 +191,7 @@ def _refuse_few(table: Table, column: str, values: Mapping[object, float]) -> No
     if len(values) < _LEAST:
         raise TableError(
             f"{table.name}: {column!r} has {count_of(len(values), 'value')}; "
-            f"chance cannot be told from fewer than {_LEAST}: give more {table.unit}s"
+            f"chance cannot be told from fewer than {_LEAST}: give more {plural(table.unit, 2)}"
         )
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.errors import BaselineError
 from pytest_mlregress.baselines.provenance import WorkingTree, collect_provenance, working_tree
-from pytest_mlregress.baselines.recorded_reads import RecordedReads
 from pytest_mlregress.baselines.urls import shareable
+from pytest_mlregress.running.reads_together import reads_together
 from pytest_mlregress.running.result import STOPPED_MESSAGE, SeedResult
 from pytest_mlregress.saved_reports.merged_tests import MergedTest
 from pytest_mlregress.verdicts.afterwards import late_notes, with_late_seed, with_notes_of_seeds
@@ -62,18 +62,11 @@ class Recorder:
     Args:
         rootdir: pytest's rootdir, with the tests that the shards have run.
         source: where baselines are, as `--mlregress-baseline` says; None for the default.
-        reads_of: what the seeds of a test have read, for its baseline.
     """
 
-    def __init__(
-        self,
-        rootdir: Path,
-        source: str | None,
-        reads_of: Callable[[SeedGroup], RecordedReads | None],
-    ) -> None:
+    def __init__(self, rootdir: Path, source: str | None) -> None:
         self._rootdir = rootdir
         self._source = source
-        self._reads_of = reads_of
         self._baselines = SuiteBaselines(source, rootdir)
 
     def defects(self, update: UpdateOfShards, tests: Sequence[MergedTest]) -> Iterator[str]:
@@ -184,7 +177,7 @@ class Recorder:
             group,
             case.baseline,
             replace(case.rules, green_runs={}),
-            replace(provenance, reads=self._reads_of(group)),
+            replace(provenance, reads=reads_together(group.reads, group.reproduced)),
             rebase_reason=update.rebase_reason,
         )
 

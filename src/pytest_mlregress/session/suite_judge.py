@@ -15,12 +15,12 @@ from pytest_mlregress.baselines.provenance import collect_provenance, utc_now
 from pytest_mlregress.invocation import invocation
 from pytest_mlregress.revisions.base_side import BaseSide
 from pytest_mlregress.revisions.history import History
+from pytest_mlregress.running.reads_together import reads_together
 from pytest_mlregress.session.at_collection import suite_baselines_of
 from pytest_mlregress.session.base_of_run import BaseOfRun
 from pytest_mlregress.session.clean_tree import clean_tree
 from pytest_mlregress.session.environment_revision import EnvironmentRevision
 from pytest_mlregress.session.own_files import own_files
-from pytest_mlregress.session.recorded_reads import reads_of_group
 from pytest_mlregress.session.unwritten_baselines import keep_unwritten
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.confirmation import Confirmation, confirm
@@ -192,7 +192,7 @@ class SuiteJudge:
             command=invocation(self._config),
             tree=self._tree,
         )
-        provenance = replace(provenance, reads=reads_of_group(group))
+        provenance = replace(provenance, reads=reads_together(group.reads, group.reproduced))
         update = judge_update(
             group,
             baseline,

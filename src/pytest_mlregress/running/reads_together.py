@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pytest_mlregress.baselines.recorded_reads import RecordedReads
 from pytest_mlregress.running.reads import Reads, merged
-from pytest_mlregress.verdicts.group import SeedGroup
 
 
-def reads_of_group(group: SeedGroup) -> RecordedReads | None:
+def reads_together(
+    reads: Mapping[int, Mapping[str, Any]], reproduced: Mapping[int, str]
+) -> RecordedReads | None:
     """What the seeds of a test depended on together.
 
     Args:
-        group: the seeds of the test.
+        reads: what each seed has read.
+        reproduced: of each seed that was trained twice, how its values differed.
 
     Returns:
         The reads; None where they were not recorded.
     """
-    if not group.reads:
+    if not reads:
         return None
-    records = [group.reads[seed] for seed in sorted(group.reads)]
+    records = [reads[seed] for seed in sorted(reads)]
     together = merged(Reads.from_builtins(record) for record in records)
     packages: dict[str, str] = {}
     for record in records:
         packages |= record["packages"]
-    differing = [text for _, text in sorted(group.reproduced.items()) if text]
+    differing = [text for _, text in sorted(reproduced.items()) if text]
     if len({(record["settings"], record["machine"]) for record in records}) > 1:
         differing.append("its seeds trained under different settings or on different machines")
     return RecordedReads(
@@ -33,7 +38,7 @@ def reads_of_group(group: SeedGroup) -> RecordedReads | None:
         packages=packages,
         settings=records[0]["settings"],
         machine=records[0]["machine"],
-        reproduced=sum(not text for text in group.reproduced.values()),
+        reproduced=sum(not text for text in reproduced.values()),
         always_run=(*together.unseen, *differing),
         variables=together.variables,
     )
