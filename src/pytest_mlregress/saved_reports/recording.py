@@ -18,7 +18,7 @@ from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.judge import incomplete
 from pytest_mlregress.verdicts.judged_test import JudgedTest, dated, with_all_seeds
 from pytest_mlregress.verdicts.suite_baselines import SuiteBaselines
-from pytest_mlregress.verdicts.unaffordable import note_on_next_check
+from pytest_mlregress.verdicts.unaffordable import unaffordable_next
 from pytest_mlregress.verdicts.unusable import unusable_baseline
 from pytest_mlregress.verdicts.update import Update, judge_update
 from pytest_mlregress.verdicts.verdict import Verdict, VerdictKind
@@ -198,10 +198,15 @@ class Recorder:
             return one
         case = one.test.case
         rules = replace(case.rules, alpha=alpha / comparisons, comparisons=comparisons)
-        note = note_on_next_check(case.group, one.artifact, rules)
-        if note is None:
+        found = unaffordable_next(case.group, one.artifact, rules)
+        if found is None:
             return one
-        return replace(one, verdict=replace(one.verdict, notes=(*one.verdict.notes, note)))
+        verdict = replace(
+            one.verdict,
+            notes=(*one.verdict.notes, found.note),
+            next_steps=(*one.verdict.next_steps, *found.ways_out),
+        )
+        return replace(one, verdict=verdict)
 
     def _placed(self, group: SeedGroup) -> SeedGroup:
         return replace(group, plan=replace(group.plan, file=self._rootdir / group.plan.file))
