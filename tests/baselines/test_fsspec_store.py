@@ -1,16 +1,21 @@
 """Baselines behind a URL, on fsspec's file system in memory."""
 
+import functools
+import http.server
 import sys
+import threading
 from collections.abc import Iterator
-from pathlib import PurePosixPath
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 
 import pytest
 from baseline_examples import KEY, example
 
 from pytest_mlregress.baselines.errors import ArtifactError, ConflictError, StoreError
+from pytest_mlregress.baselines.folder_store import FolderStore
 from pytest_mlregress.baselines.fsspec_store import RemoteStore
 from pytest_mlregress.baselines.json_text import dumps
-from pytest_mlregress.baselines.paths import BaselineKey
+from pytest_mlregress.baselines.paths import BaselineKey, artifact_path
 
 fsspec = pytest.importorskip("fsspec")
 _loaded = sys.modules["fsspec.registry"]._registry
@@ -138,6 +143,34 @@ def test_a_large_file_is_refused_before_it_is_read(
 
     with pytest.raises(ArtifactError, match="it has 65 MiB, a baseline has at most 64 MiB"):
         store.read(KEY)
+
+
+def test_a_server_of_pages_is_read_and_its_password_never_printed(tmp_path: Path) -> None:
+    pytest.importorskip("aiohttp")
+    key = BaselineKey(KEY.directory, artifact_path("test_digits.py::test_digits[a b]", "default"))
+    artifact = replace(example(), test="test_digits.py::test_digits[a b]", tier="default")
+    FolderStore(tmp_path / "kept", beside_tests=False).write(key, artifact)
+    handler = functools.partial(_Silent, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        place = f"127.0.0.1:{server.server_address[1]}/kept"
+        store = RemoteStore(f"http://{place}")
+        assert store.list() == (key,)
+        assert store.read(key).metrics == artifact.metrics
+        secret = RemoteStore(f"http://user:hunter2@{place}")
+        assert secret.describe(key) == f"http://{place}/{key.directory}/{key.path}"
+        assert secret.list() == (key,)
+        assert secret.read(key).metrics == artifact.metrics
+        with pytest.raises(StoreError) as refused:
+            secret.check_writable([])
+        server.shutdown()
+    assert str(refused.value).startswith(f"http://{place}: cannot write baselines here: ")
+    assert "hunter2" not in str(refused.value)
+
+
+class _Silent(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Nothing: pytest captures the output of tests."""
 
 
 def test_without_fsspec_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

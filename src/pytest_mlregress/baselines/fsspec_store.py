@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import NoReturn
+from urllib.parse import unquote
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.checked_read import artifact_in, bytes_of, refuse_large
@@ -15,6 +16,7 @@ from pytest_mlregress.baselines.remote_files import (
     REACH,
     TEMPORARY,
     OvertakenError,
+    address,
     check_unchanged,
     digest,
     missing_bucket,
@@ -23,6 +25,7 @@ from pytest_mlregress.baselines.remote_files import (
     replace_remote_file,
     replace_unchanged_file,
 )
+from pytest_mlregress.baselines.urls import without_credentials
 
 __all__ = ["RemoteStore", "open_url", "reason_of", "replace_remote_file"]
 
@@ -154,17 +157,17 @@ class RemoteStore:
         Raises:
             StoreError: it cannot.
         """
-        probe = str(self._root / f".{secrets.token_hex(8)}{TEMPORARY}")
+        probe = address(self._root / f".{secrets.token_hex(8)}{TEMPORARY}")
         try:
             self._refuse_missing_bucket()
             if not self._files.async_impl:
-                self._files.makedirs(str(self._root), exist_ok=True)
+                self._files.makedirs(address(self._root), exist_ok=True)
             self._files.pipe_file(probe, b"")
         except StoreError:
             raise
         except Exception as error:
             raise StoreError(
-                self._url(str(self._root)),
+                self._url(address(self._root)),
                 f"cannot write baselines here: {reason_of(error)}",
                 REACH,
             ) from error
@@ -179,15 +182,17 @@ class RemoteStore:
         """
         try:
             self._files.invalidate_cache()  # others write here too
-            paths = self._files.find(str(self._root))
+            paths = self._files.find(address(self._root))
         except FileNotFoundError:
             paths = ()
         except Exception as error:
             raise StoreError(
-                self._url(str(self._root)), f"cannot be listed: {reason_of(error)}", REACH
+                self._url(address(self._root)), f"cannot be listed: {reason_of(error)}", REACH
             ) from error
         if not paths:
             self._refuse_missing_bucket()
+        if "://" in address(self._root):  # links of a page, in which special characters are quoted
+            paths = map(unquote, paths)
         inside = (PurePosixPath(path).relative_to(self._root) for path in paths)
         return tuple(
             sorted(
@@ -209,16 +214,18 @@ class RemoteStore:
         return self._url(self._path(key))
 
     def _path(self, key: BaselineKey) -> str:
-        return str(self._root / key.directory / key.path)
+        return address(self._root / key.directory / key.path)
 
     def _url(self, path: str) -> str:
+        if "://" in path:
+            return without_credentials(path)
         return f"{self._protocol}://{path.lstrip('/')}"
 
     def _refuse_missing_bucket(self) -> None:
         bucket = missing_bucket(self._files, self._protocol, self._root)
         if bucket is not None:
             raise StoreError(
-                self._url(str(self._root)),
+                self._url(address(self._root)),
                 f"there is no bucket {bucket!r}",
                 "Create it, or correct the URL",
             )

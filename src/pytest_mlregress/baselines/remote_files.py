@@ -1,6 +1,7 @@
 """Files behind a URL that fsspec understands: opened, and written whole or not at all."""
 
 import hashlib
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -17,6 +18,7 @@ __all__ = [
     "REACH",
     "TEMPORARY",
     "OvertakenError",
+    "address",
     "check_unchanged",
     "digest",
     "missing_bucket",
@@ -39,6 +41,7 @@ _PATIENCE: Final[Mapping[str, Any]] = {
     "retries": {"max_attempts": 1},
 }
 _TRIES: Final = 2
+_ONE_SLASH: Final = re.compile(r"(?<=^http):/|(?<=^https):/")
 _NOT_AS_READ: Final = ("PreconditionFailed", "ConditionalRequestConflict")
 
 
@@ -80,6 +83,20 @@ def open_url(url: str) -> tuple["AbstractFileSystem", PurePosixPath]:
     if protocol in ("s3", "s3a"):
         files.retries = _TRIES
     return files, PurePosixPath(root)
+
+
+def address(path: PurePosixPath) -> str:
+    """A path as its file system takes it.
+
+    fsspec's paths for HTTP are whole URLs, of whose two slashes a `PurePosixPath` keeps one.
+
+    Args:
+        path: the folder of `open_url`, or a path below it.
+
+    Returns:
+        The text.
+    """
+    return _ONE_SLASH.sub("://", str(path), count=1)
 
 
 def _install(extra: str) -> str:

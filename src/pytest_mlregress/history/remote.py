@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from pytest_mlregress.baselines.errors import StoreError
 from pytest_mlregress.baselines.fsspec_store import open_url, reason_of, replace_remote_file
+from pytest_mlregress.baselines.remote_files import address
 from pytest_mlregress.baselines.urls import without_credentials
 from pytest_mlregress.history.database import Database
 from pytest_mlregress.history.documents import DocumentError, dumps, loads
@@ -62,7 +63,7 @@ class RemoteHistory:
             written = 0
             for run in runs:
                 path = root / _FOLDER / _name(run)
-                replace_remote_file(files, str(path), dumps(run).encode())
+                replace_remote_file(files, address(path), dumps(run).encode())
                 written += 1
         except Exception as error:
             raise self._failed("written", error) from error
@@ -109,7 +110,7 @@ class RemoteHistory:
             files, root = open_url(self._url)
             files.invalidate_cache()  # others write here too
             try:
-                paths = files.find(str(root / _FOLDER))
+                paths = files.find(address(root / _FOLDER))
             except FileNotFoundError:
                 paths = []
         except Exception as error:

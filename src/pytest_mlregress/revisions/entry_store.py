@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from pytest_mlregress.baselines.atomic import remove_abandoned, replace_file
 from pytest_mlregress.baselines.errors import StoreError
-from pytest_mlregress.baselines.remote_files import open_url, reason_of, replace_remote_file
+from pytest_mlregress.baselines.remote_files import (
+    address,
+    open_url,
+    reason_of,
+    replace_remote_file,
+)
 from pytest_mlregress.baselines.urls import without_credentials
 
 if TYPE_CHECKING:
@@ -123,7 +128,7 @@ class UrlEntries:
         files, root = self._open()
         try:
             files.invalidate_cache()  # others write here too
-            paths = files.ls(str(root / group), detail=False)
+            paths = files.ls(address(root / group), detail=False)
         except FileNotFoundError:
             return []
         except Exception as error:
@@ -135,7 +140,7 @@ class UrlEntries:
         """The content of a file."""
         files, root = self._open()
         try:
-            return bytes(files.cat_file(str(root / group / name)))
+            return bytes(files.cat_file(address(root / group / name)))
         except Exception as error:
             raise self._error("read", error) from error
 
@@ -143,7 +148,7 @@ class UrlEntries:
         """Write a file, in one step as far as the file system can."""
         files, root = self._open()
         try:
-            replace_remote_file(files, str(root / group / name), content)
+            replace_remote_file(files, address(root / group / name), content)
         except Exception as error:
             raise self._error("written", error) from error
 
@@ -151,7 +156,7 @@ class UrlEntries:
         """Remove a file; who may write may not always remove, and need not."""
         files, root = self._open()
         with suppress(Exception):
-            files.rm_file(str(root / group / name))
+            files.rm_file(address(root / group / name))
 
     def shown(self, group: str, name: str) -> str:
         """The URL of a file, without credentials."""
