@@ -121,6 +121,21 @@ def test_a_second_run_says_again_what_is_to_be_committed(project: Path) -> None:
     ]
 
 
+def test_a_second_run_says_how_other_changes_are_committed(project: Path) -> None:
+    git(project, "init", "--quiet")
+    init("--ci=none")
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message=all")
+    write(project, notes_dot_txt="mine")
+    assert init("--ci=none").output.splitlines()[2:6] == [
+        "next, commit first (1 file, which git status lists): an update refuses uncommitted "
+        "changes:",
+        "  git add notes.txt",
+        "  git commit",
+        "  pytest -m mlregress --mlregress-update",
+    ]
+
+
 def test_where_one_file_cannot_be_written_none_is(project: Path) -> None:
     (project / ".github").write_text("a file\n")
     said = init("--ci=github", status=2).output

@@ -67,6 +67,9 @@ def init(dry_run: bool, ci: str | None, as_json: bool, rootdir: Path) -> None:
         say(f"  {command}")
 
 
+_SHOWN: Final = 5
+"""Most of the user's own files that a command names."""
+
 _DONE: Final = {"write": "wrote", "edit": "edited", "keep": "kept"}
 
 
@@ -136,11 +139,13 @@ def _next(root: Path, top: Path | None, steps: Sequence[Step]) -> tuple[list[str
     uncommitted = [step for step in steps if step.content or step.path.resolve() in changed]
     ours = [_name(step, root) for step in uncommitted]
     others = changed - {step.path.resolve() for step in uncommitted}
-    commit = (
-        [f"git add {shlex.join(ours)}", 'git commit -m "Test for regressions of training"']
-        if ours
-        else []
-    )
+    commit: list[str] = []
+    if ours:
+        commit = [f"git add {shlex.join(ours)}", 'git commit -m "Test for regressions of training"']
+    elif others:
+        names = sorted(Path(os.path.relpath(path, root)).as_posix() for path in others)
+        listed = shlex.join(names) if len(names) <= _SHOWN else "--all"
+        commit = [f"git add {listed}", "git commit"]
     record = "git add --all -- ':(glob)**/__baselines__/**' && git commit -m \"Record baselines\""
     return [*commit, train[0], record, train[1]], _remark(len(others), ours=bool(ours))
 
