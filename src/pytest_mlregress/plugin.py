@@ -38,6 +38,7 @@ from pytest_mlregress.running import (
 )
 from pytest_mlregress.running.markers import MARKER_HELP
 from pytest_mlregress.running.seed_items import SEED_ITEM
+from pytest_mlregress.running.unused_tier import refuse_unused_tier
 from pytest_mlregress.session import mlregress_warning
 from pytest_mlregress.session.controller_hooks import ControllerHooks
 from pytest_mlregress.session.masked_reports import learn_options, mask_report
@@ -324,8 +325,9 @@ class CollectionHooks:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(
-        self, config: pytest.Config, items: list[pytest.Item]
+        self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
     ) -> Generator[None, object, object]:
+        refuse_unused_tier(session, items)
         splitting.note_collected(config, items)
         if splitting.is_split(config):  # of what the user selected, not of the rest
             _compat.deselect_as_asked(config, items)

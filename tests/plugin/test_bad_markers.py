@@ -46,6 +46,8 @@ MARKERS = {
     "mlregress(deterministic='x')": "mlregress(deterministic='x'): not one of True, False",
     "mlregress(suppress='x')": "mlregress(suppress='x'): expected a list of check names, such as "
     "['batch-leak']",
+    "mlregress(suppress=['bach-leak'])": "mlregress(suppress=['bach-leak']): there is no check "
+    "'bach-leak'; did you mean 'batch-leak' or 'causal-leak' or 'padding-leak'?",
     "mlregress(suppress=[1])": "mlregress(suppress=[1]): every entry must be a string",
     "mlregress(num_gpus=-1)": "mlregress(num_gpus=-1): expected a number >= 0",
     "mlregress(num_cpus='2')": "mlregress(num_cpus='2'): expected a number >= 0",
@@ -108,9 +110,27 @@ def test_a_marker_that_cannot_be_used_is_an_error_with_workers(suite: Suite) -> 
 
 def test_a_tier_that_a_test_lacks_is_an_error_at_collection(suite: Suite) -> None:
     suite.write("import pytest\n@pytest.mark.tiers(fast={}, full={})\ndef test_it(): pass\n")
+    close = suite.run("--mlregress-tier=ful").outlines
+    assert (
+        "test_training.py::test_it: --mlregress-tier=ful: this test has the tiers fast, full; did "
+        "you mean full?"
+    ) in close
     result = suite.run("--mlregress-tier=huge")
     message = "test_training.py::test_it: --mlregress-tier=huge: this test has the tiers fast, full"
     assert message in result.outlines
+
+
+@pytest.mark.parametrize("mode", ["--mlregress-missing=warn", "--mlregress-plan"])
+def test_a_tier_where_no_test_has_any_is_refused(suite: Suite, workers: str, mode: str) -> None:
+    suite.write("import pytest\n@pytest.mark.seeds(2)\ndef test_it(mlregress): pass\n")
+    result = suite.run(workers, mode, "--mlregress-tier=nope")
+    said = result.errlines + result.outlines
+    assert result.ret != 0
+    message = (
+        "--mlregress-tier=nope: no regression test here has tiers; leave the option out, or give a "
+        "test the marker tiers(nope={...})"
+    )
+    assert [line for line in said if message in line], said
 
 
 def test_a_test_that_plugins_parametrize_by_seed_is_refused(suite: Suite) -> None:

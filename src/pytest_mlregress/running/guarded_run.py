@@ -52,7 +52,7 @@ def guarded(item: pytest.Item, test: str, seed: int, settings: Settings) -> Iter
     try:
         with (
             ExitStack() as exits,
-            when_torch_is_imported(lambda: guards.append(_start(exits, test, settings))),
+            when_torch_is_imported(lambda: guards.append(_start(exits, settings))),
         ):
             yield
     except Exception:
@@ -70,13 +70,10 @@ def guarded(item: pytest.Item, test: str, seed: int, settings: Settings) -> Iter
             _fail(guard.findings.errors, test)
 
 
-def _start(exits: ExitStack, test: str, settings: Settings) -> Guard:
+def _start(exits: ExitStack, settings: Settings) -> Guard:
     from pytest_mlregress.bughunt.guards import watch
 
-    try:
-        return exits.enter_context(watch(settings.suppress))
-    except ValueError as error:
-        pytest.fail(f"{test}: mlregress(...): {error}", pytrace=False)
+    return exits.enter_context(watch(settings.suppress))
 
 
 def _fail(errors: Sequence[Finding], test: str) -> None:

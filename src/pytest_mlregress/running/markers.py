@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Final
 
 import pytest
@@ -86,6 +87,7 @@ def declare(node: pytest.Item, settings: Settings) -> Declaration:
     """
     try:
         own = override(settings, _mlregress_arguments(node))
+        _refuse_unknown_checks(own.suppress)
     except SettingError as error:
         raise MarkerError(str(error)) from None
     check = check_seeds(node, own)[: 1 if own.deterministic else None]
@@ -101,6 +103,18 @@ def declare(node: pytest.Item, settings: Settings) -> Declaration:
         params=params,
         tiers=tier_names(node),
     )
+
+
+def _refuse_unknown_checks(suppress: tuple[str, ...]) -> None:
+    """Every slug is in the catalogue, which imports neither torch nor the checks."""
+    if not suppress:
+        return
+    from pytest_mlregress.bughunt.registry import require_known
+
+    try:
+        require_known(suppress, f"mlregress(suppress={list(suppress)!r})")
+    except ValueError as error:
+        raise SettingError(str(error)) from None
 
 
 def _seeds_of_preflight(node: pytest.Item, check: tuple[int, ...]) -> tuple[int, ...]:
@@ -259,7 +273,9 @@ def _tier(node: pytest.Item, settings: Settings) -> tuple[str, Mapping[str, Any]
     given = None if settings.tier == EVERY_TIER else settings.tier
     name = given or next(iter(mark.kwargs))
     if name not in mark.kwargs:
+        close = get_close_matches(name, mark.kwargs, n=1)
+        nearest = f"; did you mean {close[0]}?" if close else ""
         raise MarkerError(
-            f"--mlregress-tier={name}: this test has the tiers {', '.join(mark.kwargs)}"
+            f"--mlregress-tier={name}: this test has the tiers {', '.join(mark.kwargs)}{nearest}"
         )
     return name, dict(mark.kwargs[name])
