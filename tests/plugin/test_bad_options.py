@@ -36,6 +36,17 @@ OPTIONS = {
     "--mlregress-baseline=git:": "--mlregress-baseline: 'git:' names no branch, tag or commit; "
     "give one, such as git:main",
     "--mlregress-baseline=": "--mlregress-baseline: the value is empty",
+    "--mlregress-update --mlregress-baseline=memory://a:b@x": "--mlregress-baseline=memory://x: "
+    "what is in memory ends with the run; record baselines in a folder, or at the URL of a store "
+    "that keeps them, such as s3://bucket/folder",
+    "--mlregress-baseline=s3:/a": "--mlregress-baseline: 's3:/a' is neither a folder nor a URL, "
+    "which has two slashes; write s3://a",
+    "--mlregress-history=file:/a": "--mlregress-history: 'file:/a' is neither a folder nor a URL, "
+    "which has two slashes; write file:///a",
+    "--mlregress-cache=s3:/u:pw@a": "--mlregress-cache: the value is neither a folder nor a URL, "
+    "which has two slashes; write s3://a",
+    "--mlregress-baseline=file://tmp/x": "--mlregress-baseline: 'file://tmp/x' names another "
+    "machine; write file:///tmp/x",
     "--mlregress-tier=": "--mlregress-tier: the value is empty",
     "--mlregress-rebase-anchor=why": "--mlregress-rebase-anchor needs --mlregress-update",
     "--mlregress-update --mlregress-plan": "--mlregress-plan runs nothing and so cannot record "

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from baseline_files import FILE, TEST, files_of, git
-from training_suite import TRAINING, Suite
+from training_suite import KEPT_IN_MEMORY, TRAINING, Suite
 
 TELLING = TRAINING.replace("accuracy =", "open('trained', 'w').close(); accuracy =")
 """A training that leaves a file behind: whoever refuses must refuse before it."""
@@ -115,7 +115,8 @@ def test_a_git_ref_cannot_be_updated(recorded: Suite, option: str) -> None:
 def test_a_url_is_written_and_read(suite: Suite) -> None:
     pytest.importorskip("fsspec")
     suite.write(TRAINING)
-    there = f"--mlregress-baseline=memory://{suite.path.name}"
+    suite.write(KEPT_IN_MEMORY, "conftest.py")
+    there = f"--mlregress-baseline=kept://{suite.path.name}"
     assert suite.run("--mlregress-update", there).ret == 0
     assert files_of(suite) == {}
     assert suite.run(there).ret == 0
@@ -161,10 +162,11 @@ def test_fsspec_that_is_not_installed_is_told(
 def test_the_password_of_a_url_is_shown_and_kept_nowhere(suite: Suite) -> None:
     pytest.importorskip("fsspec")
     suite.write(TRAINING)
-    there = f"--mlregress-baseline=memory://me:secret@{suite.path.name}"
+    suite.write(KEPT_IN_MEMORY, "conftest.py")
+    there = f"--mlregress-baseline=kept://me:secret@{suite.path.name}"
     result = suite.run("--mlregress-update", "--mlregress-allow-dirty", there, apart=True)
     assert result.ret == 0
-    result.stdout.fnmatch_lines([f"mlregress: update, *, baselines memory://{suite.path.name}"])
+    result.stdout.fnmatch_lines([f"mlregress: update, *, baselines kept://{suite.path.name}"])
     shown = result.stdout.str() + result.stderr.str() + str(suite.report)
     assert "secret" not in shown
 

@@ -4,10 +4,11 @@ import json
 import random
 import re
 import string
+import textwrap
 
 import pytest
 from baseline_files import FILE, document
-from training_suite import Suite
+from training_suite import KEPT_IN_MEMORY, Suite
 
 TRAINING = """
 import pytest
@@ -107,11 +108,11 @@ def test_secrets_of_any_input_are_in_no_output(suite: Suite, workers: str, fails
         _secret(made),
     )
     suite.write(LEAKY)
-    suite.write(LEAKY_CONFTEST, "conftest.py")
+    suite.write(LEAKY_CONFTEST + textwrap.dedent(KEPT_IN_MEMORY), "conftest.py")
     (suite.path / ".git/info/exclude").write_text("secrets.txt\nout\n.mlregress\n")
     (suite.path / "secrets.txt").write_text(f"{late} {token}")
     outputs = [f"--mlregress-report=out/r.{kind}" for kind in ("html", "md")]
-    url = f"memory://me:{password}@{suite.path.name}?token={query}"
+    url = f"kept://me:{password}@{suite.path.name}?token={query}"
 
     for mode in ("--mlregress-update", "--mlregress-missing=warn"):
         result = suite.run(
@@ -120,7 +121,7 @@ def test_secrets_of_any_input_are_in_no_output(suite: Suite, workers: str, fails
             SERVICE_TOKEN=env,
             FAIL=fails,
         )
-        assert "*** *** memory://" in (suite.path / "out/j.xml").read_text()
+        assert "*** *** kept://" in (suite.path / "out/j.xml").read_text()
 
         shown = {"stdout": result.stdout.str(), "stderr": result.stderr.str()}
         for path in suite.path.rglob("*"):

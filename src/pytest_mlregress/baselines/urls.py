@@ -4,12 +4,13 @@ Not the credentials of URLs, which are secret, and not the absolute paths of a m
 people and change with every checkout.
 """
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import PurePath, PurePosixPath, PureWindowsPath
 from typing import Final, TypeVar
 
-__all__ = ["shareable", "shareable_values", "without_credentials"]
+__all__ = ["shareable", "shareable_values", "slashes_problem", "without_credentials"]
 
 _T = TypeVar("_T")
 # A password may hold any of /?#@ unescaped, so the last @ of the word ends it, wherever that is.
@@ -21,6 +22,9 @@ _ABSOLUTE: Final = re.compile(
     r"""(?<![\w.~:/\\*+-])(?:[A-Za-z]:[\\/]|\\\\|/(?=[^\s/'"]+/))[^\s'"<>|;,=()]+"""
 )
 _ELSEWHERE: Final = "..."
+# Two letters or more: C:/data is a folder of Windows.
+_ONE_SLASH: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/(?!/)(.*)", re.DOTALL)
+_FILE_OF_HOST: Final = re.compile(r"file://(?!/|localhost/)(.*)", re.IGNORECASE | re.DOTALL)
 
 
 def without_credentials(text: str) -> str:
@@ -36,6 +40,28 @@ def without_credentials(text: str) -> str:
         The text.
     """
     return _QUERY.sub(r"\1", _USERINFO.sub("", text))
+
+
+def slashes_problem(text: str) -> str:
+    """What is wrong with the slashes of a URL.
+
+    One with a single slash would be a folder of that name, and ``file://tmp/x`` is ``/x``.
+
+    Args:
+        text: a folder or a URL.
+
+    Returns:
+        What it is and what to write; empty for any other text.
+    """
+    one = _ONE_SLASH.fullmatch(text)
+    if one is not None:
+        slashes = ":///" if one[1].lower() == "file" else "://"
+        meant = without_credentials(f"{one[1]}{slashes}{one[2]}")
+        return f"is neither a folder nor a URL, which has two slashes; write {meant}"
+    host = _FILE_OF_HOST.fullmatch(text)
+    if host is not None and os.name != "nt":  # there it is the name of a server
+        return f"names another machine; write file:///{without_credentials(host[1])}"
+    return ""
 
 
 def shareable(text: str, root: PurePath | None = None) -> str:

@@ -31,7 +31,12 @@ def baseline_source(given: str | None, rootdir: Path) -> str | None:
         click.ClickException: the ini file's value cannot be used.
     """
     if given is not None:
-        return given
+        from pytest_mlregress.options.values import baseline
+
+        try:
+            return baseline("--baseline", given)
+        except SettingError as error:
+            raise CannotRunError(str(error)) from None
     from pytest_mlregress.doctor.configuration import find_configuration
 
     configuration = find_configuration(rootdir, rootdir)

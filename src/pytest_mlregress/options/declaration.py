@@ -70,9 +70,9 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("dispersion", "a wider spread of the seeds alone: off (default), warn or fail",
            values.choice("off", "warn", "fail")),
     Option("cache", "where trained seeds are kept: a folder or an fsspec URL (default: pytest's "
-           "cache folder)", values.not_empty, "URL"),
+           "cache folder)", values.place, "URL"),
     Option("history", "where past runs are kept: a file, an fsspec URL, or off (default: "
-           ".mlregress/history.sqlite in the rootdir)", values.not_empty, "PATH"),
+           ".mlregress/history.sqlite in the rootdir)", values.place, "PATH"),
     Option("no_cache", "neither use nor keep trained seeds", None),
     Option("unchanged", "a test of which nothing that it reads has changed: run (default) or skip",
            values.choice("run", "skip")),

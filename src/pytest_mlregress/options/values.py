@@ -13,7 +13,8 @@ from difflib import get_close_matches
 from pathlib import PurePath
 from typing import Final
 
-from pytest_mlregress.baselines.git_ref import GIT_SCHEME
+from pytest_mlregress.baselines.git_ref import GIT_SCHEME, is_git_ref
+from pytest_mlregress.baselines.urls import slashes_problem
 from pytest_mlregress.settings import (
     MOST_SEEDS,
     Against,
@@ -168,13 +169,22 @@ def not_empty(source: str, text: str) -> str:
     return text
 
 
+def place(source: str, text: str) -> str:
+    """A folder, a file or an fsspec URL."""
+    problem = slashes_problem(not_empty(source, text))
+    if problem:
+        shown = "the value" if "@" in text else repr(text)
+        raise SettingError(f"{source}: {shown} {problem}")
+    return text
+
+
 def baseline(source: str, text: str) -> str:
     """A folder, ``git:REF`` or an fsspec URL."""
-    if not_empty(source, text) == GIT_SCHEME:
+    if text == GIT_SCHEME:
         raise SettingError(
             f"{source}: {text!r} names no branch, tag or commit; give one, such as git:main"
         )
-    return text
+    return text if is_git_ref(text) else place(source, text)
 
 
 def against(source: str, text: str) -> Against:

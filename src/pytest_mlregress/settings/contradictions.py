@@ -27,6 +27,12 @@ def refuse_contradictions(settings: Settings) -> None:
             f"--mlregress-baseline={settings.baseline} is read only; "
             "record baselines in a folder or at an fsspec URL"
         )
+    if settings.updating and (settings.baseline or "").startswith("memory://"):
+        raise SettingError(
+            f"--mlregress-baseline={settings.baseline_shown}: what is in memory ends with the run; "
+            "record baselines in a folder, or at the URL of a store that keeps them, such as "
+            "s3://bucket/folder"
+        )
     if settings.preflight:
         _refuse_beside_preflight(settings)
     elif settings.tier == EVERY_TIER:
