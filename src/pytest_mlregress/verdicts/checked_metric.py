@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.history import earlier_samples
 from pytest_mlregress.running.result import SeedResult
+from pytest_mlregress.verdicts.cut_looks import cut_off
 from pytest_mlregress.verdicts.joint_levels import JointLevel
 from pytest_mlregress.verdicts.look_words import look_notes, look_reasons
 from pytest_mlregress.verdicts.metric_samples import declared, values_of
@@ -34,6 +35,12 @@ class Step:
     metric: MetricVerdict
     decided: bool
     p_harm: float
+    harm_shown: bool
+
+    @property
+    def ended(self) -> MetricVerdict:
+        """The metric if the test ends here."""
+        return self.metric if self.decided else cut_off(self.metric, harm_shown=self.harm_shown)
 
 
 def metric_verdict(
@@ -114,7 +121,15 @@ class CheckedMetric:
             if self.linked is not None:
                 found = self.linked.with_evidence(found)
             decided = decision.action != "continue" or found.kind is VerdictKind.REGRESSION
-            steps.append(Step(decision.n_seeds, found, decided, decision.comparison.p_harm))
+            steps.append(
+                Step(
+                    n_seeds=decision.n_seeds,
+                    metric=found,
+                    decided=decided,
+                    p_harm=decision.comparison.p_harm,
+                    harm_shown=decision.harm_shown,
+                )
+            )
             if decided:
                 break
         return replace(self, steps=tuple(steps))

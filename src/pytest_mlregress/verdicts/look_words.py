@@ -12,6 +12,9 @@ from pytest_mlregress.verdicts.verdict import MetricVerdict
 if TYPE_CHECKING:
     from pytest_mlregress.statistics.early_stop import LookDecision, SequentialCheck
 
+UNDECIDED: Final = "undecided when another metric's verdict ended the test"
+"""The note of a metric that would have gone on."""
+
 MORE_SEEDS: Final = 20
 """A number of seeds that separates some collapsed seeds from chance, at any usual level."""
 
@@ -56,7 +59,7 @@ def look_notes(
         One sentence per note.
     """
     if decision.action == "continue":
-        yield "undecided when another metric's verdict ended the test"
+        yield UNDECIDED
     elif decision.n_seeds < check.design.looks[-1]:
         yield (
             f"stopped after {decision.n_seeds} of at most {check.design.looks[-1]} seeds: the "

@@ -73,7 +73,7 @@ def judge_metrics(
         red = any(step.metric.kind in RED for step in decided)
         if red or len(decided) == len(reached):
             metrics = tuple(
-                with_spread(step.metric, rules)
+                with_spread(step.ended, rules)
                 if step is not None
                 else _not_looked_at(name, ready[:n], baseline, rules)
                 for step, name in zip(reached, metric_names(ready), strict=True)

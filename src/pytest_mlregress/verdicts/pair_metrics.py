@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.verdicts.checked_metric import RED
+from pytest_mlregress.verdicts.cut_looks import cut_off
 from pytest_mlregress.verdicts.metric_samples import declared, metric_names, values_of
 from pytest_mlregress.verdicts.metrics import MetricsDecision
 from pytest_mlregress.verdicts.pair_words import pair_notes, pair_reasons
@@ -47,7 +48,7 @@ def judge_pair_metrics(
         reached = [_reached(steps, n) for steps in followed]
         red = any(step.decided and step.metric.kind in RED for step in reached)
         if red or all(step.decided for step in reached):
-            metrics = tuple(with_spread(step.metric, rules) for step in reached)
+            metrics = tuple(with_spread(step.ended, rules) for step in reached)
             kind = most_severe(tuple(metric.kind for metric in metrics))
             return MetricsDecision(kind, metrics, n)
     return None
@@ -60,6 +61,12 @@ class _Step:
     n_pairs: int
     metric: MetricVerdict
     decided: bool
+    harm_shown: bool
+
+    @property
+    def ended(self) -> MetricVerdict:
+        """The metric if the test ends here."""
+        return self.metric if self.decided else cut_off(self.metric, harm_shown=self.harm_shown)
 
 
 def _reached(steps: Sequence[_Step], n: int) -> _Step:
@@ -85,7 +92,12 @@ def _follow(
     check = pair_check(n_pairs, metric, recorded.resolution, rules)
     looks = check.follow(tuple(metric.baseline.values()), tuple(candidate.values()))
     return tuple(
-        _Step(look.n_pairs, _decided(metric, look, check, rules), look.action != "continue")
+        _Step(
+            n_pairs=look.n_pairs,
+            metric=_decided(metric, look, check, rules),
+            decided=look.action != "continue",
+            harm_shown=look.harm_shown,
+        )
         for look in looks
     )
 

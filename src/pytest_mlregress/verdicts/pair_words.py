@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pytest_mlregress.verdicts.context import seeds_in_words
+from pytest_mlregress.verdicts.look_words import UNDECIDED
 from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.verdict import MetricVerdict
 
@@ -71,7 +72,7 @@ def pair_notes(
         One sentence per note.
     """
     if look.action == "continue":
-        yield "undecided when another metric's verdict ended the test"
+        yield UNDECIDED
     elif not look.last:
         yield (
             f"stopped after {look.n_pairs} of at most {check.design.looks[-1]} pairs: the verdict "
