@@ -13,7 +13,7 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -22,7 +22,7 @@ from types import ModuleType
 from typing import Final, TypeVar
 
 from pytest_mlregress.baselines.artifact import Environment, Fact, Scalar
-from pytest_mlregress.baselines.packages import package_versions
+from pytest_mlregress.baselines.packages import installed_version, package_versions
 
 __all__ = [
     "DifferingFact",
@@ -31,6 +31,7 @@ __all__ = [
     "environment_differences",
     "environment_fingerprint",
     "merged_environment",
+    "run_fingerprint",
     "same_environment",
 ]
 
@@ -158,6 +159,23 @@ def merged_environment(environments: Iterable[Environment]) -> dict[str, Fact]:
             elif known in (None, [], ()):
                 merged[name] = fact
     return merged
+
+
+def run_fingerprint(environments: Sequence[Environment]) -> str:
+    """A hash of the environment of a whole run, whatever the plugin itself had imported by then.
+
+    Its statistics import numpy and scipy, sooner or later: both always count.
+
+    Args:
+        environments: from `describe_environment` where the seeds trained.
+
+    Returns:
+        Hexadecimal digits; empty where nothing trained.
+    """
+    if not environments:
+        return ""
+    own = {name: installed_version(name) for name in ("numpy", "scipy")}
+    return environment_fingerprint(merged_environment([{"packages": own}, *environments]))
 
 
 def _facts_of(group: Fact) -> Mapping[str, Scalar]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from pytest_mlregress.baselines.environment import environment_fingerprint, merged_environment
+from pytest_mlregress.baselines.environment import run_fingerprint
 from pytest_mlregress.history.errors import HistoryError
 from pytest_mlregress.history.ignored_folder import ignore_folder
 from pytest_mlregress.history.place import DEFAULT_PLACE, open_history
@@ -107,9 +107,7 @@ def _record(run: MergedRun) -> RunRecord:
     histories = {case.compared_commit: case.history for case in run.cases}
     record = run_record(
         report,
-        environment=environment_fingerprint(merged_environment(environments))
-        if environments
-        else "",
+        environment=run_fingerprint(environments),
         same_code=code_is_of(report.code, histories.get),
         facts=_facts(report, run),
     )

@@ -55,6 +55,10 @@ class CurveWatch:
     _seen: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
     _latest: dict[str, float] = field(default_factory=dict)
 
+    def prepare(self) -> None:
+        """Compute the limits, which the first point would have to wait for."""
+        _ = self._bands
+
     def __call__(self, step: int, values: Mapping[str, float]) -> None:
         """Add one point to one or more curves; fail the seed if one has collapsed.
 

@@ -50,6 +50,8 @@ SHARED_FIXTURE_SEED: Final = 0
 depends on the scheduler; it is set up with the same random numbers in any case."""
 
 FIRST: Final = pytest.StashKey[SeedResult]()
+_CURVE_WATCH: Final = pytest.StashKey[CurveWatch]()
+
 _EXECUTION: Final = pytest.StashKey["Execution"]()
 
 CurvesOf: TypeAlias = Callable[[SeedItem], BaselineCurves | None]
@@ -116,10 +118,24 @@ class Execution:
             reserved(record, self._flags),
             limited_threads(record.declaration.settings.threads),
         ):
+            self._prepare_limits(item)
             if trained_twice(item, self._settings):
                 self._train_before(item)
             start_peak_memory()
             yield
+
+    def _prepare_limits(self, item: pytest.Item) -> None:
+        """Know the limits of the curves before the seed's time is taken: they need scipy."""
+        record = item.stash[SEED_ITEM]
+        unjudged = self._settings.updating or self._settings.compares_sides
+        if unjudged or self._flags.is_raised(record.test):
+            return
+        standing = self._standing_of(item)
+        if standing is not None and standing.leaves_out(record):
+            return
+        watch = CurveWatch(partial(unrecorded, item.config, partial(self._curves_of, record)))
+        watch.prepare()
+        item.stash[_CURVE_WATCH] = watch
 
     def _train_before(self, item: pytest.Item) -> None:
         """Train a seed once without reporting it, to compare with what it is to give again."""
@@ -150,9 +166,7 @@ class Execution:
         if (recorder := read_recorder(item.config)) is not None:
             recorder.begin(item)
         running.record.progress = progress_channel.begin(item, record)
-        if not self._settings.updating and not self._settings.compares_sides:
-            load = partial(self._curves_of, record)
-            running.record.on_log = CurveWatch(partial(unrecorded, item.config, load))
+        running.record.on_log = item.stash.get(_CURVE_WATCH, None)
         seed_all(item, record.seed)
 
     @contextmanager

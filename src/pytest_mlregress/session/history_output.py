@@ -61,10 +61,7 @@ def earlier_baselines(run: FinishedRun) -> Mapping[tuple[str, str], tuple[Artifa
 
 
 def _append(run: FinishedRun) -> None:
-    from pytest_mlregress.baselines.environment import (
-        environment_fingerprint,
-        merged_environment,
-    )
+    from pytest_mlregress.baselines.environment import run_fingerprint
     from pytest_mlregress.history.ignored_folder import ignore_folder
     from pytest_mlregress.history.place import DEFAULT_PLACE, open_history
     from pytest_mlregress.reporting.history.record import code_is_of, run_record
@@ -80,11 +77,10 @@ def _append(run: FinishedRun) -> None:
     environments = [
         group.environment for group in run.groups.values() if group.environment is not None
     ]
-    environment = environment_fingerprint(merged_environment(environments)) if environments else ""
     git = History(root, own=own_files(run.config, run.settings))
     record = run_record(
         run.report,
-        environment=environment,
+        environment=run_fingerprint(environments),
         same_code=code_is_of(run.report.code, lambda _: git),
         facts=_facts(run),
         root=root,
