@@ -131,6 +131,7 @@ def test_a_tier_where_no_test_has_any_is_refused(suite: Suite, workers: str, mod
         "test the marker tiers(nope={...})"
     )
     assert [line for line in said if message in line], said
+    assert not [line for line in said if "seeds run" in line]
 
 
 def test_a_test_that_plugins_parametrize_by_seed_is_refused(suite: Suite) -> None:
