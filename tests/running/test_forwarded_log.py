@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pytest_mlregress.running.recorded_metric import RecordError
-from pytest_mlregress.running.run import Run
+from pytest_mlregress.running.run import Run, take_forwarded
 from pytest_mlregress.running.run_record import RunRecord
 
 
@@ -58,7 +58,7 @@ def test_a_child_logs_into_the_seed_and_the_test_goes_on(run: Run, method: str) 
     assert in_child(method, train, run, 0) == 0
     run.log(3, loss=0.25)  # such as a validation after the training
     assert in_child(method, train, run, 4) == 0
-    run.take_forwarded()
+    take_forwarded(run)
     assert [step for step, _ in record.curves["loss"]] == [0, 1, 2, 3, 4, 5, 6] == told
     assert record.curves["loss"][2:4] == [(2, 1 / 3), (3, 0.25)]
     assert record.params == {"lr": 0.1}
@@ -69,7 +69,7 @@ def test_a_step_that_goes_back_in_a_child_is_an_error_of_the_test(run: Run) -> N
     run.log(5, loss=1)
     assert in_child("fork", train, run, 0) == 0
     with pytest.raises(RecordError, match=r"log\(0, loss=\.\.\.\) in seed 3: the steps of a curve"):
-        run.take_forwarded()
+        take_forwarded(run)
 
 
 def test_a_metric_that_no_verdict_would_see_is_refused(run: Run) -> None:

@@ -28,7 +28,7 @@ from pytest_mlregress.running.machine_share import reserved
 from pytest_mlregress.running.recorded_metric import RecordError
 from pytest_mlregress.running.reproduction import difference, trained_twice
 from pytest_mlregress.running.result import REPORT_ATTRIBUTE, STOPPED_MESSAGE, SeedResult
-from pytest_mlregress.running.run import Run
+from pytest_mlregress.running.run import Run, take_forwarded
 from pytest_mlregress.running.running_seed import RUNNING, running_seed
 from pytest_mlregress.running.seed_items import FIXTURE, SEED_ITEM, SeedItem
 from pytest_mlregress.running.seed_payload import (
@@ -264,9 +264,9 @@ def _with_forwarded_log(run: Run) -> Iterator[None]:
         yield
     except BaseException:
         with suppress(RecordError):  # the test's own failure counts
-            run.take_forwarded()
+            take_forwarded(run)
         raise
-    run.take_forwarded()
+    take_forwarded(run)
 
 
 def seed_all(item: pytest.Item, seed: int) -> None:

@@ -41,10 +41,8 @@ class ForwardedLog:
         """
         line = json.dumps([step, dict(values)]) + "\n"
         handle = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(
-            handle, "a", encoding="utf-8"
-        ) as file:  # one write a line: children share it
-            file.write(line)
+        with os.fdopen(handle, "a", encoding="utf-8") as file:
+            file.write(line)  # one write a line: children share the file
 
     def take(self) -> list[tuple[int | None, dict[str, Any]]]:
         """In the test's process: what has been left since the last call, in its order.
@@ -54,8 +52,10 @@ class ForwardedLog:
         """
         if self.in_child or not self._file.exists():
             return []
-        text = self._file.read_text(encoding="utf-8")
-        self._file.unlink()
+        taken = self._file.with_suffix(".taken")
+        self._file.replace(taken)  # what a child adds from now on is in a new file
+        text = taken.read_text(encoding="utf-8")
+        taken.unlink()
         entries: list[tuple[int | None, dict[str, Any]]] = []
         for line in text.splitlines():
             with suppress(json.JSONDecodeError):

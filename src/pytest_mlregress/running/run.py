@@ -211,7 +211,7 @@ class Run:
         if self._record.forwarded.in_child:
             self._record.forwarded.append(at, points)
             return
-        self.take_forwarded()
+        take_forwarded(self)
         self._add_points(at, points)
 
     def lightning_logger(self, prefix: str = "") -> LightningLogger:
@@ -309,19 +309,6 @@ class Run:
             )
         return digest
 
-    def take_forwarded(self) -> None:
-        """Add what processes that the test has started have logged since the last call.
-
-        Raises:
-            RecordError: a step that decreases.
-        """
-        __tracebackhide__ = True
-        for step, values in self._record.forwarded.take():
-            if step is None:
-                self._record.params |= values
-            else:
-                self._add_points(step, values)
-
     def _refuse_in_child(self, call: str) -> None:
         __tracebackhide__ = True
         if self._record.forwarded.in_child:
@@ -392,3 +379,20 @@ class Run:
                 "such as the number of the epoch or batch"
             )
         return int(number)
+
+
+def take_forwarded(run: Run) -> None:
+    """Add to a run what processes that its test has started have logged since the last call.
+
+    Args:
+        run: the run, in the process of its test.
+
+    Raises:
+        RecordError: a step that decreases.
+    """
+    __tracebackhide__ = True
+    for step, values in run._record.forwarded.take():
+        if step is None:
+            run._record.params |= values
+        else:
+            run._add_points(step, values)
