@@ -49,7 +49,7 @@ def signature_in_code(function: object) -> list[str]:
     return written
 
 
-CALLED_BY_THE_PLUGIN = {"test"}
+CALLED_BY_THE_PLUGIN = {"take_forwarded", "test"}
 """Of the fixture's object: what a test has no use for."""
 
 
