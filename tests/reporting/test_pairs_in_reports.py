@@ -85,7 +85,7 @@ def test_every_table_has_the_spread_of_one_side(regression: Verdict) -> None:
     assert "| base → now |" in markdown
     assert markdown.count("A/A +-") == 2
     page = to_html(report)
-    assert "<th>base → now" in page
+    assert '<th scope="col">base → now' in page
     assert "A/A ±" in page
     assert "A/A ±" in page.replace("A/A ±", "", 1)
 
