@@ -133,6 +133,19 @@ def test_an_unchanged_commit_is_identical_and_trains_alternately(project: Suite)
     result.stdout.fnmatch_lines(["*2 passed, 4 seeds, 6 saved*"])
 
 
+def test_a_change_of_the_tests_alone_is_said_to_be_on_both_sides(project: Suite) -> None:
+    project.write(f"{TESTS}\n    CHANGED = True\n", name="tests/test_training.py")
+
+    against(project)
+
+    assert project.verdicts == {TEST: "identical"}
+    assert (
+        "tests/test_training.py: both sides run this tree's tests, so what changed in them is not "
+        "compared; to run each side's own: --mlregress-against=own-tests:main"
+    ) in project.report["sides"]["notes"]
+    assert "not compared" not in against(project, ref="own-tests:main").stdout.str()
+
+
 def test_a_plan_says_what_the_pairs_can_show_and_trains_nothing(project: Suite) -> None:
     result = against(project, "--mlregress-plan", "--mlregress-alpha=0.0025")
     assert result.ret == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -149,7 +149,19 @@ def _of_ref(
         changed=changed,
     )
 
-    return BaseOfRun(side, environment, checkout.notes, release)
+    notes = (*checkout.notes, *_note_on_tests(checkout.laid_over, against))
+    return BaseOfRun(side, environment, notes, release)
+
+
+def _note_on_tests(laid_over: Sequence[str], against: Against) -> Iterator[str]:
+    """That a change of the tests themselves is on both sides, and compared with nothing."""
+    files = [path for path in laid_over if path.endswith(".py")]
+    if files:
+        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        yield (
+            f"{files[0]}{more}: both sides run this tree's tests, so what changed in them is not "
+            f"compared; to run each side's own: --mlregress-against=own-tests:{against.text}"
+        )
 
 
 def _refuse_other_code(checkout: BaseCheckout, rootdir: Path) -> None:
