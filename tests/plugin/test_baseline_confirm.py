@@ -52,7 +52,11 @@ def test_a_real_loss_is_confirmed_on_fresh_seeds(project: Suite, workers: str) -
     assert project.verdicts == {TEST: "regression"}
     (metric,) = project.tests[TEST]["metrics"]
     assert metric["notes"][-1].startswith("confirmed on fresh seeds 10 to 19 of both sides: 0.")
-    result.stdout.fnmatch_lines([f"FAILED {TEST} - accuracy regressed: *"])
+    result.stdout.fnmatch_lines([
+        "sure    confirmed on fresh seeds 10 to 19, p = *; *worse*: p = *",
+        "1 test: 1 regression; 22 seeds run, 1 saved; *",
+        f"FAILED {TEST} - accuracy regressed: *",
+    ])  # fmt: skip
 
 
 def test_an_unlucky_baseline_is_found_out(project: Suite) -> None:
@@ -75,7 +79,9 @@ def test_an_unlucky_baseline_is_found_out(project: Suite) -> None:
 def test_a_baseline_of_an_unknown_commit_stays_red(project: Suite) -> None:
     lucky(project)
     doctor(project, lambda content: content["provenance"].update(commit="0" * 40))
-    assert project.run("--mlregress-confirm").ret == 1
+    result = project.run("--mlregress-confirm")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["sure    not tested on fresh seeds: commit 0000000000 *"])
     assert project.verdicts == {TEST: "regression"}
     assert project.tests[TEST]["notes"][-1] == (
         "not tested on fresh seeds, and so still red: commit 0000000000 is not in this "

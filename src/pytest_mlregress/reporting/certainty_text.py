@@ -13,12 +13,19 @@ from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKin
 def how_sure(metric: MetricVerdict) -> str:
     """``clearly worse: p = 8.1e-05, limit 0.0036; 96 % interval, 3 vs 40 seeds``.
 
+    What fresh seeds said of a loss comes first.
+
     Args:
         metric: the metric.
 
     Returns:
         The text; of a divergence or a metric without a comparison its first reason, if any.
     """
+    return "; ".join(filter(None, (metric.confirmation, _how_sure_at_first(metric))))
+
+
+def _how_sure_at_first(metric: MetricVerdict) -> str:
+    """The same by the seeds of the check alone."""
     comparison = metric.comparison
     if comparison is None or metric.kind is VerdictKind.DIVERGED:
         return metric.reasons[0] if metric.reasons else ""
@@ -95,6 +102,8 @@ def _words(metric: MetricVerdict) -> str:
         if not comparison.p_harm <= limit:
             return "a loss was shown at an earlier look"
         return "worse, near the limit" if near_its_limit(metric) else "clearly worse"
+    if metric.confirmation:  # a loss that fresh seeds did not show
+        return "worse before"
     if metric.kind is VerdictKind.IMPROVEMENT:
         return "clearly better" if comparison.p_better <= limit / NEAR else "better"
     if math.isfinite(comparison.margin) and metric.kind is VerdictKind.PASS:

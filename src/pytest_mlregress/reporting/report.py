@@ -115,7 +115,9 @@ class RunReport:
     def totals(self) -> Totals:
         """The counts under the summary."""
         seeds = [
-            seed for verdict in self.verdicts for seed in (*verdict.seeds, *verdict.base_seeds)
+            seed
+            for verdict in self.verdicts
+            for seed in (*verdict.seeds, *verdict.base_seeds, *verdict.fresh_seeds)
         ]
         outcomes = Counter(seed.outcome for seed in seeds)
         cached = sum(seed.cached for seed in seeds)
@@ -144,7 +146,7 @@ class Totals:
         tests: number of verdicts.
         kinds: number of tests by verdict.
         colours: number of tests by colour.
-        seeds_run: seeds that trained, on both sides of an A/B run.
+        seeds_run: seeds that trained, on both sides of an A/B run or of a confirmation.
         seeds_saved: seeds that were not needed.
         seeds_cached: seeds of earlier runs that were taken from the cache.
         seeds_unchanged: seeds that did not run, since nothing that they read has changed.

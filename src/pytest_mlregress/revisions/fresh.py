@@ -15,6 +15,7 @@ from typing import Any, Final
 from pytest_mlregress.baselines.git_command import GitError, git, outside_hooks
 from pytest_mlregress.revisions.companion_environment import companion_environment
 from pytest_mlregress.revisions.import_roots import import_roots
+from pytest_mlregress.running.result import SeedResult
 
 WORKTREE: Final = "MLREGRESS_WORKTREE"
 """The environment variable that says, as JSON, which checkout a fresh run's code comes from."""
@@ -40,10 +41,21 @@ class FreshRun:
     threads: str
 
 
-def run_fresh(
-    run: FreshRun, rootdir: Path, *, instead_of: Path | None
-) -> dict[str, dict[int, float]]:
-    """The metrics of a test by name and seed, with the code that lies in ``rootdir``.
+@dataclass(frozen=True, slots=True)
+class FreshSample:
+    """What a fresh run gave.
+
+    Attributes:
+        values: the metrics by name and seed.
+        seeds: the seeds with the time that they took, without their metrics.
+    """
+
+    values: Mapping[str, Mapping[int, float]]
+    seeds: tuple[SeedResult, ...] = ()
+
+
+def run_fresh(run: FreshRun, rootdir: Path, *, instead_of: Path | None) -> FreshSample:
+    """The seeds of a test, with the code that lies in ``rootdir``.
 
     ``instead_of`` is the checkout that the code must not come from, None for the working tree.
 
@@ -71,7 +83,8 @@ def run_fresh(
     for seed in passed:
         for metric in seed["metrics"]:
             samples.setdefault(metric["name"], {})[seed["seed"]] = float(metric["value"])
-    return samples
+    trained = (SeedResult(seed["seed"], "passed", duration=seed["duration"]) for seed in passed)
+    return FreshSample(samples, tuple(trained))
 
 
 def _command(run: FreshRun, report: Path, baselines: Path, *, guarded: bool) -> list[str]:

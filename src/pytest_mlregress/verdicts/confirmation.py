@@ -7,12 +7,12 @@ baseline's commit and of the working tree are independent of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from pytest_mlregress.revisions.fresh import FreshRun, FreshRunError, run_fresh
+from pytest_mlregress.revisions.fresh import FreshRun, FreshRunError, FreshSample, run_fresh
 from pytest_mlregress.revisions.worktree import WorktreeError, worktree_of
 from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind, most_severe
@@ -87,20 +87,37 @@ def confirm(verdict: Verdict, rules: Rules, setting: Confirmation) -> Verdict:
     seeds = range(first, first + fresh_seeds(len(verdict.planned)))
     run = FreshRun(verdict.test, verdict.tier, seeds, setting.workers, setting.threads)
     if verdict.baseline_commit is None:
-        return _unconfirmed(verdict, "the baseline does not say which commit it was recorded at")
+        return _untested(verdict, "the baseline does not say which commit it was recorded at")
+    sides: list[FreshSample] = []
     try:
-        # The checkout comes first: one that fails has cost no training.
-        with worktree_of(setting.rootdir, verdict.baseline_commit) as folder:
-            before = run_fresh(run, folder, instead_of=setting.rootdir)
-        now = run_fresh(run, setting.rootdir, instead_of=None)
-    except (WorktreeError, FreshRunError) as error:
-        return _unconfirmed(verdict, str(error))
-    return confirmed(verdict, before, now, rules, seeds, setting.update_command)
+        sides.extend(_both_sides(run, verdict.baseline_commit, setting.rootdir))
+    except WorktreeError as error:
+        return _untested(verdict, str(error))
+    except FreshRunError as error:
+        trained = replace(verdict, fresh_seeds=tuple(s for side in sides for s in side.seeds))
+        return _untested(trained, str(error), short="their run failed, as -v shows")
+    before, now = sides
+    trained = replace(verdict, fresh_seeds=(*before.seeds, *now.seeds))
+    return confirmed(trained, before.values, now.values, rules, seeds, setting.update_command)
 
 
-def _unconfirmed(verdict: Verdict, problem: str) -> Verdict:
+def _both_sides(run: FreshRun, commit: str, rootdir: Path) -> Iterator[FreshSample]:
+    # The checkout comes first: one that fails has cost no training.
+    with worktree_of(rootdir, commit) as folder:
+        yield run_fresh(run, folder, instead_of=rootdir)
+    yield run_fresh(run, rootdir, instead_of=None)
+
+
+def _untested(verdict: Verdict, problem: str, short: str = "") -> Verdict:
+    """Still red; ``short`` says of a long problem what there is room for beside the verdict."""
+    said = f"not tested on fresh seeds: {short or problem}"
     return replace(
-        verdict, notes=(*verdict.notes, f"not tested on fresh seeds, and so still red: {problem}")
+        verdict,
+        metrics=tuple(
+            replace(metric, confirmation=said) if metric.kind is VerdictKind.REGRESSION else metric
+            for metric in verdict.metrics
+        ),
+        notes=(*verdict.notes, f"not tested on fresh seeds, and so still red: {problem}"),
     )
 
 
@@ -125,7 +142,7 @@ def confirmed(
     Returns:
         The verdict.
     """
-    span = f"fresh seeds {seeds.start} to {seeds.stop - 1} of both sides"
+    span = f"fresh seeds {seeds.start} to {seeds.stop - 1}"
     metrics = tuple(
         _retest(metric, before.get(metric.name, {}), now.get(metric.name, {}), span)
         if metric.kind is VerdictKind.REGRESSION
@@ -140,7 +157,7 @@ def confirmed(
         kind=kind,
         colour=rules.colour(kind),
         metrics=metrics,
-        reasons=(*verdict.reasons, f"a loss was shown, and not confirmed on {span}"),
+        reasons=(*verdict.reasons, f"a loss was shown, and not confirmed on {span} of both sides"),
         next_steps=(f"record the baseline again if this recurs: {update_command}",),
     )
 
@@ -151,7 +168,11 @@ def _retest(
     from pytest_mlregress.statistics import compare
 
     if not before or not now:
-        return replace(metric, notes=(*metric.notes, f"not recorded on {span}"))
+        return replace(
+            metric,
+            confirmation=f"not recorded on {span}",
+            notes=(*metric.notes, f"not recorded on {span} of both sides"),
+        )
     again = compare(
         tuple(before.values()),
         tuple(now.values()),
@@ -159,10 +180,11 @@ def _retest(
         alpha=CONFIRMATION_LEVEL,
     )
     found = f"{again.mean_baseline:.6g} -> {again.mean_candidate:.6g}, p = {again.p_harm:.3g}"
-    if again.p_harm <= CONFIRMATION_LEVEL or again.verdict == "diverged":
-        return replace(metric, notes=(*metric.notes, f"confirmed on {span}: {found}"))
+    lost = again.p_harm <= CONFIRMATION_LEVEL or again.verdict == "diverged"
+    said = "confirmed" if lost else "not confirmed"
     return replace(
         metric,
-        kind=VerdictKind.INCONCLUSIVE,
-        notes=(*metric.notes, f"not confirmed on {span}: {found}"),
+        kind=metric.kind if lost else VerdictKind.INCONCLUSIVE,
+        confirmation=f"{said} on {span}, p = {again.p_harm:.2g}",
+        notes=(*metric.notes, f"{said} on {span} of both sides: {found}"),
     )

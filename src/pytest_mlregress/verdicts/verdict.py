@@ -117,6 +117,8 @@ class MetricVerdict:
         pair_pvalues: of live pairs, the p-values of harm behind that of the comparison; None if
             another test judged.
         unit: what one value is of: a seed, or what a file has a value of.
+        confirmation: what fresh seeds of both sides said of a loss, in a few words; empty where it
+            was not tested on any.
         reasons: why.
         notes: remarks that do not change the verdict.
     """
@@ -136,6 +138,7 @@ class MetricVerdict:
     same_side_spread: float | None = None
     pair_pvalues: PairPValues | None = None
     unit: str = "seed"
+    confirmation: str = ""
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -161,6 +164,7 @@ class Verdict:
         baseline_commit: the commit that the baseline was recorded at, None if unknown.
         base: what the base of live pairs is called; None for a check against a baseline.
         base_seeds: every seed of the base that was reported.
+        fresh_seeds: those of both sides that a loss was tested on once more.
         since: what lies between the baseline's commit, or the base's, and the code under test; None
             where git cannot tell.
         unit: what one value is of: a seed, or what a file has a value of.
@@ -182,6 +186,7 @@ class Verdict:
     baseline_commit: str | None = None
     base: str | None = None
     base_seeds: tuple[SeedResult, ...] = ()
+    fresh_seeds: tuple[SeedResult, ...] = ()
     since: Since | None = None
     unit: str = "seed"
 
@@ -193,5 +198,5 @@ class Verdict:
     @property
     def duration(self) -> float:
         """Seconds of all its seeds that were trained in this run, on both sides."""
-        seeds = (*self.seeds, *self.base_seeds)
+        seeds = (*self.seeds, *self.base_seeds, *self.fresh_seeds)
         return sum(seed.duration for seed in seeds if not seed.cached)
