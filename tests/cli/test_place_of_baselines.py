@@ -12,6 +12,7 @@ from pytest_mlregress.baselines.folder_store import FolderStore
 from pytest_mlregress.baselines.history import first_artifact
 from pytest_mlregress.baselines.paths import BaselineKey, artifact_path
 from pytest_mlregress.cli import main
+from pytest_mlregress.doctor.configuration import find_rootdir
 
 TEST = "test_digits.py::test_fit"
 FILE = "kept/tests/test_digits/test_fit.default.json"
@@ -137,3 +138,52 @@ def test_a_place_that_is_none_is_named(suite: Path) -> None:
         "Error: ini mlregress_baseline: 'git:' names no branch, tag or commit; give one, such as "
         "git:main"
     ]
+
+
+def test_commands_in_a_sub_folder_are_about_the_suite_of_pytests_rootdir(
+    suite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(suite / "tests")
+    assert run("list") == (
+        0,
+        [
+            "tests/test_digits.py::test_fit (default): accuracy; 20 seeds, commit none, "
+            "2026-01-02T03:04:05Z",
+            f"  {suite}/{FILE}",
+        ],
+    )
+    for name in ("test_digits.py::test_fit", "../tests/test_digits.py", "test_fit"):
+        code, lines = run("show", name)
+        assert code == 0
+        assert lines[0] == "tests/test_digits.py::test_fit (default)"
+    assert run("history") == (
+        1,
+        [
+            f"Error: no runs in {suite}/.mlregress/history.sqlite yet; each check adds one: pytest "
+            "-m mlregress"
+        ],
+    )
+    assert run("plan", "--seeds", "5")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {},
+        {"a/tox.ini": "[pytest]\n"},
+        {"a/tox.ini": "[testenv]\n"},
+        {"setup.cfg": "[tool:pytest]\n", "a/setup.py": "", "a/pyproject.toml": "[project]\n"},
+        {"setup.py": "", "a/pyproject.toml": "[project]\n"},
+        {"a/setup.py": ""},
+        {"pytest.ini": "", "a/b/setup.py": ""},
+    ],
+)
+def test_the_rootdir_is_that_of_pytest(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, files: dict[str, str]
+) -> None:
+    folder = pytester.mkdir("a") / "b"
+    folder.mkdir()
+    for name, text in files.items():
+        (pytester.path / name).write_text(text)
+    monkeypatch.chdir(folder)
+    assert find_rootdir(folder) == pytester.parseconfig().rootpath

@@ -11,6 +11,7 @@ import click
 
 from pytest_mlregress.baselines.errors import BaselineError
 from pytest_mlregress.baselines.visible import visible
+from pytest_mlregress.cli.rootdir import rootdir_option
 from pytest_mlregress.revisions.command_error import CommandError
 
 _INTERRUPTED: Final = 130
@@ -22,12 +23,6 @@ _F = TypeVar("_F", bound=Callable[..., None])
 json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 json_report_option: Final = click.option(
     "--json", "as_json", is_flag=True, help="Print the JSON report."
-)
-rootdir_option: Final = click.option(
-    "--rootdir",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=Path(),
-    help="pytest's rootdir (default: the current folder).",
 )
 history_option: Final = click.option(
     "--history",

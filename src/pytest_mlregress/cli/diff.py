@@ -9,6 +9,7 @@ import click
 
 from pytest_mlregress.cli.common import clear_errors, print_json, say, suite_options
 from pytest_mlregress.cli.ini_settings import baseline_source
+from pytest_mlregress.cli.rootdir import from_rootdir
 from pytest_mlregress.cli.sides import (
     Side,
     file_side,
@@ -85,6 +86,7 @@ def _sides(
         return file_side(ref), file_side(other)
     source = baseline_source(source, root)
     folder = folder_below(root, source)
+    test = from_rootdir(test, root)
     newer = source if other is None else ref_source(other, rootdir=root)
     after = store_side(newer, test, rootdir=root, folder=folder)
     return store_side(ref_source(ref, rootdir=root), test, rootdir=root, folder=folder), after

@@ -14,6 +14,7 @@ from pytest_mlregress.baselines.atomic import replace_file
 from pytest_mlregress.baselines.git_command import GitError, git
 from pytest_mlregress.baselines.provenance import working_tree
 from pytest_mlregress.cli.common import clear_errors, print_json, say
+from pytest_mlregress.cli.rootdir import rootdir_option
 from pytest_mlregress.plurals import count_of
 from pytest_mlregress.revisions.command_error import CommandError
 from pytest_mlregress.scaffold.ci_files import SERVICES, Service, ci_steps, service_of
@@ -30,12 +31,7 @@ from pytest_mlregress.scaffold.plan import Step
     help="The CI service (default: what the remote and the files of the repository say).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option(
-    "--rootdir",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=Path(),
-    help="pytest's rootdir (default: the current folder).",
-)
+@rootdir_option
 @clear_errors
 def init(dry_run: bool, ci: str | None, as_json: bool, rootdir: Path) -> None:
     """Write the settings, a first test and the CI files.

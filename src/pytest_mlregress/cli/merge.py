@@ -17,9 +17,9 @@ from pytest_mlregress.cli.common import (
     history_option,
     json_report_option,
     report_option,
-    rootdir_option,
     say,
 )
+from pytest_mlregress.cli.rootdir import rootdir_option
 
 if TYPE_CHECKING:
     from pytest_mlregress.cli.merged_outputs import Places

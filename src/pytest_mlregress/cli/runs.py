@@ -11,7 +11,8 @@ import click
 
 from pytest_mlregress.baselines.git_command import GitError, git
 from pytest_mlregress.baselines.visible import visible
-from pytest_mlregress.cli.common import history_option, json_option, rootdir_option
+from pytest_mlregress.cli.common import history_option, json_option
+from pytest_mlregress.cli.rootdir import from_rootdir, rootdir_option
 from pytest_mlregress.history.errors import HistoryError
 from pytest_mlregress.history.place import OFF, RunHistory, open_history
 from pytest_mlregress.history.records import RunRecord
@@ -77,7 +78,8 @@ def find_runs(
 
     Args:
         history: the history.
-        test: only tests whose node id contains this text; None for all.
+        test: only tests whose node id contains this text, from the rootdir or from the current
+            folder; None for all.
         since: only runs since then; None for all.
         rootdir: pytest's rootdir.
 
@@ -87,6 +89,8 @@ def find_runs(
     Raises:
         click.ClickException: there is none, or the history cannot be read.
     """
+    if test is not None:
+        test = from_rootdir(test, rootdir.resolve())
     begin = None if since is None else _time_of(since, rootdir.resolve())
     runs = reading(lambda: history.read(test=test, since=begin))
     if runs:

@@ -11,6 +11,7 @@ from pytest_mlregress.baselines.store import open_store
 from pytest_mlregress.cli.artifacts import matching_artifacts
 from pytest_mlregress.cli.common import clear_errors, print_json, say, suite_options
 from pytest_mlregress.cli.ini_settings import baseline_source
+from pytest_mlregress.cli.rootdir import from_rootdir
 from pytest_mlregress.cli.sides import read_file
 
 
@@ -40,7 +41,7 @@ def show(
         return
     root = rootdir.resolve()
     store = open_store(baseline_source(source, root), rootdir=root)
-    found = matching_artifacts(store, test)
+    found = matching_artifacts(store, from_rootdir(test, root))
     if as_json:
         print_json([document_of(artifact) for _, artifact in found])
         return

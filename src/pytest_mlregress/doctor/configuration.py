@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pytest_mlregress.doctor.project_folder import text_of
 
-__all__ = ["Configuration", "find_configuration", "settings_in"]
+__all__ = ["Configuration", "find_configuration", "find_rootdir", "settings_in"]
 
 TABLES: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
     "pytest.toml": (("pytest",),),
@@ -92,6 +92,27 @@ def find_configuration(folder: Path, top: Path) -> Configuration:
         if place == top:
             break
     return Configuration(broken=broken)
+
+
+def find_rootdir(folder: Path) -> Path:
+    """The rootdir that pytest finds when it is started in a folder without arguments.
+
+    Args:
+        folder: the folder.
+
+    Returns:
+        The nearest folder above it, or itself, whose file configures pytest; else the nearest one
+        with a ``pyproject.toml``, else with a ``setup.py``; else the folder itself.
+    """
+    folder = folder.resolve()
+    configuration = find_configuration(folder, Path(folder.anchor))
+    if configuration.file is not None:
+        return configuration.file.parent
+    for name in ("pyproject.toml", "setup.py"):
+        for place in (folder, *folder.parents):
+            if (place / name).is_file():
+                return place
+    return folder
 
 
 def _broken_beside(file: Path) -> str:
