@@ -164,6 +164,23 @@ def test_plan_goes_by_the_ini_file(suite: Path) -> None:
     assert lines[-1].startswith("Error: ini mlregress_alpha: '2' is not a probability")
 
 
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("mlregress_alpah = 0.1", "ini mlregress_alpah: no such setting; did you mean "
+         "mlregress_alpha?"),
+        ("mlregress_missing = wrn", "ini mlregress_missing: 'wrn' is not one of fail, warn"),
+    ],
+)  # fmt: skip
+def test_plan_refuses_what_pytest_refuses_of_the_ini_file(
+    suite: Path, line: str, error: str
+) -> None:
+    (suite / "pytest.ini").write_text(f"[pytest]\n{line}\n")
+    code, lines = run("plan", "--rootdir", str(suite))
+    assert code == 2
+    assert lines == [f"Error: {error}"]
+
+
 def test_plan_goes_by_the_alpha_of_addopts(suite: Path) -> None:
     (suite / "pytest.ini").write_text("[pytest]\naddopts = --mlregress-alpha=0.1\n")
     (suite / "tests/test_digits.py").write_text("def test_fit(mlregress): pass\n")

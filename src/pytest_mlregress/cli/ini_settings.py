@@ -11,7 +11,7 @@ from typing import Any, Final
 from pytest_mlregress.cli.common import CannotRunError
 from pytest_mlregress.settings import SettingError, Settings
 
-__all__ = ["baseline_source", "settings_in_ini"]
+__all__ = ["baseline_source", "refuse_unusable_ini", "settings_in_ini"]
 
 _FLAG: Final = "--mlregress-baseline"
 
@@ -66,6 +66,23 @@ def _value_of_flag(words: Iterable[str]) -> str | None:
             found = word
         before = word
     return found
+
+
+def refuse_unusable_ini(rootdir: Path) -> None:
+    """Refuse what pytest refuses of its configuration file: keys of ours misspelt, and values.
+
+    Args:
+        rootdir: pytest's rootdir.
+
+    Raises:
+        click.ClickException: with pytest's words.
+    """
+    from pytest_mlregress.doctor.configuration import find_configuration
+    from pytest_mlregress.options import ini_error
+
+    for key, text in find_configuration(rootdir, rootdir).values.items():
+        if error := ini_error(key, text):
+            raise CannotRunError(error)
 
 
 def settings_in_ini(rootdir: Path, *fields: str) -> Settings:

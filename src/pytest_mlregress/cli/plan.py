@@ -63,10 +63,11 @@ def plan(
     verbose: bool,
 ) -> None:
     """What a check can detect and what it costs: from baselines, or from --test-size before any."""
-    from pytest_mlregress.cli.ini_settings import settings_in_ini
+    from pytest_mlregress.cli.ini_settings import refuse_unusable_ini, settings_in_ini
     from pytest_mlregress.reporting.plan_table import plan_table
     from pytest_mlregress.verdicts.plan import plan_before_any_run, plan_suite
 
+    refuse_unusable_ini(rootdir.resolve())
     settings = settings_in_ini(rootdir.resolve(), "alpha", "seeds")
     if test_size is None:
         _refuse_without_test_size("accuracy", "baseline_seeds")
