@@ -251,6 +251,20 @@ def test_pairs_find_what_two_samples_do_not() -> None:
         (BEFORE, ["n/a", *WORSE[1:]], [], "b.csv: line 2: 'accuracy' is 'n/a', no number; write"),
         (BEFORE, ["", *WORSE[1:]], [], "b.csv: line 2: 'accuracy' is empty; write nan for a run"),
         (BEFORE, WORSE, ["--metric", "f1"], "a.csv: has no column 'f1'; it has 'accuracy'"),
+        (
+            BEFORE,
+            WORSE,
+            ["--metric", "accuracy:highr"],
+            "--metric accuracy:highr: 'highr' is no direction; write --metric accuracy:higher or "
+            "--metric accuracy:lower",
+        ),
+        (
+            BEFORE,
+            WORSE,
+            ["--metric", "accuracy:higher", "--metric", "accuracy:lower"],
+            "--metric accuracy:higher and --metric accuracy:lower: more of 'accuracy' cannot be "
+            "better and worse; give one of them",
+        ),
         (BEFORE, [0.9], [], "b.csv: 'accuracy' has 1 value; chance cannot be told from fewer"),
         (
             BEFORE,

@@ -49,10 +49,11 @@ def chosen_metrics(
         The metrics, and the columns of numbers that were left out.
 
     Raises:
-        TableError: a column is missing, its direction is not known, or a value is no number.
+        TableError: a column is missing, its direction is not known or said in two ways, or a value
+            is no number.
     """
     if named:
-        return [_named(before, after, word) for word in named], []
+        return _all_named(before, after, named), []
     both = [column for column in before.columns if column in after.columns]
     listed = [column for column in both if column in before.metrics or not before.metrics]
     numeric = [column for column in listed if _is_numeric(before, column)]
@@ -79,8 +80,23 @@ def _columns_of(table: Table) -> str:
     return ", ".join(map(repr, names[:_NAMED])) + more or "none"
 
 
+def _all_named(before: Table, after: Table, words: Sequence[str]) -> list[ChosenMetric]:
+    """The named metrics, each once."""
+    found: dict[str, tuple[str, ChosenMetric]] = {}
+    for word in words:
+        metric = _named(before, after, word)
+        earlier, same = found.setdefault(metric.name, (word, metric))
+        if metric.higher_is_better != same.higher_is_better:
+            raise TableError(
+                f"--metric {earlier} and --metric {word}: more of {metric.name!r} cannot be better "
+                "and worse; give one of them"
+            )
+    return [metric for _, metric in found.values()]
+
+
 def _named(before: Table, after: Table, word: str) -> ChosenMetric:
     name, direction = _split(word)
+    _refuse_unknown_direction(before, word)
     column = _column(before, name)
     other = _column(after, name)
     known = _direction(before, after, column)
@@ -115,6 +131,17 @@ def _split(word: str) -> tuple[str, bool | None]:
     if name and direction in ("higher", "lower"):
         return name, direction == "higher"
     return word, None
+
+
+def _refuse_unknown_direction(table: Table, word: str) -> None:
+    """Refuse ``accuracy:highr`` of a table that has ``accuracy``."""
+    name, colon, direction = word.rpartition(":")
+    known = not colon or direction in ("higher", "lower") or word in table.columns
+    if not known and name in table.columns:
+        raise TableError(
+            f"--metric {word}: {direction!r} is no direction; write --metric {name}:higher or "
+            f"--metric {name}:lower"
+        )
 
 
 def _column(table: Table, name: str) -> str:
