@@ -86,8 +86,8 @@ CHANGE = [
     "tests/test_digits.py::test_fit (default)",
     "  from         HEAD: recorded 2 Mar 2026 at aaaaaaa",
     "  to           the working tree: recorded 12 Mar 2026 at bbbbbbb",
-    "  accuracy     0.900 -> 0.897 (-0.00300 [-0.00393, -0.00207]): a loss, smaller",
-    "               than the margin, p of harm 5e-06, margin 0.02",
+    "  accuracy     0.900 -> 0.897 (-0.0030 [-0.0036, -0.0022], 85 %): a loss,",
+    "               smaller than the margin, p of harm 5e-06, margin 0.02",
     "               anchor 0.9; loss accepted since 0.003 of 0.0015",
     "  environment  torch 2.12.0 -> 2.13.0",
     "  params       lr: 0.1 -> 0.2",
@@ -183,7 +183,7 @@ def test_diff_as_json(repository: Path) -> None:
     assert row["change"] == "compared"
     assert row["verdict"] == "minor"
     assert row["difference"] == pytest.approx(-0.003)
-    assert row["interval_level"] == 0.95
+    assert row["interval_level"] == pytest.approx(0.85)  # 1 - alpha - beta
     assert row["anchor"]["accepted_loss"] == pytest.approx(0.003)
     assert row["environment"] == ["torch 2.12.0 -> 2.13.0"]
 

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from statistics import fmean
 from typing import Any, Final
 
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline
 from pytest_mlregress.plurals import count_of
+from pytest_mlregress.reporting.metric_text import (
+    difference_with_interval,
+    level_text,
+    margin_text,
+    means,
+    p_text,
+    shown_interval,
+)
 from pytest_mlregress.reporting.number_format import number, numbers
 from pytest_mlregress.reporting.since_text import SHORT, day_text
 from pytest_mlregress.reporting.text_layout import one_line, wrap
 from pytest_mlregress.verdicts.baseline_diff import BaselineDiff, DriftState, MetricDiff
+from pytest_mlregress.verdicts.verdict import MetricVerdict, VerdictKind
 
 __all__ = ["diff_lines", "diff_rows"]
 
@@ -105,13 +115,14 @@ def _row(metric: MetricDiff) -> dict[str, Any]:
     }
     if metric.before is not None and metric.after is not None:
         row |= {"before": _mean(metric.before), "now": _mean(metric.after)}
-    if (found := metric.comparison) is not None:
+    if metric.judged is not None and (found := metric.judged.comparison) is not None:
+        shown = shown_interval(_as_recorded(metric.judged))
         row |= {
             "difference": found.difference,
-            "interval": list(found.interval),
-            "interval_level": found.interval_level,
+            "interval": None if shown is None else list(shown[:2]),
+            "interval_level": None if shown is None else shown[2],
             "p_harm": found.p_harm,
-            "verdict": found.verdict,
+            "verdict": metric.judged.kind.value,
             "margin": found.margin,
         }
     if (drift := metric.drift) is not None:
@@ -140,18 +151,23 @@ def _change(metric: MetricDiff) -> str:
     if metric.change == "equal":
         return f"every value equal, mean {number(_mean(metric.after), digits=4)}"
     before, after = numbers((_mean(metric.before), _mean(metric.after)), digits=4)
-    found = metric.comparison
-    if found is None:
+    if metric.judged is None or (found := metric.judged.comparison) is None:
         return f"{before} -> {after}, not comparable"
-    low, high = found.interval
+    judged = _as_recorded(metric.judged)
+    word = _WORDS[metric.judged.kind]
     if not math.isfinite(found.difference):
-        return f"{before} -> {after}, {_WORDS[found.verdict]}"
-    difference, low_text, high_text = numbers((found.difference, low, high), digits=3, signed=True)
-    margin = f", margin {number(found.margin, digits=2)}" if math.isfinite(found.margin) else ""
+        return f"{before} -> {after}, {word}"
+    margin = f", margin {margin_text(judged)}" if math.isfinite(found.margin) else ""
+    level = f", {level_text(judged)}" if level_text(judged) else ""
     return (
-        f"{before} -> {after} ({difference} [{low_text}, {high_text}]): "
-        f"{_WORDS[found.verdict]}, p of harm {number(found.p_harm, digits=2)}{margin}"
+        f"{means(judged)} ({difference_with_interval(judged)}{level}): "
+        f"{word}, p of harm {p_text(judged)}{margin}"
     )
+
+
+def _as_recorded(metric: MetricVerdict) -> MetricVerdict:
+    """With the interval that the update shows which has recorded the newer sample."""
+    return replace(metric, kind=VerdictKind.RECORDED)
 
 
 def _drift(drift: DriftState) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from pytest_mlregress.baselines.artifact import Artifact, LedgerEntry, MetricBaseline
 from pytest_mlregress.baselines.environment import environment_differences
 from pytest_mlregress.baselines.history import accepted_loss
-
-if TYPE_CHECKING:
-    from pytest_mlregress.statistics import Comparison
+from pytest_mlregress.running.result import RecordedMetric, SeedResult
+from pytest_mlregress.verdicts.metrics import compared
+from pytest_mlregress.verdicts.policy import Rules
+from pytest_mlregress.verdicts.verdict import MetricVerdict
 
 __all__ = ["BaselineDiff", "DriftState", "MetricDiff", "SampleChange", "baseline_diff"]
 
@@ -47,7 +48,8 @@ class MetricDiff:
         change: what became of its sample.
         before: the metric before; None where it is new.
         after: the metric now; None where it is gone.
-        comparison: of both samples; None unless they were compared.
+        judged: the newer sample against the older one, as an update compares them; None unless
+            they were compared.
         settings: what else differs, such as ``margin 0.01 -> 0.02``.
         drift: of the metric now; None where it is gone or has no anchor.
     """
@@ -56,7 +58,7 @@ class MetricDiff:
     change: SampleChange
     before: MetricBaseline | None
     after: MetricBaseline | None
-    comparison: Comparison | None = None
+    judged: MetricVerdict | None = None
     settings: tuple[str, ...] = ()
     drift: DriftState | None = None
 
@@ -100,12 +102,13 @@ class BaselineDiff:
         )
 
 
-def baseline_diff(before: Artifact | None, after: Artifact | None) -> BaselineDiff:
+def baseline_diff(before: Artifact | None, after: Artifact | None, rules: Rules) -> BaselineDiff:
     """What changed between two versions of one baseline.
 
     Args:
         before: the older one; None where there was none.
         after: the newer one; None where there is none.
+        rules: how both samples are compared.
 
     Returns:
         The differences.
@@ -121,7 +124,7 @@ def baseline_diff(before: Artifact | None, after: Artifact | None) -> BaselineDi
     return BaselineDiff(
         before,
         after,
-        metrics=tuple(_metric(name, before, after) for name in names),
+        metrics=tuple(_metric(name, before, after, rules) for name in names),
         environment=tuple(
             environment_differences(before.provenance.environment, after.provenance.environment)
         ),
@@ -131,7 +134,7 @@ def baseline_diff(before: Artifact | None, after: Artifact | None) -> BaselineDi
     )
 
 
-def _metric(name: str, before: Artifact, after: Artifact) -> MetricDiff:
+def _metric(name: str, before: Artifact, after: Artifact, rules: Rules) -> MetricDiff:
     old, new = before.metrics.get(name), after.metrics.get(name)
     drift = _drift(name, before, after) if new is not None else None
     if old is None or new is None:
@@ -141,17 +144,27 @@ def _metric(name: str, before: Artifact, after: Artifact) -> MetricDiff:
         return MetricDiff(name, "incomparable", old, new, settings=settings, drift=drift)
     if old.values == new.values:  # every NaN is one object, which is equal to itself
         return MetricDiff(name, "equal", old, new, settings=settings, drift=drift)
-    from pytest_mlregress.statistics import compare
+    judged = compared(name, _as_seeds(name, new), before, rules)
+    return MetricDiff(name, "compared", old, new, judged, settings, drift)
 
-    comparison = compare(
-        tuple(old.values.values()),
-        tuple(new.values.values()),
-        higher_is_better=new.higher_is_better,
-        margin="auto" if new.margin is None else new.margin,
-        beta=0.1,
-        resolution=new.resolution,
-    )
-    return MetricDiff(name, "compared", old, new, comparison, settings, drift)
+
+def _as_seeds(name: str, metric: MetricBaseline) -> list[SeedResult]:
+    """The recorded values as the seeds that gave them."""
+    margin = "auto" if metric.margin is None else metric.margin
+    return [
+        SeedResult(
+            seed,
+            "passed",
+            metrics=(
+                RecordedMetric(
+                    *(name, value, metric.higher_is_better, margin),
+                    version=metric.version,
+                    resolution=metric.resolution,
+                ),
+            ),
+        )
+        for seed, value in metric.values.items()
+    ]
 
 
 def _settings(old: MetricBaseline, new: MetricBaseline) -> tuple[str, ...]:
