@@ -188,6 +188,17 @@ def test_diff_as_json(repository: Path) -> None:
     assert row["environment"] == ["torch 2.12.0 -> 2.13.0"]
 
 
+def test_diff_of_single_values_has_an_infinite_interval(repository: Path) -> None:
+    one = {"accuracy": MetricBaseline(higher_is_better=True, values={0: 0.9})}
+    write(repository, first_artifact(TEST, "default", one, provenance("b", 12, "2.12.0")))
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "one seed")
+    less = {"accuracy": MetricBaseline(higher_is_better=True, values={0: 0.8})}
+    write(repository, first_artifact(TEST, "default", less, provenance("b", 12, "2.12.0")))
+    _, lines = run("diff", "test_fit")
+    assert lines[3].startswith("  accuracy     0.9 -> 0.8 (-0.1 [-inf, inf], 85 %): cannot tell")
+
+
 def test_show_values_has_all_digits(repository: Path) -> None:
     _, lines = run("show", "test_fit", "--values")
     assert lines[-20].split() == ["0", repr(sample(0.897)["accuracy"].values[0])]

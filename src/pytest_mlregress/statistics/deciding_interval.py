@@ -81,16 +81,19 @@ def classical_interval(comparison: Comparison, limit: float) -> DecidingInterval
     reach = float(stdtrit(df, (1.0 + comparison.interval_level) / 2.0))
     error = 0.0 if low == high else (high - low) / 2.0 / reach if reach > 0.0 else math.inf
     known = _Known.of(comparison, middle, limit, beta)
-    high = known.without_contradiction_above(middle + _quantile(df, 1.0 - limit) * error)
-    low = known.without_contradiction_below(middle - _quantile(df, 1.0 - beta) * error)
+    high = known.without_contradiction_above(middle + _distance(df, 1.0 - limit, error))
+    low = known.without_contradiction_below(middle - _distance(df, 1.0 - beta, error))
     low = min(low, *known.raw_differences)
     ends = (low, high) if sign > 0 else (0.0 - high, 0.0 - low)
     return DecidingInterval(*ends, 1.0 - limit - beta, inverted=False)
 
 
-def _quantile(df: float, level: float) -> float:
+def _distance(df: float, level: float, error: float) -> float:
+    """Of an end from the difference; infinite where single values give no standard error."""
+    if math.isinf(error):
+        return error
     quantile = float(stdtrit(df, level))
-    return quantile if math.isfinite(quantile) else 0.0
+    return quantile * error if math.isfinite(quantile) else 0.0
 
 
 def deciding_interval(
