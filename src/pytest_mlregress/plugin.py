@@ -38,11 +38,11 @@ from pytest_mlregress.running import (
 )
 from pytest_mlregress.running.markers import MARKER_HELP
 from pytest_mlregress.running.seed_items import SEED_ITEM
-from pytest_mlregress.running.unused_tier import refuse_unused_tier
 from pytest_mlregress.session import mlregress_warning
 from pytest_mlregress.session.controller_hooks import ControllerHooks
 from pytest_mlregress.session.masked_reports import learn_options, mask_report
 from pytest_mlregress.session.progress.hooks import ProgressHooks
+from pytest_mlregress.session.unused_tier import warn_of_unused_tier
 from pytest_mlregress.settings import EVERY_TIER, SettingError, Settings
 
 if TYPE_CHECKING:
@@ -327,7 +327,7 @@ class CollectionHooks:
     def pytest_collection_modifyitems(
         self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
     ) -> Generator[None, object, object]:
-        refuse_unused_tier(session, items)
+        warn_of_unused_tier(session, items)
         splitting.note_collected(config, items)
         if splitting.is_split(config):  # of what the user selected, not of the rest
             _compat.deselect_as_asked(config, items)
