@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -214,6 +215,15 @@ def test_health_counts_the_reds_of_unchanged_code(tmp_path: Path) -> None:
     _, lines = call("health", "--rootdir", str(tmp_path))
     text = " ".join(" ".join(lines).split())
     assert "unchanged code: 1 of 20 runs red: 5 % [0.13 %, 25 %], promised at most 5 %" in text
+
+
+def test_health_counts_identical_runs_by_the_tests_that_were_compared(tmp_path: Path) -> None:
+    same = run(1, verdict="identical", test={"same_code": True})
+    (test,) = same.tests
+    unaffordable = replace(test, test="test_a.py::test_b", verdict="unaffordable")
+    write(tmp_path, replace(same, tests=(test, unaffordable)))
+    _, lines = call("health", "--rootdir", str(tmp_path))
+    assert "; 1 of them bit-identical in every test" in " ".join(" ".join(lines).split())
 
 
 def test_health_names_flaky_tests_and_what_was_detected(tmp_path: Path) -> None:

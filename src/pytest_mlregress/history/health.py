@@ -31,7 +31,8 @@ class FalseReds:
     Attributes:
         runs: how many there were.
         red: how many of them showed a regression or a divergence.
-        identical: how many had no other value than the baselines', bit for bit.
+        identical: how many had no other value than the baselines', bit for bit, in any test that
+            was compared.
         interval: 95 % confidence interval of the share of red ones (Clopper and Pearson).
         alpha: the share that was promised at most, the largest of these runs.
         tests: by test, how many of its verdicts there were red.
@@ -192,7 +193,8 @@ def _false_reds(runs: Sequence[RunRecord]) -> FalseReds:
         false = [test.test for test in unchanged if test.verdict in _FALSE]
         number += 1
         red += bool(false)
-        identical += all(test.verdict == VerdictKind.IDENTICAL for test in unchanged)
+        compared = {test.verdict for test in unchanged} - {VerdictKind.UNAFFORDABLE}
+        identical += compared == {VerdictKind.IDENTICAL}
         alpha = max(alpha, run.alpha)
         for name in false:
             tests[name] = tests.get(name, 0) + 1

@@ -68,13 +68,18 @@ def _rows(test: PlannedTest) -> Iterator[Row]:
     costs = (_UNKNOWN, _UNKNOWN)
     if test.cost is not None:
         each = test.cost.seconds
-        costs = (seconds(each * test.typical_seeds), seconds(each * test.seeds))
+        costs = (_cost_of(test.typical_seeds, each), _cost_of(test.seeds, each))
     first = (visible(_name(test)),)
     if not test.metrics:
         yield (*first, "", str(test.seeds), *[_UNKNOWN] * 3, *costs)
     for metric in test.metrics:
         yield (*first, visible(metric.name), str(test.seeds), *_figures(metric), *costs)
         first, costs = ("",), ("", "")
+
+
+def _cost_of(seeds: float, each: float) -> str:
+    """A baseline keeps no shorter times than hundredths of a second."""
+    return seconds(seeds * each) if each else f"<{seconds(seeds * 0.01)}"
 
 
 def _figures(metric: PlannedMetric) -> Row:

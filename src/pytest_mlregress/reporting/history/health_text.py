@@ -62,7 +62,7 @@ def _false_reds(found: FalseReds) -> str:
     return (
         f"{found.red} of {count_of(found.runs, 'run')} red: {_percent(found.share)} "
         f"[{_percent(low)}, {_percent(high)}], promised at most {_percent(found.alpha)} (alpha)"
-        f"{_against(found)}; {found.identical} of them bit-identical"
+        f"{_against(found)}; {found.identical} of them bit-identical in every test"
     )
 
 
