@@ -81,6 +81,20 @@ def test_the_live_display_has_a_line_for_the_run_each_worker_and_each_test() -> 
     ]
 
 
+def test_a_narrow_display_leaves_whole_parts_out_and_keeps_what_seeds_logged() -> None:
+    workers = (worker(0), worker(1, ending=True, left=1.0))
+    view = RunView(done=11, total=20, left=15.0, elapsed=25.3, workers=workers, tests=())
+    assert live_lines(view, 55, 20) == [
+        "mlregress: 11 of 20 seeds, about 15 s left",
+        "  gw0 test_digits  seed 0  loss 0.0231        20 s left",
+        "  gw1 test_digits  seed 1  loss 0.0231           ending",
+    ]
+    assert live_lines(view, 80, 20)[1:] == [
+        "  gw0 test_digits  seed 0  step 1200  loss 0.0231                41 s, 20 s left",
+        "  gw1 test_digits  seed 1  step 1200  loss 0.0231  accuracy 0.951   41 s, ending",
+    ]
+
+
 @pytest.mark.parametrize("width", [1, 20, 33, 80, 200])
 @pytest.mark.parametrize("height", [1, 2, 5, 12])
 def test_the_live_display_stays_in_its_lines(width: int, height: int) -> None:

@@ -155,3 +155,14 @@ def test_one_slow_seed_counts_as_one_of_its_test(clock: list[float]) -> None:
     state.started("a[seed1]")
     clock[0] += 30.0
     assert state.view().left == pytest.approx(2 * 20.0 + 3.0)
+
+
+def test_a_seed_whose_function_has_ended_is_ending(clock: list[float]) -> None:
+    state = RunState(workers=1)
+    state.collected(collected("a"), {"a": baseline(10.0)})
+    logged = [SeedProgress("gw0", "a[seed0]", "a", 0, 0.0, 9)]
+    state.started("a[seed0]")
+    clock[0] += 9.0
+    assert [one.ending for one in state.view(logged).workers] == [False]
+    state.reported("a[seed0]", payload("a", 0, 9.0), "call")
+    assert [one.ending for one in state.view(logged).workers] == [True]

@@ -11,8 +11,11 @@ from pytest_mlregress.reporting.number_format import about, number, seconds
 from pytest_mlregress.reporting.progress_text import progress_line
 from pytest_mlregress.reporting.text_layout import clip, shorten, width_of
 
-_Row = tuple[str, str, tuple[str, ...], str]
-"""A name, a count, values and a time."""
+_Row = tuple[str, str, tuple[tuple[str, ...], ...], tuple[str, ...]]
+"""A name, a count, values and a time; of the last two the longest form first."""
+
+_NEEDED = 2
+"""Of a form of values so many must have room, else the next form is taken."""
 
 LEAST_WIDTH = 20
 """A terminal that is narrower is drawn as if it had so many cells."""
@@ -30,6 +33,7 @@ class WorkerView:
         values: what it last logged, by name.
         elapsed: seconds since it began.
         left: seconds until it ends; None where that is unknown, or over.
+        ending: whether the test function has ended, and what follows it has not.
     """
 
     worker: str
@@ -39,6 +43,7 @@ class WorkerView:
     values: dict[str, float]
     elapsed: float
     left: float | None
+    ending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +111,10 @@ def live_lines(view: RunView, width: int, height: int) -> list[str]:
         One line for the run, then one per worker, then one per test; what does not fit is counted.
     """
     width = max(width, LEAST_WIDTH)
-    done = progress_line(view.done, view.total, view.left)
-    head = f"mlregress: {done} ({seconds(int(view.elapsed))} so far)"
+    done = f"mlregress: {progress_line(view.done, view.total, None)}"
+    estimated = f"mlregress: {progress_line(view.done, view.total, view.left)}"
+    forms = (f"{estimated} ({seconds(int(view.elapsed))} so far)", estimated, done)
+    head = next((form for form in forms if width_of(form) <= width), done)
     workers = _aligned([_worker_cells(worker) for worker in view.workers], width)
     tests = _aligned([_test_cells(test) for test in view.tests], width)
     room = max(height - 1, 0)
@@ -129,12 +136,14 @@ def _worker_cells(worker: WorkerView) -> _Row:
     step = [f"step {worker.step}"] if worker.step is not None else []
     values = [f"{visible(name)} {number(value)}" for name, value in worker.values.items()]
     time = seconds(int(worker.elapsed))
-    left = f", {about(worker.left)} left" if worker.left is not None else ""
+    left = "ending" if worker.ending else ""
+    if worker.left is not None and not worker.ending:
+        left = f"{about(worker.left)} left"
     return (
         f"{worker.worker} {visible(worker.name)}".strip(),
         worker.seed,
-        (*step, *values),
-        time + left,
+        ((*step, *values), tuple(values)) if step and values else ((*step, *values),),
+        (f"{time}, {left}", left) if left else (time,),
     )
 
 
@@ -142,32 +151,54 @@ def _test_cells(test: UndecidedTest) -> _Row:
     return (
         visible(test.name),
         f"{test.done}/{count_of(test.total, 'seed')}",
-        tuple(map(_estimate, test.estimates)),
-        "",
+        (tuple(map(_estimate, test.estimates)), tuple(map(_difference, test.estimates))),
+        ("",),
     )
 
 
 def _estimate(estimate: Estimate) -> str:
-    difference = number(estimate.difference, signed=True)
     margin = number(estimate.margin) if estimate.margin is not None else "auto"
-    return f"{visible(estimate.metric)} {difference} (margin {margin})"
+    return f"{_difference(estimate)} (margin {margin})"
+
+
+def _difference(estimate: Estimate) -> str:
+    return f"{visible(estimate.metric)} {number(estimate.difference, signed=True)}"
 
 
 def _aligned(rows: Sequence[_Row], width: int) -> list[str]:
-    """The rows in columns, the time at the right edge; values that do not fit are left out."""
+    """The rows in columns, the time at the right edge.
+
+    Where the first values have no room, all times take their shorter form; where they have none
+    then, values take theirs, of which those are left out that do not fit.
+    """
     if not rows:
         return []
     most = max(width // 3, 10)
     names = [shorten(row[0], most) for row in rows]
     of_name = max(map(width_of, names))
     of_count = max(width_of(row[1]) for row in rows)
+    room = width - (of_name + of_count + 6)
+    enough = all(_has_room(values[0], _beside(times[0], room)) for _, _, values, times in rows)
     lines = []
-    for name, (_, count, values, time) in zip(names, rows, strict=True):
-        left = f"  {_padded(name, of_name)}  {_padded(count, of_count)}  "
-        room = width - width_of(left) - (width_of(time) + 2 if time else 0)
-        text = _padded(_fitting(values, room), room) if room > 0 else ""
-        lines.append(f"{left}{text}  {time}".rstrip())
+    for name, (_, count, values, times) in zip(names, rows, strict=True):
+        time = times[0] if enough else times[-1]
+        if _beside(time, room) < 0:
+            time = ""
+        left = _beside(time, room)
+        form = next((form for form in values if _has_room(form, left)), values[-1])
+        text = _padded(_fitting(form, left), left) if left > 0 else ""
+        begin = f"  {_padded(name, of_name)}  {_padded(count, of_count)}  "
+        lines.append(f"{begin}{text}  {time}".rstrip())
     return lines
+
+
+def _has_room(values: Sequence[str], room: int) -> bool:
+    return width_of("  ".join(values[:_NEEDED])) <= room
+
+
+def _beside(time: str, room: int) -> int:
+    """The cells that a time at the right edge leaves to values."""
+    return room - (width_of(time) + 2 if time else 0)
 
 
 def _fitting(values: Sequence[str], room: int) -> str:

@@ -37,6 +37,7 @@ class RunState:
         self._total_known = False
         self._began: float | None = None
         self._under_way: dict[str, float] = {}
+        self._ending: set[str] = set()
         self._seeds: dict[str, tuple[str, int, bool]] = {}
 
     def collected(self, tests: Sequence[CollectedTest], baselines: Mapping[str, Artifact]) -> None:
@@ -79,6 +80,7 @@ class RunState:
         now = time.monotonic()
         with self._lock:
             self._under_way[node_id] = now
+            self._ending.discard(node_id)
             self._began = now if self._began is None else self._began
 
     def reported(self, node_id: str, payload: Mapping[str, Any], when: str | None) -> None:
@@ -102,6 +104,8 @@ class RunState:
         if node_id not in self._seeds:
             self._learn_node_ids(payload.get("candidate", node_id), payload["seed"], test)
             self._seeds[node_id] = (test.test, payload["seed"], of_base)
+        if when == "call":
+            self._ending.add(node_id)
         if when != "teardown":
             return
         trained = payload.get("spent", {}).get("duration")
@@ -237,6 +241,7 @@ class RunState:
                 values=dict(one.values or {}),
                 elapsed=now - began,
                 left=left if left is not None and left > 0 else None,
+                ending=one.node_id in self._ending,
             )
 
 
