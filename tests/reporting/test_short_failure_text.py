@@ -41,6 +41,36 @@ def printing(verdict: Verdict, captured: str, *, seed: int = 2) -> Verdict:
     )
 
 
+@pytest.mark.parametrize(
+    ("width", "declared", "lines"),
+    [
+        (
+            60,
+            0.01,
+            [
+                "accuracy regressed: 0.9318 -> 0.8874",
+                "(-0.0444 [-0.0481, -0.0407]), margin 0.01, p = 0.00033",
+            ],
+        ),
+        (
+            80,
+            "1.0734%",
+            [
+                "accuracy regressed: 0.9318 -> 0.8874 (-0.0444 [-0.0481, -0.0407]),",
+                "margin 1.0734% = 0.01, p = 0.00033, 5 vs 10 seeds",
+            ],
+        ),
+    ],
+)
+def test_a_narrow_terminal_costs_neither_the_interval_nor_the_margin(width, declared, lines):
+    verdict = cases.regression()
+    metrics = tuple(dataclasses.replace(metric, declared=declared) for metric in verdict.metrics)
+    text = short_failure_text(dataclasses.replace(verdict, metrics=metrics), width=width)
+    first, second, third, *_ = text.splitlines()
+    assert [first, second] == lines
+    assert third.startswith("sure ")
+
+
 def test_a_regression_says_what_how_sure_since_when_and_what_next():
     verdict = printing(
         cases.regression(next_steps=STEPS, since=AGO, environment=()),

@@ -21,6 +21,9 @@ from pytest_mlregress.reporting.text_layout import clip_words, one_line, width_o
 from pytest_mlregress.running.result import COLLAPSED, SeedResult
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
 
+_MARGIN: Final = ", margin "
+"""What the clause begins with that ends the numbers of a comparison."""
+
 _METRIC_DID: Final[Mapping[VerdictKind, str]] = {
     VerdictKind.IDENTICAL: "is identical",
     VerdictKind.UNCHANGED: "is identical",
@@ -82,6 +85,9 @@ def headline(verdict: Verdict, *, width: int | None = None, after_kind: bool = F
 def headline_lines(verdict: Verdict, *, width: int, most: int) -> list[str]:
     """The headline for a text that goes on: on one line with fewer clauses, or on several.
 
+    Of a comparison the difference, its interval and the margin are always there; what else is said
+    takes no further line.
+
     Args:
         verdict: the verdict.
         width: cells of a line.
@@ -90,10 +96,37 @@ def headline_lines(verdict: Verdict, *, width: int, most: int) -> list[str]:
     Returns:
         The lines.
     """
-    line = _fitted(_clauses(verdict), width)
-    if not line.endswith(("...", ":")) and width_of(line) <= width:
+    clauses = list(map(one_line, _clauses(verdict)))
+    line = _fitted(clauses, width)
+    kept = _until_margin(clauses)
+    if kept and not line.startswith(_joined(clauses[:kept])):
+        lines = _by_clauses(clauses[:kept], width)
+        for clause in clauses[kept:]:
+            if width_of(_joined([lines[-1], clause])) > width:
+                break
+            lines[-1] = _joined([lines[-1], clause])
+        if len(lines) <= most and max(map(width_of, lines)) <= width:
+            return lines
+    elif not line.endswith(("...", ":")) and width_of(line) <= width:
         return [line]
-    return wrap_within(_joined(list(map(one_line, _clauses(verdict)))), width, most=most)
+    return wrap_within(_joined(clauses), width, most=most)
+
+
+def _by_clauses(clauses: Sequence[str], width: int) -> list[str]:
+    """The clauses in lines that are broken between them."""
+    lines = [clauses[0]]
+    for clause in clauses[1:]:
+        if width_of(longer := _joined([lines[-1], clause])) <= width:
+            lines[-1] = longer
+        else:
+            mark = "," if clause.startswith(",") and width_of(lines[-1]) < width else ""
+            lines[-1:] = [lines[-1] + mark, clause.lstrip(",; ")]
+    return lines
+
+
+def _until_margin(clauses: Sequence[str]) -> int:
+    """How many clauses there are up to the margin; 0 without one."""
+    return next((n for n, text in enumerate(clauses, start=1) if text.startswith(_MARGIN)), 0)
 
 
 def metric_sentence(metric: MetricVerdict, *, width: int | None = None) -> str:
@@ -193,7 +226,7 @@ def _metric_clauses(metric: MetricVerdict) -> Sequence[str]:
     return (
         f"{subject}: {means(metric)}",
         *([f"({difference_with_interval(metric)})"] if bounded else []),
-        f", margin {margin_text(metric)}",
+        f"{_MARGIN}{margin_text(metric)}",
         f", p = {p_text(metric)}",
         f", {seeds_compared(metric)}",
         *([f" with {metric.base}"] if metric.base else []),
