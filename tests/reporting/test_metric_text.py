@@ -2,10 +2,12 @@
 
 from decimal import Decimal
 
+import pytest
 import verdict_cases as cases
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from pytest_mlregress.reporting import metric_text
 from pytest_mlregress.reporting.metric_text import difference_with_interval, means
 
 SAMPLES = st.lists(
@@ -43,3 +45,14 @@ def test_a_difference_that_rounds_to_another_last_digit_follows_the_means():
 
     assert means(metric) == "0.8991 -> 0.8139"
     assert difference_with_interval(metric).startswith("-0.0852 [")
+
+
+@pytest.mark.parametrize(
+    ("level", "text"),
+    [(0.96, "96 %"), (0.998, "99.8 %"), (0.99996, "99.996 %"), (1.0, "100 %")],
+)
+def test_a_level_is_never_rounded_to_certainty(
+    monkeypatch: pytest.MonkeyPatch, level: float, text: str
+) -> None:
+    monkeypatch.setattr(metric_text, "shown_interval", lambda _: (-0.2, 0.1, level))
+    assert metric_text.level_text(cases.judged()) == text

@@ -116,7 +116,7 @@ def _digits_beside_means(printed: Sequence[Decimal], values: tuple[float, ...]) 
 
 
 def level_text(metric: MetricVerdict) -> str:
-    """``96 %``: the confidence of `shown_interval`.
+    """``96 %``: the confidence of `shown_interval`, never rounded to that of certainty.
 
     Args:
         metric: the metric.
@@ -125,7 +125,11 @@ def level_text(metric: MetricVerdict) -> str:
         The text; empty where no interval is shown.
     """
     shown = shown_interval(metric)
-    return "" if shown is None else f"{number(100 * shown[2], digits=2)} %"
+    if shown is None:
+        return ""
+    percent = 100.0 * shown[2]
+    texts = (number(percent, digits=digits) for digits in range(2, _MOST_DIGITS))
+    return f"{next((text for text in texts if text != '100'), number(percent))} %"
 
 
 def common_level(metrics: Iterable[MetricVerdict]) -> str:
