@@ -111,6 +111,20 @@ def test_exit_status(values: list[Any], options: list[str], status: int) -> None
     assert compare("a.csv", "b.csv", *options)[0] == status
 
 
+def test_reports_of_files_count_their_rows() -> None:
+    for name, values in (("a.csv", BEFORE), ("b.csv", WORSE)):
+        write(name, "\n".join(["accuracy", *map(str, values)]) + "\n")
+    compare("a.csv", "b.csv", "--report", "r.md", "--report", "r.html")
+    text = Path("r.md").read_text("utf-8")
+    assert "\nverdict after 10 rows\n" in text
+    assert "\n| row | accuracy |\n" in text
+    page = Path("r.html").read_text("utf-8")
+    for part in (">10 rows<", ">Rows<", 'class="right">row<', ">row 1: ", "A dot is a row,"):
+        assert part in page
+    assert "10/0" not in page
+    assert "0 s of training" not in page
+
+
 def rows(values: list[float]) -> list[dict[str, float]]:
     return [{"seed": seed, "accuracy": value} for seed, value in enumerate(values)]
 

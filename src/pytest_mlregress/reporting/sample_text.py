@@ -94,6 +94,35 @@ def seeds_counted(verdict: Verdict) -> int:
     return max(verdict.decided_after, sum(outcome in _RAN for outcome in outcomes))
 
 
+def seeds_of_planned(verdict: Verdict, *, of: str = "/") -> str:
+    """``3/5``; ``10`` of a file, of which nothing was planned.
+
+    Args:
+        verdict: the test, or the file.
+        of: what is between both numbers.
+
+    Returns:
+        The text.
+    """
+    counted = str(seeds_counted(verdict))
+    return f"{counted}{of}{len(verdict.planned)}" if verdict.planned else counted
+
+
+def unit_of(verdicts: Iterable[Verdict]) -> str:
+    """What is counted of verdicts: seeds, pairs of them in an A/B run, rows or examples of files.
+
+    Args:
+        verdicts: the verdicts.
+
+    Returns:
+        Its singular; that of seeds where they have several.
+    """
+    found = {"pair" if verdict.base else verdict.unit for verdict in verdicts}
+    if "pair" in found:
+        return "pair"
+    return found.pop() if len(found) == 1 else "seed"
+
+
 def absent(verdict: Verdict, metric: MetricVerdict) -> Mapping[int, str]:
     """The planned seeds without a value of this metric, with the reason in a word.
 

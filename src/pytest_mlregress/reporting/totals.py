@@ -54,13 +54,19 @@ def totals_line(report: RunReport) -> str:
     kinds = ", ".join(f"{count} {kind}" for kind, count in totals.by_severity)
     parts = [
         f"{count_of(totals.tests, 'test')}: {kinds}" if kinds else count_of(totals.tests, "test"),
-        _seeds(totals),
-        f"{seconds(totals.training)} of training in {seconds(report.duration)}",
     ]
+    if not _of_files(report):
+        parts.append(_seeds(totals))
+        parts.append(f"{seconds(totals.training)} of training in {seconds(report.duration)}")
     if report.comparisons:
         comparisons = count_of(report.comparisons, "comparison")
         parts.append(f"alpha {number(report.alpha)} over {comparisons}")
     return "; ".join(parts)
+
+
+def _of_files(report: RunReport) -> bool:
+    """Whether nothing was trained: the verdicts are those on files."""
+    return bool(report.verdicts) and not any(verdict.planned for verdict in report.verdicts)
 
 
 def _seeds(totals: Totals) -> str:

@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from pytest_mlregress.baselines.artifact import Artifact
+from pytest_mlregress.plurals import plural
 from pytest_mlregress.reporting.failure_text import failure_text
 from pytest_mlregress.reporting.headline import headline
 from pytest_mlregress.reporting.html.changes import changes, earlier_sentence, parameter_plot
@@ -17,7 +18,7 @@ from pytest_mlregress.reporting.html.revisions import revisions
 from pytest_mlregress.reporting.html.seeds import seed_rows
 from pytest_mlregress.reporting.plots.learning_curve import LearningCurvePlot, learning_curve_plot
 from pytest_mlregress.reporting.report import RunReport, most_severe_metrics_first
-from pytest_mlregress.reporting.sample_text import seeds_counted
+from pytest_mlregress.reporting.sample_text import seeds_of_planned, unit_of
 from pytest_mlregress.reporting.since_text import since_text
 from pytest_mlregress.reporting.text_layout import one_line
 from pytest_mlregress.running.result import SeedResult
@@ -74,8 +75,8 @@ def row_of(report: RunReport, verdict: Verdict) -> Values:
         "says": not any(metric.comparison for metric in verdict.metrics)
         or verdict.kind is VerdictKind.DIVERGED,
         "since": since_text(verdict.since) if verdict.since is not None else "",
-        "seeds": f"{seeds_counted(verdict)}/{len(verdict.planned)}",
-        "unit": "pairs" if verdict.base else "seeds",
+        "seeds": seeds_of_planned(verdict),
+        "unit": plural(unit_of([verdict]), 2),
         "other": "base" if verdict.base else "baseline",
         "metrics": [metric_figures(report, verdict, m) for m in most_severe_metrics_first(verdict)],
     }
@@ -107,6 +108,8 @@ def card_of(report: RunReport, verdict: Verdict, row: Values, *, detailed: bool 
     earlier = report.earlier.get((verdict.test, verdict.tier), ())
     commit = report.code.commit if report.code is not None else None
     card = dict(row) | {
+        "unit_of_row": verdict.unit,
+        "units": plural(verdict.unit, 2),
         "next_steps": list(map(_step, verdict.next_steps)),
         "curves": list(_curves(verdict, artifact, detailed)),
         "seed_table": seed_rows(verdict, artifact),
@@ -136,7 +139,11 @@ def _tabs(card: Values, *, output_first: bool) -> Sequence[tuple[str, str]]:
     tabs = [
         ("output", f"Output{f' ({failed} failed)' if failed else ''}", bool(card["outputs"])),
         ("curves", "Curves", bool(card["curves"])),
-        ("seeds", "Seeds", bool(card["seed_table"]["now"] or card["seed_table"]["before"])),
+        (
+            "seeds",
+            card["units"].capitalize(),
+            bool(card["seed_table"]["now"] or card["seed_table"]["before"]),
+        ),
         (
             "changes",
             f"Changes{f' ({changed})' if changed else ''}",

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_mlregress.baselines.visible import visible
+from pytest_mlregress.plurals import plural
 from pytest_mlregress.reporting.environment_table import HEADINGS, NO_DIFFERENCE
 from pytest_mlregress.reporting.html.card import card_of, row_of
 from pytest_mlregress.reporting.html.figures import typeset
@@ -25,6 +26,7 @@ from pytest_mlregress.reporting.plots import (
     strip,
 )
 from pytest_mlregress.reporting.report import RunReport
+from pytest_mlregress.reporting.sample_text import unit_of
 from pytest_mlregress.reporting.totals import closing_notes, heading, totals_line, worst_colour
 from pytest_mlregress.verdicts.verdict import Colour, VerdictKind
 
@@ -95,6 +97,8 @@ def to_html(report: RunReport, *, inline: int = INLINE) -> str:
         groups=parameter_groups(report),
         environment_headings=HEADINGS,
         no_difference=NO_DIFFERENCE,
+        units=plural(unit_of(report.verdicts), 2),
+        dot=next((verdict.unit for verdict in report.verdicts), "seed"),
         other="base" if any(verdict.base for verdict in report.verdicts) else "baseline",
     )
 

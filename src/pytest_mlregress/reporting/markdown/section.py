@@ -6,12 +6,19 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from pytest_mlregress.plurals import plural
 from pytest_mlregress.reporting.headline import failed_seeds, headline
 from pytest_mlregress.reporting.markdown.table import MARKS, metric_table, name_of, row
 from pytest_mlregress.reporting.markdown.text import code_text, escaped_text, preformatted
 from pytest_mlregress.reporting.number_format import numbers
 from pytest_mlregress.reporting.report import most_severe_metrics_first
-from pytest_mlregress.reporting.sample_text import LATE, NOT_NEEDED, absent, seeds_counted
+from pytest_mlregress.reporting.sample_text import (
+    LATE,
+    NOT_NEEDED,
+    absent,
+    seeds_of_planned,
+    unit_of,
+)
 from pytest_mlregress.reporting.since_text import since_text
 from pytest_mlregress.reporting.text_layout import clip, one_line, shorten
 from pytest_mlregress.running.result import SeedResult
@@ -38,8 +45,8 @@ def section_of(verdict: Verdict) -> str:
     """
     title = f"### {MARKS[verdict.colour]} {verdict.kind}: {name_of(verdict)}"
     sentence = escaped_text(clip(headline(verdict), _LONGEST_SENTENCE, ellipsis="…"))
-    decided = f"{seeds_counted(verdict)} of {len(verdict.planned)}"
-    facts = [f"verdict after {decided} {'pairs' if verdict.base else 'seeds'}"]
+    decided = seeds_of_planned(verdict, of=" of ")
+    facts = [f"verdict after {decided} {plural(unit_of([verdict]), 2)}"]
     if verdict.since is not None:
         facts.append(escaped_text(since_text(verdict.since)))
     steps = [f"- {_step(step)}" for step in verdict.next_steps[:_MOST_SENTENCES]]
@@ -58,7 +65,7 @@ def details_of(verdict: Verdict) -> str:
     """
     blocks = {
         "reasons": _sentences(verdict),
-        "seeds": _values(verdict),
+        plural(verdict.unit, 2): _values(verdict),
         "output": "\n\n".join(_output(verdict)),
     }
     found = {name: block for name, block in blocks.items() if block}
@@ -100,7 +107,7 @@ def _values(verdict: Verdict) -> str:
     if not seeds:
         return ""
     names = [escaped_text(shorten(m.name, 60, ellipsis="…")) for m in metrics[:_MOST_METRICS]]
-    lines = [row("seed", *names), "|".join(["", "--:", *["--:"] * len(names), ""])]
+    lines = [row(verdict.unit, *names), "|".join(["", "--:", *["--:"] * len(names), ""])]
     lines += [
         row(str(seed), *(column.get(seed, "") for column in columns))
         for seed in seeds[:_MOST_SEEDS]
@@ -129,8 +136,8 @@ def _output(verdict: Verdict) -> Iterator[str]:
     failed = failed_seeds(verdict)
     if failed:
         lines = [
-            f"- seed {seed}: {escaped_text(clip(one_line(what), _LONGEST_SENTENCE, ellipsis='…'))}"
-            for seed, what in failed[:_MOST_SENTENCES]
+            f"- {verdict.unit} {seed}: {escaped_text(clip(text, _LONGEST_SENTENCE, ellipsis='…'))}"
+            for seed, text in ((seed, one_line(what)) for seed, what in failed[:_MOST_SENTENCES])
         ]
         yield "\n".join(lines)
     results: Sequence[SeedResult] = [

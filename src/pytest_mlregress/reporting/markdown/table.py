@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from pytest_mlregress.plurals import plural
 from pytest_mlregress.reporting.markdown.text import code_text, escaped_text
 from pytest_mlregress.reporting.metric_text import (
     common_level,
@@ -17,7 +18,7 @@ from pytest_mlregress.reporting.metric_text import (
 )
 from pytest_mlregress.reporting.number_format import numbers
 from pytest_mlregress.reporting.report import most_severe_metrics_first
-from pytest_mlregress.reporting.sample_text import seeds_counted
+from pytest_mlregress.reporting.sample_text import seeds_of_planned, unit_of
 from pytest_mlregress.reporting.text_layout import shorten
 from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, VerdictKind
 
@@ -78,7 +79,7 @@ def verdict_table(verdicts: Sequence[Verdict], room: Room) -> tuple[str, int]:
     """
     beside_a_base = any(verdict.base for verdict in verdicts)
     sides = "base → now" if beside_a_base else "baseline → now"
-    seeds = "pairs" if beside_a_base else "seeds"
+    seeds = plural(unit_of(verdicts), 2)
     level = common_level(metric for verdict in verdicts for metric in _judged(verdict.metrics))
     headings = row(*_HEADINGS, sides, _difference_heading(level), "p", "margin", seeds)
     head = f"{headings}\n|---|---|---|--:|--:|--:|--:|--:|"
@@ -169,7 +170,7 @@ def _difference(metric: MetricVerdict, level: str) -> str:
 def _rows(verdict: Verdict, level: str) -> Iterator[str]:
     """One row per metric; only the first holds what is the same in all of them."""
     mark, name = MARKS[verdict.colour], name_of(verdict)
-    seeds = f"{seeds_counted(verdict)}/{len(verdict.planned)}"
+    seeds = seeds_of_planned(verdict)
     metrics = most_severe_metrics_first(verdict)
     if not metrics:
         yield row(f"{mark} {verdict.kind}", name, "", "", "", "", "", seeds)

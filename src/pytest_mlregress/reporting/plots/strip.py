@@ -129,7 +129,9 @@ def strip_plot(metric: MetricVerdict) -> StripPlot | None:
         [*shown, *_reachable(_ends(metric, reference), shown)], LEFT + 10, RIGHT - 10
     )
     rows = tuple(
-        _row(label, y, sample, scale, bad_end=LEFT if metric.higher_is_better else RIGHT)
+        _row(
+            label, y, sample, scale, metric.unit, bad_end=LEFT if metric.higher_is_better else RIGHT
+        )
         for label, y, sample in zip(
             ("base" if metric.base else "baseline", "now"),
             ROWS,
@@ -139,7 +141,7 @@ def strip_plot(metric: MetricVerdict) -> StripPlot | None:
     )
     at = None if limit is None else scale.at(limit)
     return StripPlot(
-        title=f"{metric.name} by seed",
+        title=f"{metric.name} by {metric.unit}",
         rows=(rows[0], rows[1]),
         ticks=scale.ticks(),
         loss=None if at is None else _band(at, metric.higher_is_better),
@@ -208,17 +210,23 @@ def _band(limit: float, higher_is_better: bool) -> tuple[float, float]:
 
 
 def _row(
-    label: str, y: float, sample: Mapping[int, float], scale: AxisScale, *, bad_end: float
+    label: str,
+    y: float,
+    sample: Mapping[int, float],
+    scale: AxisScale,
+    unit: str,
+    *,
+    bad_end: float,
 ) -> Row:
     mean = summarise(sample.values()).mean
     placed: list[Dot] = []
     for seed, value in sorted(sample.items(), key=lambda item: (math.isfinite(item[1]), item)):
         finite = math.isfinite(value)
         x = round(scale.at(value), 1) if finite else bad_end
-        title = f"seed {seed}: {number(value, digits=5)}"
+        title = f"{unit} {seed}: {number(value, digits=5)}"
         placed.append(Dot(x, _free_height(x, y, placed), title, finite))
     place = scale.at(mean) if math.isfinite(mean) else None
-    return Row(label, y, tuple(placed), place, count_of(len(sample), "seed") if sample else "")
+    return Row(label, y, tuple(placed), place, count_of(len(sample), unit) if sample else "")
 
 
 def _free_height(x: float, y: float, placed: Sequence[Dot]) -> float:
