@@ -20,7 +20,9 @@ CHECK = """
     @pytest.mark.seeds(3)
     def test_training(mlregress):
         mlregress.record("accuracy", random.gauss({mean}, 0.01), higher_is_better=True)
-        mlregress.record("f1", random.gauss({mean}, 0.01), higher_is_better=True, margin=0.02)
+        for margin in (0.02, "2%", "1.5sd"):
+            value = random.gauss({mean}, 0.01)
+            mlregress.record(f"f1 {{margin}}", value, higher_is_better=True, margin=margin)
 """
 
 

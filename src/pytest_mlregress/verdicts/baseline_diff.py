@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -9,7 +10,9 @@ from typing import Literal, TypeAlias
 from pytest_mlregress.baselines.artifact import Artifact, LedgerEntry, MetricBaseline
 from pytest_mlregress.baselines.environment import environment_differences
 from pytest_mlregress.baselines.history import accepted_loss
+from pytest_mlregress.margins import MarginLike
 from pytest_mlregress.running.result import RecordedMetric, SeedResult
+from pytest_mlregress.verdicts.metric_samples import absolute_margin
 from pytest_mlregress.verdicts.metrics import compared
 from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.verdict import MetricVerdict
@@ -144,13 +147,28 @@ def _metric(name: str, before: Artifact, after: Artifact, rules: Rules) -> Metri
         return MetricDiff(name, "incomparable", old, new, settings=settings, drift=drift)
     if old.values == new.values:  # every NaN is one object, which is equal to itself
         return MetricDiff(name, "equal", old, new, settings=settings, drift=drift)
-    judged = compared(name, _as_seeds(name, new), before, rules)
+    judged = compared(name, _as_seeds(name, new, _margin(old, new)), before, rules)
     return MetricDiff(name, "compared", old, new, judged, settings, drift)
 
 
-def _as_seeds(name: str, metric: MetricBaseline) -> list[SeedResult]:
+def _margin(old: MetricBaseline, new: MetricBaseline) -> MarginLike:
+    """The margin that the update held the newer values to.
+
+    A share of the mean or of the spread is kept as what it is of the sample it is kept with, while
+    a check takes it of the baseline that it compares with.
+    """
+    if new.margin is None:
+        return "auto"
+    for one in ("1%", "1sd"):
+        unit = RecordedMetric("", 0.0, higher_is_better=True, margin=one)
+        was, now = absolute_margin(unit, old.values), absolute_margin(unit, new.values)
+        if was and now and old.margin and math.isclose(old.margin / was, new.margin / now):
+            return old.margin
+    return new.margin
+
+
+def _as_seeds(name: str, metric: MetricBaseline, margin: MarginLike) -> list[SeedResult]:
     """The recorded values as the seeds that gave them."""
-    margin = "auto" if metric.margin is None else metric.margin
     return [
         SeedResult(
             seed,
