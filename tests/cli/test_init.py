@@ -367,3 +367,21 @@ def test_the_first_test_can_be_recorded_and_then_passes(project: Path, library: 
     check = run_pytest(project, "-m", "mlregress")
     assert check.returncode == 0, check.stdout
     assert "1 identical" in check.stdout
+
+
+def test_in_a_sub_folder_the_project_of_pytest_is_set_up(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(project, pytest_dot_ini="[pytest]\n")
+    (project / "src/deep").mkdir(parents=True)
+    monkeypatch.chdir(project / "src/deep")
+    assert init().output.splitlines() == [
+        "edited      pytest.ini: the settings, in [pytest]",
+        f"wrote       {TEST}: a first regression test",
+        "no CI file: nothing here says which service; --ci={github,gitlab,jenkins,buildkite}",
+        "next:",
+        "  cd ../..",
+        "  pytest -m mlregress --mlregress-update",
+        "  pytest -m mlregress",
+    ]
+    assert sorted(contents(project)) == ["pytest.ini", TEST]

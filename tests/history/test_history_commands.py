@@ -72,6 +72,14 @@ def test_history_without_a_change_says_so(tmp_path: Path) -> None:
     assert "no change of the mean is shown (level 0.01)" in lines
 
 
+def test_a_history_without_any_metric_says_so(tmp_path: Path) -> None:
+    write(tmp_path, run(1, test={"metrics": ()}))
+    assert call("history", "test_fit", "--rootdir", str(tmp_path)) == (
+        1,
+        ["Error: no run has recorded any metric"],
+    )
+
+
 def test_runs_of_one_day_name_it_once(tmp_path: Path) -> None:
     write(tmp_path, run(1))
     for command in ("history", "health"):

@@ -52,7 +52,8 @@ def history(
     runs = find_runs(kept, test=test, since=since, rootdir=rootdir)
     series = series_of(runs, metric=metric, order=commit_order(runs, rootdir.resolve()))
     if not series:
-        raise click.ClickException(f"no run has recorded a metric {metric!r}")
+        what = "any metric" if metric is None else f"a metric {metric!r}"
+        raise click.ClickException(f"no run has recorded {what}")
     if page is not None:
         from pytest_mlregress.reporting.command_report import check_report_file, write_report_file
         from pytest_mlregress.reporting.history.html import history_html

@@ -46,6 +46,8 @@ def init(dry_run: bool, ci: str | None, as_json: bool, rootdir: Path) -> None:
     if not dry_run:
         _write([step for step in steps if step.content is not None])
     commands, remark = _next(root, top, steps)
+    if Path.cwd().resolve() != root:
+        commands.insert(0, f"cd {shlex.quote(os.path.relpath(root))}")
     if as_json:
         found = [
             {"path": _name(step, root), "action": step.action, "what": step.what} for step in steps
