@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 from baseline_files import TEST, doctor, git
+from click.testing import CliRunner
 from training_suite import Suite
+
+from pytest_mlregress.cli import main
+
+ALL_AS_REPORTED = (0, "1 test with 4 p-values judged again from 3 seeds: all as reported")
 
 CODE = """
     import random
@@ -51,6 +56,7 @@ def test_a_real_loss_is_confirmed_on_fresh_seeds(project: Suite, workers: str) -
     assert result.ret == 1
     assert project.verdicts == {TEST: "regression"}
     (metric,) = project.tests[TEST]["metrics"]
+    assert verified(project) == ALL_AS_REPORTED
     assert metric["notes"][-1].startswith("confirmed on fresh seeds 10 to 19 of both sides: 0.")
     result.stdout.fnmatch_lines([
         "sure    confirmed on fresh seeds 10 to 19, p = *; *worse*: p = *",
@@ -73,7 +79,14 @@ def test_an_unlucky_baseline_is_found_out(project: Suite) -> None:
     assert test["next_steps"] == [
         f"record the baseline again if this recurs: pytest '{TEST}' --mlregress-update"
     ]
+    assert verified(project) == ALL_AS_REPORTED
     assert git(project.path, "worktree", "list", "--porcelain").count("worktree ") == 1
+
+
+def verified(suite: Suite) -> tuple[int, str]:
+    """What `mlregress verify` says of the report."""
+    done = CliRunner().invoke(main, ["verify", str(suite.path / "report.json")])
+    return done.exit_code, done.stdout.splitlines()[0]
 
 
 def test_a_baseline_of_an_unknown_commit_stays_red(project: Suite) -> None:
