@@ -65,7 +65,7 @@ class Project:
             if not name.startswith(("PYTEST_", "PYTHONPATH"))
         }
         done = subprocess.run(
-            [str(python), "-m", "pytest", "-q", "--mlregress-report=report.json", *arguments],
+            [str(python), "-m", "pytest", "--mlregress-report=report.json", *arguments],
             cwd=self.path,
             env={**inherited, "COLUMNS": "120", **variables},
             capture_output=True,
