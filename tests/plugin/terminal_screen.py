@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import termios
 import time
@@ -26,7 +27,7 @@ class Watched:
 
     Attributes:
         screens: every screen that was seen, as lines, the last one being what is left.
-        status: the exit status.
+        status: the exit status; -9 for a command that took too long and was killed.
         cursor_shown: whether the cursor is visible at the end.
         hidden: whether it was hidden at any time.
     """
@@ -73,6 +74,7 @@ def watch(
     process, terminal = pty.fork()
     if process == 0:  # the child is the command, whatever happens
         try:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored below a job in the background
             os.chdir(folder)
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
             os.execve(command[0], list(command), dict(variables))
@@ -99,6 +101,8 @@ def watch(
         if type_at is not None and any(type_at[0] in line for line in lines):
             os.write(terminal, type_at[1])
             type_at = None
+    else:  # nobody reads what it writes from now on, so that it would never end
+        os.kill(process, signal.SIGKILL)
     seen.status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
     seen.cursor_shown = not screen.cursor.hidden
     os.close(terminal)

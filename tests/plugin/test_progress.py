@@ -133,3 +133,24 @@ def test_pytest_sugar_keeps_its_display(valued: Suite) -> None:
 
 def test_without_a_terminal_reporter_nothing_is_said(valued: Suite) -> None:
     assert valued.run("-p", "no:terminal", apart=True).ret == 0
+
+
+def test_parameters_that_look_like_seeds_are_no_progress(
+    suite: Suite, workers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hooks, "LINE_EVERY_S", 0.02)
+    suite.write(
+        """
+        import time
+
+        import pytest
+
+
+        @pytest.mark.parametrize("start", [1, 2, 3, 4], ids="seed{}".format)
+        def test_plain(start):
+            time.sleep(0.1)
+        """
+    )
+    result = suite.run(workers)
+    assert result.ret == 0
+    assert lines_of(result) == []

@@ -128,7 +128,7 @@ class ProgressHooks:
             line, self._pending_cost = self._pending_cost, None
             self._write_line(line)
         self._state.started(nodeid)
-        if self._writer is None:
+        if self._writer is None and self._state.tests:
             self._writer = self._open_writer()
 
     @pytest.hookimpl(tryfirst=True)
