@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ from history_cases import run
 
 from pytest_mlregress.history.errors import HistoryError
 from pytest_mlregress.history.place import RunHistory, open_history
+from s3_server import BUCKET
 
 
 def history(url: str, folder: Path) -> RunHistory:
@@ -59,31 +60,9 @@ def test_credentials_are_in_no_message(tmp_path: Path) -> None:
     assert "secret" not in str(error.value)
 
 
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    server = pytest.importorskip("moto.server")
-    pytest.importorskip("s3fs")
-    import boto3
-
-    running = server.ThreadedMotoServer(port=0)
-    running.start()
-    host, port = running.get_host_and_port()
-    url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
-    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-    for name, value in (
-        ("AWS_ACCESS_KEY_ID", "key"),
-        ("AWS_SECRET_ACCESS_KEY", "secret"),
-        ("AWS_DEFAULT_REGION", "us-east-1"),
-    ):
-        monkeypatch.setenv(name, value)
-    boto3.client("s3").create_bucket(Bucket="history")
-    yield "s3://history/suite"
-    running.stop()
-
-
-def test_an_s3_bucket(bucket: str, tmp_path: Path) -> None:
-    import threading
-
+@pytest.mark.usefixtures("s3")
+def test_an_s3_bucket(tmp_path: Path) -> None:
+    bucket = f"s3://{BUCKET}/suite"
     writers = [
         threading.Thread(target=history(bucket, tmp_path).append, args=((run(number),),))
         for number in range(1, 9)

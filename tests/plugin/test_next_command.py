@@ -54,7 +54,7 @@ def test_it_records_the_tier_that_was_asked_for(suite: Suite, workers: str) -> N
 
 def test_it_names_no_tier_for_a_test_that_has_none(suite: Suite) -> None:
     suite.write(TRAINING)
-    suite.write(TIERS, name="test_tiers.py")
+    suite.write(TIERS, name="test_two_tiers.py")
     suite.run("--mlregress-tier=full").stdout.fnmatch_lines(
         ["next    pytest 'test_training.py::test_training' --mlregress-update"]
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pytest_mlregress.running.base_execution import _message
-from pytest_mlregress.running.execution import _why_expected
 from pytest_mlregress.running.printed_error import last_line
+from pytest_mlregress.running.seed_payload import _why_expected
 
 PRINTED = """mlregress = <Run of test_a.py::test_training, seed 0>
 
