@@ -80,13 +80,13 @@ class PageProject:
 
 _TIME: Final = re.compile(
     r"\b\d+(\.\d+)?\s*(ms|s|min|h)\b(\s*\d+\s*(s|min)\b)?|\bin \d+\.\d+s\b|\b\d\d:\d\d(:\d\d)?\b"
-    r"|\b\d{4}-\d\d-\d\d\b"
+    r"|\b\d{4}-\d\d-\d\d(T[\d:+.]+)?\b"
     r"|\b\d{1,2} (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* \d{4}\b"
     r"|\b\d+(\.\d+)? [kMG]i?B\b"
 )
 _SAVED: Final = re.compile(r"\b\d+ seeds run, \d+ saved|\b\d+ seeds(, \d+ saved)? in\b")
 """How many seeds had begun before the verdict on their test."""
-_COMMIT: Final = re.compile(r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,40}\b")
+_COMMIT: Final = re.compile(r"\b[0-9a-f]{7,40}\b")  # it may be all digits, or all letters
 _NUMBER: Final = re.compile(r"(?<![\w.])[-+]?\d*\.?\d+(?:e[-+]?\d+)?(?![\w])")
 _RULE: Final = re.compile(r"[=_-]{5,}")
 _RELATIVE: Final = 0.3
