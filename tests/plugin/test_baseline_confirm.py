@@ -60,7 +60,7 @@ def test_a_real_loss_is_confirmed_on_fresh_seeds(project: Suite, workers: str) -
     assert metric["notes"][-1].startswith("confirmed on fresh seeds 10 to 19 of both sides: 0.")
     result.stdout.fnmatch_lines([
         "sure    confirmed on fresh seeds 10 to 19, p = *; *worse*: p = *",
-        "1 test: 1 regression; 22 seeds run, 1 saved; *",
+        "1 test: 1 regression; 2[23] seeds run, [01] saved; *",
         f"FAILED {TEST} - accuracy regressed: *",
     ])  # fmt: skip
 
