@@ -175,3 +175,41 @@ def test_judging_curves_leaves_the_random_numbers_of_a_training_alone(
     suite.commit()
     suite.run(workers, apart=True)
     assert list(suite.verdicts.values()) == ["identical"]
+
+
+def test_a_seed_that_is_run_again_begins_its_curves_again(curves: Suite) -> None:
+    """A value of the first attempt that was not finite would end the second one, too."""
+    curves.record()
+    curves.configure("rerunfailures")
+    curves.write(
+        TRAINING.replace(
+            "            mlregress.log(",
+            "            if mlregress.seed == 0 and step == 9 and not os.path.exists('tried'):\n"
+            "                open('tried', 'w').close()\n"
+            "                good = float('nan')\n"
+            "            mlregress.log(",
+        )
+    )
+    result = curves.run("-n0", "--reruns=1")
+    assert " 1 rerun" in result.outlines[-1]
+    assert result.ret == 0
+    assert curves.verdicts == {TEST: "identical"}
+
+
+def test_limits_that_cannot_be_computed_fail_their_seed_and_end_no_run(curves: Suite) -> None:
+    curves.record()
+    curves.write(
+        """
+        from pytest_mlregress.statistics import curve_collapse
+
+        def fail(*arguments, **named):
+            raise ValueError("no limits")
+
+        curve_collapse.curve_band = fail
+        """,
+        "conftest.py",
+    )
+    result = curves.run("-n0", apart=True)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")
+    assert "ValueError: no limits" in result.stdout.str()

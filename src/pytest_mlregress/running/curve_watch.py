@@ -38,69 +38,25 @@ class BaselineCurves:
     seeds: int
 
 
-@dataclass
-class CurveWatch:
-    """Compares the points that one seed logs with the baseline's curves of the same name.
+class CurveLimits:
+    """The limits of a seed's curves, computed when they are first asked for.
 
-    A curve with the name of a recorded metric has its direction and has limits; any other one ends
-    the seed only if it is not finite and the baseline's always were. Only steps that the baseline
-    kept are compared: its curves are thinned, and a limit for the best of a few points does not
-    hold for the best of other points.
-
-    Attributes:
+    Args:
         load: returns the baseline's curves, None without any.
     """
 
-    load: Callable[[], BaselineCurves | None]
-    _seen: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
-    _latest: dict[str, float] = field(default_factory=dict)
-
-    def prepare(self) -> None:
-        """Compute the limits, which the first point would have to wait for."""
-        _ = self._bands
-
-    def __call__(self, step: int, values: Mapping[str, float]) -> None:
-        """Add one point to one or more curves; fail the seed if one has collapsed.
-
-        Args:
-            step: the step.
-            values: the values by name of the curve.
-
-        Raises:
-            Failed: pytest's, for a curve that has collapsed.
-        """
-        self._latest.update(values)
-        for name, value in values.items():
-            steps, band = self._bands.get(name, (frozenset(), None))
-            if band is None or step not in steps:
-                continue
-            seen = self._seen.setdefault(name, [])
-            if seen and seen[-1][0] == step:  # a step that is logged again: the last value counts
-                seen.pop()
-            seen.append((step, value))
-            collapse = band.judge(seen)
-            if collapse.collapsed:
-                pytest.fail(
-                    f"{COLLAPSED}: {name} {collapse.reason}{self._so_far(name)}", pytrace=False
-                )
-
-    def _so_far(self, collapsed: str) -> str:
-        """The latest values of the logged metrics."""
-        metrics = self._baseline.higher_is_better if self._baseline is not None else {}
-        values = [
-            f"{name} so far {value:.4g}"
-            for name, value in self._latest.items()
-            if name in metrics and name != collapsed
-        ]
-        return "".join(f"; {value}" for value in values)
+    def __init__(self, load: Callable[[], BaselineCurves | None]) -> None:
+        self._load = load
 
     @cached_property
-    def _baseline(self) -> BaselineCurves | None:
-        return self.load()
+    def baseline(self) -> BaselineCurves | None:
+        """The recorded curves; None without any."""
+        return self._load()
 
     @cached_property
-    def _bands(self) -> dict[str, tuple[frozenset[int], CurveBand | None]]:
-        baseline = self._baseline
+    def bands(self) -> dict[str, tuple[frozenset[int], CurveBand | None]]:
+        """By name, the steps that are compared and their limits; loads numpy and scipy."""
+        baseline = self.baseline
         if baseline is None or not baseline.curves:
             return {}
         from pytest_mlregress.statistics.curve_collapse import curve_band
@@ -117,3 +73,57 @@ class CurveWatch:
             )
             for name, seeds in baseline.curves.items()
         }
+
+
+@dataclass
+class CurveWatch:
+    """Compares the points that one seed logs with the baseline's curves of the same name.
+
+    A curve with the name of a recorded metric has its direction and has limits; any other one ends
+    the seed only if it is not finite and the baseline's always were. Only steps that the baseline
+    kept are compared: its curves are thinned, and a limit for the best of a few points does not
+    hold for the best of other points.
+
+    Attributes:
+        limits: of the seed's curves.
+    """
+
+    limits: CurveLimits
+    _seen: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    _latest: dict[str, float] = field(default_factory=dict)
+
+    def __call__(self, step: int, values: Mapping[str, float]) -> None:
+        """Add one point to one or more curves; fail the seed if one has collapsed.
+
+        Args:
+            step: the step.
+            values: the values by name of the curve.
+
+        Raises:
+            Failed: pytest's, for a curve that has collapsed.
+        """
+        self._latest.update(values)
+        for name, value in values.items():
+            steps, band = self.limits.bands.get(name, (frozenset(), None))
+            if band is None or step not in steps:
+                continue
+            seen = self._seen.setdefault(name, [])
+            if seen and seen[-1][0] == step:  # a step that is logged again: the last value counts
+                seen.pop()
+            seen.append((step, value))
+            collapse = band.judge(seen)
+            if collapse.collapsed:
+                pytest.fail(
+                    f"{COLLAPSED}: {name} {collapse.reason}{self._so_far(name)}", pytrace=False
+                )
+
+    def _so_far(self, collapsed: str) -> str:
+        """The latest values of the logged metrics."""
+        baseline = self.limits.baseline
+        metrics = baseline.higher_is_better if baseline is not None else {}
+        values = [
+            f"{name} so far {value:.4g}"
+            for name, value in self._latest.items()
+            if name in metrics and name != collapsed
+        ]
+        return "".join(f"; {value}" for value in values)

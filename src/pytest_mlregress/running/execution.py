@@ -18,7 +18,7 @@ from pytest_mlregress import _compat
 from pytest_mlregress.baselines.environment import describe_environment
 from pytest_mlregress.resources.peak_memory import start_peak_memory
 from pytest_mlregress.running import progress_channel
-from pytest_mlregress.running.curve_watch import BaselineCurves, CurveWatch
+from pytest_mlregress.running.curve_watch import BaselineCurves, CurveLimits, CurveWatch
 from pytest_mlregress.running.guarded_run import GUARD_FINDINGS, guarded
 from pytest_mlregress.running.late_seeding import (
     register_torch_with_hypothesis,
@@ -50,7 +50,7 @@ SHARED_FIXTURE_SEED: Final = 0
 depends on the scheduler; it is set up with the same random numbers in any case."""
 
 FIRST: Final = pytest.StashKey[SeedResult]()
-_CURVE_WATCH: Final = pytest.StashKey[CurveWatch]()
+_LIMITS: Final = pytest.StashKey[CurveLimits]()
 
 _EXECUTION: Final = pytest.StashKey["Execution"]()
 
@@ -130,12 +130,12 @@ class Execution:
         unjudged = self._settings.updating or self._settings.compares_sides
         if unjudged or self._flags.is_raised(record.test):
             return
-        standing = self._standing_of(item)
-        if standing is not None and standing.leaves_out(record):
-            return
-        watch = CurveWatch(partial(unrecorded, item.config, partial(self._curves_of, record)))
-        watch.prepare()
-        item.stash[_CURVE_WATCH] = watch
+        curves_of = partial(self._curves_of, record)
+        limits = item.stash[_LIMITS] = CurveLimits(partial(unrecorded, item.config, curves_of))
+        with suppress(Exception):  # here it would end the run; the seed meets it again
+            standing = self._standing_of(item)
+            if standing is None or not standing.leaves_out(record):
+                _ = limits.bands
 
     def _train_before(self, item: pytest.Item) -> None:
         """Train a seed once without reporting it, to compare with what it is to give again."""
@@ -166,7 +166,8 @@ class Execution:
         if (recorder := read_recorder(item.config)) is not None:
             recorder.begin(item)
         running.record.progress = progress_channel.begin(item, record)
-        running.record.on_log = item.stash.get(_CURVE_WATCH, None)
+        limits = item.stash.get(_LIMITS, None)
+        running.record.on_log = CurveWatch(limits) if limits is not None else None
         seed_all(item, record.seed)
 
     @contextmanager
