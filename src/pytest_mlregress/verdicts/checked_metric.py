@@ -20,6 +20,7 @@ from pytest_mlregress.verdicts.verdict import MetricVerdict, VerdictKind
 
 if TYPE_CHECKING:
     from pytest_mlregress.statistics.early_stop import LookDecision, SequentialCheck
+    from pytest_mlregress.statistics.live_pairs import PairLook
 
 RED = (VerdictKind.REGRESSION, VerdictKind.DIVERGED)
 
@@ -187,11 +188,11 @@ def _plan(
     )
 
 
-def kind_of(decision: LookDecision) -> VerdictKind:
+def kind_of(decision: LookDecision | PairLook) -> VerdictKind:
     """What a look means for its metric; one that continues is inconclusive so far.
 
     Args:
-        decision: the look.
+        decision: the look, at two samples or at pairs.
 
     Returns:
         The verdict on the metric.

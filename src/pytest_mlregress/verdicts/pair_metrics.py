@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.running.result import SeedResult
-from pytest_mlregress.verdicts.checked_metric import RED
+from pytest_mlregress.verdicts.checked_metric import RED, kind_of
 from pytest_mlregress.verdicts.cut_looks import cut_off
 from pytest_mlregress.verdicts.metric_samples import declared, metric_names, values_of
 from pytest_mlregress.verdicts.metrics import MetricsDecision
@@ -141,7 +141,7 @@ def _decided(
     seeds = list(metric.candidate)[: look.n_pairs]
     return replace(
         metric,
-        kind=_kind(look),
+        kind=kind_of(look),
         baseline={seed: metric.baseline[seed] for seed in seeds},
         candidate={seed: metric.candidate[seed] for seed in seeds},
         comparison=comparison,
@@ -150,17 +150,3 @@ def _decided(
         reasons=(*comparison.reasons, *pair_reasons(look, rules)),
         notes=tuple(pair_notes(look, check, metric, rules)),
     )
-
-
-def _kind(look: PairLook) -> VerdictKind:
-    if look.comparison.verdict == "diverged":
-        return VerdictKind.DIVERGED
-    match look.action:
-        case "reject":
-            return VerdictKind.REGRESSION
-        case "accept" if look.harm_shown:
-            return VerdictKind.MINOR
-        case "accept":
-            return VerdictKind.IMPROVEMENT if look.better_shown else VerdictKind.PASS
-        case _:
-            return VerdictKind.INCONCLUSIVE
