@@ -10,6 +10,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from pytest_mlregress.baselines import distributions, packages
 from pytest_mlregress.baselines import environment as environment_module
 from pytest_mlregress.baselines.environment import (
     describe_environment,
@@ -234,12 +235,10 @@ def test_the_package_under_test_is_identified_by_its_commit_instead(
         (about / "direct_url.json").write_text(origin)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(sys.modules, name, ModuleType(name))
-    from pytest_mlregress.baselines import packages
-
-    packages._all_distributions.cache_clear()
+    distributions._distributions_by_module.cache_clear()
 
     assert package_versions([name]).get(name) == ("1.2" if listed else None)
-    packages._all_distributions.cache_clear()
+    distributions._distributions_by_module.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -254,8 +253,6 @@ def test_a_known_library_is_found_under_its_other_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, origin: str | None, listed: bool
 ) -> None:
     """xgboost-cpu gives the module xgboost; so do nightly builds from a URL."""
-    from pytest_mlregress.baselines import packages
-
     name = f"xgboost-cpu{len(origin or '')}"  # versions are looked up once per name
     about = tmp_path / f"{name.replace('-', '_')}-3.1.dist-info"
     about.mkdir()
@@ -266,8 +263,8 @@ def test_a_known_library_is_found_under_its_other_name(
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(sys.modules, "xgboost", ModuleType("xgboost"))
     caches = (
-        packages._all_distributions,
-        packages._distributions_of,
+        distributions._distributions_by_module,
+        distributions.distributions_of,
         packages._distributions_of_known,
     )
     for cached in caches:

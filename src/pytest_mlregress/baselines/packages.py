@@ -7,6 +7,8 @@ from functools import cache
 from importlib import metadata
 from typing import Final
 
+from pytest_mlregress.baselines.distributions import distributions_of
+
 __all__ = [
     "can_change_results",
     "installed_from_folders",
@@ -14,8 +16,7 @@ __all__ = [
     "package_versions",
 ]
 
-# Distributions by the module that shows they are in use. Looking a name up here is a thousand
-# times faster than asking every installed distribution which modules it has.
+# Distributions by the module that shows they are in use: no other needs to be read for these.
 _KNOWN: Final = {
     "accelerate": "accelerate",
     "albumentations": "albumentations",
@@ -90,7 +91,7 @@ def package_versions(modules: Iterable[str] = ()) -> dict[str, str]:
     versions: dict[str, str] = {}
     for module in sorted((asked | _KNOWN.keys()) & sys.modules.keys()):
         known = module in _KNOWN
-        names = _distributions_of_known(module) if known else _distributions_of(module)
+        names = _distributions_of_known(module) if known else distributions_of(module)
         for name in names:
             version = _version(name, known=known)
             if version is not None:
@@ -111,7 +112,7 @@ def installed_from_folders(modules: Iterable[str]) -> tuple[str, ...]:
         The names of the distributions, sorted.
     """
     asked = {name.partition(".")[0] for name in tuple(modules)} - _TOOLS - sys.stdlib_module_names
-    names = {name for module in asked for name in _distributions_of(module)}
+    names = {name for module in asked for name in distributions_of(module)}
     return tuple(sorted(name for name in names if _is_copy(name)))
 
 
@@ -155,18 +156,8 @@ def _distributions_of_known(module: str) -> Sequence[str]:
     try:
         metadata.distribution(_KNOWN[module])
     except metadata.PackageNotFoundError:
-        return _distributions_of(module)
+        return distributions_of(module)
     return (_KNOWN[module],)
-
-
-@cache
-def _distributions_of(module: str) -> Sequence[str]:
-    return tuple(sorted(set(_all_distributions().get(module, ()))))
-
-
-@cache
-def _all_distributions() -> dict[str, list[str]]:
-    return dict(metadata.packages_distributions())
 
 
 @cache

@@ -6,13 +6,12 @@ import ast
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Final
 
 from packaging.utils import canonicalize_name
 
+from pytest_mlregress.baselines.distributions import distributions_of
 from pytest_mlregress.doctor.declared_dependencies import (
     Dependency,
     dependencies_in,
@@ -237,7 +236,7 @@ def distribution_of(module: str) -> str:
 
 
 def installed_names(module: str) -> frozenset[str]:
-    """The installed distributions that have a top-level module, which takes a second to find.
+    """The installed distributions that have a top-level module.
 
     Args:
         module: its name.
@@ -245,12 +244,7 @@ def installed_names(module: str) -> frozenset[str]:
     Returns:
         Normalised names; empty where it is not installed.
     """
-    return frozenset(map(canonicalize_name, _installed().get(module, ())))
-
-
-@cache
-def _installed() -> dict[str, list[str]]:
-    return dict(metadata.packages_distributions())
+    return frozenset(map(canonicalize_name, distributions_of(module)))
 
 
 def names_of(dependencies: Iterable[Dependency], most: int = 6) -> str:
