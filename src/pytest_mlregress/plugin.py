@@ -48,7 +48,7 @@ from pytest_mlregress.settings import EVERY_TIER, SettingError, Settings
 if TYPE_CHECKING:
     from pytest_mlregress.running.execution import Execution
     from pytest_mlregress.running.standing import Standing
-    from pytest_mlregress.session.pytest_reports import Status
+    from pytest_mlregress.session.report_status import Status
 
 COMPANION: Final = "mlregress_companion"
 PAIRED: Final = "mlregress_base"
@@ -309,7 +309,7 @@ def pytest_report_to_serializable(
 def pytest_report_teststatus(report: pytest.TestReport) -> Status | None:
     if not (hasattr(report, "mlregress") or hasattr(report, "mlregress_verdict")):
         return None
-    from pytest_mlregress.session.pytest_reports import status_of
+    from pytest_mlregress.session.report_status import status_of
 
     return status_of(report)
 
@@ -352,7 +352,7 @@ def _has_shard(config: pytest.Config) -> bool:
 
 def _execution(config: pytest.Config) -> Execution:
     from pytest_mlregress.running.execution import Execution, execution_of
-    from pytest_mlregress.session.at_collection import curves_of
+    from pytest_mlregress.session.recorded_baselines import curves_of
 
     settings = config.stash[SETTINGS]
     standing_of = partial(_standing_of, config)

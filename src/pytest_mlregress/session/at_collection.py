@@ -1,51 +1,24 @@
-"""What the baselines have to say while tests are collected."""
+"""What is planned and left out by the baselines while tests are collected."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 import pytest
 
 from pytest_mlregress.baselines.errors import BaselineError
 from pytest_mlregress.revisions.history import History
-from pytest_mlregress.running.curve_watch import BaselineCurves
-from pytest_mlregress.running.markers import Declaration
-from pytest_mlregress.running.seed_items import SEED_ITEM, SeedItem
+from pytest_mlregress.running.seed_items import SEED_ITEM
+from pytest_mlregress.session.recorded_baselines import rules_of, suite_baselines_of
 from pytest_mlregress.settings import Settings
-from pytest_mlregress.verdicts.curves import curve_level
 from pytest_mlregress.verdicts.green_runs import GreenRuns
 from pytest_mlregress.verdicts.pair_plan import plan_pairs
 from pytest_mlregress.verdicts.plan import SuitePlan, plan_suite, plan_test
-from pytest_mlregress.verdicts.policy import Rules, rules_for
-from pytest_mlregress.verdicts.suite_baselines import SuiteBaselines
+from pytest_mlregress.verdicts.policy import rules_for
 
 PLANNED_WORKERS: Final = pytest.StashKey[int]()
 """How many workers were asked for on the command line of a plan, which itself starts none."""
-
-_BASELINES: Final = pytest.StashKey[SuiteBaselines]()
-
-
-def suite_baselines_of(config: pytest.Config, settings: Settings) -> SuiteBaselines:
-    """The baselines of the suite, opened once in a process."""
-    if _BASELINES not in config.stash:
-        config.stash[_BASELINES] = SuiteBaselines(settings.baseline, config.rootpath)
-    return config.stash[_BASELINES]
-
-
-def check_places(config: pytest.Config, settings: Settings, files: Iterable[Path]) -> None:
-    """Refuse a run whose baselines cannot be reached, before anything trains.
-
-    Raises:
-        pytest.UsageError: with the place, the reason and the remedy.
-    """
-    try:
-        suite_baselines_of(config, settings).check(files, writing=settings.updating)
-    except BaselineError as error:
-        source = "" if settings.baseline is None else "--mlregress-baseline: "
-        raise pytest.UsageError(f"{source}{error}") from None
 
 
 def deselect_recorded(config: pytest.Config, settings: Settings, items: list[pytest.Item]) -> None:
@@ -71,25 +44,6 @@ def deselect_recorded(config: pytest.Config, settings: Settings, items: list[pyt
         items[:] = left
 
 
-def curves_of(config: pytest.Config, record: SeedItem) -> BaselineCurves | None:
-    """The recorded learning curves of a test, None where no curve of it is judged."""
-    declared = record.declaration
-    baselines = suite_baselines_of(config, declared.settings)
-    try:
-        baseline = baselines.find(record.file, record.test, declared.tier)
-        if baseline is None or not baseline.curves:
-            return None
-        rules = _rules_of(declared, baselines)
-    except BaselineError:
-        return None  # its verdict will tell
-    if not rules.judges_curves:
-        return None
-    directions = {name: metric.higher_is_better for name, metric in baseline.metrics.items()}
-    return BaselineCurves(
-        baseline.curves, directions, level=curve_level(rules), seeds=len(declared.seeds)
-    )
-
-
 def plan_items(config: pytest.Config, settings: Settings, items: list[pytest.Item]) -> SuitePlan:
     """The plan of the tests that were collected.
 
@@ -109,7 +63,7 @@ def plan_items(config: pytest.Config, settings: Settings, items: list[pytest.Ite
         if record is None or record.test in tests:
             continue
         declared = record.declaration
-        rules = _rules_of(declared, baselines)
+        rules = rules_of(declared, baselines)
         baseline = baselines.find(record.file, record.test, declared.tier)
         if baseline is not None:
             rules = replace(
@@ -143,9 +97,3 @@ def _plan_pairs(settings: Settings, items: list[pytest.Item]) -> SuitePlan:
         for test, one in declared.items()
     )
     return plan_suite(tests, alpha=settings.alpha, comparisons=len(declared))
-
-
-def _rules_of(declared: Declaration, baselines: SuiteBaselines) -> Rules:
-    return rules_for(
-        declared.settings, declared.settings.of_test, comparisons=baselines.comparisons
-    )

@@ -101,7 +101,7 @@ class ControllerHooks:
                 importlib.import_module("pytest_mlregress.statistics")
         reads_baselines = not self._settings.compares_sides and not self._config.option.collectonly
         if files and not self._places_checked and reads_baselines:
-            from pytest_mlregress.session.at_collection import check_places
+            from pytest_mlregress.session.recorded_baselines import check_places
 
             self._places_checked = True
             check_places(self._config, self._settings, files)

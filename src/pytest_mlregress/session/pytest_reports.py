@@ -7,28 +7,24 @@ terminal, JUnit XML, pytest-html, report logs and ``--maxfail`` treat it as any 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
 from pytest_mlregress import _compat
 from pytest_mlregress.reporting.junit_properties import verdict_properties
-from pytest_mlregress.running.result import REPORT_ATTRIBUTE
 from pytest_mlregress.session.mlregress_warning import warn_of_verdict
+from pytest_mlregress.session.report_status import VERDICT_ATTRIBUTE
 from pytest_mlregress.session.verdict_items import VerdictItem
 from pytest_mlregress.session.verdict_text import VerdictText
 from pytest_mlregress.verdicts.expected_failure import expected_failure, passed_mark
 from pytest_mlregress.verdicts.group import GroupPlan
-from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
+from pytest_mlregress.verdicts.verdict import Colour, Verdict
 
 if TYPE_CHECKING:
     from _pytest._code.code import TerminalRepr
-
-VERDICT_ATTRIBUTE: Final = "mlregress_verdict"
-"""On a verdict's reports: the name of the verdict, for `status_of` and for other plugins."""
-
 
 Phase = Literal["setup", "call", "teardown"]
 
@@ -118,62 +114,6 @@ def _judge_report(
 def _failure(plan: GroupPlan, text: VerdictText) -> TerminalRepr:
     """The text as pytest shows a failure."""
     return _compat.failure_representation(text.full(), text.line, plan.location, text.shown)
-
-
-Status = tuple[str, str, str | tuple[str, dict[str, bool]]]
-
-
-def status_of(report: pytest.TestReport) -> Status | None:
-    """Category, letter and word of a verdict or a seed, None to leave it to pytest."""
-    kind = getattr(report, VERDICT_ATTRIBUTE, None)
-    if hasattr(report, "wasxfail"):
-        return None
-    return _seed_status(report) if kind is None else _verdict_status(report, kind)
-
-
-def _seed_status(report: pytest.TestReport) -> Status | None:
-    """Seeds are counted apart from tests; a seed that failed is shown as any failed test."""
-    if hasattr(report, "context"):  # one of pytest's subtests
-        return None
-    payload = getattr(report, REPORT_ATTRIBUTE)
-    if payload["stopped"] and report.skipped:
-        return "saved", "-", ("SAVED", {"green": True})
-    if payload.get("left_out") and report.skipped:
-        return "seeds not run", "-", ("UNCHANGED", {"green": True})
-    if report.passed and report.when == "call":
-        letter = "." if payload["xfailed"] is None else "x"
-        return "seeds", letter, (_seed_word(payload), {"green": True})
-    return None
-
-
-def _seed_word(payload: Mapping[str, Any]) -> str:
-    """What ``-v`` says of a seed: ``SEED accuracy 0.9133 (4.1 s)``."""
-    if "seconds" not in payload:  # trained on the base, or in an earlier run
-        return "SEED"
-    from pytest_mlregress.reporting.progress_text import seed_line
-
-    return seed_line(payload["values"], payload["seconds"])
-
-
-_UNDECIDED: Final = (
-    VerdictKind.INCONCLUSIVE,
-    VerdictKind.UNAFFORDABLE,
-    VerdictKind.INCOMPLETE,
-    VerdictKind.NO_BASELINE,
-)
-
-
-def _verdict_status(report: pytest.TestReport, kind: str) -> Status | None:
-    if report.when != "call":
-        return "", "", ""
-    word = kind.upper()
-    if report.failed:
-        return "failed", "F", "FAILED"
-    if kind in _UNDECIDED:
-        return kind, "?", (word, {"yellow": True})
-    if kind == VerdictKind.MINOR:
-        return "passed", "m", (word, {"yellow": True})
-    return "passed", ".", (word, {"green": True})
 
 
 def run_again(config: pytest.Config, failed: Iterable[tuple[GroupPlan, dict[int, str]]]) -> None:

@@ -138,7 +138,7 @@ def _recorded_durations(
 ) -> dict[SeedOfTest, float | None]:
     """What the seeds took when their baselines were recorded."""
     from pytest_mlregress.baselines.errors import BaselineError
-    from pytest_mlregress.session.at_collection import suite_baselines_of
+    from pytest_mlregress.session.recorded_baselines import suite_baselines_of
 
     baselines = suite_baselines_of(config, settings)
     recorded: dict[SeedOfTest, float | None] = {}

@@ -16,11 +16,11 @@ from pytest_mlregress.invocation import invocation
 from pytest_mlregress.revisions.base_side import BaseSide
 from pytest_mlregress.revisions.history import History
 from pytest_mlregress.running.reads_together import reads_together
-from pytest_mlregress.session.at_collection import suite_baselines_of
 from pytest_mlregress.session.base_of_run import BaseOfRun
 from pytest_mlregress.session.clean_tree import clean_tree
 from pytest_mlregress.session.environment_revision import EnvironmentRevision
 from pytest_mlregress.session.own_files import own_files
+from pytest_mlregress.session.recorded_baselines import suite_baselines_of
 from pytest_mlregress.session.unwritten_baselines import keep_unwritten
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.confirmation import Confirmation, confirm

@@ -19,7 +19,7 @@ from pytest_mlregress.running.reads import Reads, checkout_of
 from pytest_mlregress.running.seed_items import SEED_ITEM, SeedItem
 from pytest_mlregress.running.seed_settings import machine_of, settings_digest
 from pytest_mlregress.running.standing import Standing
-from pytest_mlregress.session.at_collection import suite_baselines_of
+from pytest_mlregress.session.recorded_baselines import suite_baselines_of
 from pytest_mlregress.settings import Settings
 
 AUDIT_SHARE: Final = 0.05

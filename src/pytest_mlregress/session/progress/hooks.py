@@ -104,7 +104,7 @@ class ProgressHooks:
     def _baselines(self, tests: Sequence[CollectedTest]) -> dict[str, Artifact]:
         """Those that can be read; of the others their verdicts will tell."""
         from pytest_mlregress.baselines.errors import BaselineError
-        from pytest_mlregress.session.at_collection import suite_baselines_of
+        from pytest_mlregress.session.recorded_baselines import suite_baselines_of
 
         found = {}
         for one in tests:
