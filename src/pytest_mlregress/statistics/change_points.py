@@ -31,7 +31,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from pytest_mlregress.statistics.samples import (
     WINSOR_LIMIT,
@@ -201,7 +201,7 @@ def _change(
     reach = 0.0
     if not exact:
         error = float(np.sqrt(sum(1.0 / weights[side].sum() for side in sides)))
-        reach = float(student.ppf(0.5 + _INTERVAL_LEVEL / 2, df)) * error
+        reach = float(stdtrit(df, 0.5 + _INTERVAL_LEVEL / 2)) * error
     difference = after - before
     interval = (difference - reach, difference + reach)
     return ChangePoint(at, begin, end, before, after, interval, pvalue)

@@ -15,7 +15,6 @@ from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import brentq
 from scipy.special import ndtri, stdtrit
 
 from pytest_mlregress.statistics.acceptance import Safety, excluded_loss
@@ -43,6 +42,7 @@ from pytest_mlregress.statistics.pair_tests import (
 from pytest_mlregress.statistics.permutation import smallest_attainable_p
 from pytest_mlregress.statistics.power import DETECTION_POWER, noncentral_t
 from pytest_mlregress.statistics.promised_margin import margin_factor
+from pytest_mlregress.statistics.roots import find_root
 from pytest_mlregress.statistics.samples import (
     FloatArray,
     as_sample,
@@ -419,7 +419,7 @@ def detectable_sd(n_pairs: int, level: float, *, df_of_spread: float = math.inf)
     df = float((2 if exact else 1) * (n_pairs - 1))
     critical = -float(stdtrit(df, alone))
     drift = float(
-        brentq(
+        find_root(
             lambda nc: 1.0 - noncentral_t(critical, df, nc) - DETECTION_POWER,
             0.0,
             8.0 * critical + 8.0,

@@ -21,9 +21,9 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import betainc, betaincinv, stdtr, stdtrit
 
+from pytest_mlregress.statistics.roots import find_root
 from pytest_mlregress.statistics.samples import FloatArray, exponent_of, sum_of_squares
 
 #: From this many pairs on sign flips are fine-grained enough to be worth a larger share.
@@ -127,7 +127,7 @@ def level_of_samples(n_pairs: int, level: float) -> float:
     def excess(alone: float) -> float:
         return _either_rejects(n_pairs, level, alone) - level
 
-    return float(brentq(excess, 1e-9 * level, level, xtol=1e-9 * level, rtol=1e-9))
+    return float(find_root(excess, 1e-9 * level, level, absolute=1e-9 * level, relative=1e-9))
 
 
 @lru_cache(maxsize=4096)
@@ -151,7 +151,7 @@ def level_with_samples_at(n_pairs: int, alone: float) -> float:
         return alone  # rounding
     if excess(_NEAR_HALF) >= 0.0:
         return _NEAR_HALF
-    return float(brentq(excess, alone, _NEAR_HALF, xtol=1e-9 * alone, rtol=1e-9))
+    return float(find_root(excess, alone, _NEAR_HALF, absolute=1e-9 * alone, relative=1e-9))
 
 
 def _either_rejects(n_pairs: int, level: float, of_samples: float) -> float:

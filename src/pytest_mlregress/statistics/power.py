@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
-from scipy.optimize import brentq
 from scipy.special import nctdtr, ndtr, ndtri, stdtrit
 
 from pytest_mlregress.statistics.acceptance import safety_levels
 from pytest_mlregress.statistics.permutation import smallest_attainable_p
+from pytest_mlregress.statistics.roots import find_root
 from pytest_mlregress.statistics.sequential import (
     SequentialDesign,
     Spending,
@@ -371,7 +371,7 @@ def detectable_loss(design: SequentialDesign, *, n_baseline: int, power: float) 
     largest = 8.0 * normal
     if excess(largest) < 0.0:
         return math.inf
-    return float(brentq(excess, 0.25 * normal, largest, xtol=1e-4 * normal))
+    return float(find_root(excess, 0.25 * normal, largest, absolute=1e-4 * normal))
 
 
 def _shifted(level: float, drift: float, n_baseline: int, n_candidate: int) -> float:

@@ -13,10 +13,10 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import chdtri, ndtr, ndtri
 
 from pytest_mlregress.statistics.power import DETECTION_POWER, detectable_loss
+from pytest_mlregress.statistics.roots import find_root
 from pytest_mlregress.statistics.samples import FloatArray
 from pytest_mlregress.statistics.sequential import SequentialDesign
 from pytest_mlregress.statistics.spread import spread_of
@@ -82,7 +82,7 @@ def margin_factor(df: float, drift: float) -> float:
     largest = 2.0
     while short(largest) < 0.0:
         largest *= 2.0
-    return float(brentq(short, 1.0, largest, xtol=1e-4))
+    return float(find_root(short, 1.0, largest, absolute=1e-4))
 
 
 def automatic_margins(baseline: FloatArray, design: SequentialDesign) -> FloatArray:

@@ -17,8 +17,9 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import ndtr
+
+from pytest_mlregress.statistics.roots import find_root
 
 Floats = NDArray[np.float64]
 
@@ -146,7 +147,9 @@ class Survivors:
         drifts = self._means(information - self.information)[effect] / math.sqrt(information)
         low = min(-_FURTHEST_Z, float(drifts.min()) - _BEYOND_DRIFT)
         high = max(_FURTHEST_Z, float(drifts.max()) + _BEYOND_DRIFT)
-        return float(brentq(excess, low, high, xtol=1e-10, rtol=1e-12, maxiter=_MOST_STEPS))
+        return float(
+            find_root(excess, low, high, absolute=1e-10, relative=1e-12, most_steps=_MOST_STEPS)
+        )
 
     def _means(self, step: float) -> Floats:
         """The score expected at the next look from each node, shape (e, m)."""

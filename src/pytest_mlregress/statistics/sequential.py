@@ -19,9 +19,9 @@ from itertools import pairwise
 from typing import Final, Literal
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import ndtri
 
+from pytest_mlregress.statistics.roots import find_root
 from pytest_mlregress.statistics.score_process import initial_density
 
 
@@ -227,7 +227,7 @@ def classical_boundaries(
             inside = inside.between(float(k), -constant * factor, constant * factor)
         return 1.0 - float(inside.reached()[0]) - alpha
 
-    constant = float(brentq(excess, 1e-6, 10.0, xtol=1e-9))
+    constant = float(find_root(excess, 1e-6, 10.0, absolute=1e-9))
     return tuple(constant * factor for factor in factors)
 
 
@@ -316,7 +316,7 @@ def _margin_for_power(
     def excess(margin_sd: float) -> float:
         return _design(looks, n_baseline, alpha, beta, margin_sd, spending).power - power
 
-    return float(brentq(excess, 0.9 * least, 2.0 * least, xtol=1e-6 * least))
+    return float(find_root(excess, 0.9 * least, 2.0 * least, absolute=1e-6 * least))
 
 
 def _checked_looks(looks: Sequence[int]) -> tuple[int, ...]:
