@@ -65,8 +65,18 @@ def _seed_numpy(seed: int) -> None:
 
 
 def _seed_torch(seed: int) -> None:
-    if (seeder := _function("torch", "manual_seed")) is not None:
-        seeder(seed)  # also every CUDA, MPS and XPU generator, lazily where unused
+    """Seed the CPU's generator and those of every CUDA, MPS and XPU device, lazily where unused.
+
+    For the lazy ones ``torch.manual_seed`` formats the stack three times, a few milliseconds of
+    each seed: a build without any accelerator has none to seed.
+    """
+    accelerator = _function("torch", "accelerator.current_accelerator")
+    if accelerator is not None and accelerator() is None:
+        seeder = _function("torch", "default_generator.manual_seed")
+    else:
+        seeder = _function("torch", "manual_seed")
+    if seeder is not None:
+        seeder(seed)
 
 
 def _seed_tensorflow(seed: int) -> None:
