@@ -17,6 +17,8 @@ NEEDS := pyproject.toml constraints.txt
 # Without its option pytest-asyncio warns at every start; in pyproject.toml it would be an unknown key
 # to `make demo`, whose environment has no pytest-asyncio.
 TESTS := $(PYTEST) -n 2 -o asyncio_default_fixture_loop_scope=function
+# Without bytecode each of thousands of processes compiles the plugin anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Workers that each use all cores are several times slower: benchmarks/threads.py measures it.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 

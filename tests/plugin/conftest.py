@@ -5,27 +5,31 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from importlib import import_module
+from pkgutil import walk_packages
 
 import pytest
 from training_suite import TRAINING, Suite
 
+from pytest_mlregress import (
+    baselines,
+    history,
+    reporting,
+    running,
+    session,
+    statistics,
+    verdicts,
+)
 from pytest_mlregress.statistics import compare
 from pytest_mlregress.statistics.early_stop import plan_check
 
 # A run inside this process forgets the modules that it was the first to import, which numpy, scipy
-# and torch do not survive: they are loaded here, with everything that a verdict imports late.
-for name in (
-    "pytest_mlregress.bughunt",
-    "pytest_mlregress.session.controller",
-    "pytest_mlregress.reporting.write_report",
-    "pytest_mlregress.reporting.html.page",
-    "pytest_mlregress.reporting.markdown.page",
-    "pytest_mlregress.reporting.terminal",
-    "pytest_mlregress.statistics.multiple_comparisons",
-):
-    import_module(name)
+# and torch do not survive, and the others would be imported again by each of a thousand runs.
+for room in (baselines, history, reporting, running, session, statistics, verdicts):
+    for module in walk_packages(room.__path__, f"{room.__name__}."):
+        import_module(module.name)
 with suppress(ImportError):  # a suite without torch is one of those that are tested
     import_module("torch")
+    import_module("pytest_mlregress.bughunt.guards")
 
 
 @pytest.fixture
