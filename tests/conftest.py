@@ -1,11 +1,14 @@
 """What all of the project's own tests share."""
 
+import compileall
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+import pytest_mlregress
 from s3_server import S3Server
 
 # In a job of GitHub Actions, runs that the tests start must not tell that job of their verdicts.
@@ -17,6 +20,22 @@ os.environ.pop("GITHUB_STEP_SUMMARY", None)
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.register_profile("explore", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # once: the tests start this code some thousand times
+        compileall.compile_dir(Path(pytest_mlregress.__file__).parent, quiet=1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _without_bytecode_of_suites() -> Iterator[None]:
+    """Processes that are started here write no bytecode.
+
+    A test that changes a file twice within a second would run the old one.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import suppress
 from importlib import import_module
 from pkgutil import walk_packages
@@ -14,6 +15,7 @@ from pytest_mlregress import (
     baselines,
     history,
     reporting,
+    resources,
     running,
     session,
     statistics,
@@ -24,7 +26,16 @@ from pytest_mlregress.statistics.early_stop import plan_check
 
 # A run inside this process forgets the modules that it was the first to import, which numpy, scipy
 # and torch do not survive, and the others would be imported again by each of a thousand runs.
-for room in (baselines, history, reporting, running, session, statistics, verdicts):
+for room in (
+    baselines,
+    history,
+    reporting,
+    resources,
+    running,
+    session,
+    statistics,
+    verdicts,
+):
     for module in walk_packages(room.__path__, f"{room.__name__}."):
         import_module(module.name)
 with suppress(ImportError):  # a suite without torch is one of those that are tested
@@ -38,6 +49,7 @@ def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suite:
     for name in list(os.environ):
         if name.startswith("PYTEST_") or name.endswith(("_NUM_THREADS", "_MAXIMUM_THREADS")):
             monkeypatch.delenv(name)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # see the topmost conftest
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")

@@ -58,7 +58,10 @@ def left_behind(suite: Suite) -> list[str]:
     return [path.name for path in Path(suite.path / "temporary").glob("pytest-mlregress-*")]
 
 
-def test_it_shows_the_run_the_seeds_and_the_tests_and_goes_away(slow: Suite, workers: str) -> None:
+def test_it_shows_the_run_the_seeds_and_the_tests_and_goes_away(
+    slow: Suite, workers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEPS", "30")  # beside a training it is drawn once a second
     seen = terminal(slow, workers, "--mlregress-stop=never")
     assert seen.status == 0
     assert seen.saw("mlregress: ", " of 3 seeds, about ", " left (", " so far)")
