@@ -79,3 +79,32 @@ print([name for name in ("pytest", "numpy", "torch", "tensorflow") if name in sy
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout == "[]\n"
+
+
+def test_torch_is_seeded_as_by_manual_seed() -> None:
+    torch.manual_seed(7)
+    expected = torch.get_rng_state()
+    torch.rand(3)
+    seed_everything(7)
+    assert torch.equal(torch.get_rng_state(), expected)
+
+
+def test_a_build_with_an_accelerator_has_its_generators_seeded_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seeds: list[int] = []
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("cuda"))
+    monkeypatch.setattr(torch, "manual_seed", seeds.append)
+    seed_everything(7)
+    assert seeds == [7]
+
+
+def test_a_torch_that_cannot_tell_of_accelerators_is_seeded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """``torch.accelerator`` came with 2.6."""
+    monkeypatch.delattr(torch, "accelerator")
+    seed_everything(7)
+    state = torch.get_rng_state()
+    torch.manual_seed(7)
+    assert torch.equal(state, torch.get_rng_state())

@@ -46,9 +46,14 @@ def _top_level_modules(distribution: metadata.Distribution) -> frozenset[str]:
         if record is None:  # an egg: its files stand elsewhere
             paths = [PurePosixPath(file).as_posix() for file in distribution.files or ()]
         else:
-            paths = [line.partition(",")[0].strip('"') for line in record.splitlines()]
+            paths = [_path_of(line) for line in record.splitlines()]
     except (OSError, ValueError):
         return frozenset()
     parts = (path.partition("/") for path in paths if path.endswith(_MODULE_SUFFIXES))
     names = {top if inside else top.partition(".")[0] for top, inside, _ in parts}
     return frozenset(name for name in names - {"__pycache__"} if name.isidentifier())
+
+
+def _path_of(line: str) -> str:
+    """The first field of a line of comma-separated values."""
+    return line[1:].partition('"')[0] if line.startswith('"') else line.partition(",")[0]
