@@ -11,14 +11,16 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pytest_mlregress.revisions.base_side import BaseSide
 from pytest_mlregress.revisions.cells import slot as slot_module
+from pytest_mlregress.revisions.cells import trainer as trainer_module
 from pytest_mlregress.revisions.cells.cell import Cell
 from pytest_mlregress.revisions.cells.slot import Said, Slot, slots_of
 from pytest_mlregress.revisions.cells.trained_seed import SeedRequest
+from pytest_mlregress.revisions.cells.trainer import Trainer
 from pytest_mlregress.revisions.companion import BaseSeed, CompanionError
 
 HERE = Path(__file__)
@@ -121,3 +123,37 @@ def test_long_trainings_use_every_slot() -> None:
     wanted = [(0, seed) for seed in range(8)]
     _, started = served(wanted, 2, start_s=0.001, train_s=0.05)
     assert started == 2
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    batches=st.lists(
+        st.lists(st.tuples(st.integers(0, 3), st.integers(0, 7)), max_size=6, unique=True),
+        max_size=4,
+    ),
+    workers=st.integers(1, 3),
+    start_s=st.sampled_from([0.0, 0.003]),
+    dying=st.frozensets(st.integers(0, 3), max_size=2),
+)
+@example(
+    batches=[[(0, 0), (1, 0)], [(1, 1)], [(0, 1)]], workers=2, start_s=0.003, dying=frozenset()
+)
+def test_a_later_batch_is_trained_too(
+    batches: list[list[tuple[int, int]]], workers: int, start_s: float, dying: frozenset[int]
+) -> None:
+    """Also one of fewer seeds than slots, whose process is in any of these."""
+    suite = SimpleNamespace(tests=[], cache_place=None)
+    test = SimpleNamespace(node_ids={seed: f"test[seed{seed}]" for seed in range(8)})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            Slot,
+            "_new",
+            lambda self, state: FakeCompanion(start_s, 0.0, int(state.name) in dying),
+        )
+        patch.setattr(trainer_module, "trained_seed", lambda request, answer: answer)
+        patch.setattr(Trainer, "_keep", lambda self, seed: None)
+        trainer = Trainer(cast("Any", suite), workers=workers, use_cache=False)
+        trainer._tests = cast("Any", {"test": test})
+        for batch in batches:
+            requests = [SeedRequest(cell(state), "test", seed) for state, seed in batch]
+            assert len(trainer.train(requests)) == len(batch)

@@ -89,7 +89,12 @@ class Slot:
             if request is None:
                 return
             said.put((request, None))
-            said.put((request, self._run(request, tests[request.test])))
+            answer = self._run(request, tests[request.test])
+            identity = request.cell.identity
+            with self.lock:
+                if identity not in self._companions:  # it got no process by this seed
+                    self._count(identity, -1)
+            said.put((request, answer))
 
     def _choose(self, left: deque[SeedRequest]) -> SeedRequest | None:
         """The next seed: of a state that has a process here, else of one that has none anywhere.
@@ -114,9 +119,6 @@ class Slot:
     def _run(self, request: SeedRequest, test: SuiteTest) -> BaseSeed:
         node_id = test.node_ids.get(request.seed)
         if node_id is None:
-            if request.cell.identity not in self._companions:
-                with self.lock:
-                    self._count(request.cell.identity, -1)  # it gets no process by this seed
             return BaseSeed(unavailable=f"seed {request.seed} was not collected")
         crashed = ""
         for _ in range(_ATTEMPTS):

@@ -133,7 +133,7 @@ class Trainer:
         expected = len(left)
         threads = [
             threading.Thread(target=slot.work, args=(left, done, self._tests), daemon=True)
-            for slot in self._slots[:expected]
+            for slot in self._slots  # all: the process that a seed waits for is in any of them
         ]
         try:
             for thread in threads:
