@@ -4,6 +4,7 @@ import hypothesis
 import torch
 
 from pytest_mlregress.running import late_seeding
+from pytest_mlregress.seeding import preserved_generators
 
 
 def test_it_is_registered_once(monkeypatch) -> None:
@@ -13,6 +14,7 @@ def test_it_is_registered_once(monkeypatch) -> None:
     late_seeding.register_torch_with_hypothesis()
     late_seeding.register_torch_with_hypothesis()
     assert registered == [late_seeding._torch_generator]
-    registered[0].seed(3)
-    state = registered[0].getstate()
-    assert torch.equal(state, torch.manual_seed(3).get_state())
+    with preserved_generators():
+        registered[0].seed(3)
+        state = registered[0].getstate()
+        assert torch.equal(state, torch.manual_seed(3).get_state())
