@@ -13,6 +13,8 @@ from pytest_mlregress.statistics.roots import find_root
 FUNCTIONS = {
     "cubic": lambda x: x**3 - 2 * x - 5,
     "flat": lambda x: x**9,
+    "flat until it underflows": lambda x: x**31,
+    "stairs": lambda x: round(2 * x) / 2 + 0.1,
     "normal": lambda x: float(ndtr(x)) - 0.3,
     "steep": lambda x: math.atan(1e6 * (x - 0.1)),
     "step": lambda x: -1.0 if x < 0.37 else 1.0,
@@ -47,3 +49,17 @@ def test_an_end_may_be_the_root():
 def test_too_few_steps_are_an_error():
     with pytest.raises(RuntimeError, match=r"^no root was found between 0 and 1 in 2 steps$"):
         find_root(lambda x: x**9 - 0.3, 0, 1, most_steps=2)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: math.nan if x > 0 else -1.0,
+        lambda x: math.nan if x < 0 else 1.0,
+        lambda x: math.nan if abs(x) < 0.5 else x,
+    ],
+    ids=["above", "below", "between"],
+)
+def test_a_value_that_is_none_is_an_error(function):
+    with pytest.raises(ValueError, match=r"^the function is NaN at "):
+        find_root(function, -1.0, 1.2)
