@@ -24,7 +24,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # once: the tests start this code some thousand times
-        compileall.compile_dir(Path(pytest_mlregress.__file__).parent, quiet=1)
+        compileall.compile_dir(Path(pytest_mlregress.__file__).parent, quiet=2)
 
 
 @pytest.fixture(scope="session", autouse=True)

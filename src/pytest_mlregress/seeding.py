@@ -67,8 +67,8 @@ def _seed_numpy(seed: int) -> None:
 def _seed_torch(seed: int) -> None:
     """Seed the CPU's generator and those of every CUDA, MPS and XPU device, lazily where unused.
 
-    For the lazy ones ``torch.manual_seed`` formats the stack three times, a few milliseconds of
-    each seed: a build without any accelerator has none to seed.
+    For the lazy ones ``torch.manual_seed`` formats the stack three times, which takes a
+    millisecond; a build for CPUs alone has none of them.
     """
     accelerator = _function("torch", "accelerator.current_accelerator")
     if accelerator is not None and accelerator() is None:

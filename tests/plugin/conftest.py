@@ -11,32 +11,17 @@ from pkgutil import walk_packages
 import pytest
 from training_suite import TRAINING, Suite
 
-from pytest_mlregress import (
-    baselines,
-    history,
-    reporting,
-    resources,
-    running,
-    session,
-    statistics,
-    verdicts,
-)
 from pytest_mlregress.statistics import compare
 from pytest_mlregress.statistics.early_stop import plan_check
 
 # A run inside this process forgets the modules that it was the first to import, which numpy, scipy
 # and torch do not survive, and the others would be imported again by each of a thousand runs.
 for room in (
-    baselines,
-    history,
-    reporting,
-    resources,
-    running,
-    session,
-    statistics,
-    verdicts,
+    *("baselines", "history", "reporting", "resources"),
+    *("running", "session", "statistics", "verdicts"),
 ):
-    for module in walk_packages(room.__path__, f"{room.__name__}."):
+    package = import_module(f"pytest_mlregress.{room}")
+    for module in walk_packages(package.__path__, f"{package.__name__}."):
         import_module(module.name)
 with suppress(ImportError):  # a suite without torch is one of those that are tested
     import_module("torch")

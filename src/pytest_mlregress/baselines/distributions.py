@@ -15,7 +15,7 @@ def distributions_of(module: str) -> Sequence[str]:
     """The installed distributions that have a top-level module.
 
     As `importlib.metadata.packages_distributions` gives them, which makes a path object for every
-    installed file and so takes a second of every process in an environment of some size.
+    installed file and so takes half a second of every process in an environment of 160 packages.
 
     Args:
         module: its name.

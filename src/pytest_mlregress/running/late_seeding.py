@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import ModuleType
 
 from pytest_mlregress.running.import_hooks import after_import_of
 from pytest_mlregress.seeding import SEED_LIBRARY
@@ -57,18 +56,10 @@ class TorchGenerator:
 
 
 _torch_generator = TorchGenerator()  # Hypothesis keeps a weak reference only
-_registered_with: ModuleType | None = None
 
 
 def register_torch_with_hypothesis() -> None:
-    """Let Hypothesis manage torch's generator, if both are imported.
-
-    Once: Hypothesis asks the garbage collector who refers to the generator, which with torch in
-    the process takes a tenth of a second.
-    """
-    global _registered_with
+    """Let Hypothesis manage torch's generator, if both are imported."""
     hypothesis = sys.modules.get("hypothesis")
-    if hypothesis is None or hypothesis is _registered_with or "torch" not in sys.modules:
-        return
-    hypothesis.register_random(_torch_generator)
-    _registered_with = hypothesis
+    if hypothesis is not None and "torch" in sys.modules:
+        hypothesis.register_random(_torch_generator)

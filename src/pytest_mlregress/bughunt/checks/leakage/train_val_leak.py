@@ -38,7 +38,7 @@ def train_val_leak(context: HuntContext) -> Iterator[Finding]:
     repeated = sum(count[key] > 1 for key in train)
     shared = [key in count for key in val]
     prior = 1.0 if all(key.startswith(_WHOLE) for key in train) else 0.05
-    from scipy import stats  # takes as long to import as all of the hunt
+    from scipy import stats  # takes longer to import than all of the hunt
 
     probability = stats.betabinom.sf(
         sum(shared) - 1, len(val), repeated + prior, len(train) - repeated + 1
