@@ -73,6 +73,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
         options.refuse_misspelt(args)
     except SettingError as error:
         raise pytest.UsageError(str(error)) from None
+    if (forked := options.threads_of_forked(early_config)) is not None:
+        early_config.stash[VARIABLES] = threads.export_threads(forked)
     if options.may_record_reads(early_config):
         from pytest_mlregress.running.seed_reads import start_recorder
 
@@ -123,9 +125,19 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     config.pluginmanager.register(_controller(config, settings), "mlregress-controller")
     config.pluginmanager.register(ProgressHooks(config, settings), "mlregress-progress")
+    if settings.workers is not None:
+        _fork_workers(config, settings)
     if config.getoption("dist", "no") != "no":  # xdist will start workers, after this hook
         _refuse_dist_each(config)
         config.stash[VARIABLES] = threads.export_threads(settings.threads)
+
+
+def _fork_workers(config: pytest.Config, settings: Settings) -> None:
+    from pytest_mlregress.session import warm_workers
+
+    if settings.workers is not None and warm_workers.are_asked_for(config):
+        hooks = warm_workers.WarmWorkers(config, settings, settings.workers)
+        config.pluginmanager.register(hooks, warm_workers.PLUGIN)
 
 
 def _controller(config: pytest.Config, settings: Settings) -> object:

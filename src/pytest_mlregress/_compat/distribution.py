@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-
-if TYPE_CHECKING:
-    pass
 
 
 def count_failure(session: pytest.Session, report: pytest.TestReport) -> None:
@@ -41,3 +38,23 @@ def number_of_workers(config: pytest.Config, asked: int | str) -> int:
     if isinstance(asked, str):
         asked = config.hook.pytest_xdist_auto_num_workers(config=config) or 1
     return max(1, int(asked))
+
+
+def run_by_xdist(session: pytest.Session, workers: int) -> bool:
+    """Run the items of a session that has collected already in workers of xdist.
+
+    ``xdist.dsession.DSession`` as ``xdist.plugin`` registers it, xdist 3.6 to 3.8.
+    """
+    from xdist.dsession import DSession  # type: ignore[import-untyped]
+
+    config = session.config
+    config.option.dist = "load"
+    config.option.tx = ["popen"] * workers
+    config.option.numprocesses = workers
+    distributed = DSession(config)
+    config.pluginmanager.register(distributed, "dsession")
+    distributed.pytest_sessionstart(session)
+    try:
+        return bool(distributed.pytest_runtestloop())
+    finally:
+        distributed.pytest_sessionfinish()

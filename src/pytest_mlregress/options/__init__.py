@@ -15,6 +15,7 @@ from pytest_mlregress.options.resolution import (
     may_record_reads,
     resolve,
     setting_in_ini,
+    threads_of_forked,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "refuse_misspelt",
     "resolve",
     "setting_in_ini",
+    "threads_of_forked",
 ]

@@ -49,6 +49,8 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("env_mismatch", "baseline from another environment: fail, warn (default) or ignore",
            values.choice("fail", "warn", "ignore")),
     Option("allow_dirty", "update from a working tree with uncommitted changes", None),
+    Option("workers", "run the seeds in N processes that are forked once everything is collected "
+           "and imported: a number, or auto", values.workers, "N"),
     Option("threads", "CPU threads per seed: a number (default 1), or keep", values.threads, "N"),
     Option("tier", "which of a test's tiers (default: its first); all in a preflight",
            values.not_empty, "NAME"),

@@ -10,10 +10,12 @@ import pytest
 from pytest_mlregress import _compat
 from pytest_mlregress.options.declaration import DATA_FRACTION, OPTIONS, refuse_unknown_keys
 from pytest_mlregress.options.option import INI_PREFIX, Option
+from pytest_mlregress.options.values import threads as read_threads
 from pytest_mlregress.settings import (
     SettingError,
     Settings,
     Shard,
+    Threads,
     refuse_contradictions,
 )
 
@@ -30,15 +32,36 @@ def may_record_reads(config: pytest.Config) -> bool:
     Returns:
         True where an option is given that needs it; another one may yet speak against it.
     """
-    for field in ("unchanged", "cache", "against"):
-        given = getattr(config.known_args_namespace, f"mlregress_{field}", None)
-        try:
-            value = given if given is not None else config.getini(INI_PREFIX + field)
-        except (ValueError, KeyError, pytest.UsageError):
-            value = None
-        if value and value != "run":
-            return True
-    return False
+    given = (_early(config, field) for field in ("unchanged", "cache", "against"))
+    return any(value and value != "run" for value in given)
+
+
+def threads_of_forked(config: pytest.Config) -> Threads | None:
+    """The threads that libraries are loaded with for workers that are forked afterwards.
+
+    Args:
+        config: pytest's, with the options that it knows so far.
+
+    Returns:
+        The threads of a seed; None where no worker is forked, or they are left alone.
+    """
+    if not _early(config, "workers") or hasattr(config, "workerinput"):
+        return None
+    given = _early(config, "threads")
+    try:
+        chosen = read_threads("", str(given)) if given else Settings().threads
+    except SettingError:  # told once the settings are resolved
+        return None
+    return None if chosen == "keep" else chosen
+
+
+def _early(config: pytest.Config, field: str) -> Any:
+    """What the command line or the ini file gives for a field, before it is read."""
+    given = getattr(config.known_args_namespace, f"mlregress_{field}", None)
+    try:
+        return given if given is not None else config.getini(INI_PREFIX + field)
+    except (ValueError, KeyError, pytest.UsageError):
+        return None
 
 
 def resolve(config: pytest.Config) -> Settings:

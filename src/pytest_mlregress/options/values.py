@@ -21,6 +21,7 @@ from pytest_mlregress.settings import (
     SettingError,
     Shard,
     Threads,
+    Workers,
 )
 
 REPORT_SUFFIXES: Final = (".html", ".json", ".md", ".codequality.json", ".metrics.txt")
@@ -101,6 +102,19 @@ def positive_share(source: str, text: str) -> float:
     if fraction == 0.0:
         raise SettingError(f"{source}: {text!r} is no data at all; give a share above 0")
     return fraction
+
+
+def workers(source: str, text: str) -> Workers:
+    """``auto``, or a number of processes."""
+    if text == "auto":
+        return "auto"
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if not 1 <= number <= 1024:
+        raise SettingError(f"{source}: {text!r} is neither 'auto' nor a number of workers >= 1")
+    return number
 
 
 def threads(source: str, text: str) -> Threads:

@@ -78,7 +78,7 @@ class Verdicts:
             self.finish(report.nodeid)
 
     def on_worker_crash(self, nodeid: str, report: pytest.TestReport, scheduler: object) -> None:
-        """A worker died in a seed: let another one run it again, once, if it is still needed."""
+        """A worker died in a seed: let another one run it again, if it is still needed."""
         owner = self._collector.owner(nodeid)
         if owner is None or owner[0] not in self._judged:
             self._collector.on_worker_crash(nodeid, report, scheduler)

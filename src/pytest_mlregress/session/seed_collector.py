@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -18,6 +19,9 @@ from pytest_mlregress.running.result import REPORT_ATTRIBUTE
 from pytest_mlregress.session.seed_reports import PHASES, phase_of
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.group import GroupPlan, SeedGroup, SeedPhases
+
+MOST_RETRIES: Final = 2
+"""A seed whose worker was lost is run again this often; what kills it each time is its own."""
 
 
 class SeedCollector:
@@ -44,7 +48,7 @@ class SeedCollector:
         self._seeds: dict[str, tuple[str, int]] = {}
         self._base_seeds: dict[str, tuple[str, int]] = {}
         self._lost: dict[str, pytest.TestReport] = {}
-        self._retried: set[str] = set()
+        self._retried: Counter[str] = Counter()
         self._superseded: set[str] = set()
 
     def take(self, report: pytest.TestReport) -> bool:
@@ -102,11 +106,11 @@ class SeedCollector:
         return group
 
     def on_worker_crash(self, nodeid: str, report: pytest.TestReport, scheduler: object) -> None:
-        """A worker died in a seed: let another one run it again, once."""
-        if self.owner(nodeid) is None or nodeid in self._retried:
+        """A worker died in a seed: let another one run it again, `MOST_RETRIES` times at most."""
+        if self.owner(nodeid) is None or self._retried[nodeid] == MOST_RETRIES:
             return
         if _compat.reschedule(scheduler, nodeid):
-            self._retried.add(nodeid)
+            self._retried[nodeid] += 1
             group, seed = self._place(nodeid)
             group.running.pop(seed, None)
             report.outcome = "rerun"  # type: ignore[assignment]  # as xdist documents it

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import pytest
+
+WARM_WORKERS: Final = pytest.StashKey[int]()
+"""How many workers are forked from this process; absent or 0 where none are."""
 
 
 def worker_count(config: pytest.Config) -> int:
-    """How many processes of pytest-xdist run seeds; 0 where this one does.
+    """How many other processes run seeds, forked or of pytest-xdist; 0 where this one does.
 
     Args:
         config: pytest's.
@@ -14,4 +19,4 @@ def worker_count(config: pytest.Config) -> int:
     Returns:
         The number.
     """
-    return len(getattr(config.option, "tx", None) or ())
+    return config.stash.get(WARM_WORKERS, 0) or len(getattr(config.option, "tx", None) or ())

@@ -16,6 +16,7 @@ from pytest_mlregress.settings.run_settings import (
     Settings,
     Shard,
     Threads,
+    Workers,
 )
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Settings",
     "Shard",
     "Threads",
+    "Workers",
     "override",
     "refuse_contradictions",
 ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 Threads: TypeAlias = int | Literal["keep"]
+Workers: TypeAlias = int | Literal["auto"]
 MOST_SEEDS: Final = 10_000
 EVERY_TIER: Final = "all"
 """The value of `--mlregress-tier` that stands for each of a test's tiers."""
@@ -70,6 +71,7 @@ class Settings:
     curves: Literal["end", "off"] = "end"
     env_mismatch: Literal["fail", "warn", "ignore"] = "warn"
     allow_dirty: bool = False
+    workers: Workers | None = None
     threads: Threads = 1
     threads_chosen: bool = False
     """Whether the user chose the threads for this run, on the command line."""

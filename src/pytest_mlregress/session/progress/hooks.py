@@ -69,14 +69,14 @@ class ProgressHooks:
             node.workerinput[WORKER_INPUT] = self.mode == "live"
 
     def pytest_report_collectionfinish(self, items: list[pytest.Item]) -> list[str]:
-        """Without workers: what this run will cost, below the number of items."""
+        """Where this process collects: what this run will cost, below the number of items."""
         if self.mode == "off" or not any(SEED_ITEM in item.stash for item in items):
             return []
         from pytest_mlregress.running.progress_channel import PUBLISH, collected_tests
 
         if self.mode == "live":
             self._config.stash[PUBLISH] = self._take
-        self._collected(collected_tests(items), workers=1)
+        self._collected(collected_tests(items), workers=max(worker_count(self._config), 1))
         line, self._pending_cost = self._pending_cost, None
         return [line] if line is not None else []
 

@@ -1,0 +1,188 @@
+"""``--mlregress-workers``: workers that are forked once everything is collected and imported.
+
+Where this process must not be forked, xdist starts them instead, and one line says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+import pytest
+
+from pytest_mlregress import _compat
+from pytest_mlregress.plurals import count_of
+from pytest_mlregress.running import progress_channel, threads
+from pytest_mlregress.running.pairs import pair_of
+from pytest_mlregress.running.seed_items import SEED_ITEM, SeedItem
+from pytest_mlregress.running.stop_flags import stop_flags
+from pytest_mlregress.session.worker_count import WARM_WORKERS
+from pytest_mlregress.settings import Settings
+
+if TYPE_CHECKING:
+    from pytest_mlregress.engines.queue import ItemQueue
+
+PLUGIN: Final = "mlregress-warm-workers"
+
+
+def are_asked_for(config: pytest.Config) -> bool:
+    """Whether this process is to fork workers; nothing runs in one that lists or debugs."""
+    option = config.option
+    return not (
+        hasattr(config, "workerinput")
+        or option.collectonly
+        or option.setuponly
+        or option.setupplan
+        or option.mlregress_plan
+        or option.usepdb
+    )
+
+
+class WarmWorkers:
+    """The hooks of a process that forks workers.
+
+    Args:
+        config: pytest's.
+        settings: the settings of the run.
+        workers: how many, or ``"auto"``.
+
+    Raises:
+        pytest.UsageError: xdist is to start workers, too.
+    """
+
+    def __init__(
+        self, config: pytest.Config, settings: Settings, workers: int | Literal["auto"]
+    ) -> None:
+        if config.getoption("dist", "no") != "no":
+            raise pytest.UsageError(
+                f"--mlregress-workers={workers} and -n both start workers: leave one of them out"
+            )
+        self._config = config
+        self._settings = settings
+        self._asked = workers
+        self._why = ""
+        config.stash[WARM_WORKERS] = workers if workers != "auto" else 1
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Know the number before anything is said of the run's cost."""
+        if self._asked == "auto":
+            from pytest_mlregress.session.automatic_workers import automatic_workers
+
+            records = [item.stash[SEED_ITEM] for item in session.items if SEED_ITEM in item.stash]
+            number, self._why = automatic_workers(self._config, self._settings, records)
+            self._config.stash[WARM_WORKERS] = number
+
+    def pytest_report_collectionfinish(self, items: list[pytest.Item]) -> list[str]:
+        """How many there are, and why."""
+        if not items:
+            return []
+        number = count_of(self._config.stash[WARM_WORKERS], "forked worker")
+        why = f", {self._why}" if self._why else ""
+        return [f"{number} [{count_of(len(items), 'item')}{why}]"]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Run the items in workers; None leaves errors of the collection to pytest."""
+        option = self._config.option
+        if not session.items or (session.testsfailed and not option.continue_on_collection_errors):
+            return None
+        from pytest_mlregress.engines.fork_safety import reason_against_fork
+
+        reason = reason_against_fork()
+        if reason is not None:
+            return self._run_by_xdist(session, reason)
+        from pytest_mlregress.engines.forked_run import ForkedRun
+
+        workers = self._config.stash[WARM_WORKERS]
+        reporter = self._config.pluginmanager.getplugin("terminalreporter")
+        if reporter is not None:
+            reporter.showfspath = False  # results of several files arrive at the same time
+        told = {stop_flags_key(): str(stop_flags(self._config).folder)}
+        ForkedRun(session, workers, self._queue(session.items), told, _prepare).run()
+        return True
+
+    def _queue(self, items: Sequence[pytest.Item]) -> ItemQueue:
+        from pytest_mlregress.engines.queue import ItemQueue, longest_first
+
+        node_ids = [item.nodeid for item in items]
+        if self._settings.compares_sides:
+            return ItemQueue(node_ids, range(len(items)), pair_of)
+        if self._config.getoption("stepwise", False):
+            return ItemQueue(node_ids, range(len(items)))
+        records = {
+            index: item.stash[SEED_ITEM]
+            for index, item in enumerate(items)
+            if SEED_ITEM in item.stash
+        }
+        seconds = _recorded_seconds(self._config, self._settings, records.values())
+        return ItemQueue(
+            node_ids,
+            longest_first(
+                node_ids,
+                {index: 1 + _look_of(record) for index, record in records.items()},
+                {index: seconds.get(record.test, 0.0) for index, record in records.items()},
+            ),
+        )
+
+    def _run_by_xdist(self, session: pytest.Session, reason: str) -> bool | None:
+        reporter = self._config.pluginmanager.getplugin("terminalreporter")
+        if reporter is not None and self._config.option.verbose >= 0:
+            reporter.write_line(
+                f"mlregress: workers are started by xdist, not forked, since {reason}"
+            )
+        number = self._config.stash[WARM_WORKERS]
+        self._config.stash[WARM_WORKERS] = 0
+        variables = threads.export_threads(self._settings.threads)
+        try:
+            return _compat.run_by_xdist(session, number)
+        finally:
+            threads.restore_variables(variables)
+
+
+def _look_of(record: SeedItem) -> int:
+    """The look at which a seed's test is judged with it, from 0."""
+    declared = record.declaration
+    if declared.settings.stop == "never":
+        return 0
+    if declared.looks:
+        return declared.turn(record.seed)
+    from pytest_mlregress.statistics.sequential import default_looks
+
+    place = declared.seeds.index(record.seed)
+    return sum(place >= n for n in default_looks(len(declared.seeds)))
+
+
+def stop_flags_key() -> str:
+    """The key of ``workerinput`` for the folder that processes of a run share."""
+    from pytest_mlregress.running.stop_flags import WORKER_INPUT
+
+    return WORKER_INPUT
+
+
+def _prepare(config: pytest.Config, worker: str) -> None:
+    """In a worker: what its seed logs goes to where the other process looks."""
+    if progress_channel.PUBLISH in config.stash:
+        config.stash[progress_channel.PUBLISH] = progress_channel.publish_to_file(config, worker)
+
+
+def _recorded_seconds(
+    config: pytest.Config, settings: Settings, records: Iterable[SeedItem]
+) -> dict[str, float]:
+    """What a seed of each test took when it was recorded, where that is known."""
+    from pytest_mlregress.baselines.errors import BaselineError
+    from pytest_mlregress.session.recorded_baselines import suite_baselines_of
+    from pytest_mlregress.verdicts.cost import seed_cost
+
+    found: dict[str, float] = {}
+    for record in records:
+        if record.test in found:
+            continue
+        try:
+            store = suite_baselines_of(config, settings)
+            cost = seed_cost(store.find(Path(record.file), record.test, record.declaration.tier))
+        except BaselineError:
+            cost = None
+        found[record.test] = cost.seconds if cost is not None else 0.0
+    return found
