@@ -125,7 +125,9 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     config.pluginmanager.register(_controller(config, settings), "mlregress-controller")
     config.pluginmanager.register(ProgressHooks(config, settings), "mlregress-progress")
-    if settings.workers is not None:
+    if settings.engine != "local":
+        _use_engine(config, settings)
+    elif settings.workers is not None:
         _fork_workers(config, settings)
     if config.getoption("dist", "no") != "no":  # xdist will start workers, after this hook
         _refuse_dist_each(config)
@@ -138,6 +140,13 @@ def _fork_workers(config: pytest.Config, settings: Settings) -> None:
     if settings.workers is not None and warm_workers.are_asked_for(config):
         hooks = warm_workers.WarmWorkers(config, settings, settings.workers)
         config.pluginmanager.register(hooks, warm_workers.PLUGIN)
+
+
+def _use_engine(config: pytest.Config, settings: Settings) -> None:
+    from pytest_mlregress.session import engine, warm_workers
+
+    if warm_workers.are_asked_for(config):
+        config.pluginmanager.register(engine.hooks_of(config, settings), engine.PLUGIN)
 
 
 def _controller(config: pytest.Config, settings: Settings) -> object:

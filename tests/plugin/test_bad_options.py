@@ -47,6 +47,11 @@ OPTIONS = {
     "which has two slashes; write s3://a",
     "--mlregress-baseline=file://tmp/x": "--mlregress-baseline: 'file://tmp/x' names another "
     "machine; write file:///tmp/x",
+    "--mlregress-engine=dask": "--mlregress-engine: 'dask' is not one of local, ray, slurm",
+    "--mlregress-ray-address=auto": "--mlregress-ray-address=auto is for the Ray engine, and the "
+    "seeds run on the local one; add --mlregress-engine=ray",
+    "--mlregress-engine=ray -n2": "--mlregress-engine=ray and -n both start workers: leave out -n; "
+    "--mlregress-workers=N is the most workers of the engine",
     "--mlregress-tier=": "--mlregress-tier: the value is empty",
     "--mlregress-rebase-anchor=why": "--mlregress-rebase-anchor needs --mlregress-update",
     "--mlregress-update --mlregress-plan": "--mlregress-plan runs nothing and so cannot record "

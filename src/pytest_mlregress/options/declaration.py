@@ -51,6 +51,11 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("allow_dirty", "update from a working tree with uncommitted changes", None),
     Option("workers", "run the seeds in N processes that are forked once everything is collected "
            "and imported: a number, or auto", values.workers, "N"),
+    Option("engine", "where seeds run: local (default), ray (actors of a Ray cluster) or slurm "
+           "(jobs of a SLURM array)", values.choice("local", "ray", "slurm")),
+    Option("ray_address", "the Ray cluster of the ray engine, as ray.init takes it: HOST:PORT, "
+           "ray://HOST:PORT or auto (default: a cluster of this machine's cores for the run)",
+           values.not_empty, "ADDR"),
     Option("threads", "CPU threads per seed: a number (default 1), or keep", values.threads, "N"),
     Option("tier", "which of a test's tiers (default: its first); all in a preflight",
            values.not_empty, "NAME"),

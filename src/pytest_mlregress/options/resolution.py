@@ -84,6 +84,11 @@ def resolve(config: pytest.Config) -> Settings:
     values["threads_chosen"] = config.getoption("mlregress_threads") is not None
     settings = Settings(**values)
     refuse_contradictions(settings)
+    if config.getoption("mlregress_ray_address") is not None and settings.engine != "ray":
+        raise SettingError(
+            f"--mlregress-ray-address={settings.ray_address} is for the Ray engine, and the seeds "
+            f"run on the {settings.engine} one; add --mlregress-engine=ray"
+        )
     if settings.shard is not None and not config.option.collectonly:
         _refuse_shard_without_report(settings, settings.shard)
     if settings.preflight and config.getoption("mlregress_report"):

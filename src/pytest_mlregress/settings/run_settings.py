@@ -72,6 +72,9 @@ class Settings:
     env_mismatch: Literal["fail", "warn", "ignore"] = "warn"
     allow_dirty: bool = False
     workers: Workers | None = None
+    engine: Literal["local", "ray", "slurm"] = "local"
+    ray_address: str | None = None
+    """The user's own Ray cluster, as ``ray.init`` takes it; None for one of this run."""
     threads: Threads = 1
     threads_chosen: bool = False
     """Whether the user chose the threads for this run, on the command line."""
