@@ -51,6 +51,7 @@ from pytest_mlregress._compat.terminal_writer import (
     call_before_debugger,
     is_plain_terminal,
 )
+from pytest_mlregress._compat.worker_input import worker_input
 
 __all__ = [
     "WatchedFile",
@@ -85,6 +86,7 @@ __all__ = [
     "tear_down_to",
     "unsettle_stepwise_and_last_failed",
     "warning_of",
+    "worker_input",
     "writes_junit",
     "xfail_in_force",
 ]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
 
+from pytest_mlregress import _compat
 from pytest_mlregress.revisions.base_side import BaseSide
 from pytest_mlregress.revisions.checkouts import absolute
 from pytest_mlregress.revisions.companion import CompanionPlan
@@ -82,31 +82,7 @@ def _workerinput(config: pytest.Config) -> dict[str, Any]:
     own: Mapping[str, Any] | None = getattr(config, "workerinput", None)
     if own is not None:
         return dict(own)
-    workerinput: dict[str, Any] = {
-        "workerid": "gw0",
-        "workercount": 1,
-        "testrunuid": "mlregress",
-        "mainargv": ["pytest"],
-    }
-    node = SimpleNamespace(
-        workerinput=workerinput, config=config, gateway=SimpleNamespace(id="gw0", spec=None)
-    )
-    hook = getattr(config.hook, "pytest_configure_node", None)
-    if hook is not None:
-        with suppress(Exception):  # a plugin that cannot cope does without
-            hook(node=node)
-    return {name: value for name, value in workerinput.items() if _is_plain(value)}
-
-
-def _is_plain(value: object) -> bool:
-    """Whether execnet can send it."""
-    import execnet
-
-    try:
-        execnet.dumps(value)
-    except execnet.DumpError:
-        return False
-    return True
+    return _compat.worker_input(config, worker="gw0", count=1, run="mlregress", argv=["pytest"])
 
 
 def _basetemp(config: pytest.Config) -> str | None:

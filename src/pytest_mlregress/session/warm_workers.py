@@ -93,14 +93,16 @@ class WarmWorkers:
         reason = reason_against_fork()
         if reason is not None:
             return self._run_by_xdist(session, reason)
-        from pytest_mlregress.engines.forked_run import ForkedRun
+        from pytest_mlregress.engines.forked_workers import ForkedWorkers
+        from pytest_mlregress.engines.item_run import ItemRun
 
-        workers = self._config.stash[WARM_WORKERS]
+        most = self._config.stash[WARM_WORKERS]
         reporter = self._config.pluginmanager.getplugin("terminalreporter")
         if reporter is not None:
             reporter.showfspath = False  # results of several files arrive at the same time
         told = {stop_flags_key(): str(stop_flags(self._config).folder)}
-        ForkedRun(session, workers, self._queue(session.items), told, _prepare).run()
+        workers = ForkedWorkers(session, most, told, _prepare)
+        ItemRun(session, workers, self._queue(session.items), most).run()
         return True
 
     def _queue(self, items: Sequence[pytest.Item]) -> ItemQueue:

@@ -1,92 +1,46 @@
-"""A worker that was forked from a session which has collected everything.
-
-It runs the items that it is told to, as the session itself would, and sends what pytest would have
-reported. It begins nothing anew: there is no second start of a session, and no second end.
-"""
+"""The items of a session that another process hands out, and what pytest reports of them."""
 
 from __future__ import annotations
 
-import os
-import sys
-import traceback
-from collections.abc import Callable
-from contextlib import suppress
-from typing import Any, Final
+from typing import Any
 
 import pytest
 from execnet import DumpError
 
 from pytest_mlregress import _compat
-from pytest_mlregress.engines.messages import Connection, ConnectionLost
-from pytest_mlregress.running import machine_share, threads
-
-ENDED: Final = -1
-"""In place of a number of an item: there is none."""
-
-Prepare = Callable[[pytest.Config, str], None]
-"""Makes of a session's configuration that of the worker with this id."""
+from pytest_mlregress.engines.messages import Connection
+from pytest_mlregress.engines.workers import ENDED
 
 
-class ForkedWorker:
-    """What a worker does.
+class ItemWorker:
+    """Runs the items that it is told to.
+
+    It sends ``("ready",)`` when it has nothing to do, and what pytest would have reported as it
+    comes: ``("start", node_id, location)``, ``("report", data)``, ``("finish", node_id,
+    location)``, ``("warning", data, when, node_id, location)``; ``("stop", reason)`` where the
+    session is to stop, ``("exit", reason, status)`` for ``pytest.exit`` and ``("interrupt",)``.
 
     Args:
-        session: the session, as it was when it was forked.
+        session: the session, with everything collected.
         connection: to the process that hands out the items.
-        number: that of the worker, from 0.
-        workerinput: what xdist would tell a worker.
+
+    Attributes:
+        reports: the plugin that sends reports.
     """
 
-    def __init__(
-        self,
-        session: pytest.Session,
-        connection: Connection,
-        number: int,
-        workerinput: dict[str, Any],
-    ) -> None:
+    def __init__(self, session: pytest.Session, connection: Connection) -> None:
+        self.reports = SentReports(session.config, connection)
         self._session = session
         self._config = session.config
         self._connection = connection
-        self._id = f"gw{number}"
-        self._workerinput = workerinput
         self._last: pytest.Item | None = None
 
-    def run(self, prepare: Prepare) -> None:
+    def run(self) -> None:
         """Run items until there are none left.
 
-        Args:
-            prepare: what is left to be done for the configuration.
+        Raises:
+            ConnectionLost: the other process is gone.
         """
-        self._become_worker()
-        prepare(self._config, self._id)
-        try:
-            self._run_items()
-        except ConnectionLost:
-            return  # nobody is left who could be told
-        except BaseException:
-            with suppress(ConnectionLost):
-                self._connection.send(("error", traceback.format_exc()))
-            return
-        with suppress(ConnectionLost):
-            self._connection.send(("end",))
-
-    def _become_worker(self) -> None:
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.environ["PYTEST_XDIST_WORKER"] = self._id
-        os.environ["PYTEST_XDIST_WORKER_COUNT"] = str(self._workerinput["workercount"])
-        os.environ["PYTEST_XDIST_TESTRUNUID"] = self._workerinput["testrunuid"]
-        config: Any = self._config
-        config.workerinput = {**self._workerinput, "workerid": self._id}
-        config.workeroutput = {}
-        config.option.usepdb = False
-        _compat.capture_anew(self._config)
-        _compat.report_only_to(self._config, _Reports(self._config, self._connection))
-        _compat.keep_temporary_files_apart(self._config, self._id)
-        threads.pin_device(self._id)
-        machine_share.give_devices(self._config, self._session.items)
-
-    def _run_items(self) -> None:
         while True:
             self._connection.send(("ready",))
             _, index, following = self._connection.receive()
@@ -94,7 +48,6 @@ class ForkedWorker:
             if self._last is not None:
                 self._tear_down_to(self._last, item)
             if item is None:
-                _save_coverage()
                 return
             self._run_item(item, self._session.items[following] if following != ENDED else None)
 
@@ -116,17 +69,24 @@ class ForkedWorker:
             last.ihook.pytest_runtest_logreport(report=report)
 
 
-class _Reports:
-    """Sends what pytest reports."""
+class SentReports:
+    """Sends what pytest reports.
+
+    Args:
+        config: pytest's.
+        connection: to the process that reports are for.
+    """
 
     def __init__(self, config: pytest.Config, connection: Connection) -> None:
         self._config = config
         self._connection = connection
 
     def pytest_runtest_logstart(self, nodeid: str, location: tuple[Any, ...]) -> None:
+        """An item begins."""
         self._connection.send(("start", nodeid, location))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A phase of an item is over."""
         data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
         try:
             self._connection.send(("report", data))
@@ -147,19 +107,12 @@ class _Reports:
         return self._config.hook.pytest_report_to_serializable(config=self._config, report=failed)
 
     def pytest_runtest_logfinish(self, nodeid: str, location: tuple[Any, ...]) -> None:
+        """An item is over."""
         self._connection.send(("finish", nodeid, location))
 
     def pytest_warning_recorded(
         self, warning_message: Any, when: str, nodeid: str, location: Any
     ) -> None:
+        """A warning was caught."""
         data = _compat.plain_warning(warning_message)
         self._connection.send(("warning", data, when, nodeid, location))
-
-
-def _save_coverage() -> None:
-    """Write what was measured here; the process that started the measurement combines it."""
-    coverage = sys.modules.get("coverage")
-    measured = coverage.Coverage.current() if coverage is not None else None
-    if measured is not None:
-        measured.stop()
-        measured.save()

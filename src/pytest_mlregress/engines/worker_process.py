@@ -1,0 +1,162 @@
+"""A process that collects by itself, as a worker of pytest-xdist does, and runs what it is told to.
+
+``python -m pytest_mlregress.engines.worker_process FD`` with a connected stream socket under that
+descriptor. Its first message says how to start, see `WorkerStart`; it answers ``("collected",
+node_ids)`` and is then an `ItemWorker`. ``("error", text)`` is the last one where that failed, and
+``("end",)`` where nothing is left to run. It ends when the other end of the socket is closed.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import traceback
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import pytest
+
+from pytest_mlregress import _compat
+from pytest_mlregress.engines.item_worker import ItemWorker
+from pytest_mlregress.engines.messages import Connection, ConnectionLost
+
+_OF_ONE_PROCESS: Final[Mapping[str, object]] = {
+    "numprocesses": None,
+    "maxprocesses": None,
+    "dist": "no",
+    "distload": False,
+    "looponfail": False,
+    "loadgroup": False,
+    "tx": [],
+    "usepdb": False,
+    "maxfail": 0,
+    # Files that the process that hands out the items writes:
+    "xmlpath": None,
+    "htmlpath": None,
+    "report_log": None,
+    "allure_report_dir": None,
+}
+"""Options that hold for the process that hands out the items, by pytest's names of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerStart:
+    """How a worker starts.
+
+    Attributes:
+        args: the command line, without what the ini file adds.
+        directory: where to start.
+        path: what to put for ``sys.path``; None to leave it.
+        workerinput: what pytest-xdist gives a worker, and other plugins expect there.
+        variables: environment variables to set before anything is imported; None removes one.
+        basetemp: its folder for temporary files; None for pytest's default.
+    """
+
+    args: Sequence[str]
+    directory: str
+    path: Sequence[str] | None
+    workerinput: Mapping[str, Any]
+    variables: Mapping[str, str | None]
+    basetemp: str | None
+
+    def message(self) -> tuple[str, dict[str, Any]]:
+        """The first message to a worker process."""
+        return ("begin", asdict(self))
+
+
+def main(descriptor: int) -> None:
+    """Serve until the other end has nothing left, or is gone.
+
+    Args:
+        descriptor: of a connected stream socket.
+    """
+    connection = Connection(socket.socket(fileno=descriptor))
+    try:
+        _, fields = connection.receive()
+        start = WorkerStart(**fields)
+        _prepare_process(start)
+        plugin = RemoteItems(connection, start)
+        status = pytest.main(list(start.args), plugins=[plugin])
+        if plugin.served:
+            connection.send(("end",))
+        else:
+            connection.send(("error", plugin.why(int(status))))
+    except ConnectionLost:
+        pass  # nobody is left who could be told
+    except BaseException:
+        with suppress(ConnectionLost):
+            connection.send(("error", traceback.format_exc()))
+
+
+def _prepare_process(start: WorkerStart) -> None:
+    for name, value in start.variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    os.environ["PYTEST_XDIST_WORKER"] = str(start.workerinput["workerid"])
+    os.environ["PYTEST_XDIST_WORKER_COUNT"] = str(start.workerinput["workercount"])
+    os.environ["PYTEST_XDIST_TESTRUNUID"] = str(start.workerinput["testrunuid"])
+    os.chdir(start.directory)
+    if start.path is not None:
+        sys.path[:] = start.path
+
+
+class RemoteItems:
+    """Takes the place of pytest's loop over the items.
+
+    Args:
+        connection: to the process that hands out the items.
+        start: how this process started.
+
+    Attributes:
+        served: whether it came as far as to run items.
+    """
+
+    def __init__(self, connection: Connection, start: WorkerStart) -> None:
+        self.served = False
+        self._connection = connection
+        self._start = start
+        self._errors: list[str] = []
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, object, object]:
+        """Before other plugins read the options: this is a worker."""
+        for name, value in _OF_ONE_PROCESS.items():
+            if hasattr(config.option, name):
+                setattr(config.option, name, value)
+        config.option.basetemp = self._start.basetemp
+        config.workerinput = dict(self._start.workerinput)  # type: ignore[attr-defined]
+        config.workeroutput = {}  # type: ignore[attr-defined]
+        return (yield)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Keep why a file cannot be collected."""
+        if report.failed:
+            self._errors.append(str(report.longrepr))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Serve until nothing is left to run."""
+        self.served = True
+        self._connection.send(("collected", [item.nodeid for item in session.items]))
+        worker = ItemWorker(session, self._connection)
+        _compat.report_only_to(session.config, worker.reports)
+        with suppress(ConnectionLost):  # the session ends as it should, fixtures and all
+            worker.run()
+        return True
+
+    def why(self, status: int) -> str:
+        """Why pytest ended before it ran anything.
+
+        Args:
+            status: pytest's exit status.
+        """
+        return "\n".join([*self._errors[:1], f"pytest ended with status {status}"])
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

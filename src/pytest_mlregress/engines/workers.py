@@ -1,0 +1,50 @@
+"""What a run loop asks of its workers, wherever they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final, Protocol
+
+ENDED: Final = -1
+"""In place of the number of an item: there is none."""
+
+Message = tuple[Any, ...]
+"""Plain builtins; the first is the kind of the message, a string."""
+
+
+class WorkersLostError(RuntimeError):
+    """No worker can do what is asked of it; the text says why, and what to do."""
+
+
+class Workers(Protocol):
+    """Workers of one kind, in the process that hands items out.
+
+    A worker says ``ready`` when it has nothing to do, and is then sent ``run`` with the numbers of
+    an item and of the one that is likely to follow, `ENDED` for none. `ItemWorker` is that which
+    speaks at the other end, and has the list of what it says.
+    """
+
+    def begin(self, number: int) -> None:
+        """Start the worker ``gw<number>``.
+
+        Raises:
+            WorkersLostError: none can be started.
+        """
+
+    def send(self, number: int, message: Message) -> None:
+        """Send a message to a worker; one that is gone is told by `receive`, not here."""
+
+    def receive(self) -> Iterable[tuple[int, Message]]:
+        """Wait until some worker has said something.
+
+        Returns:
+            Messages with the numbers of their workers, in the order of each worker; none where it
+            has waited for long. ``("lost", reason)`` is the last one of a worker that is gone and
+            has not said ``end``; the reason is in words, or empty where none is known.
+        """
+
+    def end(self, number: int) -> None:
+        """A worker has said ``end``, or was lost: nothing more is expected of it."""
+
+    def close(self) -> None:
+        """End all workers that are left, whatever they do."""
