@@ -122,7 +122,6 @@ class Reported:
     def pytest_configure(self, config: pytest.Config) -> None:
         config.stash[WARM_WORKERS] = 2
 
-    @pytest.hookimpl(trylast=True)
     def pytest_collection(self, session: pytest.Session) -> bool:
         """Nothing is collected here, as in a controller of xdist."""
         ids = [node_id for _, _, node_id in self._suite.node_ids()]

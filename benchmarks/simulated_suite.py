@@ -8,6 +8,7 @@ standard deviations.
 
 import json
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -132,7 +133,9 @@ def reports_of_a_seed(folder: Path, suite: SimulatedSuite) -> list[dict[str, Any
         check=True,
         capture_output=True,
     )
-    return [json.loads(line) for line in (place / "reports.jsonl").read_text().splitlines()]
+    reports = [json.loads(line) for line in (place / "reports.jsonl").read_text().splitlines()]
+    shutil.rmtree(place)
+    return reports
 
 
 def messages(
