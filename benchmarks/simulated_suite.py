@@ -128,7 +128,15 @@ def reports_of_a_seed(folder: Path, suite: SimulatedSuite) -> list[dict[str, Any
     (place / "conftest.py").write_text(KEEP_REPORTS)
     (place / "test_one.py").write_text(ONE_SEED.format(records=records))
     subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--mlregress-missing=warn"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "--mlregress-missing=warn",
+        ],
         cwd=place,
         check=True,
         capture_output=True,

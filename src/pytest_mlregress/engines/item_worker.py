@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from execnet import DumpError
 
 from pytest_mlregress import _compat
-from pytest_mlregress.engines.messages import Connection
+from pytest_mlregress.engines.messages import Connection, MessageError
 from pytest_mlregress.engines.workers import ENDED
 
 
@@ -90,10 +89,10 @@ class SentReports:
         data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
         try:
             self._connection.send(("report", data))
-        except DumpError as error:
+        except MessageError as error:
             self._connection.send(("report", self._without_attributes(report, error)))
 
-    def _without_attributes(self, report: pytest.TestReport, error: DumpError) -> object:
+    def _without_attributes(self, report: pytest.TestReport, error: MessageError) -> object:
         """A failure in the place of a report that cannot be sent."""
         failed = pytest.TestReport(
             nodeid=report.nodeid,

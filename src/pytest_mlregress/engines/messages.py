@@ -11,10 +11,12 @@ import socket
 import struct
 from typing import Any, Final
 
-from execnet import DumpError
-
 _LENGTH: Final = struct.Struct("!Q")
 _CHUNK: Final = 1 << 16
+
+
+class MessageError(ValueError):
+    """A message holds something else than plain builtins."""
 
 
 class ConnectionLost(Exception):  # noqa: N818 - what happens to every worker that dies
@@ -44,12 +46,12 @@ class Connection:
 
         Raises:
             ConnectionLost: the other process is gone.
-            execnet.DumpError: it holds something else.
+            MessageError: it holds something else.
         """
         try:
             data = marshal.dumps(message)
         except ValueError as error:
-            raise DumpError(f"only plain builtins can be sent: {error}") from None
+            raise MessageError(f"only plain builtins can be sent: {error}") from None
         try:
             self._end.sendall(_LENGTH.pack(len(data)) + data)
         except OSError as error:
