@@ -9,7 +9,8 @@ import numpy as np
 
 from pytest_mlregress.baselines.artifact import Artifact, MetricBaseline, PairedRun, Provenance
 from pytest_mlregress.baselines.history import first_artifact
-from pytest_mlregress.running.result import RecordedMetric, SeedOutcome, SeedResult
+from pytest_mlregress.running.result import RecordedMetric, SeedResult
+from pytest_mlregress.running.seed_outcome import SeedOutcome
 from pytest_mlregress.verdicts.group import GroupPlan, SeedGroup
 
 TEST = "tests/test_fit.py::test_fit"
@@ -51,7 +52,7 @@ def plan(n: int, *, selected: Sequence[int] | None = None, looks: Sequence[int] 
 def passed(
     seed: int, *metrics: RecordedMetric, data: Mapping[str, str] | None = None
 ) -> SeedResult:
-    return SeedResult(seed, "passed", metrics, data=data or {}, duration=1.0)
+    return SeedResult(seed, "finished", metrics, data=data or {}, duration=1.0)
 
 
 def ended(seed: int, outcome: SeedOutcome, message: str = "ValueError: boom") -> SeedResult:

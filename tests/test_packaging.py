@@ -50,7 +50,7 @@ SHARED = ("__version__", "margins", "node_ids", "plurals", "seeding")
 JUDGED_BY = (
     *("statistics", "baselines", "revisions.history", "revisions.recorded_history"),
     *("revisions.worktree", "revisions.fresh"),
-    *("running.result", "settings"),
+    *("running.result", "running.seed_outcome", "settings"),
 )
 """What verdicts are reached with: numbers, files and plain values, none of which knows pytest."""
 
@@ -190,7 +190,13 @@ def test_the_core_knows_nothing_of_pytest(room: str) -> None:
 
 DOCTOR_USES = (
     *("doctor", "baselines", "divergence", "resources", "revisions", "verdicts", "settings"),
-    *("running.result", "running.reads", "running.import_closure", "running.file_uses"),
+    *(
+        "running.result",
+        "running.seed_outcome",
+        "running.reads",
+        "running.import_closure",
+        "running.file_uses",
+    ),
     *("reporting.text_layout", "options"),
 )
 """What the checks of a repository are made with: plain values, files and git."""

@@ -15,7 +15,7 @@ from pytest_mlregress.running.result import RecordedMetric, SeedResult
 
 SEED = SeedResult(
     0,
-    "passed",
+    "finished",
     metrics=(RecordedMetric("score", 0.25, True), RecordedMetric("loss", 1.5, False)),
     curves={"train": ((0, 1.0), (1, 0.5))},
     peak_memory=10**8,

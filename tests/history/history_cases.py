@@ -57,7 +57,7 @@ def run(
         colour=colour,
         decided_after=5,
         planned=(0, 1, 2, 3, 4),
-        seeds=tuple(SeedRecord(seed=seed, outcome="passed", duration=1.0) for seed in range(5)),
+        seeds=tuple(SeedRecord(seed=seed, outcome="finished", duration=1.0) for seed in range(5)),
         spent=5.0,
         baseline_revision="0123456789abcdef",
         baseline_commit="a" * 40,

@@ -45,7 +45,7 @@ class TestVerdict:
     def test_spares_the_other_seeds(self, narrow: Suite) -> None:
         narrow.run(TEST)
         assert [seed["outcome"] for seed in narrow.tests[TEST]["seeds"]] == [
-            "passed", *["stopped"] * 4
+            "finished", *["cancelled"] * 4
         ]  # fmt: skip
 
     def test_is_no_matter_where_it_is_deselected(self, narrow: Suite) -> None:

@@ -17,7 +17,8 @@ from pytest_mlregress.reporting.markdown.page import to_markdown
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.reporting.short_failure_text import MOST_LINES, short_failure_text
 from pytest_mlregress.reporting.summary import summary_table
-from pytest_mlregress.running.result import SEED_OUTCOMES, RecordedMetric, SeedResult
+from pytest_mlregress.running.result import RecordedMetric, SeedResult
+from pytest_mlregress.running.seed_outcome import SEED_OUTCOMES
 from pytest_mlregress.statistics.acceptance import Safety
 from pytest_mlregress.statistics.comparison import Comparison
 from pytest_mlregress.statistics.t_tests import TTestResult

@@ -209,13 +209,13 @@ def test_seeds_that_were_not_selected_are_told_from_those_that_did_not_come_back
         metric,
         seeds=(
             *cases.seed_results([metric], [0]),
-            SeedResult(1, "crashed", message="worker gw0 died"),
+            SeedResult(1, "lost", message="worker gw0 died"),
         ),
         selected=(0, 1, 2),
         decided_after=1,
     )
     lines = failure_text(verdict).splitlines()
-    assert "    0: 0.93        1: crashed     2: not run     3: deselected  4: deselected" in lines
+    assert "    0: 0.93        1: lost        2: not run     3: deselected  4: deselected" in lines
     assert "seed 1: worker gw0 died" in lines
     assert "seeds         verdict after 2 of 5 planned, 2 deselected; 1.5 s of training" in lines
 

@@ -64,7 +64,7 @@ def test_seeds_have_what_they_did_and_took() -> None:
         ("",),
         "0.25 s",
     )
-    assert (stopped.outcome, stopped.bad) == ("stopped", False)
+    assert (stopped.outcome, stopped.bad) == ("cancelled", False)
     assert [row.seed for row in table["before"]] == list(range(10))
     assert (table["before"][0].seconds, table["before"][0].memory) == ("1 min 1 s", "1.0 GB")
 

@@ -129,7 +129,7 @@ def test_one_failed_seed_is_of_all_that_ran() -> None:
 def test_a_base_that_has_failed_is_told_once() -> None:
     base = group(5)
     base.unavailable = "main (4041c47) has no tests/test_fit.py"
-    found = judge_live_pairs(group(5, SeedResult(0, "passed")), base, PROVENANCE, RULES)
+    found = judge_live_pairs(group(5, SeedResult(0, "finished")), base, PROVENANCE, RULES)
     assert found is not None
     text = summary_table(RunReport((found,)), width=200)
     assert text.count("has no tests/test_fit.py") == 1

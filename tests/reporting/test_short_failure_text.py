@@ -113,7 +113,7 @@ def test_output_is_shown_as_a_terminal_would():
 
 def test_the_traceback_of_a_failed_seed_goes_before_its_output():
     seed = SeedResult(
-        3, "crashed", message="worker died", traceback="a.py:7: boom", captured="epoch 1"
+        3, "lost", message="worker died", traceback="a.py:7: boom", captured="epoch 1"
     )
     metric = cases.unjudged(VerdictKind.INCOMPLETE, candidate={0: 0.93})
     verdict = cases.verdict(

@@ -326,7 +326,7 @@ def test_the_difference_has_the_decimals_of_the_means():
 
 def test_a_seed_that_raised_says_how_sure_and_since_when_with_one_count():
     failed = SeedResult(0, "failed", message="RuntimeError: boom (test_a.py:7)", duration=1.0)
-    stopped = [SeedResult(seed, "stopped") for seed in range(1, 5)]
+    stopped = [SeedResult(seed, "cancelled") for seed in range(1, 5)]
     verdict = cases.verdict(
         VerdictKind.DIVERGED,
         seeds=(failed, *stopped),

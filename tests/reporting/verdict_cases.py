@@ -66,7 +66,7 @@ def seed_results(
         by_seed.get(f"seed{seed}")
         or SeedResult(
             seed,
-            "passed",
+            "finished",
             tuple(
                 RecordedMetric(m.name, m.candidate[seed], m.higher_is_better, m.declared)
                 for m in metrics
@@ -140,7 +140,7 @@ def diverged(**fields: Any) -> Verdict:
     seeds = seed_results(
         [metric],
         seed3=SeedResult(3, "failed", duration=0.25, message="RuntimeError: boom\nat train.py:7"),
-        seed4=SeedResult(4, "stopped", message="the verdict was certain"),
+        seed4=SeedResult(4, "cancelled", message="the verdict was certain"),
     )
     return verdict(VerdictKind.DIVERGED, metric, seeds=seeds, decided_after=4, **fields)
 
@@ -164,7 +164,7 @@ def unaffordable(**fields: Any) -> Verdict:
     command = "pytest tests/test_digits.py::test_digits"
     fields = {
         "seeds": seed_results(
-            [metric], **{f"seed{s}": SeedResult(s, "stopped") for s in range(1, 5)}
+            [metric], **{f"seed{s}": SeedResult(s, "cancelled") for s in range(1, 5)}
         ),
         "decided_after": 1,
         "reasons": (f"metric 'accuracy' with margin 0.001: {problem}",),
@@ -246,7 +246,7 @@ def identical(**fields: Any) -> Verdict:
     """The first two seeds were bit-equal."""
     same = {0: BASELINE[0], 1: BASELINE[1]}
     metric = unjudged(VerdictKind.IDENTICAL, baseline=BASELINE, candidate=same)
-    stopped = {f"seed{seed}": SeedResult(seed, "stopped") for seed in (2, 3, 4)}
+    stopped = {f"seed{seed}": SeedResult(seed, "cancelled") for seed in (2, 3, 4)}
     fields = {"seeds": seed_results([metric], **stopped), "decided_after": 2} | fields
     return verdict(VerdictKind.IDENTICAL, metric, **fields)
 

@@ -51,7 +51,7 @@ def noise(seed: int, *more: object, sd: float = 0.002) -> float:
 
 def passed(seed: int, value: float, **more: object) -> SeedResult:
     given = {"name": "accuracy", "value": value, "higher_is_better": True, "margin": 0.01}
-    return SeedResult(seed=seed, outcome="passed", metrics=(RecordedMetric(**{**given, **more}),))
+    return SeedResult(seed=seed, outcome="finished", metrics=(RecordedMetric(**{**given, **more}),))
 
 
 def failed(seed: int, message: str = "RuntimeError: diverged") -> SeedResult:
@@ -256,7 +256,7 @@ def test_a_base_that_cannot_run_is_an_error() -> None:
 
 def test_a_test_without_metrics_is_judged_by_its_seeds_that_pass() -> None:
     def result(members: frozenset[str], seed: int) -> SeedResult:
-        return failed(seed) if "B" in members else SeedResult(seed=seed, outcome="passed")
+        return failed(seed) if "B" in members else SeedResult(seed=seed, outcome="finished")
 
     outcome, _ = run(result)
     assert only_metric(outcome).metric == "passing"
@@ -281,7 +281,7 @@ def test_a_metric_by_name() -> None:
     def result(members: frozenset[str], seed: int) -> SeedResult:
         found = by()(members, seed)
         other = RecordedMetric("loss", 1.0 + noise(seed), higher_is_better=False, margin=0.1)
-        return SeedResult(seed=seed, outcome="passed", metrics=(*found.metrics, other))
+        return SeedResult(seed=seed, outcome="finished", metrics=(*found.metrics, other))
 
     assert [m.metric for m in run(result)[0].metrics] == ["accuracy", "loss"]
     assert [m.metric for m in run(result, metric="loss")[0].metrics] == ["loss"]

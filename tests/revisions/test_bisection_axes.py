@@ -188,7 +188,7 @@ class FileTrainer:
         own = Random(f"{seed} {files}").gauss(0, 1)
         noise = self.noise * (0.8 * Random(seed).gauss(0, 1) + 0.6 * own)
         metric = RecordedMetric("accuracy", 10 + noise - lost, True)
-        return StateSeed(state, seed, SeedResult(seed, "passed", (metric,)), _READS)
+        return StateSeed(state, seed, SeedResult(seed, "finished", (metric,)), _READS)
 
 
 def search(

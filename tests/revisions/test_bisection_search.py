@@ -82,7 +82,7 @@ class FakeTrainer:
 
 def result(seed: int, **values: float) -> SeedResult:
     metrics = tuple(RecordedMetric(name, value, name != "loss") for name, value in values.items())
-    return SeedResult(seed, "passed", metrics)
+    return SeedResult(seed, "finished", metrics)
 
 
 def lossy(history: History, culprit: str, loss: float) -> Callable[[str, int], float]:
@@ -169,7 +169,7 @@ def test_a_test_without_metrics_is_searched_for_seeds_that_fail() -> None:
 
     class Passing(FakeTrainer):
         def seed(self, state: str, seed: int) -> StateSeed:
-            outcome = "failed" if state in ("c4", "c5", "c6") else "passed"
+            outcome = "failed" if state in ("c4", "c5", "c6") else "finished"
             return StateSeed(state, seed, SeedResult(seed, outcome), MODEL)  # type: ignore[arg-type]
 
     known = search(history, trees(history), Passing(lambda *_: 0.0), settings())
@@ -261,7 +261,7 @@ def test_an_unknown_metric_is_refused_with_those_that_there_are() -> None:
 )
 def test_a_declared_margin_counts(margin: float | str, expected: float | None) -> None:
     metric = RecordedMetric("accuracy", 0.9, True, margin=margin)  # type: ignore[arg-type]
-    seeds = [StateSeed("g", 0, SeedResult(0, "passed", (metric,)))]
+    seeds = [StateSeed("g", 0, SeedResult(0, "finished", (metric,)))]
     found = choose_metric(seeds, seeds, None).margin
     assert found == (None if expected is None else pytest.approx(expected))
 

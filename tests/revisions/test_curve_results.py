@@ -21,7 +21,7 @@ Points = Sequence[tuple[int, float]]
 def result(seed: int, points: Points = (), **metrics: float) -> SeedResult:
     return SeedResult(
         seed=seed,
-        outcome="passed",
+        outcome="finished",
         metrics=tuple(
             RecordedMetric(name, value, higher_is_better=True) for name, value in metrics.items()
         ),

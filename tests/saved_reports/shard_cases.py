@@ -19,6 +19,7 @@ from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.reporting.shard_of_run import CollectedTest, ShardOfRun
 from pytest_mlregress.revisions.recorded_history import CommitFacts, RecordedHistory
 from pytest_mlregress.running.result import STOPPED_MESSAGE, SeedResult
+from pytest_mlregress.running.seed_outcome import WITHOUT_SUCCESS
 from pytest_mlregress.saved_reports.reading import SavedReport
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.judged_test import JudgedTest, rejudged
@@ -70,8 +71,8 @@ def one_run(test: JudgedTest) -> JudgedTest:
     group = replace(test.group, results={})
     so_far, certain = replace(test, group=group), False
     for seed, result in test.group.results.items():
-        stops = certain and test.rules.early and result.outcome not in ("failed", "crashed")
-        stopped = SeedResult(seed, "stopped", message=STOPPED_MESSAGE)
+        stops = certain and test.rules.early and result.outcome not in WITHOUT_SUCCESS
+        stopped = SeedResult(seed, "cancelled", message=STOPPED_MESSAGE)
         group.results[seed] = stopped if stops else result
         certain = certain or so_far.judge() is not None
     return so_far

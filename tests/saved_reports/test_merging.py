@@ -17,6 +17,7 @@ import judge_cases
 from pytest_mlregress.cli import main
 from pytest_mlregress.reporting.json_report import to_json
 from pytest_mlregress.reporting.report import RunReport
+from pytest_mlregress.running.seed_outcome import WITHOUT_SUCCESS
 from pytest_mlregress.saved_reports.errors import MergeError
 from pytest_mlregress.saved_reports.merging import MergedRun, merged
 from pytest_mlregress.verdicts.judged_test import JudgedTest
@@ -43,7 +44,7 @@ def suites(draw: st.DrawFn) -> list[JudgedTest]:
         failing = draw(st.none() | st.integers(0, size - 1))
         if failing is not None and draw(st.booleans()):
             results[failing] = judge_cases.ended(
-                failing, draw(st.sampled_from(["failed", "crashed"]))
+                failing, draw(st.sampled_from(["failed", "timed out", "lost"]))
             )
         tests.append(cases.case(name, results))
     return tests
@@ -63,9 +64,7 @@ def test_any_split_of_any_suite_is_one_run(tests, count, early, data) -> None:
     stopped = {(v.test, v.tier): v.stopped for v in expected.verdicts if v.stopped}
     assert run.report.trained_in_shards == stopped
     assert not stopped or early
-    failed = any(
-        seed.outcome in ("failed", "crashed") for v in expected.verdicts for seed in v.seeds
-    )
+    failed = any(seed.outcome in WITHOUT_SUCCESS for v in expected.verdicts for seed in v.seeds)
     red = any(verdict.colour == "red" for verdict in expected.verdicts)
     if not failed:  # a seed that fails is a failed test of its job, which says so by its status
         assert run.exit_status == int(red)

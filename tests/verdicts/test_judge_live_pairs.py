@@ -239,7 +239,7 @@ def test_the_verdict_does_not_depend_on_the_order_in_which_seeds_finish() -> Non
 
 
 def test_no_metric_on_either_side_passes_and_on_one_is_incomparable() -> None:
-    bare = group(2, *(SeedResult(seed, "passed") for seed in range(2)))
+    bare = group(2, *(SeedResult(seed, "finished") for seed in range(2)))
     assert decided(bare, bare).kind is VerdictKind.PASS
     assert decided(bare, group_of(values(2))).kind is VerdictKind.INCOMPARABLE
 

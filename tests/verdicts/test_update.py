@@ -58,12 +58,12 @@ def test_nothing_is_decided_before_the_last_seed() -> None:
     ("case", "kind"),
     [
         (group(2, passed(0, metric(0.9)), ended(1, "failed")), VerdictKind.DIVERGED),
-        (group(2, passed(0, metric(0.9)), ended(1, "crashed")), VerdictKind.INCOMPLETE),
+        (group(2, passed(0, metric(0.9)), ended(1, "lost")), VerdictKind.INCOMPLETE),
         (group(2, passed(0, metric(0.9)), ended(1, "skipped")), VerdictKind.INCOMPLETE),
         (group(2, passed(0, metric(0.9)), selected=[0]), VerdictKind.REFUSED),
         (group(2, passed(0, metric(0.9)), passed(1)), VerdictKind.INCOMPARABLE),
     ],
-    ids=["failed", "crashed", "skipped", "partial", "contradiction"],
+    ids=["failed", "lost", "skipped", "partial", "contradiction"],
 )
 def test_a_sample_that_is_not_whole_is_refused(case: SeedGroup, kind: VerdictKind) -> None:
     found = update(case)
@@ -152,7 +152,7 @@ def test_a_metric_with_a_new_version_starts_a_new_anchor() -> None:
         20,
         *(
             SeedResult(
-                seed, "passed", (metric(value).__class__("accuracy", value, True, version=2),)
+                seed, "finished", (metric(value).__class__("accuracy", value, True, version=2),)
             )
             for seed, value in values.items()
         ),

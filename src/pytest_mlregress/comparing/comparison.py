@@ -160,7 +160,7 @@ def _results(
             )
             by_unit.setdefault(unit, []).append(recorded)
     return [
-        SeedResult(numbers[unit], "passed", tuple(recorded))
+        SeedResult(numbers[unit], "finished", tuple(recorded))
         for unit, recorded in sorted(by_unit.items(), key=lambda entry: numbers[entry[0]])
     ]
 

@@ -31,7 +31,7 @@ def differing_tests(trainings: Trainings) -> list[TrainedTest]:
         for each in trainings.tests.values()
         if each.first is not None
         and each.again is not None
-        and each.first.outcome == each.again.outcome == "passed"
+        and each.first.outcome == each.again.outcome == "finished"
         and first_difference(each.first, each.again)
     ]
 

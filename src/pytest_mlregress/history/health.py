@@ -290,11 +290,11 @@ def _seeds_of(key: tuple[str, str], tests: Sequence[TestRecord]) -> TestSeeds:
         seed
         for test in tests
         for seed in test.seeds
-        if seed.outcome == "passed"
+        if seed.outcome == "finished"
         and not seed.cached
         and seed.seed not in test.planned[: test.decided_after]
     ]
-    trained = sum(seed.outcome == "passed" for test in tests for seed in test.seeds)
+    trained = sum(seed.outcome == "finished" for test in tests for seed in test.seeds)
     return TestSeeds(
         *key,
         checks=len(tests),

@@ -12,7 +12,8 @@ from pytest_mlregress.history.kept_artifacts import kept_artifact
 from pytest_mlregress.history.records import RunRecord, SeedRecord, TestRecord
 from pytest_mlregress.margins import MarginLike
 from pytest_mlregress.node_ids import split_file
-from pytest_mlregress.running.result import RecordedMetric, SeedOutcome, SeedResult
+from pytest_mlregress.running.result import RecordedMetric, SeedResult
+from pytest_mlregress.running.seed_outcome import RAN, SeedOutcome
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.group import GroupPlan, SeedGroup
 from pytest_mlregress.verdicts.judge import judge
@@ -36,7 +37,6 @@ _BY_VALUES: Final = frozenset(
 )
 """The verdicts that values decide; no rule changes the others."""
 
-_RAN: Final = frozenset({"passed", "failed", "xfailed", "crashed"})
 
 _JUDGING: Final = ("stop", "strict", "missing", "env_mismatch", "dispersion", "curves")
 
@@ -181,7 +181,7 @@ def _group(
     results = {
         seed.seed: _result(test, seed, other, base=base)
         for seed in seeds
-        if seed.outcome in _RAN and seed.seed in planned
+        if seed.outcome in RAN and seed.seed in planned
     }
     return SeedGroup(plan=plan, results=results)
 

@@ -19,6 +19,7 @@ from pytest_mlregress.reporting.number_format import number
 from pytest_mlregress.reporting.sample_text import seeds_counted
 from pytest_mlregress.reporting.text_layout import clip_words, one_line, width_of, wrap_within
 from pytest_mlregress.running.result import COLLAPSED, SeedResult
+from pytest_mlregress.running.seed_outcome import WITHOUT_SUCCESS
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
 
 _MARGIN: Final = ", margin "
@@ -153,7 +154,7 @@ def failed_seeds(verdict: Verdict) -> tuple[tuple[int, str], ...]:
     """
     found: dict[int, list[str]] = {}
     for result in verdict.seeds:
-        if result.outcome in ("failed", "crashed"):
+        if result.outcome in WITHOUT_SUCCESS:
             early = f"{COLLAPSED}: {result.collapse}" if result.collapse else ""
             what = early or _first_line(result.message) or result.outcome
             found.setdefault(result.seed, []).append(what)
@@ -166,7 +167,7 @@ def failed_seeds(verdict: Verdict) -> tuple[tuple[int, str], ...]:
 
 def _clauses(verdict: Verdict, *, after_kind: bool = False) -> Sequence[str]:
     alike = [metric for metric in verdict.metrics if metric.kind is verdict.kind]
-    failed = [seed for seed in verdict.seeds if seed.outcome in ("failed", "crashed")]
+    failed = [seed for seed in verdict.seeds if seed.outcome in WITHOUT_SUCCESS]
     if verdict.kind is VerdictKind.DIVERGED and failed and all(seed.collapse for seed in failed):
         return _collapsed_early(verdict, failed)
     if verdict.kind is VerdictKind.DIVERGED and (troubled := failed_seeds(verdict)):

@@ -7,18 +7,14 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import Final
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.provenance import WorkingTree
 from pytest_mlregress.reporting.shard_of_run import ShardOfRun
 from pytest_mlregress.reporting.sides import Sides
-from pytest_mlregress.running.result import SeedOutcome
+from pytest_mlregress.running.seed_outcome import NOT_RUN
 from pytest_mlregress.verdicts.judged_test import JudgedTest
 from pytest_mlregress.verdicts.verdict import SEVERITY, Colour, MetricVerdict, Verdict, VerdictKind
-
-NOT_TRAINED: Final[tuple[SeedOutcome, ...]] = ("stopped", "skipped", "unchanged")
-"""The outcomes of seeds that did not run."""
 
 
 class ReportError(Exception):
@@ -125,8 +121,8 @@ class RunReport:
             tests=len(self.verdicts),
             kinds=Counter(verdict.kind for verdict in self.verdicts),
             colours=Counter(verdict.colour for verdict in self.verdicts),
-            seeds_run=outcomes.total() - sum(outcomes[outcome] for outcome in NOT_TRAINED) - cached,
-            seeds_saved=outcomes["stopped"],
+            seeds_run=outcomes.total() - sum(outcomes[outcome] for outcome in NOT_RUN) - cached,
+            seeds_saved=outcomes["cancelled"],
             seeds_cached=cached,
             seeds_unchanged=outcomes["unchanged"],
             seeds_failed=sum(

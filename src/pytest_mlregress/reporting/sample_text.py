@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from pytest_mlregress.running.seed_outcome import RAN, WITHOUT_SUCCESS
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
 
 NOT_NEEDED: Final = "not needed"
@@ -74,9 +75,6 @@ def effect_size(metric: MetricVerdict) -> float | None:
     return effect if math.isfinite(effect) else None
 
 
-_RAN: Final = ("passed", "failed", "xfailed", "crashed")
-
-
 def seeds_counted(verdict: Verdict) -> int:
     """How many seeds a verdict is said to rest on, the same number in every report.
 
@@ -89,9 +87,9 @@ def seeds_counted(verdict: Verdict) -> int:
         The number.
     """
     outcomes = [seed.outcome for seed in verdict.seeds]
-    if not {"failed", "xfailed", "crashed"}.intersection(outcomes):
+    if not (WITHOUT_SUCCESS | {"xfailed"}).intersection(outcomes):
         return verdict.decided_after
-    return max(verdict.decided_after, sum(outcome in _RAN for outcome in outcomes))
+    return max(verdict.decided_after, sum(outcome in RAN for outcome in outcomes))
 
 
 def seeds_of_planned(verdict: Verdict, *, of: str = "/") -> str:
@@ -161,7 +159,7 @@ def _why_absent(seed: int, verdict: Verdict, outcome: str | None) -> str:
         return NOT_NEEDED
     if outcome is None:
         return "not run" if seed in verdict.selected else "deselected"
-    if outcome not in ("passed", "xfailed"):
+    if outcome not in ("finished", "xfailed"):
         return outcome
     came_late = seed in verdict.planned[verdict.decided_after :]
     return LATE if came_late else "missing"

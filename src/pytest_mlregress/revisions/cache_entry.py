@@ -126,7 +126,7 @@ def entry_in(content: bytes, key: SeedKey) -> CachedSeed:
         if record["key"] != [key.test, key.tier, key.seed, key.settings]:
             raise EntryError("it is the entry of another seed")
         result = SeedResult.from_builtins(record["result"])
-        if result.outcome != "passed" or result.seed != key.seed:
+        if result.outcome != "finished" or result.seed != key.seed:
             raise EntryError("it is not the result of a seed that passed")
         return CachedSeed(
             result=record["result"],

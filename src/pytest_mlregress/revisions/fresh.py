@@ -76,14 +76,14 @@ def run_fresh(run: FreshRun, rootdir: Path, *, instead_of: Path | None) -> Fresh
             raise FreshRunError(_end_of(done.stdout + done.stderr))
         document: Mapping[str, Any] = json.loads(report.read_text(encoding="utf-8"))
     seeds = [seed for test in document["tests"] for seed in test["seeds"]]
-    passed = [seed for seed in seeds if seed["outcome"] == "passed"]
+    passed = [seed for seed in seeds if seed["outcome"] == "finished"]
     if len(passed) != len(run.seeds):
         raise FreshRunError(_end_of(done.stdout))
     samples: dict[str, dict[int, float]] = {}
     for seed in passed:
         for metric in seed["metrics"]:
             samples.setdefault(metric["name"], {})[seed["seed"]] = float(metric["value"])
-    trained = (SeedResult(seed["seed"], "passed", duration=seed["duration"]) for seed in passed)
+    trained = (SeedResult(seed["seed"], "finished", duration=seed["duration"]) for seed in passed)
     return FreshSample(samples, tuple(trained))
 
 

@@ -85,7 +85,7 @@ class SeedCache:
             key: which seed.
             cached: what it gave and read.
         """
-        if cached.reads.unseen or cached.result.get("outcome") != "passed" or not self._reachable:
+        if cached.reads.unseen or cached.result.get("outcome") != "finished" or not self._reachable:
             return
         content = bytes_of_entry(key, cached)
         if len(content) > LARGEST_ENTRY:

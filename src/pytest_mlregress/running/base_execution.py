@@ -98,7 +98,7 @@ class BaseExecution:
             "environment": cached.environment,
             "reads": cached.reads.to_builtins(),
             "spent": dict(cached.spent),
-            "ended": {"outcome": "passed", "message": ""},
+            "ended": {"outcome": "finished", "message": ""},
         }
         reports = [self._plain(self._report(item, phase, payload)) for phase in PHASES]
         log_reports(item, reports, nextitem)
@@ -122,9 +122,9 @@ class BaseExecution:
         payload = self._payload(item)
         payload["unavailable"] = seed.unavailable
         payload["wrong_origin"] = seed.wrong_origin
-        ended: Mapping[str, Any] = {"outcome": "passed", "message": ""}
+        ended: Mapping[str, Any] = {"outcome": "finished", "message": ""}
         if seed.crashed is not None:
-            ended = {"outcome": "crashed", "message": seed.crashed}
+            ended = {"outcome": "lost", "message": seed.crashed}
         reports: list[dict[str, Any]] = []
         for data in seed.reports:
             theirs = data[REPORT_ATTRIBUTE]
@@ -132,7 +132,7 @@ class BaseExecution:
                 if name in theirs:
                     payload[name] = theirs[name]
             report = _rebuilt(self._config, data)
-            if ended["outcome"] == "passed" and report.outcome != "passed":
+            if ended["outcome"] == "finished" and report.outcome != "passed":
                 ended = {"outcome": str(report.outcome), "message": _message(report)}
             reports.append(self._neutral(report, item, payload))
         if not reports:

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import Any, Final
 
 from pytest_mlregress.margins import MarginLike
 from pytest_mlregress.running.scalars import to_plain
-
-SeedOutcome: TypeAlias = Literal[
-    "passed", "failed", "skipped", "stopped", "unchanged", "xfailed", "crashed"
-]
-"""``stopped``: not run, since the verdict was certain; ``unchanged``: not run, since nothing that
-it reads has changed; ``crashed``: its worker process died."""
+from pytest_mlregress.running.seed_outcome import SeedOutcome
 
 COLLAPSED: Final = "collapsed early"
 """How the message of a seed begins that was ended because of its learning curve."""
@@ -23,8 +18,6 @@ STOPPED_MESSAGE: Final = "mlregress: not needed, the verdict of this test is cer
 
 REPORT_ATTRIBUTE: Final = "mlregress"
 """The attribute of a pytest report on which a seed's payload of plain builtins travels."""
-
-SEED_OUTCOMES: Final = frozenset(get_args(SeedOutcome))
 
 
 @dataclass(frozen=True, slots=True)

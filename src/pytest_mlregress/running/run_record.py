@@ -61,7 +61,7 @@ class RunRecord:
         """
         return SeedResult(
             seed=seed,
-            outcome="passed",
+            outcome="finished",
             metrics=tuple(self.metrics.values()),
             curves={name: tuple(points) for name, points in self.curves.items()},
             params=dict(self.params),

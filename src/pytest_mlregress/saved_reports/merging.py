@@ -21,6 +21,7 @@ from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.reporting.rerun_note import rerun_note
 from pytest_mlregress.reporting.sides import Sides
 from pytest_mlregress.reporting.suite_line import suite_line
+from pytest_mlregress.running.seed_outcome import WITHOUT_SUCCESS
 from pytest_mlregress.saved_reports.defects import defects
 from pytest_mlregress.saved_reports.errors import MergeError, SavedReportError
 from pytest_mlregress.saved_reports.merged_tests import MergedTest, merged_tests
@@ -271,7 +272,7 @@ def _other_failures(reports: Sequence[SavedReport]) -> Iterator[str]:
             seed
             for test in report.tests
             for seed in (test.judged.group.reported if test.judged is not None else ())
-            if seed.outcome in ("failed", "crashed")
+            if seed.outcome in WITHOUT_SUCCESS
         ]
         if report.shard is not None and report.shard.exit_status == _RED and not failed:
             yield (

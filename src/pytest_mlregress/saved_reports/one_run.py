@@ -6,15 +6,16 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
-from pytest_mlregress.running.result import STOPPED_MESSAGE, SeedOutcome, SeedResult
+from pytest_mlregress.running.result import STOPPED_MESSAGE, SeedResult
+from pytest_mlregress.running.seed_outcome import WITHOUT_SUCCESS, SeedOutcome
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.judged_test import JudgedTest, seeds_after_verdict
 
-_COUNT: Final[tuple[SeedOutcome, ...]] = ("failed", "crashed")
+_COUNT: Final = WITHOUT_SUCCESS
 """Outcomes that count against a test also after its verdict, as those of seeds that one run with
 workers has started by then."""
 
-_NOT_RUN: Final[tuple[SeedOutcome, ...]] = ("stopped", "unchanged")
+_NOT_RUN: Final[tuple[SeedOutcome, ...]] = ("cancelled", "unchanged")
 
 
 def as_one_run(case: JudgedTest) -> tuple[JudgedTest, tuple[int, ...]]:
@@ -44,5 +45,5 @@ def as_one_run(case: JudgedTest) -> tuple[JudgedTest, tuple[int, ...]]:
 
 
 def _stopped(group: SeedGroup, late: Collection[int]) -> SeedGroup:
-    stopped = {seed: SeedResult(seed, "stopped", message=STOPPED_MESSAGE) for seed in late}
+    stopped = {seed: SeedResult(seed, "cancelled", message=STOPPED_MESSAGE) for seed in late}
     return replace(group, results=group.results | stopped)

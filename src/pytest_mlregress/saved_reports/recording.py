@@ -12,6 +12,7 @@ from pytest_mlregress.baselines.provenance import WorkingTree, collect_provenanc
 from pytest_mlregress.baselines.urls import shareable
 from pytest_mlregress.running.reads_together import reads_together
 from pytest_mlregress.running.result import STOPPED_MESSAGE, SeedResult
+from pytest_mlregress.running.seed_outcome import WITHOUT_SUCCESS
 from pytest_mlregress.saved_reports.merged_tests import MergedTest
 from pytest_mlregress.verdicts.afterwards import late_notes, with_late_seed, with_notes_of_seeds
 from pytest_mlregress.verdicts.group import SeedGroup
@@ -146,11 +147,11 @@ class Recorder:
                     verdict = dated(found.verdict, test.case.baseline, test.case.history)
                     verdict = with_notes_of_seeds(verdict, done)
                     artifact = found.artifact
-            elif result.outcome in ("failed", "crashed"):
+            elif result.outcome in WITHOUT_SUCCESS:
                 _add(group, done, seed)
                 verdict = with_late_seed(verdict, group, seed)
             else:
-                group.results[seed] = SeedResult(seed, "stopped", message=STOPPED_MESSAGE)
+                group.results[seed] = SeedResult(seed, "cancelled", message=STOPPED_MESSAGE)
                 trained.append(seed)
         if verdict is None:
             ended_early = incomplete(group, test.case.rules, "the run ended early")

@@ -279,7 +279,7 @@ def _differing_texts(
 
 
 def _has_late_seeds(recomputed: Mapping[str, Any]) -> bool:
-    ran = [seed for seed in recomputed["seeds"] if seed["outcome"] != "stopped"]
+    ran = [seed for seed in recomputed["seeds"] if seed["outcome"] != "cancelled"]
     return bool(len(ran) > recomputed["decided_after"])
 
 

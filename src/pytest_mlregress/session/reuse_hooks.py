@@ -86,5 +86,5 @@ class ReuseHooks:
         payload: dict[str, Any] | None = getattr(report, REPORT_ATTRIBUTE, None)
         if record is None or payload is None or self._pairs is None or report.when != "teardown":
             return
-        passed = payload.get("ended", {}).get("outcome") == "passed"
+        passed = payload.get("ended", {}).get("outcome") == "finished"
         self._reuse.keep(record, {**payload, "passed": passed}, self._pairs.side)

@@ -9,8 +9,8 @@ from typing import Any, Final
 import pytest
 
 from pytest_mlregress.baselines.urls import shareable
-from pytest_mlregress.running.result import SeedOutcome
 from pytest_mlregress.running.scalars import to_plain
+from pytest_mlregress.running.seed_outcome import SeedOutcome
 from pytest_mlregress.verdicts.group import SeedPhase
 
 PHASES: Final = ("setup", "call", "teardown")
@@ -28,7 +28,7 @@ def phase_of(
         root: pytest's rootdir, which paths in output and tracebacks are made relative to, since
             these are for reports; other absolute paths lose all but their last part.
     """
-    outcome: SeedOutcome = "passed"
+    outcome: SeedOutcome = "finished"
     message = traceback = ""
     captured = shareable(_end_of(_captured(report)), root)
     if payload is not None and "ended" in payload:  # on the base, whose reports never fail
@@ -41,7 +41,7 @@ def phase_of(
             captured,
         )
     if report.failed:
-        outcome = "failed" if report.when in PHASES else "crashed"
+        outcome = "failed" if report.when in PHASES else "lost"
         message = failure_message(report, root)
         traceback = shareable(_end_of(report.longreprtext), root)
     elif report.skipped:
@@ -74,7 +74,7 @@ def _end_of(text: str) -> str:
 
 def _why_skipped(payload: Mapping[str, Any] | None) -> SeedOutcome:
     if payload is not None and payload["stopped"]:
-        return "stopped"
+        return "cancelled"
     return "unchanged" if payload is not None and payload.get("left_out") else "skipped"
 
 

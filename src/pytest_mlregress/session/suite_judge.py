@@ -16,6 +16,7 @@ from pytest_mlregress.invocation import invocation
 from pytest_mlregress.revisions.base_side import BaseSide
 from pytest_mlregress.revisions.history import History
 from pytest_mlregress.running.reads_together import reads_together
+from pytest_mlregress.running.seed_outcome import WITHOUT_SUCCESS
 from pytest_mlregress.session.base_of_run import BaseOfRun
 from pytest_mlregress.session.clean_tree import clean_tree
 from pytest_mlregress.session.environment_revision import EnvironmentRevision
@@ -121,7 +122,7 @@ class SuiteJudge:
 
         One whose seeds failed or crashed is red whatever other seeds give.
         """
-        if any(seed.outcome in ("failed", "crashed") for seed in first.seeds):
+        if any(seed.outcome in WITHOUT_SUCCESS for seed in first.seeds):
             return first
         setting = Confirmation(
             rootdir=self._config.rootpath,

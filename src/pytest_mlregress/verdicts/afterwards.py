@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from pytest_mlregress.plurals import count_of
 from pytest_mlregress.running.result import COLLAPSED, SeedResult
+from pytest_mlregress.running.seed_outcome import WITHOUT_SUCCESS
 from pytest_mlregress.verdicts.context import run_command, seeds_in_words
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.metric_samples import declared, metric_names
@@ -54,12 +55,12 @@ def with_late_seed(verdict: Verdict, group: SeedGroup, seed: int) -> Verdict:
         The verdict; unchanged if the seed did not fail.
     """
     result = group.results.get(seed)
-    if result is None or result.outcome not in ("failed", "crashed"):
+    if result is None or result.outcome not in WITHOUT_SUCCESS:
         return verdict
     line = f"seed {seed} {_what_happened(result)}"
     if group.base is not None:
         before = group.base.results.get(seed)
-        if before is None or before.outcome != "passed":
+        if before is None or before.outcome != "finished":
             line = f"{line}; the base has not passed it either"
             return replace(verdict, seeds=group.reported, notes=(*verdict.notes, line))
     if verdict.colour is Colour.RED:
@@ -89,12 +90,12 @@ def late_notes(verdict: Verdict, group: SeedGroup) -> tuple[str, ...]:
     used = {seed for metric in verdict.metrics for seed in metric.candidate}
     if not used:
         return ()
-    seen = [seed for seed in group.reported if seed.seed in used and seed.outcome == "passed"]
+    seen = [seed for seed in group.reported if seed.seed in used and seed.outcome == "finished"]
     unused = [seed for seed in group.reported if seed.seed not in used]
     odd = [
         (what, seed.seed)
         for seed in unused
-        if seed.outcome == "passed"
+        if seed.outcome == "finished"
         for what in (*_oddities(seed, seen), *_moved_later(verdict, seed, group))
     ]
     return tuple(
@@ -139,11 +140,11 @@ def _what_happened(result: SeedResult) -> str:
     if result.collapse:
         return f"{COLLAPSED} after the verdict: {result.collapse}"
     first = result.message.strip().partition("\n")[0] or "no reason given"
-    what = "lost its process" if result.outcome == "crashed" else "failed"
+    what = "lost its process" if result.outcome == "lost" else "failed"
     return f"{what} after the verdict: {first}"
 
 
 def _look_at(result: SeedResult, group: SeedGroup) -> str:
-    if result.outcome == "crashed":
+    if result.outcome == "lost":
         return "look for a killed process (out of memory, a time-out, a crash in native code)"
     return f"{group.plan.command} --lf"

@@ -172,7 +172,7 @@ def _as_seeds(name: str, metric: MetricBaseline, margin: MarginLike) -> list[See
     return [
         SeedResult(
             seed,
-            "passed",
+            "finished",
             metrics=(
                 RecordedMetric(
                     *(name, value, metric.higher_is_better, margin),

@@ -96,7 +96,7 @@ def judging_context(group: SeedGroup, baseline: Artifact | None, rules: Rules) -
     ready: list[SeedResult] = []
     for seed in group.plan.planned:
         result = group.results.get(seed)
-        if result is None or result.outcome != "passed":
+        if result is None or result.outcome != "finished":
             break
         ready.append(result)
     differences: tuple[str, ...] = ()

@@ -10,7 +10,13 @@ from typing import Any
 
 from pytest_mlregress.baselines.git_ref import is_git_ref
 from pytest_mlregress.node_ids import dotted_name, in_file, split_file
-from pytest_mlregress.running.result import SeedOutcome, SeedResult, Xfail, with_spent
+from pytest_mlregress.running.result import SeedResult, Xfail, with_spent
+from pytest_mlregress.running.seed_outcome import (
+    AT_THE_BAD_END,
+    NOT_RUN,
+    WITHOUT_SUCCESS,
+    SeedOutcome,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +182,7 @@ class SeedPhase:
     """What was reported of one phase of a seed, or of the death of its worker.
 
     Attributes:
-        outcome: ``passed``, ``failed``, ``skipped``, ``stopped``, ``unchanged`` or ``crashed``.
+        outcome: how the phase ended.
         duration: in seconds.
         message: why it failed or was skipped.
         payload: what the plugin in the seed's process put on the report; None without it.
@@ -205,7 +211,7 @@ class SeedPhases:
         traceback: of the failure that counts.
     """
 
-    outcome: SeedOutcome = "passed"
+    outcome: SeedOutcome = "finished"
     duration: float = 0.0
     message: str = ""
     payload: Mapping[str, Any] | None = None
@@ -222,10 +228,10 @@ class SeedPhases:
         self.captured = phase.captured or self.captured  # a report has that of earlier phases, too
         if phase.payload is not None:
             self.payload = phase.payload
-            if phase.payload["xfailed"] is not None and self.outcome == "passed":
+            if phase.payload["xfailed"] is not None and self.outcome == "finished":
                 self.outcome, self.message = "xfailed", phase.payload["xfailed"]
-        failed = phase.outcome in ("failed", "crashed") and self.outcome != "failed"
-        skipped = phase.outcome in ("skipped", "stopped", "unchanged") and self.outcome == "passed"
+        failed = phase.outcome in WITHOUT_SUCCESS and self.outcome not in AT_THE_BAD_END
+        skipped = phase.outcome in NOT_RUN and self.outcome == "finished"
         if failed or skipped:
             self.outcome, self.message = phase.outcome, phase.message
             self.traceback = phase.traceback
@@ -240,7 +246,7 @@ class SeedPhases:
             The result.
         """
         record = (self.payload or {}).get("result")
-        base = SeedResult.from_builtins(record) if record else SeedResult(seed, "passed")
+        base = SeedResult.from_builtins(record) if record else SeedResult(seed, "finished")
         base = with_spent(base, (self.payload or {}).get("spent", {}))
         cached = bool((self.payload or {}).get("cached"))
         return replace(

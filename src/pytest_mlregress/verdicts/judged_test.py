@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pytest_mlregress.baselines.artifact import Artifact, Provenance
 from pytest_mlregress.baselines.errors import BaselineError
 from pytest_mlregress.revisions.history import History
+from pytest_mlregress.running.seed_outcome import WITHOUT_SUCCESS
 from pytest_mlregress.verdicts.afterwards import late_notes, with_late_seed, with_notes_of_seeds
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.judge import incomplete, judge
@@ -160,8 +161,8 @@ def _in_order(group: SeedGroup, *, failed_first: bool) -> list[int]:
     def turn(seed: int) -> int:
         sides = (group, group.base) if group.base is not None else (group,)
         outcomes = {side.results[seed].outcome for side in sides if seed in side.results}
-        if failed_first and outcomes & {"failed", "xfailed", "crashed"}:
+        if failed_first and outcomes & (WITHOUT_SUCCESS | {"xfailed"}):
             return 0
-        return 2 if "stopped" in outcomes else 1
+        return 2 if "cancelled" in outcomes else 1
 
     return sorted(group.plan.planned, key=turn)

@@ -86,7 +86,7 @@ def pair_context(
         after, before = group.results.get(seed), base.results.get(seed)
         if after is None or before is None:
             break
-        if after.outcome != "passed" or before.outcome != "passed":
+        if after.outcome != "finished" or before.outcome != "finished":
             break
         ready.append(after)
     artifact = base_artifact(base, base_provenance) if ready else None
@@ -116,7 +116,7 @@ def base_artifact(base: SeedGroup, provenance: Provenance) -> Artifact:
     Returns:
         The artifact, without revision and ledger.
     """
-    passed = [seed for seed in base.reported if seed.outcome == "passed"]
+    passed = [seed for seed in base.reported if seed.outcome == "finished"]
     metrics = {
         name: MetricBaseline(
             values=values_of(passed, name),

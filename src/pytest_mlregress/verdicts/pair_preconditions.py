@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pytest_mlregress.running.result import SeedResult
+from pytest_mlregress.running.seed_outcome import AT_THE_BAD_END
 from pytest_mlregress.verdicts.context import PENDING, JudgingContext, Pending
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.metric_samples import (
@@ -33,8 +34,8 @@ from pytest_mlregress.verdicts.preconditions import (
 )
 from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, VerdictKind
 
-_FAILED: Final = ("failed", "xfailed")
-_NOT_RUN: Final = ("failed", "xfailed", "crashed", "skipped")
+_FAILED: Final = AT_THE_BAD_END | {"xfailed"}
+_NO_VALUE: Final = _FAILED | {"lost", "skipped"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class PairContext:
         Returns:
             The verdict, yellow unless the run is strict.
         """
-        ready = [seed for seed in self.case.results if seed.outcome == "passed"]
+        ready = [seed for seed in self.case.results if seed.outcome == "finished"]
         return self.case.verdict(
             VerdictKind.NO_BASELINE,
             colour=self.base_colour,
@@ -122,7 +123,7 @@ def _unavailable(pairs: PairContext) -> Verdict | Pending | None:
     answer = failed_seed(case) or lost_seed(case) or skipped_test(case) or partial_selection(case)
     if answer is not None:
         return answer
-    if not any(seed.outcome == "passed" for seed in case.results):
+    if not any(seed.outcome == "finished" for seed in case.results):
         return PENDING
     return pairs.no_base(
         pairs.base.unavailable,
@@ -142,7 +143,7 @@ def _failures(pairs: PairContext) -> Verdict | Pending | None:
     """
     after, before = pairs.case.group.results, pairs.base.results
     failed = [s for s, result in after.items() if result.outcome in _FAILED]
-    failed_base = [s for s, result in before.items() if result.outcome in _NOT_RUN]
+    failed_base = [s for s, result in before.items() if result.outcome in _NO_VALUE]
     if pairs.case.rules.on_nonfinite == "fail" and (of_base := _nonfinite(before.values())):
         failed_base = [*failed_base, *of_base]
         failed = [*failed, *_nonfinite(after.values())]
@@ -174,12 +175,12 @@ def _failures(pairs: PairContext) -> Verdict | Pending | None:
 def _only_skipped(pairs: PairContext) -> bool:
     """Whether nothing has trained so far: where that is so of every seed, the test is skipped."""
     results = (*pairs.case.group.results.values(), *pairs.base.results.values())
-    return all(result.outcome in ("skipped", "stopped") for result in results)
+    return all(result.outcome in ("skipped", "cancelled") for result in results)
 
 
 def _nonfinite(results: Iterable[SeedResult]) -> list[int]:
     """The seeds that passed with a value that is not finite."""
-    return [seed.seed for seed in results if seed.outcome == "passed" and _odd_value(seed)]
+    return [seed.seed for seed in results if seed.outcome == "finished" and _odd_value(seed)]
 
 
 def _odd_value(seed: SeedResult) -> str:
@@ -213,7 +214,7 @@ def _may_still_diverge(
 def _base_failures(pairs: PairContext, failed: Sequence[int]) -> Iterator[str]:
     after, before = pairs.case.group.results, pairs.base.results
     nonfinite = _nonfinite(before.values()) if pairs.case.rules.on_nonfinite == "fail" else []
-    base = [s for s, result in before.items() if result.outcome in _NOT_RUN or s in nonfinite]
+    base = [s for s, result in before.items() if result.outcome in _NO_VALUE or s in nonfinite]
     for seed in sorted(base):
         also = ", and so did the candidate's" if seed in failed else ""
         if seed in nonfinite and seed in failed:
@@ -225,9 +226,9 @@ def _base_failures(pairs: PairContext, failed: Sequence[int]) -> Iterator[str]:
 
 
 def _what(seed: SeedResult) -> str:
-    if seed.outcome == "passed":
+    if seed.outcome == "finished":
         return f"gave no finite value: {_odd_value(seed)}"
-    did = {"crashed": "lost its process", "skipped": "was skipped"}.get(seed.outcome, "failed")
+    did = {"lost": "lost its process", "skipped": "was skipped"}.get(seed.outcome, "failed")
     return f"{did}: {first_line(seed.message)}"
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from pytest_mlregress.running.result import COLLAPSED, SeedResult
+from pytest_mlregress.running.seed_outcome import AT_THE_BAD_END
 from pytest_mlregress.verdicts.advice import fixed_path
 from pytest_mlregress.verdicts.context import (
     PENDING,
@@ -41,7 +42,7 @@ def failed_seed(case: JudgingContext) -> Verdict | None:
     Returns:
         The verdict, or None.
     """
-    failed = [seed for seed in case.results if seed.outcome in ("failed", "xfailed")]
+    failed = [seed for seed in case.results if seed.outcome in (AT_THE_BAD_END | {"xfailed"})]
     if not failed:
         return None
     reasons = [f"seed {seed.seed} {_what_failed(seed)}" for seed in failed]
@@ -77,7 +78,7 @@ def lost_seed(case: JudgingContext) -> Verdict | None:
     Returns:
         The verdict, or None.
     """
-    lost = [seed for seed in case.results if seed.outcome == "crashed"]
+    lost = [seed for seed in case.results if seed.outcome == "lost"]
     if not lost:
         return None
     return case.verdict(
@@ -156,7 +157,7 @@ def partial_selection(case: JudgingContext) -> Verdict | Pending | None:
     return case.verdict(
         VerdictKind.INCOMPLETE,
         colour=Colour.RED if plan.seeds_removed else Colour.YELLOW,
-        decided_after=sum(seed.outcome == "passed" for seed in case.results),
+        decided_after=sum(seed.outcome == "finished" for seed in case.results),
         reasons=(reason,),
         next_steps=(run_command(case.group), *advice),
     )

@@ -10,7 +10,8 @@ from typing import Any, Final, cast
 
 from pytest_mlregress.baselines.json_reader import Node
 from pytest_mlregress.baselines.urls import shareable, shareable_values
-from pytest_mlregress.running.result import SEED_OUTCOMES, RecordedMetric, SeedOutcome, SeedResult
+from pytest_mlregress.running.result import RecordedMetric, SeedResult
+from pytest_mlregress.running.seed_outcome import SEED_OUTCOMES, SeedOutcome
 
 Document = dict[str, Any]
 
@@ -80,7 +81,7 @@ def seed_result(node: Node) -> SeedResult:
     )
 
 
-_FIELDS: Final = tuple(seed_document(SeedResult(0, "passed")))
+_FIELDS: Final = tuple(seed_document(SeedResult(0, "finished")))
 
 
 def _from_metric(metric: RecordedMetric) -> Document:

@@ -46,7 +46,7 @@ def unchanged_test(case: JudgingContext) -> Verdict | Pending | None:
     audited = [case.group.results[seed] for seed in drawn if seed in case.group.results]
     if len(audited) < len(drawn):
         return PENDING
-    if any(seed.outcome != "passed" for seed in audited):
+    if any(seed.outcome != "finished" for seed in audited):
         return None
     return _audit(case, baseline, audited)
 

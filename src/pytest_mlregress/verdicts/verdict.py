@@ -193,7 +193,7 @@ class Verdict:
     @property
     def stopped(self) -> tuple[int, ...]:
         """The seeds that were not needed."""
-        return tuple(seed.seed for seed in self.seeds if seed.outcome == "stopped")
+        return tuple(seed.seed for seed in self.seeds if seed.outcome == "cancelled")
 
     @property
     def duration(self) -> float:

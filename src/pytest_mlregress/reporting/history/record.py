@@ -158,7 +158,7 @@ def _test(
         if commit is None and baseline is not None:  # an update wrote the first one
             commit = baseline.provenance.named_commit
         same = same_code(commit)
-    passed = [seed for seed in verdict.seeds if seed.outcome == "passed"]
+    passed = [seed for seed in verdict.seeds if seed.outcome == "finished"]
     return TestRecord(
         test=verdict.test,
         tier=verdict.tier,

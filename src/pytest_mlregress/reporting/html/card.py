@@ -22,6 +22,7 @@ from pytest_mlregress.reporting.sample_text import seeds_of_planned, unit_of
 from pytest_mlregress.reporting.since_text import since_text
 from pytest_mlregress.reporting.text_layout import one_line
 from pytest_mlregress.running.result import SeedResult
+from pytest_mlregress.running.seed_outcome import WITHOUT_SUCCESS
 from pytest_mlregress.verdicts.verdict import Verdict, VerdictKind
 
 _TEXT_WIDTH: Final = 92
@@ -120,9 +121,7 @@ def card_of(report: RunReport, verdict: Verdict, row: Values, *, detailed: bool 
         "past": revisions(verdict, artifact, commit),
         "text": failure_text(verdict, width=_TEXT_WIDTH),
     }
-    raised = any(
-        seed.outcome in ("failed", "crashed") and not seed.collapse for seed in verdict.seeds
-    )
+    raised = any(seed.outcome in WITHOUT_SUCCESS and not seed.collapse for seed in verdict.seeds)
     return card | {"tabs": _tabs(card, output_first=raised)}
 
 
@@ -164,7 +163,7 @@ def _curves(
     before = _by_name(verdict.base_seeds) if artifact is None else artifact.curves
     metrics = [metric.name for metric in most_severe_metrics_first(verdict)]
     names = sorted({*now, *before}, key=lambda name: (name not in metrics, name))
-    failed = {seed.seed for seed in verdict.seeds if seed.outcome in ("failed", "crashed")}
+    failed = {seed.seed for seed in verdict.seeds if seed.outcome in WITHOUT_SUCCESS}
     for name in names[:_CURVES]:
         plot = learning_curve_plot(
             short_name(name),

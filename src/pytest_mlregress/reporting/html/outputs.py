@@ -13,6 +13,7 @@ from pytest_mlregress.reporting.headline import failed_seeds
 from pytest_mlregress.reporting.html.figures import short_name
 from pytest_mlregress.reporting.report import most_severe_metrics_first
 from pytest_mlregress.running.result import SeedResult
+from pytest_mlregress.running.seed_outcome import WITHOUT_SUCCESS
 from pytest_mlregress.verdicts.verdict import Colour, Verdict
 
 __all__ = ["SeedOutput", "plain_output", "seed_outputs"]
@@ -59,12 +60,12 @@ def seed_outputs(verdict: Verdict) -> tuple[SeedOutput, ...]:
     found = [
         _output(result, happened.get(result.seed, result.outcome), bad=True)
         for result in verdict.seeds
-        if result.seed in happened or result.outcome in ("failed", "crashed")
+        if result.seed in happened or result.outcome in WITHOUT_SUCCESS
     ]
     found += [
         _output(result, result.message.partition("\n")[0] or result.outcome, bad=True, base=True)
         for result in verdict.base_seeds
-        if result.outcome in ("failed", "crashed")
+        if result.outcome in WITHOUT_SUCCESS
     ]
     if verdict.colour is Colour.RED and not found:
         found += _of_worst(verdict)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.reporting.html.figures import short_name, typeset
 from pytest_mlregress.reporting.number_format import numbers, seconds
 from pytest_mlregress.running.result import SeedResult
+from pytest_mlregress.running.seed_outcome import WITHOUT_SUCCESS
 from pytest_mlregress.verdicts.verdict import Verdict
 
 __all__ = ["SeedRow", "seed_rows"]
-
-_BAD: Final = ("failed", "crashed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ def _of_results(results: Sequence[SeedResult], names: Sequence[str]) -> list[See
         SeedRow(
             seed=result.seed,
             outcome=result.outcome,
-            bad=result.outcome in _BAD,
+            bad=result.outcome in WITHOUT_SUCCESS,
             values=tuple(cells[name].get(result.seed, "") for name in names),
             seconds=seconds(result.duration) if result.duration else "",
             memory=_memory(result.peak_memory, result.peak_gpu_memory),

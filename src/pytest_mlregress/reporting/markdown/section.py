@@ -22,6 +22,7 @@ from pytest_mlregress.reporting.sample_text import (
 from pytest_mlregress.reporting.since_text import since_text
 from pytest_mlregress.reporting.text_layout import clip, one_line, shorten
 from pytest_mlregress.running.result import SeedResult
+from pytest_mlregress.running.seed_outcome import WITHOUT_SUCCESS
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict
 
 _COMMAND: Final = re.compile(r"(?:^|(?<=: ))(?:pytest|mlregress|git|python|pip) .*")
@@ -141,7 +142,7 @@ def _output(verdict: Verdict) -> Iterator[str]:
         ]
         yield "\n".join(lines)
     results: Sequence[SeedResult] = [
-        seed for seed in verdict.seeds if seed.outcome in ("failed", "crashed")
+        seed for seed in verdict.seeds if seed.outcome in WITHOUT_SUCCESS
     ]
     for result in sorted(results, key=lambda seed: seed.seed)[:1]:
         for text in (result.traceback, result.captured):

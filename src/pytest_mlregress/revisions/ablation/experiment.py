@@ -259,7 +259,7 @@ def _keep(g: _Gathered, cell: CellKey, seed: int, trained: TrainedSeed) -> None:
 def _crashed(seed: int, reason: str) -> SeedResult:
     from pytest_mlregress.running.result import SeedResult
 
-    return SeedResult(seed=seed, outcome="crashed", message=reason)
+    return SeedResult(seed=seed, outcome="lost", message=reason)
 
 
 def _no_metric(name: str | None, g: _Gathered) -> str:
@@ -275,7 +275,7 @@ def _failures(g: _Gathered, combinations: Combinations) -> list[str]:
     """A sentence for each cell in which seeds failed, with the first reason."""
     notes = []
     for cell, sample in g.results.items():
-        failed = {s: r for s, r in sample.items() if r.outcome not in ("passed", "xfailed")}
+        failed = {s: r for s, r in sample.items() if r.outcome not in ("finished", "xfailed")}
         if failed:
             seed, result = min(failed.items())
             lines = result.message.strip().splitlines() or [result.outcome]

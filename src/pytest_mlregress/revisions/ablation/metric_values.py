@@ -115,4 +115,4 @@ def _present(recorded: Iterable[RecordedMetric | None]) -> list[RecordedMetric]:
 
 
 def _failed(result: SeedResult) -> bool:
-    return result.outcome not in ("passed", "xfailed")
+    return result.outcome not in ("finished", "xfailed")

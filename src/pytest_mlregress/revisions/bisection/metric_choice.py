@@ -49,7 +49,7 @@ class SearchedMetric:
             The metric, oriented so that higher is better; ``-inf`` for a seed that failed, did not
             record it, or recorded no number.
         """
-        if result.outcome != "passed":
+        if result.outcome != "finished":
             return -math.inf
         if self.name == PASSING:
             needed = result.metric(self.needs) if self.needs else None

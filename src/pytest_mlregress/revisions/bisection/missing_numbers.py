@@ -29,7 +29,7 @@ def is_settled(metric: str, results: Sequence[SeedResult]) -> bool:
     Returns:
         Whether a seed passed that does not record the metric: that is a matter of the code.
     """
-    return any(own.outcome == "passed" and own.metric(metric) is None for own in results)
+    return any(own.outcome == "finished" and own.metric(metric) is None for own in results)
 
 
 def why_no_number(metric: str, results: Sequence[SeedResult]) -> str:
@@ -44,7 +44,7 @@ def why_no_number(metric: str, results: Sequence[SeedResult]) -> str:
     """
     if is_settled(metric, results):
         return f"it does not record {metric}"
-    if all(own.outcome != "passed" for own in results):
+    if all(own.outcome != "finished" for own in results):
         return why_seeds_fail(results)
     values = [found.value for own in results if (found := own.metric(metric)) is not None]
     known = ", ".join(dict.fromkeys(str(value) for value in values if not math.isfinite(value)))

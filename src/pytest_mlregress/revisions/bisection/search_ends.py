@@ -165,4 +165,4 @@ class _Ends:
 
 
 def _passes(result: SeedResult) -> bool:
-    return result.outcome == "passed"
+    return result.outcome == "finished"

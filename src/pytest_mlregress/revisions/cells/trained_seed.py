@@ -41,7 +41,7 @@ class TrainedSeed:
 
     Attributes:
         request: which seed it is.
-        result: what it recorded; its outcome is ``"passed"`` or ``"failed"``. None where it could
+        result: what it recorded; its outcome is ``"finished"`` or ``"failed"``. None where it could
             not be run.
         unavailable: why this state of the code cannot run it: the test is not there, cannot be
             imported, is skipped, imports other code, or its process died. None where it did.

@@ -197,7 +197,7 @@ class Trainer:
             self._journal.put(_key(request, self._tests[request.test]), seed.to_builtins())
         if self._cache is None or request.repeat or seed.result is None or seed.reads is None:
             return
-        if seed.result.outcome != "passed":
+        if seed.result.outcome != "finished":
             return
         cached = CachedSeed(
             result=seed.result.without_spent.to_builtins(),

@@ -160,7 +160,7 @@ def _refuse(first: TrainedSeed, request: CurveRequest, test: SuiteTest) -> None:
     """See from the first seed what would make all others useless."""
     if first.result is None:
         raise CommandError(f"{test.test} cannot be trained: {first.unavailable}")
-    if first.result.outcome != "passed":
+    if first.result.outcome != "finished":
         return
     if request.over == "steps":
         check_logged(test.test, first.result, request.metric, request.curve)
@@ -179,7 +179,7 @@ def _passed(
 ) -> list[SeedResult]:
     found = []
     for seed in trained:
-        if seed.result is not None and seed.result.outcome == "passed":
+        if seed.result is not None and seed.result.outcome == "finished":
             found.append(seed.result)
             continue
         reason = seed.unavailable if seed.result is None else seed.result.message

@@ -141,6 +141,6 @@ def _values(
     for share, results in by_share.items():
         for result in results:
             recorded = result.metric(metric)
-            if result.outcome == "passed" and recorded is not None:
+            if result.outcome == "finished" and recorded is not None:
                 values.setdefault(result.seed, {})[share] = recorded.value
     return values

@@ -73,7 +73,7 @@ class TierSample:
         rules: dict[str, tuple[bool, MarginLike]] = {}
         seconds = []
         for result in results:
-            if result.outcome != "passed":
+            if result.outcome != "finished":
                 continue
             if result.duration > 0:
                 seconds.append(result.duration)
