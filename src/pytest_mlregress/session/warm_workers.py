@@ -106,27 +106,11 @@ class WarmWorkers:
         return True
 
     def _queue(self, items: Sequence[pytest.Item]) -> ItemQueue:
-        from pytest_mlregress.engines.queue import ItemQueue, longest_first
+        from pytest_mlregress.engines.queue import ItemQueue
 
         node_ids = [item.nodeid for item in items]
-        if self._settings.compares_sides:
-            return ItemQueue(node_ids, range(len(items)), pair_of)
-        if self._config.getoption("stepwise", False):
-            return ItemQueue(node_ids, range(len(items)))
-        records = {
-            index: item.stash[SEED_ITEM]
-            for index, item in enumerate(items)
-            if SEED_ITEM in item.stash
-        }
-        seconds = _recorded_seconds(self._config, self._settings, records.values())
-        return ItemQueue(
-            node_ids,
-            longest_first(
-                node_ids,
-                {index: 1 + _look_of(record) for index, record in records.items()},
-                {index: seconds.get(record.test, 0.0) for index, record in records.items()},
-            ),
-        )
+        unit_of = pair_of if self._settings.compares_sides else str
+        return ItemQueue(node_ids, order_of(self._config, self._settings, items), unit_of)
 
     def _run_by_xdist(self, session: pytest.Session, reason: str) -> bool | None:
         reporter = self._config.pluginmanager.getplugin("terminalreporter")
@@ -141,6 +125,34 @@ class WarmWorkers:
             return _compat.run_by_xdist(session, number)
         finally:
             threads.restore_variables(variables)
+
+
+def order_of(
+    config: pytest.Config, settings: Settings, items: Sequence[pytest.Item]
+) -> Sequence[int]:
+    """The order in which items are handed out to workers.
+
+    Args:
+        config: pytest's.
+        settings: the settings of the run.
+        items: all items of the session.
+
+    Returns:
+        Their positions.
+    """
+    if settings.compares_sides or config.getoption("stepwise", False):
+        return range(len(items))
+    from pytest_mlregress.engines.queue import longest_first
+
+    records = {
+        index: item.stash[SEED_ITEM] for index, item in enumerate(items) if SEED_ITEM in item.stash
+    }
+    seconds = _recorded_seconds(config, settings, records.values())
+    return longest_first(
+        [item.nodeid for item in items],
+        {index: 1 + _look_of(record) for index, record in records.items()},
+        {index: seconds.get(record.test, 0.0) for index, record in records.items()},
+    )
 
 
 def _look_of(record: SeedItem) -> int:
