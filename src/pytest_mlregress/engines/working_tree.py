@@ -1,0 +1,164 @@
+"""The files of a working tree that another machine needs to run its tests, and whether it has them.
+
+Those that git knows or would add; where there is no git, all but what tools leave behind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pytest_mlregress.baselines.git_command import GitError, git
+from pytest_mlregress.resources.need import in_bytes
+
+MOST_BYTES: Final = 250_000_000
+"""A tree of more bytes is not sent: Ray keeps it in the memory of its head."""
+
+_WHOLE_BYTES: Final = 16_000_000
+_END_BYTES: Final = 1_000_000
+"""Of a file of more than the first number, its size and so many bytes at each end are compared."""
+
+_LEFT_BEHIND: Final = frozenset(
+    {
+        *(".git", ".hg", ".svn", ".venv", "venv", ".tox", ".nox", "node_modules", "__pycache__"),
+        *(".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".mlregress"),
+        *(".ipynb_checkpoints", ".eggs", "site-packages"),
+    }
+)
+_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+"""The earliest time of a ZIP file: the same tree is the same bytes."""
+
+
+class TreeTooLargeError(Exception):
+    """A working tree that is too large to be sent; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingTree:
+    """The files of a working tree.
+
+    Attributes:
+        root: its top folder: that of the git repository, or pytest's rootdir.
+        digests: by path from the root, with slashes: what the file holds.
+    """
+
+    root: Path
+    digests: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """One for all of them."""
+        whole = hashlib.sha256()
+        for name, digest in sorted(self.digests.items()):
+            whole.update(f"{name}\0{digest}\n".encode("utf-8", "surrogateescape"))
+        return whole.hexdigest()
+
+
+def working_tree(rootdir: Path) -> WorkingTree:
+    """The tree that tests belong to, as it is now.
+
+    Args:
+        rootdir: pytest's.
+
+    Returns:
+        The tree.
+    """
+    try:
+        top = Path(os.fsdecode(git(rootdir, "rev-parse", "--show-toplevel")).rstrip("\n")).resolve()
+        listed = git(top, "ls-files", "-z", "-c", "-o", "--exclude-standard")
+        names = {os.fsdecode(name) for name in listed.split(b"\0") if name}
+    except GitError:
+        top = rootdir.resolve()
+        names = {file.relative_to(top).as_posix() for file in _walk(top)}
+    digests = {}
+    for name in sorted(names):
+        digest = digest_of(top / name)
+        if digest is not None:
+            digests[name] = digest
+    return WorkingTree(top, digests)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if entry.name in _LEFT_BEHIND or entry.name.endswith(".pyc"):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(Path(entry.path))
+        else:
+            yield Path(entry.path)
+
+
+def digest_of(file: Path) -> str | None:
+    """What a file holds, and whether it holds it.
+
+    Args:
+        file: the file.
+
+    Returns:
+        A digest; None where there is no such file, or it cannot be read.
+    """
+    try:
+        if not file.is_file():
+            return None
+        with file.open("rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            if size <= _WHOLE_BYTES:
+                return hashlib.sha256(stream.read()).hexdigest()
+            ends = hashlib.sha256(stream.read(_END_BYTES))
+            stream.seek(-_END_BYTES, os.SEEK_END)
+            ends.update(stream.read())
+            return f"{size}:{ends.hexdigest()}"
+    except OSError:
+        return None
+
+
+def first_difference(digests: Mapping[str, str], root: Path) -> str | None:
+    """Where a folder differs from a tree.
+
+    Args:
+        digests: those of the tree.
+        root: the folder.
+
+    Returns:
+        ``models/net.py is missing`` or ``models/net.py differs``; None where no file does.
+    """
+    for name, digest in sorted(digests.items()):
+        found = digest_of(root / name)
+        if found != digest:
+            return f"{name} {'is missing' if found is None else 'differs'}"
+    return None
+
+
+def pack(tree: WorkingTree, target: Path, extra: Mapping[str, Path] | None = None) -> None:
+    """Put a tree into a ZIP file; the same tree gives the same bytes.
+
+    Args:
+        tree: the tree.
+        target: the file to write.
+        extra: by path in the file: other files to put there.
+
+    Raises:
+        TreeTooLargeError: it is larger than `MOST_BYTES`.
+        OSError: a file cannot be read or written.
+    """
+    files = {name: tree.root / name for name in tree.digests} | dict(extra or {})
+    sizes = {name: file.stat().st_size for name, file in files.items()}
+    if sum(sizes.values()) > MOST_BYTES:
+        largest = max(sizes, key=lambda name: sizes[name])
+        raise TreeTooLargeError(
+            f"the working tree {tree.root} has {in_bytes(sum(sizes.values()))} in "
+            f"{len(sizes)} files, and at most {in_bytes(MOST_BYTES)} are sent to a Ray cluster "
+            f"(the largest is {largest} with {in_bytes(sizes[largest])}); name data in .gitignore "
+            "and have it on the nodes, or put the tree on a file system that every node has at "
+            "the same path"
+        )
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, file in sorted(files.items()):
+            archive.writestr(
+                zipfile.ZipInfo(name, _EPOCH), file.read_bytes(), zipfile.ZIP_DEFLATED
+            )
