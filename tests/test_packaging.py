@@ -44,7 +44,7 @@ def within(name: str, *packages: str) -> bool:
     return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
-SHARED = ("__version__", "margins", "node_ids", "plurals", "seeding")
+SHARED = ("__version__", "looks", "margins", "node_ids", "plurals", "seeding")
 """One module per fact that several rooms share; they import the standard library alone."""
 
 JUDGED_BY = (

@@ -44,7 +44,12 @@ def test_a_report_is_that_of_xdist_and_of_one_process(recorded: Suite) -> None:
             assert test["judged_with"]["plan"].pop("parallel") == (workers != "-n0")
         reports.append(report)
     assert reports[0]["tests"]
-    assert reports[0] == reports[1] == reports[2]
+    assert reports[0] == reports[1]
+    for report in reports[1:]:  # at -n0 the process that trains has loaded the statistics, too
+        report["environment"].pop("packages", None)
+        for test in report["tests"]:
+            del test["judged_with"]["seeds"]["environment"]["packages"]
+    assert reports[1] == reports[2]
 
 
 def test_what_is_printed_is_what_xdist_prints(recorded: Suite) -> None:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_mlregress.looks import default_looks
 from pytest_mlregress.statistics.early_stop import plan_check
-from pytest_mlregress.statistics.sequential import default_looks
 
 MARGINS = st.sampled_from(["auto", 0.25, 1.0, 3.0])
 ALPHAS = st.sampled_from([0.05, 0.005, 0.001])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from pytest_mlregress.looks import default_looks
 from pytest_mlregress.statistics import (
     dispersion_test,
     effect_sizes,
@@ -35,7 +36,6 @@ from pytest_mlregress.statistics.rank import (
     shift_interval_index,
 )
 from pytest_mlregress.statistics.samples import winsorise, winsorised_pair
-from pytest_mlregress.statistics.sequential import default_looks
 
 DRAWS = {
     "normal": lambda rng, n: rng.normal(size=n),

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
+from pytest_mlregress.looks import default_looks
 from pytest_mlregress.statistics.batched_pvalues import harm_pvalues
 from pytest_mlregress.statistics.comparison import compare
 from pytest_mlregress.statistics.early_stop import plan_check
@@ -32,7 +33,6 @@ from pytest_mlregress.statistics.required_seeds import (
     seeds_needed,
 )
 from pytest_mlregress.statistics.sequential import (
-    default_looks,
     operating_characteristics,
     sequential_design,
 )

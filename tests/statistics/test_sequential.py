@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
+from pytest_mlregress.looks import default_looks
 from pytest_mlregress.statistics.sequential import (
     SequentialDesign,
     Spending,
     classical_boundaries,
-    default_looks,
     margin_for_power,
     operating_characteristics,
     sequential_design,

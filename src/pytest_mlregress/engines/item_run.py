@@ -11,6 +11,7 @@ import pytest
 from pytest_mlregress import _compat
 from pytest_mlregress.engines.queue import ItemQueue
 from pytest_mlregress.engines.workers import ENDED, Workers, WorkersLostError
+from pytest_mlregress.node_ids import split_file
 
 _LOSSES_PER_WORKER: Final = 4
 """As many workers are replaced for each, as xdist does, before the run is ended."""
@@ -49,8 +50,11 @@ class ItemRun:
         self._begun = 0
         self._losses = 0
 
-    def run(self) -> None:
+    def run(self, meanwhile: Callable[[], None]) -> None:
         """Run all items.
+
+        Args:
+            meanwhile: called while the workers start.
 
         Raises:
             pytest.Session.Failed: as many have failed as ``-x`` or ``--maxfail`` allow.
@@ -61,6 +65,7 @@ class ItemRun:
         try:
             for _ in range(min(self._most, len(self._session.items))):
                 self._begin_worker()
+            meanwhile()
             while self._live:
                 for number, message in self._workers.receive():
                     if number in self._live:
@@ -174,7 +179,7 @@ class ItemRun:
 
     def _report_crash(self, worker: _Worker, node_id: str, reason: str) -> None:
         """Report a lost item as xdist does."""
-        file = node_id.split("::")[0]
+        file, _ = split_file(node_id)
         why = f": {reason}" if reason else ""
         report = pytest.TestReport(
             nodeid=node_id,

@@ -4,6 +4,7 @@
 descriptor. Its first message says how to start, see `WorkerStart`; it answers ``("collected",
 node_ids)`` and is then an `ItemWorker`. ``("error", text)`` is the last one where that failed, and
 ``("end",)`` where nothing is left to run. It ends when the other end of the socket is closed.
+What it prints is of interest only where it fails: its owner sends stdout and stderr to a file.
 """
 
 from __future__ import annotations
@@ -40,6 +41,12 @@ _OF_ONE_PROCESS: Final[Mapping[str, object]] = {
     "allure_report_dir": None,
 }
 """Options that hold for the process that hands out the items, by pytest's names of them."""
+
+_AS_WORKER: Final = (
+    # This module is imported before pytest could rewrite assertions, of which it has none.
+    "-W",
+    "ignore:Module already imported so cannot be rewritten; pytest_mlregress",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +86,7 @@ def main(descriptor: int) -> None:
         start = WorkerStart(**fields)
         _prepare_process(start)
         plugin = RemoteItems(connection, start)
-        status = pytest.main(list(start.args), plugins=[plugin])
+        status = pytest.main([*start.args, *_AS_WORKER], plugins=[plugin])
         if plugin.served:
             connection.send(("end",))
         else:

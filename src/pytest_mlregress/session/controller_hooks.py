@@ -6,7 +6,6 @@ imported where it is used.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,8 +15,10 @@ import pytest
 from pytest_mlregress import _compat
 from pytest_mlregress.running import seed_items, stop_flags
 from pytest_mlregress.running.seed_items import SEED_ITEM
-from pytest_mlregress.session.interrupts import end_in_peace, interrupted_afterwards
+from pytest_mlregress.session.interrupts import end_in_peace
+from pytest_mlregress.session.loaded_statistics import load_statistics
 from pytest_mlregress.session.verdict_items import EndsOfItems, VerdictItem, verdict_items
+from pytest_mlregress.session.worker_count import WARM_WORKERS
 from pytest_mlregress.settings import Settings
 
 if TYPE_CHECKING:
@@ -97,8 +98,8 @@ class ControllerHooks:
         files = set(files)
         if files and not self._has_seeds and not self._config.option.collectonly:
             self._has_seeds = True
-            with interrupted_afterwards():  # what judges is whole before a Ctrl-C may come
-                importlib.import_module("pytest_mlregress.statistics")
+            if WARM_WORKERS not in self._config.stash:  # those are forked without it
+                load_statistics()
         reads_baselines = not self._settings.compares_sides and not self._config.option.collectonly
         if files and not self._places_checked and reads_baselines:
             from pytest_mlregress.session.recorded_baselines import check_places

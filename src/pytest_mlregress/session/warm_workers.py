@@ -17,6 +17,7 @@ from pytest_mlregress.running import progress_channel, threads
 from pytest_mlregress.running.pairs import pair_of
 from pytest_mlregress.running.seed_items import SEED_ITEM, SeedItem
 from pytest_mlregress.running.stop_flags import stop_flags
+from pytest_mlregress.session.loaded_statistics import load_statistics
 from pytest_mlregress.session.worker_count import WARM_WORKERS
 from pytest_mlregress.settings import Settings
 
@@ -102,7 +103,7 @@ class WarmWorkers:
             reporter.showfspath = False  # results of several files arrive at the same time
         told = {stop_flags_key(): str(stop_flags(self._config).folder)}
         workers = ForkedWorkers(session, most, told, _prepare)
-        ItemRun(session, workers, self._queue(session.items), most).run()
+        ItemRun(session, workers, self._queue(session.items), most).run(load_statistics)
         return True
 
     def _queue(self, items: Sequence[pytest.Item]) -> ItemQueue:
@@ -120,6 +121,7 @@ class WarmWorkers:
             )
         number = self._config.stash[WARM_WORKERS]
         self._config.stash[WARM_WORKERS] = 0
+        load_statistics()
         variables = threads.export_threads(self._settings.threads)
         try:
             return _compat.run_by_xdist(session, number)
@@ -162,7 +164,7 @@ def _look_of(record: SeedItem) -> int:
         return 0
     if declared.looks:
         return declared.turn(record.seed)
-    from pytest_mlregress.statistics.sequential import default_looks
+    from pytest_mlregress.looks import default_looks
 
     place = declared.seeds.index(record.seed)
     return sum(place >= n for n in default_looks(len(declared.seeds)))

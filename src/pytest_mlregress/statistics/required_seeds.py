@@ -11,6 +11,7 @@ from typing import Final
 
 from scipy.special import ndtr
 
+from pytest_mlregress.looks import default_looks
 from pytest_mlregress.statistics.permutation import smallest_attainable_p
 from pytest_mlregress.statistics.power import (
     DETECTION_POWER,
@@ -21,7 +22,6 @@ from pytest_mlregress.statistics.power import (
     within_reach,
 )
 from pytest_mlregress.statistics.run_noise import RunNoise
-from pytest_mlregress.statistics.sequential import default_looks
 
 #: Plans look no further than this many seeds on a side.
 MOST_SEEDS: Final = 1_000

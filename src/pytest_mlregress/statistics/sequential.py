@@ -152,31 +152,6 @@ def margin_for_power(
     )
 
 
-def default_looks(n: int) -> tuple[int, ...]:
-    """The looks of a check of at most `n` seeds.
-
-    A quarter (rounded up, at least 3), half (rounded up) and all of them; one interim look at 2 or
-    3 seeds up to n = 5; none up to n = 2. A first look at 2 seeds would save a little more when
-    nothing changed, but 2 seeds can hardly show harm: no p-value of 20 against 2 seeds is below
-    0.004, and a seed that fails half of the time would be missed in one of four checks.
-
-    Args:
-        n: the largest number of candidate seeds.
-
-    Returns:
-        Increasing numbers of candidate seeds.
-
-    Raises:
-        ValueError: n is not a positive integer.
-    """
-    n = _positive_integer("n", n)
-    if n <= 2:
-        return (n,)
-    if n <= 5:
-        return (min(3, n - 1), n)
-    return tuple(sorted({max(3, math.ceil(n / 4)), math.ceil(n / 2), n}))
-
-
 def operating_characteristics(design: SequentialDesign, loss_sd: float) -> tuple[float, float]:
     """Power and expected seeds of a design at a loss.
 

@@ -102,8 +102,8 @@ def look_numbers(n: int, rules: Rules) -> tuple[int, ...]:
     Returns:
         Increasing numbers of seeds.
     """
+    from pytest_mlregress.looks import default_looks
     from pytest_mlregress.statistics.early_stop import SEQUENTIAL_TESTS
-    from pytest_mlregress.statistics.sequential import default_looks
 
     sequential = (
         rules.early
