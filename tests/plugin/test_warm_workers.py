@@ -350,3 +350,37 @@ def test_another_worker_has_what_a_lost_one_has_not_begun(suite: Suite) -> None:
     )
     result = suite.run(WARM, apart=True)
     result.assert_outcomes(passed=9, failed=3)
+
+
+def test_other_plugins_see_what_they_see_of_xdist(recorded: Suite) -> None:
+    recorded.configure("html", "metadata", "timeout", "randomly")
+    recorded.write(
+        """
+        import random, time
+
+        import pytest
+
+
+        @pytest.mark.timeout(0.2)
+        def test_slow():
+            time.sleep(20)
+
+
+        def test_random():
+            print("drawn:", random.random())
+            assert random.random() < 0
+        """,
+        "test_plain.py",
+    )
+    drawn, rows = [], []
+    for workers in (WARM, "-n2"):
+        options = ("-p", "randomly", "--randomly-seed=7", "--html=page.html")
+        options = (*options, "--self-contained-html", "--mlregress-stop=never")
+        result = recorded.run(workers, *options, apart=True)
+        result.stdout.fnmatch_lines(["*Failed: Timeout (>0.2s) from pytest-timeout."])
+        assert result.parseoutcomes() == {"failed": 2, "passed": 1, "seeds": 5}
+        drawn += [line for line in result.outlines if line.startswith("drawn:")]
+        page = (recorded.path / "page.html").read_text(encoding="utf-8")
+        rows.append({name: page.count(name) for name in (TEST, "test_slow", "test_random")})
+    assert drawn[0] == drawn[1]
+    assert rows[0] == rows[1]

@@ -48,6 +48,7 @@ def run_by_xdist(session: pytest.Session, workers: int) -> bool:
     from xdist.dsession import DSession  # type: ignore[import-untyped]
 
     config = session.config
+    _measure_coverage_in_workers(config)
     config.option.dist = "load"
     config.option.tx = ["popen"] * workers
     config.option.numprocesses = workers
@@ -58,3 +59,18 @@ def run_by_xdist(session: pytest.Session, workers: int) -> bool:
         return bool(distributed.pytest_runtestloop())
     finally:
         distributed.pytest_sessionfinish()
+
+
+def _measure_coverage_in_workers(config: pytest.Config) -> None:
+    """Let pytest-cov know of workers that begin after the start of the session.
+
+    ``CovPlugin.start`` and ``engine.DistMaster``, pytest-cov 4 to 7: it chooses at its own start.
+    """
+    plugin: Any = config.pluginmanager.getplugin("_cov")
+    measuring: Any = getattr(plugin, "cov_controller", None)
+    if measuring is None or hasattr(measuring, "configure_node"):
+        return
+    from pytest_cov.engine import DistMaster  # type: ignore[import-not-found]
+
+    measuring.cov.stop()
+    plugin.start(DistMaster, config)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import warnings
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,6 +36,13 @@ def reason_against_fork() -> str | None:
     return _accelerator() or _library()
 
 
+def fork() -> int:
+    """``os.fork`` without the warning of Python 3.12 about threads, which were looked at before."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
+
+
 def _threads() -> str | None:
     if threading.current_thread() is not threading.main_thread():
         return "pytest runs in a thread"
@@ -42,10 +50,25 @@ def _threads() -> str | None:
     others = [thread.name for thread in known if _module_of(thread) not in _ONLY_WAIT]
     if others:
         return f"the thread {others[0]!r} was started before the tests"
-    native = _native_threads()
-    if native is not None and native > 1 + len(known):
-        return f"a library started {_counted(native - 1 - len(known))} before the tests"
+    expected = 1 + len(known)
+    if (native := _native_threads()) is not None and native > expected:
+        _fork_in_vain()
+        native = _native_threads() or expected
+        if native > expected:
+            return f"a library started {_counted(native - expected)} before the tests"
     return None
+
+
+def _fork_in_vain() -> None:
+    """Let libraries end those threads that they end before a fork, and begin again after it.
+
+    OpenBLAS does, by ``pthread_atfork`` (``blas_thread_shutdown``), and numpy loads it: with
+    pytest-randomly, before anything of ours could tell it to start no thread.
+    """
+    process = fork()
+    if process == 0:
+        os._exit(0)
+    os.waitpid(process, 0)
 
 
 def _counted(number: int) -> str:
@@ -71,6 +94,9 @@ def _accelerator() -> str | None:
         started = getattr(device, "is_initialized", None)
         if started is not None and started():
             return f"torch.{name} was used before the tests"
+    mps = getattr(getattr(torch, "backends", None), "mps", None)
+    if mps is not None and mps.is_built():  # a question about the device would be its first use
+        return "whether torch has used MPS before the tests cannot be told"
     return None
 
 

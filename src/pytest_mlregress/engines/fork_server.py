@@ -13,11 +13,11 @@ import os
 import select
 import signal
 import socket
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from pytest_mlregress.engines.fork_safety import fork
 from pytest_mlregress.engines.messages import Connection, ConnectionLost
 
 _ENOUGH: Final = 16
@@ -36,7 +36,7 @@ class ForkServer:
 
     def __init__(self, run_worker: RunWorker) -> None:
         self._requests, theirs = socket.socketpair()
-        if _fork() == 0:
+        if fork() == 0:
             self._requests.close()
             _serve(theirs, run_worker)
         theirs.close()
@@ -68,12 +68,6 @@ class ForkServer:
         self._requests.close()
 
 
-def _fork() -> int:
-    with warnings.catch_warnings():  # Python 3.12 warns of threads, which were looked at before
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return os.fork()
-
-
 def _serve(requests: socket.socket, run_worker: RunWorker) -> None:
     """Fork a worker for every request; never returns."""
     os.setpgid(0, 0)  # the terminal's Ctrl-C is for the first process alone
@@ -93,7 +87,7 @@ def _serve(requests: socket.socket, run_worker: RunWorker) -> None:
                 if not request:
                     break
                 end = socket.socket(fileno=descriptors[0])
-                process = _fork()
+                process = fork()
                 if process == 0:
                     signal.set_wakeup_fd(-1)
                     signal.signal(signal.SIGCHLD, signal.SIG_DFL)

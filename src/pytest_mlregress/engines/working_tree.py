@@ -159,6 +159,4 @@ def pack(tree: WorkingTree, target: Path, extra: Mapping[str, Path] | None = Non
         )
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, file in sorted(files.items()):
-            archive.writestr(
-                zipfile.ZipInfo(name, _EPOCH), file.read_bytes(), zipfile.ZIP_DEFLATED
-            )
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), file.read_bytes(), zipfile.ZIP_DEFLATED)

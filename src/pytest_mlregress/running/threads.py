@@ -66,8 +66,8 @@ def restore_variables(before: Mapping[str, str | None]) -> None:
 def limited_threads(threads: Threads) -> Iterator[None]:
     """Run one seed with that many threads in torch and in every loaded BLAS and OpenMP library.
 
-    BLAS libraries are limited through threadpoolctl, if it is installed (scikit-learn installs it);
-    in xdist's workers the variables have done it already.
+    BLAS libraries are limited through threadpoolctl; in xdist's workers the variables have done it
+    already.
 
     Args:
         threads: CPU threads per seed, or `"keep"`.
@@ -97,12 +97,7 @@ def _limited_pools(threads: int) -> Iterator[None]:
     if "numpy" not in sys.modules:
         yield
         return
-    try:
-        pools = _pools(len(sys.modules))
-    except ImportError:
-        yield
-        return
-    with pools.limit(limits=threads):
+    with _pools(len(sys.modules)).limit(limits=threads):
         yield
 
 
