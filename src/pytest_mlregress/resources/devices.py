@@ -6,18 +6,16 @@ be said before.
 
 from __future__ import annotations
 
-import ctypes
 import math
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 DEVICES: Final = "CUDA_VISIBLE_DEVICES"
-_NVML: Final = {"win32": "nvml.dll"}.get(sys.platform, "libnvidia-ml.so.1")
 _ROCM_NODES: Final = Path("/sys/class/kfd/kfd/topology/nodes")
 
 
@@ -33,16 +31,35 @@ def visible_devices(environ: Mapping[str, str], present: int | None = None) -> t
         and as in CUDA all that follow one, are left out.
     """
     there = present_devices() if present is None else present
-    given = environ.get(DEVICES)
-    if given is None:
+    if DEVICES not in environ:
         return tuple(map(str, range(there)))
-    found: list[str] = []
+    return tuple(_up_to_unknown(environ[DEVICES], there)) if there else ()
+
+
+def listed_devices(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The GPUs that the variable names, also where no driver tells whether they are there.
+
+    Args:
+        environ: environment variables.
+
+    Returns:
+        As `visible_devices`; nothing where the variable is not set.
+    """
+    given = environ.get(DEVICES, "").strip()
+    return tuple(_up_to_unknown(given, present_devices() or None)) if given else ()
+
+
+def _up_to_unknown(given: str, present: int | None) -> Iterator[str]:
+    """The entries before the first that names no GPU, or one again, as CUDA reads them."""
+    found: set[str] = set()
     for entry in map(str.strip, given.split(",")):
-        known = there > 0 and bool(entry) and (not _is_number(entry) or 0 <= int(entry) < there)
-        if not known or entry in found:
-            break
-        found.append(entry)
-    return tuple(found)
+        known = bool(entry) and entry not in found
+        if _is_number(entry):
+            known = known and int(entry) >= 0 and (present is None or int(entry) < present)
+        if not known:
+            return
+        found.add(entry)
+        yield entry
 
 
 def _is_number(entry: str) -> bool:
@@ -54,20 +71,9 @@ def present_devices() -> int:
     """How many GPUs this machine has; the driver is asked, and none is initialised."""
     if sys.platform == "darwin":
         return int(platform.machine() == "arm64")
-    return _nvidia_devices() or _rocm_devices()
+    from pytest_mlregress.resources.nvml import device_count
 
-
-def _nvidia_devices() -> int:
-    try:
-        nvml = ctypes.CDLL(_NVML)
-        if nvml.nvmlInit_v2() != 0:
-            return 0
-        count = ctypes.c_uint()
-        failed = nvml.nvmlDeviceGetCount_v2(ctypes.byref(count))
-        nvml.nvmlShutdown()
-    except (OSError, AttributeError):
-        return 0
-    return 0 if failed else int(count.value)
+    return device_count() or _rocm_devices()
 
 
 def _rocm_devices() -> int:

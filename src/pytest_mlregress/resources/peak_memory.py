@@ -19,6 +19,9 @@ _STATUS: Final = Path("/proc/self/status")
 _RESET_HIGH_WATER: Final = "5"
 """See proc(5): resets the peak of the resident set to its present size."""
 
+_OTHER_LIBRARIES: Final = ("jax", "tensorflow", "cupy", "mxnet", "paddle")
+"""That use GPUs, and do not tell how much of one."""
+
 
 @dataclass(frozen=True, slots=True)
 class PeakMemory:
@@ -75,6 +78,41 @@ def _most_allocated() -> int | None:
         peaks = [int(cuda.max_memory_allocated(device)) for device in range(cuda.device_count())]
         return max(peaks, default=None)
     return None
+
+
+def held_gpu_memory() -> int | None:
+    """The most GPU memory that this process held since `start_peak_memory`, for later use too.
+
+    Returns:
+        Bytes that torch had reserved on the GPU that it used most, which other processes cannot
+        have; 0 where nothing here uses a GPU, None where another library may.
+    """
+    if any(name in sys.modules for name in _OTHER_LIBRARIES):
+        return None
+    cuda = _used_cuda()
+    if cuda is None:
+        return 0
+    with suppress(Exception):  # a device that failed in this very test
+        peaks = [int(cuda.max_memory_reserved(device)) for device in range(cuda.device_count())]
+        return max(peaks, default=0)
+    return None
+
+
+def release_gpu_memory() -> None:
+    """Give back the GPU memory that torch keeps for later, which other processes can then have."""
+    cuda = _used_cuda()
+    if cuda is not None:
+        with suppress(Exception):  # a device that failed in this very test
+            cuda.empty_cache()
+
+
+def may_use_gpu() -> bool:
+    """Whether a seed of this process could use a GPU, by the libraries that it has imported."""
+    torch = sys.modules.get("torch")
+    if torch is None or any(name in sys.modules for name in _OTHER_LIBRARIES):
+        return True
+    version = getattr(torch, "version", None)
+    return any(getattr(version, name, None) is not None for name in ("cuda", "hip"))
 
 
 def _used_cuda() -> Any | None:

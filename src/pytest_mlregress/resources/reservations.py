@@ -1,9 +1,8 @@
 """What the processes of a run use of one machine at once, kept below what it has.
 
 Each process asks for all that a seed needs in one request and holds no other while it waits, so
-that none waits for another in a circle. Requests are met in the order in which they were made: a
-large one is not passed over for ever by small ones. A request is a locked file; the system unlocks
-it when its process is killed, and the next process that looks removes it.
+that none waits for another in a circle; `admission` says which one is met. A request is a locked
+file; the system unlocks it when its process is killed, and the next process that looks removes it.
 """
 
 from __future__ import annotations
@@ -14,39 +13,22 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from filelock import FileLock, Timeout
+
+from pytest_mlregress.resources.admission import Request, is_met
 
 _GUARD: Final = "guard.lock"
 _LOCK: Final = ".lock"
 _RECORD: Final = ".json"
 _SHORTEST_WAIT_S: Final = 0.02
 _LONGEST_WAIT_S: Final = 0.5
-_SLACK: Final = 1e-9
-"""Ten tenths of a GPU are one, whatever floats add up to."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """What one process asked for.
-
-    Attributes:
-        name: begins with the time, so that names sort in the order of asking.
-        amounts: by the name of the resource.
-        held: whether it was met.
-    """
-
-    name: str
-    amounts: Mapping[str, float]
-    held: bool
-
-    def goes_before(self, later: _Request) -> bool:
-        """Whether it waits for something that a later request asks for, too."""
-        rivals = not self.amounts.keys().isdisjoint(later.amounts)
-        return rivals and not self.held and self.name < later.name
+Amounts: TypeAlias = Mapping[str, float]
+"""How much of each resource, by its name."""
 
 
 class Reservations:
@@ -66,30 +48,29 @@ class Reservations:
 
     @contextmanager
     def hold(
-        self, amounts: Mapping[str, float], needless: Callable[[], bool] = lambda: False
+        self,
+        amounts: Amounts | Callable[[], Amounts],
+        needless: Callable[[], bool] = lambda: False,
     ) -> Iterator[None]:
         """Wait until the machine has that much left, and keep it during the block.
 
         Args:
-            amounts: by the name of the resource; more than the machine has counts as all of it.
+            amounts: more than the machine has counts as all of it; asked again while it waits, if
+                it is a function.
             needless: asked while it waits; true ends the wait without a reservation.
 
         Yields:
             Once, around the block.
         """
-        bounded = {
-            name: min(amount, self._capacity[name])
-            for name, amount in amounts.items()
-            if amount > 0 and name in self._capacity
-        }
-        if not bounded:
+        wanted = self._wanted(amounts)
+        if not wanted:
             yield
             return
         name = f"{time.time_ns():020d}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         lock = FileLock(self._folder / f"{name}{_LOCK}")
         try:
             with suppress(OSError):
-                self._wait(name, lock, bounded, needless)
+                self._wait(Request(name, wanted), lock, amounts, needless)
             yield
         finally:
             with suppress(OSError):
@@ -97,47 +78,66 @@ class Reservations:
                 lock.release()
                 (self._folder / f"{name}{_LOCK}").unlink(missing_ok=True)
 
+    def held_since(self, name: str) -> list[float]:
+        """When those were met that hold some of a resource now.
+
+        Args:
+            name: of the resource.
+
+        Returns:
+            Seconds of the clock, in any order.
+        """
+        with suppress(OSError):
+            if self._folder.exists():
+                with self._guard():
+                    held = [one.since for one in self._living() if name in one.amounts]
+                return [since for since in held if since is not None]
+        return []
+
+    def _wanted(self, amounts: Amounts | Callable[[], Amounts]) -> dict[str, float]:
+        return {
+            name: min(amount, self._capacity[name])
+            for name, amount in (amounts() if callable(amounts) else amounts).items()
+            if amount > 0 and name in self._capacity
+        }
+
     def _wait(
         self,
-        name: str,
+        request: Request,
         lock: FileLock,
-        amounts: Mapping[str, float],
+        amounts: Amounts | Callable[[], Amounts],
         needless: Callable[[], bool],
     ) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
-        request = _Request(name, amounts, held=False)
         with self._guard():
             self._write(request)
         wait_s = _SHORTEST_WAIT_S
         while not self._granted(request):
             if needless():
-                (self._folder / f"{name}{_RECORD}").unlink(missing_ok=True)
+                (self._folder / f"{request.name}{_RECORD}").unlink(missing_ok=True)
                 return
             time.sleep(wait_s)
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+            if callable(amounts):
+                request = replace(request, amounts=self._wanted(amounts))
 
-    def _granted(self, request: _Request) -> bool:
-        """Meet a request if it fits and none before it waits for the same things; else False."""
+    def _granted(self, request: Request) -> bool:
+        """Meet a request if it may be met now; otherwise keep what it asks for by now."""
         with self._guard():
             others = [other for other in self._living() if other.name != request.name]
-            if any(other.goes_before(request) for other in others):
-                return False
-            for name, amount in request.amounts.items():
-                used = sum(other.amounts.get(name, 0.0) for other in others if other.held)
-                if used + amount > self._capacity[name] * (1 + _SLACK):
-                    return False
-            self._write(_Request(request.name, request.amounts, held=True))
-            return True
+            met = is_met(request, others, self._capacity)
+            self._write(replace(request, since=time.time()) if met else request)
+            return met
 
     def _guard(self) -> FileLock:
         return FileLock(self._folder / _GUARD)
 
-    def _write(self, request: _Request) -> None:
-        text = json.dumps({"amounts": dict(request.amounts), "held": request.held})
+    def _write(self, request: Request) -> None:
+        text = json.dumps({"amounts": dict(request.amounts), "since": request.since})
         (self._folder / f"{request.name}{_RECORD}").write_text(text, encoding="utf-8")
 
-    def _living(self) -> Iterator[_Request]:
+    def _living(self) -> Iterator[Request]:
         """The requests whose processes live; others are removed. Called under the guard."""
         for file in sorted(self._folder.glob(f"*{_RECORD}")):
             name = file.name.removesuffix(_RECORD)
@@ -146,7 +146,7 @@ class Reservations:
                 continue
             with suppress(OSError, ValueError, KeyError, TypeError):  # gone, or torn by a kill
                 record = json.loads(file.read_text("utf-8"))
-                yield _Request(name, dict(record["amounts"]), bool(record["held"]))
+                yield Request(name, dict(record["amounts"]), record["since"])
 
     def _is_abandoned(self, name: str) -> bool:
         """Whether the process that made a request was killed.
