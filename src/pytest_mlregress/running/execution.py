@@ -115,8 +115,9 @@ class Execution:
         """
         record = item.stash[SEED_ITEM]
         with (
-            reserved(record, self._flags),
-            limited_threads(record.declaration.settings.threads),
+            reserved(item, self._flags),
+            # One that is skipped may declare more processors than any machine has threads for.
+            limited_threads("keep" if record.shortfall else record.declaration.settings.threads),
         ):
             self._prepare_limits(item)
             if trained_twice(item, self._settings):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from pytest_mlregress.running.seed_items import SEED_ITEM, SeedItem
+from pytest_mlregress.resources.peak_memory import may_use_gpu
+from pytest_mlregress.running.seed_items import SEED_ITEM
 from pytest_mlregress.running.stop_flags import StopFlags
 from pytest_mlregress.running.threads import DEVICES
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 _CALLERS: Final = pytest.StashKey[Mapping[str, str]]()
 _BEFORE: Final = pytest.StashKey[str | None]()
+_MOST_CPUS: Final = pytest.StashKey[float]()
+"""The most processors that a seed of this session uses."""
 
 
 def note_callers_devices(config: pytest.Config) -> None:
@@ -96,10 +100,9 @@ def give_devices(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
     )
     if need <= 0:
         return
-    from pytest_mlregress.resources.devices import block_of, visible_devices
+    from pytest_mlregress.resources.devices import block_of
 
-    devices = visible_devices(config.stash.get(_CALLERS, os.environ))
-    block = block_of(_worker(config), devices, need)
+    block = block_of(_worker(config), _callers_devices(config), need)
     config.stash[_BEFORE] = os.environ.get(DEVICES)
     os.environ[DEVICES] = ",".join(block)
 
@@ -125,47 +128,106 @@ def _worker(config: pytest.Config) -> int:
 
 
 @contextmanager
-def reserved(record: SeedItem, flags: StopFlags) -> Iterator[None]:
-    """Hold what a seed declares to need, once the other processes of the run leave as much.
+def reserved(item: pytest.Item, flags: StopFlags) -> Iterator[None]:
+    """Hold what a seed takes of the machine, once the other processes of the run leave as much.
+
+    A seed takes what its test declares, its threads where seeds of the run could have more of them
+    together than there are processors, and its share of a GPU that other processes use, too.
 
     Args:
-        record: of the seed.
+        item: the item of the seed.
         flags: those of the run; its folder is where processes agree.
 
     Yields:
         Once, around the seed.
     """
+    record = item.stash[SEED_ITEM]
     settings = record.declaration.settings
-    if not settings.declares_need or record.shortfall is not None:
+    sharers = _sharers(item)
+    if record.shortfall is not None or not (
+        settings.declares_need or sharers > 1 or _counts_threads(item)
+    ):
         yield
         return
     from pytest_mlregress.resources.capacity import capacity
     from pytest_mlregress.resources.reservations import Reservations
+    from pytest_mlregress.running.device_share import DeviceShare, resource_of
 
     machine = capacity(os.environ)
-    limits: dict[str, float] = {"cpus": machine.cpus}
-    amounts: dict[str, float] = {
-        "cpus": settings.num_cpus or 0.0,
-        "memory": settings.memory or 0.0,
-    }
+    limits = {"cpus": machine.cpus} | {resource_of(device): 1.0 for device in machine.devices}
     if machine.memory is not None:
         limits["memory"] = machine.memory
-    amounts |= _shares(machine.devices, settings.num_gpus or 0.0)
-    limits |= {name: 1.0 for name in amounts if name not in ("cpus", "memory")}
-    folder = flags.folder / f"reservations-{_machine_name()}"
-    with Reservations(folder, limits).hold(amounts, lambda: flags.is_raised(record.test)):
+    amounts = {"cpus": cpus_of(settings), "memory": settings.memory or 0.0}
+    here = Reservations(flags.folder / f"reservations-{_machine_name()}", limits)
+    share = DeviceShare(
+        item,
+        machine.devices,
+        sharers,
+        here,
+        flags.folder / f"gpus-{_machine_name()}",
+    )
+    with (
+        here.hold(lambda: amounts | share.amounts(), lambda: flags.is_raised(record.test)),
+        share.observed(),
+    ):
         yield
 
 
-def _shares(devices: Iterable[str], need: float) -> dict[str, float]:
-    """How much of each GPU of this process a seed uses."""
-    shares: dict[str, float] = {}
-    for device in devices:
-        if need <= 0:
-            break
-        shares[f"gpu {device}"] = min(need, 1.0)
-        need -= 1.0
-    return shares
+def cpus_of(settings: Settings) -> float:
+    """The processors that a seed of a test uses: its threads, or what it declares if that is more.
+
+    Args:
+        settings: those of the test.
+
+    Returns:
+        The number; with ``keep``, which leaves the threads unknown, what is declared.
+    """
+    threads = 0.0 if settings.threads == "keep" else float(settings.threads)
+    return max(threads, settings.num_cpus or 0.0)
+
+
+def _counts_threads(item: pytest.Item) -> bool:
+    """Whether processors are shared out: some seed of this run has more than one thread.
+
+    If all have one, only the number of workers can be too large, which the user has chosen.
+    """
+    stash = item.config.stash
+    if _workers(item.config) < 2:
+        return False
+    if _MOST_CPUS not in stash:
+        records = [one.stash[SEED_ITEM] for one in item.session.items if SEED_ITEM in one.stash]
+        stash[_MOST_CPUS] = max(
+            (cpus_of(one.declaration.settings) for one in records if one.shortfall is None),
+            default=1.0,
+        )
+    return stash[_MOST_CPUS] > 1
+
+
+def _sharers(item: pytest.Item) -> int:
+    """How many workers may use the GPUs that this one may; 0 where it uses none, or unknown ones.
+
+    Without the caller's word on several GPUs it is the test that chooses among them.
+    """
+    workers = _workers(item.config)
+    if workers < 2 or item.stash[SEED_ITEM].declaration.settings.num_gpus == 0 or not may_use_gpu():
+        return 0
+    from pytest_mlregress.resources.devices import visible_devices
+
+    own, callers = visible_devices(os.environ), _callers_devices(item.config)
+    if not own or (DEVICES not in os.environ and len(own) > 1):
+        return 0
+    return math.ceil(workers / max(1, len(callers) // len(own)))
+
+
+def _callers_devices(config: pytest.Config) -> tuple[str, ...]:
+    from pytest_mlregress.resources.devices import visible_devices
+
+    return visible_devices(config.stash.get(_CALLERS, os.environ))
+
+
+def _workers(config: pytest.Config) -> int:
+    """How many processes run seeds at once; 1 where this one does alone."""
+    return int(getattr(config, "workerinput", {}).get("workercount", 1))
 
 
 def _machine_name() -> str:

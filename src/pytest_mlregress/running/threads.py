@@ -122,7 +122,11 @@ def pin_device(worker: str) -> None:
     Args:
         worker: the id of the worker.
     """
-    devices = [entry.strip() for entry in os.environ.get(DEVICES, "").split(",") if entry.strip()]
     number = worker.removeprefix("gw")
-    if devices and devices != ["-1"] and number.isdigit():
+    if not (os.environ.get(DEVICES, "").strip() and number.isdigit()):
+        return
+    from pytest_mlregress.resources.devices import listed_devices
+
+    devices = listed_devices(os.environ)
+    if devices:
         os.environ[DEVICES] = devices[int(number) % len(devices)]

@@ -1,0 +1,125 @@
+"""A seed's share of the GPUs of its process, and what it tells the others of what it took."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from pytest_mlregress.resources.device_sharing import (
+    TrainedSeed,
+    budget,
+    memory_of,
+    most_at_once,
+    share,
+)
+from pytest_mlregress.resources.peak_memory import held_gpu_memory, release_gpu_memory
+from pytest_mlregress.resources.reservations import Reservations
+from pytest_mlregress.resources.shared_devices import SharedDevices
+from pytest_mlregress.running.running_seed import RUNNING, RunningSeed
+from pytest_mlregress.running.seed_items import SEED_ITEM
+
+_SHARED: Final = pytest.StashKey[SharedDevices]()
+_HAS_TRAINED: Final = pytest.StashKey[bool]()
+"""Whether a seed has trained in this process."""
+
+
+def resource_of(device: str) -> str:
+    """The name of a GPU among the resources that are reserved.
+
+    Args:
+        device: as ``CUDA_VISIBLE_DEVICES`` names it.
+
+    Returns:
+        The name.
+    """
+    return f"gpu {device}"
+
+
+class DeviceShare:
+    """What one seed takes of GPUs.
+
+    Args:
+        item: the item of the seed.
+        devices: the GPUs of this process.
+        sharers: how many workers may use them; below 2, only what is declared counts.
+        reservations: those of the machine.
+        folder: where processes tell each other of what seeds took.
+    """
+
+    def __init__(
+        self,
+        item: pytest.Item,
+        devices: Sequence[str],
+        sharers: int,
+        reservations: Reservations,
+        folder: Path,
+    ) -> None:
+        self._item = item
+        self._record = item.stash[SEED_ITEM]
+        self._declared = self._record.declaration.settings.num_gpus
+        whole = math.ceil(self._declared) if self._declared is not None else len(devices)
+        self._devices = tuple(devices[:whole])
+        self._is_shared = sharers > 1 and bool(self._devices)
+        sides = 2 if self._record.declaration.settings.compares_sides else 1
+        self._processes = sharers * sides  # an A/B run has a companion beside each worker
+        self._reservations = reservations
+        self._shared = item.config.stash.setdefault(_SHARED, SharedDevices(folder))
+
+    def amounts(self) -> dict[str, float]:
+        """How much of each GPU the seed takes, by the name of the resource, as is known by now."""
+        if not self._is_shared:
+            return {
+                resource_of(device): min(self._declared or 0.0, 1.0) for device in self._devices
+            }
+        trained = self._shared.trained()
+        memories = self._shared.memories(self._devices, os.environ)
+        memory = memory_of(self._record.test, trained)
+        amounts: dict[str, float] = {}
+        for device in self._devices:
+            known = memories.get(device)
+            if known is None and self._declared is None:
+                continue  # nothing to count against
+            name = resource_of(device)
+            amounts[name] = share(
+                self._declared,
+                memory if known is not None else None,
+                budget(known, self._processes) if known is not None else 0,
+                most_at_once(device, trained, self._reservations.held_since(name)),
+            )
+        return amounts
+
+    @contextmanager
+    def observed(self) -> Iterator[None]:
+        """Around the seed: tell the others what it took, and give back what it does not need."""
+        if not self._is_shared:
+            yield
+            return
+        began = time.time()
+        yield
+        running = self._item.stash.get(RUNNING, None)
+        if running is not None and _has_passed(running):
+            self._shared.note(
+                TrainedSeed(
+                    test=self._record.test,
+                    devices=self._devices,
+                    began=began,
+                    ended=time.time(),
+                    seconds=running.seconds,
+                    memory=held_gpu_memory(),
+                    first=not self._item.config.stash.get(_HAS_TRAINED, False),
+                )
+            )
+            self._item.config.stash[_HAS_TRAINED] = True
+        release_gpu_memory()
+
+
+def _has_passed(running: RunningSeed) -> bool:
+    """Whether a seed trained to its end: one that did not may have taken less than others will."""
+    return running.passed and not (running.stopped or running.left_out or running.xfailed)
