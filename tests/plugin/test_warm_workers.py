@@ -224,7 +224,10 @@ def test_both_kinds_of_workers_are_refused(recorded: Suite) -> None:
     result = recorded.run(WARM, "-n2", apart=True)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(
-        ["ERROR: --mlregress-workers=2 and -n both start workers: leave one of them out"]
+        [
+            "ERROR: --mlregress-workers=2 and -n both start workers: leave one of them out, or give "
+            "-n 0 where the ini file has the other"
+        ]
     )
 
 
@@ -237,7 +240,7 @@ def test_an_impossible_number_is_refused(recorded: Suite, value: str) -> None:
     )
 
 
-@pytest.mark.parametrize("option", ["--collect-only", "--mlregress-plan", "--setup-plan"])
+@pytest.mark.parametrize("option", ["--collect-only", "--mlregress-plan", "--setup-plan", "--pdb"])
 def test_what_runs_nothing_forks_nothing(recorded: Suite, option: str) -> None:
     result = recorded.run(WARM, option, apart=True)
     result.stdout.no_fnmatch_line("*forked worker*")

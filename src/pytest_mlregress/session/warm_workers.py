@@ -37,6 +37,7 @@ def are_asked_for(config: pytest.Config) -> bool:
         or option.setupplan
         or option.mlregress_plan
         or option.usepdb
+        or option.trace
     )
 
 
@@ -57,7 +58,8 @@ class WarmWorkers:
     ) -> None:
         if config.getoption("dist", "no") != "no":
             raise pytest.UsageError(
-                f"--mlregress-workers={workers} and -n both start workers: leave one of them out"
+                f"--mlregress-workers={workers} and -n both start workers: leave one of them out, "
+                "or give -n 0 where the ini file has the other"
             )
         self._config = config
         self._settings = settings
