@@ -1,5 +1,4 @@
-# ruff: noqa: A005  (it is run as a module of its folder)
-"""Rates and costs of the noisy search: ``PYTHONPATH=src python -m benchmarks.bisect``.
+"""Rates and costs of the noisy search: ``PYTHONPATH=src python -m benchmarks.noisy_bisection``.
 
 Run from the repository's root. Each search starts without a value and trains one seed at a time.
 `right` is the share of searches that name the commit that lost (of none, where nothing changed);

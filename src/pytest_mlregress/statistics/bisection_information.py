@@ -15,12 +15,12 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from pytest_mlregress.statistics.bisection_model import LevelPosterior
 from pytest_mlregress.statistics.bisection_regression import CORRELATIONS, shrinkage
 from pytest_mlregress.statistics.bisection_values import IntArray
 from pytest_mlregress.statistics.samples import FloatArray
+from pytest_mlregress.statistics.special_functions import ndtr
 
 # The most sets of changes that predict, by posterior probability.
 _MOST_SETS: Final = 64

@@ -31,7 +31,6 @@ from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtrit
 
 from pytest_mlregress.statistics.samples import (
     WINSOR_LIMIT,
@@ -41,6 +40,7 @@ from pytest_mlregress.statistics.samples import (
     robust_sd,
     sum_of_squares,
 )
+from pytest_mlregress.statistics.special_functions import stdtrit
 
 #: The chance that a series without a change is said to have one.
 LEVEL: Final = 0.01

@@ -22,9 +22,9 @@ from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.special import stdtrit
 
 from pytest_mlregress.statistics.samples import MAD_TO_SD, FloatArray
+from pytest_mlregress.statistics.special_functions import stdtrit
 
 #: A learning curve: (step, value) in order of the steps.
 CurvePoints: TypeAlias = Sequence[tuple[float, float]]

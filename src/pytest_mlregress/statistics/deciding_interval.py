@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from scipy.special import ndtri, stdtrit
-
 from pytest_mlregress.statistics.comparison import Comparison
 from pytest_mlregress.statistics.shift_tests import OrientedSamples, ShiftTest, shift_test
+from pytest_mlregress.statistics.special_functions import ndtri, stdtrit
 
 _STEPS: Final = 24
 """P-values that are computed for one end at most."""

@@ -15,10 +15,10 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
-from scipy.special import ndtr
 
 from pytest_mlregress.statistics.samples import FloatArray, sd, winsorise
 from pytest_mlregress.statistics.score_process import initial_density
+from pytest_mlregress.statistics.special_functions import ndtr
 
 #: Probability that a first attempt accepts a loss of the whole budget.
 DRIFT_LEVEL: Final = 0.01

@@ -14,7 +14,6 @@ from typing import Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtr, ndtri
 
 from pytest_mlregress.statistics.acceptance import excluded_loss, safety_levels
 from pytest_mlregress.statistics.collapsed_seeds import CollapsedSeeds, collapsed_seeds
@@ -31,6 +30,7 @@ from pytest_mlregress.statistics.promised_margin import drift_at_detectable, mar
 from pytest_mlregress.statistics.run_noise import RunNoise
 from pytest_mlregress.statistics.samples import as_sample, winsorised_pair
 from pytest_mlregress.statistics.sequential import SequentialDesign
+from pytest_mlregress.statistics.special_functions import ndtr, ndtri
 from pytest_mlregress.statistics.spread import Spread, spread_of
 from pytest_mlregress.statistics.t_tests import mean_difference
 

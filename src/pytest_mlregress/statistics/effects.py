@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import gammaln
 
 from pytest_mlregress.statistics.rank import mann_whitney_u, shift_interval_index
 from pytest_mlregress.statistics.samples import FloatArray, as_sample, median, sd, worst_end
+from pytest_mlregress.statistics.special_functions import gammaln
 from pytest_mlregress.statistics.t_tests import mean_difference
 
 

@@ -9,13 +9,13 @@ from itertools import combinations
 from typing import Final
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
 from pytest_mlregress.statistics.factorial_designs import CellKey
 from pytest_mlregress.statistics.factorial_looks import FactorialLook
 from pytest_mlregress.statistics.pair_design import LEAST_PAIRS_AT_END, LEAST_PAIRS_TO_REJECT
 from pytest_mlregress.statistics.samples import MAD_TO_SD, FloatArray, mean, median, sd, winsorise
 from pytest_mlregress.statistics.sign_flip import sign_flip_test, smallest_flip_p
+from pytest_mlregress.statistics.special_functions import stdtr, stdtrit
 
 #: A cell's values by seed.
 CellValues = Mapping[CellKey, Mapping[int, float]]

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.special import ndtr, stdtr
 
 from pytest_mlregress.statistics.samples import FloatArray
+from pytest_mlregress.statistics.special_functions import ndtr, stdtr
 from pytest_mlregress.statistics.tails import Tails
 
 #: Seeds that each side must have.

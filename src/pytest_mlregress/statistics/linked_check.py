@@ -16,8 +16,8 @@ from itertools import pairwise
 from typing import Final, Literal
 
 import numpy as np
-from scipy import special
 
+from pytest_mlregress.statistics import special_functions as special
 from pytest_mlregress.statistics.comparison import Comparison, compare
 from pytest_mlregress.statistics.early_stop import SequentialCheck
 from pytest_mlregress.statistics.margins import detectable_noncentrality

@@ -15,7 +15,6 @@ from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtri, stdtrit
 
 from pytest_mlregress.statistics.acceptance import Safety, excluded_loss
 from pytest_mlregress.statistics.collapsed_seeds import CollapsedSeeds, collapsed_seeds
@@ -51,6 +50,7 @@ from pytest_mlregress.statistics.samples import (
     one_constant,
     winsorise,
 )
+from pytest_mlregress.statistics.special_functions import ndtri, stdtrit
 from pytest_mlregress.statistics.t_tests import mean_difference
 
 #: An interim look accepts only while the evidence of harm is weaker than this: the early pairs of a

@@ -8,10 +8,10 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from scipy import special
 
 from pytest_mlregress.margins import MarginKind, read_margin
 from pytest_mlregress.margins import MarginLike as MarginLike
+from pytest_mlregress.statistics import special_functions as special
 from pytest_mlregress.statistics.one_sided_tests import ComparisonTest, smallest_p
 from pytest_mlregress.statistics.power import (
     DETECTION_POWER,

@@ -12,12 +12,12 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
-from scipy.special import ndtr
 
 from pytest_mlregress.statistics.acceptance import SAFETY_LEVEL
 from pytest_mlregress.statistics.pair_tests import PairTest, smallest_pair_p
 from pytest_mlregress.statistics.power import spendable_alpha
 from pytest_mlregress.statistics.score_process import initial_density
+from pytest_mlregress.statistics.special_functions import ndtr
 
 #: Before the last look harm needs at least this many pairs: a t-test of fewer does not keep its
 #: level on values with two modes, and their exact p-values are too large.

@@ -21,10 +21,10 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
-from scipy.special import betainc, betaincinv, stdtr, stdtrit
 
 from pytest_mlregress.statistics.roots import find_root
 from pytest_mlregress.statistics.samples import FloatArray, exponent_of, sum_of_squares
+from pytest_mlregress.statistics.special_functions import betainc, betaincinv, stdtr, stdtrit
 
 #: From this many pairs on sign flips are fine-grained enough to be worth a larger share.
 MANY_PAIRS: Final = 11

@@ -7,9 +7,9 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import stdtrit
 
 from pytest_mlregress.statistics.samples import as_sample, sd, sum_of_squares, winsorise
+from pytest_mlregress.statistics.special_functions import stdtrit
 
 _INTERVAL: Final = 0.95
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
-from scipy.special import stdtr
 
 from pytest_mlregress.statistics.pair_levels import combined_p, linkage, pairs_decide
 from pytest_mlregress.statistics.permutation import smallest_attainable_p, welch_permutation_test
@@ -23,6 +22,7 @@ from pytest_mlregress.statistics.samples import (
     winsorised_pair,
 )
 from pytest_mlregress.statistics.sign_flip import sign_flip_test, smallest_flip_p
+from pytest_mlregress.statistics.special_functions import stdtr
 from pytest_mlregress.statistics.tails import Tails
 
 #: What may show harm: both tests at one level, or one of them.

@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy.special import ndtri
-
 from pytest_mlregress.statistics.permutation import smallest_attainable_p
 from pytest_mlregress.statistics.power import (
     DETECTION_POWER,
@@ -28,6 +26,7 @@ from pytest_mlregress.statistics.required_seeds import (
 from pytest_mlregress.statistics.run_noise import RunNoise
 from pytest_mlregress.statistics.sequential import SequentialDesign
 from pytest_mlregress.statistics.simulation import simulate_checks
+from pytest_mlregress.statistics.special_functions import ndtri
 from pytest_mlregress.statistics.spread import Spread
 
 

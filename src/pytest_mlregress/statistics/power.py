@@ -16,8 +16,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
-from scipy.special import nctdtr, ndtr, ndtri, stdtrit
-
 from pytest_mlregress.statistics.acceptance import safety_levels
 from pytest_mlregress.statistics.permutation import smallest_attainable_p
 from pytest_mlregress.statistics.roots import find_root
@@ -28,6 +26,7 @@ from pytest_mlregress.statistics.sequential import (
     operating_characteristics,
     sequential_design,
 )
+from pytest_mlregress.statistics.special_functions import nctdtr, ndtr, ndtri, stdtrit
 
 #: The power at which a loss counts as detectable.
 DETECTION_POWER: Final = 0.9

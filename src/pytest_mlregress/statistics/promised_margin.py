@@ -13,12 +13,12 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
-from scipy.special import chdtri, ndtr, ndtri
 
 from pytest_mlregress.statistics.power import DETECTION_POWER, detectable_loss
 from pytest_mlregress.statistics.roots import find_root
 from pytest_mlregress.statistics.samples import FloatArray
 from pytest_mlregress.statistics.sequential import SequentialDesign
+from pytest_mlregress.statistics.special_functions import chdtri, ndtr, ndtri
 from pytest_mlregress.statistics.spread import spread_of
 
 #: The average power over the tenth of baselines with the smallest spread.

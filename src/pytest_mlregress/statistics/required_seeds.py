@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from scipy.special import ndtr
-
 from pytest_mlregress.looks import default_looks
 from pytest_mlregress.statistics.permutation import smallest_attainable_p
 from pytest_mlregress.statistics.power import (
@@ -22,6 +20,7 @@ from pytest_mlregress.statistics.power import (
     within_reach,
 )
 from pytest_mlregress.statistics.run_noise import RunNoise
+from pytest_mlregress.statistics.special_functions import ndtr
 
 #: Plans look no further than this many seeds on a side.
 MOST_SEEDS: Final = 1_000

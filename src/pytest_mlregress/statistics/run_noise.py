@@ -15,10 +15,9 @@ import math
 from dataclasses import dataclass, replace
 from typing import Final
 
-from scipy.special import ndtr, ndtri
-
 from pytest_mlregress.statistics.comparison import Comparison
 from pytest_mlregress.statistics.power import DETECTION_POWER
+from pytest_mlregress.statistics.special_functions import ndtr, ndtri
 
 _TWO_SIDED_95: Final = 1.959963984540054
 

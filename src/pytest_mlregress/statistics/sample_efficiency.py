@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
-from scipy import special
+
+from pytest_mlregress.statistics import special_functions as special
 
 __all__ = ["BandPoint", "Level", "ReachedLevel", "curve_band", "share_to_reach"]
 

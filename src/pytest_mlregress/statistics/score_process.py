@@ -17,9 +17,9 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from pytest_mlregress.statistics.roots import find_root
+from pytest_mlregress.statistics.special_functions import ndtr
 
 Floats = NDArray[np.float64]
 

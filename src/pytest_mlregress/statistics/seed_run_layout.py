@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import fdtrc, stdtrit
 
 from pytest_mlregress.statistics.samples import FloatArray
+from pytest_mlregress.statistics.special_functions import fdtrc, stdtrit
 
 RunValues = Mapping[int, float]
 """The values of one run by seed."""

@@ -19,10 +19,10 @@ from itertools import pairwise
 from typing import Final, Literal
 
 import numpy as np
-from scipy.special import ndtri
 
 from pytest_mlregress.statistics.roots import find_root
 from pytest_mlregress.statistics.score_process import initial_density
+from pytest_mlregress.statistics.special_functions import ndtri
 
 
 @dataclass(frozen=True, slots=True)

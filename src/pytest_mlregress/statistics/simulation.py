@@ -14,13 +14,13 @@ from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from pytest_mlregress.statistics.acceptance import safety_levels
 from pytest_mlregress.statistics.batched_pvalues import excludes_margin, harm_pvalues
 from pytest_mlregress.statistics.promised_margin import automatic_margins
 from pytest_mlregress.statistics.samples import FloatArray
 from pytest_mlregress.statistics.sequential import SequentialDesign
+from pytest_mlregress.statistics.special_functions import ndtr
 
 Indices: TypeAlias = NDArray[np.intp]
 

@@ -9,9 +9,9 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import chdtri, fdtr
 
 from pytest_mlregress.statistics.samples import FloatArray, as_sample, sd, winsorise
+from pytest_mlregress.statistics.special_functions import chdtri, fdtr
 
 #: Confidence of `Spread.upper`.
 UPPER_CONFIDENCE: Final = 0.8

@@ -7,8 +7,8 @@ from typing import Final, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
 
+from pytest_mlregress.statistics import special_functions as special
 from pytest_mlregress.statistics.permutation import welch_permutation_test
 from pytest_mlregress.statistics.samples import (
     FloatArray,

@@ -217,7 +217,7 @@ def _decided(
     joint: Mapping[int, JointLevel],
 ) -> MetricVerdict:
     """The verdict of one look, with the margin and the power of the whole design."""
-    from scipy.special import ndtr
+    from pytest_mlregress.statistics.special_functions import ndtr
 
     comparison = replace(decision.comparison, margin=check.margin, beta=decision.safety_level)
     if not check.fixed_margin:

@@ -175,7 +175,7 @@ def _averages(cells: Sequence[Mapping[int, float]]) -> Iterator[float]:
 
 def _reach(sample: Sequence[float]) -> float:
     """Half of the 95 % t-interval of a mean; 0 for a single value."""
-    from scipy import special
+    from pytest_mlregress.statistics import special_functions as special
 
     if len(sample) < 2:
         return 0.0

@@ -218,7 +218,7 @@ def _change(before: TierSample, after: TierSample, metric: str, up: bool) -> _Ch
     Seeds that both have are compared in pairs, since most of their scatter is common; where only
     means are known, any fall counts.
     """
-    from scipy import special
+    from pytest_mlregress.statistics import special_functions as special
 
     sign = 1.0 if up else -1.0
     old, new = before.values.get(metric, {}), after.values.get(metric, {})
