@@ -43,6 +43,7 @@ from pytest_mlregress.session.controller_hooks import ControllerHooks
 from pytest_mlregress.session.masked_reports import learn_options, mask_report
 from pytest_mlregress.session.progress.hooks import ProgressHooks
 from pytest_mlregress.session.unused_tier import warn_of_unused_tier
+from pytest_mlregress.session.worker_count import worker_count
 from pytest_mlregress.settings import EVERY_TIER, SettingError, Settings
 
 if TYPE_CHECKING:
@@ -182,8 +183,13 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput[stop_flags.WORKER_INPUT] = str(stop_flags.stop_flags(node.config).folder)
 
 
-def pytest_report_header(config: pytest.Config) -> str:
-    return config.stash[SETTINGS].header
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    settings = config.stash[SETTINGS]
+    if not worker_count(config):
+        return [settings.header]
+    from pytest_mlregress.session.sharing_header import sharing_header
+
+    return [settings.header, *sharing_header(worker_count(config), settings)]
 
 
 @pytest.hookimpl(tryfirst=True)

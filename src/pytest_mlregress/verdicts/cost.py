@@ -17,10 +17,12 @@ class SeedCost:
     Attributes:
         seconds: of set-up, call and tear-down.
         peak_memory: resident memory of its process, in bytes; None where that is unknown.
+        peak_gpu_memory: what it had allocated on one GPU, in bytes; None without CUDA.
     """
 
     seconds: float
     peak_memory: int | None = None
+    peak_gpu_memory: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +51,16 @@ def seed_cost(baseline: Artifact | None) -> SeedCost | None:
         baseline: the baseline; None without one.
 
     Returns:
-        The median of the seconds and the largest peak; None where nothing was recorded.
+        The median of the seconds and the largest peaks; None where nothing was recorded.
     """
     if baseline is None or not baseline.spent:
         return None
     peaks = [seed.peak_memory for seed in baseline.spent.values() if seed.peak_memory is not None]
+    on_gpu = [seed.peak_gpu_memory or 0 for seed in baseline.spent.values()]
     return SeedCost(
         seconds=median(seed.duration for seed in baseline.spent.values()),
         peak_memory=max(peaks, default=None),
+        peak_gpu_memory=max(on_gpu) or None,
     )
 
 
