@@ -272,6 +272,8 @@ def test_programs_are_started_in_few_places() -> None:
     assert starters == {
         "baselines/git_command.py",  # git
         "baselines/environment.py",  # the processor's name on macOS
+        "engines/slurm_job.py",  # a worker
+        "integrations/submitit.py",  # scancel
         "revisions/cells/collecting_process.py",  # the pytest that collects a suite
         "revisions/cells/suite.py",  # the same
         "revisions/fresh.py",  # seeds of another revision

@@ -52,6 +52,12 @@ OPTIONS = {
     "seeds run on the local one; add --mlregress-engine=ray",
     "--mlregress-engine=ray -n2": "--mlregress-engine=ray and -n both start workers: leave out -n; "
     "--mlregress-workers=N is the most workers of the engine",
+    "--mlregress-slurm-cluster=local": "--mlregress-slurm-cluster is for the Slurm engine, and the "
+    "seeds run on the local one; add --mlregress-engine=slurm",
+    "--mlregress-engine=slurm -n2": "--mlregress-engine=slurm and -n both start workers: leave out "
+    "-n; --mlregress-workers=N is the most workers of the engine",
+    "--mlregress-engine=slurm --mlregress-slurm-parameters=array=0-3": "--mlregress-slurm-"
+    "parameters: 'array=0-3': the engine itself sets array; leave it out",
     "--mlregress-tier=": "--mlregress-tier: the value is empty",
     "--mlregress-rebase-anchor=why": "--mlregress-rebase-anchor needs --mlregress-update",
     "--mlregress-update --mlregress-plan": "--mlregress-plan runs nothing and so cannot record "

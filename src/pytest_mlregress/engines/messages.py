@@ -48,10 +48,7 @@ class Connection:
             ConnectionLost: the other process is gone.
             MessageError: it holds something else.
         """
-        try:
-            data = marshal.dumps(message)
-        except ValueError as error:
-            raise MessageError(f"only plain builtins can be sent: {error}") from None
+        data = encoded(message)
         try:
             self._end.sendall(_LENGTH.pack(len(data)) + data)
         except OSError as error:
@@ -103,3 +100,28 @@ class Connection:
             message: tuple[Any, ...] = marshal.loads(received[_LENGTH.size : end])
         del self._received[:end]
         return message
+
+
+def encoded(message: tuple[Any, ...]) -> bytes:
+    """A message in bytes.
+
+    Args:
+        message: plain builtins.
+
+    Raises:
+        MessageError: it holds something else.
+    """
+    try:
+        return marshal.dumps(message)
+    except ValueError as error:
+        raise MessageError(f"only plain builtins can be sent: {error}") from None
+
+
+def decoded(data: bytes) -> tuple[Any, ...]:
+    """The message that `encoded` has made these bytes of.
+
+    Args:
+        data: the bytes.
+    """
+    message: tuple[Any, ...] = marshal.loads(data)
+    return message

@@ -56,6 +56,13 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("ray_address", "the Ray cluster of the ray engine, as ray.init takes it: HOST:PORT, "
            "ray://HOST:PORT or auto (default: a cluster of this machine's cores for the run)",
            values.not_empty, "ADDR"),
+    Option("slurm_parameters", "an option of sbatch for the jobs of the slurm engine, such as "
+           "partition=gpu; repeatable", values.not_empty, "NAME=VALUE", repeat=True),
+    Option("slurm_cluster", "where the jobs of the slurm engine run: slurm (default), or local "
+           "(processes of this machine, to try it out)", values.choice("slurm", "local")),
+    Option("slurm_folder", "a folder that this machine and the nodes of the cluster share, for "
+           "messages and logs (default: .mlregress/slurm in the rootdir)", values.not_empty,
+           "DIR"),
     Option("threads", "CPU threads per seed: a number (default 1), or keep", values.threads, "N"),
     Option("tier", "which of a test's tiers (default: its first); all in a preflight",
            values.not_empty, "NAME"),

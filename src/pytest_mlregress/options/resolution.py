@@ -89,6 +89,7 @@ def resolve(config: pytest.Config) -> Settings:
             f"--mlregress-ray-address={settings.ray_address} is for the Ray engine, and the seeds "
             f"run on the {settings.engine} one; add --mlregress-engine=ray"
         )
+    _refuse_options_of_slurm(config, settings)
     if settings.shard is not None and not config.option.collectonly:
         _refuse_shard_without_report(settings, settings.shard)
     if settings.preflight and config.getoption("mlregress_report"):
@@ -97,6 +98,17 @@ def resolve(config: pytest.Config) -> Settings:
             "pytest's own reports, such as --junitxml"
         )
     return settings.of_preflight if settings.preflight else settings
+
+
+def _refuse_options_of_slurm(config: pytest.Config, settings: Settings) -> None:
+    """On the command line of another engine; an ini file may hold them for runs to come."""
+    for option in OPTIONS:
+        is_given = option.field.startswith("slurm_") and config.getoption(option.dest) is not None
+        if is_given and settings.engine != "slurm":
+            raise SettingError(
+                f"{option.flag} is for the Slurm engine, and the seeds run on the "
+                f"{settings.engine} one; add --mlregress-engine=slurm"
+            )
 
 
 def setting_in_ini(option: Option, stored: Any) -> dict[str, Any]:

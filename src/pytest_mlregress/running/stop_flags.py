@@ -75,6 +75,16 @@ def stop_flags(config: pytest.Config) -> StopFlags:
     return config.stash[_FLAGS]
 
 
+def share_stop_flags(config: pytest.Config, folder: Path) -> None:
+    """Put the session's flags where other machines see them; before they are first requested.
+
+    Args:
+        config: pytest's.
+        folder: the folder; the first flag makes it.
+    """
+    config.stash[_FLAGS] = StopFlags(folder, owner=True)
+
+
 def _new_folder() -> str:
     """A new folder for this session.
 

@@ -26,4 +26,8 @@ def hooks_of(config: pytest.Config, settings: Settings) -> object:
             f"--mlregress-engine={settings.engine} and -n both start workers: leave out -n; "
             "--mlregress-workers=N is the most workers of the engine"
         )
+    if settings.engine == "slurm":
+        from pytest_mlregress.session.slurm_engine import SlurmEngine
+
+        return SlurmEngine(config, settings)
     raise pytest.UsageError(f"--mlregress-engine={settings.engine}: this engine is not built yet")

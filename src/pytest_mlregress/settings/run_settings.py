@@ -75,6 +75,11 @@ class Settings:
     engine: Literal["local", "ray", "slurm"] = "local"
     ray_address: str | None = None
     """The user's own Ray cluster, as ``ray.init`` takes it; None for one of this run."""
+    slurm_parameters: tuple[str, ...] = ()
+    """Options of ``sbatch``, each ``name=value``."""
+    slurm_cluster: Literal["slurm", "local"] = "slurm"
+    slurm_folder: str | None = None
+    """Shared by the machines; None for one in the rootdir."""
     threads: Threads = 1
     threads_chosen: bool = False
     """Whether the user chose the threads for this run, on the command line."""
