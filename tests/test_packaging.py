@@ -274,6 +274,7 @@ def test_programs_are_started_in_few_places() -> None:
         "baselines/environment.py",  # the processor's name on macOS
         "engines/slurm_job.py",  # a worker
         "integrations/submitit.py",  # scancel
+        "engines/child_worker.py",  # a worker
         "revisions/cells/collecting_process.py",  # the pytest that collects a suite
         "revisions/cells/suite.py",  # the same
         "revisions/fresh.py",  # seeds of another revision

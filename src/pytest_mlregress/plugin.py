@@ -116,7 +116,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(AllureVerdicts(config), PLUGIN)
     machine_share.note_callers_devices(config)
     if hasattr(config, "workerinput"):
-        threads.pin_device(worker["workerid"])
+        if not machine_share.is_placed(config):
+            threads.pin_device(worker["workerid"])
         if worker.get(progress_channel.WORKER_INPUT, False) and not settings.companion:
             config.stash[progress_channel.PUBLISH] = progress_channel.publish_to_file(
                 config, worker["workerid"]

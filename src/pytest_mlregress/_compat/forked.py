@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pytest
@@ -45,14 +46,19 @@ def report_only_to(config: pytest.Config, plugin: object) -> None:
     plugins.register(plugin, "mlregress-forked-reports")
 
 
-def make_temporary_folder(config: pytest.Config) -> None:
+def make_temporary_folder(config: pytest.Config) -> Path | None:
     """Make the folder that those of workers are in, once for all of them.
 
     ``Config._tmp_path_factory``, pytest 8.0 to 9.2.
+
+    Returns:
+        The folder; None without pytest's plugin for temporary files.
     """
     factory: Any = getattr(config, "_tmp_path_factory", None)
-    if factory is not None:
-        factory.getbasetemp()
+    if factory is None:
+        return None
+    folder: Path = factory.getbasetemp()
+    return folder
 
 
 def keep_temporary_files_apart(config: pytest.Config, worker: str) -> None:

@@ -20,7 +20,9 @@ from typing import Any, Final
 
 import pytest
 
+import pytest_mlregress
 from pytest_mlregress import _compat
+from pytest_mlregress.engines.child_worker import end_with_parent
 from pytest_mlregress.engines.item_worker import ItemWorker
 from pytest_mlregress.engines.messages import Connection, ConnectionLost
 
@@ -80,6 +82,9 @@ def main(descriptor: int) -> None:
     Args:
         descriptor: of a connected stream socket.
     """
+    end_with_parent()
+    # The package is imported here before pytest can rewrite its assertions, of which it would warn.
+    pytest_mlregress.__doc__ = f"{pytest_mlregress.__doc__}\nPYTEST_DONT_REWRITE"
     connection = Connection(socket.socket(fileno=descriptor))
     try:
         _, fields = connection.receive()

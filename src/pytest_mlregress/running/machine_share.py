@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import platform
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from pytest_mlregress.running.stop_flags import StopFlags
 from pytest_mlregress.running.threads import DEVICES
 
 if TYPE_CHECKING:
+    from pytest_mlregress.resources.cluster import Node
     from pytest_mlregress.resources.need import Need
     from pytest_mlregress.settings import Settings
 
@@ -26,6 +27,36 @@ _CALLERS: Final = pytest.StashKey[Mapping[str, str]]()
 _BEFORE: Final = pytest.StashKey[str | None]()
 _MOST_CPUS: Final = pytest.StashKey[float]()
 """The most processors that a seed of this session uses."""
+
+
+NODES: Final = pytest.StashKey[Sequence["Node"]]()
+"""What the nodes of a cluster have; absent where seeds run on this machine."""
+WORKER_INPUT: Final = "mlregress_shortfalls"
+"""The key of ``workerinput``, for a worker that was placed with its devices, of a mapping from
+tests to why no machine is large enough for them."""
+
+
+def is_placed(config: pytest.Config) -> bool:
+    """Whether the resources of this process were chosen by what has started it.
+
+    Args:
+        config: pytest's.
+    """
+    return WORKER_INPUT in getattr(config, "workerinput", {})
+
+
+def this_machine(config: pytest.Config) -> Node:
+    """What this machine has, as a node.
+
+    Args:
+        config: pytest's.
+    """
+    from pytest_mlregress.resources.capacity import capacity
+    from pytest_mlregress.resources.cluster import Node
+
+    machine = capacity(config.stash.get(_CALLERS, os.environ))
+    memory = math.inf if machine.memory is None else machine.memory
+    return Node(machine.cpus, len(machine.devices), memory)
 
 
 def note_callers_devices(config: pytest.Config) -> None:
@@ -63,6 +94,10 @@ def shortfall_of(config: pytest.Config, settings: Settings) -> str | None:
     """
     if not settings.declares_need:
         return None
+    if NODES in config.stash:
+        from pytest_mlregress.resources.cluster import cluster_shortfall
+
+        return cluster_shortfall(need_of(settings), config.stash[NODES])
     from pytest_mlregress.resources.capacity import capacity
     from pytest_mlregress.resources.need import shortfall
 
@@ -78,7 +113,10 @@ def skip_if_too_small(item: pytest.Item) -> None:
     record = item.stash.get(SEED_ITEM, None)
     if record is None:
         return
-    reason = shortfall_of(item.config, record.declaration.settings)
+    if is_placed(item.config):
+        reason = item.config.workerinput[WORKER_INPUT].get(record.test)  # type: ignore[attr-defined]
+    else:
+        reason = shortfall_of(item.config, record.declaration.settings)
     if reason is not None:
         item.stash[SEED_ITEM] = replace(record, shortfall=reason)
         item.add_marker(pytest.mark.skip(reason=reason))
@@ -93,6 +131,8 @@ def give_devices(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
         config: pytest's.
         items: those that this process may run.
     """
+    if is_placed(config):
+        return
     records = [item.stash[SEED_ITEM] for item in items if SEED_ITEM in item.stash]
     need = max(
         (r.declaration.settings.num_gpus or 0.0 for r in records if r.shortfall is None),

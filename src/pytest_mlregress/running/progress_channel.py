@@ -120,13 +120,40 @@ def publish_to_file(config: pytest.Config, worker: str) -> Publish:
     Returns:
         What takes it.
     """
-    folder = stop_flags(config).folder
-    file = folder / _WORKERS_FILE.replace("*", worker)
+    file = worker_file(stop_flags(config).folder, worker)
 
     def publish(progress: SeedProgress) -> None:
         unrecorded(config, partial(_write, file, asdict(progress)))
 
     return publish
+
+
+def worker_file(folder: Path, worker: str) -> Path:
+    """Where a worker says how far its seed is.
+
+    Args:
+        folder: that of the stop flags.
+        worker: the worker.
+
+    Returns:
+        The file.
+    """
+    return folder / _WORKERS_FILE.replace("*", worker)
+
+
+def keep_progress(folder: Path, worker: str, text: str) -> None:
+    """On the controller: what a worker of another machine has written there.
+
+    Args:
+        folder: that of the stop flags.
+        worker: the worker.
+        text: what its file holds.
+    """
+    file = worker_file(folder, worker)
+    temporary = file.with_name(f"{file.name}.{os.getpid()}")
+    with suppress(OSError):  # nobody sees it then
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(file)
 
 
 def begin(item: pytest.Item, record: SeedItem) -> SeedChannel | None:

@@ -26,8 +26,10 @@ def hooks_of(config: pytest.Config, settings: Settings) -> object:
             f"--mlregress-engine={settings.engine} and -n both start workers: leave out -n; "
             "--mlregress-workers=N is the most workers of the engine"
         )
-    if settings.engine == "slurm":
-        from pytest_mlregress.session.slurm_engine import SlurmEngine
+    if settings.engine == "ray":
+        from pytest_mlregress.session.ray_engine import RayEngine
 
-        return SlurmEngine(config, settings)
-    raise pytest.UsageError(f"--mlregress-engine={settings.engine}: this engine is not built yet")
+        return RayEngine(config, settings)
+    from pytest_mlregress.session.slurm_engine import SlurmEngine
+
+    return SlurmEngine(config, settings)
