@@ -28,12 +28,14 @@ MACHINE = """
     from pytest_mlregress.running import machine_share
 
     held = [0]
+    errors = [0]
     cuda = SimpleNamespace(
         device_count=lambda: 1,
         reset_peak_memory_stats=lambda device: held.__setitem__(0, 0),
         max_memory_allocated=lambda device: held[0] // 2,
         max_memory_reserved=lambda device: held[0],
         empty_cache=lambda: None,
+        memory_stats=lambda device: {{"num_ooms": errors[0]}},
     )
     devices.present_devices = lambda: {present}
     shared_devices.device_memories = lambda names, environ: dict.fromkeys(
@@ -67,7 +69,7 @@ TRAINING = """
         (folder / str(seed)).unlink()
 
 
-    @pytest.mark.seeds(3)
+    @pytest.mark.seeds(6)
     {marker}
     def test_it(mlregress, running, request):
         {devices}
@@ -110,13 +112,14 @@ def test_the_first_seed_is_alone_and_then_as_many_train_as_fit(
     result = suite.run(workers, WITHOUT_BASELINE, apart=True, CUDA_VISIBLE_DEVICES="0")
     assert result.ret == 0, result.stdout.str()
     (test,) = suite.tests.values()
-    assert len(test["seeds"]) == 3
+    assert len(test["seeds"]) == 6
     for seed in test["seeds"]:
         assert seed["peak_gpu_memory"] == memory // 2
         assert seed["peak_memory"] > 10**6
         assert seed["duration"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("present", "given", "fits"),
     [
@@ -142,6 +145,48 @@ def test_what_is_declared_is_at_hand_from_the_first_seed_on(suite: Suite) -> Non
     (suite.path / "first").touch()
     result = suite.run("-n2", WITHOUT_BASELINE, apart=True, CUDA_VISIBLE_DEVICES="0")
     assert result.ret == 0, result.stdout.str()
+
+
+OUT_OF_MEMORY = """
+    import time
+
+    import pytest
+    from conftest import errors, held
+
+
+    @pytest.mark.seeds(6)
+    def test_it(mlregress, request):
+        running = request.config.rootpath / "running"
+        running.mkdir(exist_ok=True)
+        mine = running / str(mlregress.seed)
+        mine.touch()
+        held[0] = 10**9
+        end = time.monotonic() + 0.3
+        beside = False
+        while time.monotonic() < end:
+            beside = beside or len(list(running.iterdir())) > 1
+            time.sleep(0.01)
+        mine.unlink()
+        if beside:
+            errors[0] += 1
+            if mlregress.seed % 2:
+                raise RuntimeError("CUDA out of memory")
+        mlregress.record("accuracy", 1.0 - beside, higher_is_better=True)
+        print("trained")
+"""
+
+
+@WORKERS
+def test_a_seed_that_finds_too_little_memory_beside_others_trains_again(
+    suite: Suite, workers: str
+) -> None:
+    suite.write(MACHINE.format(present=1), "conftest.py")
+    suite.write(OUT_OF_MEMORY)
+    result = suite.run(workers, WITHOUT_BASELINE, apart=True, CUDA_VISIBLE_DEVICES="0")
+    assert result.ret == 0, result.stdout.str()
+    (test,) = suite.tests.values()
+    assert {seed["metrics"][0]["value"] for seed in test["seeds"]} == {1.0}
+    assert {seed["outcome"] for seed in test["seeds"]} == {"finished"}
 
 
 def test_more_threads_than_processors_do_not_run_at_once(suite: Suite) -> None:

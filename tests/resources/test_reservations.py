@@ -108,3 +108,26 @@ def test_a_folder_that_cannot_be_used_stops_nothing(tmp_path: Path) -> None:
 def test_what_is_not_counted_needs_no_folder(tmp_path: Path) -> None:
     with Reservations(tmp_path / "new", {}).hold({"memory": 5}):
         assert not (tmp_path / "new").exists()
+
+
+def test_who_wants_more_waits_without_what_it_held(tmp_path: Path) -> None:
+    """Two that both want everything would wait for each other if they kept their halves."""
+    both = threading.Barrier(2)
+    alone: list[bool] = []
+    guard = threading.Lock()
+
+    def work() -> None:
+        with Reservations(tmp_path, {"gpu": 1}).hold({"gpu": 0.5}) as change:
+            both.wait(30)
+            change({"gpu": 1})
+            alone.append(guard.acquire(blocking=False))
+            time.sleep(0.05)
+            if alone[-1]:
+                guard.release()
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    assert alone == [True, True]

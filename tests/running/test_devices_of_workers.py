@@ -27,7 +27,8 @@ def session(worker: int, need: float | None) -> tuple[Any, list[Any]]:
     settings = SimpleNamespace(num_gpus=need)
     record = SimpleNamespace(declaration=SimpleNamespace(settings=settings), shortfall=None)
     item = SimpleNamespace(stash={SEED_ITEM: record})
-    return SimpleNamespace(stash=pytest.Stash(), workerinput={"workerid": f"gw{worker}"}), [item]
+    workerinput = {"workerid": f"gw{worker}"}
+    return SimpleNamespace(stash=pytest.Stash(), workerinput=workerinput), [item]
 
 
 def seen_by_cuda(value: str | None, present: int) -> list[str]:

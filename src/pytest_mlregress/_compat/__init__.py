@@ -42,6 +42,7 @@ from pytest_mlregress._compat.reports import (
     unsettle_stepwise_and_last_failed,
 )
 from pytest_mlregress._compat.running import (
+    reports_of,
     run_unlogged,
     tear_down_to,
     xfail_in_force,
@@ -77,6 +78,7 @@ __all__ = [
     "place_of",
     "plain_warning",
     "report_only_to",
+    "reports_of",
     "reschedule",
     "resolves_to",
     "run_by_xdist",

@@ -40,6 +40,13 @@ def run_unlogged(item: pytest.Item) -> None:
     runtestprotocol(item, log=False, nextitem=Sibling.of(item))
 
 
+def reports_of(item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
+    """Run an item, and tell of none of its reports yet: see `run_unlogged`."""
+    from _pytest.runner import runtestprotocol
+
+    return runtestprotocol(item, log=False, nextitem=nextitem)
+
+
 def tear_down_to(item: pytest.Item, nextitem: pytest.Item | None) -> str | TerminalRepr | None:
     """Tear down every fixture that ``nextitem`` does not need; what failed, None for nothing.
 

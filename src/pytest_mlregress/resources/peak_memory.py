@@ -98,6 +98,16 @@ def held_gpu_memory() -> int | None:
     return None
 
 
+def out_of_memory_errors() -> int:
+    """How often torch found too little memory on a GPU of this process, caught or not."""
+    cuda = _used_cuda()
+    with suppress(Exception):  # a device that failed in this very test
+        if cuda is not None:
+            devices = range(cuda.device_count())
+            return sum(int(cuda.memory_stats(device).get("num_ooms", 0)) for device in devices)
+    return 0
+
+
 def release_gpu_memory() -> None:
     """Give back the GPU memory that torch keeps for later, which other processes can then have."""
     cuda = _used_cuda()

@@ -51,7 +51,7 @@ class Reservations:
         self,
         amounts: Amounts | Callable[[], Amounts],
         needless: Callable[[], bool] = lambda: False,
-    ) -> Iterator[None]:
+    ) -> Iterator[Callable[[Amounts], None]]:
         """Wait until the machine has that much left, and keep it during the block.
 
         Args:
@@ -60,18 +60,26 @@ class Reservations:
             needless: asked while it waits; true ends the wait without a reservation.
 
         Yields:
-            Once, around the block.
+            What waits for other amounts, for the rest of the block: those held before are given
+            back first, so that nobody waits who holds something.
         """
         wanted = self._wanted(amounts)
         if not wanted:
-            yield
+            yield lambda other: None
             return
         name = f"{time.time_ns():020d}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         lock = FileLock(self._folder / f"{name}{_LOCK}")
         try:
             with suppress(OSError):
-                self._wait(Request(name, wanted), lock, amounts, needless)
-            yield
+                self._folder.mkdir(parents=True, exist_ok=True)
+                lock.acquire()
+                self._wait(Request(name, wanted), amounts, needless)
+
+            def change(other: Amounts) -> None:
+                with suppress(OSError):
+                    self._wait(Request(name, self._wanted(other)), other, needless)
+
+            yield change
         finally:
             with suppress(OSError):
                 (self._folder / f"{name}{_RECORD}").unlink(missing_ok=True)
@@ -104,12 +112,9 @@ class Reservations:
     def _wait(
         self,
         request: Request,
-        lock: FileLock,
         amounts: Amounts | Callable[[], Amounts],
         needless: Callable[[], bool],
     ) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
         with self._guard():
             self._write(request)
         wait_s = _SHORTEST_WAIT_S

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -19,12 +19,20 @@ from pytest_mlregress.resources.device_sharing import (
     most_at_once,
     share,
 )
-from pytest_mlregress.resources.peak_memory import held_gpu_memory, release_gpu_memory
+from pytest_mlregress.resources.peak_memory import (
+    held_gpu_memory,
+    out_of_memory_errors,
+    release_gpu_memory,
+)
 from pytest_mlregress.resources.reservations import Reservations
 from pytest_mlregress.resources.shared_devices import SharedDevices
 from pytest_mlregress.running.running_seed import RUNNING, RunningSeed
 from pytest_mlregress.running.seed_items import SEED_ITEM
 
+SHARE: Final = pytest.StashKey["DeviceShare"]()
+"""Of the item of a seed that may meet others on its GPUs."""
+ALL_MEMORY: Final = 2**62
+"""Bytes: more than any GPU has."""
 _SHARED: Final = pytest.StashKey[SharedDevices]()
 _HAS_TRAINED: Final = pytest.StashKey[bool]()
 """Whether a seed has trained in this process."""
@@ -51,6 +59,7 @@ class DeviceShare:
         sharers: how many workers may use them; below 2, only what is declared counts.
         reservations: those of the machine.
         folder: where processes tell each other of what seeds took.
+        others: what the seed takes of the machine beside GPUs.
     """
 
     def __init__(
@@ -60,6 +69,7 @@ class DeviceShare:
         sharers: int,
         reservations: Reservations,
         folder: Path,
+        others: Mapping[str, float],
     ) -> None:
         self._item = item
         self._record = item.stash[SEED_ITEM]
@@ -70,54 +80,90 @@ class DeviceShare:
         sides = 2 if self._record.declaration.settings.compares_sides else 1
         self._processes = sharers * sides  # an A/B run has a companion beside each worker
         self._reservations = reservations
+        self._others = others
+        self._amounts: dict[str, float] = {}
         self._shared = item.config.stash.setdefault(_SHARED, SharedDevices(folder))
 
     def amounts(self) -> dict[str, float]:
-        """How much of each GPU the seed takes, by the name of the resource, as is known by now."""
+        """What the seed takes of the machine, by the name of the resource, as is known by now."""
+        self._amounts = dict(self._parts())
+        return {**self._others, **self._amounts}
+
+    def _parts(self) -> Iterator[tuple[str, float]]:
         if not self._is_shared:
-            return {
-                resource_of(device): min(self._declared or 0.0, 1.0) for device in self._devices
-            }
+            for device in self._devices:
+                yield resource_of(device), min(self._declared or 0.0, 1.0)
+            return
         trained = self._shared.trained()
         memories = self._shared.memories(self._devices, os.environ)
         memory = memory_of(self._record.test, trained)
-        amounts: dict[str, float] = {}
         for device in self._devices:
             known = memories.get(device)
             if known is None and self._declared is None:
                 continue  # nothing to count against
             name = resource_of(device)
-            amounts[name] = share(
+            part = share(
                 self._declared,
                 memory if known is not None else None,
                 budget(known, self._processes) if known is not None else 0,
                 most_at_once(device, trained, self._reservations.held_since(name)),
             )
-        return amounts
+            yield name, part
 
     @contextmanager
-    def observed(self) -> Iterator[None]:
-        """Around the seed: tell the others what it took, and give back what it does not need."""
+    def observed(self, change: Callable[[Mapping[str, float]], None]) -> Iterator[None]:
+        """Around the seed: tell the others what it took, and give back what it does not need.
+
+        Args:
+            change: holds other amounts of the machine than until now.
+        """
         if not self._is_shared:
             yield
             return
-        began = time.time()
+        self._change = change
+        self._began = time.time()
+        self._errors = out_of_memory_errors()
+        self._item.stash[SHARE] = self
         yield
         running = self._item.stash.get(RUNNING, None)
         if running is not None and _has_passed(running):
-            self._shared.note(
-                TrainedSeed(
-                    test=self._record.test,
-                    devices=self._devices,
-                    began=began,
-                    ended=time.time(),
-                    seconds=running.seconds,
-                    memory=held_gpu_memory(),
-                    first=not self._item.config.stash.get(_HAS_TRAINED, False),
-                )
-            )
-            self._item.config.stash[_HAS_TRAINED] = True
+            self._note(running, held_gpu_memory())
         release_gpu_memory()
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other seed of the run trains on the GPUs of this one."""
+        return all(part >= 1.0 for part in self._amounts.values())
+
+    @property
+    def ran_out_of_memory(self) -> bool:
+        """Whether the seed found too little memory on a GPU, beside others."""
+        return not self.is_alone and out_of_memory_errors() > self._errors
+
+    def be_alone(self) -> None:
+        """Wait for the GPUs, and let no seed of this test be beside another one any more."""
+        release_gpu_memory()
+        self._amounts = dict.fromkeys(self._amounts, 1.0)
+        self._shared.note(
+            TrainedSeed(self._record.test, (), self._began, time.time(), 0.0, ALL_MEMORY)
+        )
+        self._change({**self._others, **self._amounts})
+        self._began = time.time()
+
+    def _note(self, running: RunningSeed, memory: int | None) -> None:
+        config = self._item.config
+        self._shared.note(
+            TrainedSeed(
+                test=self._record.test,
+                devices=self._devices,
+                began=self._began,
+                ended=time.time(),
+                seconds=running.seconds,
+                memory=memory,
+                first=not config.stash.get(_HAS_TRAINED, False),
+            )
+        )
+        config.stash[_HAS_TRAINED] = True
 
 
 def _has_passed(running: RunningSeed) -> bool:

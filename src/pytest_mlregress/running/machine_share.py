@@ -125,6 +125,7 @@ def skip_if_too_small(item: pytest.Item) -> None:
 def give_devices(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
     """Leave this process as many of the caller's GPUs as the largest of its tests declares.
 
+    Where other processes have them, too, seeds that find too little memory are to train again.
     CUDA reads the variable once per process, so that all tests of the process have the same GPUs.
 
     Args:
@@ -138,13 +139,16 @@ def give_devices(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
         (r.declaration.settings.num_gpus or 0.0 for r in records if r.shortfall is None),
         default=0.0,
     )
-    if need <= 0:
-        return
-    from pytest_mlregress.resources.devices import block_of
+    if need > 0:
+        from pytest_mlregress.resources.devices import block_of
 
-    block = block_of(_worker(config), _callers_devices(config), need)
-    config.stash[_BEFORE] = os.environ.get(DEVICES)
-    os.environ[DEVICES] = ",".join(block)
+        block = block_of(_worker(config), _callers_devices(config), need)
+        config.stash[_BEFORE] = os.environ.get(DEVICES)
+        os.environ[DEVICES] = ",".join(block)
+    if records and _sharers(config) > 1:
+        from pytest_mlregress.running.memory_retry import MemoryRetry
+
+        config.pluginmanager.register(MemoryRetry(), "mlregress-memory-retry")
 
 
 def restore_devices(config: pytest.Config) -> None:
@@ -183,7 +187,7 @@ def reserved(item: pytest.Item, flags: StopFlags) -> Iterator[None]:
     """
     record = item.stash[SEED_ITEM]
     settings = record.declaration.settings
-    sharers = _sharers(item)
+    sharers = _sharers(item.config) if settings.num_gpus != 0 else 0
     if record.shortfall is not None or not (
         settings.declares_need or sharers > 1 or _counts_threads(item)
     ):
@@ -197,7 +201,6 @@ def reserved(item: pytest.Item, flags: StopFlags) -> Iterator[None]:
     limits = {"cpus": machine.cpus} | {resource_of(device): 1.0 for device in machine.devices}
     if machine.memory is not None:
         limits["memory"] = machine.memory
-    amounts = {"cpus": cpus_of(settings), "memory": settings.memory or 0.0}
     here = Reservations(flags.folder / f"reservations-{_machine_name()}", limits)
     share = DeviceShare(
         item,
@@ -205,10 +208,11 @@ def reserved(item: pytest.Item, flags: StopFlags) -> Iterator[None]:
         sharers,
         here,
         flags.folder / f"gpus-{_machine_name()}",
+        {"cpus": cpus_of(settings), "memory": settings.memory or 0.0},
     )
     with (
-        here.hold(lambda: amounts | share.amounts(), lambda: flags.is_raised(record.test)),
-        share.observed(),
+        here.hold(share.amounts, lambda: flags.is_raised(record.test)) as change,
+        share.observed(change),
     ):
         yield
 
@@ -243,17 +247,17 @@ def _counts_threads(item: pytest.Item) -> bool:
     return stash[_MOST_CPUS] > 1
 
 
-def _sharers(item: pytest.Item) -> int:
+def _sharers(config: pytest.Config) -> int:
     """How many workers may use the GPUs that this one may; 0 where it uses none, or unknown ones.
 
     Without the caller's word on several GPUs it is the test that chooses among them.
     """
-    workers = _workers(item.config)
-    if workers < 2 or item.stash[SEED_ITEM].declaration.settings.num_gpus == 0 or not may_use_gpu():
+    workers = _workers(config)
+    if workers < 2 or not may_use_gpu():
         return 0
     from pytest_mlregress.resources.devices import visible_devices
 
-    own, callers = visible_devices(os.environ), _callers_devices(item.config)
+    own, callers = visible_devices(os.environ), _callers_devices(config)
     if not own or (DEVICES not in os.environ and len(own) > 1):
         return 0
     return math.ceil(workers / max(1, len(callers) // len(own)))
