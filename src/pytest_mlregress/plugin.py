@@ -278,6 +278,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         machine_share.give_devices(session.config, items)
     if session.config.stash[SETTINGS].shard is not None and _has_shard(session.config):
         session.config.stash[TRAINS] = any(SEED_ITEM in item.stash for item in items)
+        _join_seeds(session)
         return
     removals = splitting.removals_of(session.config)
     session.config.stash[TRAINS] = seed_items.note_selected_seeds(
@@ -285,6 +286,22 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     )
     if not session.config.stash[SETTINGS].companion:
         progress_channel.tell_collected(session.config, items)
+    _join_seeds(session)
+
+
+def _join_seeds(session: pytest.Session) -> None:
+    """One item for the seeds of a vectorized test, where they are to run and not to be listed."""
+    vectorized = any(
+        record.declaration.settings.vectorized
+        for item in session.items
+        if (record := item.stash.get(SEED_ITEM, None)) is not None
+    )
+    if vectorized and not (
+        session.config.option.collectonly or session.config.stash[SETTINGS].preflight
+    ):
+        from pytest_mlregress.running.vectorized_items import join_seeds
+
+        join_seeds(session.items)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any, Final, TypeAlias
 
@@ -42,6 +42,7 @@ from pytest_mlregress.running.standing import NOT_RUN, Standing
 from pytest_mlregress.running.stop_flags import StopFlags, stop_flags
 from pytest_mlregress.running.threads import limited_threads
 from pytest_mlregress.running.traced_run import traced
+from pytest_mlregress.running.vectorized_items import OTHERS, others_of
 from pytest_mlregress.seeding import preserved_generators, seed_everything
 from pytest_mlregress.settings import Settings
 
@@ -192,7 +193,7 @@ class Execution:
             return
         running = item.stash.get(RUNNING, None)
         if running is not None and running.in_setup and not running.seeded:
-            seed_all(item, running.run.seed)
+            seed_all(item, item.stash[SEED_ITEM].seed)
             running.seeded = True
         yield
 
@@ -209,12 +210,12 @@ class Execution:
         running = item.stash[RUNNING]
         running.in_setup = False
         register_torch_with_hypothesis()
-        seed_all(item, running.run.seed)
         record = item.stash[SEED_ITEM]
+        seed_all(item, record.seed)
         with (
-            seeding_late_imports(running.run.seed),
-            guarded(item, record.test, record.seed, record.declaration.settings),
-            traced(running.record, running.run.seed),
+            seeding_late_imports(record.seed),
+            guarded(item, record.test, record.seed, guard_settings(record)),
+            traced(running.record, record.seed),
             _with_forwarded_log(running.run),
         ):
             yield
@@ -240,13 +241,18 @@ class Execution:
             "left_out": running.left_out,
         }
         running.passed = running.passed and report.passed
+        report.duration /= len(running.records)  # each seed that it trains has its share
         running.seconds += report.duration
         if report.when == "call":  # for the line of the seed, which pytest prints now
             payload["seconds"] = running.seconds
             payload["values"] = {name: one.value for name, one in running.record.metrics.items()}
         if running.standing is not None:
             payload["standing"] = running.standing.to_builtins()
+        if record.together:
+            payload["together"] = list(record.together)
         if report.when == "teardown":
+            if record.together:
+                payload[OTHERS] = others_of(item, running)
             result = running.record.result(record.seed)
             payload["result"] = result.to_builtins()
             if not running.stopped:  # one that trained nothing says nothing of where
@@ -258,7 +264,6 @@ class Execution:
                 payload["spent"] = spent_by(running)
         setattr(report, REPORT_ATTRIBUTE, payload)
 
-
 @contextmanager
 def _with_forwarded_log(run: Run) -> Iterator[None]:
     """Around the test function: take over at its end what other processes have logged."""
@@ -269,6 +274,12 @@ def _with_forwarded_log(run: Run) -> Iterator[None]:
             take_forwarded(run)
         raise
     take_forwarded(run)
+
+
+def guard_settings(record: SeedItem) -> Settings:
+    """The settings of the guards of a seed: they read values, of which vmap has none."""
+    settings = record.declaration.settings
+    return replace(settings, guards="off") if settings.vectorized else settings
 
 
 def seed_all(item: pytest.Item, seed: int) -> None:

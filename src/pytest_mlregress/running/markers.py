@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -25,8 +25,8 @@ MARKER_HELP: Final = (
     "mlregress(test=None, pairing=None, expect=None, deterministic=None, on_nonfinite=None, "
     "suppress=(), num_cpus=None, num_gpus=None, memory=None): a training-based regression "
     "test, run across seeds and judged against its baseline",
-    "seeds(n_or_list): the seeds of a check: at most n (0 ... n-1), or exactly those listed; "
-    "implies mlregress",
+    "seeds(n_or_list, vectorized=False): the seeds of a check: at most n (0 ... n-1), or exactly "
+    "those listed; vectorized=True trains all of them in one run of the test; implies mlregress",
     "tiers(**name={...}): named sizes of the same training; --mlregress-tier picks one",
 )
 
@@ -94,6 +94,8 @@ def declare(node: pytest.Item, settings: Settings) -> Declaration:
     seeds = _seeds_of_preflight(node, check) if own.preflight else check
     tier, params = _tier(node, own)
     looks = baseline_looks(check, own) if own.updating else ()
+    if is_vectorized(node) and not own.compares_sides:  # a pair is trained seed by seed
+        own = replace(own, vectorized=True, stop="never")
     return Declaration(
         settings=own,
         seeds=_extend(check, looks[-1])[: looks[-1]] if looks else seeds,
@@ -158,11 +160,30 @@ def check_seeds(node: pytest.Item, settings: Settings) -> tuple[int, ...]:
     return _extend(declared, settings.seeds)[: settings.seeds]
 
 
+def is_vectorized(node: pytest.Item) -> bool:
+    """Whether one run of a test trains all of its seeds.
+
+    Args:
+        node: the item or function definition.
+
+    Returns:
+        What its marker ``seeds`` says.
+
+    Raises:
+        MarkerError: the argument is no bool.
+    """
+    mark = node.get_closest_marker("seeds")
+    asked = mark.kwargs.get("vectorized", False) if mark is not None else False
+    if not isinstance(asked, bool):
+        raise MarkerError(f"seeds(vectorized={asked!r}): expected True or False")
+    return asked
+
+
 def _marked_seeds(mark: pytest.Mark) -> tuple[int, ...]:
-    if len(mark.args) != 1 or mark.kwargs:
+    if len(mark.args) != 1 or mark.kwargs.keys() - {"vectorized"}:
         raise MarkerError(
             f"seeds{_call(mark)}: takes one argument, a number of seeds (seeds(5)) "
-            "or a list of them (seeds([3, 7, 11]))"
+            "or a list of them (seeds([3, 7, 11])), and vectorized=True to train them together"
         )
     asked = mark.args[0]
     if _is_whole(asked):

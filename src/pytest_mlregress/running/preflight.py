@@ -96,10 +96,11 @@ class PreflightExecution(Execution):
         running = item.stash[RUNNING]
         running.in_setup = False
         register_torch_with_hypothesis()
-        seed_all(item, running.run.seed)
+        seed = item.stash[SEED_ITEM].seed
+        seed_all(item, seed)
         asked = running.record.asked
         with (
-            seeding_late_imports(running.run.seed),
+            seeding_late_imports(seed),
             ended_after_first_step(lambda: PREFLIGHT in asked) as seen,
         ):
             yield

@@ -72,6 +72,11 @@ class Run:
         return {**vars(self), **child, "_record": self._record.for_child()}
 
     @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of this run: this one, or all where the marker says ``vectorized=True``."""
+        return (self.seed,)
+
+    @property
     def tmp_path(self) -> Path:
         """An empty folder for this seed, made when first requested."""
         if self._tmp_path is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,7 @@ class RunningSeed:
     Attributes:
         run: the run that the test receives.
         record: what it has recorded so far.
+        records: the same for each seed that the item trains, itself included.
         seeded: whether the generators are seeded.
         in_setup: whether its fixtures are being set up.
         stopped: whether it was skipped because its verdict is certain.
@@ -36,6 +38,7 @@ class RunningSeed:
 
     run: Run
     record: RunRecord
+    records: Mapping[int, RunRecord]
     seeded: bool = False
     in_setup: bool = True
     stopped: bool = False
@@ -84,13 +87,28 @@ def running_seed(item: pytest.Item, seed_item: SeedItem) -> RunningSeed:
         factory: pytest.TempPathFactory = item._request.getfixturevalue("tmp_path_factory")  # type: ignore[attr-defined]
         return factory.mktemp(f"seed{seed_item.seed}")
 
-    record = RunRecord(data_fraction=seed_item.declaration.settings.data_fraction)
-    run = Run(
-        test=seed_item.test,
-        seed=seed_item.seed,
-        tier=seed_item.declaration.tier,
-        params=seed_item.declaration.params,
-        make_tmp_path=make_tmp_path,
-        record=record,
-    )
-    return RunningSeed(run, record)
+    declared = seed_item.declaration
+    seeds = seed_item.together or (seed_item.seed,)
+    records = {seed: RunRecord(data_fraction=declared.settings.data_fraction) for seed in seeds}
+    record = records[seed_item.seed]
+    if declared.settings.vectorized:
+        from pytest_mlregress.running.vectorized_run import VectorizedRun
+
+        run: Run = VectorizedRun(
+            test=seed_item.test,
+            seeds=seeds,
+            tier=declared.tier,
+            params=declared.params,
+            make_tmp_path=make_tmp_path,
+            records=records,
+        )
+    else:
+        run = Run(
+            test=seed_item.test,
+            seed=seed_item.seed,
+            tier=declared.tier,
+            params=declared.params,
+            make_tmp_path=make_tmp_path,
+            record=record,
+        )
+    return RunningSeed(run, record, records)

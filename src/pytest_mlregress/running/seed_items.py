@@ -18,7 +18,13 @@ from pytest_mlregress.node_ids import (
     without_parameters,
     without_seed,
 )
-from pytest_mlregress.running.markers import MARKERS, Declaration, MarkerError, declare
+from pytest_mlregress.running.markers import (
+    MARKERS,
+    Declaration,
+    MarkerError,
+    declare,
+    is_vectorized,
+)
 from pytest_mlregress.settings import Settings
 
 SEED: Final = "seed"
@@ -42,6 +48,7 @@ class SeedItem:
         tests: the number of regression tests that were collected, before any was deselected.
         shortfall: why this machine is too small for it, None where it is not.
         overridden: the warning about a fixture ``seed`` of the project's own, None for none.
+        together: the seeds that one run of the item trains, its own first; empty for that alone.
     """
 
     test: str
@@ -53,6 +60,7 @@ class SeedItem:
     tests: int = 1
     shortfall: str | None = None
     overridden: str | None = None
+    together: tuple[int, ...] = ()
 
 
 SEED_ITEM: Final = pytest.StashKey[SeedItem]()
@@ -81,9 +89,13 @@ def declare_seeds(metafunc: pytest.Metafunc, settings: Settings) -> Declaration:
     if _parametrizes_seed(metafunc):
         raise _collect_error(name, _OWN_SEED)
     try:
-        return declare(metafunc.definition, settings)
+        declaration = declare(metafunc.definition, settings)
+        vectorized = is_vectorized(metafunc.definition)
     except MarkerError as error:
         raise _collect_error(name, str(error)) from None
+    if vectorized and SEED in metafunc.fixturenames:
+        raise _collect_error(name, _NO_ONE_SEED)
+    return declaration
 
 
 def parametrize_seeds(metafunc: pytest.Metafunc, seeds: Sequence[int]) -> None:
@@ -121,6 +133,12 @@ def parametrize_tiers(metafunc: pytest.Metafunc, tiers: Sequence[str]) -> None:
 _OWN_SEED: Final = (
     "'seed' is parametrized by the test itself and by its marker; "
     "remove @pytest.mark.parametrize('seed', ...) and write @pytest.mark.seeds([...]) instead"
+)
+
+
+_NO_ONE_SEED: Final = (
+    "seeds(..., vectorized=True) trains all seeds in one run of the test, so that there is no one "
+    "'seed'; use mlregress.seeds in place of the fixture 'seed', or vectorized=False"
 )
 
 

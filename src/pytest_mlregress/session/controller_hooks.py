@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_mlregress.revisions.against import Against
     from pytest_mlregress.session.base_of_run import BaseOfRun
     from pytest_mlregress.session.controller import Verdicts
+    from pytest_mlregress.session.vectorized_reports import VectorizedReports
 
 _REGULAR_ENDS: Final = (
     pytest.ExitCode.OK,
@@ -47,6 +48,7 @@ class ControllerHooks:
         self._has_seeds = False
         self._restore_interrupts: Callable[[], None] = lambda: None
         self._base: BaseOfRun | None = None
+        self._vectorized: VectorizedReports | None = None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -163,11 +165,23 @@ class ControllerHooks:
             return
         if self._verdicts is not None or hasattr(report, "mlregress"):
             self._judge().report(report)
+        if "together" in getattr(report, "mlregress", {}):
+            self._trained_together().take(report)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         self._under_way.discard(nodeid)
         if self._verdicts is not None and self._verdicts.ends(nodeid):
             self._ends.note(nodeid)
+        if self._vectorized is not None:
+            self._vectorized.log(nodeid)
+
+    def _trained_together(self) -> VectorizedReports:
+        if self._vectorized is None:
+            from pytest_mlregress.session.vectorized_reports import VectorizedReports
+
+            assert self._session is not None
+            self._vectorized = VectorizedReports(self._session)
+        return self._vectorized
 
     def _finish(self, nodeid: str, nextitem: pytest.Item | None) -> None:
         if self._verdicts is not None:

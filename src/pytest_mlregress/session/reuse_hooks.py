@@ -75,7 +75,9 @@ class ReuseHooks:
         """Keep a seed that was trained here."""
         report = yield
         record = item.stash.get(SEED_ITEM, None)
-        if report.when == "teardown" and record is not None:
+        if report.when != "teardown" or record is None:
+            return report
+        if not record.declaration.settings.vectorized:  # trained alone it gives other bits
             payload: dict[str, Any] = getattr(report, REPORT_ATTRIBUTE)
             self._reuse.keep(record, payload)
         return report

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from statistics import median
+from dataclasses import replace
+from statistics import fmean, median
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -129,7 +130,9 @@ def _collected(
             "test": test,
             "tier": tier,
             "planned": list(record.declaration.seeds),
-            "shards": [[seed, shards[SeedOfTest(test, tier, seed)]] for seed in record.selected],
+            "shards": [
+                [seed, shards[_unit(replace(record, seed=seed))]] for seed in record.selected
+            ],
         }
 
 
@@ -152,8 +155,13 @@ def _recorded_durations(
         recorded[unit] = spent[unit.seed].duration if unit.seed in spent else None
         if recorded[unit] is None and spent:
             recorded[unit] = median(one.duration for one in spent.values())
+        if record.declaration.settings.vectorized and spent:  # each seed has its share of the run
+            mean = fmean(one.duration for one in spent.values())
+            recorded[unit] = mean * len(record.selected)
     return recorded
 
 
 def _unit(record: SeedItem) -> SeedOfTest:
-    return SeedOfTest(record.test, record.declaration.tier, record.seed)
+    """What one job trains: a seed, or all of a test's that train together, under the first."""
+    seed = record.selected[0] if record.declaration.settings.vectorized else record.seed
+    return SeedOfTest(record.test, record.declaration.tier, seed)

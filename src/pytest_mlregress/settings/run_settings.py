@@ -115,6 +115,8 @@ class Settings:
     """Bytes that one seed needs."""
     against: Against | None = None
     shard: Shard | None = None
+    vectorized: bool = False
+    """Whether one run of the test trains all of its seeds, as its marker ``seeds`` says."""
     companion: bool = False
     """Whether this process trains the base's seeds for another one."""
 
@@ -199,13 +201,16 @@ class Settings:
     @property
     def of_test(self) -> dict[str, str | bool | None]:
         """The settings that a test declares and its verdict is reached with."""
-        return {
+        declared: dict[str, str | bool | None] = {
             "test": self.test,
             "pairing": self.pairing,
             "expect": self.expect,
             "deterministic": self.deterministic,
             "on_nonfinite": self.on_nonfinite,
         }
+        if self.vectorized:  # all seeds end at once, so that there is one look
+            declared["early"] = False
+        return declared
 
     @property
     def header(self) -> str:

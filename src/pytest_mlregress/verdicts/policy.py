@@ -110,11 +110,10 @@ def rules_for(
     Returns:
         The rules.
     """
-    declared = cast("dict[str, Any]", dict(of_test))
+    declared = cast("dict[str, Any]", {"early": settings.stop == "early", **of_test})
     return Rules(
         alpha=settings.alpha / max(comparisons, 1),
         comparisons=max(comparisons, 1),
-        early=settings.stop == "early",
         strict=settings.strict,
         missing=settings.missing,
         env_mismatch=settings.env_mismatch,
