@@ -55,7 +55,10 @@ def single_run(
 ) -> tuple[nn.Module, list[float]]:
     """What a user's test would do without `Ensemble`."""
     loader = DataLoader(
-        TensorDataset(INPUTS, LABELS), 16, shuffle=True, generator=torch.Generator().manual_seed(seed)
+        TensorDataset(INPUTS, LABELS),
+        16,
+        shuffle=True,
+        generator=torch.Generator().manual_seed(seed),
     )
     losses = []
     with preserved_generators():
@@ -132,9 +135,7 @@ def test_each_seed_starts_from_the_bits_of_a_single_run() -> None:
     models = Ensemble(mlp, SEEDS)
     for seed in SEEDS:
         alone, _ = single_run(seed, mlp, lambda model: torch.optim.SGD(model.parameters()), 0)
-        for one, other in zip(
-            models.module(seed).parameters(), alone.parameters(), strict=True
-        ):
+        for one, other in zip(models.module(seed).parameters(), alone.parameters(), strict=True):
             assert torch.equal(one, other)
 
 
@@ -189,7 +190,9 @@ def test_evaluation_is_in_evaluation_mode_and_gives_one_value_per_seed() -> None
     for place, seed in enumerate(SEEDS):
         model = models.module(seed).eval()
         assert abs(values[place] - accuracy(model, (INPUTS, LABELS))) < 1.5 / 48
-    assert models.evaluate(lambda model, batch: len(batch[0]), (INPUTS, LABELS)).tolist() == [48] * 4
+    assert (
+        models.evaluate(lambda model, batch: len(batch[0]), (INPUTS, LABELS)).tolist() == [48] * 4
+    )
 
 
 @pytest.mark.parametrize("seeds", [SEEDS, (5,)])
@@ -201,8 +204,8 @@ def test_one_by_one_gives_what_single_runs_give(seeds: tuple[int, ...]) -> None:
             models = Ensemble(large, seeds, make_optimizer=adam)
         assert [str(one.message) for one in caught] == [
             "Ensemble: 4 seeds are trained one by one, not together: on a CPU that gains nothing "
-            "for a model of 15,003 parameters (limit 10,000); remove vectorized=True and spread "
-            "the seeds over workers (-n 2), use a GPU, or insist with on_cpu='together'"
+            "for a model of 15,003 parameters (limit 10,000). vectorized=False spreads the seeds "
+            "over workers (-n 2); on_cpu='together' insists"
         ]
     else:
         models = Ensemble(large, seeds, make_optimizer=adam)

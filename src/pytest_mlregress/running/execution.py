@@ -264,6 +264,7 @@ class Execution:
                 payload["spent"] = spent_by(running)
         setattr(report, REPORT_ATTRIBUTE, payload)
 
+
 @contextmanager
 def _with_forwarded_log(run: Run) -> Iterator[None]:
     """Around the test function: take over at its end what other processes have logged."""
@@ -279,7 +280,7 @@ def _with_forwarded_log(run: Run) -> Iterator[None]:
 def guard_settings(record: SeedItem) -> Settings:
     """The settings of the guards of a seed: they read values, of which vmap has none."""
     settings = record.declaration.settings
-    return replace(settings, guards="off") if settings.vectorized else settings
+    return replace(settings, guards="off") if record.together else settings
 
 
 def seed_all(item: pytest.Item, seed: int) -> None:

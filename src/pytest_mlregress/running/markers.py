@@ -47,6 +47,8 @@ class Declaration:
         params: the mapping of the tier.
         looks: numbers of seeds after which an update is judged; empty for a check.
         tiers: the names of all its tiers, in the order of the marker; none without it.
+        takes_seeds: whether the test is written for several seeds: its marker has the argument
+            ``vectorized``, whose value says whether they train together.
     """
 
     settings: Settings
@@ -56,6 +58,7 @@ class Declaration:
     params: Mapping[str, Any]
     looks: tuple[int, ...] = ()
     tiers: tuple[str, ...] = ()
+    takes_seeds: bool = False
 
     def turn(self, seed: int) -> int:
         """When a seed runs among those of other tests.
@@ -94,7 +97,8 @@ def declare(node: pytest.Item, settings: Settings) -> Declaration:
     seeds = _seeds_of_preflight(node, check) if own.preflight else check
     tier, params = _tier(node, own)
     looks = baseline_looks(check, own) if own.updating else ()
-    if is_vectorized(node) and not own.compares_sides:  # a pair is trained seed by seed
+    vectorized = is_vectorized(node)
+    if vectorized and not own.compares_sides:  # a pair is trained seed by seed
         own = replace(own, vectorized=True, stop="never")
     return Declaration(
         settings=own,
@@ -104,6 +108,7 @@ def declare(node: pytest.Item, settings: Settings) -> Declaration:
         tier=tier,
         params=params,
         tiers=tier_names(node),
+        takes_seeds=vectorized is not None,
     )
 
 
@@ -160,20 +165,22 @@ def check_seeds(node: pytest.Item, settings: Settings) -> tuple[int, ...]:
     return _extend(declared, settings.seeds)[: settings.seeds]
 
 
-def is_vectorized(node: pytest.Item) -> bool:
+def is_vectorized(node: pytest.Item) -> bool | None:
     """Whether one run of a test trains all of its seeds.
 
     Args:
         node: the item or function definition.
 
     Returns:
-        What its marker ``seeds`` says.
+        What its marker ``seeds`` says; None where it says nothing.
 
     Raises:
         MarkerError: the argument is no bool.
     """
     mark = node.get_closest_marker("seeds")
-    asked = mark.kwargs.get("vectorized", False) if mark is not None else False
+    if mark is None or "vectorized" not in mark.kwargs:
+        return None
+    asked = mark.kwargs["vectorized"]
     if not isinstance(asked, bool):
         raise MarkerError(f"seeds(vectorized={asked!r}): expected True or False")
     return asked

@@ -91,7 +91,7 @@ def running_seed(item: pytest.Item, seed_item: SeedItem) -> RunningSeed:
     seeds = seed_item.together or (seed_item.seed,)
     records = {seed: RunRecord(data_fraction=declared.settings.data_fraction) for seed in seeds}
     record = records[seed_item.seed]
-    if declared.settings.vectorized:
+    if declared.takes_seeds:
         from pytest_mlregress.running.vectorized_run import VectorizedRun
 
         run: Run = VectorizedRun(

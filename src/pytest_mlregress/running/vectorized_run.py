@@ -1,4 +1,4 @@
-"""The object behind the fixture ``mlregress`` where one run of a test trains all of its seeds."""
+"""The object behind the fixture ``mlregress`` where one run of a test may train several seeds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pytest_mlregress.running.run_record import RunRecord
 
 
 class VectorizedRun(Run):
-    """The run of all seeds of a regression test at once.
+    """The run of several seeds of a regression test, of one with ``vectorized=False``.
 
     It is used as `Run` is, but what belongs to a seed is given for all of them: `record`,
     `record_all` and `log` take one value per seed, in the order of `seeds`. Hyper-parameters and
@@ -77,8 +77,8 @@ class VectorizedRun(Run):
         __tracebackhide__ = True
         if name == "seed":
             raise RecordError(
-                f"{self.test}: mlregress.seed: this run trains {count_of(len(self._runs), 'seed')} "
-                "at once, as the marker says with vectorized=True; use mlregress.seeds"
+                f"{self.test}: mlregress.seed: with seeds(..., vectorized=...) a run may train "
+                f"several seeds, this one {len(self._runs)}; use mlregress.seeds"
             )
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 

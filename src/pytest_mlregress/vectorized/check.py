@@ -196,7 +196,9 @@ class SeedCheck:
 
     def _shown(self, name: str) -> str:
         module = self._computation.models[0].get_submodule(name)
-        return f"{name!r} ({type(module).__name__})" if name else f"'' (the {type(module).__name__})"
+        return (
+            f"{name!r} ({type(module).__name__})" if name else f"'' (the {type(module).__name__})"
+        )
 
 
 def _largest(tensor: torch.Tensor) -> float:

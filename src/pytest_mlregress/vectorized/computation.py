@@ -162,9 +162,9 @@ class Computation:
         given = batch.batch if of_seeds else batch
         dims = seed_axes(given) if of_seeds else None
         buffers = {name: buffer.clone() for name, buffer in self.buffers.items()}
-        result, buffers, layers = torch.vmap(
-            of_seed, in_dims=(0, 0, dims), randomness=randomness
-        )(self.params, buffers, given)
+        result, buffers, layers = torch.vmap(of_seed, in_dims=(0, 0, dims), randomness=randomness)(
+            self.params, buffers, given
+        )
         return Computed(result, buffers, list(zip(call.names, layers, strict=True)))
 
     def _expanded(self, batch: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -60,4 +61,8 @@ def batches(
     for _ in range(epochs):
         for drawn in zip(*loaders, strict=True):
             chosen = torch.stack(drawn)
-            yield PerSeed(map_tensors(lambda tensor, at=chosen: tensor[at.to(tensor.device)], data))
+            yield PerSeed(map_tensors(partial(_chosen, chosen), data))
+
+
+def _chosen(places: torch.Tensor, tensor: torch.Tensor) -> torch.Tensor:
+    return tensor[places.to(tensor.device)]

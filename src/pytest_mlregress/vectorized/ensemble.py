@@ -106,16 +106,14 @@ class Ensemble:
         warnings.warn(
             f"Ensemble: {len(self.seeds)} seeds are trained one by one, not together: on a CPU "
             f"that gains nothing for a model of {parameters:,} parameters (limit "
-            f"{MOST_PARAMETERS_ON_CPU:,}); remove vectorized=True and spread the seeds over "
-            "workers (-n 2), use a GPU, or insist with on_cpu='together'",
+            f"{MOST_PARAMETERS_ON_CPU:,}). vectorized=False spreads the seeds over workers (-n 2); "
+            "on_cpu='together' insists",
             MLRegressWarning,
             stacklevel=3,
         )
         return False
 
-    def step(
-        self, loss_fn: OfBatch, batch: Any, *, max_norm: float | None = None
-    ) -> torch.Tensor:
+    def step(self, loss_fn: OfBatch, batch: Any, *, max_norm: float | None = None) -> torch.Tensor:
         """Train each seed with one batch.
 
         Args:
@@ -156,14 +154,14 @@ class Ensemble:
     def _together(self, loss_fn: OfBatch, batch: Any) -> tuple[torch.Tensor, dict[str, Any]]:
         computed = self._computation.together(loss_fn, batch)
         losses = _losses(computed.result, (len(self.seeds),))
-        losses.sum().backward()  # each loss depends on the parameters of its own seed alone
+        losses.sum().backward()  # type: ignore[no-untyped-call]  # each loss depends on the parameters of its own seed alone
         return losses.detach(), {name: one.detach() for name, one in computed.buffers.items()}
 
     def _one_by_one(self, loss_fn: OfBatch, batch: Any) -> tuple[torch.Tensor, dict[str, Any]]:
         each, gradients = [], []
         for place in range(len(self.seeds)):
             computed, params = self._computation.alone(place, loss_fn, batch)
-            _losses(computed.result, ()).backward()
+            _losses(computed.result, ()).backward()  # type: ignore[no-untyped-call]
             computed.result = computed.result.detach()
             each.append(computed)
             gradients.append({name: one.grad for name, one in params.items()})

@@ -85,7 +85,7 @@ class SeedGenerators:
         torch.cuda.set_rng_state(state[1], self._device)
 
 
-class SeededRandomness(TorchDispatchMode):
+class SeededRandomness(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Computes each random operation below a ``vmap`` over seeds seed by seed.
 
     There it has the seeds in its first dimension, and ``randperm`` is called once per seed.
@@ -95,7 +95,7 @@ class SeededRandomness(TorchDispatchMode):
     """
 
     def __init__(self, generators: SeedGenerators) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._generators = generators
         self._permutations = 0
 
