@@ -8,7 +8,10 @@ from training_suite import Suite
 NUMBER = "the number of seeds must be between 1 and 10000"
 TYPE = "expected a whole number or a list of whole numbers, not"
 SEED = "is not a whole number between 0 and 4294967295"
-ONE = "takes one argument, a number of seeds (seeds(5)) or a list of them (seeds([3, 7, 11]))"
+ONE = (
+    "takes one argument, a number of seeds (seeds(5)) or a list of them (seeds([3, 7, 11])), "
+    "and vectorized=True to train them together"
+)
 SEVERAL = "appears more than once; a repeated seed is not another sample"
 NAMED = "takes named tiers, such as tiers(fast={'epochs': 1}, full={'epochs': 20})"
 KNOWN = "test, pairing, expect, deterministic, on_nonfinite, suppress, num_cpus, num_gpus, memory"

@@ -19,6 +19,8 @@ def _lean(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
 
 SUITE = """
 import random
+import time
+from pathlib import Path
 
 import pytest
 
@@ -141,7 +143,7 @@ def test_a_seed_by_its_node_id_runs_alone(pytester: pytest.Pytester) -> None:
 @pytest.mark.slow
 def test_one_shard_has_all_seeds_and_their_merge_is_the_verdict(pytester: pytest.Pytester) -> None:
     slow = SUITE.replace("    values =", "    time.sleep(0.5)\n    values =")
-    others = "import time\n\n@pytest.mark.seeds(3)\ndef test_other(seed):\n    pass\n"
+    others = "@pytest.mark.seeds(3)\ndef test_other(seed):\n    pass\n"
     pytester.makepyfile(test_it=f"{slow}\n{others}")
     assert pytester.runpytest_subprocess(*UPDATE, "-k", "together").ret == 0
     runs(pytester)

@@ -12,9 +12,9 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from pytest_mlregress import MLRegressWarning
 from pytest_mlregress.plurals import count_of
 from pytest_mlregress.seeding import preserved_generators, seed_everything
-from pytest_mlregress.session.mlregress_warning import MLRegressWarning
 from pytest_mlregress.vectorized.check import SeedCheck
 from pytest_mlregress.vectorized.computation import Computation, OfBatch
 from pytest_mlregress.vectorized.errors import VectorizedError
