@@ -37,7 +37,7 @@ from pytest_mlregress.running import (
     threads,
 )
 from pytest_mlregress.running.markers import MARKER_HELP
-from pytest_mlregress.running.seed_items import SEED_ITEM
+from pytest_mlregress.running.seed_items import SEED_ITEM, SeedItem
 from pytest_mlregress.session import mlregress_warning
 from pytest_mlregress.session.controller_hooks import ControllerHooks
 from pytest_mlregress.session.masked_reports import learn_options, mask_report
@@ -115,6 +115,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
         config.pluginmanager.register(AllureVerdicts(config), PLUGIN)
     machine_share.note_callers_devices(config)
+    recorded: machine_share.RecordedMemory = partial(_recorded_gpu_memory, config)
+    config.stash[machine_share.RECORDED_GPU_MEMORY] = recorded
     if hasattr(config, "workerinput"):
         if not machine_share.is_placed(config):
             threads.pin_device(worker["workerid"])
@@ -414,6 +416,13 @@ def _execution(config: pytest.Config) -> Execution:
 
         kind = PreflightExecution
     return execution_of(config, settings, partial(curves_of, config), standing_of, kind)
+
+
+def _recorded_gpu_memory(config: pytest.Config, record: SeedItem) -> int | None:
+    from pytest_mlregress.running.seed_reads import unrecorded
+    from pytest_mlregress.session.recorded_baselines import gpu_memory_of
+
+    return unrecorded(config, partial(gpu_memory_of, config, record))
 
 
 def _standing_of(config: pytest.Config, item: pytest.Item) -> Standing | None:

@@ -10,6 +10,7 @@ from training_suite import Suite
 pytestmark = pytest.mark.usefixtures("lean_pytest")
 
 WITHOUT_BASELINE = "--mlregress-missing=warn"
+UPDATE = ("--mlregress-update", "--mlregress-allow-dirty")
 WORKERS = pytest.mark.parametrize(
     "workers",
     [
@@ -144,6 +145,36 @@ def test_what_is_declared_is_at_hand_from_the_first_seed_on(suite: Suite) -> Non
     suite_with(suite, memory=3 * 10**9, fits=True, marker="@pytest.mark.mlregress(num_gpus=0.5)")
     (suite.path / "first").touch()
     result = suite.run("-n2", WITHOUT_BASELINE, apart=True, CUDA_VISIBLE_DEVICES="0")
+    assert result.ret == 0, result.stdout.str()
+
+
+MEETING = """
+    import os
+    import time
+
+    import pytest
+    from conftest import held
+
+
+    @pytest.mark.seeds(4)
+    def test_it(mlregress, request):
+        held[0] = {memory}
+        if "MEET" in os.environ:
+            (request.config.rootpath / f"began-{{mlregress.seed}}").touch()
+            end = time.monotonic() + 20
+            while len(list(request.config.rootpath.glob("began-*"))) < 2:
+                assert time.monotonic() < end
+                time.sleep(0.01)
+        mlregress.record("accuracy", 1.0 + mlregress.seed, higher_is_better=True)
+"""
+
+
+@pytest.mark.parametrize("memory", [0, pytest.param(10**9, marks=pytest.mark.slow)])
+def test_a_baseline_says_what_a_first_seed_takes(suite: Suite, memory: int) -> None:
+    suite.write(MACHINE.format(present=1), "conftest.py")
+    suite.write(MEETING.format(memory=memory))
+    assert suite.run(*UPDATE, apart=True).ret == 0
+    result = suite.run("-n2", apart=True, CUDA_VISIBLE_DEVICES="0", MEET="1")
     assert result.ret == 0, result.stdout.str()
 
 

@@ -63,28 +63,27 @@ class Reservations:
             What waits for other amounts, for the rest of the block: those held before are given
             back first, so that nobody waits who holds something.
         """
-        wanted = self._wanted(amounts)
-        if not wanted:
-            yield lambda other: None
-            return
         name = f"{time.time_ns():020d}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         lock = FileLock(self._folder / f"{name}{_LOCK}")
-        try:
+
+        def change(other: Amounts | Callable[[], Amounts]) -> None:
+            wanted = self._wanted(other)
             with suppress(OSError):
-                self._folder.mkdir(parents=True, exist_ok=True)
-                lock.acquire()
-                self._wait(Request(name, wanted), amounts, needless)
+                if wanted and not lock.is_locked:
+                    self._folder.mkdir(parents=True, exist_ok=True)
+                    lock.acquire()
+                if lock.is_locked:
+                    self._wait(Request(name, wanted), other, needless)
 
-            def change(other: Amounts) -> None:
-                with suppress(OSError):
-                    self._wait(Request(name, self._wanted(other)), other, needless)
-
+        try:
+            change(amounts)
             yield change
         finally:
-            with suppress(OSError):
-                (self._folder / f"{name}{_RECORD}").unlink(missing_ok=True)
-                lock.release()
-                (self._folder / f"{name}{_LOCK}").unlink(missing_ok=True)
+            if lock.is_locked:
+                with suppress(OSError):
+                    (self._folder / f"{name}{_RECORD}").unlink(missing_ok=True)
+                    lock.release()
+                    (self._folder / f"{name}{_LOCK}").unlink(missing_ok=True)
 
     def held_since(self, name: str) -> list[float]:
         """When those were met that hold some of a resource now.

@@ -60,6 +60,7 @@ class DeviceShare:
         reservations: those of the machine.
         folder: where processes tell each other of what seeds took.
         others: what the seed takes of the machine beside GPUs.
+        recorded: bytes that seeds of the test took of a GPU when its baseline was recorded.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class DeviceShare:
         reservations: Reservations,
         folder: Path,
         others: Mapping[str, float],
+        recorded: int | None,
     ) -> None:
         self._item = item
         self._record = item.stash[SEED_ITEM]
@@ -81,7 +83,9 @@ class DeviceShare:
         self._processes = sharers * sides  # an A/B run has a companion beside each worker
         self._reservations = reservations
         self._others = others
+        self._recorded = recorded
         self._amounts: dict[str, float] = {}
+        self._measured: int | None = None
         self._shared = item.config.stash.setdefault(_SHARED, SharedDevices(folder))
 
     def amounts(self) -> dict[str, float]:
@@ -96,7 +100,8 @@ class DeviceShare:
             return
         trained = self._shared.trained()
         memories = self._shared.memories(self._devices, os.environ)
-        memory = memory_of(self._record.test, trained)
+        self._measured = memory_of(self._record.test, trained)
+        memory = self._recorded if self._measured is None else self._measured
         for device in self._devices:
             known = memories.get(device)
             if known is None and self._declared is None:
@@ -131,14 +136,14 @@ class DeviceShare:
         release_gpu_memory()
 
     @property
-    def is_alone(self) -> bool:
-        """Whether no other seed of the run trains on the GPUs of this one."""
-        return all(part >= 1.0 for part in self._amounts.values())
+    def meets_others(self) -> bool:
+        """Whether seeds of other processes may train on the GPUs of this one meanwhile."""
+        return any(part < 1.0 for part in self._amounts.values()) and self._measured != 0
 
     @property
     def ran_out_of_memory(self) -> bool:
         """Whether the seed found too little memory on a GPU, beside others."""
-        return not self.is_alone and out_of_memory_errors() > self._errors
+        return self.meets_others and out_of_memory_errors() > self._errors
 
     def be_alone(self) -> None:
         """Wait for the GPUs, and let no seed of this test be beside another one any more."""

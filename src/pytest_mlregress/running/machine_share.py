@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 import os
 import platform
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import pytest
 
 from pytest_mlregress.resources.peak_memory import may_use_gpu
-from pytest_mlregress.running.seed_items import SEED_ITEM
+from pytest_mlregress.running.seed_items import SEED_ITEM, SeedItem
 from pytest_mlregress.running.stop_flags import StopFlags
 from pytest_mlregress.running.threads import DEVICES
 
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 _CALLERS: Final = pytest.StashKey[Mapping[str, str]]()
 _BEFORE: Final = pytest.StashKey[str | None]()
+RecordedMemory: TypeAlias = Callable[[SeedItem], int | None]
+RECORDED_GPU_MEMORY: Final = pytest.StashKey[RecordedMemory]()
+"""Finds the bytes that seeds of a test took of a GPU when its baseline was recorded: 0 for a test
+that used none, None where that is unknown."""
 _MOST_CPUS: Final = pytest.StashKey[float]()
 """The most processors that a seed of this session uses."""
 
@@ -202,6 +206,7 @@ def reserved(item: pytest.Item, flags: StopFlags) -> Iterator[None]:
     if machine.memory is not None:
         limits["memory"] = machine.memory
     here = Reservations(flags.folder / f"reservations-{_machine_name()}", limits)
+    recorded_of = item.config.stash.get(RECORDED_GPU_MEMORY, None)
     share = DeviceShare(
         item,
         machine.devices,
@@ -209,6 +214,7 @@ def reserved(item: pytest.Item, flags: StopFlags) -> Iterator[None]:
         here,
         flags.folder / f"gpus-{_machine_name()}",
         {"cpus": cpus_of(settings), "memory": settings.memory or 0.0},
+        recorded_of(record) if recorded_of is not None and sharers > 1 else None,
     )
     with (
         here.hold(share.amounts, lambda: flags.is_raised(record.test)) as change,

@@ -20,7 +20,7 @@ class MemoryRetry:
     ) -> bool | None:
         """Keep the reports of a seed that is not alone until it is known whether they count."""
         share = item.stash.get(SHARE, None)
-        if share is None or share.is_alone:
+        if share is None or not share.meets_others or _is_rerun(item):
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         reports = _compat.reports_of(item, nextitem)
@@ -31,3 +31,11 @@ class MemoryRetry:
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
+
+
+def _is_rerun(item: pytest.Item) -> bool:
+    """Whether pytest-rerunfailures runs it, which repeats what failed anyway."""
+    config = item.config
+    return config.pluginmanager.hasplugin("rerunfailures") and bool(
+        config.getoption("reruns", None) or item.get_closest_marker("flaky")
+    )

@@ -16,6 +16,7 @@ from pytest_mlregress.running.curve_watch import BaselineCurves
 from pytest_mlregress.running.markers import Declaration
 from pytest_mlregress.running.seed_items import SeedItem
 from pytest_mlregress.settings import Settings
+from pytest_mlregress.verdicts.cost import seed_cost
 from pytest_mlregress.verdicts.curves import curve_level
 from pytest_mlregress.verdicts.policy import Rules, rules_for
 from pytest_mlregress.verdicts.suite_baselines import SuiteBaselines
@@ -60,6 +61,26 @@ def curves_of(config: pytest.Config, record: SeedItem) -> BaselineCurves | None:
     return BaselineCurves(
         baseline.curves, directions, level=curve_level(rules), seeds=len(declared.seeds)
     )
+
+
+def gpu_memory_of(config: pytest.Config, record: SeedItem) -> int | None:
+    """What a seed of a test took of a GPU when its baseline was recorded.
+
+    Returns:
+        Bytes that torch had allocated, 0 where it used none; None where nothing was recorded, and
+        in an A/B run, which no baseline has a part in.
+    """
+    declared = record.declaration
+    if declared.settings.compares_sides:
+        return None
+    try:
+        baseline = suite_baselines_of(config, declared.settings).find(
+            record.file, record.test, declared.tier
+        )
+    except BaselineError:
+        return None  # its verdict will tell
+    cost = seed_cost(baseline)
+    return None if cost is None else cost.peak_gpu_memory or 0
 
 
 def rules_of(declared: Declaration, baselines: SuiteBaselines) -> Rules:
