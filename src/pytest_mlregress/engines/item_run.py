@@ -14,7 +14,10 @@ from pytest_mlregress.engines.workers import ENDED, Workers, WorkersLostError
 from pytest_mlregress.node_ids import split_file
 
 _LOSSES_PER_WORKER: Final = 4
-"""As many workers are replaced for each, as xdist does, before the run is ended."""
+"""As many workers are replaced for each, as xdist does, before the run is ended.
+
+Only those are counted since an item has finished: on a cluster that pre-empts jobs a long run loses
+many workers, and gets on."""
 
 
 @dataclass
@@ -109,6 +112,7 @@ class ItemRun:
         self._config.hook.pytest_runtest_logreport(report=report)
 
     def _on_finish(self, worker: _Worker, node_id: str, location: tuple[Any, ...]) -> None:
+        self._losses = 0
         self._config.hook.pytest_runtest_logfinish(nodeid=node_id, location=tuple(location))
 
     def _on_warning(

@@ -133,7 +133,11 @@ class Cluster:
         return True
 
     def _is_over(self, job: Job[Any]) -> bool:
-        return bool(job.state != "RUNNING" if self.is_local else job.paths.result_pickle.exists())
+        if self.is_local:
+            return bool(job.state != "RUNNING")
+        with suppress(OSError):  # a client of NFS that has looked before asks the server again
+            self._folder.chmod(self._folder.stat().st_mode)
+        return bool(job.paths.result_pickle.exists())
 
 
 def later(function: Callable[[], object]) -> object:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pytest_mlregress.settings import Settings
 
 _CALLERS: Final = pytest.StashKey[Mapping[str, str]]()
+WORKERS_HERE: Final = "mlregress_workers_here"
+"""The key of ``workerinput`` for how many workers share a machine; absent where all of them do."""
 _BEFORE: Final = pytest.StashKey[str | None]()
 RecordedMemory: TypeAlias = Callable[[SeedItem], int | None]
 RECORDED_GPU_MEMORY: Final = pytest.StashKey[RecordedMemory]()
@@ -276,10 +278,16 @@ def _callers_devices(config: pytest.Config) -> tuple[str, ...]:
 
 
 def _workers(config: pytest.Config) -> int:
-    """How many processes run seeds at once; 1 where this one does alone."""
-    return int(getattr(config, "workerinput", {}).get("workercount", 1))
+    """How many processes run seeds at once on this machine; 1 where this one does alone."""
+    given = getattr(config, "workerinput", {})
+    return int(given.get(WORKERS_HERE, given.get("workercount", 1)))
 
 
 def _machine_name() -> str:
-    """Workers of one run may be on several machines that share a folder."""
-    return Path(platform.node().replace(os.sep, "-") or "here").name
+    """Workers of one run may be on several machines that share a folder.
+
+    A job of Slurm is a machine of its own: what it was given is not another job's, whose GPU may
+    have the same number.
+    """
+    name = Path(platform.node().replace(os.sep, "-") or "here").name
+    return f"{name}-{job}" if (job := os.environ.get("SLURM_JOB_ID", "")).isdigit() else name

@@ -22,7 +22,7 @@ from pytest_mlregress.engines.slurm_parameters import (
 )
 from pytest_mlregress.history.ignored_folder import ignore_folder
 from pytest_mlregress.plurals import count_of
-from pytest_mlregress.running.machine_share import need_of
+from pytest_mlregress.running.machine_share import WORKERS_HERE, need_of
 from pytest_mlregress.running.pairs import pair_of
 from pytest_mlregress.running.seed_items import SEED_ITEM
 from pytest_mlregress.running.stop_flags import share_stop_flags, stop_flags
@@ -157,6 +157,7 @@ class _Starts:
     def __init__(self, config: pytest.Config, settings: Settings, count: int) -> None:
         self._config = config
         self._count = count
+        self._is_local = settings.slurm_cluster == "local"
         self._run = uuid.uuid4().hex
         self._variables: dict[str, str | None] = {}
         if settings.threads != "keep":
@@ -171,13 +172,14 @@ class _Starts:
         from pytest_mlregress.engines.worker_process import WorkerStart
 
         argv = [str(argument) for argument in self._config.invocation_params.args]
+        given = _compat.worker_input(
+            self._config, worker=f"gw{number}", count=self._count, run=self._run, argv=argv
+        )
         return WorkerStart(
             args=argv,
             directory=str(self._config.invocation_params.dir),
             path=list(sys.path),
-            workerinput=_compat.worker_input(
-                self._config, worker=f"gw{number}", count=self._count, run=self._run, argv=argv
-            ),
+            workerinput={**given, WORKERS_HERE: self._count if self._is_local else 1},
             variables=self._variables,
             basetemp=None,
         ).message()

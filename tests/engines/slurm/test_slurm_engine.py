@@ -233,7 +233,19 @@ def test_sbatch_gets_one_array_for_each_need(
         "def test_other(mlregress, number):\n"
         "    mlregress.record('x', number, higher_is_better=True)\n"
     )
-    recorded.write("if seed == 2 and first_time(2): os.kill(os.getppid(), signal.SIGUSR2)")
+    recorded.write(
+        """
+        if seed == 2 and first_time(2):
+            os.kill(os.getppid(), signal.SIGUSR2)  # Slurm says that it will take the node
+            time.sleep(60)
+        if seed == 3 and first_time(3):  # it takes it without a word
+            task = os.environ.get("SLURM_ARRAY_TASK_ID")
+            job = os.environ["SLURM_JOB_ID"] + (f"_{task}" if task else "")
+            os.system(f"scontrol requeue {job}")
+            os.kill(os.getppid(), signal.SIGKILL)
+            os.kill(os.getpid(), signal.SIGKILL)
+        """.strip()
+    )
     given = ("partition=gpu", "time=1:30:00", "mem=2G", "setup=module load cuda || true")
     result = recorded.run(
         "--mlregress-stop=never",
@@ -249,8 +261,8 @@ def test_sbatch_gets_one_array_for_each_need(
     (larger,) = [script for script in scripts if "#SBATCH --mem=2G" not in script]
     assert "#SBATCH --mem=954M" in larger
     assert {"#SBATCH --cpus-per-task=2", "#SBATCH --gpus-per-task=1"} <= {*larger}
-    assert recorded.seeds == [0, 1, 2, 2, 3, 4]
-    assert len(fake_slurm.calls(commands, "scontrol")) == 1
+    assert recorded.seeds == [0, 1, 2, 2, 3, 3, 4]
+    assert len(fake_slurm.calls(commands, "scontrol")) == 2
     assert {test["id"]: test["verdict"] for test in recorded.report["tests"]}[TEST] == "identical"
 
 
