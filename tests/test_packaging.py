@@ -274,7 +274,6 @@ def test_programs_are_started_in_few_places() -> None:
     assert starters == {
         "baselines/git_command.py",  # git
         "baselines/environment.py",  # the processor's name on macOS
-        "engines/slurm_job.py",  # a worker
         "integrations/submitit.py",  # scancel
         "engines/child_worker.py",  # a worker
         "revisions/cells/collecting_process.py",  # the pytest that collects a suite

@@ -241,8 +241,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     seed_items.adopt(item, item.config.stash[SETTINGS])
-    if _is_run_here(item.config):
-        machine_share.skip_if_too_small(item)
+    machine_share.skip_if_too_small(item)
 
 
 @pytest.hookimpl(trylast=True)
@@ -259,11 +258,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = seed_items.in_seed_major_order(items)
 
 
-def _is_run_here(config: pytest.Config) -> bool:
-    """Whether seeds run on this machine, where this process collects them."""
-    return hasattr(config, "workerinput") or config.stash[SETTINGS].engine == "local"
-
-
 def _is_seed_major(config: pytest.Config) -> bool:
     return not config.getoption("stepwise", False)
 
@@ -276,8 +270,7 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(tryfirst=True)  # before xdist tells the controller of it
 def pytest_collection_finish(session: pytest.Session) -> None:
     items = session.items
-    if _is_run_here(session.config):
-        machine_share.give_devices(session.config, items)
+    machine_share.give_devices(session.config, items)
     if session.config.stash[SETTINGS].shard is not None and _has_shard(session.config):
         session.config.stash[TRAINS] = any(SEED_ITEM in item.stash for item in items)
         _join_seeds(session)

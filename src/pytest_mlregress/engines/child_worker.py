@@ -17,7 +17,7 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Final
+from typing import IO, Final
 
 from pytest_mlregress.engines.messages import Connection, ConnectionLost
 from pytest_mlregress.engines.workers import Message
@@ -35,12 +35,18 @@ class ChildWorker:
     Args:
         environment: all of its environment variables.
         directory: where it starts.
+        keeps_output: whether its output is kept for the reason of its loss; else it goes where that
+            of this process goes.
     """
 
-    def __init__(self, environment: Mapping[str, str], directory: str) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], directory: str, *, keeps_output: bool = True
+    ) -> None:
         ours, theirs = socket.socketpair()
         self._connection = Connection(ours)
-        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process writes
+        self._output: IO[bytes] | None = None
+        if keeps_output:
+            self._output = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as it is written
         descriptor = theirs.fileno()
         module = "pytest_mlregress.engines.worker_process"
         self._arguments = [sys.executable, "-m", module, str(descriptor)]
@@ -64,7 +70,7 @@ class ChildWorker:
                 pass_fds=[descriptor],
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,
-                stderr=subprocess.STDOUT,
+                stderr=subprocess.STDOUT if self._output is not None else None,
                 cwd=self._directory,
                 env=self._environment,
                 start_new_session=True,
@@ -99,6 +105,16 @@ class ChildWorker:
         except ConnectionLost:
             return [("lost", self._why_lost())]
 
+    def let_end(self, seconds: float) -> None:
+        """Wait for the end of the process, which has said that it ends.
+
+        Args:
+            seconds: how long at most.
+        """
+        if self._process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(seconds)
+
     def end(self) -> None:
         """End the process, and all that it has started."""
         self._connection.close()
@@ -123,6 +139,8 @@ class ChildWorker:
         return f"its process ended with status {status}{self._last_output()}"
 
     def _last_output(self) -> str:
+        if self._output is None:
+            return ""
         size = self._output.seek(0, os.SEEK_END)
         self._output.seek(max(0, size - _MOST_OUTPUT))
         text = self._output.read().decode("utf-8", "replace").strip()

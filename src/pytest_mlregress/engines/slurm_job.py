@@ -11,10 +11,7 @@ from __future__ import annotations
 
 import os
 import platform
-import select
 import signal
-import socket
-import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -22,10 +19,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from pytest_mlregress.engines.child_worker import ChildWorker
 from pytest_mlregress.engines.job_channels import LONGEST_PAUSE_S, Pause, claim_channel
 from pytest_mlregress.engines.life_sign import EVERY_S, LOOKS, LifeSignWatch
 from pytest_mlregress.engines.message_files import MessageWriter
-from pytest_mlregress.engines.messages import Connection, ConnectionLost
+from pytest_mlregress.engines.messages import ConnectionLost
+from pytest_mlregress.engines.workers import Message
 
 _KILL_WAIT_S: Final = 60.0
 """After SIGTERM Slurm kills a job that it takes the node from within this time, as a rule."""
@@ -87,7 +86,7 @@ class _Relay:
     def __init__(self, job: WorkerJob) -> None:
         self._job = job
         self._outbox: MessageWriter | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._worker: ChildWorker | None = None
         self._sign = LifeSignWatch(job.sign, job.look_every_s, job.looks)
         self._began = self._spoke = time.monotonic()
         self._terminated = float("-inf")
@@ -101,12 +100,12 @@ class _Relay:
         except ConnectionLost as error:  # nobody is left who could be told
             print(f"mlregress: this job ends: {error}", file=sys.stderr)
         finally:
-            self._end_process()
+            self._end_worker()
 
     def interrupt(self) -> None:
         """End the worker process since the job is queued again."""
-        running = self._process is not None
-        self._end_process()
+        running = self._worker is not None
+        self._end_worker()
         if running:
             with suppress(ConnectionLost):
                 self._say(("lost", f"its job {self._why_interrupted()}"))
@@ -145,27 +144,25 @@ class _Relay:
         """
         inbox, self._outbox = claim_channel(self._job.folder)
         self._say(("here", platform.node(), os.getpid()))
-        connection: Connection | None = None
         pause = Pause()
         found = False
         while True:
             for message in inbox.received():
                 if message == ("close",):
                     return False
-                connection = connection or self._start_process()
-                with suppress(ConnectionLost):  # told when it is listened to
-                    connection.send(message)
+                self._send(message)
                 found = True
-            messages = self._hear(connection, pause.after(found))
-            if messages is None:
-                self._say(("lost", self._why_lost()))
-                return True
+            messages = self._hear(pause.after(found))
             found = bool(messages)
             if found:
                 self._say(*messages)
-            if messages[-1:] == [("end",)]:
-                self._let_process_end()
-                return False
+                if messages[-1][0] == "lost":
+                    self._end_worker()
+                    return True
+                if messages[-1] == ("end",):
+                    if self._worker is not None:
+                        self._worker.let_end(_END_S)
+                    return False
             self._sign.look()
             if time.monotonic() >= self._spoke + self._job.look_every_s:
                 self._say(("alive",))
@@ -175,56 +172,20 @@ class _Relay:
             self._outbox.send(*messages)
             self._spoke = time.monotonic()
 
-    def _hear(self, connection: Connection | None, seconds: float) -> list[tuple[Any, ...]] | None:
-        """What the worker process says within that time; None where it is gone."""
-        if connection is None:
+    def _send(self, message: Message) -> None:
+        if self._worker is None:
+            self._worker = ChildWorker(os.environ, str(Path.cwd()), keeps_output=False)
+        self._worker.send(message)
+
+    def _hear(self, seconds: float) -> list[Message]:
+        """What the worker process says within that time; ``("lost", reason)`` where it is gone."""
+        if self._worker is None:
             time.sleep(seconds)
             return []
-        try:
-            ready, _, _ = select.select([connection], [], [], seconds)
-            return connection.received() if ready else []
-        except ConnectionLost:
-            connection.close()
-            return None
+        return self._worker.received() if self._worker.wait(seconds) else []
 
-    def _start_process(self) -> Connection:
-        ours, theirs = socket.socketpair()
-        descriptor = theirs.fileno()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "pytest_mlregress.engines.worker_process", str(descriptor)],
-            pass_fds=[descriptor],
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        theirs.close()
-        return Connection(ours)
-
-    def _why_lost(self) -> str:
-        """In words, how the worker process ended."""
-        status: int | None = None
-        if self._process is not None:
-            with suppress(subprocess.TimeoutExpired):
-                status = self._process.wait(timeout=10)
-        self._end_process()
-        if status is None:
-            return "its process has closed the connection"
-        if status >= 0:
-            return f"its process ended with status {status}"
-        name = signal.Signals(-status).name
-        hint = " (by the system, where memory ran out)" if name == "SIGKILL" else ""
-        return f"its process was killed by {name}{hint}"
-
-    def _let_process_end(self) -> None:
-        if self._process is not None:
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(timeout=_END_S)
-
-    def _end_process(self) -> None:
+    def _end_worker(self) -> None:
         """End the worker process, and all that it has started."""
-        process, self._process = self._process, None
-        if process is not None:
-            with suppress(OSError):
-                os.killpg(process.pid, signal.SIGKILL)
-            # With a limit, it holds no lock that the handler of a signal would wait for.
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=10)
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.end()

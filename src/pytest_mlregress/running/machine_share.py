@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from pytest_mlregress.settings import Settings
 
 _CALLERS: Final = pytest.StashKey[Mapping[str, str]]()
-WORKERS_HERE: Final = "mlregress_workers_here"
-"""The key of ``workerinput`` for how many workers share a machine; absent where all of them do."""
 _BEFORE: Final = pytest.StashKey[str | None]()
 RecordedMemory: TypeAlias = Callable[[SeedItem], int | None]
 RECORDED_GPU_MEMORY: Final = pytest.StashKey[RecordedMemory]()
@@ -36,7 +34,8 @@ _MOST_CPUS: Final = pytest.StashKey[float]()
 
 
 NODES: Final = pytest.StashKey[Sequence["Node"]]()
-"""What the nodes of a cluster have; absent where seeds run on this machine."""
+"""What the nodes of a cluster have, empty where that is for the cluster to know; absent where seeds
+run on this machine."""
 WORKER_INPUT: Final = "mlregress_shortfalls"
 """The key of ``workerinput``, for a worker that was placed with its devices, of a mapping from
 tests to why no machine is large enough for them."""
@@ -86,6 +85,30 @@ def need_of(settings: Settings) -> Need:
     from pytest_mlregress.resources.need import Need
 
     return Need(cpus=settings.num_cpus, gpus=settings.num_gpus, memory=settings.memory)
+
+
+def needs_of(items: Iterable[pytest.Item]) -> tuple[list[int], list[Need]]:
+    """What the items of a session need; one that is skipped for its need needs nothing.
+
+    Args:
+        items: the items.
+
+    Returns:
+        For each item the number of its need, and the needs, each of them once.
+    """
+    from pytest_mlregress.resources.need import Need
+
+    needs: list[Need] = []
+    of_item = []
+    for item in items:
+        record = item.stash.get(SEED_ITEM, None)
+        need = Need()
+        if record is not None and record.shortfall is None:
+            need = need_of(record.declaration.settings)
+        if need not in needs:
+            needs.append(need)
+        of_item.append(needs.index(need))
+    return of_item, needs
 
 
 def shortfall_of(config: pytest.Config, settings: Settings) -> str | None:
@@ -138,7 +161,7 @@ def give_devices(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
         config: pytest's.
         items: those that this process may run.
     """
-    if is_placed(config):
+    if is_placed(config) or NODES in config.stash:
         return
     records = [item.stash[SEED_ITEM] for item in items if SEED_ITEM in item.stash]
     need = max(
@@ -193,6 +216,9 @@ def reserved(item: pytest.Item, flags: StopFlags) -> Iterator[None]:
     """
     record = item.stash[SEED_ITEM]
     settings = record.declaration.settings
+    if is_placed(item.config):
+        yield
+        return
     sharers = _sharers(item.config) if settings.num_gpus != 0 else 0
     if record.shortfall is not None or not (
         settings.declares_need or sharers > 1 or _counts_threads(item)
@@ -278,16 +304,10 @@ def _callers_devices(config: pytest.Config) -> tuple[str, ...]:
 
 
 def _workers(config: pytest.Config) -> int:
-    """How many processes run seeds at once on this machine; 1 where this one does alone."""
-    given = getattr(config, "workerinput", {})
-    return int(given.get(WORKERS_HERE, given.get("workercount", 1)))
+    """How many processes run seeds at once; 1 where this one does alone."""
+    return int(getattr(config, "workerinput", {}).get("workercount", 1))
 
 
 def _machine_name() -> str:
-    """Workers of one run may be on several machines that share a folder.
-
-    A job of Slurm is a machine of its own: what it was given is not another job's, whose GPU may
-    have the same number.
-    """
-    name = Path(platform.node().replace(os.sep, "-") or "here").name
-    return f"{name}-{job}" if (job := os.environ.get("SLURM_JOB_ID", "")).isdigit() else name
+    """Workers of one run may be on several machines that share a folder."""
+    return Path(platform.node().replace(os.sep, "-") or "here").name

@@ -67,7 +67,7 @@ class RayEngine:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Know the number of workers before anything is said of the run's cost."""
-        self._of_item, self._needs = _needs_of(session.items)
+        self._of_item, self._needs = machine_share.needs_of(session.items)
         records = [item.stash[SEED_ITEM] for item in session.items if SEED_ITEM in item.stash]
         self._shortfalls = {one.test: one.shortfall for one in records if one.shortfall is not None}
         self._config.stash[WARM_WORKERS] = self._most_at_once()
@@ -218,18 +218,3 @@ class RayEngine:
         if reporter is not None and self._config.option.verbose >= 0:
             reporter.ensure_newline()
             reporter.write_line(line)
-
-
-def _needs_of(items: Sequence[pytest.Item]) -> tuple[list[int], list[Need]]:
-    """For each item the number of its need; what no node can hold is skipped, and needs nothing."""
-    needs: list[Need] = []
-    of_item = []
-    for item in items:
-        record = item.stash.get(SEED_ITEM, None)
-        need = Need()
-        if record is not None and record.shortfall is None:
-            need = machine_share.need_of(record.declaration.settings)
-        if need not in needs:
-            needs.append(need)
-        of_item.append(needs.index(need))
-    return of_item, needs

@@ -22,9 +22,8 @@ from pytest_mlregress.engines.slurm_parameters import (
 )
 from pytest_mlregress.history.ignored_folder import ignore_folder
 from pytest_mlregress.plurals import count_of
-from pytest_mlregress.running.machine_share import WORKERS_HERE, need_of
+from pytest_mlregress.running import machine_share
 from pytest_mlregress.running.pairs import pair_of
-from pytest_mlregress.running.seed_items import SEED_ITEM
 from pytest_mlregress.running.stop_flags import share_stop_flags, stop_flags
 from pytest_mlregress.running.threads import THREAD_VARIABLES
 from pytest_mlregress.session.loaded_statistics import load_statistics
@@ -64,6 +63,8 @@ class SlurmEngine:
         self._settings = settings
         self._folder = _folder(config, settings) / uuid.uuid4().hex[:12]
         share_stop_flags(config, self._folder / f"flags-{self._folder.name}")
+        if settings.slurm_cluster != "local":
+            config.stash[machine_share.NODES] = ()
         config.stash[WARM_WORKERS] = 1  # until it is known how many items there are
 
     @pytest.hookimpl(tryfirst=True)
@@ -97,7 +98,7 @@ class SlurmEngine:
         if reporter is not None:
             reporter.showfspath = False  # results of several files arrive at the same time
         self._make_folder()
-        kinds, needs = _kinds(session.items)
+        kinds, needs = machine_share.needs_of(session.items)
         order = order_of(self._config, self._settings, session.items)
         orders = [[at for at in order if kinds[at] == kind] for kind in range(len(needs))]
         workers = SlurmWorkers(
@@ -157,7 +158,9 @@ class _Starts:
     def __init__(self, config: pytest.Config, settings: Settings, count: int) -> None:
         self._config = config
         self._count = count
-        self._is_local = settings.slurm_cluster == "local"
+        self._placed: dict[str, object] = {}
+        if settings.slurm_cluster != "local":  # each job has what it was given for itself
+            self._placed[machine_share.WORKER_INPUT] = {}
         self._run = uuid.uuid4().hex
         self._variables: dict[str, str | None] = {}
         if settings.threads != "keep":
@@ -179,7 +182,7 @@ class _Starts:
             args=argv,
             directory=str(self._config.invocation_params.dir),
             path=list(sys.path),
-            workerinput={**given, WORKERS_HERE: self._count if self._is_local else 1},
+            workerinput={**given, **self._placed},
             variables=self._variables,
             basetemp=None,
         ).message()
@@ -209,21 +212,6 @@ def refuse_missing(settings: Settings) -> None:
             "pytest on a login node of the cluster, or try it out in processes of this machine: "
             "--mlregress-slurm-cluster=local"
         )
-
-
-def _kinds(items: Sequence[pytest.Item]) -> tuple[list[int], list[Need]]:
-    """For each item the kind of job that it needs, and what each kind needs."""
-    from pytest_mlregress.resources.need import Need
-
-    needs: list[Need] = []
-    kinds = []
-    for item in items:
-        record = item.stash.get(SEED_ITEM, None)
-        need = need_of(record.declaration.settings) if record is not None else Need()
-        if need not in needs:
-            needs.append(need)
-        kinds.append(needs.index(need))
-    return kinds, needs
 
 
 def _arrays(
