@@ -343,6 +343,16 @@ def pytest_runtest_makereport(
     return report
 
 
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> bool | None:
+    """Hook of pytest-timeout, for a limit that ends a whole worker."""
+    if SEED_ITEM not in item.stash or not hasattr(item.config, "workerinput"):
+        return None
+    from pytest_mlregress.running.time_limits import end_after_report
+
+    return end_after_report(item, settings, _execution(item.config)) or None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_report_to_serializable(
     report: pytest.CollectReport | pytest.TestReport,
@@ -354,7 +364,8 @@ def pytest_report_to_serializable(
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> Status | None:
-    if not (hasattr(report, "mlregress") or hasattr(report, "mlregress_verdict")):
+    ours = ("mlregress", "mlregress_verdict", "mlregress_lost")
+    if not any(hasattr(report, name) for name in ours):
         return None
     from pytest_mlregress.session.report_status import status_of
 

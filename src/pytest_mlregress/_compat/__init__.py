@@ -18,6 +18,7 @@ from pytest_mlregress._compat.collection import (
 )
 from pytest_mlregress._compat.distribution import (
     count_failure,
+    exit_status,
     number_of_workers,
     reschedule,
     run_by_xdist,
@@ -52,6 +53,11 @@ from pytest_mlregress._compat.terminal_writer import (
     call_before_debugger,
     is_plain_terminal,
 )
+from pytest_mlregress._compat.time_limits import (
+    captured_so_far,
+    end_after_report,
+    time_limit_in,
+)
 from pytest_mlregress._compat.worker_input import worker_input
 
 __all__ = [
@@ -61,9 +67,12 @@ __all__ = [
     "call_before_debugger",
     "called_by_pytest_or",
     "capture_anew",
+    "captured_so_far",
     "count_collected",
     "count_failure",
     "deselect_as_asked",
+    "end_after_report",
+    "exit_status",
     "failure_representation",
     "ini_keys",
     "is_ignored",
@@ -86,6 +95,7 @@ __all__ = [
     "take_back_deselection",
     "tear_down_after",
     "tear_down_to",
+    "time_limit_in",
     "unsettle_stepwise_and_last_failed",
     "warning_of",
     "worker_input",

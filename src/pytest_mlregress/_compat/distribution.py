@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import Any
 
 import pytest
@@ -28,6 +29,19 @@ def reschedule(scheduler: Any, nodeid: str) -> bool:
     except (NotImplementedError, AttributeError):
         return False
     return True
+
+
+def exit_status(node: Any, wait_s: float = 2.0) -> int | None:
+    """How the process of a worker of xdist ended, None where that is unknown.
+
+    ``Popen2IOMaster.popen`` behind ``WorkerController.gateway``, execnet 2.0 and 2.1; a worker
+    elsewhere has none.
+    """
+    process = getattr(getattr(getattr(node, "gateway", None), "_io", None), "popen", None)
+    try:
+        return None if process is None else int(process.wait(timeout=wait_s))
+    except (OSError, subprocess.TimeoutExpired):
+        return None
 
 
 def number_of_workers(config: pytest.Config, asked: int | str) -> int:

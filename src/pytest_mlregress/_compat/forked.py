@@ -131,10 +131,14 @@ class WorkerNode:
 
     Args:
         worker: the id of the worker.
+
+    Attributes:
+        end: how it ended, in words; None while it has not, empty where that is unknown.
     """
 
     def __init__(self, worker: str) -> None:
         self.gateway = Gateway(worker)
+        self.end: str | None = None
         self.workerinput = {"workerid": worker}
         self.workerinfo = {
             "id": worker,

@@ -13,6 +13,7 @@ import os
 import select
 import signal
 import socket
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
@@ -36,6 +37,8 @@ class ForkServer:
 
     def __init__(self, run_worker: RunWorker) -> None:
         self._requests, theirs = socket.socketpair()
+        self._said = b""
+        self._ended: dict[int, int] = {}
         if fork() == 0:
             self._requests.close()
             _serve(theirs, run_worker)
@@ -63,6 +66,31 @@ class ForkServer:
             theirs.close()
         return Connection(ours)
 
+    def exit_status(self, number: int, wait_s: float = 2.0) -> int | None:
+        """How a worker ended that is gone.
+
+        Args:
+            number: its number.
+            wait_s: how long to wait for the server to say so, in seconds.
+
+        Returns:
+            Its exit status, the negative number of the signal that killed it; None if unknown.
+        """
+        end = time.monotonic() + wait_s
+        while number not in self._ended and (left := end - time.monotonic()) > 0:
+            if not select.select([self._requests], [], [], left)[0]:
+                break
+            try:
+                said = self._requests.recv(4096)
+            except OSError:
+                break
+            if not said:  # the server is gone
+                break
+            self._said += said
+            *lines, self._said = self._said.split(b"\n")
+            self._ended.update((int(line.split()[0]), int(line.split()[1])) for line in lines)
+        return self._ended.get(number)
+
     def close(self) -> None:
         """End the server, and every worker that is left."""
         self._requests.close()
@@ -75,13 +103,13 @@ def _serve(requests: socket.socket, run_worker: RunWorker) -> None:
     os.set_blocking(wake, False)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-    workers: set[int] = set()
+    workers: dict[int, int] = {}
     try:
         while True:
             ready, _, _ = select.select([requests.fileno(), woken], [], [])
             if woken in ready:
                 os.read(woken, 4096)
-                _reap(workers)
+                _reap(workers, requests)
             if requests.fileno() in ready:
                 request, descriptors, _, _ = socket.recv_fds(requests, _ENOUGH, 1)
                 if not request:
@@ -96,7 +124,7 @@ def _serve(requests: socket.socket, run_worker: RunWorker) -> None:
                     os.close(wake)
                     _work(Connection(end), int(request), run_worker)
                 end.close()
-                workers.add(process)
+                workers[process] = int(request)
     except BaseException:
         pass
     for process in workers:
@@ -105,15 +133,20 @@ def _serve(requests: socket.socket, run_worker: RunWorker) -> None:
     os._exit(0)
 
 
-def _reap(workers: set[int]) -> None:
+def _reap(workers: dict[int, int], requests: socket.socket) -> None:
+    """Say how each worker ended that has; ``workers`` holds their numbers by process."""
     for process in list(workers):
+        number, status = workers[process], None
         with suppress(ChildProcessError):
-            ended, _ = os.waitpid(process, os.WNOHANG)
+            ended, status = os.waitpid(process, os.WNOHANG)
             if ended == 0:
                 continue
-        workers.discard(process)
+        del workers[process]
         with suppress(OSError):  # what it has started ends with it
             os.killpg(process, signal.SIGKILL)
+        if status is not None:
+            with suppress(OSError):
+                requests.sendall(f"{number} {os.waitstatus_to_exitcode(status)}\n".encode())
 
 
 def _work(connection: Connection, number: int, run_worker: RunWorker) -> None:

@@ -21,6 +21,7 @@ from pytest_mlregress.engines.fork_server import ForkServer
 from pytest_mlregress.engines.item_worker import ItemWorker
 from pytest_mlregress.engines.messages import Connection, ConnectionLost
 from pytest_mlregress.engines.workers import Message, WorkersLostError
+from pytest_mlregress.resources.process_end import process_end
 from pytest_mlregress.running import machine_share, threads
 
 Prepare = Callable[[pytest.Config, str], None]
@@ -78,7 +79,7 @@ class ForkedWorkers:
             try:
                 messages = self._connections[number].received()
             except ConnectionLost:
-                messages = [("lost", "")]
+                messages = [("lost", process_end(self._server.exit_status(number)))]
             for message in messages:
                 yield number, message
 

@@ -153,6 +153,7 @@ class ItemRun:
         self._forget(worker)
         self._losses += 1
         self._queue.lose(worker.number)
+        worker.node.end = reason
         node_id = None if worker.item is None else self._session.items[worker.item].nodeid
         if node_id is not None:
             self._report_crash(worker, node_id, reason)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import marshal
 import socket
 import struct
+from threading import Lock
 from typing import Any, Final
 
 _LENGTH: Final = struct.Struct("!Q")
@@ -33,6 +34,7 @@ class Connection:
     def __init__(self, end: socket.socket) -> None:
         self._end = end
         self._received = bytearray()
+        self._sending = Lock()
 
     def fileno(self) -> int:
         """The file descriptor, for selectors."""
@@ -50,7 +52,8 @@ class Connection:
         """
         data = encoded(message)
         try:
-            self._end.sendall(_LENGTH.pack(len(data)) + data)
+            with self._sending:  # the thread of a time limit may report, too
+                self._end.sendall(_LENGTH.pack(len(data)) + data)
         except OSError as error:
             raise ConnectionLost(str(error)) from error
 

@@ -36,18 +36,25 @@ def cgroup_limit(own: Path = OWN_CGROUPS, mount: Path = CGROUPS) -> int | None:
 
 
 def _limits(own: Path, mount: Path) -> Iterator[int]:
-    for hierarchy, root, file in _memory_hierarchies(own, mount):
+    for hierarchy, root, file in memory_groups(own, mount):
         for group in (hierarchy, *hierarchy.parents):
             limit = _read_limit(root / group.relative_to("/") / file)
             if limit is not None:
                 yield limit
 
 
-def _memory_hierarchies(own: Path, mount: Path) -> Iterator[tuple[PurePosixPath, Path, str]]:
-    """The group of this process, the top folder and the file of each hierarchy.
+def memory_groups(own: Path, mount: Path) -> Iterator[tuple[PurePosixPath, Path, str]]:
+    """The group of this process in each hierarchy that counts memory.
 
     In a container the group may be named as the host sees it; its folder is then the top one,
-    which is read in any case.
+    which is to be read in any case.
+
+    Args:
+        own: the file that names the groups of this process.
+        mount: where the groups are.
+
+    Yields:
+        The group, the top folder, and the name of the file with its limit.
     """
     try:
         lines = own.read_text("utf-8", "replace").splitlines()

@@ -38,3 +38,21 @@ RAN: Final[frozenset[SeedOutcome]] = WITHOUT_SUCCESS | {"finished", "xfailed"}
 
 NOT_RUN: Final[frozenset[SeedOutcome]] = frozenset({"cancelled", "skipped", "unchanged"})
 """It trained nothing in this run."""
+
+OUT_OF_MEMORY: Final = "out of memory"
+"""In the message of a seed that was lost for lack of memory."""
+
+ONE_BY_ONE: Final = "--dist cannot run a single seed again"
+"""In the message of a seed that was lost and that xdist's scheduler cannot run again."""
+
+
+def timed_out_after(seconds: float) -> str:
+    """What is said of a seed that its time limit has ended: ``timed out after 60 s``.
+
+    Args:
+        seconds: the limit.
+
+    Returns:
+        The beginning of its message.
+    """
+    return f"timed out after {seconds:g} s"

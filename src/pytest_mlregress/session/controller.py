@@ -17,6 +17,7 @@ from pytest_mlregress.running.stop_flags import StopFlags
 from pytest_mlregress.session.at_collection import plan_items
 from pytest_mlregress.session.base_of_run import BaseOfRun
 from pytest_mlregress.session.cut_short import cut_note, tests_of_run
+from pytest_mlregress.session.lost_seeds import LostSeeds
 from pytest_mlregress.session.mlregress_warning import warn_of_verdict
 from pytest_mlregress.session.pytest_reports import publish, run_again
 from pytest_mlregress.session.run_summary import RunSummary
@@ -48,10 +49,12 @@ class Verdicts:
         flags: StopFlags,
         under_way: Set[str] = frozenset(),
         base: BaseOfRun | None = None,
+        lost: LostSeeds | None = None,
     ) -> None:
         """``under_way`` are the node ids that have started and not ended, kept up to date.
 
-        ``base`` is what an A/B run compares with; None in any other run.
+        ``base`` is what an A/B run compares with; None in any other run. ``lost`` counts the seeds
+        whose worker dies.
         """
         self._session = session
         self._settings = settings
@@ -62,6 +65,7 @@ class Verdicts:
             settings,
             parallel=worker_count(session.config) > 0,
             rootdir=session.config.rootpath,
+            lost=lost,
         )
         self._under_way = under_way
         self._judged: dict[str, Verdict] = {}
@@ -79,9 +83,9 @@ class Verdicts:
 
     def on_worker_crash(self, nodeid: str, report: pytest.TestReport, scheduler: object) -> None:
         """A worker died in a seed: let another one run it again, if it is still needed."""
-        owner = self._collector.owner(nodeid)
-        if owner is None or owner[0] not in self._judged:
-            self._collector.on_worker_crash(nodeid, report, scheduler)
+        test, _ = self._collector.owner(nodeid) or ("", 0)
+        needed = test not in self._judged or not self._flags.is_raised(test)
+        self._collector.on_worker_crash(nodeid, report, scheduler, needed=needed)
 
     def ends(self, nodeid: str) -> bool:
         """An attempt has ended: whether it was a seed's, and the last one."""

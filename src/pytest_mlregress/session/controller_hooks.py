@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_mlregress import _compat
+from pytest_mlregress.node_ids import has_seed
 from pytest_mlregress.running import seed_items, stop_flags
 from pytest_mlregress.running.seed_items import SEED_ITEM
 from pytest_mlregress.session.interrupts import end_in_peace
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_mlregress.revisions.against import Against
     from pytest_mlregress.session.base_of_run import BaseOfRun
     from pytest_mlregress.session.controller import Verdicts
+    from pytest_mlregress.session.lost_seeds import LostSeeds
     from pytest_mlregress.session.vectorized_reports import VectorizedReports
 
 _REGULAR_ENDS: Final = (
@@ -49,6 +51,7 @@ class ControllerHooks:
         self._restore_interrupts: Callable[[], None] = lambda: None
         self._base: BaseOfRun | None = None
         self._vectorized: VectorizedReports | None = None
+        self._lost: LostSeeds | None = None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -117,6 +120,11 @@ class ControllerHooks:
         if self._config.option.collectonly:  # what is listed has been printed; tools read on
             session.items += verdict_items(session.items)
         self._config.pluginmanager.register(self._ends, "mlregress-ends-of-items")
+        if self._runs_in_workers():
+            from pytest_mlregress.resources.process_end import MemoryKills
+            from pytest_mlregress.session.lost_seeds import LostSeeds
+
+            self._lost = LostSeeds(MemoryKills() if self._settings.engine == "local" else None)
         try:
             result = yield
         except BaseException:
@@ -128,6 +136,11 @@ class ControllerHooks:
         if self._verdicts is not None:
             self._verdicts.close()
         return result
+
+    def _runs_in_workers(self) -> bool:
+        from pytest_mlregress.session.worker_count import worker_count
+
+        return self._settings.engine != "local" or worker_count(self._config) > 0
 
     def _runs_seeds(self) -> bool:
         option = self._config.option
@@ -147,6 +160,13 @@ class ControllerHooks:
         self._under_way.discard(crashitem)
         if self._verdicts is not None:
             self._verdicts.on_worker_crash(crashitem, report, sched)
+        elif (
+            self._lost is not None
+            and self._has_seeds
+            and has_seed(crashitem)
+            and not self._lost.run_again(crashitem, report, sched)
+        ):
+            self._judge()  # takes in the report of the loss, until its test is known
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -213,5 +233,6 @@ class ControllerHooks:
                 stop_flags.stop_flags(self._config),
                 under_way=self._under_way,
                 base=self._base,
+                lost=self._lost,
             )
         return self._verdicts

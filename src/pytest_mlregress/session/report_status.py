@@ -16,11 +16,16 @@ from pytest_mlregress.verdicts.verdict import VerdictKind
 VERDICT_ATTRIBUTE: Final = "mlregress_verdict"
 """On a verdict's reports: the name of the verdict, for `status_of` and for other plugins."""
 
+LOST_ATTRIBUTE: Final = "mlregress_lost"
+"""On the report of a worker that died in a seed which is run again."""
+
 Status = tuple[str, str, str | tuple[str, dict[str, bool]]]
 
 
 def status_of(report: pytest.TestReport) -> Status | None:
     """Category, letter and word of a verdict or a seed, None to leave it to pytest."""
+    if hasattr(report, LOST_ATTRIBUTE):
+        return "rerun", "R", ("LOST, RUN AGAIN", {"yellow": True})
     kind = getattr(report, VERDICT_ATTRIBUTE, None)
     if hasattr(report, "wasxfail"):
         return None

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
-from pytest_mlregress import _compat
-from pytest_mlregress.node_ids import in_file, replace_seed, seed_id, split_file
+from pytest_mlregress.node_ids import has_seed, in_file, replace_seed, seed_id, split_file
 from pytest_mlregress.running.markers import DEFAULT_TIER
 from pytest_mlregress.running.pairs import base_seed_id
-from pytest_mlregress.running.result import REPORT_ATTRIBUTE
+from pytest_mlregress.running.result import REPORT_ATTRIBUTE, STOPPED_MESSAGE, SeedResult
+from pytest_mlregress.session.lost_seeds import LostSeeds, leave_out
 from pytest_mlregress.session.seed_reports import PHASES, phase_of
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.group import GroupPlan, SeedGroup, SeedPhases
-
-MOST_RETRIES: Final = 2
-"""A seed whose worker was lost is run again this often; what kills it each time is its own."""
 
 
 class SeedCollector:
@@ -38,6 +34,7 @@ class SeedCollector:
         *,
         parallel: bool = False,
         rootdir: Path | None = None,
+        lost: LostSeeds | None = None,
     ) -> None:
         self.groups: dict[str, SeedGroup] = {}
         self.reruns = 0
@@ -47,8 +44,8 @@ class SeedCollector:
         self._parallel = parallel
         self._seeds: dict[str, tuple[str, int]] = {}
         self._base_seeds: dict[str, tuple[str, int]] = {}
-        self._lost: dict[str, pytest.TestReport] = {}
-        self._retried: Counter[str] = Counter()
+        self._lost = lost or LostSeeds()
+        self._of_unknown_tests: dict[str, pytest.TestReport] = {}
         self._superseded: set[str] = set()
 
     def take(self, report: pytest.TestReport) -> bool:
@@ -66,9 +63,11 @@ class SeedCollector:
             self._register(payload.get("candidate", report.nodeid), payload)
         elif self.owner(report.nodeid) is None:
             if report.failed:
-                self._lost[report.nodeid] = report
+                self._of_unknown_tests[report.nodeid] = report
             return False
         group, seed = self._place(report.nodeid)
+        if payload is None and report.passed and seed in group.results:
+            return False  # it has ended before its worker did
         group.running.setdefault(seed, SeedPhases()).add(phase_of(report, payload, self._rootdir))
         return report.when not in PHASES
 
@@ -105,15 +104,31 @@ class SeedCollector:
         group.finish(seed)
         return group
 
-    def on_worker_crash(self, nodeid: str, report: pytest.TestReport, scheduler: object) -> None:
-        """A worker died in a seed: let another one run it again, `MOST_RETRIES` times at most."""
-        if self.owner(nodeid) is None or self._retried[nodeid] == MOST_RETRIES:
+    def on_worker_crash(
+        self, nodeid: str, report: pytest.TestReport, scheduler: object, *, needed: bool = True
+    ) -> None:
+        """A worker died in a seed: let another one run it again, if that is still to be done.
+
+        Args:
+            nodeid: of the seed.
+            report: of the loss; changed to what is to be reported of it.
+            scheduler: what hands out the items.
+            needed: False where the verdict of its test is certain: the seed is cancelled.
+        """
+        if self.owner(nodeid) is None:
+            if has_seed(nodeid):
+                self._lost.run_again(nodeid, report, scheduler)
             return
-        if _compat.reschedule(scheduler, nodeid):
-            self._retried[nodeid] += 1
-            group, seed = self._place(nodeid)
+        group, seed = self._place(nodeid)
+        self._superseded.discard(nodeid)  # the end of that attempt will not be reported
+        if seed in group.results:
+            leave_out(report)
+        elif not needed:
             group.running.pop(seed, None)
-            report.outcome = "rerun"  # type: ignore[assignment]  # as xdist documents it
+            group.results[seed] = SeedResult(seed, "cancelled", message=STOPPED_MESSAGE)
+            leave_out(report)
+        elif self._lost.run_again(nodeid, report, scheduler):
+            group.running.pop(seed, None)
 
     @property
     def seed_node_ids(self) -> frozenset[str]:
@@ -157,7 +172,7 @@ class SeedCollector:
 
     def _recover(self, nodeid: str) -> None:
         """Take in the report of a worker that died in a seed before its test was known."""
-        lost = self._lost.pop(nodeid, None)
+        lost = self._of_unknown_tests.pop(nodeid, None)
         if lost is not None:
             group, seed = self._place(nodeid)
             group.running.setdefault(seed, SeedPhases()).add(phase_of(lost, None, self._rootdir))

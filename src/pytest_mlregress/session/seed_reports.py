@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import pytest
 
+from pytest_mlregress import _compat
 from pytest_mlregress.baselines.urls import shareable
 from pytest_mlregress.running.scalars import to_plain
-from pytest_mlregress.running.seed_outcome import SeedOutcome
+from pytest_mlregress.running.seed_outcome import SeedOutcome, timed_out_after
 from pytest_mlregress.verdicts.group import SeedPhase
 
 PHASES: Final = ("setup", "call", "teardown")
@@ -43,7 +44,11 @@ def phase_of(
     if report.failed:
         outcome = "failed" if report.when in PHASES else "lost"
         message = failure_message(report, root)
-        traceback = shareable(_end_of(report.longreprtext), root)
+        if (limit := _compat.time_limit_in(message)) is not None:
+            outcome = "timed out"
+            message = f"{timed_out_after(limit)}{_place(report, root)}"
+        if outcome != "lost":  # of one that was lost the message says everything
+            traceback = shareable(_end_of(report.longreprtext), root)
     elif report.skipped:
         outcome = _why_skipped(payload)
         message = skip_reason(report)
@@ -86,10 +91,15 @@ def failure_message(report: pytest.TestReport, root: Path | None = None) -> str:
     crash = getattr(report.longrepr, "reprcrash", None)
     text = crash.message if crash is not None else str(report.longrepr or "failed")
     lines = text.strip().splitlines() or ["failed"]
+    return str(to_plain(lines[0] + _place(report, root)))
+
+
+def _place(report: pytest.TestReport, root: Path | None) -> str:
+    """`` (test_a.py:12)``, empty where it is unknown."""
+    crash = getattr(report.longrepr, "reprcrash", None)
     # Where this plugin fails a seed, the text says why; its own line would mislead.
     foreign = crash is not None and not str(crash.path).startswith(_OWN)
-    where = f" ({_below(root, crash.path)}:{crash.lineno})" if crash is not None and foreign else ""
-    return str(to_plain(lines[0] + where))
+    return f" ({_below(root, crash.path)}:{crash.lineno})" if crash is not None and foreign else ""
 
 
 def _below(root: Path | None, file: str) -> str:

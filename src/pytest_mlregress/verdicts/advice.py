@@ -16,6 +16,7 @@ from typing import Final
 from pytest_mlregress.plurals import count_of
 from pytest_mlregress.revisions.history import History
 from pytest_mlregress.running.result import SeedResult
+from pytest_mlregress.running.seed_outcome import ONE_BY_ONE, OUT_OF_MEMORY
 from pytest_mlregress.verdicts.confirmation import fresh_seeds
 from pytest_mlregress.verdicts.context import JudgingContext
 from pytest_mlregress.verdicts.group import GroupPlan
@@ -242,3 +243,25 @@ def _same_environment(case: JudgingContext) -> bool:
 
 def _bits(value: float) -> bytes:
     return struct.pack("<d", value)
+
+
+def after_loss(plan: GroupPlan, seed: SeedResult) -> tuple[str, ...]:
+    """What to do about a seed whose worker was lost each time.
+
+    Args:
+        plan: what is known of its test.
+        seed: the seed.
+
+    Returns:
+        One text per step, with a command if there is one.
+    """
+    if ONE_BY_ONE in seed.message:
+        return (f"with a scheduler that runs a lost seed again: {plan.command} --dist=load",)
+    alone = f"the seed alone, in this process: {plan.command} -k seed{seed.seed} -n0"
+    if OUT_OF_MEMORY not in seed.message:
+        return (alone,)
+    return (
+        "run fewer seeds at the same time (-n, --mlregress-workers), or declare what one needs: "
+        "@pytest.mark.mlregress(memory='16GB')",
+        alone,
+    )

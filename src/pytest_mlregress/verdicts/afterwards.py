@@ -14,6 +14,7 @@ from dataclasses import replace
 from pytest_mlregress.plurals import count_of
 from pytest_mlregress.running.result import COLLAPSED, SeedResult
 from pytest_mlregress.running.seed_outcome import WITHOUT_SUCCESS
+from pytest_mlregress.verdicts.advice import after_loss
 from pytest_mlregress.verdicts.context import run_command, seeds_in_words
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.metric_samples import declared, metric_names
@@ -73,7 +74,7 @@ def with_late_seed(verdict: Verdict, group: SeedGroup, seed: int) -> Verdict:
         seeds=group.reported,
         decided_after=verdict.decided_after + 1,
         reasons=(f"{line}; without it the verdict was {until_then}",),
-        next_steps=(_look_at(result, group), run_command(group)),
+        next_steps=(*_look_at(result, group), run_command(group)),
     )
 
 
@@ -144,7 +145,7 @@ def _what_happened(result: SeedResult) -> str:
     return f"{what} after the verdict: {first}"
 
 
-def _look_at(result: SeedResult, group: SeedGroup) -> str:
+def _look_at(result: SeedResult, group: SeedGroup) -> tuple[str, ...]:
     if result.outcome == "lost":
-        return "look for a killed process (out of memory, a time-out, a crash in native code)"
-    return f"{group.plan.command} --lf"
+        return after_loss(group.plan, result)
+    return (f"{group.plan.command} --lf",)

@@ -11,7 +11,7 @@ from typing import Final
 
 from pytest_mlregress.running.result import COLLAPSED, SeedResult
 from pytest_mlregress.running.seed_outcome import AT_THE_BAD_END
-from pytest_mlregress.verdicts.advice import fixed_path
+from pytest_mlregress.verdicts.advice import after_loss, fixed_path
 from pytest_mlregress.verdicts.context import (
     PENDING,
     JudgingContext,
@@ -84,10 +84,7 @@ def lost_seed(case: JudgingContext) -> Verdict | None:
     return case.verdict(
         VerdictKind.INCOMPLETE,
         reasons=tuple(f"seed {seed.seed}: {first_line(seed.message)}" for seed in lost),
-        next_steps=(
-            "look for a killed process (out of memory, a time-out, a crash in native code)",
-            run_command(case.group),
-        ),
+        next_steps=(*after_loss(case.group.plan, lost[0]), run_command(case.group)),
     )
 
 
