@@ -17,6 +17,12 @@ def dying(when: str) -> str:
     )
 
 
+def seed_of(suite: Suite, seed: int) -> dict[str, object]:
+    """A seed in the JSON report."""
+    (found,) = [each for each in suite.tests[TEST]["seeds"] if each["seed"] == seed]
+    return dict(found)
+
+
 ONCE = "not os.path.exists('died') and not open('died', 'w').close()"
 
 
@@ -38,9 +44,14 @@ def test_a_worker_that_always_dies_leaves_no_verdict(recorded: Suite) -> None:
     result = recorded.run("-n2", "--mlregress-stop=never")
     assert recorded.verdicts == {TEST: "incomplete"}
     assert result.ret == 1
-    result.stdout.fnmatch_lines(
-        [f"FAILED {TEST} - incomplete, hence no verdict: seed 1: worker 'gw?' crashed while *"]
-    )
+    lost = "seed 1: lost with its worker 3 times, ended with exit status 3 each time"
+    assert recorded.tests[TEST]["reasons"] == [lost]
+    assert recorded.tests[TEST]["next_steps"] == [
+        f"the seed alone, in this process: pytest '{TEST}' -k seed1 -n0",
+        f"run all of its seeds: pytest '{TEST}'",
+    ]
+    assert seed_of(recorded, 1)["outcome"] == "lost"
+    result.stdout.fnmatch_lines([f"FAILED {TEST} - incomplete, hence no verdict: {lost[:30]}*"])
 
 
 def test_a_worker_that_dies_before_any_seed_has_reported_is_known_by_its_test(
@@ -75,20 +86,21 @@ def test_other_tests_keep_their_verdicts(recorded: Suite) -> None:
     assert recorded.verdicts["test_other.py::test_training"] == "identical"
 
 
-def test_a_worker_that_dies_after_the_verdict_turns_it(recorded: Suite) -> None:
+def test_a_seed_that_is_lost_after_the_verdict_is_cancelled(recorded: Suite) -> None:
     recorded.write(late_training("os._exit(3)"))
     result = recorded.run("-n2", "--junitxml=out.xml")
-    assert recorded.verdicts == {TEST: "diverged"}
-    (reason,) = recorded.tests[TEST]["reasons"]
-    assert reason.startswith("seed 2 lost its process after the verdict: worker 'gw")
-    assert reason.endswith("; without it the verdict was identical after 2 seeds")
-    result.stdout.fnmatch_lines([f"FAILED {TEST} - 1 of 3 seeds failed:*"])
-    assert result.ret == 1
+    assert recorded.verdicts == {TEST: "identical"}
+    late = seed_of(recorded, 2)
+    assert (late["outcome"], late["message"]) == (
+        "cancelled",
+        "mlregress: not needed, the verdict of this test is certain",
+    )
+    assert result.ret == 0
+    assert " 1 passed, " in result.stdout.lines[-1]
     assert "rerun" not in result.stdout.lines[-1]
-    assert "passed" not in result.stdout.lines[-1]
     cases = list(ElementTree.parse(recorded.path / "out.xml").iter("testcase"))
     (own,) = [case for case in cases if case.get("name") == "test_training"]
-    assert own.find("failure") is not None
+    assert own.find("failure") is None
 
 
 def test_a_seed_that_raises_after_the_verdict_turns_it(recorded: Suite) -> None:
@@ -102,14 +114,13 @@ def test_a_seed_that_raises_after_the_verdict_turns_it(recorded: Suite) -> None:
     assert recorded.tests[TEST]["selected"] == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("end", ["os._exit(3)", "raise OSError('disk')"])
 def test_a_seed_that_fails_after_an_update_was_accepted_leaves_the_old_baseline(
-    recorded: Suite, end: str
+    recorded: Suite,
 ) -> None:
     (baseline,) = recorded.path.glob("__baselines__/*/*.json")
     before = baseline.read_bytes()
     recorded.configure(baseline_seeds=None)  # 60 are planned, and an unchanged one needs 20
-    recorded.write(late_training(end, after=20))
+    recorded.write(late_training("raise OSError('disk')", after=20))
     result = recorded.run("-n2", "--mlregress-update")
     assert recorded.verdicts == {TEST: "diverged"}
     assert (
@@ -187,17 +198,31 @@ def test_a_seed_that_times_out_is_a_failed_seed(recorded: Suite, workers: str) -
         apart=True,
     )  # fmt: skip
     assert recorded.verdicts == {TEST: "diverged"}
+    assert recorded.tests[TEST]["reasons"] == ["seed 1 timed out after 8 s (test_training.py:10)"]
+    assert seed_of(recorded, 1)["outcome"] == "timed out"
     result.stdout.fnmatch_lines(
-        [f"FAILED {TEST}[[]seed1] - Failed: Timeout (>8.0s) from pytest-timeout."]
+        [
+            "1 of ? seeds failed: seed 1: timed out after 8 s (test_training.py:10)",
+            f"FAILED {TEST}[[]seed1] - Failed: Timeout (>8.0s) from pytest-timeout.",
+        ]
     )
     assert result.ret == 1
 
 
-def test_a_seed_that_times_out_with_its_process_leaves_no_verdict(recorded: Suite) -> None:
+@pytest.mark.parametrize("option", ["-n2", "--mlregress-workers=2"])
+def test_a_seed_that_times_out_with_its_process_is_no_lost_one(
+    recorded: Suite, option: str
+) -> None:
     recorded.configure("timeout")
-    recorded.write(HANGING)
-    result = recorded.run("-n2", "--timeout=2", "--timeout-method=thread")
-    assert recorded.verdicts == {TEST: "incomplete"}
+    recorded.write(HANGING.replace("import time;", "import time; print('asleep');"))
+    result = recorded.run(option, "--timeout=4", "--timeout-method=thread", apart=True)
+    assert recorded.verdicts == {TEST: "diverged"}
+    assert recorded.tests[TEST]["reasons"] == ["seed 1 timed out after 4 s"]
+    late = seed_of(recorded, 1)
+    assert late["outcome"] == "timed out"
+    assert "asleep" in str(late["captured"])
+    assert "time.sleep(60)" in str(late["traceback"])
+    assert "rerun" not in result.stdout.lines[-1]
     assert result.ret == 1
 
 

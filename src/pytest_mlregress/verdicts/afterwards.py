@@ -141,7 +141,9 @@ def _what_happened(result: SeedResult) -> str:
     if result.collapse:
         return f"{COLLAPSED} after the verdict: {result.collapse}"
     first = result.message.strip().partition("\n")[0] or "no reason given"
-    what = "lost its process" if result.outcome == "lost" else "failed"
+    if result.outcome == "timed out":
+        return f"{first}, after the verdict"
+    what = "was lost" if result.outcome == "lost" else "failed"
     return f"{what} after the verdict: {first}"
 
 

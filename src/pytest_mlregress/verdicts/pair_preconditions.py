@@ -228,7 +228,9 @@ def _base_failures(pairs: PairContext, failed: Sequence[int]) -> Iterator[str]:
 def _what(seed: SeedResult) -> str:
     if seed.outcome == "finished":
         return f"gave no finite value: {_odd_value(seed)}"
-    did = {"lost": "lost its process", "skipped": "was skipped"}.get(seed.outcome, "failed")
+    if seed.outcome == "timed out":
+        return first_line(seed.message)
+    did = {"lost": "was lost", "skipped": "was skipped"}.get(seed.outcome, "failed")
     return f"{did}: {first_line(seed.message)}"
 
 

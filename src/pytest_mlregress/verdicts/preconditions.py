@@ -60,7 +60,8 @@ def failed_seed(case: JudgingContext) -> Verdict | None:
 def _what_failed(seed: SeedResult) -> str:
     if seed.collapse:
         return f"{COLLAPSED}: {seed.collapse}"
-    return f"failed: {first_line(seed.message)}"
+    message = first_line(seed.message)
+    return message if seed.outcome == "timed out" else f"failed: {message}"
 
 
 def _let_it_finish(case: JudgingContext, failed: Sequence[SeedResult]) -> tuple[str, ...]:
