@@ -243,3 +243,42 @@ def test_more_threads_than_processors_do_not_run_at_once(suite: Suite) -> None:
     suite.write(source.format(name="two", need="num_cpus=2", threads=2), "test_two.py")
     suite.write(source.format(name="one", need="", threads=1), "test_one.py")
     assert suite.run("-n3", apart=True).ret == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no fork there")
+def test_automatic_workers_follow_the_gpus_that_are_declared(suite: Suite) -> None:
+    machine = MACHINE.format(present=2) + "    from pytest_mlregress.resources import capacity\n"
+    suite.write(machine + "    capacity._cpus = lambda: 8\n", "conftest.py")
+    suite.write(
+        """
+        import os
+        import pytest
+
+        @pytest.mark.seeds(6)
+        @pytest.mark.mlregress(num_gpus=0.5)
+        def test_half(seed):
+            assert os.environ["CUDA_VISIBLE_DEVICES"] == "1"
+        """
+    )
+    result = suite.run("--mlregress-workers=auto", apart=True, CUDA_VISIBLE_DEVICES="1")
+    assert result.ret == 0, result.stdout.str()
+    result.stdout.fnmatch_lines(["2 forked workers [[]6 items, 1 GPU, 0.5 a seed[]]"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", ["-n2", "--mlregress-workers=2"])
+def test_both_sides_of_a_comparison_share_the_machine(suite: Suite, workers: str) -> None:
+    """No process waits for what the other side of its own pair holds."""
+    machine = MACHINE + "    from pytest_mlregress.resources import capacity\n"
+    suite.write(machine.format(present=1) + "    capacity._cpus = lambda: 2\n", "conftest.py")
+    training = MEETING.format(memory=10**9)
+    threads = training.replace("test_it", "test_threads").replace(
+        "@pytest.mark.seeds", "@pytest.mark.mlregress(num_cpus=2)\n    @pytest.mark.seeds"
+    )
+    suite.write(training, "test_memory.py")
+    suite.write(threads, "test_threads.py")
+    suite.write("x = 1\n", "other.py")
+    against = "--mlregress-against=tip:HEAD~1"
+    result = suite.run(workers, against, "--mlregress-stop=never", apart=True)
+    assert result.ret == 0, result.stdout.str()
+    assert {len(test["seeds"]) for test in suite.tests.values()} == {4}

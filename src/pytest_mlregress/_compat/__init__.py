@@ -46,6 +46,7 @@ from pytest_mlregress._compat.running import (
     reports_of,
     run_unlogged,
     tear_down_to,
+    without_time_limit,
     xfail_in_force,
 )
 from pytest_mlregress._compat.terminal_writer import (
@@ -98,6 +99,7 @@ __all__ = [
     "time_limit_in",
     "unsettle_stepwise_and_last_failed",
     "warning_of",
+    "without_time_limit",
     "worker_input",
     "writes_junit",
     "xfail_in_force",

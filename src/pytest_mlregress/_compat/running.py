@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -45,6 +48,24 @@ def reports_of(item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.T
     from _pytest.runner import runtestprotocol
 
     return runtestprotocol(item, log=False, nextitem=nextitem)
+
+
+@contextmanager
+def without_time_limit(item: pytest.Item) -> Iterator[None]:
+    """Stop the time limit of an item during the block, and begin it anew afterwards.
+
+    The hooks of pytest-timeout with ``_get_item_settings``, seen in 2.1 to 2.4; its limit of the
+    test function alone begins by itself.
+    """
+    settings_of = getattr(sys.modules.get("pytest_timeout"), "_get_item_settings", None)
+    is_used = item.config.pluginmanager.hasplugin("timeout")
+    settings = settings_of(item) if is_used and settings_of is not None else None
+    is_limited = settings is not None and bool(settings.timeout) and not settings.func_only
+    if is_limited:
+        item.ihook.pytest_timeout_cancel_timer(item=item)
+    yield
+    if is_limited:
+        item.ihook.pytest_timeout_set_timer(item=item, settings=settings)
 
 
 def tear_down_to(item: pytest.Item, nextitem: pytest.Item | None) -> str | TerminalRepr | None:

@@ -25,7 +25,8 @@ class MemoryRetry:
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         reports = _compat.reports_of(item, nextitem)
         if share.ran_out_of_memory:
-            share.be_alone()
+            with _compat.without_time_limit(item):
+                share.be_alone()
             reports = _compat.reports_of(item, nextitem)
         for report in reports:
             item.ihook.pytest_runtest_logreport(report=report)
