@@ -152,7 +152,7 @@ def later(function: Callable[[], object]) -> object:
 
 
 def _for_sbatch(parameters: JobParameters) -> dict[str, Any]:
-    options: dict[str, Any] = {"requeue": ""} | dict(parameters.sbatch)
+    options: dict[str, Any] = {"requeue": "", "job-name": "mlregress"} | dict(parameters.sbatch)
     # Since Slurm 22.05 srun does not take this from sbatch.
     cpus = options.get("cpus-per-task")
     return {

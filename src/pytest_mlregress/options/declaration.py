@@ -52,12 +52,12 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("workers", "run the seeds in N processes that are forked once everything is collected "
            "and imported: a number, or auto", values.workers, "N"),
     Option("engine", "where seeds run: local (default), ray (actors of a Ray cluster) or slurm "
-           "(jobs of a SLURM array)", values.choice("local", "ray", "slurm")),
+           "(jobs of a Slurm array)", values.choice("local", "ray", "slurm")),
     Option("ray_address", "the Ray cluster of the ray engine, as ray.init takes it: HOST:PORT, "
            "ray://HOST:PORT or auto (default: a cluster of this machine's cores for the run)",
            values.not_empty, "ADDR"),
     Option("slurm_parameters", "an option of sbatch for the jobs of the slurm engine, such as "
-           "partition=gpu; repeatable", values.not_empty, "NAME=VALUE", repeat=True),
+           "partition=gpu; repeatable", values.sbatch_option, "NAME=VALUE", repeat=True),
     Option("slurm_cluster", "where the jobs of the slurm engine run: slurm (default), or local "
            "(processes of this machine, to try it out)", values.choice("slurm", "local")),
     Option("slurm_folder", "a folder that this machine and the nodes of the cluster share, for "

@@ -141,6 +141,17 @@ def report(source: str, text: str) -> str:
     return text
 
 
+def sbatch_option(source: str, text: str) -> str:
+    """``name=value``, an option of ``sbatch`` that the engine does not set itself."""
+    from pytest_mlregress.engines.slurm_parameters import ParameterError, read_parameters
+
+    try:
+        read_parameters([text])
+    except ParameterError as error:
+        raise SettingError(f"{source}: {error}") from None
+    return text
+
+
 def tracker(source: str, text: str) -> str:
     """``mlflow:URI``, ``mlflow`` or ``wandb:PROJECT``."""
     kind, colon, target = text.partition(":")

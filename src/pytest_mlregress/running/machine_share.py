@@ -88,7 +88,7 @@ def need_of(settings: Settings) -> Need:
 
 
 def needs_of(items: Iterable[pytest.Item]) -> tuple[list[int], list[Need]]:
-    """What the items of a session need; one that is skipped for its need needs nothing.
+    """What the items of a session need: the two of a pair the same, one that is skipped nothing.
 
     Args:
         items: the items.
@@ -97,11 +97,15 @@ def needs_of(items: Iterable[pytest.Item]) -> tuple[list[int], list[Need]]:
         For each item the number of its need, and the needs, each of them once.
     """
     from pytest_mlregress.resources.need import Need
+    from pytest_mlregress.running.pairs import BaseSeedItem
 
     needs: list[Need] = []
     of_item = []
     for item in items:
-        record = item.stash.get(SEED_ITEM, None)
+        if isinstance(item, BaseSeedItem):
+            record: SeedItem | None = item.record
+        else:
+            record = item.stash.get(SEED_ITEM, None)
         need = Need()
         if record is not None and record.shortfall is None:
             need = need_of(record.declaration.settings)

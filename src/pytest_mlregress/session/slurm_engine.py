@@ -15,11 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_mlregress import _compat
-from pytest_mlregress.engines.slurm_parameters import (
-    JobParameters,
-    ParameterError,
-    read_parameters,
-)
+from pytest_mlregress.engines.slurm_parameters import JobParameters, read_parameters
 from pytest_mlregress.history.ignored_folder import ignore_folder
 from pytest_mlregress.plurals import count_of
 from pytest_mlregress.running import machine_share
@@ -50,15 +46,12 @@ class SlurmEngine:
         settings: the settings of the run.
 
     Raises:
-        pytest.UsageError: submitit or Slurm is missing here, or a parameter cannot be used.
+        pytest.UsageError: submitit or Slurm is missing here.
     """
 
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
-        try:
-            self._parameters = read_parameters(settings.slurm_parameters)
-        except ParameterError as error:
-            raise pytest.UsageError(f"--mlregress-slurm-parameters: {error}") from None
         refuse_missing(settings)
+        self._parameters = read_parameters(settings.slurm_parameters)
         self._config = config
         self._settings = settings
         self._folder = _folder(config, settings) / uuid.uuid4().hex[:12]
