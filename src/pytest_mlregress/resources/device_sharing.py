@@ -5,9 +5,12 @@ All pure: `shared_devices` keeps what processes tell each other, `reservations` 
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from statistics import median
 from typing import Final
 
@@ -112,13 +115,14 @@ def most_at_once(
 
     Args:
         device: the GPU.
-        trained: seeds that have passed, in any order.
+        trained: seeds that have passed, in the order in which they ended; the last `WINDOW` count.
         running: when the seeds began that train on it now.
 
     Returns:
         One less than the smallest number that gains nothing; None where all seen so far gain.
     """
-    here = [seed for seed in trained if device in seed.devices and seed.memory != 0][-WINDOW:]
+    last = (seed for seed in reversed(trained) if device in seed.devices and seed.memory != 0)
+    here = list(islice(last, WINDOW))
     times: defaultdict[str, defaultdict[int, list[TrainedSeed]]]
     times = defaultdict(lambda: defaultdict(list))
     for seed, together in zip(here, _side_by_side(here, tuple(running)), strict=True):
@@ -148,14 +152,21 @@ def _seconds(seeds: Sequence[TrainedSeed]) -> float:
 
 def _side_by_side(seeds: Sequence[TrainedSeed], running: Sequence[float]) -> list[int]:
     """How many seeds trained while each of them did, itself included: the mean, rounded."""
+    spans = sorted(
+        [(seed.began, seed.ended) for seed in seeds] + [(began, math.inf) for began in running]
+    )
+    begins = [began for began, _ in spans]
+    longest = max((seed.ended - seed.began for seed in seeds), default=0.0)
+    first_running = min(running, default=math.inf)
     numbers = []
     for seed in seeds:
         length = seed.ended - seed.began
-        overlaps = [
-            min(seed.ended, other.ended) - max(seed.began, other.began)
-            for other in seeds
-            if other is not seed
-        ] + [seed.ended - max(seed.began, began) for began in running]
-        beside = sum(overlap for overlap in overlaps if overlap > 0)
-        numbers.append(1 + round(beside / length) if length > 0 else 1)
+        first = bisect_left(begins, min(seed.began - longest, first_running))
+        last = bisect_left(begins, seed.ended)
+        together = sum(
+            min(seed.ended, ended) - max(seed.began, began)
+            for began, ended in spans[first:last]
+            if ended > seed.began
+        )  # with itself, too
+        numbers.append(max(1, round(together / length)) if length > 0 else 1)
     return numbers

@@ -114,8 +114,6 @@ class Reservations:
         amounts: Amounts | Callable[[], Amounts],
         needless: Callable[[], bool],
     ) -> None:
-        with self._guard():
-            self._write(request)
         wait_s = _SHORTEST_WAIT_S
         while not self._granted(request):
             if needless():
