@@ -246,3 +246,25 @@ def test_preflight_runs_the_first_seed(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_it=SUITE)
     assert pytester.runpytest_subprocess("--mlregress-preflight").ret == 0
     assert runs(pytester) == [1]
+
+
+@pytest.mark.slow
+def test_the_run_of_a_lost_worker_is_made_again_by_another(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        test_it=SUITE.replace(
+            "    values =",
+            "    if not Path('died').exists():\n"
+            "        Path('died').touch()\n"
+            "        os._exit(3)\n"
+            "    values =",
+        ).replace("import random", "import os\nimport random")
+    )
+    (pytester.path / "died").touch()
+    assert pytester.runpytest_subprocess(*UPDATE).ret == 0
+    for option in ("-n2", "--mlregress-workers=2"):
+        (pytester.path / "died").unlink()
+        runs(pytester)
+        result = pytester.runpytest_subprocess(option)
+        assert runs(pytester) == [8, 8]
+        result.stdout.fnmatch_lines(["1 test: 1 identical; 8 seeds run, 0 saved; *"])
+        assert result.ret == 0

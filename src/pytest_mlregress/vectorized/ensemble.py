@@ -25,6 +25,7 @@ MOST_PARAMETERS_ON_CPU: Final = 10_000
 """Per seed: beyond that, training together gains nothing on a CPU (benchmarks/vectorized.py)."""
 
 CHECKED_STEPS: Final = 3
+_TIMINGS: Final = 3
 
 
 class Ensemble:
@@ -39,8 +40,8 @@ class Ensemble:
             schedulers; None without ``make_optimizer``.
         together: whether the seeds are computed at once; None before the first batch. One seed, and
             on a CPU models of more than `MOST_PARAMETERS_ON_CPU` parameters, are not.
-        measured_gain: the seconds of one by one divided by those of together, as measured in the
-            last compared step; None without. No decision rests on it.
+        measured_gain: the seconds of forward and backward passes one by one divided by those of
+            together, as measured in the last compared step; None without. No decision rests on it.
 
     Args:
         make_model: makes a model: the same but for random initial values.
@@ -181,26 +182,30 @@ class Ensemble:
             one.mul_(factors.view(-1, *[1] * (one.dim() - 1)))
 
     def _gain(self, loss_fn: OfBatch, batch: Any) -> float:
-        """Time both ways of one forward and backward pass; nothing is changed by it."""
+        """Time both ways of one forward and backward pass in turns; nothing is changed by it."""
         states = self._computation.generators.copies()
         kept = {name: one.grad for name, one in self._computation.params.items()}
-        for one in self._computation.params.values():
-            one.grad = None
-        seconds = []
-        for run in (lambda: self._single(loss_fn, batch), lambda: self._together(loss_fn, batch)):
-            self._wait()
-            start = time.perf_counter()
-            run()
-            self._wait()
-            seconds.append(time.perf_counter() - start)
-            self._computation.generators.restore(states)
+        alone, together = [], []
+        for _ in range(_TIMINGS):
+            alone.append(self._seconds(lambda: self._single(loss_fn, batch)))
+            for one in self._computation.params.values():
+                one.grad = None
+            together.append(self._seconds(lambda: self._together(loss_fn, batch)))
+        self._computation.generators.restore(states)
         for name, one in self._computation.params.items():
             one.grad = kept[name]
-        return len(self.seeds) * seconds[0] / seconds[1]
+        return len(self.seeds) * min(alone) / min(together)
 
     def _single(self, loss_fn: OfBatch, batch: Any) -> None:
         computed, _ = self._computation.alone(0, loss_fn, batch)
         computed.result.backward()
+
+    def _seconds(self, run: Callable[[], object]) -> float:
+        self._wait()
+        start = time.perf_counter()
+        run()
+        self._wait()
+        return time.perf_counter() - start
 
     def _wait(self) -> None:
         if self._device.type == "cuda":

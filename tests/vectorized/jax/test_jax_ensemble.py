@@ -46,10 +46,11 @@ def step(state: dict[str, Any], batch: Any) -> tuple[dict[str, Any], Any]:
 def test_each_seed_trains_as_in_a_single_run() -> None:
     models = JaxEnsemble(init, step, SEEDS)
     losses = [models.step((INPUTS, TARGETS)) for _ in range(20)]
+    single = jax.jit(step)
     for place, seed in enumerate(SEEDS):
         state = init(jax.random.key(seed))
         for at in range(20):
-            state, loss = step(state, (INPUTS, TARGETS))
+            state, loss = single(state, (INPUTS, TARGETS))
             assert float(losses[at][place]) == pytest.approx(float(loss), rel=1e-4)
     errors = models.evaluate(lambda state, x: jnp.abs(predict(state, x) - TARGETS).mean(), INPUTS)
     assert errors.shape == (3,)
