@@ -31,6 +31,8 @@ from pytest_mlregress.session.worker_count import WARM_WORKERS
 
 SIZES = (100, 1_000, 10_000)
 REPORTS = "reports.jsonl"
+ALPHA = 1.6e-5
+"""Of one comparison, in a suite of any size: 200,000 relabellings show nothing below 5e-6."""
 
 
 def main() -> None:
@@ -38,76 +40,90 @@ def main() -> None:
     parser.add_argument("--tests", type=int, nargs="+", default=SIZES)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--metrics", type=int, default=3)
-    parser.add_argument("--keep", type=Path, help="where the last JSON report is copied to")
+    parser.add_argument("--report", action="store_true", help="write a JSON report, too")
     parser.add_argument("--judge", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--send", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    (tests, *_), folder = options.tests, options.judge
-    suite = SimulatedSuite(tests, options.seeds, options.metrics)
+    suites = [SimulatedSuite(tests, options.seeds, options.metrics) for tests in options.tests]
     if options.send is not None:
         descriptor, flags = options.send.split(":", 1)
-        send(int(descriptor), Path.cwd(), suite, StopFlags(Path(flags), owner=False))
-    elif folder is not None:
-        print(json.dumps(judge(folder, suite)))
-    else:
-        print(f"{'tests':>7}{'reports s':>11}{'end s':>8}{'in all s':>10}{'ms a test':>11}"
-              f"{'peak MB':>9}{'red':>6}   (CPU; {options.seeds} seeds x {options.metrics} metrics)")  # fmt: skip
-        for tests in options.tests:
-            found = measured(SimulatedSuite(tests, options.seeds, options.metrics), options.keep)
-            total = found["loop"] + found["end"]
-            print(f"{tests:7}{found['loop']:11.2f}{found['end']:8.2f}{total:10.2f}"
-                  f"{1e3 * total / tests:11.2f}{found['peak'] / 1e6:9.0f}{found['red']:6}")  # fmt: skip
+        send(int(descriptor), Path.cwd(), suites[0], StopFlags(Path(flags), owner=False))
+        return
+    if options.judge is not None:
+        print(json.dumps(judge(options.judge, suites[0], report=options.report)))
+        return
+    print(f"{'':40}{'reports':>9}{'end':>9}{'in all':>10}{'a test':>10}{'peak':>10}   red")
+    for suite in suites:
+        found = measured(suite, report=options.report)
+        total = found["loop"] + found["end"]
+        print(
+            f"{suite!s:40}{found['loop']:7.1f} s{found['end']:7.1f} s{total:8.1f} s"
+            f"{1e3 * total / suite.tests:7.2f} ms{found['peak'] / 1e6:7.0f} MB{found['red']:6}"
+        )
 
 
-def measured(suite: SimulatedSuite, keep: Path | None = None) -> dict[str, Any]:
-    """Figures of one size, from a process of its own."""
+def measured(suite: SimulatedSuite, *, report: bool = False) -> dict[str, Any]:
+    """What `judge` finds of one size, in a process of its own.
+
+    Args:
+        suite: the suite.
+        report: whether a JSON report is written, too.
+
+    Returns:
+        Its figures.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
         reports = write_suite(folder, suite)
         (folder / REPORTS).write_text("".join(json.dumps(one) + "\n" for one in reports))
         done = subprocess.run(
-            [*_command(suite), "--judge", str(folder)],
+            [*_command(suite), "--judge", str(folder), *(["--report"] if report else [])],
             cwd=Path(__file__).parents[1],
             check=True,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
             text=True,
         )
-        if keep is not None:
-            keep.write_bytes((folder / "report.json").read_bytes())
         return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def judge(folder: Path, suite: SimulatedSuite) -> dict[str, Any]:
+def judge(folder: Path, suite: SimulatedSuite, *, report: bool = False) -> dict[str, Any]:
     """Run pytest on reports of another process.
 
     Args:
         folder: pytest's rootdir.
         suite: the suite.
+        report: whether a JSON report is written, too.
 
     Returns:
         Seconds of CPU while reports came and after the last one, bytes of memory at the most, and
-        how many tests are red.
+        how many tests failed.
     """
     os.chdir(folder)
     reported = Reported(suite)
+    alpha = f"--mlregress-alpha={ALPHA * suite.tests * suite.metrics}"
+    options = ["-q", "--rootdir", str(folder), "-p", "pytest_mlregress.plugin", alpha]
     output = sys.stdout
     with (folder / "output.jsonl").open("w") as sys.stdout:
-        pytest.main(
-            ["-q", "--rootdir", str(folder), "--mlregress-report=report.json",
-             "-p", "pytest_mlregress.plugin"],
-            plugins=[reported],
-        )  # fmt: skip
+        pytest.main([*options, *(["--mlregress-report=report.json"] if report else [])],
+                    plugins=[reported])  # fmt: skip
     sys.stdout = output
     ended = time.process_time()
-    report = json.loads((folder / "report.json").read_text())
+    if reported.last == reported.first:
+        raise RuntimeError((folder / "output.jsonl").read_text())
     return {
         "loop": reported.last - reported.first,
         "end": ended - reported.last,
         "wall": reported.last_wall - reported.first_wall,
-        "peak": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-        "red": sum(test["colour"] == "red" for test in report["tests"]),
+        "peak_of_loop": reported.peak,
+        "peak": peak_memory(),
+        "red": reported.failed,
     }
+
+
+def peak_memory() -> int:
+    """The most resident memory of this process so far, in bytes."""
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 class Reported:
@@ -117,6 +133,7 @@ class Reported:
         self._suite = suite
         self.first = self.last = 0.0
         self.first_wall = self.last_wall = 0.0
+        self.peak = self.failed = 0
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -155,8 +172,12 @@ class Reported:
                 found = connection.received()
         except ConnectionLost:
             self.last, self.last_wall = time.process_time(), time.perf_counter()
+            self.peak = peak_memory()
         worker.wait()
         return True
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        self.failed = session.testsfailed
 
 
 def send(descriptor: int, folder: Path, suite: SimulatedSuite, flags: StopFlags) -> None:

@@ -23,7 +23,7 @@ from pytest_mlregress.statistics.live_pairs import plan_live_pairs
 from pytest_mlregress.statistics.pair_design import LEAST_PAIRS_TO_REJECT
 from pytest_mlregress.statistics.pair_levels import CLOSE_LINK, level_of_samples, pair_share
 from pytest_mlregress.statistics.pairs_needed import pairs_for_level
-from pytest_mlregress.statistics.permutation import smallest_attainable_p
+from pytest_mlregress.statistics.relabellings import smallest_attainable_p
 
 Floats = NDArray[np.float64]
 

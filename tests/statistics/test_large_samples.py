@@ -21,21 +21,20 @@ from pytest_mlregress.statistics.large_samples import (
     sum_limit,
     welch_limit,
 )
-from pytest_mlregress.statistics.permutation import (
-    MAX_RELABELLINGS,
-    ordered_as_t,
-    relabelled_sums,
-    smallest_attainable_p,
-    tail_probabilities,
-    welch_permutation_test,
-)
+from pytest_mlregress.statistics.permutation import welch_permutation_test
 from pytest_mlregress.statistics.rank import (
     _rank_sum_distribution,
     _untied,
     failed_rank_pvalues,
     shift_interval_index,
 )
+from pytest_mlregress.statistics.relabellings import (
+    MAX_RELABELLINGS,
+    relabelled_sums,
+    smallest_attainable_p,
+)
 from pytest_mlregress.statistics.samples import winsorise, winsorised_pair
+from pytest_mlregress.statistics.welch_order import ordered_as_t, tail_probabilities
 
 DRAWS = {
     "normal": lambda rng, n: rng.normal(size=n),

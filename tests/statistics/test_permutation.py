@@ -6,11 +6,11 @@ from math import comb
 import numpy as np
 import pytest
 
-from pytest_mlregress.statistics.permutation import (
+from pytest_mlregress.statistics.permutation import welch_permutation_test
+from pytest_mlregress.statistics.relabellings import (
     MAX_RELABELLINGS,
     relabelled_sums,
     smallest_attainable_p,
-    welch_permutation_test,
 )
 
 

@@ -7,9 +7,9 @@ terminal, JUnit XML, pytest-html, report logs and ``--maxfail`` treat it as any 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import pytest
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from _pytest._code.code import TerminalRepr
 
 Phase = Literal["setup", "call", "teardown"]
+_PHASES: Final[tuple[Phase, ...]] = ("setup", "call", "teardown")
 
 
 def publish(
@@ -43,9 +44,9 @@ def publish(
     An ``xfail`` mark of the test is applied here. ``item`` stands for the verdict, before
     ``nextitem``, None at the end of the session.
     """
-    setup = _report(plan, verdict, text, "setup")
-    call = _report(plan, verdict, text, "call")
-    teardown = _report(plan, verdict, text, "teardown")
+    properties = verdict_properties(verdict)
+    setup, call, teardown = (_report(plan, verdict, phase, properties) for phase in _PHASES)
+    _judge_report(call, plan, verdict, text)
 
     def send() -> None:
         _send(session, plan, (setup, call, teardown))
@@ -69,7 +70,7 @@ def _send(session: pytest.Session, plan: GroupPlan, reports: Iterable[pytest.Tes
 
 
 def _report(
-    plan: GroupPlan, verdict: Verdict, text: VerdictText, phase: Phase
+    plan: GroupPlan, verdict: Verdict, phase: Phase, properties: Sequence[tuple[str, object]]
 ) -> pytest.TestReport:
     now = time.time()
     report = pytest.TestReport(
@@ -81,11 +82,9 @@ def _report(
         when=phase,
         start=now,
         stop=now,
-        user_properties=verdict_properties(verdict),
+        user_properties=properties,
     )
     setattr(report, VERDICT_ATTRIBUTE, str(verdict.kind))
-    if phase == "call":
-        _judge_report(report, plan, verdict, text)
     return report
 
 

@@ -15,7 +15,7 @@ from pytest_mlregress.running.markers import DEFAULT_TIER
 from pytest_mlregress.running.pairs import base_seed_id
 from pytest_mlregress.running.result import REPORT_ATTRIBUTE, STOPPED_MESSAGE, SeedResult
 from pytest_mlregress.session.lost_seeds import LostSeeds, leave_out
-from pytest_mlregress.session.seed_reports import PHASES, phase_of
+from pytest_mlregress.session.seed_reports import PHASES, phase_of, slim_down
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.group import GroupPlan, SeedGroup, SeedPhases
 
@@ -42,11 +42,13 @@ class SeedCollector:
         self._rootdir = rootdir
         self._settings = settings
         self._parallel = parallel
+        self._node_ids: dict[str, dict[int, str]] = {}
         self._seeds: dict[str, tuple[str, int]] = {}
         self._base_seeds: dict[str, tuple[str, int]] = {}
         self._lost = lost or LostSeeds()
         self._of_unknown_tests: dict[str, pytest.TestReport] = {}
         self._superseded: set[str] = set()
+        self._taken: dict[str, list[pytest.TestReport]] = {}
 
     def take(self, report: pytest.TestReport) -> bool:
         """Take in a report of a seed; those of other items are left alone.
@@ -69,6 +71,7 @@ class SeedCollector:
         if payload is None and report.passed and seed in group.results:
             return False  # it has ended before its worker did
         group.running.setdefault(seed, SeedPhases()).add(phase_of(report, payload, self._rootdir))
+        self._taken.setdefault(report.nodeid, []).append(report)
         return report.when not in PHASES
 
     def owner(self, nodeid: str) -> tuple[str, int] | None:
@@ -97,6 +100,7 @@ class SeedCollector:
         if self.owner(nodeid) is None:
             return None
         group, seed = self._place(nodeid)
+        slim_down(self._taken.pop(nodeid, ()))
         if nodeid in self._superseded:  # the end of an attempt that is made again
             self._superseded.remove(nodeid)
             group.running.pop(seed, None)
@@ -137,13 +141,7 @@ class SeedCollector:
 
     def node_ids(self, test: str) -> dict[int, str]:
         """The node ids of a test's selected seeds, by seed."""
-        nodeid, seed = next(
-            (nodeid, seed) for nodeid, (owner, seed) in self._seeds.items() if owner == test
-        )
-        return {
-            other: replace_seed(nodeid, seed, seed_id(other))
-            for other in self.groups[test].plan.selected
-        }
+        return self._node_ids[test]
 
     def _register(self, nodeid: str, payload: Mapping[str, Any]) -> None:
         if payload["test"] in self.groups:
@@ -162,8 +160,9 @@ class SeedCollector:
         if against is not None:
             group.base = SeedGroup(plan)
         # A seed whose worker dies in its set-up never says what it belongs to; its test does.
+        node_ids = self._node_ids[plan.test] = {}
         for seed in plan.selected:
-            other = replace_seed(nodeid, payload["seed"], seed_id(seed))
+            other = node_ids[seed] = replace_seed(nodeid, payload["seed"], seed_id(seed))
             self._seeds[other] = (plan.test, seed)
             self._recover(other)
             if group.base is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ import pytest
 
 from pytest_mlregress import _compat
 from pytest_mlregress.baselines.urls import shareable
+from pytest_mlregress.running.result import REPORT_ATTRIBUTE
 from pytest_mlregress.running.scalars import to_plain
 from pytest_mlregress.running.seed_outcome import SeedOutcome, timed_out_after
 from pytest_mlregress.verdicts.group import SeedPhase
@@ -55,6 +56,28 @@ def phase_of(
     duration = getattr(report, "duration", 0.0)
     return SeedPhase(outcome, duration, message, payload, captured, traceback)
 
+
+def slim_down(reports: Sequence[pytest.TestReport]) -> None:
+    """Let the reports of a seed that has ended share what is equal, and keep what is still read.
+
+    pytest keeps every report until the end of the run: three of each seed.
+
+    Args:
+        reports: those of one seed.
+    """
+    shared: dict[str, object] = {}
+    for report in reports:
+        payload = getattr(report, REPORT_ATTRIBUTE, None)
+        if payload is not None:
+            kept = {name: payload[name] for name in _READ_LATER if name in payload}
+            setattr(report, REPORT_ATTRIBUTE, kept)
+        for name, value in vars(report).items():
+            if not isinstance(value, list) and shared.setdefault(name, value) == value:
+                setattr(report, name, shared[name])
+
+
+_READ_LATER: Final = ("stopped", "xfailed", "left_out")
+"""What of a payload is asked for once its seed has ended, by `report_status`."""
 
 _MOST_LINES: Final = 100
 _MOST_CHARACTERS: Final = 10_000

@@ -63,6 +63,7 @@ class SuiteJudge:
         )
         self._started = utc_now()
         self._unwritten: dict[str, Artifact] = {}
+        self._cases: dict[str, JudgedTest] = {}
         self.baselines = suite_baselines_of(config, settings)
         self.history = History(
             config.rootpath,
@@ -85,6 +86,13 @@ class SuiteJudge:
         """A test of a check with everything that its verdict is reached with."""
         if self.base is not None and group.base is not None:
             return self._pairs_of(group, group.base, self.base.side)
+        case = self._cases.get(group.plan.test)
+        if case is None or case.group is not group:
+            case = self._cases[group.plan.test] = self._check_of(group)
+        return case
+
+    def _check_of(self, group: SeedGroup) -> JudgedTest:
+        """Nothing of it but the seeds changes while a run goes on."""
         try:
             baseline = self.baselines.read(group.plan)
             rules = self._rules(group.plan)

@@ -14,9 +14,9 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_mlregress.statistics.permutation import TIE_TOLERANCE, ordered_as_t
 from pytest_mlregress.statistics.samples import IQR_TO_SD, MAD_TO_SD, WINSOR_LIMIT, FloatArray
 from pytest_mlregress.statistics.special_functions import stdtr
+from pytest_mlregress.statistics.welch_order import TIE_TOLERANCE, ordered_as_t
 
 # Statistics computed at a time: blocks that fit into a processor's cache are fastest.
 _CELLS = 400_000

@@ -12,7 +12,7 @@ from typing import Final, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pytest_mlregress.statistics.permutation import ROUNDING, tail_probabilities
+from pytest_mlregress.statistics.permutation import ROUNDING
 from pytest_mlregress.statistics.samples import (
     FloatArray,
     as_sample,
@@ -21,6 +21,7 @@ from pytest_mlregress.statistics.samples import (
     winsorised_pair,
 )
 from pytest_mlregress.statistics.tails import Alternative, require_choice
+from pytest_mlregress.statistics.welch_order import tail_probabilities
 
 #: Up to this many relabellings all of them are taken; otherwise this many are drawn.
 MAX_RELABELLINGS: Final = 60_000

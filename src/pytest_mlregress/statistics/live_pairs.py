@@ -38,9 +38,9 @@ from pytest_mlregress.statistics.pair_tests import (
     pair_pvalues,
     t_pvalue,
 )
-from pytest_mlregress.statistics.permutation import smallest_attainable_p
 from pytest_mlregress.statistics.power import DETECTION_POWER, noncentral_t
 from pytest_mlregress.statistics.promised_margin import margin_factor
+from pytest_mlregress.statistics.relabellings import smallest_attainable_p
 from pytest_mlregress.statistics.roots import find_root
 from pytest_mlregress.statistics.samples import (
     FloatArray,

@@ -8,8 +8,9 @@ from typing import Final, Literal, TypeAlias
 
 import numpy as np
 
-from pytest_mlregress.statistics.permutation import smallest_attainable_p, welch_permutation_test
+from pytest_mlregress.statistics.permutation import welch_permutation_test
 from pytest_mlregress.statistics.rank import failed_rank_pvalues, rank_pvalues
+from pytest_mlregress.statistics.relabellings import smallest_attainable_p
 from pytest_mlregress.statistics.samples import FloatArray, one_constant, winsorised_pair
 from pytest_mlregress.statistics.t_tests import mean_difference
 from pytest_mlregress.statistics.tails import Tails

@@ -13,7 +13,8 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 
 from pytest_mlregress.statistics.pair_levels import combined_p, linkage, pairs_decide
-from pytest_mlregress.statistics.permutation import smallest_attainable_p, welch_permutation_test
+from pytest_mlregress.statistics.permutation import welch_permutation_test
+from pytest_mlregress.statistics.relabellings import smallest_attainable_p
 from pytest_mlregress.statistics.samples import (
     FloatArray,
     exponent_of,

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_mlregress.statistics.permutation import smallest_attainable_p
 from pytest_mlregress.statistics.power import (
     DETECTION_POWER,
     design_for_margin,
@@ -18,6 +17,7 @@ from pytest_mlregress.statistics.power import (
     within_reach,
 )
 from pytest_mlregress.statistics.promised_margin import drift_at_detectable, margin_factor
+from pytest_mlregress.statistics.relabellings import smallest_attainable_p
 from pytest_mlregress.statistics.required_seeds import (
     SeedsNeeded,
     require_attainable,

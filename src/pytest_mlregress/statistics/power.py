@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Final
 
 from pytest_mlregress.statistics.acceptance import safety_levels
-from pytest_mlregress.statistics.permutation import smallest_attainable_p
+from pytest_mlregress.statistics.relabellings import smallest_attainable_p
 from pytest_mlregress.statistics.roots import find_root
 from pytest_mlregress.statistics.sequential import (
     SequentialDesign,

@@ -10,7 +10,6 @@ from functools import lru_cache
 from typing import Final
 
 from pytest_mlregress.looks import default_looks
-from pytest_mlregress.statistics.permutation import smallest_attainable_p
 from pytest_mlregress.statistics.power import (
     DETECTION_POWER,
     LEAST_POWER,
@@ -19,6 +18,7 @@ from pytest_mlregress.statistics.power import (
     sequential_power,
     within_reach,
 )
+from pytest_mlregress.statistics.relabellings import smallest_attainable_p
 from pytest_mlregress.statistics.run_noise import RunNoise
 from pytest_mlregress.statistics.special_functions import ndtr
 

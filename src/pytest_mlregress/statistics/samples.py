@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -88,7 +89,7 @@ def exponent_of(*samples: FloatArray) -> int:
     Returns:
         The exponent.
     """
-    return max(int(np.frexp(np.abs(values).max())[1]) for values in samples)
+    return max([math.frexp(float(np.abs(values).max()))[1] for values in samples])
 
 
 def mean(values: FloatArray) -> float:
@@ -184,8 +185,21 @@ def winsorise(pooled: FloatArray) -> FloatArray:
         pooled: shape (n,), without NaN.
 
     Returns:
-        Shape (n,).
+        Shape (n,), read-only.
     """
+    return _winsorised(np.ascontiguousarray(pooled, dtype=np.float64).tobytes())
+
+
+@lru_cache(maxsize=64)
+def _winsorised(data: bytes) -> FloatArray:
+    """One look asks for the same values several times: its test, its effect and its safety."""
+    pooled = np.frombuffer(data)
+    clipped = _clipped(pooled)
+    clipped.flags.writeable = False
+    return clipped
+
+
+def _clipped(pooled: FloatArray) -> FloatArray:
     finite = pooled[np.isfinite(pooled)]
     if finite.size == 0:
         return np.sign(pooled)

@@ -6,9 +6,10 @@ from typing import Final
 
 import numpy as np
 
-from pytest_mlregress.statistics.permutation import DRAW_SEED, tail_probabilities
+from pytest_mlregress.statistics.relabellings import DRAW_SEED
 from pytest_mlregress.statistics.samples import FloatArray
 from pytest_mlregress.statistics.tails import Tails
+from pytest_mlregress.statistics.welch_order import tail_probabilities
 
 #: Up to this many pairs all 2^n flips are enumerated; otherwise `DRAWS` of them are drawn.
 MOST_ENUMERATED: Final = 17

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -56,7 +57,14 @@ def spread_of(values: ArrayLike, earlier: Sequence[ArrayLike] = ()) -> Spread:
     Raises:
         ValueError: fewer than two finite values.
     """
-    sample = as_sample(values, "values")
+    samples = (as_sample(values, "values"), *(as_sample(one, "earlier") for one in earlier))
+    return _spread_of(tuple(sample.tobytes() for sample in samples))
+
+
+@lru_cache(maxsize=1024)
+def _spread_of(samples: tuple[bytes, ...]) -> Spread:
+    """Each look at a metric asks for the spread of the same baseline."""
+    sample, *earlier = map(np.frombuffer, samples)
     finite = sample[np.isfinite(sample)]
     if finite.size < 2:
         raise ValueError(
@@ -65,7 +73,7 @@ def spread_of(values: ArrayLike, earlier: Sequence[ArrayLike] = ()) -> Spread:
         )
     variance, df = _variance(finite)
     squares, freedom = variance * df, df
-    for sample in map(_finite, earlier):
+    for sample in (other[np.isfinite(other)] for other in earlier):
         if sample.size < 2:
             continue
         other, other_df = _variance(sample)
@@ -75,11 +83,6 @@ def spread_of(values: ArrayLike, earlier: Sequence[ArrayLike] = ()) -> Spread:
     estimate = sd(winsorise(finite)) if freedom == df else math.sqrt(squares / freedom)
     factor = math.sqrt(freedom / float(chdtri(freedom, UPPER_CONFIDENCE)))
     return Spread(estimate, estimate * factor, lower_bound=False, df=float(freedom))
-
-
-def _finite(values: ArrayLike) -> FloatArray:
-    sample = as_sample(values, "earlier")
-    return sample[np.isfinite(sample)]
 
 
 def _variance(finite: FloatArray) -> tuple[float, int]:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_mlregress.baselines.git_ref import is_git_ref
 from pytest_mlregress.node_ids import dotted_name, in_file, split_file
@@ -17,6 +17,9 @@ from pytest_mlregress.running.seed_outcome import (
     WITHOUT_SUCCESS,
     SeedOutcome,
 )
+
+if TYPE_CHECKING:
+    from pytest_mlregress.verdicts.undecided import Undecided
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +282,7 @@ class SeedGroup:
         reads: what each seed that trained has read, where that was recorded.
         reproduced: of each seed that was trained twice, how the values differed; empty for equal.
         standing: what is known of the code since the baseline, where that was asked.
+        undecided: what was found when it was judged last, where it had no verdict.
     """
 
     plan: GroupPlan
@@ -292,6 +296,7 @@ class SeedGroup:
     reads: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     reproduced: dict[int, str] = field(default_factory=dict)
     standing: Mapping[str, Any] | None = None
+    undecided: Undecided | None = field(default=None, init=False, repr=False, compare=False)
 
     def finish(self, seed: int) -> None:
         """Turn the seed's reports into its result.

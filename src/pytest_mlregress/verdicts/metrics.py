@@ -65,6 +65,8 @@ def judge_metrics(
     if rules.test == "paired" and (unmatched := _unmatched(ready, baseline)):
         return MetricsDecision(VerdictKind.INCOMPARABLE, (), len(ready), (unmatched,))
     looks = look_numbers(len(planned), rules)
+    if len(ready) < looks[0]:
+        return None
     followed = [follow(name, ready, looks, baseline, rules) for name in metric_names(ready)]
     for n in (n for n in looks if n <= len(ready)):
         followed = _held_together(followed, n, rules)

@@ -1,0 +1,154 @@
+"""Sums over the relabellings of two samples: all of them, or as many draws.
+
+A relabelling chooses which of the pooled positions are the candidate's; the first one is observed.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import combinations
+from math import comb
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_mlregress.statistics.large_samples import LEAST_SIDE
+from pytest_mlregress.statistics.samples import FloatArray
+
+#: Up to this many relabellings all of them are enumerated; otherwise this many are drawn.
+MAX_RELABELLINGS: Final = 200_000
+
+DRAW_SEED: Final = 20_240_229
+DRAW_BLOCKS: Final = 20
+#: Smaller ones, which stay in a processor's cache, for their sums.
+SUM_BLOCKS: Final = 200
+
+#: Up to this many seeds draws are kept as indicators of all; otherwise as positions of a few.
+MOST_INDICATED: Final = 60
+
+
+def smallest_attainable_p(n_baseline: int, n_candidate: int) -> float:
+    """The smallest one-sided p-value that a permutation test of these sizes can give.
+
+    Args:
+        n_baseline: number of baseline seeds.
+        n_candidate: number of candidate seeds.
+
+    Returns:
+        The p-value.
+    """
+    relabellings = comb(n_baseline + n_candidate, n_candidate)
+    return 1 / (relabellings if relabellings <= MAX_RELABELLINGS else MAX_RELABELLINGS + 1)
+
+
+def relabelled_sums(columns: FloatArray, chosen: int) -> FloatArray:
+    """Sums of `columns` over relabellings of `chosen` of the n positions.
+
+    Args:
+        columns: shape (m, n).
+        chosen: number of candidate seeds.
+
+    Returns:
+        Shape (m, R); the first relabelling is the observed one, the first `chosen` positions.
+    """
+    if comb(columns.shape[1], chosen) > MAX_RELABELLINGS:
+        return _drawn_sums(columns, chosen)
+    return _enumerated_sums(columns, chosen)
+
+
+def _enumerated_sums(columns: FloatArray, chosen: int) -> FloatArray:
+    """All relabellings, as outer sums: a subset is one of the first half and one of the second.
+
+    That writes every sum once, instead of adding `chosen` numbers for each of them.
+    """
+    half = columns.shape[1] // 2
+    rest = columns.shape[1] - half
+    first = columns[:, :half] @ subsets(half, min(chosen, half))
+    second = columns[:, half:] @ subsets(rest, min(chosen, rest))
+    sums = np.empty((columns.shape[0], comb(columns.shape[1], chosen)))
+    start = 0
+    # Descending, so that the observed labelling comes first.
+    for size in range(min(chosen, half), max(0, chosen - rest) - 1, -1):
+        left = first[:, of_size(half, size)]
+        right = second[:, of_size(rest, chosen - size)]
+        stop = start + left.shape[1] * right.shape[1]
+        block = sums[:, start:stop].reshape(columns.shape[0], left.shape[1], right.shape[1])
+        np.add(left[:, :, None], right[:, None, :], out=block)
+        start = stop
+    return sums
+
+
+@lru_cache(maxsize=64)
+def subsets(n: int, largest: int) -> FloatArray:
+    """Indicators of all subsets of n positions, up to a size, by size: shape (n, subsets)."""
+    subsets = [s for size in range(largest + 1) for s in combinations(range(n), size)]
+    indicators = np.zeros((n, len(subsets)))
+    for column, subset in enumerate(subsets):
+        indicators[list(subset), column] = 1.0
+    return indicators
+
+
+@lru_cache(maxsize=1024)
+def of_size(n: int, size: int) -> slice:
+    """Where the subsets of one size lie among the columns of `subsets(n, ...)`."""
+    start = sum(comb(n, smaller) for smaller in range(size))
+    return slice(start, start + comb(n, size))
+
+
+def _drawn_sums(columns: FloatArray, chosen: int) -> FloatArray:
+    """The observed labelling and 200,000 random ones, a block at a time to bound the memory."""
+    n = columns.shape[1]
+    if n > MOST_INDICATED:
+        return _drawn_sums_of_few(columns, chosen)
+    blocks = np.array_split(drawn_relabellings(n, chosen), SUM_BLOCKS, axis=1)
+    return np.concatenate([columns @ block.astype(np.float64) for block in blocks], axis=1)
+
+
+@lru_cache(maxsize=2)
+def drawn_relabellings(n: int, chosen: int) -> NDArray[np.bool_]:
+    """The observed labelling and 200,000 random ones: indicators, shape (n, 200,001)."""
+    generator = np.random.default_rng([DRAW_SEED, n, chosen])
+    indicators = np.zeros((n, MAX_RELABELLINGS + 1), dtype=np.bool_)
+    indicators[:chosen, 0] = True
+    for draws in np.array_split(np.arange(1, MAX_RELABELLINGS + 1), DRAW_BLOCKS):
+        order = np.argpartition(generator.random((draws.size, n)), chosen - 1, axis=1)
+        indicators[order[:, :chosen], draws[:, None]] = True
+    return indicators
+
+
+def _drawn_sums_of_few(columns: FloatArray, chosen: int) -> FloatArray:
+    """The same at a cost that depends on the smaller side, however many seeds the other one has."""
+    n = columns.shape[1]
+    few = min(chosen, n - chosen)
+    positions_of = _kept_positions if few < LEAST_SIDE else _drawn_positions
+    sums = np.empty((columns.shape[0], MAX_RELABELLINGS + 1))
+    sums[:, 0] = (columns[:, :few] if few == chosen else columns[:, chosen:]).sum(axis=1)
+    blocks = np.array_split(sums[:, 1:], SUM_BLOCKS, axis=1)
+    for number, block in enumerate(blocks):
+        positions = positions_of(n, few, number)
+        for column, of_block in zip(columns, block, strict=True):
+            np.take(column, positions).sum(axis=0, out=of_block)
+    return sums if few == chosen else columns.sum(axis=1, keepdims=True) - sums
+
+
+def _drawn_positions(n: int, few: int, block: int) -> NDArray[np.unsignedinteger]:
+    """One block of random subsets of `few` of n positions: shape (few, 1,000).
+
+    Each position is drawn from one more than the one before, and if it was drawn already the new
+    one is taken instead, which makes all subsets equally likely (Floyd, in Bentley 1987, Commun.
+    ACM 30, 754).
+    """
+    generator = np.random.default_rng([DRAW_SEED, n, few, block])
+    shape = few, MAX_RELABELLINGS // SUM_BLOCKS
+    positions = np.empty(shape, dtype=np.uint16 if n <= 2**16 else np.uint32)
+    draws = np.arange(shape[1])
+    taken = np.zeros((n, shape[1]), dtype=np.bool_)
+    for row, newest in enumerate(range(n - few, n)):
+        drawn = generator.integers(newest + 1, size=shape[1], dtype=positions.dtype)
+        positions[row] = np.where(taken[drawn, draws], newest, drawn)
+        taken[positions[row], draws] = True
+    return positions
+
+
+_kept_positions = lru_cache(maxsize=2 * SUM_BLOCKS)(_drawn_positions)
