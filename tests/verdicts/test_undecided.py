@@ -35,7 +35,7 @@ def baseline(draws: random.Random) -> Artifact:
 
 def result(seed: int, value: float, **other: object) -> SeedResult:
     metric = RecordedMetric("accuracy", value, higher_is_better=True, **other)  # type: ignore[arg-type]
-    return SeedResult(seed, "passed", (metric,))
+    return SeedResult(seed, "finished", (metric,))
 
 
 def verdicts(
@@ -93,8 +93,8 @@ def test_between_two_looks_nothing_is_computed(monkeypatch: pytest.MonkeyPatch) 
     [
         (SeedResult(2, "failed", message="boom"), VerdictKind.DIVERGED),
         (result(2, 0.9, version=2), VerdictKind.INCOMPARABLE),
-        (SeedResult(2, "passed"), VerdictKind.INCOMPARABLE),
-        (SeedResult(2, "crashed", message="gone"), VerdictKind.INCOMPLETE),
+        (SeedResult(2, "finished"), VerdictKind.INCOMPARABLE),
+        (SeedResult(2, "lost", message="gone"), VerdictKind.INCOMPLETE),
     ],
     ids=["failed", "another version", "nothing recorded", "lost"],
 )

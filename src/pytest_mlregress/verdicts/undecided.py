@@ -73,7 +73,7 @@ class Undecided:
 
 def _alike(result: SeedResult, first: SeedResult) -> bool:
     """Whether a seed passed, and recorded what the first one did but for the values."""
-    if result.outcome != "passed" or result.data != first.data:
+    if result.outcome != "finished" or result.data != first.data:
         return False
     if len(result.metrics) != len(first.metrics):
         return False
