@@ -85,19 +85,18 @@ def test_the_header_names_gpus_and_threads_that_are_shared(
         header_module, "capacity", lambda environ: Capacity(4, None, False, ("0", "1"), "0,1")
     )
     monkeypatch.setattr(header_module, "mps_runs", lambda environ: False)
+    monkeypatch.setattr(header_module, "device_count", lambda: 2)
     assert sharing_header(3, Settings(threads=2)) == [
         "mlregress: 3 workers with 2 threads each on 4 cores, so that 2 seeds can train at once",
-        "mlregress: GPUs 0,1, seeds that share one take turns (MPS does not run)",
+        "mlregress: GPUs 0,1, seeds that share one take turns (CUDA MPS does not run)",
     ]
     monkeypatch.setattr(header_module, "mps_runs", lambda environ: True)
     assert (
         sharing_header(8, Settings())
         == sharing_header(2, Settings(threads=2))
         == [
-            "mlregress: GPUs 0,1, seeds that share one train at the same time (MPS runs)",
+            "mlregress: GPUs 0,1, seeds that share one train at the same time (CUDA MPS runs)",
         ]
     )
-    monkeypatch.setattr(
-        header_module, "capacity", lambda environ: Capacity(4, None, False, (), None)
-    )
+    monkeypatch.setattr(header_module, "device_count", lambda: 0)  # one of another maker
     assert sharing_header(8, Settings(threads="keep")) == []

@@ -14,13 +14,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
+from pytest_mlregress.resources.gpu_libraries import unmeasured_gpu
+
 _RESET: Final = Path("/proc/self/clear_refs")
 _STATUS: Final = Path("/proc/self/status")
 _RESET_HIGH_WATER: Final = "5"
 """See proc(5): resets the peak of the resident set to its present size."""
-
-_OTHER_LIBRARIES: Final = ("jax", "tensorflow", "cupy", "mxnet", "paddle")
-"""That use GPUs, and do not tell how much of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ def held_gpu_memory() -> int | None:
         Bytes that torch had reserved on the GPU that it used most, which other processes cannot
         have; 0 where nothing here uses a GPU, None where another library may.
     """
-    if any(name in sys.modules for name in _OTHER_LIBRARIES):
+    if unmeasured_gpu():
         return None
     cuda = _used_cuda()
     if cuda is None:
@@ -114,15 +113,6 @@ def release_gpu_memory() -> None:
     if cuda is not None:
         with suppress(Exception):  # a device that failed in this very test
             cuda.empty_cache()
-
-
-def may_use_gpu() -> bool:
-    """Whether a seed of this process could use a GPU, by the libraries that it has imported."""
-    torch = sys.modules.get("torch")
-    if torch is None or any(name in sys.modules for name in _OTHER_LIBRARIES):
-        return True
-    version = getattr(torch, "version", None)
-    return any(getattr(version, name, None) is not None for name in ("cuda", "hip"))
 
 
 def _used_cuda() -> Any | None:

@@ -19,6 +19,7 @@ from pytest_mlregress.resources.device_sharing import (
     most_at_once,
     share,
 )
+from pytest_mlregress.resources.gpu_libraries import unmeasured_gpu
 from pytest_mlregress.resources.peak_memory import (
     held_gpu_memory,
     out_of_memory_errors,
@@ -83,7 +84,8 @@ class DeviceShare:
         self._processes = sharers * sides  # an A/B run has a companion beside each worker
         self._reservations = reservations
         self._others = others
-        self._recorded = recorded
+        # What torch did not see says nothing where another library may use the GPU.
+        self._recorded = None if recorded == 0 and unmeasured_gpu() else recorded
         self._amounts: dict[str, float] = {}
         self._measured: int | None = None
         self._shared = item.config.stash.setdefault(_SHARED, SharedDevices(folder))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import pytest
 
-from pytest_mlregress.resources.peak_memory import may_use_gpu
+from pytest_mlregress.resources.gpu_libraries import may_use_gpu
 from pytest_mlregress.running.seed_items import SEED_ITEM, SeedItem
 from pytest_mlregress.running.stop_flags import StopFlags
 from pytest_mlregress.running.threads import DEVICES

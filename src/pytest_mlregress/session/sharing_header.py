@@ -7,6 +7,7 @@ import os
 from pytest_mlregress.plurals import count_of, plural
 from pytest_mlregress.resources.capacity import capacity
 from pytest_mlregress.resources.mps import mps_runs
+from pytest_mlregress.resources.nvml import device_count
 from pytest_mlregress.settings import Settings
 
 
@@ -31,10 +32,10 @@ def sharing_header(workers: int, settings: Settings) -> list[str]:
             f"{machine.cpus:g} {plural('core', 1 if machine.cpus == 1 else 2)}, "
             f"so that {count_of(at_once, 'seed')} can train at once"
         )
-    if machine.devices:
-        how = "train at the same time (MPS runs)"
+    if machine.devices and device_count():  # of NVIDIA: nothing is known of how others share
+        how = "train at the same time (CUDA MPS runs)"
         if not mps_runs(os.environ):
-            how = "take turns (MPS does not run)"
+            how = "take turns (CUDA MPS does not run)"
         gpus = plural("GPU", len(machine.devices))
         lines.append(f"mlregress: {gpus} {','.join(machine.devices)}, seeds that share one {how}")
     return lines
