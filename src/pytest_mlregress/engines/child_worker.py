@@ -134,7 +134,7 @@ class ChildWorker:
             return "its process has closed the connection"
         if status < 0:
             name = signal.Signals(-status).name
-            hint = " (by the system, where memory ran out)" if name == "SIGKILL" else ""
+            hint = ", as happens where memory runs out" if name == "SIGKILL" else ""
             return f"its process was killed by {name}{hint}"
         return f"its process ended with status {status}{self._last_output()}"
 

@@ -1,6 +1,6 @@
 """What runs in an actor of a Ray cluster: a worker process, and what passes its messages on.
 
-Ray imports this module on the nodes; it needs nothing of Ray itself.
+Ray imports this module on the nodes; it imports nothing of Ray.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pytest_mlregress.engines.child_worker import ChildWorker
 from pytest_mlregress.engines.worker_process import WorkerStart
@@ -90,14 +90,11 @@ class RayActor:
     Args:
         start: what there is to know.
         digests: those of the working tree; None where they need no look.
-        node: the id of Ray's node.
     """
 
-    def __init__(
-        self, start: ActorStart, digests: Mapping[str, str] | None, node: str = ""
-    ) -> None:
+    def __init__(self, start: ActorStart, digests: Mapping[str, str] | None) -> None:
         self._given = start
-        self._digests = digests if node not in start.checked else None
+        self._digests = None if _node() in start.checked else digests
         self._child: ChildWorker | None = None
         self._folder = Path(tempfile.mkdtemp(prefix="pytest-mlregress-"))
         self._flags = StopFlags(self._folder, owner=True)
@@ -159,6 +156,8 @@ class RayActor:
             heard += self._worker.received()
             if any(message[0] in _TURNS for message in heard):
                 break
+        if self._given.is_shipped:
+            return [_with_paths(message, str(Path.cwd()), self._given.root) for message in heard]
         return heard
 
     def _new_progress(self) -> str | None:
@@ -234,6 +233,7 @@ class RayActor:
         if given.is_whole:
             devices = {name: own[name] for name in DEVICE_VARIABLES if name in own}
             return {**given.environment, **devices}
+        own.pop("PYTHONBREAKPOINT", None)  # Ray's debugger, which waits for nobody here
         variables = {**own, **given.environment}
         if not self._has_same_python():
             paths = [str(Path(root, entry)) for entry in given.inside]
@@ -242,11 +242,30 @@ class RayActor:
         return variables
 
 
+def _node() -> str:
+    """Ray's name of this node; empty outside of Ray."""
+    ray: Any = sys.modules.get("ray")
+    if ray is None or not ray.is_initialized():
+        return ""
+    return str(ray.get_runtime_context().get_node_id())
+
+
 def _moved(text: str, root: str, here: str) -> str:
     """A path, or an option with one, as it is in a copy of the tree."""
     if text == root or text.endswith("=" + root):
         return text.removesuffix(root) + here
     return text.replace(root + os.sep, here + os.sep)
+
+
+def _with_paths(value: Any, here: str, root: str) -> Any:
+    """Plain builtins with the paths of the machine of the run, which looks for files there."""
+    if isinstance(value, str):
+        return value.replace(here, root) if here in value else value
+    if isinstance(value, dict):
+        return {name: _with_paths(entry, here, root) for name, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_with_paths(entry, here, root) for entry in value)
+    return value
 
 
 def tree_is_same(root: str, digests: Mapping[str, str]) -> bool:

@@ -152,9 +152,12 @@ class RayWorkers:
         if not self._calls:
             return []
         self._tell_what_is_waited_for()
-        ready, _ = self._ray.wait(list(self._calls), num_returns=1, timeout=_LOOK_S)
+        said_or_ended = [*self._calls, *self._ends]
+        ready, _ = self._ray.wait(said_or_ended, num_returns=1, timeout=_LOOK_S)
+        self._kill_ended(0.0)
         if ready:
-            ready, _ = self._ray.wait(list(self._calls), num_returns=len(self._calls), timeout=0)
+            calls = list(self._calls)
+            ready, _ = self._ray.wait(calls, num_returns=len(calls), timeout=0)
         said: list[tuple[int, Message]] = []
         for call in ready:
             said += self._answer(self._calls.pop(call), call)
@@ -170,7 +173,6 @@ class RayWorkers:
             self._ends[actor.handle.end.remote()] = actor
         else:
             self._kill(actor)
-        self._kill_ended(0.0)
 
     def close(self) -> None:
         """See `Workers`."""

@@ -1,6 +1,7 @@
 """The files of a working tree that another machine needs to run its tests, and whether it has them.
 
-Those that git knows or would add; where there is no git, all but what tools leave behind.
+Those that git knows or would add; where there is no git, all but what tools leave behind. Trainings
+write into the tree, too (checkpoints, logs): what git does not know is compared where it is code.
 """
 
 from __future__ import annotations
@@ -8,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from pytest_mlregress.baselines.git_command import GitError, git
@@ -30,6 +31,7 @@ _LEFT_BEHIND: Final = frozenset(
         *(".ipynb_checkpoints", ".eggs", "site-packages"),
     }
 )
+_CODE: Final = frozenset({".py", ".pyi", ".toml", ".ini", ".cfg", ".yaml", ".yml"})
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 """The earliest time of a ZIP file: the same tree is the same bytes."""
 
@@ -44,43 +46,49 @@ class WorkingTree:
 
     Attributes:
         root: its top folder: that of the git repository, or pytest's rootdir.
-        digests: by path from the root, with slashes: what the file holds.
+        files: paths from the root, with slashes.
+        digests: by path: what a file holds; of those that have to be the same everywhere.
     """
 
     root: Path
+    files: tuple[str, ...]
     digests: Mapping[str, str]
 
     @property
     def digest(self) -> str:
-        """One for all of them."""
+        """One for all that have to be the same."""
         whole = hashlib.sha256()
         for name, digest in sorted(self.digests.items()):
             whole.update(f"{name}\0{digest}\n".encode("utf-8", "surrogateescape"))
         return whole.hexdigest()
 
 
-def working_tree(rootdir: Path) -> WorkingTree:
+def working_tree(rootdir: Path, leave_out: Callable[[str], bool]) -> WorkingTree:
     """The tree that tests belong to, as it is now.
 
     Args:
         rootdir: pytest's.
+        leave_out: of files that the run itself writes, which are not compared.
 
     Returns:
         The tree.
     """
+    known: set[str] = set()
     try:
         top = Path(os.fsdecode(git(rootdir, "rev-parse", "--show-toplevel")).rstrip("\n")).resolve()
-        listed = git(top, "ls-files", "-z", "-c", "-o", "--exclude-standard")
-        names = {os.fsdecode(name) for name in listed.split(b"\0") if name}
+        known = _split(git(top, "ls-files", "-z"))
+        names = known | _split(git(top, "ls-files", "-z", "--others", "--exclude-standard"))
     except GitError:
         top = rootdir.resolve()
         names = {file.relative_to(top).as_posix() for file in _walk(top)}
-    digests = {}
-    for name in sorted(names):
-        digest = digest_of(top / name)
-        if digest is not None:
-            digests[name] = digest
-    return WorkingTree(top, digests)
+    files = tuple(sorted(name for name in names if (top / name).is_file()))
+    compared = (name for name in files if name in known or PurePosixPath(name).suffix in _CODE)
+    digests = ((name, digest_of(top / name)) for name in compared if not leave_out(name))
+    return WorkingTree(top, files, {name: digest for name, digest in digests if digest})
+
+
+def _split(listed: bytes) -> set[str]:
+    return {os.fsdecode(name) for name in listed.split(b"\0") if name}
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -146,7 +154,7 @@ def pack(tree: WorkingTree, target: Path, extra: Mapping[str, Path] | None = Non
         TreeTooLargeError: it is larger than `MOST_BYTES`.
         OSError: a file cannot be read or written.
     """
-    files = {name: tree.root / name for name in tree.digests} | dict(extra or {})
+    files = {name: tree.root / name for name in tree.files} | dict(extra or {})
     sizes = {name: file.stat().st_size for name, file in files.items()}
     if sum(sizes.values()) > MOST_BYTES:
         largest = max(sizes, key=lambda name: sizes[name])

@@ -6,12 +6,13 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 import pytest
 
 from pytest_mlregress import __version__, _compat
+from pytest_mlregress.baselines.paths import FOLDER
 from pytest_mlregress.engines.ray_actor import DEVICE_VARIABLES, ActorStart
 from pytest_mlregress.engines.ray_cluster import RayCluster, RayError
 from pytest_mlregress.engines.worker_process import WorkerStart
@@ -70,6 +71,7 @@ class RayStarts:
         self.digests: Mapping[str, str] | None = None
         self._config = config
         self._count = count
+        self._updates = settings.updating
         self._shortfalls = dict(shortfalls)
         self._run = uuid.uuid4().hex
         self._environment = {**environment, **_threads(settings, environment)}
@@ -89,7 +91,7 @@ class RayStarts:
         Raises:
             RayError: the tree cannot be sent.
         """
-        tree = working_tree(self._config.rootpath)
+        tree = working_tree(self._config.rootpath, self._is_written)
         nodes = cluster.nodes()
         self.digests = dict(tree.digests)
         self._root = str(tree.root)
@@ -100,6 +102,10 @@ class RayStarts:
             self._checked = frozenset(node.identity for node in nodes)
         else:
             self._send(cluster, tree)
+
+    def _is_written(self, name: str) -> bool:
+        """Whether a file is a baseline that this run records."""
+        return self._updates and FOLDER in PurePosixPath(name).parts
 
     def _send(self, cluster: RayCluster, tree: WorkingTree) -> None:
         with tempfile.TemporaryDirectory(prefix="pytest-mlregress-") as folder:
