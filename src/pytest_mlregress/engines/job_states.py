@@ -21,9 +21,9 @@ _WORDS: Final = {
     "FINISHED": "ended before its time",
     "INTERRUPTED": "was killed",
     "NODE_FAIL": "was lost with its node",
-    "OUT_OF_MEMORY": "ran out of memory: declare what a seed needs, "
-    '@pytest.mark.mlregress(memory="8GB"), or mem in mlregress_slurm_parameters',
-    "TIMEOUT": "reached its time limit: see time in mlregress_slurm_parameters",
+    "OUT_OF_MEMORY": 'ran out of memory, declare what a seed needs: memory="8GB" in the marker '
+    "mlregress, or mem in mlregress_slurm_parameters",
+    "TIMEOUT": "reached its time limit, see time in mlregress_slurm_parameters",
 }
 _TAIL: Final = 12
 """Lines of a log."""

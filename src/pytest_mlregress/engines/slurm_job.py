@@ -113,10 +113,10 @@ class _Relay:
     def _why_interrupted(self) -> str:
         job = self._job
         if time.monotonic() - self._began < 60 * job.minutes - job.signal_s - _STARTING_S:
-            return "was pre-empted, and is queued again"
+            return "was pre-empted"
         return (
-            f"reached its time limit of {job.minutes:.3g} min, and is queued again; raise time in "
-            "mlregress_slurm_parameters where a seed takes longer"
+            f"reached its time limit of {job.minutes:.3g} min, see time in "
+            "mlregress_slurm_parameters"
         )
 
     def _note_sigterm(self) -> None:

@@ -216,15 +216,16 @@ class SlurmWorkers:
             messages = job.channels.received()
         except ConnectionLost as error:
             raise WorkersLostError(f"the folder of the run's jobs is gone: {error}") from error
+        began = any(message[0] == "here" for message in messages)
+        self._any_here |= began
         for message in messages:
-            if message[0] == "here":
-                self._any_here = True
-                if job.worker is not None:
-                    self._send(job, self._start(job.worker))
-            elif message[0] == "lost":
-                yield from self._lose(job, f"{message[1]}, see {job.handle.paths.stderr}")
-            elif job.worker is not None:
+            if message[0] == "lost":
+                log = job.handle.paths.stderr
+                yield from self._lose(job, f"{message[1]} (log {log})")
+            elif message[0] != "here" and job.worker is not None:
                 yield job.worker, message
+        if began and job.channels.here and job.worker is not None:
+            self._send(job, self._start(job.worker))
 
     def _lose(self, job: _Job, reason: str) -> Iterator[tuple[int, Message]]:
         """Its worker is gone; the job may go on with another one."""
@@ -264,7 +265,7 @@ class SlurmWorkers:
     def _lose_job(self, job: _Job, reason: str) -> Iterator[tuple[int, Message]]:
         self._jobs.remove(job)
         if self._any_here:
-            yield from self._lose(job, f"{reason}, see {job.handle.paths.stderr}")
+            yield from self._lose(job, f"{reason} (log {job.handle.paths.stderr})")
             return
         self.has_failures = True
         self._failed.append(job)
