@@ -21,6 +21,7 @@ from pytest_mlregress.bughunt.guards import watch
 from pytest_mlregress.fixtures import CheckLogits, CheckViewPermute, OverfitSingleBatch
 from pytest_mlregress.integrations import keras, transformers
 from pytest_mlregress.integrations.lightning import MLRegressLogger
+from pytest_mlregress.vectorized import Ensemble, PerSeed, VectorizedRun, batches
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 
@@ -205,6 +206,20 @@ def test_without_fixtures() -> None:
         train_step(Net(), make_optimizer(Net()), BATCH)
     assert_type(guard.findings, Findings)
     hunt(Net, BATCH, loss_fn=loss_fn, budget=30)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
+@pytest.mark.seeds(32, vectorized=True)
+def test_vectorized(mlregress: VectorizedRun) -> None:
+    assert_type(mlregress.seeds, tuple[int, ...])
+    models = Ensemble(Net, mlregress.seeds, make_optimizer=make_optimizer)
+    for step, batch in enumerate(batches(BATCH, 8, mlregress.seeds, epochs=2)):
+        assert_type(batch, PerSeed)
+        losses = models.step(loss_fn, batch, max_norm=1.0)
+        assert_type(losses, torch.Tensor)
+        mlregress.log(step, loss=losses)
+    mlregress.record("loss", models.evaluate(loss_fn, BATCH), higher_is_better=False)
+    mlregress.record("accuracy", [0.9] * 32, higher_is_better=True, margin="1%")
+    Ensemble(Net)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
 @pytest.mark.filterwarnings("error::pytest_mlregress.GuardWarning")

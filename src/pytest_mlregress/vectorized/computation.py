@@ -21,8 +21,8 @@ from pytest_mlregress.vectorized.nests import (
 )
 from pytest_mlregress.vectorized.seeded_random import SeededRandomness, SeedGenerators
 
-OfBatch = Callable[[nn.Module, Any], Any]
-"""A user's function of a model and a batch: a loss, or a metric."""
+OfBatch = Callable[[Any, Any], Any]
+"""A user's function of a model, of whatever class, and a batch: a loss, or a metric."""
 
 _MODEL: Final = "model."
 _RANDOM: Final = "randomness error mode"

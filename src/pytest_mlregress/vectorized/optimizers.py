@@ -27,7 +27,8 @@ ELEMENTWISE: Final[tuple[type[Optimizer], ...]] = (
     torch.optim.Adadelta,
 )
 
-MakeOptimizer = Callable[[nn.Module], Optimizer]
+MakeOptimizer = Callable[[Any], Optimizer]
+"""Makes the optimizer of a model, of whatever class."""
 
 
 def stacked_optimizer(
