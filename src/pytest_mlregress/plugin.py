@@ -256,6 +256,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         deselect_recorded(config, settings, items)
     if _is_seed_major(config) and not splitting.is_split(config):
         items[:] = seed_items.in_seed_major_order(items)
+        if hasattr(config, "workerinput"):
+            from pytest_mlregress.session.seed_order import reorder_for_xdist
+
+            reorder_for_xdist(config, settings, items)
 
 
 def _is_seed_major(config: pytest.Config) -> bool:

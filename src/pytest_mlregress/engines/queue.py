@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 
 class ItemQueue:
@@ -72,25 +72,3 @@ class ItemQueue:
             node_id: its node id.
         """
         self._units.appendleft(deque([self._node_ids.index(node_id)]))
-
-
-def longest_first(
-    node_ids: Sequence[str], looks: Mapping[int, int], seconds: Mapping[int, float]
-) -> list[int]:
-    """The order of items: look by look, and the longest first within a look.
-
-    Longest processing time first ends at most 1/3 later than the best order (Graham, "Bounds on
-    multiprocessing timing anomalies", SIAM J. Appl. Math. 17, 1969); a seed of a later look may
-    not be needed.
-
-    Args:
-        node_ids: of the items in the order of collection.
-        looks: by position: the look that an item belongs to; 0 for one that is no seed.
-        seconds: by position: what it is known to take.
-
-    Returns:
-        The positions.
-    """
-    return sorted(
-        range(len(node_ids)), key=lambda index: (looks.get(index, 0), -seconds.get(index, 0.0))
-    )

@@ -153,6 +153,15 @@ class ControllerHooks:
         item.report()
         return True
 
+    @pytest.hookimpl(optionalhook=True, trylast=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> object:
+        """Hand out the longest seeds first; xdist's own comes after this one."""
+        if config.getoption("dist") != "load":
+            return None
+        from pytest_mlregress.running.seed_scheduling import seed_scheduling
+
+        return seed_scheduling(config, log)
+
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(
         self, crashitem: str, report: pytest.TestReport, sched: object

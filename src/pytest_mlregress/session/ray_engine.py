@@ -17,7 +17,7 @@ from pytest_mlregress.running.pairs import pair_of
 from pytest_mlregress.running.seed_items import SEED_ITEM
 from pytest_mlregress.running.stop_flags import stop_flags
 from pytest_mlregress.session.loaded_statistics import load_statistics
-from pytest_mlregress.session.warm_workers import order_of
+from pytest_mlregress.session.seed_order import order_of
 from pytest_mlregress.session.worker_count import WARM_WORKERS
 from pytest_mlregress.settings import Settings
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from statistics import fmean, median
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from pytest_mlregress.running import seed_items, splitting
 from pytest_mlregress.running.seed_items import SEED_ITEM, SeedItem
 from pytest_mlregress.running.sharding import SeedOfTest, shards_of
+from pytest_mlregress.session.recorded_durations import recorded_durations, trained_as_one
 from pytest_mlregress.settings import Settings, Shard
 
 if TYPE_CHECKING:
@@ -49,12 +49,12 @@ def keep_own_seeds(
     removals = splitting.removals_of(config)
     seed_items.note_selected_seeds(items, removals.by_others(items), tests=len(removals.collected))
     records = [item.stash[SEED_ITEM] for item in items if SEED_ITEM in item.stash]
-    shards = shards_of(_recorded_durations(config, settings, records), shard.count)
+    shards = shards_of(recorded_durations(config, settings, records), shard.count)
     config.stash[_COLLECTED] = list(_collected(records, shards))
     gone = [
         item
         for item in items
-        if SEED_ITEM in item.stash and shards[_unit(item.stash[SEED_ITEM])] != shard.number
+        if SEED_ITEM in item.stash and shards[trained_as_one(item.stash[SEED_ITEM])] != shard.number
     ]
     if gone:
         config.hook.pytest_deselected(items=gone)
@@ -131,37 +131,7 @@ def _collected(
             "tier": tier,
             "planned": list(record.declaration.seeds),
             "shards": [
-                [seed, shards[_unit(replace(record, seed=seed))]] for seed in record.selected
+                [seed, shards[trained_as_one(replace(record, seed=seed))]]
+                for seed in record.selected
             ],
         }
-
-
-def _recorded_durations(
-    config: pytest.Config, settings: Settings, records: Iterable[SeedItem]
-) -> dict[SeedOfTest, float | None]:
-    """What the seeds took when their baselines were recorded."""
-    from pytest_mlregress.baselines.errors import BaselineError
-    from pytest_mlregress.session.recorded_baselines import suite_baselines_of
-
-    baselines = suite_baselines_of(config, settings)
-    recorded: dict[SeedOfTest, float | None] = {}
-    for record in records:
-        unit = _unit(record)
-        try:
-            baseline = baselines.find(record.file, record.test, record.declaration.tier)
-        except BaselineError:  # its verdict will tell
-            baseline = None
-        spent = baseline.spent if baseline is not None else {}
-        recorded[unit] = spent[unit.seed].duration if unit.seed in spent else None
-        if recorded[unit] is None and spent:
-            recorded[unit] = median(one.duration for one in spent.values())
-        if record.declaration.settings.vectorized and spent:  # each seed has its share of the run
-            mean = fmean(one.duration for one in spent.values())
-            recorded[unit] = mean * len(record.selected)
-    return recorded
-
-
-def _unit(record: SeedItem) -> SeedOfTest:
-    """What one job trains: a seed, or all of a test's that train together, under the first."""
-    seed = record.selected[0] if record.declaration.settings.vectorized else record.seed
-    return SeedOfTest(record.test, record.declaration.tier, seed)

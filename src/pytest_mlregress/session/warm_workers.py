@@ -5,8 +5,7 @@ Where this process must not be forked, xdist starts them instead, and one line s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Literal
 
 import pytest
@@ -15,9 +14,10 @@ from pytest_mlregress import _compat
 from pytest_mlregress.plurals import count_of
 from pytest_mlregress.running import progress_channel, threads
 from pytest_mlregress.running.pairs import pair_of
-from pytest_mlregress.running.seed_items import SEED_ITEM, SeedItem
+from pytest_mlregress.running.seed_items import SEED_ITEM
 from pytest_mlregress.running.stop_flags import stop_flags
 from pytest_mlregress.session.loaded_statistics import load_statistics
+from pytest_mlregress.session.seed_order import order_of
 from pytest_mlregress.session.worker_count import WARM_WORKERS
 from pytest_mlregress.settings import Settings
 
@@ -131,47 +131,6 @@ class WarmWorkers:
             threads.restore_variables(variables)
 
 
-def order_of(
-    config: pytest.Config, settings: Settings, items: Sequence[pytest.Item]
-) -> Sequence[int]:
-    """The order in which items are handed out to workers.
-
-    Args:
-        config: pytest's.
-        settings: the settings of the run.
-        items: all items of the session.
-
-    Returns:
-        Their positions.
-    """
-    if settings.compares_sides or config.getoption("stepwise", False):
-        return range(len(items))
-    from pytest_mlregress.engines.queue import longest_first
-
-    records = {
-        index: item.stash[SEED_ITEM] for index, item in enumerate(items) if SEED_ITEM in item.stash
-    }
-    seconds = _recorded_seconds(config, settings, records.values())
-    return longest_first(
-        [item.nodeid for item in items],
-        {index: 1 + _look_of(record) for index, record in records.items()},
-        {index: seconds.get(record.test, 0.0) for index, record in records.items()},
-    )
-
-
-def _look_of(record: SeedItem) -> int:
-    """The look at which a seed's test is judged with it, from 0."""
-    declared = record.declaration
-    if declared.settings.stop == "never":
-        return 0
-    if declared.looks:
-        return declared.turn(record.seed)
-    from pytest_mlregress.looks import default_looks
-
-    place = declared.seeds.index(record.seed)
-    return sum(place >= n for n in default_looks(len(declared.seeds)))
-
-
 def stop_flags_key() -> str:
     """The key of ``workerinput`` for the folder that processes of a run share."""
     from pytest_mlregress.running.stop_flags import WORKER_INPUT
@@ -183,24 +142,3 @@ def _prepare(config: pytest.Config, worker: str) -> None:
     """In a worker: what its seed logs goes to where the other process looks."""
     if progress_channel.PUBLISH in config.stash:
         config.stash[progress_channel.PUBLISH] = progress_channel.publish_to_file(config, worker)
-
-
-def _recorded_seconds(
-    config: pytest.Config, settings: Settings, records: Iterable[SeedItem]
-) -> dict[str, float]:
-    """What a seed of each test took when it was recorded, where that is known."""
-    from pytest_mlregress.baselines.errors import BaselineError
-    from pytest_mlregress.session.recorded_baselines import suite_baselines_of
-    from pytest_mlregress.verdicts.cost import seed_cost
-
-    found: dict[str, float] = {}
-    for record in records:
-        if record.test in found:
-            continue
-        try:
-            store = suite_baselines_of(config, settings)
-            cost = seed_cost(store.find(Path(record.file), record.test, record.declaration.tier))
-        except BaselineError:
-            cost = None
-        found[record.test] = cost.seconds if cost is not None else 0.0
-    return found

@@ -1,0 +1,82 @@
+"""In which order the items of a session are handed out to workers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import pytest
+
+from pytest_mlregress.baselines.git_ref import is_git_ref
+from pytest_mlregress.looks import default_looks
+from pytest_mlregress.running.seed_items import SEED_ITEM, SeedItem
+from pytest_mlregress.running.seed_order import planned_order
+from pytest_mlregress.running.sharding import expected_durations
+from pytest_mlregress.session.recorded_durations import recorded_durations, trained_as_one
+from pytest_mlregress.session.worker_count import worker_count
+from pytest_mlregress.settings import Settings
+
+_MOST_READ: Final = 500
+"""Every worker of xdist reads the baselines of that many tests at most, to order its items."""
+
+
+def order_of(
+    config: pytest.Config, settings: Settings, items: Sequence[pytest.Item]
+) -> Sequence[int]:
+    """The order in which items are handed out to workers.
+
+    Args:
+        config: pytest's.
+        settings: the settings of the run.
+        items: all items of the session.
+
+    Returns:
+        Their positions.
+    """
+    if settings.compares_sides or config.getoption("stepwise", False):
+        return range(len(items))
+    records = [item.stash.get(SEED_ITEM, None) for item in items]
+    seeds = [record for record in records if record is not None]
+    seconds = expected_durations(recorded_durations(config, settings, seeds))
+    return planned_order(
+        [0 if record is None else 1 + _look_of(record) for record in records],
+        [None if record is None else seconds[trained_as_one(record)] for record in records],
+        _workers(config),
+    )
+
+
+def reorder_for_xdist(config: pytest.Config, settings: Settings, items: list[pytest.Item]) -> None:
+    """In a worker of xdist: put the items in the order in which they are to begin.
+
+    xdist hands out items in the order of collection, which has to be the same in all workers. So
+    only what all of them read alike decides: baselines in files, in a run that writes none.
+
+    Args:
+        config: pytest's.
+        settings: the settings of the run.
+        items: what was collected, changed in place.
+    """
+    if not hasattr(config, "workerinput") or settings.engine != "local":
+        return  # another engine has an order of its own for what is collected
+    tests = {item.stash[SEED_ITEM].test for item in items if SEED_ITEM in item.stash}
+    source = settings.baseline
+    elsewhere = source is not None and ("://" in source or is_git_ref(source))
+    if settings.updating or elsewhere or len(tests) > _MOST_READ:
+        return
+    items[:] = [items[index] for index in order_of(config, settings, items)]
+
+
+def _workers(config: pytest.Config) -> int:
+    given = getattr(config, "workerinput", None)
+    return int(given["workercount"]) if given is not None else worker_count(config)
+
+
+def _look_of(record: SeedItem) -> int:
+    """The look at which a seed's test is judged with it, from 0."""
+    declared = record.declaration
+    if declared.settings.stop == "never":
+        return 0
+    if declared.looks:
+        return declared.turn(record.seed)
+    place = declared.seeds.index(record.seed)
+    return sum(place >= n for n in default_looks(len(declared.seeds)))
