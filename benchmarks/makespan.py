@@ -12,8 +12,8 @@ is bound to it while it still runs another (`running/seed_scheduling.py`).
 seed, the mean, and the k N + 1 longest seeds of which k + 1 share a worker. `early stop`: six of
 ten tests are certain at their first look and the others at a later one; the bound counts the seeds
 that a verdict needs, and is no less than the longest chain, of the longest seed of each look that
-a test needs. A schedule that begins later looks early may undercut the chain. What is begun and then not
-needed runs to its end and counts.
+a test needs. A schedule that begins later looks early may undercut the chain. What is begun and
+then not needed runs to its end and counts.
 """
 
 from __future__ import annotations
