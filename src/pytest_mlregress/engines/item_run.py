@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import pytest
@@ -82,6 +83,11 @@ class ItemRun:
         if self._session.shouldstop:
             raise self._session.Interrupted(self._session.shouldstop)
 
+    @cached_property
+    def _node_ids(self) -> list[str]:
+        """Those of all items: hundreds of workers are compared with them."""
+        return [item.nodeid for item in self._session.items]
+
     def _begin_worker(self) -> None:
         worker = _Worker(self._begun, _compat.WorkerNode(f"gw{self._begun}"))
         self._begun += 1
@@ -141,9 +147,8 @@ class ItemRun:
 
     def _on_collected(self, worker: _Worker, node_ids: list[str]) -> None:
         """A worker that has collected by itself has to have found the same."""
-        own = [item.nodeid for item in self._session.items]
-        if node_ids != own:
-            raise WorkersLostError(_difference(worker.id, own, node_ids))
+        if node_ids != self._node_ids:
+            raise WorkersLostError(_difference(worker.id, self._node_ids, node_ids))
 
     def _on_end(self, worker: _Worker) -> None:
         self._forget(worker)
@@ -207,8 +212,9 @@ class ItemRun:
 
 
 def _difference(worker: str, own: list[str], others: list[str]) -> str:
-    missing = [node_id for node_id in own if node_id not in set(others)]
-    added = [node_id for node_id in others if node_id not in set(own)]
+    here, there = set(own), set(others)
+    missing = [node_id for node_id in own if node_id not in there]
+    added = [node_id for node_id in others if node_id not in here]
     what = (
         f"it lacks {missing[0]}"
         if missing

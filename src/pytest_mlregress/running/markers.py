@@ -75,6 +75,56 @@ class Declaration:
         return sum(place >= n for n in self.looks) if self.looks else place
 
 
+_DECLARED: Final = pytest.StashKey[
+    dict[tuple[object, ...], tuple[tuple[pytest.Mark, ...], Declaration]]
+]()
+"""What was read from marks, by the tier and the marks, which it keeps alive."""
+
+
+def own_marks(node: pytest.Item) -> tuple[pytest.Mark, ...]:
+    """The marks of a test that are this plugin's, the closest first.
+
+    Args:
+        node: the item or function definition.
+
+    Returns:
+        The marks.
+    """
+    return tuple([mark for mark in node.iter_markers() if mark.name in MARKERS])
+
+
+def declared_by(
+    node: pytest.Item, marks: tuple[pytest.Mark, ...], settings: Settings
+) -> Declaration:
+    """As `declare`, once for all items with the same marks, such as the seeds of a test.
+
+    Args:
+        node: the item or function definition.
+        marks: its `own_marks`.
+        settings: the settings of the run, and the tier of the item.
+
+    Returns:
+        What the test declares.
+
+    Raises:
+        MarkerError: a marker's argument cannot be used.
+    """
+    if settings.preflight:
+        return declare(node, settings)  # which depends on what the command line names, too
+    known = node.config.stash.setdefault(_DECLARED, {})
+    key = (settings.tier, *map(_identity, marks))
+    if key not in known:
+        known[key] = marks, declare(node, settings)
+    return known[key][1]
+
+
+def _identity(mark: pytest.Mark) -> object:
+    """The same for marks that say the same, where that is known at once, as of ``seeds(5)``."""
+    if not mark.kwargs and all(type(argument) is int for argument in mark.args):
+        return mark.name, mark.args
+    return id(mark)
+
+
 def declare(node: pytest.Item, settings: Settings) -> Declaration:
     """Read the markers of a test.
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from unittest import TestCase
 
 import pytest
@@ -22,8 +23,9 @@ from pytest_mlregress.running.markers import (
     MARKERS,
     Declaration,
     MarkerError,
-    declare,
+    declared_by,
     is_vectorized,
+    own_marks,
 )
 from pytest_mlregress.settings import Settings
 
@@ -89,7 +91,8 @@ def declare_seeds(metafunc: pytest.Metafunc, settings: Settings) -> Declaration:
     if _parametrizes_seed(metafunc):
         raise _collect_error(name, _OWN_SEED)
     try:
-        declaration = declare(metafunc.definition, settings)
+        marks = own_marks(metafunc.definition)
+        declaration = declared_by(metafunc.definition, marks, settings)
         vectorized = is_vectorized(metafunc.definition)
     except MarkerError as error:
         raise _collect_error(name, str(error)) from None
@@ -110,13 +113,20 @@ def parametrize_seeds(metafunc: pytest.Metafunc, seeds: Sequence[int]) -> None:
     """
     if SEED not in metafunc.fixturenames:
         metafunc.fixturenames.append(SEED)
-    calls = [pytest.param(seed, id=seed_id(seed), marks=pytest.mark.mlregress) for seed in seeds]
     try:
-        metafunc.parametrize(SEED, calls, scope="function")
+        metafunc.parametrize(SEED, _calls(tuple(seeds)), scope="function")
     except (ValueError, pytest.Collector.CollectError) as error:
         if "duplicate" in str(error):
             raise _collect_error(metafunc.definition.nodeid, _OWN_SEED) from None
         raise
+
+
+@lru_cache(maxsize=64)
+def _calls(seeds: tuple[int, ...]) -> tuple[Any, ...]:
+    """The parameters of as many items; most tests of a suite have the same."""
+    return tuple(
+        pytest.param(seed, id=seed_id(seed), marks=pytest.mark.mlregress) for seed in seeds
+    )
 
 
 def parametrize_tiers(metafunc: pytest.Metafunc, tiers: Sequence[str]) -> None:
@@ -241,18 +251,24 @@ def adopt(item: pytest.Item, settings: Settings) -> None:
         item: the item.
         settings: the settings of the run.
     """
-    seed = _compat.parameter_values(item).get(SEED)
-    if not isinstance(seed, int) or seed_id(seed) not in _compat.parameter_ids(item):
+    values = _compat.parameter_values(item)
+    seed = values.get(SEED)
+    if not isinstance(seed, int):
         return
-    if item.get_closest_marker("mlregress") is None:
+    ids = _compat.parameter_ids(item)
+    marks = own_marks(item)
+    if seed_id(seed) not in ids or not any(mark.name == "mlregress" for mark in marks):
         return
-    tier = _compat.parameter_values(item).get(TIER)
+    tier = values.get(TIER)
+    overridden = item.config.stash.get(_OVERRIDDEN, None)
     item.stash[SEED_ITEM] = SeedItem(
-        test=without_seed(item.nodeid, _compat.parameter_ids(item), seed),
+        test=without_seed(item.nodeid, ids, seed),
         file=item.path,
         seed=seed,
-        declaration=declare(item, replace(settings, tier=tier) if tier is not None else settings),
-        overridden=item.config.stash.get(_OVERRIDDEN, {}).get(without_parameters(item.nodeid)),
+        declaration=declared_by(
+            item, marks, replace(settings, tier=tier) if tier is not None else settings
+        ),
+        overridden=overridden.get(without_parameters(item.nodeid)) if overridden else None,
     )
 
 
@@ -296,11 +312,14 @@ def note_selected_seeds(
             groups.setdefault(record.test, []).append(item)
     for test, members in groups.items():
         left = {member.stash[SEED_ITEM].seed for member in members}
+        planned = members[0].stash[SEED_ITEM].declaration.seeds
+        selected = tuple(seed for seed in planned if seed in left)
         for member in members:
-            record = member.stash[SEED_ITEM]
-            selected = tuple(seed for seed in record.declaration.seeds if seed in left)
             member.stash[SEED_ITEM] = replace(
-                record, selected=selected, seeds_removed=test in reduced, tests=tests
+                member.stash[SEED_ITEM],
+                selected=selected,
+                seeds_removed=test in reduced,
+                tests=tests,
             )
     return bool(groups)
 

@@ -91,6 +91,10 @@ class Verdicts:
         """An attempt has ended: whether it was a seed's, and the last one."""
         return self._collector.finish(nodeid) is not None
 
+    def release(self, nodeid: str) -> None:
+        """All that is made of the reports of an attempt has been made."""
+        self._collector.release(nodeid)
+
     def finish(self, nodeid: str, nextitem: pytest.Item | None = None) -> None:
         """A seed is over: judge its test, if that is possible already, before ``nextitem`` runs."""
         self._nextitem = nextitem

@@ -203,6 +203,8 @@ class ControllerHooks:
             self._ends.note(nodeid)
         if self._vectorized is not None:
             self._vectorized.log(nodeid)
+        if self._verdicts is not None:
+            self._verdicts.release(nodeid)
 
     def _trained_together(self) -> VectorizedReports:
         if self._vectorized is None:

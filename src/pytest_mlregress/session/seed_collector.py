@@ -78,6 +78,10 @@ class SeedCollector:
         """The test and the seed that a node id stands for, None for that of no known seed."""
         return self._seeds.get(nodeid) or self._base_seeds.get(nodeid)
 
+    def release(self, nodeid: str) -> None:
+        """Nothing reads the reports of this node id any more, but pytest keeps them."""
+        slim_down(self._taken.pop(nodeid, ()))
+
     def is_base(self, nodeid: str) -> bool:
         """Whether a node id is that of a seed of the base."""
         return nodeid in self._base_seeds
@@ -100,7 +104,6 @@ class SeedCollector:
         if self.owner(nodeid) is None:
             return None
         group, seed = self._place(nodeid)
-        slim_down(self._taken.pop(nodeid, ()))
         if nodeid in self._superseded:  # the end of an attempt that is made again
             self._superseded.remove(nodeid)
             group.running.pop(seed, None)
