@@ -17,7 +17,7 @@ import pytest_mlregress
 
 REPOSITORY = Path(__file__).parents[1]
 PACKAGE = Path(pytest_mlregress.__file__).parent
-CORE = ("statistics", "baselines", "bughunt", "verdicts", "history")
+CORE = ("statistics", "baselines", "bughunt", "verdicts", "history", "timeline")
 HEAVY = ("numpy", "scipy", "torch", "rich", "allure_commons")
 
 

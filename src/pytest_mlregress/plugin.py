@@ -42,6 +42,8 @@ from pytest_mlregress.session import mlregress_warning
 from pytest_mlregress.session.controller_hooks import ControllerHooks
 from pytest_mlregress.session.masked_reports import learn_options, mask_report
 from pytest_mlregress.session.progress.hooks import ProgressHooks
+from pytest_mlregress.session.timeline_hooks import PLUGIN as TIMELINE
+from pytest_mlregress.session.timeline_hooks import TimelineHooks, note_begin
 from pytest_mlregress.session.unused_tier import warn_of_unused_tier
 from pytest_mlregress.session.worker_count import worker_count
 from pytest_mlregress.settings import EVERY_TIER, SettingError, Settings
@@ -69,6 +71,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
+    note_begin(early_config)
     seed_settings.note_start(early_config)
     try:
         options.refuse_misspelt(args)
@@ -129,6 +132,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     config.pluginmanager.register(_controller(config, settings), "mlregress-controller")
     config.pluginmanager.register(ProgressHooks(config, settings), "mlregress-progress")
+    config.pluginmanager.register(TimelineHooks(config), TIMELINE)
     if settings.engine != "local":
         _use_engine(config, settings)
     elif settings.workers is not None:

@@ -53,6 +53,7 @@ class ItemRun:
         self._live: dict[int, _Worker] = {}
         self._begun = 0
         self._losses = 0
+        self._timeline: Any = self._config.pluginmanager.getplugin("mlregress-timeline")
 
     def run(self, meanwhile: Callable[[], None]) -> None:
         """Run all items.
@@ -91,6 +92,8 @@ class ItemRun:
     def _begin_worker(self) -> None:
         worker = _Worker(self._begun, _compat.WorkerNode(f"gw{self._begun}"))
         self._begun += 1
+        if self._timeline is not None:
+            self._timeline.worker_began(worker.id)
         self._workers.begin(worker.number)
         self._live[worker.number] = worker
 
@@ -157,6 +160,8 @@ class ItemRun:
         """A worker is gone: its item is run again or has failed, and another takes its place."""
         self._forget(worker)
         self._losses += 1
+        if self._timeline is not None:
+            self._timeline.worker_lost(worker.id)
         self._queue.lose(worker.number)
         worker.node.end = reason
         node_id = None if worker.item is None else self._session.items[worker.item].nodeid

@@ -37,6 +37,7 @@ from pytest_mlregress.session.shard_items import collected_tests
 from pytest_mlregress.session.sides_of_run import sides_of_run
 from pytest_mlregress.session.stale_baselines import health_notes
 from pytest_mlregress.session.suite_judge import SuiteJudge
+from pytest_mlregress.session.timeline_hooks import timeline_of
 from pytest_mlregress.session.unused_baselines import UnusedBaselines
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.judged_test import JudgedTest, with_all_seeds
@@ -173,6 +174,7 @@ class RunSummary:
                 for test, group in groups.items()
             },
             sides=self._sides,
+            timeline=timeline_of(self._session.config),
         )
 
     @property

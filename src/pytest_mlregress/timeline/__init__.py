@@ -1,0 +1,1 @@
+"""When the workers of a run trained, and when they did not."""
