@@ -6,9 +6,9 @@
 Case `green`: every tenth test lost more than its margin, every tenth crashed in a seed, most of the
 others are green. Case `not-green`: seven of ten lost six or two standard deviations, one of ten
 crashed in a seed. 20 seeds against 5 to 40, two learning curves of 100 points each,
-hyper-parameters, 6 revisions, captured output of seeds that failed. The time is `loadEventEnd` of
-the browser's own navigation timing, from the start of the navigation; the least of five fresh
-profiles, since the machine does other things too.
+hyper-parameters, 6 revisions, captured output of seeds that failed, a timeline of 16 workers. The
+time is `loadEventEnd` of the browser's own navigation timing, from the start of the navigation; the
+least of five fresh profiles, since the machine does other things too.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from pytest_mlregress.reporting.html.page import to_html
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.running.result import RecordedMetric, SeedResult
 from pytest_mlregress.statistics.comparison import compare
+from pytest_mlregress.timeline.spans import ItemSpan, Outcome, RunTimeline, WorkerTimeline
 from pytest_mlregress.verdicts.since import Since
 from pytest_mlregress.verdicts.verdict import Colour, MetricVerdict, Verdict, VerdictKind
 
@@ -122,7 +123,31 @@ def a_report(tests: int, losses: Sequence[float] = LOSSES["green"]) -> RunReport
         verdicts.append(verdict)
         baselines[verdict.test, verdict.tier] = artifact
     return RunReport(
-        tuple(verdicts), baselines=baselines, comparisons=3 * tests, machine="Linux x86_64, 8 CPUs"
+        tuple(verdicts),
+        baselines=baselines,
+        comparisons=3 * tests,
+        machine="Linux x86_64, 8 CPUs",
+        timeline=a_timeline(verdicts),
+    )
+
+
+def a_timeline(verdicts: Sequence[Verdict], workers: int = 16) -> RunTimeline:
+    """Each seed on the worker that is free first, a second after the one before."""
+    free = [20.0 + number for number in range(workers)]
+    items: list[list[ItemSpan]] = [[] for _ in range(workers)]
+    for verdict in verdicts:
+        for seed in verdict.seeds:
+            at = free.index(min(free))
+            outcome: Outcome = "failed" if seed.outcome == "failed" else "finished"
+            node_id = verdict.test.replace("]", f"-seed{seed.seed}]")
+            items[at].append(ItemSpan(node_id, free[at], seed.duration, "candidate", outcome))
+            free[at] += seed.duration + 1.0
+    return RunTimeline(
+        max(free),
+        tuple(
+            WorkerTimeline(f"gw{number}", 0.0, max(free), tuple(spans), (2.0, 12.0))
+            for number, spans in enumerate(items)
+        ),
     )
 
 

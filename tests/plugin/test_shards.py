@@ -66,7 +66,10 @@ def merge(suite: Suite, *arguments: str) -> tuple[int, str, str]:
     return done.exit_code, done.stdout, done.stderr
 
 
-VOLATILE = {"duration", "started", "training_seconds", "peak_memory", "spent", "time"}
+VOLATILE = {
+    *("duration", "started", "training_seconds", "peak_memory", "spent", "time"),
+    "timeline",
+}
 
 
 def without_clocks(value: Any) -> Any:

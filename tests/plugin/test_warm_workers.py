@@ -17,7 +17,7 @@ from training_suite import TRAINING, Suite
 
 TEST = "test_training.py::test_training"
 WARM = "--mlregress-workers=2"
-CLOCKS = ("command", "duration", "seconds", "spent", "started", "time", "peak_memory")
+CLOCKS = ("command", "duration", "seconds", "spent", "started", "time", "timeline", "peak_memory")
 
 
 def without_clocks(value: Any) -> Any:

@@ -50,7 +50,7 @@ def test_a_report_as_it_was_written_holds(tmp_path: Path) -> None:
         [
             "3 tests with 8 p-values judged again from 17 seeds: all as reported",
             "not compared, since no seed tells: started, command, machine, folder,",
-            "  environment, sides, duration and notes of the run, and where its tests are",
+            "  environment, sides, duration, timeline and notes of the run, where tests are",
         ],
         "",
     )

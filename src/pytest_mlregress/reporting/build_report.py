@@ -17,6 +17,7 @@ from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.reporting.shard_of_run import ShardOfRun
 from pytest_mlregress.reporting.sides import Sides
 from pytest_mlregress.settings import Settings
+from pytest_mlregress.timeline.spans import RunTimeline
 from pytest_mlregress.verdicts.judged_test import JudgedTest
 from pytest_mlregress.verdicts.verdict import Verdict
 
@@ -33,6 +34,7 @@ class SuiteResults:
         judged: by test and tier, what the verdicts were reached with.
         places: by test, its file and line.
         sides: what an A/B run compared; None for any other run.
+        timeline: what each worker did, and when; None where nothing ran.
     """
 
     verdicts: Sequence[Verdict]
@@ -42,6 +44,7 @@ class SuiteResults:
     judged: Mapping[tuple[str, str], JudgedTest]
     places: Mapping[str, tuple[str, int]]
     sides: Sides | None
+    timeline: RunTimeline | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +105,7 @@ def run_report(
         rootdir=origin.rootdir,
         judged=dict(results.judged),
         shard=origin.shard,
+        timeline=results.timeline,
     )
 
 

@@ -24,6 +24,7 @@ from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.reporting.sample_text import summarise
 from pytest_mlregress.reporting.shard_of_run import JUDGED_BY_MERGE, ShardOfRun
 from pytest_mlregress.reporting.sides import Sides
+from pytest_mlregress.timeline.document import timeline_document
 from pytest_mlregress.verdicts.judged_document import judged_document
 from pytest_mlregress.verdicts.judged_test import JudgedTest
 from pytest_mlregress.verdicts.seed_document import seed_document
@@ -72,6 +73,7 @@ def to_document(report: RunReport) -> dict[str, Any]:
         "sides": _sides(report.sides) if report.sides is not None else None,
         "shard": _shard(report.shard) if report.shard is not None else None,
         "summary": _summary(report),
+        "timeline": timeline_document(report.timeline) if report.timeline is not None else None,
         "tests": _tests(report),
     }
     return {key: builtin(value) for key, value in document.items()}

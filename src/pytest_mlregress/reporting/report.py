@@ -13,6 +13,7 @@ from pytest_mlregress.baselines.provenance import WorkingTree
 from pytest_mlregress.reporting.shard_of_run import ShardOfRun
 from pytest_mlregress.reporting.sides import Sides
 from pytest_mlregress.running.seed_outcome import NOT_RUN
+from pytest_mlregress.timeline.spans import RunTimeline
 from pytest_mlregress.verdicts.judged_test import JudgedTest
 from pytest_mlregress.verdicts.verdict import SEVERITY, Colour, MetricVerdict, Verdict, VerdictKind
 
@@ -45,6 +46,7 @@ class RunReport:
         earlier: by test and tier, earlier revisions of the baseline that the history holds, the
             latest first; only where a report shows them.
         shard: which part of the suite's seeds this run has trained, without verdicts; None for all.
+        timeline: what each worker did, and when; None where nothing ran.
         trained_in_shards: by test and tier, stopped seeds that a shard had trained all the same.
         judged: by test and tier, what the verdict was reached with; without those of an update.
         places: by test, its file, relative to pytest's rootdir, and its line there, from 1.
@@ -75,6 +77,7 @@ class RunReport:
     shard: ShardOfRun | None = None
     earlier: Mapping[tuple[str, str], tuple[Artifact, ...]] = field(default_factory=dict)
     trained_in_shards: Mapping[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
+    timeline: RunTimeline | None = None
 
     def q_value(self, verdict: Verdict, metric: MetricVerdict) -> float | None:
         """The false-discovery rate of a metric's comparison, if it was computed.

@@ -39,6 +39,7 @@ from pytest_mlregress.reporting.styled_lines import (
 )
 from pytest_mlregress.reporting.summary_columns import HEADINGS, Columns, Row, is_short
 from pytest_mlregress.reporting.text_layout import one_line, pad, width_of, wrap, wrap_within
+from pytest_mlregress.reporting.timeline_text import timeline_lines
 from pytest_mlregress.reporting.totals import closing_notes, totals_line
 from pytest_mlregress.reporting.unrecorded import fold_unrecorded
 from pytest_mlregress.verdicts.record_all import plan_all_command
@@ -113,7 +114,7 @@ def _lines(report: RunReport, width: int, verbosity: int) -> list[StyledLine]:
     lines += _folded_lines(folded, width)
     if lines:
         lines.append(StyledLine(""))
-    lines += _total_lines(report, width)
+    lines += _total_lines(report, width, verbosity > 0)
     if verbosity == 0 and any(
         verdict.colour is Colour.RED or verdict in short for verdict in listed
     ):
@@ -306,7 +307,7 @@ def _folded_lines(folded: Sequence[Verdict], width: int) -> Iterator[StyledLine]
         yield StyledLine(line, STYLES[Colour.GREEN])
 
 
-def _total_lines(report: RunReport, width: int) -> Iterator[StyledLine]:
+def _total_lines(report: RunReport, width: int, verbose: bool) -> Iterator[StyledLine]:
     if report.sides is not None:
         for text in report.sides.sentences:
             for line in wrap(text, width, rest=INDENT):
@@ -316,6 +317,7 @@ def _total_lines(report: RunReport, width: int) -> Iterator[StyledLine]:
                 yield StyledLine(line, "dim")
     for line in wrap(totals_line(report), width, rest=INDENT):
         yield StyledLine(line, "bold")
+    yield from timeline_lines(report.timeline, width, verbose=verbose)
     for note in closing_notes(report):
         yield from lines_of_note(note, width)
 

@@ -28,6 +28,7 @@ from pytest_mlregress.saved_reports.merged_tests import MergedTest, merged_tests
 from pytest_mlregress.saved_reports.other_environments import other_environments
 from pytest_mlregress.saved_reports.reading import SavedReport, damaged, is_of_update
 from pytest_mlregress.saved_reports.recording import Recorder, UpdateOfShards
+from pytest_mlregress.saved_reports.timelines import read_timeline, timeline_of_shards
 from pytest_mlregress.verdicts.expected_failure import fails
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.judged_test import JudgedTest, rejudged
@@ -154,6 +155,7 @@ def _read_all(reports: Iterable[SavedReport]) -> None:
     for report in reports:
         try:
             report.read_all()
+            read_timeline(report)
         except ArtifactError as error:
             broken.append(str(damaged(error)))
         except SavedReportError as error:
@@ -200,6 +202,7 @@ def _report(
         folder=first.text("folder"),
         judged={test.identity: test.case for test in tests},
         trained_in_shards={test.identity: test.trained for test in tests if test.trained},
+        timeline=timeline_of_shards(reports),
     )
 
 

@@ -158,6 +158,17 @@ class SavedReport:
         """Remarks on the run."""
         return _texts(self.summary["notes"])
 
+    def part(self, name: str) -> Node | None:
+        """A field at its top that may be absent.
+
+        Args:
+            name: the field.
+
+        Returns:
+            Its content; None where it is absent.
+        """
+        return dict(self.node.entries()).get(name)
+
     def text(self, name: str) -> str:
         """One of the texts at its top.
 

@@ -33,8 +33,8 @@ _TEXTS: Final = ("reasons", "notes", "next_steps")
 """Compared whatever their order, which is that in which seeds ended."""
 
 NOT_COMPARED: Final = (
-    "started, command, machine, folder, environment, sides, duration and notes of the run, and "
-    "where its tests are"
+    "started, command, machine, folder, environment, sides, duration, timeline and notes of the "
+    "run, where tests are"
 )
 """What no seed of a report tells."""
 

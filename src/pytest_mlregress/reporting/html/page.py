@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from functools import cache
 from hashlib import sha256
+from itertools import chain
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +17,7 @@ from pytest_mlregress.reporting.html.figures import typeset
 from pytest_mlregress.reporting.html.header import colour_counts, header_facts
 from pytest_mlregress.reporting.html.on_demand import INLINE, pack
 from pytest_mlregress.reporting.html.parameters import parameter_groups
+from pytest_mlregress.reporting.html.timeline import draw_timeline
 from pytest_mlregress.reporting.metric_text import MEANING_OF_Q, common_level
 from pytest_mlregress.reporting.overview import overview
 from pytest_mlregress.reporting.plots import (
@@ -24,6 +26,7 @@ from pytest_mlregress.reporting.plots import (
     parallel,
     revision,
     strip,
+    timeline,
 )
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.reporting.sample_text import unit_of
@@ -39,6 +42,7 @@ _PLOTS: Final[dict[str, ModuleType]] = {
     "curve": learning_curve,
     "revision": revision,
     "parallel": parallel,
+    "timeline": timeline,
 }
 
 _DETAILED: Final = 12
@@ -62,10 +66,14 @@ def to_html(report: RunReport, *, inline: int = INLINE) -> str:
     verdicts = report.most_severe_first
     rows = [row_of(report, verdict) for verdict in verdicts]
     macros: Any = environment.get_template("report_card.html.j2", globals={"plots": _PLOTS}).module
+    drawn = draw_timeline(report.timeline, environment, _PLOTS, position=len(verdicts))
     cards = pack(
-        (
-            str(macros.card(card_of(report, verdict, row, detailed=position < _DETAILED)))
-            for position, (verdict, row) in enumerate(zip(verdicts, rows, strict=True))
+        chain(
+            (
+                str(macros.card(card_of(report, verdict, row, detailed=position < _DETAILED)))
+                for position, (verdict, row) in enumerate(zip(verdicts, rows, strict=True))
+            ),
+            [drawn.drawing] if drawn is not None and drawn.position is not None else (),
         ),
         inline=inline,
     )
@@ -95,6 +103,8 @@ def to_html(report: RunReport, *, inline: int = INLINE) -> str:
         green=[test for test in tests if test["colour"] == Colour.GREEN],
         cards=cards,
         groups=parameter_groups(report),
+        timeline=drawn,
+        folded=sum(position < len(verdicts) for position in cards.places),
         environment_headings=HEADINGS,
         no_difference=NO_DIFFERENCE,
         units=plural(unit_of(report.verdicts), 2),

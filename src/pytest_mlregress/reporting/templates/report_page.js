@@ -34,7 +34,7 @@
     prepareCurves(card);
   };
   document.addEventListener("toggle", (event) => {
-    if (event.target.open && event.target.classList.contains("card")) fill(event.target);
+    if (event.target.open && event.target.matches(".card, .packed")) fill(event.target);
   }, true);
   document.querySelectorAll(".card[open]").forEach(fill);
 
