@@ -27,14 +27,13 @@ HIDDEN = {"1k": 20, "10k": 85, "30k": 160, "100k": 300}
 """Units of both hidden layers by the number of parameters that they make."""
 
 
-def make_model(hidden: int, device: str) -> nn.Module:
-    return nn.Sequential(
-        nn.Linear(16, hidden),
-        nn.ReLU(),
-        nn.Linear(hidden, hidden),
-        nn.ReLU(),
-        nn.Linear(hidden, 10),
-    ).to(device)
+def make_model(hidden: int, device: str, regularised: bool) -> nn.Module:
+    layers: list[nn.Module] = []
+    for inputs in (16, hidden):
+        layers += [nn.Linear(inputs, hidden), nn.ReLU()]
+        if regularised:
+            layers += [nn.BatchNorm1d(hidden), nn.Dropout(0.1)]
+    return nn.Sequential(*layers, nn.Linear(hidden, 10)).to(device)
 
 
 def loss_fn(model: nn.Module, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
@@ -57,9 +56,11 @@ def seconds(step: Callable[[], object], steps: int, device: str) -> float:
     return (time.perf_counter() - start) / steps
 
 
-def ratios(size: str, seeds: int, batch_size: int, device: str, rounds: int) -> list[float]:
+def ratios(size: str, seeds: int, batch_size: int, arguments: argparse.Namespace) -> list[float]:
+    device = arguments.device
+
     def make() -> nn.Module:
-        return make_model(HIDDEN[size], device)
+        return make_model(HIDDEN[size], device, arguments.regularised)
 
     batch = (
         torch.randn(seeds, batch_size, 16, device=device),
@@ -84,7 +85,8 @@ def ratios(size: str, seeds: int, batch_size: int, device: str, rounds: int) -> 
         seconds(step, 2, device)
     steps = max(1, int(0.2 / seconds(together, 1, device)))
     return [
-        seconds(one_by_one, steps, device) / seconds(together, steps, device) for _ in range(rounds)
+        seconds(one_by_one, steps, device) / seconds(together, steps, device)
+        for _ in range(arguments.rounds)
     ]
 
 
@@ -94,6 +96,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[8, 32])
     parser.add_argument("--batch-size", type=int, nargs="+", default=[32])
     parser.add_argument("--sizes", nargs="+", default=["1k", "10k", "100k"], choices=HIDDEN)
+    parser.add_argument(
+        "--regularised", action="store_true", help="with BatchNorm and dropout in both layers"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -101,7 +106,7 @@ def main() -> None:
     for size in arguments.sizes:
         for batch_size in arguments.batch_size:
             for seeds in arguments.seeds:
-                found = ratios(size, seeds, batch_size, arguments.device, arguments.rounds)
+                found = ratios(size, seeds, batch_size, arguments)
                 print(
                     f"{size:>10}  {batch_size:>5}  {seeds:>5}  {median(found):5.2f} "
                     f"({min(found):.2f} to {max(found):.2f})",

@@ -162,6 +162,37 @@ def test_one_batch_for_all_and_a_dropout_of_inputs() -> None:
         torch.testing.assert_close(losses[place], own.detach())
 
 
+class Noisy(nn.Module):
+    """Attention, whose output is transposed, and whatever else draws random numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.2, batch_first=True)
+        self.register_buffer("mean", torch.zeros(8))
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        hidden = inputs.view(12, 4, 6).repeat(1, 1, 2)[:, :, :8]
+        hidden = hidden + 0.1 * torch.randn_like(hidden) + torch.rand(8)
+        hidden = self.encoder(hidden[:, torch.randperm(4)])
+        if self.training:
+            self.mean = 0.9 * self.mean + 0.1 * hidden.detach().mean((0, 1))
+        return functional.gumbel_softmax(functional.dropout1d(hidden - self.mean, 0.2), dim=-1)
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop")
+def test_whatever_draws_random_numbers_draws_each_seeds_own() -> None:
+    """The comparison in the first steps would name the first layer that has others."""
+
+    def squares(model: nn.Module, batch: Any) -> torch.Tensor:
+        return (model(batch) ** 2).sum(-1).mean()
+
+    models = Ensemble(Noisy, SEEDS, make_optimizer=adam)
+    for _ in range(3):
+        models.step(squares, INPUTS)
+    assert models.evaluate(squares, INPUTS).shape == (4,)
+    assert len({float(models.module(seed).mean.sum()) for seed in SEEDS}) == 4
+
+
 def test_a_diverged_seed_leaves_the_others_alone() -> None:
     def exploding(model: nn.Module, batch: Any) -> torch.Tensor:
         inputs, labels, factor = batch

@@ -74,7 +74,7 @@ class SeedCheck:
         all_seeds = computation.together(function, batch, traced=True)
         for place in self.places:
             computation.generators.restore(states)
-            alone, params = computation.alone(place, function, batch, traced=True)
+            alone, params = computation.alone(place, function, batch, traced=True, ordered=True)
             self._compare_forward(f"step {step}", place, all_seeds, alone)
             alone.result.backward()
             own = {name: one.grad for name, one in params.items() if one.grad is not None}
@@ -96,7 +96,7 @@ class SeedCheck:
         all_seeds = computation.together(function, batch, traced=True)
         for place in self.places:
             computation.generators.restore(states)
-            alone, _ = computation.alone(place, function, batch, traced=True)
+            alone, _ = computation.alone(place, function, batch, traced=True, ordered=True)
             all_seeds.result = alone.result = ()
             self._compare_forward("evaluate", place, all_seeds, alone)
         computation.generators.restore(states)

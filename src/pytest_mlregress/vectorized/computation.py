@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,7 +19,11 @@ from pytest_mlregress.vectorized.nests import (
     seed_axes,
     tensors_in,
 )
-from pytest_mlregress.vectorized.seeded_random import SeededRandomness, SeedGenerators
+from pytest_mlregress.vectorized.seeded_random import (
+    OrderedRandomness,
+    SeededRandomness,
+    SeedGenerators,
+)
 
 OfBatch = Callable[[Any, Any], Any]
 """A user's function of a model, of whatever class, and a batch: a loss, or a metric."""
@@ -171,7 +175,13 @@ class Computation:
         return map_tensors(lambda tensor: tensor.expand(self.seeds, *tensor.shape), batch)
 
     def alone(
-        self, place: int, function: OfBatch, batch: Any, *, traced: bool = False
+        self,
+        place: int,
+        function: OfBatch,
+        batch: Any,
+        *,
+        traced: bool = False,
+        ordered: bool = False,
     ) -> tuple[Computed, dict[str, torch.Tensor]]:
         """Compute a function for one seed, as a single run does.
 
@@ -180,6 +190,8 @@ class Computation:
             function: of a model and a batch.
             batch: the same for all seeds, or `PerSeed`.
             traced: whether the outputs of the modules are kept.
+            ordered: whether random numbers are drawn in the order of `together`, which for a tensor
+                that is not contiguous is not that of a single run.
 
         Returns:
             What it gave, and the parameters of the seed, which collect the gradients.
@@ -192,7 +204,8 @@ class Computation:
         }
         buffers = {name: stacked[place].clone() for name, stacked in self.buffers.items()}
         given = batch.of(place) if isinstance(batch, PerSeed) else batch
-        with self.generators.of(place):
+        mode: Any = OrderedRandomness if ordered else nullcontext
+        with self.generators.of(place), mode():
             result, buffers, layers = functional_call(call, _prefixed(params, buffers), (given,))
         return Computed(result, buffers, list(zip(call.names, layers, strict=True))), params
 

@@ -136,7 +136,7 @@ class Ensemble:
         checked = self._steps < self._unchecked_steps
         for one in self._computation.params.values():
             one.grad = None  # those that the optimizer leaves alone have one, too
-        states = self._computation.generators.copies()
+        states = self._computation.generators.copies() if checked else []
         compute = self._together if self.together else self._one_by_one
         losses, buffers = compute(loss_fn, batch)
         if checked:
