@@ -59,7 +59,7 @@ class Run:
         self.hooks.pytest_runtest_logreport(one)
 
     def seed(
-        self, start: float, *, node_id: str = SEED, worker: str = "gw0", **fields: Any
+        self, start: float, *, node_id: str = SEED, worker: str | None = "gw0", **fields: Any
     ) -> None:
         """One that takes 0.1, 3 and 0.1 seconds."""
         self.report("setup", start, start + 0.1, node_id=node_id, worker=worker, **fields)
@@ -154,6 +154,12 @@ def test_a_worker_that_is_lost_leaves_its_place_to_the_next(run: Run) -> None:
     assert lost.side == "candidate"
     assert (second.id, second.items, second.ended) == ("gw1", (), 12.0)
     assert (third.id, third.began, third.ended) == ("gw2", 5.0, 12.0)
+
+
+def test_seeds_that_are_trained_together_are_one_item(run: Run) -> None:
+    run.seed(1.0)
+    run.seed(1.0, worker=None, payload={"stopped": False, "trained_with": 0})
+    assert only_item(run.end(6.0)).node_id == SEED
 
 
 def test_verdicts_and_runs_without_seeds_are_no_items(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ import pytest
 from pytest_mlregress.node_ids import has_seed
 from pytest_mlregress.running.result import REPORT_ATTRIBUTE
 from pytest_mlregress.running.seed_items import SEED_ITEM
+from pytest_mlregress.running.vectorized_items import TRAINED_WITH
 
 if TYPE_CHECKING:
     from pytest_mlregress.timeline.spans import Outcome, RunTimeline, Side, WorkerTimeline
@@ -144,10 +145,13 @@ class TimelineHooks:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if not self._has_seeds or hasattr(report, _VERDICT):
             return
+        payload = getattr(report, REPORT_ATTRIBUTE, None)
+        if payload is not None and TRAINED_WITH in payload:  # its time is that of the other item
+            return
         now = self._now()
         worker = self._worker_of(report)
         if report.when in _PHASES:
-            self._phase(worker, report, now)
+            self._phase(worker, report, payload, now)
         else:
             self._lose(worker)
             self._lost_item(worker, report, now)
@@ -188,12 +192,17 @@ class TimelineHooks:
             worker.ended = self._now()
             self._losses.append(worker.ended)
 
-    def _phase(self, worker: _Worker, report: pytest.TestReport, now: float) -> None:
+    def _phase(
+        self,
+        worker: _Worker,
+        report: pytest.TestReport,
+        payload: dict[str, Any] | None,
+        now: float,
+    ) -> None:
         stop = report.stop - self._wall if report.stop else now
         start = report.start - self._wall if report.start else stop - report.duration
         delay = now - stop
         worker.delay = delay if worker.delay is None else min(worker.delay, delay)
-        payload = getattr(report, REPORT_ATTRIBUTE, None)
         item = worker.open
         if item is not None and (report.when == "setup" or item.node_id != report.nodeid):
             worker.close_item("rerun" if item.node_id == report.nodeid else None)

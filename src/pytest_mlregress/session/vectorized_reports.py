@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 from pytest_mlregress.running.result import REPORT_ATTRIBUTE
-from pytest_mlregress.running.vectorized_items import OTHERS
+from pytest_mlregress.running.vectorized_items import OTHERS, TRAINED_WITH
 from pytest_mlregress.session.seed_reports import PHASES, failure_message
 
 _AT_THE_END: Final = ("result",)
@@ -73,6 +73,7 @@ def _copied(
     payload = {**first, **other["payload"], "guards": []}
     for name in ("together", OTHERS, "reproduced"):
         payload.pop(name, None)
+    payload[TRAINED_WITH] = first["seed"]
     for when, names in (("call", _AT_THE_CALL), (PHASES[-1], _AT_THE_END)):
         if report.when != when:
             for name in names:

@@ -6,7 +6,7 @@ end: their seconds divided by the workers, and at least those of the longest.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import fsum
@@ -105,7 +105,10 @@ class Utilisation:
     @cached_property
     def seconds(self) -> dict[Use, float]:
         """By use, the seconds of all workers together; 0 for one that did not occur."""
-        return {use: self._sum(s for s in self.segments if s.use == use) for use in USES}
+        found: dict[Use, list[float]] = {use: [] for use in USES}
+        for segment in self.segments:
+            found[segment.use].append(segment.stop - segment.start)
+        return {use: fsum(seconds) for use, seconds in found.items()}
 
     @cached_property
     def idle(self) -> dict[Cause, float]:
@@ -115,7 +118,7 @@ class Utilisation:
         """
         causes: tuple[Cause, ...] = ("", "collection", "between", "end")
         idle = [s for s in self.segments if s.use in ("start-up", "waiting")]
-        return {cause: self._sum(s for s in idle if s.cause == cause) for cause in causes}
+        return {cause: fsum(s.seconds for s in idle if s.cause == cause) for cause in causes}
 
     @property
     def items(self) -> int:
@@ -131,10 +134,6 @@ class Utilisation:
     def longest(self) -> float:
         """Seconds of the longest of these, 0 without any."""
         return max((s.seconds for s in self.segments if _is_work(s)), default=0.0)
-
-    @staticmethod
-    def _sum(segments: Iterable[Segment]) -> float:
-        return fsum(segment.seconds for segment in segments)
 
 
 def _is_work(segment: Segment) -> bool:
