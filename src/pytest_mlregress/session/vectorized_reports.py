@@ -13,6 +13,8 @@ from pytest_mlregress.session.seed_reports import PHASES, failure_message
 
 _AT_THE_END: Final = ("result",)
 _AT_THE_CALL: Final = ("values",)
+_OF_WORKER: Final = ("node", "worker_id", "testrun_uid")
+"""The attributes of a report that say which worker it is from."""
 
 
 class VectorizedReports:
@@ -49,12 +51,18 @@ class VectorizedReports:
         if failed is not None:
             failure = failure_message(failed, self._session.config.rootpath)
         hook = self._session.config.hook
-        for other in others:
+        longest = max(reports, key=lambda report: report.duration, default=None)
+        for place, other in enumerate(others, start=1):
             named = {"nodeid": other["nodeid"], "location": tuple(other["payload"]["location"])}
             self._session.testscollected += 1
             hook.pytest_runtest_logstart(**named)
+            assert longest is not None  # there are reports where there are other seeds
+            began = longest.start + place * longest.duration  # as if one came after the other
             for report in reports:
-                hook.pytest_runtest_logreport(report=_copied(report, named, other, failure))
+                copied = _copied(report, named, other, failure)
+                copied.start, copied.stop = began, began + copied.duration
+                began = copied.stop
+                hook.pytest_runtest_logreport(report=copied)
             hook.pytest_runtest_logfinish(**named)
 
 
@@ -93,8 +101,9 @@ def _copied(
         longrepr=longrepr,
         when=report.when,
         duration=report.duration,
-        start=report.start,
-        stop=report.stop,
     )
+    for name in _OF_WORKER:
+        if hasattr(report, name):
+            setattr(copied, name, getattr(report, name))
     setattr(copied, REPORT_ATTRIBUTE, payload)
     return copied
