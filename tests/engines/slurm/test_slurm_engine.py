@@ -95,10 +95,21 @@ def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suite:
     return suite
 
 
+_BASELINES: dict[str, bytes] = {}
+"""Of the suite, once they are recorded."""
+
+
 @pytest.fixture
 def recorded(suite: Suite) -> Suite:
-    assert suite.run("--mlregress-update").ret == 0
-    (suite.path / "seeds").unlink()
+    folder = suite.path / "__baselines__"
+    if not _BASELINES:
+        assert suite.run("--mlregress-update").ret == 0
+        (suite.path / "seeds").unlink()
+        files = (file for file in folder.rglob("*") if file.is_file())
+        _BASELINES.update({str(file.relative_to(folder)): file.read_bytes() for file in files})
+    for name, content in _BASELINES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
     return suite
 
 
