@@ -210,7 +210,8 @@ class TimelineHooks:
         if item is None:
             item = worker.open = _OpenItem(report.nodeid, start, stop, _side_of(payload))
         item.stop = max(item.stop, stop)
-        item.seconds += report.duration
+        seeds = len((payload or {}).get("together", ())) or 1  # the report has one seed's share
+        item.seconds += report.duration * seeds
         item.outcome = _outcome_of(report, payload, item.outcome)
         if report.when == "teardown":
             self._begun.pop(report.nodeid, None)
