@@ -27,6 +27,7 @@ class VectorizedReports:
     def __init__(self, session: pytest.Session) -> None:
         self._session = session
         self._reports: dict[str, list[pytest.TestReport]] = {}
+        self._counted: set[str] = set()
 
     def take(self, report: pytest.TestReport) -> None:
         """Keep a report of an item that trains several seeds.
@@ -34,6 +35,9 @@ class VectorizedReports:
         Args:
             report: the report of one of its phases.
         """
+        if report.nodeid not in self._counted:
+            self._counted.add(report.nodeid)
+            self._session.testscollected += len(getattr(report, REPORT_ATTRIBUTE)["together"]) - 1
         if report.when == PHASES[0]:  # of an attempt that is made again, say
             self._reports[report.nodeid] = []
         self._reports.setdefault(report.nodeid, []).append(report)
@@ -54,7 +58,6 @@ class VectorizedReports:
         longest = max(reports, key=lambda report: report.duration, default=None)
         for place, other in enumerate(others, start=1):
             named = {"nodeid": other["nodeid"], "location": tuple(other["payload"]["location"])}
-            self._session.testscollected += 1
             hook.pytest_runtest_logstart(**named)
             assert longest is not None  # there are reports where there are other seeds
             began = longest.start + place * longest.duration  # as if one came after the other
