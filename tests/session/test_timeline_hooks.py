@@ -39,6 +39,7 @@ class Run:
         outcome: str = "passed",
         node_id: str = SEED,
         payload: dict[str, Any] | None = None,
+        duration: float | None = None,
     ) -> None:
         """A phase from ``start`` to ``stop`` by the worker's clock, reported ``at`` that time."""
         self.now = stop if at is None else at
@@ -49,7 +50,7 @@ class Run:
             outcome,  # type: ignore[arg-type]
             None,
             when,  # type: ignore[arg-type]
-            duration=stop - start,
+            duration=stop - start if duration is None else duration,
             start=WALL + start,
             stop=WALL + stop,
         )
@@ -157,9 +158,14 @@ def test_a_worker_that_is_lost_leaves_its_place_to_the_next(run: Run) -> None:
 
 
 def test_seeds_that_are_trained_together_are_one_item(run: Run) -> None:
-    run.seed(1.0)
-    run.seed(1.0, worker=None, payload={"stopped": False, "trained_with": 0})
-    assert only_item(run.end(6.0)).node_id == SEED
+    together = {"stopped": False, "together": [0, 1]}
+    for when, start, stop in (("setup", 1.0, 1.2), ("call", 1.2, 4.2), ("teardown", 4.2, 4.4)):
+        share = (stop - start) / 2
+        run.report(when, start, stop, duration=share, payload=together)
+    other = {"stopped": False, "trained_with": 0}
+    run.seed(1.0, node_id="t.py::test_a[seed1]", worker=None, payload=other)
+    item = only_item(run.end(6.0))
+    assert (item.node_id, item.seconds) == (SEED, pytest.approx(3.4))
 
 
 def test_verdicts_and_runs_without_seeds_are_no_items(monkeypatch: pytest.MonkeyPatch) -> None:
