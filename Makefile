@@ -73,7 +73,7 @@ docs: $(VENV)/.test $(VENV)/.docs ## the documentation, into site/
 
 bench: $(VENV)/.test ## the figures of the README, measured here
 	@for script in startup threads seeds_parallel controller; do \
-	  echo "== benchmarks/$$script.py"; $(BIN)/python benchmarks/$$script.py || exit 1; done
+	  echo "== benchmarks/$$script.py"; $(BIN)/python -m benchmarks.$$script || exit 1; done
 
 clean: ## remove the environment and what the tools left behind
 	rm -rf $(VENV) $(VENV)-frameworks $(VENV)-trackers $(VENV)-downstream build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -21,8 +21,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from startup import WITH, WITHOUT, commit
-from timing import median_ratio
+from benchmarks.startup import WITH, WITHOUT, commit
+from benchmarks.timing import median_ratio
 
 SEEDS = 5
 TESTS_IN_A_FILE = 100

@@ -17,7 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from timing import DIGITS, alternate, median_ratio, run_pytest
+from benchmarks.timing import DIGITS, alternate, median_ratio, run_pytest
 
 SEEDS = 8
 

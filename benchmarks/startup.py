@@ -22,7 +22,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from timing import alternate
+from benchmarks.timing import alternate
 
 HEAVY = ("numpy", "scipy", "torch", "rich", "sklearn", "pandas", "jinja2")
 WITHOUT = ("-p", "no:mlregress")

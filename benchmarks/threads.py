@@ -11,7 +11,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from timing import alternate, median_ratio, run_pytest
+from benchmarks.timing import alternate, median_ratio, run_pytest
 
 TEST = """
 import digits, pytest

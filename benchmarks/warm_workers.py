@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from timing import DIGITS, alternate, median_ratio, run_pytest
+from benchmarks.timing import DIGITS, alternate, median_ratio, run_pytest
 
 WORKERS = 8
 SEEDS = 8

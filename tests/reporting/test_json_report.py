@@ -3,13 +3,14 @@
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
 import pytest
 import verdict_cases as cases
 
-from pytest_mlregress.reporting.json_report import to_json
+from pytest_mlregress.reporting.json_report import json_pieces, to_document, to_json
 from pytest_mlregress.reporting.metric_text import shown_interval
 from pytest_mlregress.running.result import SeedResult
 
@@ -182,3 +183,11 @@ def test_no_interval_is_shown_of_what_is_not_finite():
     metric = cases.judged(candidate={0: math.inf, 1: 0.9, 2: 0.91})
     written = only_test(cases.verdict(cases.VerdictKind.DIVERGED, metric))["metrics"][0]
     assert (written["interval"], written["interval_level"]) == (None, None)
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_pieces_are_the_text_of_the_whole_document(number):
+    report = cases.a_run()
+    report = replace(report, verdicts=report.verdicts[:number])
+    whole = json.dumps(to_document(report), indent=2, allow_nan=False) + "\n"
+    assert "".join(json_pieces(report)) == whole == to_json(report)

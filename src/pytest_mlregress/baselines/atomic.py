@@ -4,6 +4,7 @@ import errno
 import os
 import secrets
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -14,12 +15,12 @@ _TEMPORARY: Final = ".mlregress-tmp"
 _ABANDONED_AFTER_S: Final = 600.0
 
 
-def replace_file(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes | Iterable[bytes]) -> None:
     """Write `content` to `path`, in an existing folder, in one step that survives a crash.
 
     Args:
         path: the file.
-        content: its new content.
+        content: its new content, whole or in pieces.
 
     Raises:
         OSError: it cannot be written; the old file is untouched.
@@ -29,7 +30,7 @@ def replace_file(path: Path, content: bytes) -> None:
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            file.writelines((content,) if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

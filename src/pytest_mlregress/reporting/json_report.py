@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import asdict
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
@@ -46,7 +46,36 @@ def to_json(report: RunReport) -> str:
     Returns:
         The text.
     """
-    return json.dumps(to_document(report), indent=2, allow_nan=False) + "\n"
+    return "".join(json_pieces(report))
+
+
+def json_pieces(report: RunReport) -> Iterator[str]:
+    """The same in pieces, each of which is made when it is asked for.
+
+    The document of a large suite takes ten times the memory that its verdicts take.
+
+    Args:
+        report: the report.
+
+    Yields:
+        The text, test by test.
+    """
+    begin = "{"
+    for key, value in _head(report).items():
+        yield f"{begin}\n  {json.dumps(key)}: {_indented(value, 2)}"
+        begin = ","
+    yield f'{begin}\n  "tests": ['
+    begin = ""
+    for test in _tests(report):
+        yield f"{begin}\n    {_indented(test, 4)}"
+        begin = ","
+    yield "\n  ]\n}\n" if begin else "]\n}\n"
+
+
+def _indented(value: object, by: int) -> str:
+    """A value as it stands within others; no string of JSON has a line break."""
+    text = json.dumps(builtin(value), indent=2, allow_nan=False)
+    return text.replace("\n", "\n" + by * " ")
 
 
 def to_document(report: RunReport) -> dict[str, Any]:
@@ -58,7 +87,14 @@ def to_document(report: RunReport) -> dict[str, Any]:
     Returns:
         Mappings, lists and plain values.
     """
-    document = {
+    return {key: builtin(value) for key, value in _head(report).items()} | {
+        "tests": [builtin(test) for test in _tests(report)]
+    }
+
+
+def _head(report: RunReport) -> dict[str, Any]:
+    """Everything but the tests."""
+    return {
         "schema": SCHEMA,
         "generator": {"name": "pytest-mlregress", "version": report.version},
         "overview": overview(report) if report.shard is None else JUDGED_BY_MERGE,
@@ -74,9 +110,7 @@ def to_document(report: RunReport) -> dict[str, Any]:
         "shard": _shard(report.shard) if report.shard is not None else None,
         "summary": _summary(report),
         "timeline": timeline_document(report.timeline) if report.timeline is not None else None,
-        "tests": _tests(report),
     }
-    return {key: builtin(value) for key, value in document.items()}
 
 
 def _code(tree: WorkingTree) -> dict[str, Any]:
@@ -107,11 +141,13 @@ def _shard(shard: ShardOfRun) -> dict[str, Any]:
     }
 
 
-def _tests(report: RunReport) -> list[dict[str, Any]]:
+def _tests(report: RunReport) -> Iterator[dict[str, Any]]:
     if report.shard is not None:
-        cases = sorted(report.judged.values(), key=lambda case: _identity(case.group.plan))
-        return [_unjudged(report, case) for case in cases]
-    return [_test(report, verdict) for verdict in sorted(report.verdicts, key=_identity)]
+        for case in sorted(report.judged.values(), key=lambda case: _identity(case.group.plan)):
+            yield _unjudged(report, case)
+        return
+    for verdict in sorted(report.verdicts, key=_identity):
+        yield _test(report, verdict)
 
 
 def _identity(named: Verdict | GroupPlan) -> tuple[str, str]:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from pytest_mlregress.baselines.atomic import check_replaceable, replace_file
 from pytest_mlregress.reporting.code_quality import to_code_quality
 from pytest_mlregress.reporting.html.page import to_html
-from pytest_mlregress.reporting.json_report import to_json
+from pytest_mlregress.reporting.json_report import json_pieces
 from pytest_mlregress.reporting.markdown.page import to_markdown
 from pytest_mlregress.reporting.openmetrics import to_openmetrics
 from pytest_mlregress.reporting.report import ReportError, RunReport
 
-FORMATS: Final[Mapping[str, Callable[[RunReport], str]]] = {
+FORMATS: Final[Mapping[str, Callable[[RunReport], str | Iterator[str]]]] = {
     ".html": to_html,
-    ".json": to_json,
+    ".json": json_pieces,
     ".md": to_markdown,
     ".codequality.json": to_code_quality,
     ".metrics.txt": to_openmetrics,
@@ -56,9 +56,10 @@ def write_report(path: Path | str, report: RunReport) -> None:
     """
     path = Path(path)
     text = FORMATS[_kind_of(path)](report)
+    pieces = (text,) if isinstance(text, str) else text
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, text.encode("utf-8", "backslashreplace"))
+        replace_file(path, (piece.encode("utf-8", "backslashreplace") for piece in pieces))
     except OSError as error:
         raise _unwritable(path, error) from error
 
