@@ -40,6 +40,7 @@ from pytest_mlregress._compat.junit_xml import (
 )
 from pytest_mlregress._compat.reports import (
     failure_representation,
+    forget_reports,
     unsettle_stepwise_and_last_failed,
 )
 from pytest_mlregress._compat.running import (
@@ -75,6 +76,7 @@ __all__ = [
     "end_after_report",
     "exit_status",
     "failure_representation",
+    "forget_reports",
     "ini_keys",
     "is_ignored",
     "is_plain_terminal",

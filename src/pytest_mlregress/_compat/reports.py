@@ -75,3 +75,21 @@ def _failure_class() -> Any:
                 tw.line(line, red=not index, bold=not index)
 
     return VerdictRepresentation
+
+
+def forget_reports(config: pytest.Config, is_read: Callable[[pytest.TestReport], bool]) -> int:
+    """Take out of the terminal's memory what it keeps of set-ups and tear-downs and nobody reads.
+
+    ``TerminalReporter.stats`` has the reports without a category under ``""`` until the end of the
+    run, and each failure looks through all of them; ``--durations`` reads them. How many are kept.
+    pytest 8.0 to 9.2.
+    """
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    if reporter is None or getattr(config.option, "durations", None) is not None:
+        return 0
+    kept = [report for report in reporter.stats.get("", ()) if is_read(report)]
+    if kept:
+        reporter.stats[""] = kept
+    else:
+        reporter.stats.pop("", None)
+    return len(kept)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import replace
+from typing import Final
 
 import pytest
 
+from pytest_mlregress import _compat
 from pytest_mlregress.baselines.errors import BaselineError
 from pytest_mlregress.reporting.headline import headline
 from pytest_mlregress.running.stop_flags import StopFlags
@@ -22,6 +24,7 @@ from pytest_mlregress.session.mlregress_warning import warn_of_verdict
 from pytest_mlregress.session.pytest_reports import publish, run_again
 from pytest_mlregress.session.run_summary import RunSummary
 from pytest_mlregress.session.seed_collector import SeedCollector
+from pytest_mlregress.session.seed_reports import is_read_later
 from pytest_mlregress.session.suite_judge import SuiteJudge
 from pytest_mlregress.session.verdict_items import VerdictItems
 from pytest_mlregress.session.verdict_text import VerdictText
@@ -33,6 +36,9 @@ from pytest_mlregress.verdicts.confirmation import needs_confirmation
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.unaffordable import too_few_seeds
 from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
+
+_FORGET_AFTER: Final = 1_000
+"""Seeds after which pytest is made to forget reports that nobody reads, at the least."""
 
 
 class Verdicts:
@@ -70,6 +76,7 @@ class Verdicts:
         self._under_way = under_way
         self._judged: dict[str, Verdict] = {}
         self._unconfirmed: list[str] = []
+        self._until_forgotten = _FORGET_AFTER
         self._held: dict[str, None] = {}
         self._items = VerdictItems(session)
         self._nextitem: pytest.Item | None = None
@@ -94,6 +101,10 @@ class Verdicts:
     def release(self, nodeid: str) -> None:
         """All that is made of the reports of an attempt has been made."""
         self._collector.release(nodeid)
+        self._until_forgotten -= 1
+        if self._until_forgotten == 0:
+            kept = _compat.forget_reports(self._session.config, is_read_later)
+            self._until_forgotten = max(_FORGET_AFTER, kept)
 
     def finish(self, nodeid: str, nextitem: pytest.Item | None = None) -> None:
         """A seed is over: judge its test, if that is possible already, before ``nextitem`` runs."""

@@ -76,6 +76,17 @@ def slim_down(reports: Sequence[pytest.TestReport]) -> None:
                 setattr(report, name, shared[name])
 
 
+def is_read_later(report: pytest.TestReport) -> bool:
+    """False for a set-up or tear-down of a seed that has ended, passed and printed nothing.
+
+    Args:
+        report: any report.
+    """
+    payload = getattr(report, REPORT_ATTRIBUTE, None)
+    ended = payload is not None and payload.keys() <= set(_READ_LATER)
+    return not (ended and report.when != "call" and report.passed and not report.sections)
+
+
 _READ_LATER: Final = ("stopped", "xfailed", "left_out")
 """What of a payload is asked for once its seed has ended, by `report_status`."""
 

@@ -1,0 +1,53 @@
+"""What pytest keeps of the reports of seeds that have ended, in runs of many seeds."""
+
+import pytest
+
+SUITE = """
+import pytest
+
+@pytest.mark.parametrize("number", range(3))
+@pytest.mark.seeds(5)
+def test_it(mlregress, number):
+    if number == 2:
+        print("printed")
+    mlregress.record("accuracy", 0.9 + 0.01 * mlregress.seed, higher_is_better=True)
+"""
+
+COUNT = """
+import pytest
+import pytest_mlregress.session.controller as controller
+
+controller._FORGET_AFTER = 4
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session):
+    stats = session.config.pluginmanager.getplugin("terminalreporter").stats
+    kept = [r for r in stats.get("", ()) if "[seed" in r.nodeid or "-seed" in r.nodeid]
+    print(f"\\n{len(kept)} kept, {len(stats['seeds'])} seeds")
+"""
+
+
+@pytest.mark.parametrize("workers", ["-n0", "--mlregress-workers=2"])
+def test_silent_phases_of_seeds_are_forgotten(pytester: pytest.Pytester, workers: str) -> None:
+    pytester.makepyfile(test_it=SUITE)
+    pytester.makeconftest(COUNT)
+    result = pytester.runpytest_subprocess(
+        "--mlregress-missing=warn", "-rA", workers, "-p", "no:randomly", "-p", "no:sugar"
+    )
+    # Of 15 seeds the last three that were not forgotten yet, and five tear-downs that show a text.
+    (line,) = [line for line in result.outlines if " kept, " in line]
+    kept, _, seeds = line.partition(" kept, ")
+    assert seeds == "15 seeds"
+    assert int(kept) <= 5 + 2 * 3
+    assert result.ret == 0
+
+
+def test_durations_are_those_of_all_phases(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_it=SUITE)
+    pytester.makeconftest(COUNT)
+    result = pytester.runpytest_subprocess(
+        "--mlregress-missing=warn", "--durations=0", "-vv", "-n0", "-p", "no:randomly"
+    )
+    text = result.stdout.str()
+    assert text.count("s setup ") >= 15
+    assert text.count("s teardown ") >= 15
