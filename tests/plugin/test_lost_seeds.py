@@ -21,9 +21,10 @@ from pytest_mlregress.reporting.json_report import to_json
 from pytest_mlregress.running import stop_flags
 from pytest_mlregress.running.pairs import pair_of
 from pytest_mlregress.running.result import STOPPED_MESSAGE
+from pytest_mlregress.running.seed_outcome import MOST_RETRIES
 from pytest_mlregress.session import controller
 from pytest_mlregress.session.controller_hooks import ControllerHooks
-from pytest_mlregress.session.lost_seeds import MOST_RETRIES, LostSeeds
+from pytest_mlregress.session.lost_seeds import LostSeeds
 
 TESTS = """
 import random

@@ -51,12 +51,14 @@ class BaseSeed:
         unavailable: why the base cannot run it; None where it did.
         wrong_origin: the error about a module that came from elsewhere; None without.
         crashed: why the process that trained it died; None where it did not.
+        timed_out: the seconds after which a time limit ended it; None where none did.
     """
 
     reports: tuple[Mapping[str, Any], ...] = ()
     unavailable: str | None = None
     wrong_origin: str | None = None
     crashed: str | None = None
+    timed_out: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

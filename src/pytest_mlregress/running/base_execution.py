@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 
 import pytest
 
+from pytest_mlregress import _compat
 from pytest_mlregress.revisions.base_side import BASE, BaseSide
 from pytest_mlregress.revisions.cache_entry import CachedSeed
 from pytest_mlregress.revisions.companion import BaseSeed, Companion, CompanionError
@@ -21,6 +22,7 @@ from pytest_mlregress.running.printed_error import last_line
 from pytest_mlregress.running.replay import PHASES, log_reports
 from pytest_mlregress.running.result import REPORT_ATTRIBUTE, STOPPED_MESSAGE
 from pytest_mlregress.running.seed_items import SeedItem
+from pytest_mlregress.running.seed_outcome import MOST_RETRIES, timed_out_after
 from pytest_mlregress.running.seed_payload import plan_payload
 from pytest_mlregress.running.stop_flags import StopFlags, stop_flags
 from pytest_mlregress.settings import Settings
@@ -74,11 +76,23 @@ class BaseExecution:
         if self._flags.is_raised(item.record.test):
             log_reports(item, self._skipped(item, STOPPED_MESSAGE, stopped=True), nextitem)
             return
-        try:
-            seed = self._companion.run(item.candidate)
-        except CompanionError as error:
-            seed = BaseSeed(crashed=str(error))
-        log_reports(item, self._reports(item, seed), nextitem)
+        log_reports(item, self._reports(item, self._train(item.candidate)), nextitem)
+
+    def _train(self, nodeid: str) -> BaseSeed:
+        """Have the companion train a seed, again where that dies in it."""
+        lost = ""
+        for _ in range(1 + MOST_RETRIES):
+            try:
+                return self._companion.run(nodeid)
+            except CompanionError as error:
+                lost = str(error)
+            except pytest.fail.Exception as error:  # a time limit, while this process waits
+                limit = _compat.time_limit_in(str(error.msg))
+                if limit is None:
+                    raise
+                self._companion.close()
+                return BaseSeed(timed_out=limit)
+        return BaseSeed(crashed=f"lost with its process {1 + MOST_RETRIES} times: {lost}")
 
     def log_cached(
         self, item: BaseSeedItem, cached: CachedSeed, nextitem: pytest.Item | None
@@ -125,6 +139,8 @@ class BaseExecution:
         ended: Mapping[str, Any] = {"outcome": "finished", "message": ""}
         if seed.crashed is not None:
             ended = {"outcome": "lost", "message": seed.crashed}
+        if seed.timed_out is not None:
+            ended = {"outcome": "timed out", "message": timed_out_after(seed.timed_out)}
         reports: list[dict[str, Any]] = []
         for data in seed.reports:
             theirs = data[REPORT_ATTRIBUTE]
@@ -133,7 +149,7 @@ class BaseExecution:
                     payload[name] = theirs[name]
             report = _rebuilt(self._config, data)
             if ended["outcome"] == "finished" and report.outcome != "passed":
-                ended = {"outcome": str(report.outcome), "message": _message(report)}
+                ended = _ended(report)
             reports.append(self._neutral(report, item, payload))
         if not reports:
             reports = [self._plain(self._report(item, phase, payload)) for phase in PHASES]
@@ -191,6 +207,15 @@ def _rebuilt(config: pytest.Config, data: Mapping[str, Any]) -> pytest.TestRepor
         config=config, data=dict(data)
     )
     return report
+
+
+def _ended(report: pytest.TestReport) -> dict[str, str]:
+    """How a seed of the base ended, by its first report that did not pass."""
+    message = _message(report)
+    limit = _compat.time_limit_in(message)
+    if limit is None:
+        return {"outcome": str(report.outcome), "message": message}
+    return {"outcome": "timed out", "message": timed_out_after(limit)}
 
 
 def _message(report: pytest.TestReport) -> str:

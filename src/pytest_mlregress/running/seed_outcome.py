@@ -39,6 +39,9 @@ RAN: Final[frozenset[SeedOutcome]] = WITHOUT_SUCCESS | {"finished", "xfailed"}
 NOT_RUN: Final[frozenset[SeedOutcome]] = frozenset({"cancelled", "skipped", "unchanged"})
 """It trained nothing in this run."""
 
+MOST_RETRIES: Final = 2
+"""A seed that was lost is run again this often; what loses it each time is its own."""
+
 OUT_OF_MEMORY: Final = "out of memory"
 """In the message of a seed that was lost for lack of memory."""
 

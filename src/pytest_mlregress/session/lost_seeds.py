@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
 from pytest_mlregress import _compat
 from pytest_mlregress.plurals import count_of
 from pytest_mlregress.resources.process_end import KILLED, MemoryKills, process_end
-from pytest_mlregress.running.seed_outcome import ONE_BY_ONE, OUT_OF_MEMORY
+from pytest_mlregress.running.seed_outcome import MOST_RETRIES, ONE_BY_ONE, OUT_OF_MEMORY
 from pytest_mlregress.session.report_status import LOST_ATTRIBUTE
-
-MOST_RETRIES: Final = 2
-"""A seed whose worker was lost is run again this often; what kills it each time is its own."""
 
 
 class LostSeeds:

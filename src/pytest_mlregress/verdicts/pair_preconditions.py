@@ -230,7 +230,9 @@ def _what(seed: SeedResult) -> str:
         return f"gave no finite value: {_odd_value(seed)}"
     if seed.outcome == "timed out":
         return first_line(seed.message)
-    did = {"lost": "was lost", "skipped": "was skipped"}.get(seed.outcome, "failed")
+    if seed.outcome == "lost":
+        return f"was {first_line(seed.message)}"
+    did = "was skipped" if seed.outcome == "skipped" else "failed"
     return f"{did}: {first_line(seed.message)}"
 
 

@@ -10,19 +10,17 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from pytest_mlregress.revisions.cells.cell import Cell
 from pytest_mlregress.revisions.cells.suite import Suite, SuiteTest
 from pytest_mlregress.revisions.cells.trained_seed import SeedRequest
 from pytest_mlregress.revisions.cells.warm_processes import may_keep
 from pytest_mlregress.revisions.companion import BaseSeed, Companion, CompanionError
+from pytest_mlregress.running.seed_outcome import MOST_RETRIES
 
 Said: TypeAlias = SimpleQueue[tuple[SeedRequest, BaseSeed | None]]
 """What slots say of seeds: first that one starts, with None, then what it gave."""
-
-_ATTEMPTS: Final = 2
-"""How often a seed is trained whose process died: it may have been the machine's fault."""
 
 
 @dataclass(slots=True)
@@ -121,7 +119,7 @@ class Slot:
         if node_id is None:
             return BaseSeed(unavailable=f"seed {request.seed} was not collected")
         crashed = ""
-        for _ in range(_ATTEMPTS):
+        for _ in range(1 + MOST_RETRIES):
             if self._closed:
                 break
             began, new = time.monotonic(), request.cell.identity not in self._companions
