@@ -53,14 +53,15 @@ class VerdictItem(pytest.Item):
         self,
         *,
         params: Mapping[str, object],
-        place: tuple[Path, int | None, str],
+        path: Path,
+        line: Callable[[], int | None],
         **attributes: Any,
     ) -> None:
-        """``params`` are the test's own, ``place`` what `reportinfo` answers."""
-        super().__init__(path=place[0], **attributes)
+        """``params`` are the test's own; ``line`` is asked for when somebody wants to know."""
+        super().__init__(path=path, **attributes)
         self.originalname, parameters = split_parameters(self.name)
         self.callspec = CallSpec(params, id=parameters or "")
-        self._place = place
+        self._line = line
         self._report: Callable[[], None] | None = None
         self._error: BaseException | None = None
 
@@ -76,7 +77,8 @@ class VerdictItem(pytest.Item):
             name=replace_seed(seed.name, record.seed, "verdict"),
             nodeid=record.test,
             params=params,
-            place=(seed.path, seed.location[1], dotted_name(record.test)),
+            path=seed.path,
+            line=lambda: seed.location[1],  # which pytest finds in the source
         )
         return item
 
@@ -90,13 +92,14 @@ class VerdictItem(pytest.Item):
             name=f"{function}[{parameters}]",
             nodeid=plan.test,
             params={},
-            place=(plan.file, plan.location[1], dotted_name(plan.test)),
+            path=plan.file,
+            line=lambda: plan.location[1],
         )
         return item
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """The place of the test function."""
-        return self._place
+        return self.path, self._line(), dotted_name(self.nodeid)
 
     def run(
         self, report: Callable[[], None], nextitem: pytest.Item | None = None
