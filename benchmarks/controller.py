@@ -36,6 +36,7 @@ ALPHA = 1.6e-5
 
 
 def main() -> None:
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tests", type=int, nargs="+", default=SIZES)
     parser.add_argument("--seeds", type=int, default=20)

@@ -31,6 +31,7 @@ def test_{number}(mlregress):
 
 
 def main() -> None:
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--factors", type=int, nargs="+", default=FACTORS)
     parser.add_argument("--grown", nargs="+", default=["seeds", "tests", "metrics"])

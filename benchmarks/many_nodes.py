@@ -52,6 +52,7 @@ def test_{number}(mlregress):
 
 
 def main() -> None:
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workers", type=int, nargs="+", default=WORKERS)
     parser.add_argument("--tests", type=int, default=500)
