@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from pytest_mlregress import __version__
 from pytest_mlregress.baselines.artifact import Artifact, Environment
@@ -15,11 +16,13 @@ from pytest_mlregress.baselines.provenance import WorkingTree
 from pytest_mlregress.baselines.urls import shareable, shareable_values
 from pytest_mlregress.reporting.report import RunReport
 from pytest_mlregress.reporting.shard_of_run import ShardOfRun
-from pytest_mlregress.reporting.sides import Sides
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.timeline.spans import RunTimeline
 from pytest_mlregress.verdicts.judged_test import JudgedTest
 from pytest_mlregress.verdicts.verdict import Verdict
+
+if TYPE_CHECKING:
+    from pytest_mlregress.reporting.sides import Sides
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

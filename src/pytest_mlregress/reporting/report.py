@@ -7,15 +7,18 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.baselines.provenance import WorkingTree
 from pytest_mlregress.reporting.shard_of_run import ShardOfRun
-from pytest_mlregress.reporting.sides import Sides
 from pytest_mlregress.running.seed_outcome import NOT_RUN
 from pytest_mlregress.timeline.spans import RunTimeline
 from pytest_mlregress.verdicts.judged_test import JudgedTest
 from pytest_mlregress.verdicts.verdict import SEVERITY, Colour, MetricVerdict, Verdict, VerdictKind
+
+if TYPE_CHECKING:
+    from pytest_mlregress.reporting.sides import Sides
 
 
 class ReportError(Exception):

@@ -14,7 +14,6 @@ from pytest_mlregress.baselines.provenance import (
     working_tree,
 )
 from pytest_mlregress.revisions.command_error import CommandError
-from pytest_mlregress.revisions.tests_of_checkout import only_tests_changed
 
 
 class History:
@@ -96,6 +95,8 @@ class History:
         if commit is None or not self.knows(commit) or self.same_code(commit):
             return False
         if commit not in self._only_tests:
+            from pytest_mlregress.revisions.tests_of_checkout import only_tests_changed
+
             try:
                 self._only_tests[commit] = only_tests_changed(
                     self._rootdir,

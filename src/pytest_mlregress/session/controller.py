@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -16,8 +16,6 @@ from pytest_mlregress import _compat
 from pytest_mlregress.baselines.errors import BaselineError
 from pytest_mlregress.reporting.headline import headline
 from pytest_mlregress.running.stop_flags import StopFlags
-from pytest_mlregress.session.at_collection import plan_items
-from pytest_mlregress.session.base_of_run import BaseOfRun
 from pytest_mlregress.session.cut_short import cut_note, tests_of_run
 from pytest_mlregress.session.lost_seeds import LostSeeds
 from pytest_mlregress.session.mlregress_warning import warn_of_verdict
@@ -36,6 +34,9 @@ from pytest_mlregress.verdicts.confirmation import needs_confirmation
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.unaffordable import too_few_seeds
 from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
+
+if TYPE_CHECKING:
+    from pytest_mlregress.session.base_of_run import BaseOfRun
 
 _FORGET_AFTER: Final = 1_000
 """Seeds after which pytest is made to forget reports that nobody reads, at the least."""
@@ -286,6 +287,8 @@ class Verdicts:
         Raises:
             pytest.UsageError: a baseline cannot be read.
         """
+        from pytest_mlregress.session.at_collection import plan_items
+
         try:
             self.summary.suite_plan = plan_items(self._session.config, self._settings, items)
         except BaselineError as error:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -15,14 +15,12 @@ from pytest_mlregress.baselines.environment import environment_differences, same
 from pytest_mlregress.baselines.provenance import WorkingTree, holds_changes, utc_now
 from pytest_mlregress.plurals import count_of
 from pytest_mlregress.reporting.environment_table import differences_in_words
-from pytest_mlregress.revisions.environment_evidence import (
-    ComparedTest,
-    EnvironmentEvidence,
-    read_evidence,
-)
-from pytest_mlregress.verdicts.accepted_change import EnvironmentChange
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.verdict import Verdict, VerdictKind
+
+if TYPE_CHECKING:
+    from pytest_mlregress.revisions.environment_evidence import ComparedTest, EnvironmentEvidence
+    from pytest_mlregress.verdicts.accepted_change import EnvironmentChange
 
 _CACHE_FOLDER: Final = "mlregress"
 _SHOWN: Final = (
@@ -108,6 +106,8 @@ class EnvironmentRevision:
             return None
         if not _applies(compared, before, group.environment):
             return None
+        from pytest_mlregress.verdicts.accepted_change import EnvironmentChange
+
         self._seen.moved.add(test)
         return EnvironmentChange(
             time=self._time,
@@ -156,6 +156,8 @@ class EnvironmentRevision:
     @cached_property
     def _evidence(self) -> EnvironmentEvidence | None:
         """The evidence that is kept, if it is of this code."""
+        from pytest_mlregress.revisions.environment_evidence import read_evidence
+
         folder = evidence_folder(self._config)
         evidence = read_evidence(folder) if folder is not None else None
         tree = self._tree

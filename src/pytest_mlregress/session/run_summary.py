@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,13 +18,10 @@ from pytest_mlregress.baselines.errors import BaselineError
 from pytest_mlregress.baselines.provenance import WorkingTree
 from pytest_mlregress.invocation import invocation
 from pytest_mlregress.reporting.build_report import RunOrigin, SuiteResults, run_report
-from pytest_mlregress.reporting.environment_table import EnvironmentRow
 from pytest_mlregress.reporting.report import ReportError, RunReport
 from pytest_mlregress.reporting.rerun_note import rerun_note
 from pytest_mlregress.reporting.shard_of_run import ShardOfRun
-from pytest_mlregress.reporting.sides import Sides
 from pytest_mlregress.reporting.suite_line import suite_line
-from pytest_mlregress.session.environment_comparison import record_evidence, table_of
 from pytest_mlregress.session.finished_run import FinishedRun
 from pytest_mlregress.session.printed_commands import commands_stopped, stop_printed_commands
 from pytest_mlregress.session.run_outputs import (
@@ -33,16 +30,18 @@ from pytest_mlregress.session.run_outputs import (
     write_report_files,
 )
 from pytest_mlregress.session.seed_collector import SeedCollector
-from pytest_mlregress.session.shard_items import collected_tests
-from pytest_mlregress.session.sides_of_run import sides_of_run
 from pytest_mlregress.session.stale_baselines import health_notes
 from pytest_mlregress.session.suite_judge import SuiteJudge
 from pytest_mlregress.session.timeline_hooks import timeline_of
 from pytest_mlregress.session.unused_baselines import UnusedBaselines
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.judged_test import JudgedTest, with_all_seeds
-from pytest_mlregress.verdicts.plan import SuitePlan
 from pytest_mlregress.verdicts.verdict import Verdict
+
+if TYPE_CHECKING:
+    from pytest_mlregress.reporting.environment_table import EnvironmentRow
+    from pytest_mlregress.reporting.sides import Sides
+    from pytest_mlregress.verdicts.plan import SuitePlan
 
 
 class RunSummary:
@@ -128,6 +127,8 @@ class RunSummary:
 
     def _write_shard(self) -> None:
         """A shard without a verdict has nothing to leave behind but its report."""
+        from pytest_mlregress.session.shard_items import collected_tests
+
         empty = self._session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
         if empty and collected_tests(self._session.config):
             self._session.exitstatus = pytest.ExitCode.OK  # there are more jobs than seeds
@@ -182,6 +183,8 @@ class RunSummary:
         shard = self._settings.shard
         if shard is None:
             return None
+        from pytest_mlregress.session.shard_items import collected_tests
+
         return ShardOfRun(
             number=shard.number,
             count=shard.count,
@@ -220,6 +223,8 @@ class RunSummary:
         base, against = self._judge.base, self._settings.against
         if base is None or against is None:
             return None
+        from pytest_mlregress.session.sides_of_run import sides_of_run
+
         sides = sides_of_run(against.text, base, self._judge.history.tree, self._collector.groups)
         suite = suite_line(list(self._judged.values())) if base.side.same_code else None
         return replace(sides, environment=self._environment_table, suite=suite)
@@ -230,6 +235,8 @@ class RunSummary:
         base = self._judge.base
         if base is None or base.environment is None:
             return None
+        from pytest_mlregress.session.environment_comparison import table_of
+
         return table_of(base.environment, self._collector.groups.values())
 
     @cached_property
@@ -243,6 +250,8 @@ class RunSummary:
             or not base.side.same_code
         ):
             return None
+        from pytest_mlregress.session.environment_comparison import record_evidence
+
         note = record_evidence(
             self._session,
             table=table,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,11 +14,9 @@ from pytest_mlregress.baselines.artifact import Artifact, Provenance
 from pytest_mlregress.baselines.errors import BaselineError
 from pytest_mlregress.baselines.provenance import collect_provenance, utc_now
 from pytest_mlregress.invocation import invocation
-from pytest_mlregress.revisions.base_side import BaseSide
 from pytest_mlregress.revisions.history import History
 from pytest_mlregress.running.reads_together import reads_together
 from pytest_mlregress.running.seed_outcome import WITHOUT_SUCCESS
-from pytest_mlregress.session.base_of_run import BaseOfRun
 from pytest_mlregress.session.clean_tree import clean_tree
 from pytest_mlregress.session.environment_revision import EnvironmentRevision
 from pytest_mlregress.session.own_files import own_files
@@ -32,8 +31,11 @@ from pytest_mlregress.verdicts.judged_test import JudgedTest, dated
 from pytest_mlregress.verdicts.policy import Rules, rules_for
 from pytest_mlregress.verdicts.unaffordable import NextCheck, unaffordable_next
 from pytest_mlregress.verdicts.unusable import unusable_baseline
-from pytest_mlregress.verdicts.update import judge_update
 from pytest_mlregress.verdicts.verdict import Verdict, VerdictKind
+
+if TYPE_CHECKING:
+    from pytest_mlregress.revisions.base_side import BaseSide
+    from pytest_mlregress.session.base_of_run import BaseOfRun
 
 
 class SuiteJudge:
@@ -202,6 +204,8 @@ class SuiteJudge:
             tree=self._tree,
         )
         provenance = replace(provenance, reads=reads_together(group.reads, group.reproduced))
+        from pytest_mlregress.verdicts.update import judge_update
+
         update = judge_update(
             group,
             baseline,

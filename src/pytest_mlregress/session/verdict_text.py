@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from pytest_mlregress.reporting.failure_text import failure_text
 from pytest_mlregress.reporting.headline import headline
-from pytest_mlregress.reporting.short_failure_text import short_failure_text
 from pytest_mlregress.verdicts.verdict import Verdict
 
 
@@ -33,7 +31,11 @@ class VerdictText:
 
     def full(self) -> str:
         """Everything, for files."""
-        return self.instead or failure_text(self.verdict)
+        if self.instead:
+            return self.instead
+        from pytest_mlregress.reporting.failure_text import failure_text
+
+        return failure_text(self.verdict)
 
     def shown(self, width: int) -> str:
         """What is shown under FAILURES of a terminal of that width.
@@ -46,6 +48,9 @@ class VerdictText:
             return ""
         if self.instead:
             return self.instead
+        from pytest_mlregress.reporting.failure_text import failure_text
+        from pytest_mlregress.reporting.short_failure_text import short_failure_text
+
         whole = style == "long" or (style != "short" and self._verbose)
         text = failure_text if whole else short_failure_text
         return text(self.verdict, width=width)

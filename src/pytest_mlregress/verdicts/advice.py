@@ -11,10 +11,9 @@ import re
 import struct
 from collections.abc import Iterator, Sequence
 from statistics import fmean
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_mlregress.plurals import count_of
-from pytest_mlregress.revisions.history import History
 from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.running.seed_outcome import ONE_BY_ONE, OUT_OF_MEMORY
 from pytest_mlregress.verdicts.confirmation import fresh_seeds
@@ -24,6 +23,9 @@ from pytest_mlregress.verdicts.metrics import MetricsDecision
 from pytest_mlregress.verdicts.nearness import near_its_limit
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind
 from pytest_mlregress.verdicts.what_changed import what_changed
+
+if TYPE_CHECKING:
+    from pytest_mlregress.revisions.history import History
 
 IMPROBABLE_GAIN: Final = 3.0
 """A gain of more margins than this is more often another test set than a better model."""

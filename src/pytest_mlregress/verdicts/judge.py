@@ -8,9 +8,9 @@ for any number of workers.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pytest_mlregress.baselines.artifact import Artifact
-from pytest_mlregress.revisions.history import History
 from pytest_mlregress.verdicts.advice import advice, remarks
 from pytest_mlregress.verdicts.checked_metric import RED
 from pytest_mlregress.verdicts.context import (
@@ -38,6 +38,9 @@ from pytest_mlregress.verdicts.unaffordable import (
 )
 from pytest_mlregress.verdicts.undecided import Undecided
 from pytest_mlregress.verdicts.verdict import Verdict, VerdictKind
+
+if TYPE_CHECKING:
+    from pytest_mlregress.revisions.history import History
 
 
 def judge(

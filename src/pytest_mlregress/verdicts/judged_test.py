@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from pytest_mlregress.baselines.artifact import Artifact, Provenance
 from pytest_mlregress.baselines.errors import BaselineError
-from pytest_mlregress.revisions.history import History
 from pytest_mlregress.running.seed_outcome import WITHOUT_SUCCESS
 from pytest_mlregress.verdicts.afterwards import late_notes, with_late_seed, with_notes_of_seeds
 from pytest_mlregress.verdicts.group import SeedGroup
 from pytest_mlregress.verdicts.judge import incomplete, judge
-from pytest_mlregress.verdicts.live_pairs import judge_live_pairs
 from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.since import since
-from pytest_mlregress.verdicts.unusable import unusable_baseline
 from pytest_mlregress.verdicts.verdict import Verdict
+
+if TYPE_CHECKING:
+    from pytest_mlregress.revisions.history import History
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,8 @@ class JudgedTest:
     def judge(self) -> Verdict | None:
         """The verdict on the seeds that have reported; None while more of them are needed."""
         if self.problem:
+            from pytest_mlregress.verdicts.unusable import unusable_baseline
+
             return unusable_baseline(self.group, BaselineError(self.problem), updating=False)
         if self.base is not None and self.group.base is not None:
             return self._judge_pairs(self.group.base, self.base)
@@ -57,6 +60,8 @@ class JudgedTest:
         return None if verdict is None else dated(verdict, self.baseline, self.history)
 
     def _judge_pairs(self, seeds_of_base: SeedGroup, base: Provenance) -> Verdict | None:
+        from pytest_mlregress.verdicts.live_pairs import judge_live_pairs
+
         verdict = judge_live_pairs(self.group, seeds_of_base, base, self.rules, self.history)
         if verdict is None or self.same_code:
             return verdict

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import torch
 from torch import nn
 
-from pytest_mlregress.bughunt.recording.recorder import RecordedCall
 from pytest_mlregress.bughunt.recording.torch_call import Numbers
 from pytest_mlregress.bughunt.torch_api import pytrees
 from pytest_mlregress.bughunt.torch_api.operators import SHAPE
+
+if TYPE_CHECKING:
+    from pytest_mlregress.bughunt.recording.recorder import RecordedCall
 
 Made = TypeVar("Made")
 
