@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from typing import Any, Final, TypeAlias
 
@@ -29,7 +29,7 @@ from pytest_mlregress.running.recorded_metric import RecordError
 from pytest_mlregress.running.reproduction import difference, trained_twice
 from pytest_mlregress.running.result import REPORT_ATTRIBUTE, STOPPED_MESSAGE, SeedResult
 from pytest_mlregress.running.run import Run, take_forwarded
-from pytest_mlregress.running.running_seed import RUNNING, running_seed
+from pytest_mlregress.running.running_seed import RUNNING, RunningSeed, running_seed
 from pytest_mlregress.running.seed_items import FIXTURE, SEED_ITEM, SeedItem
 from pytest_mlregress.running.seed_payload import (
     imports_of,
@@ -155,8 +155,12 @@ class Execution:
         Args:
             item: the item of the seed.
         """
+        running = item.stash[RUNNING] = running_seed(item, item.stash[SEED_ITEM])
+        with running.own_time.measured():
+            self._set_up(item, running)
+
+    def _set_up(self, item: pytest.Item, running: RunningSeed) -> None:
         record = item.stash[SEED_ITEM]
-        running = item.stash[RUNNING] = running_seed(item, record)
         running.first = item.stash.get(FIRST, None)
         running.standing = self._standing_of(item)
         if running.standing is not None and running.standing.leaves_out(record):
@@ -193,7 +197,8 @@ class Execution:
             return
         running = item.stash.get(RUNNING, None)
         if running is not None and running.in_setup and not running.seeded:
-            seed_all(item, item.stash[SEED_ITEM].seed)
+            with running.own_time.measured():
+                seed_all(item, item.stash[SEED_ITEM].seed)
             running.seeded = True
         yield
 
@@ -209,14 +214,14 @@ class Execution:
         """
         running = item.stash[RUNNING]
         running.in_setup = False
-        register_torch_with_hypothesis()
         record = item.stash[SEED_ITEM]
-        seed_all(item, record.seed)
         with (
-            seeding_late_imports(record.seed),
-            guarded(item, record.test, record.seed, guard_settings(record)),
+            running.own_time.measured(),
+            _seeded(item, record.seed),
+            guarded(item, record, running.own_time),
             traced(running.record, record.seed),
             _with_forwarded_log(running.run),
+            _training(running),
         ):
             yield
 
@@ -241,8 +246,10 @@ class Execution:
             "left_out": running.left_out,
         }
         running.passed = running.passed and report.passed
-        report.duration /= len(running.records)  # each seed that it trains has its share
-        running.seconds += report.duration
+        share = 1 / len(running.records)  # each seed that it trains has its own
+        report.duration *= share
+        payload["own_seconds"] = own = share * running.own_time.take()
+        running.seconds += max(0.0, report.duration - own)
         if report.when == "call":  # for the line of the seed, which pytest prints now
             payload["seconds"] = running.seconds
             payload["values"] = {name: one.value for name, one in running.record.metrics.items()}
@@ -266,6 +273,25 @@ class Execution:
 
 
 @contextmanager
+def _seeded(item: pytest.Item, seed: int) -> Iterator[None]:
+    """Around the test function: all generators are seeded, and those of late imports will be."""
+    register_torch_with_hypothesis()
+    seed_all(item, seed)
+    with seeding_late_imports(seed):
+        yield
+
+
+@contextmanager
+def _training(running: RunningSeed) -> Iterator[None]:
+    """Around the test function alone: its time is the seed's, that around it the plugin's."""
+    running.own_time.end()
+    try:
+        yield
+    finally:
+        running.own_time.begin()
+
+
+@contextmanager
 def _with_forwarded_log(run: Run) -> Iterator[None]:
     """Around the test function: take over at its end what other processes have logged."""
     try:
@@ -275,12 +301,6 @@ def _with_forwarded_log(run: Run) -> Iterator[None]:
             take_forwarded(run)
         raise
     take_forwarded(run)
-
-
-def guard_settings(record: SeedItem) -> Settings:
-    """The settings of the guards of a seed: they read values, of which vmap has none."""
-    settings = record.declaration.settings
-    return replace(settings, guards="off") if record.together else settings
 
 
 def seed_all(item: pytest.Item, seed: int) -> None:

@@ -16,6 +16,8 @@ import pytest
 
 from pytest_mlregress.plurals import count_of
 from pytest_mlregress.running.import_hooks import after_import_of
+from pytest_mlregress.running.own_time import OwnTime
+from pytest_mlregress.running.seed_items import SeedItem
 from pytest_mlregress.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ _LOSSES: Final = pytest.StashKey[dict[tuple[str, int], list[float]]]()
 
 
 @contextmanager
-def guarded(item: pytest.Item, test: str, seed: int, settings: Settings) -> Iterator[None]:
+def guarded(item: pytest.Item, record: SeedItem, own_time: OwnTime) -> Iterator[None]:
     """Watch one seed's training; fail the seed or warn, as `settings.guards` says.
 
     A finding is reported once per test and process, whichever of its seeds shows it. A seed that
@@ -38,21 +40,21 @@ def guarded(item: pytest.Item, test: str, seed: int, settings: Settings) -> Iter
 
     Args:
         item: the item of the seed.
-        test: the node id without the seed.
-        seed: the seed.
-        settings: the settings of the test.
+        record: of that seed.
+        own_time: counts the import of the guards where the test is the first to import torch.
 
     Yields:
         Once, around the test function.
     """
-    if settings.guards == "off":
+    test, seed, settings = record.test, record.seed, record.declaration.settings
+    if settings.guards == "off" or record.together:  # they read values, of which vmap has none
         yield
         return
     guards: list[Guard] = []
     try:
         with (
             ExitStack() as exits,
-            when_torch_is_imported(lambda: guards.append(_start(exits, settings))),
+            when_torch_is_imported(lambda: guards.append(_start(exits, settings, own_time))),
         ):
             yield
     except Exception:
@@ -70,10 +72,11 @@ def guarded(item: pytest.Item, test: str, seed: int, settings: Settings) -> Iter
             _fail(guard.findings.errors, test)
 
 
-def _start(exits: ExitStack, settings: Settings) -> Guard:
-    from pytest_mlregress.bughunt.guards import watch
+def _start(exits: ExitStack, settings: Settings, own_time: OwnTime) -> Guard:
+    with own_time.measured():
+        from pytest_mlregress.bughunt.guards import watch
 
-    return exits.enter_context(watch(settings.suppress))
+        return exits.enter_context(watch(settings.suppress))
 
 
 def _fail(errors: Sequence[Finding], test: str) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from pytest_mlregress.running.own_time import OwnTime
 from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.running.run import Run
 from pytest_mlregress.running.run_record import RunRecord
@@ -33,7 +34,8 @@ class RunningSeed:
         standing: what is known of the code since the baseline, None where that is not asked.
         left_out: whether it was skipped because nothing that it reads has changed.
         passed: whether every phase that has ended so far passed.
-        seconds: how long the phases took that have ended so far.
+        seconds: how long the phases took that have ended so far, without `own_time`.
+        own_time: what the plugin itself took in them.
     """
 
     run: Run
@@ -48,6 +50,7 @@ class RunningSeed:
     left_out: bool = False
     passed: bool = True
     seconds: float = 0.0
+    own_time: OwnTime = field(default_factory=OwnTime)
 
 
 RUNNING: Final = pytest.StashKey[RunningSeed]()

@@ -6,7 +6,7 @@ imported where it is used.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +17,7 @@ from pytest_mlregress.node_ids import has_seed
 from pytest_mlregress.running import seed_items, stop_flags
 from pytest_mlregress.running.seed_items import SEED_ITEM
 from pytest_mlregress.session.interrupts import end_in_peace
-from pytest_mlregress.session.loaded_statistics import load_statistics
+from pytest_mlregress.session.loaded_statistics import load_statistics, load_statistics_meanwhile
 from pytest_mlregress.session.verdict_items import EndsOfItems, VerdictItem, verdict_items
 from pytest_mlregress.session.worker_count import WARM_WORKERS
 from pytest_mlregress.settings import Settings
@@ -92,19 +92,27 @@ class ControllerHooks:
             raise pytest.UsageError(str(error)) from None
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        self._check_places(item.path for item in session.items if SEED_ITEM in item.stash)
+        files = {item.path for item in session.items if SEED_ITEM in item.stash}
+        if self._begins_with(files) and WARM_WORKERS not in self._config.stash:
+            load_statistics()  # warm workers are forked without it
+        self._check_places(files)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
-        self._check_places(seed_items.seed_files(ids, self._config.rootpath))
+        files = set(seed_items.seed_files(ids, self._config.rootpath))
+        if self._begins_with(files):
+            load_statistics_meanwhile()
+        self._check_places(files)
 
-    def _check_places(self, files: Iterable[Path]) -> None:
+    def _begins_with(self, files: Set[Path]) -> bool:
+        """Whether these are the first files with seeds to run."""
+        if not files or self._has_seeds or self._config.option.collectonly:
+            return False
+        self._has_seeds = True
+        return True
+
+    def _check_places(self, files: Set[Path]) -> None:
         """Once per run, and only in one that has seeds to run."""
-        files = set(files)
-        if files and not self._has_seeds and not self._config.option.collectonly:
-            self._has_seeds = True
-            if WARM_WORKERS not in self._config.stash:  # those are forked without it
-                load_statistics()
         reads_baselines = not self._settings.compares_sides and not self._config.option.collectonly
         if files and not self._places_checked and reads_baselines:
             from pytest_mlregress.session.recorded_baselines import check_places

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import importlib
+from threading import Thread
+from typing import Final
 
 from pytest_mlregress.session.interrupts import interrupted_afterwards
+
+_NEEDED: Final = (
+    "pytest_mlregress.statistics.early_stop",  # with numpy and scipy
+    "pytest_mlregress.session.controller",
+)
 
 
 def load_statistics() -> None:
@@ -14,4 +21,17 @@ def load_statistics() -> None:
         KeyboardInterrupt: there was one.
     """
     with interrupted_afterwards():
-        importlib.import_module("pytest_mlregress.statistics")
+        _load()
+
+
+def load_statistics_meanwhile() -> None:
+    """Load the statistics in a thread, which no Ctrl-C reaches.
+
+    xdist's controller waits for the first seeds, and what it needs sooner waits for the import.
+    """
+    Thread(target=_load, name="mlregress-statistics").start()
+
+
+def _load() -> None:
+    for name in _NEEDED:
+        importlib.import_module(name)

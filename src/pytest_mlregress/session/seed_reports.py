@@ -53,7 +53,8 @@ def phase_of(
     elif report.skipped:
         outcome = _why_skipped(payload)
         message = skip_reason(report)
-    duration = getattr(report, "duration", 0.0)
+    own = payload.get("own_seconds", 0.0) if payload is not None else 0.0
+    duration = max(0.0, getattr(report, "duration", 0.0) - own)
     return SeedPhase(outcome, duration, message, payload, captured, traceback)
 
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from pytest_mlregress.revisions.fresh import FreshRun, FreshRunError, FreshSample, run_fresh
-from pytest_mlregress.revisions.worktree import WorktreeError, worktree_of
 from pytest_mlregress.verdicts.policy import Rules
 from pytest_mlregress.verdicts.verdict import MetricVerdict, Verdict, VerdictKind, most_severe
+
+if TYPE_CHECKING:
+    from pytest_mlregress.revisions.fresh import FreshRun, FreshSample
 
 CONFIRMATION_LEVEL: Final = 0.05
 """Level of the second test. A red needs both, so a false one has probability below alpha / 20."""
@@ -83,6 +84,9 @@ def confirm(verdict: Verdict, rules: Rules, setting: Confirmation) -> Verdict:
         The verdict; still red, with the reason, if the baseline's code cannot be run.
     """
     taken = {seed for metric in verdict.metrics for seed in metric.baseline} | set(verdict.planned)
+    from pytest_mlregress.revisions.fresh import FreshRun, FreshRunError
+    from pytest_mlregress.revisions.worktree_error import WorktreeError
+
     first = max(taken) + 1
     seeds = range(first, first + fresh_seeds(len(verdict.planned)))
     run = FreshRun(verdict.test, verdict.tier, seeds, setting.workers, setting.threads)
@@ -102,6 +106,9 @@ def confirm(verdict: Verdict, rules: Rules, setting: Confirmation) -> Verdict:
 
 
 def _both_sides(run: FreshRun, commit: str, rootdir: Path) -> Iterator[FreshSample]:
+    from pytest_mlregress.revisions.fresh import run_fresh
+    from pytest_mlregress.revisions.worktree import worktree_of
+
     # The checkout comes first: one that fails has cost no training.
     with worktree_of(rootdir, commit) as folder:
         yield run_fresh(run, folder, instead_of=rootdir)
