@@ -85,7 +85,7 @@ def confirm(verdict: Verdict, rules: Rules, setting: Confirmation) -> Verdict:
     """
     taken = {seed for metric in verdict.metrics for seed in metric.baseline} | set(verdict.planned)
     from pytest_mlregress.revisions.fresh import FreshRun, FreshRunError
-    from pytest_mlregress.revisions.worktree_error import WorktreeError
+    from pytest_mlregress.revisions.worktree import WorktreeError
 
     first = max(taken) + 1
     seeds = range(first, first + fresh_seeds(len(verdict.planned)))
