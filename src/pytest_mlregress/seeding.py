@@ -142,8 +142,9 @@ SEED_LIBRARY: Final[dict[str, Callable[[int], None]]] = {
 def _registered() -> tuple[tuple[str, Seeder], ...]:
     """The seeders of other libraries, each with its entry point in words."""
     seeders: list[tuple[str, Seeder]] = []
+    every = entry_points()  # reads the metadata of all that is installed
     for group in ENTRY_POINT_GROUPS:
-        for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
+        for entry in sorted(every.select(group=group), key=lambda entry: entry.name):
             words = f"entry point {entry.name!r} of group {group!r}"
             try:
                 loaded: Any = entry.load()

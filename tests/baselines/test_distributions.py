@@ -26,12 +26,12 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         (about / "METADATA").write_text("Metadata-Version: 2.1\nName: made\nVersion: 1.0\n")
         for name, text in files.items():
             (about / name.replace("__", ".")).write_text(text)
-        distributions._distributions_by_module.cache_clear()
+        distributions._installed.cache_clear()
         distributions_of.cache_clear()
 
     monkeypatch.syspath_prepend(tmp_path)
     yield write
-    distributions._distributions_by_module.cache_clear()
+    distributions._installed.cache_clear()
     distributions_of.cache_clear()
 
 

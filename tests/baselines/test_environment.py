@@ -235,10 +235,10 @@ def test_the_package_under_test_is_identified_by_its_commit_instead(
         (about / "direct_url.json").write_text(origin)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(sys.modules, name, ModuleType(name))
-    distributions._distributions_by_module.cache_clear()
+    distributions._installed.cache_clear()
 
     assert package_versions([name]).get(name) == ("1.2" if listed else None)
-    distributions._distributions_by_module.cache_clear()
+    distributions._installed.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,7 @@ def test_a_known_library_is_found_under_its_other_name(
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(sys.modules, "xgboost", ModuleType("xgboost"))
     caches = (
-        distributions._distributions_by_module,
+        distributions._installed,
         distributions.distributions_of,
         packages._distributions_of_known,
     )

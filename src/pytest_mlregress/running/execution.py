@@ -233,7 +233,9 @@ class Execution:
             report: the report of one of its phases.
         """
         record = item.stash[SEED_ITEM]
-        running = item.stash.setdefault(RUNNING, running_seed(item, record))
+        if RUNNING not in item.stash:
+            item.stash[RUNNING] = running_seed(item, record)
+        running = item.stash[RUNNING]
         xfail = _compat.xfail_in_force(item)
         neutralise_xfail(report, running, xfail)
         payload: dict[str, Any] = {
