@@ -184,7 +184,9 @@ def dying(when: str) -> str:
     )
 
 
-def test_a_lost_seed_is_run_again(recorded: Suite) -> None:
+@pytest.mark.parametrize("plugins", [(), ("rerunfailures",)])
+def test_a_lost_seed_is_run_again(recorded: Suite, plugins: tuple[str, ...]) -> None:
+    recorded.configure(*plugins)
     recorded.write(dying("len(list(__import__('pathlib').Path().glob('died*'))) < 2 and not "
                          "open(f'died{os.getpid()}', 'w').close()"))  # fmt: skip
     result = recorded.run(WARM, "--mlregress-stop=never", apart=True)
@@ -225,8 +227,8 @@ def test_both_kinds_of_workers_are_refused(recorded: Suite) -> None:
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(
         [
-            "ERROR: --mlregress-workers=2 and -n both start workers: leave one of them out, or give "
-            "-n 0 where the ini file has the other"
+            "ERROR: --mlregress-workers=2 and -n both start workers: leave one of them out, "
+            "or give -n 0 where the ini file has the other"
         ]
     )
 

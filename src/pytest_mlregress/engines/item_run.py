@@ -49,6 +49,7 @@ class ItemRun:
         self._config = session.config
         self._workers = workers
         self._queue = queue
+        queue.config = session.config
         self._most = most
         self._live: dict[int, _Worker] = {}
         self._begun = 0

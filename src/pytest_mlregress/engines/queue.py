@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
 
 
 class ItemQueue:
@@ -14,7 +18,12 @@ class ItemQueue:
     Args:
         node_ids: those of the items, in the order in which they are run.
         unit_of: names the unit of an item by its node id.
+
+    Attributes:
+        config: pytest's, which plugins look for at a scheduler of xdist that has lost an item.
     """
+
+    config: pytest.Config
 
     def __init__(
         self,
