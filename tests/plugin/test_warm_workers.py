@@ -389,3 +389,21 @@ def test_other_plugins_see_what_they_see_of_xdist(recorded: Suite) -> None:
         rows.append({name: page.count(name) for name in (TEST, "test_slow", "test_random")})
     assert drawn[0] == drawn[1]
     assert rows[0] == rows[1]
+
+
+def test_a_test_with_a_failed_subtest_has_failed(suite: Suite) -> None:
+    pytest.importorskip("_pytest.subtests", reason="pytest 9 has subtests")
+    suite.write(
+        """
+        def test_parts(subtests):
+            with subtests.test("one"):
+                assert 1 == 2
+
+
+        def test_whole():
+            pass
+        """
+    )
+    result = suite.run(WARM, apart=True)
+    assert result.parseoutcomes() == {"failed": 2, "passed": 1}
+    assert suite.run("--lf", apart=True).parseoutcomes()["failed"] == 2

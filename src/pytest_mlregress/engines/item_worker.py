@@ -86,6 +86,8 @@ class SentReports:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A phase of an item is over."""
+        # As terminals do: pytest's subtests count their failures in the process that asks.
+        self._config.hook.pytest_report_teststatus(report=report, config=self._config)
         data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
         try:
             self._connection.send(("report", data))

@@ -77,7 +77,11 @@ class ItemQueue:
     def mark_test_pending(self, node_id: str) -> None:
         """Run a lost item again, before all others; named as xdist's schedulers have it.
 
+        Several plugins may ask for the same item, which is run once.
+
         Args:
             node_id: its node id.
         """
-        self._units.appendleft(deque([self._node_ids.index(node_id)]))
+        again = deque([self._node_ids.index(node_id)])
+        if again not in self._units:
+            self._units.appendleft(again)
