@@ -22,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Workers that each use all cores are several times slower: benchmarks/threads.py measures it.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: help demo demo-broken test slow frameworks trackers downstream lint docs bench baselines clean
+.PHONY: help demo demo-broken test slow frameworks trackers engines downstream lint docs bench baselines clean
 .DELETE_ON_ERROR:
 
 help: ## what there is to make
@@ -55,6 +55,12 @@ trackers: ## runs in a real MLflow server and in W&B, in an environment of their
 	$(VENV)-trackers/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[mlflow,wandb]' hypothesis pytest-timeout -r tests/integrations/trackers/requirements.txt
 	$(ONE_THREAD) $(VENV)-trackers/bin/python -m pytest -m slow tests/integrations/trackers $(ARGS)
 
+engines: ## seeds on a real Ray cluster, in jobs of submitit and vectorised by JAX, in an environment of their own
+	$(PYTHON) -m venv $(VENV)-engines
+	$(VENV)-engines/bin/python -m pip install --quiet --constraint constraints.txt torch
+	$(VENV)-engines/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[torch,ray,slurm]' hypothesis pytest-timeout -r tests/engines/requirements.txt
+	$(ONE_THREAD) $(VENV)-engines/bin/python -m pytest -m slow tests/engines tests/vectorized/jax $(ARGS)
+
 downstream: ## projects of others with the plugin unused and used, in an environment of their own
 	$(PYTHON) -m venv $(VENV)-downstream
 	$(VENV)-downstream/bin/python -m pip install --quiet --constraint constraints.txt torch
@@ -76,7 +82,7 @@ bench: $(VENV)/.test ## the figures of the README, measured here
 	  echo "== benchmarks/$$script.py"; $(BIN)/python -m benchmarks.$$script || exit 1; done
 
 clean: ## remove the environment and what the tools left behind
-	rm -rf $(VENV) $(VENV)-frameworks $(VENV)-trackers $(VENV)-downstream build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-frameworks $(VENV)-trackers $(VENV)-engines $(VENV)-downstream build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

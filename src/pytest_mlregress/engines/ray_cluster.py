@@ -59,7 +59,8 @@ class RayCluster:
     """
 
     def __init__(self, address: str | None) -> None:
-        if find_spec("ray") is None:
+        found = find_spec("ray")
+        if found is None or found.origin is None:  # a folder of that name is no library
             raise RayError(f"--mlregress-engine=ray needs Ray: {INSTALL}")
         self._address = address
         self._folder: str | None = None

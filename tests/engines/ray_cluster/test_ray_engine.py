@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from ray_suite import TEST, RaySuite, processes_of, without_clocks
+from ray_suite import RaySuite, processes_of, without_clocks
 
 if TYPE_CHECKING:
     from ray.cluster_utils import Cluster
@@ -263,3 +264,52 @@ def test_a_node_of_another_machine_gets_the_code(
     assert recorded.verdict == "identical"
     assert "3 Ray workers on 3 nodes of the cluster [5 items]" in result.outlines
     assert not (recorded.path / "helper.pyc").exists()
+
+
+def free_port() -> int:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return int(server.getsockname()[1])
+
+
+def test_an_address_without_a_cluster_starts_nothing(local: RaySuite) -> None:
+    local.cluster = f"127.0.0.1:{free_port()}"
+    result = local.run_on_ray()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert result.errlines == [
+        f"ERROR: --mlregress-ray-address={local.cluster}: nothing answers there (Connection "
+        "refused); `ray status` on the head of the cluster shows whether it runs, and its log the "
+        "address (port 6379 by default)",
+        "",
+    ]
+    local.cluster = "cluster"
+    result = local.run_on_ray()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert result.errlines[0] == (
+        "ERROR: --mlregress-ray-address=cluster is neither HOST:PORT, ray://HOST:PORT nor auto"
+    )
+    assert not (local.started / "seeds").exists()
+
+
+def test_a_seed_that_exhausts_memory_leaves_no_verdict(
+    local: RaySuite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray's own cluster of this machine ends what takes 1.5 GB more than is used now."""
+    memory = {
+        name: int(value.split()[0]) * 1024
+        for name, _, value in (
+            line.partition(":") for line in Path("/proc/meminfo").read_text().splitlines()
+        )
+    }
+    used = 1.0 - memory["MemAvailable"] / memory["MemTotal"]
+    threshold = used + 1.5e9 / memory["MemTotal"]
+    monkeypatch.setenv("RAY_memory_usage_threshold", f"{threshold:.4f}")
+    monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "100")
+    local.write("if seed == 1: block = b'x' * 4_000_000_000; time.sleep(30)")
+    result = local.run_on_ray(
+        "--mlregress-missing=warn", "--mlregress-stop=never", "--mlregress-workers=1"
+    )
+    assert local.verdict == "incomplete"
+    assert set(local.seeds) == {0, 1, 2, 3, 4}
+    assert local.seeds.count(1) == 3
+    assert "ran out of memory, and Ray ended it" in " ".join(result.stdout.str().split())

@@ -33,7 +33,7 @@ TRAINING = """
     @pytest.mark.seeds(5)
     def test_training(mlregress, seed):
         with open(STARTED / "seeds", "a") as file:
-            file.write(f"{seed} {os.environ.get('RAY_RAYLET_PID')}\\n")
+            file.write(f"{seed} {os.environ.get('RAY_RAYLET_PID', 0)}\\n")
         MISHAP
         accuracy = random.gauss(0.9, 0.01) - float(os.environ.get("LOSS", "0"))
         mlregress.record("accuracy", accuracy, higher_is_better=True)
