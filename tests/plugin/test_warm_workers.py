@@ -407,3 +407,36 @@ def test_a_test_with_a_failed_subtest_has_failed(suite: Suite) -> None:
     result = suite.run(WARM, apart=True)
     assert result.parseoutcomes() == {"failed": 2, "passed": 1}
     assert suite.run("--lf", apart=True).parseoutcomes()["failed"] == 2
+
+
+def test_what_is_written_and_not_closed_is_not_lost(suite: Suite) -> None:
+    suite.write(
+        """
+        import atexit, time
+        from pathlib import Path
+
+        import pytest
+
+        print("at import")
+        FILE = open("log.txt", "a")
+        FILE.write("header\\n")
+        atexit.register(lambda: Path("ended.txt").open("a").write("once\\n"))
+
+
+        @pytest.mark.parametrize("number", range(4))
+        def test_it(number):
+            print("in test", number)
+            FILE.write(f"line {number}\\n")
+            atexit.register(lambda: Path(f"ended-{number}").touch())
+            time.sleep(0.1)
+        """
+    )
+    lines = suite.run(WARM, "-s", apart=True, PYTHONUNBUFFERED="").outlines
+    assert sum("at import" in line for line in lines) == 1
+    assert {
+        number for number in range(4) if any(f"in test {number}" in line for line in lines)
+    } == {*range(4)}
+    written = (suite.path / "log.txt").read_text().split("\n")
+    assert sorted(written) == ["", "header", *(f"line {number}" for number in range(4))]
+    assert (suite.path / "ended.txt").read_text() == "once\n"
+    assert len(list(suite.path.glob("ended-*"))) == 4

@@ -17,7 +17,7 @@ from pytest_mlregress.reporting.write_report import check_report_path, write_rep
 @pytest.mark.parametrize(
     ("name", "start"),
     [
-        ("run.json", '{\n  "schema": 2,\n'),
+        ("run.json", '{\n  "schema": 3,\n'),
         ("run.md", "## 🔴 mlregress: 6 of 14 tests failed: 1 diverged, "),
         ("gl.codequality.json", "[\n"),
         ("run.metrics.txt", "# TYPE mlregress_mean gauge\n"),

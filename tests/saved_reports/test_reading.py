@@ -17,20 +17,25 @@ OURS = '"generator": {"name": "pytest-mlregress", "version": "0.0.1"}'
     ("content", "problem"),
     [
         ("", "is empty; the job that was to write it has not ended"),
-        ('{"schema": 2, "gen', "is no JSON, as if it was cut off: "),
+        ('{"schema": 3, "gen', "is no JSON, as if it was cut off: "),
         ("{nonsense}", "is no JSON: "),
         ('{"a": NaN}', "is no JSON: NaN is not JSON"),
         ("[]", "is no report of pytest-mlregress; give a file that --mlregress-report=FILE.json"),
-        ('{"schema": 2}', "is no report of pytest-mlregress; "),
+        ('{"schema": 3}', "is no report of pytest-mlregress; "),
         ("[" * 100_000, "is nested too deeply to be a report"),
         (
             f'{{"schema": 1, {OURS}}}',
-            "schema 1 is too old, it does not hold what verdicts rest on (schema 2 does); "
-            "pytest-mlregress 0.0.1 wrote it, run the tests again with this version",
+            "schema 1 is too old, it does not hold what verdicts rest on (this version reads schema "
+            "3); pytest-mlregress 0.0.1 wrote it, run the tests again with this version",
         ),
         (
-            f'{{"schema": 3, {OURS}}}',
-            "schema 3 is not known here, only 2; it was written by pytest-mlregress 0.0.1: install "
+            f'{{"schema": 2, {OURS}}}',
+            "schema 2 is too old, it has other words for how a seed ended (this version reads schema "
+            "3); pytest-mlregress 0.0.1 wrote it, run the tests again with this version",
+        ),
+        (
+            f'{{"schema": 4, {OURS}}}',
+            "schema 4 is not known here, only 3; it was written by pytest-mlregress 0.0.1: install "
             "that version",
         ),
     ],

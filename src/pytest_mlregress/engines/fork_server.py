@@ -20,6 +20,7 @@ from typing import Final
 
 from pytest_mlregress.engines.fork_safety import fork
 from pytest_mlregress.engines.messages import Connection, ConnectionLost
+from pytest_mlregress.engines.process_exit import flush_files, forget_exit_functions
 
 _ENOUGH: Final = 16
 """Bytes of a request: the number of a worker in digits."""
@@ -39,6 +40,7 @@ class ForkServer:
         self._requests, theirs = socket.socketpair()
         self._said = b""
         self._ended: dict[int, int] = {}
+        flush_files()  # or each worker would write it, too
         if fork() == 0:
             self._requests.close()
             _serve(theirs, run_worker)
@@ -153,6 +155,7 @@ def _work(connection: Connection, number: int, run_worker: RunWorker) -> None:
     status = 1
     try:
         os.setpgid(0, 0)
+        forget_exit_functions()
         run_worker(connection, number)
         status = 0
     finally:

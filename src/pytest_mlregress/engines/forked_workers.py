@@ -20,6 +20,7 @@ from pytest_mlregress import _compat
 from pytest_mlregress.engines.fork_server import ForkServer
 from pytest_mlregress.engines.item_worker import ItemWorker
 from pytest_mlregress.engines.messages import Connection, ConnectionLost
+from pytest_mlregress.engines.process_exit import finish
 from pytest_mlregress.engines.workers import Message, WorkersLostError
 from pytest_mlregress.resources.process_end import process_end
 from pytest_mlregress.running import machine_share, threads
@@ -102,6 +103,7 @@ class ForkedWorkers:
             worker = self._become_worker(connection, f"gw{number}")
             worker.run()
             _save_coverage()
+            finish()
         except ConnectionLost:
             return  # nobody is left who could be told
         except BaseException:

@@ -1,4 +1,4 @@
-"""The machine-readable report, schema 2: what CI, dashboards and `mlregress merge` read.
+"""The machine-readable report, schema 3: what CI, dashboards and `mlregress merge` read.
 
 The schema is documented in ``docs/report-schema.md``. Numbers keep all their digits; non-finite
 ones are the strings ``"nan"``, ``"inf"`` and ``"-inf"``, so that the file is strict JSON. Equal
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pytest_mlregress.statistics.run_effect import RunEffect
     from pytest_mlregress.verdicts.group import GroupPlan
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 
 
 def to_json(report: RunReport) -> str:

@@ -16,7 +16,7 @@ from pytest_mlregress import __version__
 from pytest_mlregress.running.reads import Reads
 from pytest_mlregress.running.result import SeedResult
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 _LARGEST: Final = 256 * 2**20
 """Bytes of one entry before it is compressed: more would be no entry of ours."""
 
@@ -43,8 +43,8 @@ class SeedKey:
 
     @property
     def digest(self) -> str:
-        """A name for the folder of its entries."""
-        text = json.dumps([self.test, self.tier, self.seed, self.settings])
+        """A name for the folder of its entries, another one for those of another schema."""
+        text = json.dumps([SCHEMA, self.test, self.tier, self.seed, self.settings])
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
@@ -127,7 +127,7 @@ def entry_in(content: bytes, key: SeedKey) -> CachedSeed:
             raise EntryError("it is the entry of another seed")
         result = SeedResult.from_builtins(record["result"])
         if result.outcome != "finished" or result.seed != key.seed:
-            raise EntryError("it is not the result of a seed that passed")
+            raise EntryError("it is not the result of a seed that finished")
         return CachedSeed(
             result=record["result"],
             environment=dict(record["environment"]),

@@ -272,12 +272,19 @@ def _is_ours(document: Mapping[str, Any]) -> bool:
     return isinstance(generator, dict) and generator.get("name") == GENERATOR
 
 
+_OTHER_OUTCOMES: Final = 2
+"""The schema before seeds were finished, cancelled or lost: passed, stopped or crashed."""
+
+
 def _other_schema(document: Mapping[str, Any], schema: object) -> str:
     version = document["generator"].get("version")
     if isinstance(schema, int) and not isinstance(schema, bool) and schema < SCHEMA:
+        why = "it does not hold what verdicts rest on"
+        if schema == _OTHER_OUTCOMES:
+            why = "it has other words for how a seed ended"
         return (
-            f"schema {schema} is too old, it does not hold what verdicts rest on (schema {SCHEMA} "
-            f"does); pytest-mlregress {version} wrote it, run the tests again with this version"
+            f"schema {schema} is too old, {why} (this version reads schema {SCHEMA}); "
+            f"pytest-mlregress {version} wrote it, run the tests again with this version"
         )
     return (
         f"schema {schema} is not known here, only {SCHEMA}; it was written by pytest-mlregress "
