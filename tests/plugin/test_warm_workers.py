@@ -54,8 +54,9 @@ def test_a_report_is_that_of_xdist_and_of_one_process(recorded: Suite) -> None:
 
 def test_what_is_printed_is_what_xdist_prints(recorded: Suite) -> None:
     recorded.write("def test_plain():\n    assert 1 == 2\n", "test_plain.py")
-    warm = recorded.run(WARM, "-p", "no:sugar", apart=True, LOSS="0.05").outlines
-    xdist = recorded.run("-n2", "-p", "no:sugar", apart=True, LOSS="0.05").outlines
+    options = ("-p", "no:sugar", "--mlregress-stop=never")
+    warm = recorded.run(WARM, *options, apart=True, LOSS="0.05").outlines
+    xdist = recorded.run("-n2", *options, apart=True, LOSS="0.05").outlines
     assert "2 forked workers [6 items]" in warm
 
     def shown(lines: list[str]) -> list[str]:
@@ -173,7 +174,7 @@ def test_a_run_ends_with_the_failure_that_was_asked_for(suite: Suite, option: st
     result = suite.run(WARM, option, apart=True)
     outcomes = result.parseoutcomes()
     assert outcomes["failed"] == 1
-    assert outcomes.get("passed", 0) <= 3
+    assert outcomes.get("passed", 0) < 19  # of which the other worker may run several meanwhile
     result.stdout.fnmatch_lines(["*stopping after 1 failures*"])
     assert result.ret == 1
 
