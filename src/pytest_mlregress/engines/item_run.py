@@ -175,7 +175,7 @@ class ItemRun:
                 + (f": {reason}" if reason else "")
             )
         if not self._queue.is_empty:
-            self._say(f"\nreplacing crashed worker {worker.id}")
+            self._say(f"\nreplacing crashed worker {worker.id}" + (f": {reason}" if reason else ""))
             self._begin_worker()
 
     _on_message: Final[dict[str, Callable[..., None]]] = {
