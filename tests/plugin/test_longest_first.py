@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 
 import pytest
 from training_suite import Suite
@@ -83,3 +84,29 @@ def test_one_process_keeps_the_order_of_the_file(timed: Suite) -> None:
     assert timed.run("-n0").ret == 0
     begun = (timed.path / "begun.txt").read_text("utf-8").split()
     assert [name for name in begun if "seed0" in name] == ["test_short[seed0]", "test_long[seed0]"]
+
+
+def test_a_worker_that_replaces_another_collects_in_its_order(timed: Suite) -> None:
+    dying = """
+
+    @pytest.fixture(autouse=True)
+    def dies_once(request):
+        died = Path("died.txt")
+        if "worker" in os.environ.get("PYTEST_XDIST_WORKER", "worker") or died.exists():
+            return
+        died.touch()
+        for baseline in Path("__baselines__").rglob("*.json"):
+            text = baseline.read_text()
+            baseline.write_text(text.replace("30.0", "0.5"))
+        os._exit(1)
+    """
+    timed.write(
+        "import os\nfrom pathlib import Path\n" + TESTS + textwrap.dedent(dying), "test_order.py"
+    )
+    timed.run("-n1", "--mlregress-stop=never", apart=True)
+    assert (timed.path / "died.txt").exists()
+    first, second = (
+        (timed.path / f"collected-gw{number}.txt").read_text("utf-8") for number in range(2)
+    )
+    assert first == second
+    assert set(timed.verdicts.values()) <= {"identical", "pass"}

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -12,10 +16,12 @@ from pytest_mlregress.looks import default_looks
 from pytest_mlregress.running.seed_items import SEED_ITEM, SeedItem
 from pytest_mlregress.running.seed_order import planned_order
 from pytest_mlregress.running.sharding import expected_durations
+from pytest_mlregress.running.stop_flags import stop_flags
 from pytest_mlregress.session.recorded_durations import recorded_durations, trained_as_one
 from pytest_mlregress.session.worker_count import worker_count
 from pytest_mlregress.settings import Settings
 
+_ORDER: Final = "order.json"
 _MOST_READ: Final = 500
 """Every worker of xdist reads the baselines of that many tests at most, to order its items."""
 
@@ -49,7 +55,9 @@ def reorder_for_xdist(config: pytest.Config, settings: Settings, items: list[pyt
     """In a worker of xdist: put the items in the order in which they are to begin.
 
     xdist hands out items in the order of collection, which has to be the same in all workers. So
-    only what all of them read alike decides: baselines in files, in a run that writes none.
+    only what all of them read alike decides: baselines in files, in a run that writes none; and
+    the order is that of the worker that was the first, since somebody may change a file meanwhile,
+    and a worker may take the place of a lost one.
 
     Args:
         config: pytest's.
@@ -63,7 +71,33 @@ def reorder_for_xdist(config: pytest.Config, settings: Settings, items: list[pyt
     elsewhere = source is not None and ("://" in source or is_git_ref(source))
     if settings.updating or elsewhere or len(tests) > _MOST_READ:
         return
-    items[:] = [items[index] for index in order_of(config, settings, items)]
+    folder = stop_flags(config).folder
+    order = _written(folder)
+    if order is None:
+        own = [items[index].nodeid for index in order_of(config, settings, items)]
+        order = _agreed(folder, own)
+    place = {nodeid: number for number, nodeid in enumerate(order)}
+    if place.keys() == {item.nodeid for item in items}:  # otherwise xdist says what differs
+        items.sort(key=lambda item: place[item.nodeid])
+
+
+def _written(folder: Path) -> list[str] | None:
+    try:
+        order: list[str] = json.loads((folder / _ORDER).read_text(encoding="utf-8"))
+    except OSError:
+        return None
+    return order
+
+
+def _agreed(folder: Path, order: list[str]) -> list[str]:
+    """The order that was written down first, in the folder that all workers share."""
+    own = folder / f"{os.getpid()}-{_ORDER}"
+    with suppress(OSError):  # no such folder, no links: each of them decides alike
+        own.write_text(json.dumps(order), encoding="utf-8")
+        with suppress(FileExistsError):
+            os.link(own, folder / _ORDER)
+        own.unlink()
+    return _written(folder) or order
 
 
 def _workers(config: pytest.Config) -> int:
