@@ -135,6 +135,35 @@ def test_a_raise_fails_all_seeds_and_is_printed_once(
     assert len(test["seeds"]) == 8
 
 
+def test_identity_is_not_asked_of_seeds_that_were_recorded_in_another_group(
+    pytester: pytest.Pytester,
+) -> None:
+    last_bits = SUITE.replace(
+        "    mlregress.log(1",
+        "    values = [value + 1e-15 * len(values) for value in values]\n    mlregress.log(1",
+    ).replace("vectorized=True)", "vectorized=True)\n@pytest.mark.mlregress(expect='identical')")
+    pytester.makepyfile(test_it=last_bits)
+    assert pytester.runpytest_subprocess(*UPDATE[:2], "--mlregress-baseline-seeds=8").ret == 0
+    pytester.runpytest_subprocess().stdout.fnmatch_lines(["1 test: 1 identical; *"])
+    result = pytester.runpytest_subprocess("--mlregress-seeds=5", "--mlregress-report=report.json")
+    assert result.ret == 1
+    (test,) = json.loads((pytester.path / "report.json").read_text())["tests"]
+    assert test["verdict"] == "incomparable"
+    (reason,) = test["reasons"]
+    assert reason.startswith(
+        "5 seeds train together here and 8 were recorded, so that last bits may differ anyway "
+        "(vectorized=True): expect='identical', but accuracy of seed 0 moved from 0.9"
+    )
+    command = "pytest 'test_it.py::test_together'"
+    assert test["next_steps"] == [
+        f"without --mlregress-seeds, if that changed the number: {command}",
+        "or record the seeds that a check trains, and no others: "
+        f"{command} --mlregress-update --mlregress-baseline-seeds=5",
+    ]
+    pytester.makepyfile(test_it=last_bits.replace("0.9 +", "0.8 +"))
+    pytester.runpytest_subprocess().stdout.fnmatch_lines(["1 test: 1 regression; *"])
+
+
 def test_a_seed_by_its_node_id_runs_alone(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_it=SUITE)
     pytester.runpytest_subprocess("test_it.py::test_together[seed3]", "--mlregress-missing=warn")

@@ -117,6 +117,20 @@ def test_a_level_between_two_attainable_p_values_is_the_lower_one():
     assert detectable_in_sd(3, 3, 0.09, "welch") < detectable_in_sd(3, 3, 0.05, "welch")
 
 
+def test_ranks_detect_a_loss_at_a_level_below_what_drawn_relabellings_reach():
+    # 200,000 relabellings are drawn at most; ranks of 50 seeds have 1e10 and are counted.
+    assert detectable_in_sd(40, 10, 1e-6) == math.inf
+    loss = detectable_in_sd(40, 10, 1e-6, "rank")
+    assert detectable_in_sd(40, 10, 1e-6, "student") < loss
+    assert loss < detectable_in_sd(40, 10, 1e-6, "welch")
+
+
+@pytest.mark.parametrize("seeds", [510, 2000])
+def test_ranks_of_so_many_seeds_that_the_smallest_p_value_underflows_detect_a_loss(seeds):
+    loss = detectable_in_sd(seeds, seeds, 0.01, "rank")
+    assert loss == pytest.approx(detectable_in_sd(seeds, seeds, 0.01, "student"), rel=1e-3)
+
+
 def test_detectable_loss_is_in_metric_units():
     baseline = np.array([1.0, 2, 3, 4, 5, 6, 7, 8])
     sd = np.std(baseline, ddof=1)

@@ -288,7 +288,9 @@ def test_the_first_layer_that_differs_is_named() -> None:
     )
     assert str(error.value).endswith(
         "(tolerance 0.0001 of the largest value). A tensor that is neither a parameter nor a "
-        "buffer is the same for all seeds: register it as a buffer, or use vectorized=False"
+        "buffer is the same for all seeds, and so are random numbers of Python and numpy and what "
+        "the model counts in Python: register the tensor as a buffer, draw with torch, count in a "
+        "buffer; or use vectorized=False"
     )
     unchecked = Ensemble(make_model, (0, 1), make_optimizer=adam, checked_steps=0)
     assert unchecked.step(loss_fn, (INPUTS, LABELS)).shape == (2,)

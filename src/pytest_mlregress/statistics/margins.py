@@ -15,8 +15,8 @@ from pytest_mlregress.statistics import special_functions as special
 from pytest_mlregress.statistics.one_sided_tests import ComparisonTest, smallest_p
 from pytest_mlregress.statistics.power import (
     DETECTION_POWER,
-    attainable_level,
     effective_df,
+    largest_multiple,
     welch_df,
 )
 from pytest_mlregress.statistics.samples import FloatArray, mean, sd, winsorise
@@ -149,7 +149,8 @@ def detectable_in_sd(
     """The loss that two independent normal samples show with a given power, in their SDs.
 
     `student` and `welch` have the degrees of freedom of their names, `robust-t` and `rank` those of
-    `effective_df` at the largest p-value that counts.
+    `effective_df` at the largest p-value that counts. Ranks are counted and never drawn, so that
+    their p-values can be smaller than those of drawn relabellings.
 
     Args:
         n_baseline: number of baseline seeds.
@@ -162,7 +163,8 @@ def detectable_in_sd(
         The loss; infinite if none would be found.
     """
     student_df = n_baseline + n_candidate - 2
-    if smallest_p(n_baseline, n_candidate, test) > alpha or student_df < 1:
+    smallest = smallest_p(n_baseline, n_candidate, test)
+    if smallest > alpha or student_df < 1:
         return math.inf
     level = alpha
     if test == "student":
@@ -170,7 +172,7 @@ def detectable_in_sd(
     elif test == "welch":
         df = welch_df(n_baseline, n_candidate)
     else:
-        level = attainable_level(alpha, n_baseline, n_candidate)
+        level = largest_multiple(alpha, smallest)
         df = effective_df(n_baseline, n_candidate, level)
     noncentrality = detectable_noncentrality(df, level, power)
     return noncentrality * math.sqrt(1 / n_baseline + 1 / n_candidate)

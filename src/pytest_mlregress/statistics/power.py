@@ -114,7 +114,13 @@ def attainable_level(p: float, n_baseline: int, n_candidate: int) -> float:
     Returns:
         The p-value; 0 if there is none.
     """
-    step = smallest_attainable_p(n_baseline, n_candidate)
+    return largest_multiple(p, smallest_attainable_p(n_baseline, n_candidate))
+
+
+def largest_multiple(p: float, step: float) -> float:
+    """The largest multiple of `step` that is not above `p` but for rounding; 0 if there is none."""
+    if step < 1e-12 * p:  # finer than rounding, or 0: the product of many seeds underflows
+        return p
     return math.floor(p / step * (1.0 + 1e-9)) * step
 
 

@@ -33,6 +33,13 @@ _FLOOR: Final = 0.1
 least: one that is zero but for rounding, such as a bias's before BatchNorm, has no digit that
 could agree."""
 
+_SHARED: Final = (
+    "A tensor that is neither a parameter nor a buffer is the same for all seeds, and so are "
+    "random numbers of Python and numpy and what the model counts in Python: register the tensor "
+    "as a buffer, draw with torch, count in a buffer; or use vectorized=False"
+)
+"""What two computations of one seed may differ by, besides what `torch.vmap` computes wrongly."""
+
 Tensors = Mapping[str, torch.Tensor]
 
 
@@ -190,8 +197,7 @@ class SeedCheck:
     def _error(self, where: str, place: int, how: str) -> VectorizedError:
         return VectorizedError(
             f"seed {self._seeds[place]} differs from a single run in {where}: {how} (tolerance "
-            f"{self.tolerance:g} of the largest value). A tensor that is neither a parameter nor a "
-            "buffer is the same for all seeds: register it as a buffer, or use vectorized=False"
+            f"{self.tolerance:g} of the largest value). {_SHARED}"
         )
 
     def _shown(self, name: str) -> str:

@@ -68,6 +68,11 @@ class GroupPlan:
     tests: int = 1
 
     @property
+    def trains_together(self) -> bool:
+        """True where one run of the test trains all seeds: no other test declares `early`."""
+        return "early" in self.settings
+
+    @property
     def baseline_id(self) -> str:
         """``test_file.py::Class::name[params]``: an artifact does not depend on the rootdir."""
         return in_file(self.file.name, split_file(self.test)[1])

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pytest_mlregress.baselines.artifact import Artifact
 from pytest_mlregress.running.result import SeedResult
 from pytest_mlregress.verdicts.checked_metric import metric_verdict
+from pytest_mlregress.verdicts.context import JudgingContext
 from pytest_mlregress.verdicts.metric_samples import metric_names
 from pytest_mlregress.verdicts.metrics import MetricsDecision
 from pytest_mlregress.verdicts.policy import Rules
-from pytest_mlregress.verdicts.verdict import VerdictKind
+from pytest_mlregress.verdicts.verdict import Verdict, VerdictKind
 
 BySeed = Mapping[int, Mapping[str, float]]
 """The metrics of each seed by name."""
@@ -115,6 +116,43 @@ def first_moved(baseline: Artifact, ready: Sequence[SeedResult]) -> str | None:
     """
     of_candidate = {seed.seed: {m.name: m.value for m in seed.metrics} for seed in ready}
     return _first_difference(_by_seed(baseline), of_candidate)
+
+
+def recorded_in_another_group(case: JudgingContext, baseline: Artifact) -> Verdict | None:
+    """Whether ``expect="identical"`` compares seeds that trained together with other ones.
+
+    Sums over another number of seeds may take another order, so that the last bits of a seed depend
+    on those that train with it. A baseline knows its seeds, and not the looks of the update that
+    has recorded them: only where they are the check's do moved bits show a change.
+
+    Args:
+        case: the test, with all of its seeds.
+        baseline: its baseline.
+
+    Returns:
+        The verdict; None where the question does not arise, or no bit has moved.
+    """
+    plan, recorded = case.group.plan, baseline.provenance.seeds
+    asked = plan.trains_together and case.rules.expect == "identical"
+    if not asked or recorded == plan.planned:
+        return None
+    of_candidate = {seed.seed: {m.name: m.value for m in seed.metrics} for seed in case.ready}
+    moved = _first_moved(_by_seed(baseline), of_candidate)
+    if moved is None:
+        return None
+    number = len(plan.planned)
+    return case.verdict(
+        VerdictKind.INCOMPARABLE,
+        reasons=(
+            f"{number} seeds train together here and {len(recorded)} were recorded, so that last "
+            f"bits may differ anyway (vectorized=True): {moved}",
+        ),
+        next_steps=(
+            f"without --mlregress-seeds, if that changed the number: {plan.command}",
+            "or record the seeds that a check trains, and no others: "
+            f"{plan.update_command} --mlregress-baseline-seeds={number}",
+        ),
+    )
 
 
 def _by_seed(baseline: Artifact) -> dict[int, dict[str, float]]:

@@ -23,7 +23,11 @@ from pytest_mlregress.verdicts.context import (
 from pytest_mlregress.verdicts.curves import beside_curves
 from pytest_mlregress.verdicts.deterministic import judge_bits
 from pytest_mlregress.verdicts.group import SeedGroup
-from pytest_mlregress.verdicts.identical import first_moved, judge_bit_equality
+from pytest_mlregress.verdicts.identical import (
+    first_moved,
+    judge_bit_equality,
+    recorded_in_another_group,
+)
 from pytest_mlregress.verdicts.metric_samples import margin_changes
 from pytest_mlregress.verdicts.metrics import MetricsDecision, judge_metrics, look_numbers
 from pytest_mlregress.verdicts.policy import Rules
@@ -115,6 +119,8 @@ def _decided(
     nothing_to_decide = len(short) == len(ready[0].metrics) if ready else False
     if nothing_to_decide and rules.early and looks_harmless(ready[0], baseline):
         return unaffordable_verdict(case, baseline, short)
+    if (verdict := recorded_in_another_group(case, baseline)) is not None:
+        return verdict
     decision = judge_bit_equality(
         ready, planned, baseline, rules, same_environment=not case.differences
     ).or_looked(judge_metrics(ready, planned, baseline, rules))
