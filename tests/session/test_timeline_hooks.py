@@ -11,6 +11,7 @@ import pytest
 from pytest_mlregress._compat import WorkerNode
 from pytest_mlregress.session.timeline_hooks import TimelineHooks, note_begin
 from pytest_mlregress.timeline.spans import ItemSpan, RunTimeline
+from pytest_mlregress.timeline.utilisation import RunUtilisation
 
 WALL = 1_000_000.0
 SEED = "t.py::test_a[seed0]"
@@ -177,3 +178,39 @@ def test_verdicts_and_runs_without_seeds_are_no_items(monkeypatch: pytest.Monkey
     run.hooks._has_seeds = False
     run.seed(1.0)
     assert run.hooks.timeline() is None
+
+
+def test_an_item_that_the_end_of_the_run_interrupts_lasts_to_it(run: Run) -> None:
+    run.report("setup", 2, 2.1)
+    timeline = run.end(4.0)
+    item = only_item(timeline)
+    assert (item.start, item.outcome) == (pytest.approx(2.0), "lost")
+    assert item.seconds == pytest.approx(2.0)
+    assert RunUtilisation(timeline).whole.seconds["lost"] == pytest.approx(2.0)
+    assert run.hooks.timeline() == timeline  # asked again: the same
+
+
+def test_an_item_whose_call_was_reported_is_finished_in_mid_tear_down(run: Run) -> None:
+    run.report("setup", 2, 2.1)
+    run.report("call", 2.1, 3)
+    item = only_item(run.end(4.0))
+    assert (item.outcome, item.seconds) == ("finished", pytest.approx(2.0))
+
+
+def test_what_is_told_of_a_lost_worker_ends_and_begins_with_it(run: Run) -> None:
+    collection = run.hooks.pytest_collection(SimpleNamespace(items=[SEED]))  # type: ignore[arg-type]
+    next(collection)
+    run.now = 1.0
+    with pytest.raises(StopIteration):
+        collection.send(None)
+    run.now = 2.0
+    run.hooks.pytest_runtest_logstart(SEED)
+    run.report("setup", 2, 2.1)
+    run.now = 5.0
+    run.hooks.worker_lost("gw0")
+    run.report("???", 0, 0, at=5.2)  # told later
+    run.seed(7.0, worker="gw1")
+    first, second = run.end(12.0).workers
+    assert first.collection == (0.0, 1.0)
+    assert first.items[0].seconds == pytest.approx(3.0)
+    assert (second.began, second.collection) == (5.0, None)

@@ -54,6 +54,7 @@ class _OpenItem:
     side: Side | None
     seconds: float = 0.0
     outcome: Outcome = "finished"
+    called: bool = False
 
 
 @dataclass(slots=True)
@@ -76,6 +77,15 @@ class _Worker:
         if one is not None:
             seconds = max(0.0, min(one.seconds, one.stop - one.start))
             self.items.append((one.node_id, one.start, seconds, one.side, outcome or one.outcome))
+
+    def items_until(self, ended: float) -> list[tuple[str, float, float, Side | None, Outcome]]:
+        """All items; one that the end of the run interrupted lasts to it, and is no work done."""
+        one = self.open
+        if one is None:
+            return self.items
+        cut = one.outcome == "finished" and not one.called
+        outcome: Outcome = "lost" if cut else one.outcome
+        return [*self.items, (one.node_id, one.start, ended - one.start, one.side, outcome)]
 
 
 class TimelineHooks:
@@ -210,6 +220,7 @@ class TimelineHooks:
         if item is None:
             item = worker.open = _OpenItem(report.nodeid, start, stop, _side_of(payload))
         item.stop = max(item.stop, stop)
+        item.called |= report.when == "call"
         seeds = len((payload or {}).get("together", ())) or 1  # the report has one seed's share
         item.seconds += report.duration * seeds
         item.outcome = _outcome_of(report, payload, item.outcome)
@@ -241,17 +252,21 @@ class TimelineHooks:
     def _timeline_of(self, worker: _Worker, ended: float) -> WorkerTimeline:
         from pytest_mlregress.timeline.spans import ItemSpan, WorkerTimeline
 
-        worker.close_item()
         late = worker.delay or 0.0
+        ended = ended if worker.ended is None else min(worker.ended, ended)
+        collection = worker.collection or self._collection
+        if collection is not None and collection[1] <= worker.began:
+            collection = None  # forked after it, in the place of a lost one
         return WorkerTimeline(
             id=worker.id,
             began=worker.began,
-            ended=ended if worker.ended is None else min(worker.ended, ended),
+            ended=ended,
             items=tuple(
-                ItemSpan(node_id, start + late, seconds, side, outcome)
-                for node_id, start, seconds, side, outcome in worker.items
+                ItemSpan(node_id, at, max(0.0, min(seconds, ended - at)), side, outcome)
+                for node_id, start, seconds, side, outcome in worker.items_until(ended - late)
+                for at in (start + late,)
             ),
-            collection=worker.collection or self._collection,
+            collection=collection,
             host=worker.host,
         )
 

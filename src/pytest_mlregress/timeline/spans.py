@@ -17,8 +17,8 @@ Outcome: TypeAlias = Literal[
     "finished", "failed", "lost", "cancelled", "skipped", "cached", "rerun"
 ]
 """The words of `running.seed_outcome`, as far as a report of pytest tells (``failed`` is one that
-timed out, too), and ``cached``: taken from an earlier run; ``rerun``: an attempt that was made
-again."""
+timed out, too; ``lost`` one that the end of the run interrupted, too), and ``cached``: taken from
+an earlier run; ``rerun``: an attempt that was made again."""
 
 SIDES: Final = frozenset(get_args(Side))
 OUTCOMES: Final = frozenset(get_args(Outcome))
@@ -54,7 +54,8 @@ class WorkerTimeline:
         began: when its place was there to be used: 0 for all but those that replace another.
         ended: when its place was no longer there.
         items: in the order in which they ran.
-        collection: when the process that collected for it did so: begin and end.
+        collection: when the process that collected for it did so: begin and end; None where that
+            was before its begin.
         host: the machine, where the engine names another than that of the run.
     """
 

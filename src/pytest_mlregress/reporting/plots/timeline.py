@@ -43,7 +43,7 @@ _LEGEND: Final = {
     "before": "training of the base",
     "other": "other tests",
     "failed": "failed",
-    "lost": "lost, run again",
+    "lost": "lost",
     "collection": "collection",
     "startup": "other start-up",
     "waiting": "waiting",
