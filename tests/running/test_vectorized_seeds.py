@@ -71,7 +71,7 @@ def test_all_seeds_of_a_check_are_one_run_in_every_engine(pytester: pytest.Pytes
         (item,) = timelines[0]  # all of it, on the one worker that trained
         assert len(timelines) == 1
         spent = sum(one["duration"] for one in test["seeds"])
-        assert item["seconds"] == pytest.approx(spent, rel=0.1, abs=0.01)
+        assert item["seconds"] > 0.8 * spent  # of all seeds, and of their set-up and tear-down
         result.stdout.fnmatch_lines(["identical *test_it.py::test_together * 8/8 seeds"])
         result.stdout.fnmatch_lines(["*1 passed, 8 seeds in *"])
     assert len(headlines) == 1
