@@ -93,6 +93,125 @@ def test_without_git_what_tools_leave_behind_is_left_out(tmp_path: Path) -> None
     assert [*tree.digests] == ["test_a.py"]
 
 
+def in_git(folder: Path, *command: str) -> None:
+    options = ("user.name=a", "user.email=a@b.c", "protocol.file.allow=always")
+    given = [word for option in options for word in ("-c", option)]
+    subprocess.run(["git", *given, *command], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.fixture
+def vendored(tmp_path: Path) -> Path:
+    """A repository with a submodule `vendor`, which has one itself."""
+    for name, inner in (("deep", None), ("core", "deep"), ("main", "core")):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / f"{name}.py").write_text("SCALE = 1\n")
+        (folder / ".gitignore").write_text("ignored.py\n")
+        in_git(folder, "init", "-q")
+        if inner is not None:
+            in_git(folder, "submodule", "add", "-q", str(tmp_path / inner), f"vendor-{inner}")
+        in_git(folder, "add", ".")
+        in_git(folder, "commit", "-q", "-m", name)
+    main = tmp_path / "main"
+    in_git(main, "submodule", "update", "-q", "--init", "--recursive")
+    return main
+
+
+def test_a_submodule_is_sent_and_compared(vendored: Path, tmp_path: Path) -> None:
+    core = vendored / "vendor-core"
+    for name in ("new.py", "log.txt", "ignored.py"):
+        (core / name).write_text("")
+    before = tree_of(vendored)
+    assert before.files == (
+        ".gitignore",
+        ".gitmodules",
+        "main.py",
+        "vendor-core/.gitignore",
+        "vendor-core/.gitmodules",
+        "vendor-core/core.py",
+        "vendor-core/log.txt",
+        "vendor-core/new.py",
+        "vendor-core/vendor-deep/.gitignore",
+        "vendor-core/vendor-deep/deep.py",
+    )
+    assert {*before.files} - {*before.digests} == {"vendor-core/log.txt"}
+    pack(before, tmp_path / "a.zip")
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert archive.read("vendor-core/vendor-deep/deep.py") == b"SCALE = 1\n"
+    for file in (core / "core.py", core / "vendor-deep" / "deep.py"):
+        file.write_text("SCALE = 2\n")
+        differing = file.relative_to(vendored)
+        assert first_difference(before.digests, vendored) == f"{differing} differs"
+        assert tree_of(vendored).digest != before.digest
+        file.write_text("SCALE = 1\n")
+
+
+def test_a_submodule_that_is_not_there_holds_nothing(vendored: Path) -> None:
+    in_git(vendored, "submodule", "deinit", "-q", "-f", "vendor-core")
+    assert tree_of(vendored).files == (".gitignore", ".gitmodules", "main.py")
+
+
+def test_a_repository_that_git_would_not_add_is_sent_and_compared(
+    project: Path, vendored: Path
+) -> None:
+    tree = tree_of(project)
+    assert {"deep/deep.py", "main/vendor-core/core.py"} <= tree.digests.keys()
+
+
+def test_a_link_to_a_folder_stands_for_its_files(project: Path, tmp_path: Path) -> None:
+    (project / "link").symlink_to("models")
+    (project / "models" / "deep").symlink_to(project / "inner")
+    (project / "inner").mkdir()
+    (project / "inner" / "layer.py").write_text("")
+    (project / "file.py").symlink_to("models/net.py")
+    in_git(project, "add", "link")
+    tree = tree_of(project)
+    linked = {
+        "file.py",
+        "inner/layer.py",
+        "link/deep/layer.py",
+        "link/net.py",
+        "models/deep/layer.py",
+        "models/net.py",
+    }
+    assert linked <= tree.digests.keys()
+    pack(tree, tmp_path / "a.zip")
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert archive.read("link/net.py") == archive.read("file.py") == b"WIDTH = 1\n"
+    (project / "link").unlink()
+    (project / "link").symlink_to("inner")
+    assert tree_of(project).digest != tree.digest
+    assert first_difference(tree.digests, project) == "link/deep/layer.py is missing"
+
+
+def test_links_back_end(project: Path) -> None:
+    (project / "models" / "top").symlink_to("..")
+    (project / "loop").symlink_to("loop")
+    (project / "nowhere").symlink_to("not there")
+    files = tree_of(project).files
+    assert "models/top/models/net.py" in files
+    assert not any(name.startswith("models/top/models/top/") for name in files)
+    assert not {"loop", "nowhere"} & {*files}
+
+
+def test_a_link_to_a_folder_outside_or_that_git_ignores_is_left_out(
+    project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    before = tree_of(project).files
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "large.py").write_text("")
+    (project / "data").symlink_to(outside)
+    (project / "cache").symlink_to("ignored")
+    assert tree_of(project).files == before
+
+
+def test_without_git_links_are_followed_as_well(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "net.py").write_text("")
+    (tmp_path / "link").symlink_to("real")
+    assert tree_of(tmp_path).files == ("link/net.py", "real/net.py")
+
+
 def test_the_same_tree_is_the_same_package(project: Path, tmp_path_factory) -> None:
     folder = tmp_path_factory.mktemp("packages")
     tree = tree_of(project)

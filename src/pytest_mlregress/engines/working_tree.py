@@ -1,7 +1,9 @@
 """The files of a working tree that another machine needs to run its tests, and whether it has them.
 
-Those that git knows or would add; where there is no git, all but what tools leave behind. Trainings
-write into the tree, too (checkpoints, logs): what git does not know is compared where it is code.
+Those that git knows or would add, also in submodules and other repositories in the tree; where
+there is no git, all but what tools leave behind. A link to a folder of the tree stands for the
+files in it, since a package holds no links. Trainings write into the tree, too (checkpoints, logs):
+what git does not know is compared where it is code.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import hashlib
 import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -73,18 +76,86 @@ def working_tree(rootdir: Path, leave_out: Callable[[str], bool]) -> WorkingTree
     Returns:
         The tree.
     """
-    known: set[str] = set()
     try:
         top = Path(os.fsdecode(git(rootdir, "rev-parse", "--show-toplevel")).rstrip("\n")).resolve()
-        known = _split(git(top, "ls-files", "-z"))
-        names = known | _split(git(top, "ls-files", "-z", "--others", "--exclude-standard"))
+        found = _of_repository(top)
     except GitError:
         top = rootdir.resolve()
-        names = {file.relative_to(top).as_posix() for file in _walk(top)}
-    files = tuple(sorted(name for name in names if (top / name).is_file()))
-    compared = (name for name in files if name in known or PurePosixPath(name).suffix in _CODE)
+        found = _of_folder(top)
+    names = _Names(top, found).behind("", frozenset())
+    known = {name: is_known for name, is_known in names if (top / name).is_file()}
+    files = tuple(sorted(known))
+    compared = (name for name in files if known[name] or PurePosixPath(name).suffix in _CODE)
     digests = ((name, digest_of(top / name)) for name in compared if not leave_out(name))
     return WorkingTree(top, files, {name: digest for name, digest in digests if digest})
+
+
+class _Names:
+    """Names from the top of a tree, and the links to folders of the tree among them."""
+
+    def __init__(self, top: Path, found: Mapping[str, bool]) -> None:
+        self._found = found
+        self._targets = {name: _folder_of_link(top, name) for name in found}
+
+    def behind(self, folder: str, passed: frozenset[str]) -> Iterator[tuple[str, bool]]:
+        """What is in a folder, with what is behind its links; no link back is passed twice.
+
+        Args:
+            folder: from the top; empty for the top.
+            passed: the folders that links have led to.
+
+        Yields:
+            Names from the folder, and whether git knows them.
+        """
+        start = f"{folder}/" if folder else ""
+        for name, is_known in self._found.items():
+            if not name.startswith(start):
+                continue
+            inside = name.removeprefix(start)
+            target = self._targets[name]
+            if target is None:
+                yield inside, is_known
+            elif target not in passed:
+                for further, its_known in self.behind(target, passed | {target}):
+                    yield f"{inside}/{further}", its_known
+
+
+def _folder_of_link(top: Path, name: str) -> str | None:
+    link = top / name
+    if not link.is_symlink() or not link.is_dir():
+        return None
+    target = link.resolve()
+    if not target.is_relative_to(top):
+        return None
+    folder = target.relative_to(top).as_posix()
+    return "" if folder == "." else folder
+
+
+def _of_repository(top: Path) -> dict[str, bool]:
+    """Names from the top of a repository, and whether git knows them.
+
+    Git lists a submodule, and any other repository in this one, as one name.
+    """
+    others = _split(git(top, "ls-files", "-z", "--others", "--exclude-standard"))
+    known = _split(git(top, "ls-files", "-z"))
+    found = dict.fromkeys(others, False) | dict.fromkeys(known, True)
+    folders = [name for name in found if (top / name).is_dir() and not (top / name).is_symlink()]
+    for name in folders:
+        del found[name]
+        inner = _of_inner_folder(top / name)
+        found |= {str(PurePosixPath(name, file)): is_known for file, is_known in inner.items()}
+    return found
+
+
+def _of_inner_folder(folder: Path) -> dict[str, bool]:
+    if (folder / ".git").exists():  # otherwise git would answer for the repository around it
+        with suppress(GitError):
+            return _of_repository(folder)
+    return _of_folder(folder)
+
+
+def _of_folder(folder: Path) -> dict[str, bool]:
+    return {file.relative_to(folder).as_posix(): False for file in _walk(folder)}
 
 
 def _split(listed: bytes) -> set[str]:
