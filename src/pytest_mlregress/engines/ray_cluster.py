@@ -23,10 +23,14 @@ from pytest_mlregress.running.threads import restore_variables
 _CONNECT_S: Final = 5.0
 _CHECK_S: Final = 120.0
 """A node that does not compare its tree within this time gets a copy."""
+_START_S: Final = 120
+"""Ray itself gives a cluster 10 s to start, which is too short where other processes run."""
 _OBJECT_STORE: Final = 200 * 2**20
 """Bytes: what actors report is small."""
 
 INSTALL: Final = "pip install 'pytest-mlregress[ray]'"
+
+_START_VARIABLE: Final = "RAY_raylet_start_wait_time_s"
 
 
 class RayError(Exception):
@@ -90,7 +94,12 @@ class RayCluster:
             RayError: it cannot be started.
         """
         self._folder = tempfile.mkdtemp(prefix="mlr-ray-")
-        with _variables({"RAY_USAGE_STATS_ENABLED": "0", "RAY_ADDRESS": None}):
+        variables = {
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_ADDRESS": None,
+            _START_VARIABLE: os.environ.get(_START_VARIABLE, str(_START_S)),
+        }
+        with _variables(variables):
             self._init(
                 address="local",
                 num_cpus=cpus,
@@ -136,7 +145,11 @@ class RayCluster:
     def _why_not(self, error: Exception) -> str:
         reason = " ".join(str(error).split())
         if self._address is None:
-            return f"no Ray cluster can be started on this machine: {reason}"
+            return (
+                f"no Ray cluster can be started on this machine: {reason.rstrip('.')}; where the "
+                f"machine is busy, run again with {_START_VARIABLE}=600 in the environment, or "
+                "without --mlregress-engine=ray: --mlregress-workers needs no cluster"
+            )
         what = f"--mlregress-ray-address={self._address}"
         if "ray[client]" in reason:
             return f"{what} needs Ray's client: pip install 'ray[client]'"
