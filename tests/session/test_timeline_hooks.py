@@ -41,6 +41,7 @@ class Run:
         node_id: str = SEED,
         payload: dict[str, Any] | None = None,
         duration: float | None = None,
+        host: str | None = None,
     ) -> None:
         """A phase from ``start`` to ``stop`` by the worker's clock, reported ``at`` that time."""
         self.now = stop if at is None else at
@@ -58,6 +59,7 @@ class Run:
         one.mlregress = {"stopped": False} if payload is None else payload
         if worker is not None:
             one.node = WorkerNode(worker)
+            one.node.host = host
         self.hooks.pytest_runtest_logreport(one)
 
     def seed(
@@ -96,6 +98,14 @@ def test_an_item_takes_the_seconds_of_its_phases(run: Run) -> None:
     item = only_item(timeline)
     assert (item.node_id, item.side, item.outcome) == (SEED, "candidate", "finished")
     assert (item.start, item.seconds) == (pytest.approx(2.0), pytest.approx(3.2))
+
+
+def test_the_machine_of_a_worker_is_that_of_its_reports(run: Run) -> None:
+    run.hooks.worker_began("gw0")
+    run.hooks.worker_began("gw1")
+    run.seed(2.0, host="node7")
+    run.seed(2.0, worker="gw1")
+    assert [worker.host for worker in run.end(6.0).workers] == ["node7", None]
 
 
 @pytest.mark.parametrize("skew", [-3600.0, 3600.0])

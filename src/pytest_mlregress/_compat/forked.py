@@ -134,11 +134,13 @@ class WorkerNode:
 
     Attributes:
         end: how it ended, in words; None while it has not, empty where that is unknown.
+        host: its machine, where that is another one; None where it is this one.
     """
 
     def __init__(self, worker: str) -> None:
         self.gateway = Gateway(worker)
         self.end: str | None = None
+        self.host: str | None = None
         self.workerinput = {"workerid": worker}
         self.workerinfo = {
             "id": worker,

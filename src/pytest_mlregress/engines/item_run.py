@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -106,6 +107,10 @@ class ItemRun:
         self._workers.end(worker.number)
         del self._live[worker.number]
 
+    def _on_here(self, worker: _Worker, machine: str) -> None:
+        """A worker runs on a machine; reports show it where it is another one."""
+        worker.node.host = None if machine == platform.node() else machine
+
     def _on_ready(self, worker: _Worker) -> None:
         if self._session.shouldfail or self._session.shouldstop:
             self._queue.clear()
@@ -179,6 +184,7 @@ class ItemRun:
             self._begin_worker()
 
     _on_message: Final[dict[str, Callable[..., None]]] = {
+        "here": _on_here,
         "ready": _on_ready,
         "start": _on_start,
         "report": _on_report,

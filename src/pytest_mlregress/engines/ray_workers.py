@@ -243,6 +243,7 @@ class RayWorkers:
         except self._ray.exceptions.RayError as error:
             return self._on_error(actor, loss_of(error, self._ray.exceptions))
         actor.unreachable_since = None
+        found = [] if actor.answered else [("here", heard.machine)]
         actor.answered = True
         self._patient_until = None
         if heard.progress is not None:
@@ -250,7 +251,7 @@ class RayWorkers:
         for kind, *content in heard.messages:
             if kind == REFUSED:
                 raise WorkersLostError(content[0])
-        return [(actor.number, message) for message in heard.messages]
+        return [(actor.number, message) for message in (*found, *heard.messages)]
 
     def _on_error(self, actor: _Actor, loss: Loss) -> list[tuple[int, Message]]:
         if loss.is_final:

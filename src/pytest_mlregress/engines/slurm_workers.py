@@ -57,6 +57,8 @@ class _Job:
     kind: int
     channels: JobChannels
     worker: int | None = None
+    machine: str | None = None
+    """Where it runs; None where that is unknown, or was told of its worker."""
 
     @property
     def id(self) -> str:
@@ -218,14 +220,23 @@ class SlurmWorkers:
             raise WorkersLostError(f"the folder of the run's jobs is gone: {error}") from error
         began = any(message[0] == "here" for message in messages)
         self._any_here |= began
+        yield from self._tell_machine(job)
         for message in messages:
             if message[0] == "lost":
                 log = job.handle.paths.stderr
                 yield from self._lose(job, f"{message[1]} (log {log})")
-            elif message[0] != "here" and job.worker is not None:
+            elif message[0] == "here":
+                job.machine = message[1]
+                yield from self._tell_machine(job)
+            elif job.worker is not None:
                 yield job.worker, message
         if began and job.channels.here and job.worker is not None:
             self._send(job, self._start(job.worker))
+
+    def _tell_machine(self, job: _Job) -> Iterator[tuple[int, Message]]:
+        if job.machine is not None and job.worker is not None:
+            machine, job.machine = job.machine, None
+            yield job.worker, ("here", machine)
 
     def _lose(self, job: _Job, reason: str) -> Iterator[tuple[int, Message]]:
         """Its worker is gone; the job may go on with another one."""

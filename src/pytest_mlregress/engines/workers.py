@@ -41,6 +41,7 @@ class Workers(Protocol):
             Messages with the numbers of their workers, in the order of each worker; none where it
             has waited for long. ``("lost", reason)`` is the last one of a worker that is gone and
             has not said ``end``; the reason is in words, or empty where none is known.
+            ``("here", machine)`` is the first one of a worker that may be on another machine.
         """
 
     def end(self, number: int) -> None:

@@ -178,8 +178,10 @@ class TimelineHooks:
         """
         if worker_id not in self._workers:
             began = self._losses.pop(0) if self._losses else 0.0
-            self._workers[worker_id] = _Worker(worker_id, began, host)
-        return self._workers[worker_id]
+            self._workers[worker_id] = _Worker(worker_id, began)
+        worker = self._workers[worker_id]
+        worker.host = host or worker.host
+        return worker
 
     def worker_lost(self, worker_id: str) -> None:
         """A worker is gone before the end; told once or more often.

@@ -16,6 +16,8 @@ from pytest_mlregress.engines.slurm_parameters import read_parameters
 from pytest_mlregress.engines.slurm_workers import JobArray, SlurmWorkers
 from pytest_mlregress.engines.workers import WorkersLostError
 
+HERE = ("here", "node7")
+
 
 class Cluster:
     """Jobs with the states that a test gives them."""
@@ -68,7 +70,7 @@ class Run:
 
     def job_begins(self, number: int) -> tuple[MessageReader, MessageWriter]:
         inbox, outbox = claim_channel(self.folder / f"job-{number}")
-        outbox.send(("here", "node7", 1))
+        outbox.send((*HERE, 1))
         return inbox, outbox
 
     def receive(self) -> list[tuple[int, tuple[Any, ...]]]:
@@ -95,7 +97,7 @@ def test_a_job_that_is_over_has_lost_its_worker(tmp_path: Path, state: str, why:
     run = Run(tmp_path, jobs=2)
     assert run.cluster.arrays == [2]
     inbox, outbox = run.job_begins(0)
-    assert run.receive() == []
+    assert run.receive() == [(0, HERE)]
     assert inbox.received() == [("begin", 0)]
     outbox.send(("ready",))
     run.cluster.states["0"] = state
@@ -112,15 +114,29 @@ def test_a_job_that_was_queued_again_has_the_next_worker(tmp_path: Path) -> None
     run = Run(tmp_path, jobs=1)
     _, outbox = run.job_begins(0)
     outbox.send(("lost", "its job was pre-empted"))
-    assert run.receive() == [(0, ("lost", f"its job was pre-empted (log {tmp_path}/0.err)"))]
+    assert run.receive() == [
+        (0, HERE),
+        (0, ("lost", f"its job was pre-empted (log {tmp_path}/0.err)")),
+    ]
     run.workers.end(0)
     run.workers.begin(1)
     run.receive()
     inbox, outbox = run.job_begins(0)
     outbox.send(("ready",))
-    assert run.receive() == [(1, ("ready",))]
+    assert run.receive() == [(1, HERE), (1, ("ready",))]
     assert inbox.received() == [("begin", 1)]
     assert run.cluster.arrays == [1]
+
+
+def test_a_job_that_is_back_first_tells_its_machine_of_the_next_worker(tmp_path: Path) -> None:
+    run = Run(tmp_path, jobs=1)
+    _, outbox = run.job_begins(0)
+    outbox.send(("lost", "its process has died"))
+    run.receive()
+    run.workers.end(0)
+    run.job_begins(0)
+    run.workers.begin(1)
+    assert run.receive() == [(1, HERE)]
 
 
 def test_jobs_that_all_fail_to_start_end_the_run(tmp_path: Path) -> None:
@@ -142,14 +158,14 @@ def test_a_job_that_fails_to_start_is_lost_once_another_has_started(tmp_path: Pa
     run.cluster.states["0"] = "FAILED"
     assert run.receive() == []
     run.job_begins(1)
-    assert run.receive() == [(0, ("lost", "its job 0 failed"))]
+    assert run.receive() == [(1, HERE), (0, ("lost", "its job 0 failed"))]
 
 
 def test_a_job_that_is_silent_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run(tmp_path, jobs=1)
     run.job_begins(0)
     run.cluster.states["0"] = "RUNNING"
-    assert run.receive() == []
+    assert run.receive() == [(0, HERE)]
     monkeypatch.setattr(slurm_workers, "_SILENT_S", 0.0)
     assert run.receive() == [
         (0, ("lost", f"its job 0 has said nothing for 0 seconds (log {tmp_path}/0.err)"))
@@ -161,7 +177,7 @@ def test_a_worker_that_has_ended_leaves_its_job_to_end(tmp_path: Path) -> None:
     run = Run(tmp_path, jobs=2)
     _, outbox = run.job_begins(0)
     outbox.send(("end",))
-    assert run.receive() == [(0, ("end",))]
+    assert run.receive() == [(0, HERE), (0, ("end",))]
     run.workers.end(0)
     run.cluster.states["0"] = "COMPLETED"
     assert run.receive() == []
