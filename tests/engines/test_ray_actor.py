@@ -83,3 +83,15 @@ def test_messages_are_passed_on_and_a_loss_is_told(tmp_path: Path) -> None:
     actor.end()
     reason = f"its process was killed by {signal.SIGKILL.name}, as happens where memory runs out"
     assert said[-1] == ("lost", reason)
+
+
+@pytest.mark.slow
+def test_why_pytest_does_not_start_there_is_told(tmp_path: Path) -> None:
+    given = start_in(tmp_path)
+    start = replace(given.start, args=[*given.start.args, "-p", "nowhere"])
+    actor = RayActor(replace(given, start=start), None)
+    ((kind, reason),) = actor.exchange(1, [], [], 30.0).messages
+    actor.end()
+    assert kind == "error"
+    assert reason.startswith("pytest ended with status 4:\nERROR: ")
+    assert "nowhere" in reason

@@ -101,9 +101,16 @@ class ChildWorker:
     def received(self) -> list[Message]:
         """What it has said; ``("lost", reason)`` where it is gone."""
         try:
-            return self._connection.received()
+            messages = self._connection.received()
         except ConnectionLost:
             return [("lost", self._why_lost())]
+        return [self._with_output(message) for message in messages]
+
+    def _with_output(self, message: Message) -> Message:
+        """An error of one line is pytest's exit status, and its reason was printed."""
+        if message[0] == "error" and "\n" not in message[1]:
+            return ("error", f"{message[1]}{self._last_output()}")
+        return message
 
     def let_end(self, seconds: float) -> None:
         """Wait for the end of the process, which has said that it ends.

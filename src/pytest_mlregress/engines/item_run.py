@@ -180,7 +180,8 @@ class ItemRun:
                 + (f": {reason}" if reason else "")
             )
         if not self._queue.is_empty:
-            self._say(f"\nreplacing crashed worker {worker.id}" + (f": {reason}" if reason else ""))
+            why = f": {_in_one_line(reason)}" if reason else ""
+            self._say(f"\nreplacing crashed worker {worker.id}{why}")
             self._begin_worker()
 
     _on_message: Final[dict[str, Callable[..., None]]] = {
@@ -221,6 +222,12 @@ class ItemRun:
         reporter: Any = self._config.pluginmanager.getplugin("terminalreporter")
         if reporter is not None and self._config.option.verbose >= 0:
             reporter.write_line(line)
+
+
+def _in_one_line(reason: str) -> str:
+    """A reason may end with what a process printed, of which the last line says most."""
+    first, *more = reason.splitlines()
+    return " ".join([first, *more[-1:]])
 
 
 def _difference(worker: str, own: list[str], others: list[str]) -> str:

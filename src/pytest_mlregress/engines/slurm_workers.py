@@ -225,6 +225,9 @@ class SlurmWorkers:
             if message[0] == "lost":
                 log = job.handle.paths.stderr
                 yield from self._lose(job, f"{message[1]} (log {log})")
+            elif message[0] == "error" and job.worker is not None:
+                self.has_failures = True
+                yield job.worker, ("error", f"{message[1]}\n(log {job.handle.paths.stderr})")
             elif message[0] == "here":
                 job.machine = message[1]
                 yield from self._tell_machine(job)

@@ -95,6 +95,7 @@ def main(descriptor: int) -> None:
         if plugin.served:
             connection.send(("end",))
         else:
+            sys.stdout.flush()  # the owner may look for the reason there
             connection.send(("error", plugin.why(int(status))))
     except ConnectionLost:
         pass  # nobody is left who could be told
