@@ -158,6 +158,11 @@ class RayCluster:
                 f"{what}: no Ray cluster runs on this machine; start one (ray start --head), name "
                 "another one, or leave the option out for a cluster of this run"
             )
+        if "Failed to connect" in reason:
+            return (
+                f"{what}: {reason}; a cluster with authentication needs RAY_AUTH_MODE=token in the "
+                "environment, with its token in the file that RAY_AUTH_TOKEN_PATH names"
+            )
         return f"{what}: {reason}"
 
     def nodes(self) -> list[RayNode]:
