@@ -19,6 +19,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from pytest_mlregress.looks import default_looks
 from pytest_mlregress.statistics import (
     compare,
     dispersion_test,
@@ -27,7 +28,6 @@ from pytest_mlregress.statistics import (
     rank_test,
     t_test,
 )
-from pytest_mlregress.statistics.sequential import default_looks
 
 RUNS = 100
 

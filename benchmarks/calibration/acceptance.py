@@ -25,10 +25,10 @@ from benchmarks.calibration.distributions import (
     Floats,
 )
 from benchmarks.calibration.measures import Measure, Section, share
+from pytest_mlregress.looks import default_looks
 from pytest_mlregress.statistics.early_stop import LookDecision, plan_check
 from pytest_mlregress.statistics.multiple_comparisons import comparison_alpha
 from pytest_mlregress.statistics.required_seeds import UnaffordableError, require_affordable
-from pytest_mlregress.statistics.sequential import default_looks
 
 N_BASELINE = 20
 CANDIDATE_SEEDS = (5, 11)

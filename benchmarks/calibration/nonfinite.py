@@ -8,8 +8,8 @@ import numpy as np
 
 from benchmarks.calibration.distributions import DISTRIBUTIONS, NORMAL, Distribution, Floats
 from benchmarks.calibration.measures import Measure, Section, share
+from pytest_mlregress.looks import default_looks
 from pytest_mlregress.statistics.early_stop import plan_check
-from pytest_mlregress.statistics.sequential import default_looks
 
 N_BASELINE = 20
 ALPHA = 0.01

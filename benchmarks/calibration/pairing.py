@@ -10,9 +10,9 @@ from scipy.special import ndtr
 
 from benchmarks.calibration.distributions import DISTRIBUTIONS, NORMAL, Distribution, Floats
 from benchmarks.calibration.measures import Measure, Section, share
+from pytest_mlregress.looks import default_looks
 from pytest_mlregress.statistics.early_stop import plan_check
 from pytest_mlregress.statistics.linked_check import LINKED_SHARE, plan_linked_check
-from pytest_mlregress.statistics.sequential import default_looks
 
 N_BASELINE = 20
 

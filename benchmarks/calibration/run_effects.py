@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from benchmarks.calibration.distributions import Floats
 from benchmarks.calibration.measures import Measure, Section, share
 from benchmarks.calibration.trials import Trials, early_stop, sequential_outcome
+from pytest_mlregress.looks import default_looks
 from pytest_mlregress.statistics.early_stop import plan_check
 from pytest_mlregress.statistics.run_effect import RunEffect, estimate_run_effect
-from pytest_mlregress.statistics.sequential import default_looks
 
 N_BASELINE: Final = 20
 N_CHECK: Final = 5

@@ -7,12 +7,12 @@ import numpy as np
 from benchmarks.calibration.distributions import DISTRIBUTIONS, NORMAL
 from benchmarks.calibration.measures import Measure, Section, share
 from benchmarks.calibration.trials import draw, sequential_outcome
+from pytest_mlregress.looks import default_looks
 from pytest_mlregress.statistics.early_stop import plan_check
 from pytest_mlregress.statistics.failures import OnNonfinite
 from pytest_mlregress.statistics.multiple_comparisons import comparison_alpha
 from pytest_mlregress.statistics.power import design_for_power
 from pytest_mlregress.statistics.required_seeds import seeds_needed
-from pytest_mlregress.statistics.sequential import default_looks
 
 N_BASELINE = 20
 COMPARISONS = 50

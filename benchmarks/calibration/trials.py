@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.calibration.distributions import Distribution
+from pytest_mlregress.looks import default_looks
 from pytest_mlregress.statistics.batched_pvalues import harm_pvalues
 from pytest_mlregress.statistics.power import design_for_power
 from pytest_mlregress.statistics.promised_margin import automatic_margins
-from pytest_mlregress.statistics.sequential import SequentialDesign, default_looks
+from pytest_mlregress.statistics.sequential import SequentialDesign
 from pytest_mlregress.statistics.simulation import Indices, run_checks, safety_of_samples
 
 Floats = NDArray[np.float64]

@@ -25,13 +25,13 @@ OURS = '"generator": {"name": "pytest-mlregress", "version": "0.0.1"}'
         ("[" * 100_000, "is nested too deeply to be a report"),
         (
             f'{{"schema": 1, {OURS}}}',
-            "schema 1 is too old, it does not hold what verdicts rest on (this version reads schema "
-            "3); pytest-mlregress 0.0.1 wrote it, run the tests again with this version",
+            "schema 1 is too old, it does not hold what verdicts rest on (this version reads "
+            "schema 3); pytest-mlregress 0.0.1 wrote it, run the tests again with this version",
         ),
         (
             f'{{"schema": 2, {OURS}}}',
-            "schema 2 is too old, it has other words for how a seed ended (this version reads schema "
-            "3); pytest-mlregress 0.0.1 wrote it, run the tests again with this version",
+            "schema 2 is too old, it has other words for how a seed ended (this version reads "
+            "schema 3); pytest-mlregress 0.0.1 wrote it, run the tests again with this version",
         ),
         (
             f'{{"schema": 4, {OURS}}}',
