@@ -15,11 +15,13 @@ class Loss:
         reason: in words.
         is_final: whether another actor would fare the same.
         may_answer: whether it may be there, and answer if it is asked again.
+        is_of_memory: whether its node ran out of memory.
     """
 
     reason: str
     is_final: bool = False
     may_answer: bool = False
+    is_of_memory: bool = False
 
 
 def loss_of(error: BaseException, exceptions: Any) -> Loss:
@@ -50,7 +52,7 @@ def loss_of(error: BaseException, exceptions: Any) -> Loss:
     if isinstance(error, exceptions.OutOfMemoryError) or re.search(
         r"out of memory|OOM|low memory|memory pressure", text
     ):
-        return Loss(f"{node} ran out of memory, and Ray ended it")
+        return Loss(f"{node} ran out of memory, and Ray ended it", is_of_memory=True)
     if re.search(r"node (has )?died|node was terminated|node.*(is dead|marked dead)|node failure",
                  text, re.IGNORECASE):  # fmt: skip
         return Loss(f"{node} died")

@@ -20,8 +20,12 @@ LONGEST_CALL_S: Final = 10.0
 """An actor answers after so long at the latest, whether there is something to say or not."""
 
 _LOOK_S: Final = 1.0
+_SHORT_S: Final = 0.1
 _PATIENCE_S: Final = 30.0
 """After so long without a worker, the user is told what the run waits for."""
+_MEMORY_PAUSE_S: Final = 5.0
+"""So long after a node ran out of memory, that of the lost process is free: before, Ray would end
+the next one as well."""
 _END_S: Final = 3.0
 """Actors get so long to end their worker processes before they are killed."""
 _UNREACHABLE_S: Final = 60.0
@@ -114,6 +118,7 @@ class RayWorkers:
         self._calls: dict[Any, _Actor] = {}
         self._kind_of: dict[int, int] = {}
         self._ends: dict[Any, _Actor] = {}
+        self._not_before = 0.0
         self._patient_until: float | None = None
 
     def kind_of(self, number: int) -> int:
@@ -150,6 +155,7 @@ class RayWorkers:
             if not actor.is_called:
                 self._call(actor)
         if not self._calls:
+            time.sleep(_SHORT_S)
             return []
         self._tell_what_is_waited_for()
         said_or_ended = [*self._calls, *self._ends]
@@ -185,6 +191,8 @@ class RayWorkers:
         self._ends.clear()
 
     def _make_actors(self) -> None:
+        if time.monotonic() < self._not_before:
+            return
         while self._waiting and len(self._actors) < self._most:
             kind = self._needed_kind()
             if kind is None:
@@ -261,6 +269,8 @@ class RayWorkers:
             actor.unreachable_since = actor.unreachable_since or now
             if now < actor.unreachable_since + _UNREACHABLE_S:
                 return []
+        if loss.is_of_memory:
+            self._not_before = time.monotonic() + _MEMORY_PAUSE_S
         return [(actor.number, ("lost", loss.reason))]
 
     def _tell_what_is_waited_for(self) -> None:

@@ -72,6 +72,7 @@ class RayStarts:
         self._config = config
         self._count = count
         self._updates = settings.updating
+        self._against = settings.against.text if settings.against is not None else None
         self._shortfalls = dict(shortfalls)
         self._run = uuid.uuid4().hex
         self._environment = {**environment, **_threads(settings, environment)}
@@ -100,6 +101,13 @@ class RayStarts:
         self._environment = _for_nodes(self._environment)
         if cluster.has_tree(tree, nodes):
             self._checked = frozenset(node.identity for node in nodes)
+        elif self._against is not None:
+            raise RayError(
+                f"--mlregress-against={self._against} with --mlregress-engine=ray needs a working "
+                f"tree that every node has at the same path, {tree.root}, and some node has not: "
+                "the other side's checkout lies in it; leave out --mlregress-engine=ray, or use a "
+                "file system that the nodes share"
+            )
         else:
             self._send(cluster, tree)
 

@@ -93,6 +93,10 @@ class RaySuite:
         (file,) = self.path.glob("__baselines__/**/*.json")
         return without_clocks(json.loads(file.read_text("utf-8")))
 
+    def forget_baselines(self) -> None:
+        for file in self.path.glob("__baselines__/**/*.json"):
+            file.unlink()
+
     @property
     def begun(self) -> list[tuple[int, int]]:
         """The seeds that were begun, with the process of their node, in the order of seeds."""
@@ -104,7 +108,7 @@ class RaySuite:
         return [seed for seed, _ in self.begun]
 
 
-CLOCKS = ("command", "spent", "started", "time", "peak_memory", "revision", "duration")
+CLOCKS = ("command", "spent", "started", "time", "peak_memory", "revision", "duration", "timeline")
 
 
 def without_clocks(value: Any) -> Any:

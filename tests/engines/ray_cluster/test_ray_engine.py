@@ -46,8 +46,7 @@ def meanwhile(condition: Callable[[], object], act: Callable[[], object]) -> thr
 def test_verdict_report_and_artifact_are_those_of_xdist(suite: RaySuite) -> None:
     artifacts, reports = [], []
     for engine in (suite.engine, ["-n2"]):
-        for file in suite.path.glob("__baselines__/**/*.json"):
-            file.unlink()
+        suite.forget_baselines()
         assert suite.run("--mlregress-update", *engine).ret == 0
         artifacts.append(suite.artifact)
         result = suite.run("--mlregress-stop=never", "--junitxml=junit.xml", *engine)
@@ -80,7 +79,7 @@ def test_both_nodes_train_and_the_stop_is_early(recorded: RaySuite) -> None:
 
 
 def test_the_first_failure_ends_the_run(recorded: RaySuite) -> None:
-    recorded.write("assert seed > 0")
+    recorded.write("time.sleep(1.0); assert seed > 0")
     result = recorded.run_on_ray("-x", "--mlregress-stop=never")
     assert result.ret == 1
     assert "stopping after 1 failures" in result.stdout.str()
@@ -147,7 +146,12 @@ def test_a_node_that_is_killed_loses_nothing(recorded: RaySuite, cluster: Cluste
     (raylet,) = node.all_processes["raylet"]
     process = raylet.process.pid
     recorded.write(
-        f"if os.environ['RAY_RAYLET_PID'] == '{process}' and first_time('x'): time.sleep(60)"
+        f"""
+        if os.environ["RAY_RAYLET_PID"] == "{process}" and first_time("x"):
+            time.sleep(60)
+        while not (STARTED / "tried-x").exists():
+            time.sleep(0.05)
+        """.strip()
     )
     killer = meanwhile(
         (recorded.started / "tried-x").exists,
@@ -202,11 +206,11 @@ def test_ctrl_c_leaves_nothing_running(
         start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
-    await_((local.started / "seeds").exists, 120)
+    await_(lambda: (local.started / "seeds").exists() or process.poll() is not None, 120)
     trains = processes_of(f"STARTED={local.started}")
-    assert len(trains) > 1
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     output, _ = process.communicate(timeout=60)
+    assert len(trains) > 1, output
     assert process.returncode == pytest.ExitCode.INTERRUPTED, output
     assert "KeyboardInterrupt" in output
     await_(lambda: not processes_of(f"STARTED={local.started}"), 10)
@@ -257,13 +261,19 @@ def test_a_node_of_another_machine_gets_the_code(
         await_(lambda: sum(node["Alive"] for node in library.nodes()) == 3)
         library.shutdown()
         result = recorded.run_on_ray("--mlregress-stop=never")
+        verdict = recorded.verdict
+        recorded.forget_baselines()
+        assert recorded.run("--mlregress-update", "-n2").ret == 0
+        artifact = recorded.artifact
+        recorded.forget_baselines()
+        assert recorded.run_on_ray("--mlregress-update").ret == 0
     finally:
         os.killpg(node.pid, signal.SIGTERM)
         node.wait(20)
     assert result.ret == 0, result.stdout.str()
-    assert recorded.verdict == "identical"
+    assert verdict == "identical"
     assert "3 Ray workers on 3 nodes of the cluster [5 items]" in result.outlines
-    assert not (recorded.path / "helper.pyc").exists()
+    assert recorded.artifact == artifact
 
 
 def free_port() -> int:
@@ -294,7 +304,7 @@ def test_an_address_without_a_cluster_starts_nothing(local: RaySuite) -> None:
 def test_a_seed_that_exhausts_memory_leaves_no_verdict(
     local: RaySuite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ray's own cluster of this machine ends what takes 1.5 GB more than is used now."""
+    """Ray's own cluster of this machine ends what takes 3 GB more than is used now."""
     memory = {
         name: int(value.split()[0]) * 1024
         for name, _, value in (
@@ -302,10 +312,10 @@ def test_a_seed_that_exhausts_memory_leaves_no_verdict(
         )
     }
     used = 1.0 - memory["MemAvailable"] / memory["MemTotal"]
-    threshold = used + 1.5e9 / memory["MemTotal"]
+    threshold = used + 3e9 / memory["MemTotal"]
     monkeypatch.setenv("RAY_memory_usage_threshold", f"{threshold:.4f}")
     monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "100")
-    local.write("if seed == 1: block = b'x' * 4_000_000_000; time.sleep(30)")
+    local.write("if seed == 1: block = b'x' * 6_000_000_000; time.sleep(30)")
     result = local.run_on_ray(
         "--mlregress-missing=warn", "--mlregress-stop=never", "--mlregress-workers=1"
     )
