@@ -239,11 +239,16 @@ def test_a_seed_that_raised_fails_alone_as_for_pytest(reporting: Suite) -> None:
     assert all(is_seed(result) for result in results(reporting))
 
 
-def test_a_verdict_that_a_late_seed_turns_is_one_result(reporting: Suite) -> None:
+def test_a_seed_that_is_lost_after_the_verdict_leaves_its_result(reporting: Suite) -> None:
     reporting.write(late_training("os._exit(3)"))
-    verdict = run(reporting, "-n2")
-    assert verdict["status"] == "failed"
-    assert verdict["statusDetails"]["message"].startswith("1 of 3 seeds failed: seed 2: worker")
+    assert run(reporting, "-n2")["status"] == "passed"
+
+
+def test_a_seed_that_raises_after_the_verdict_is_the_only_result(reporting: Suite) -> None:
+    reporting.write(late_training("raise OSError('disk')"))
+    reporting.run("--alluredir=allure", "--clean-alluredir", "-n2")
+    failed = [result for result in results(reporting) if result["status"] != "passed"]
+    assert [is_seed(result) for result in failed if result["status"] == "broken"] == [True]
 
 
 def test_a_test_whose_workers_died_is_named_by_its_id(reporting: Suite) -> None:

@@ -22,6 +22,8 @@ from pytest_mlregress.session.worker_count import worker_count
 from pytest_mlregress.settings import Settings
 
 _ORDER: Final = "order.json"
+_LEAST_S: Final = 0.1
+"""What takes less is ordered by seeds and tests: handing it out takes as long as it does."""
 _MOST_READ: Final = 500
 """Every worker of xdist reads the baselines of that many tests at most, to order its items."""
 
@@ -46,7 +48,10 @@ def order_of(
     seconds = expected_durations(recorded_durations(config, settings, seeds))
     return planned_order(
         [0 if record is None else 1 + _look_of(record) for record in records],
-        [None if record is None else seconds[trained_as_one(record)] for record in records],
+        [
+            None if record is None else max(seconds[trained_as_one(record)], _LEAST_S)
+            for record in records
+        ],
         _workers(config),
     )
 
