@@ -52,7 +52,7 @@ def recorded(suite: Suite) -> Suite:
     return suite
 
 
-@pytest.fixture(params=["--mlregress-workers=2"])
+@pytest.fixture(params=["-n0", "-n2"])
 def workers(request: pytest.FixtureRequest) -> str:
     """Without workers, and with two."""
     workers: str = request.param
