@@ -93,3 +93,10 @@ def test_a_suite_that_was_never_timed_is_split_by_number() -> None:
     counts = list(shards_of(suite, 4).values())
     assert sorted(counts.count(number) for number in range(1, 5)) == [2, 2, 3, 3]
     assert math.isfinite(sum(expected_durations(suite).values()))
+
+
+@pytest.mark.parametrize("rest", [0.0, 5e-324])
+def test_seeds_that_take_no_time_are_split_by_number(rest) -> None:
+    suite = {SeedOfTest("a", "default", seed): rest for seed in range(5)}
+    counts = list(shards_of(suite, 2).values())
+    assert sorted(counts.count(number) for number in (1, 2)) == [2, 3]

@@ -69,11 +69,12 @@ def shards_of(recorded: Mapping[SeedOfTest, float | None], count: int) -> dict[S
     """
     durations = expected_durations(recorded)
     shards: list[_Shard] = [_Shard(number) for number in range(1, count + 1)]
-    queue = [(0.0, shard.number) for shard in shards]
+    # By their number where loads are equal: seeds that take no time that can be measured, too.
+    queue = [(0.0, 0, shard.number) for shard in shards]
     for seed in sorted(durations, key=lambda seed: (-durations[seed], seed)):
-        load, number = heapq.heappop(queue)
+        load, seeds, number = heapq.heappop(queue)
         shards[number - 1].seeds.append((durations[seed], seed))
-        heapq.heappush(queue, (load + durations[seed], number))
+        heapq.heappush(queue, (load + durations[seed], seeds + 1, number))
     for shard in shards:
         shard.seeds.sort()
     least = least_possible(durations.values(), count) * (1 + _EVEN_ENOUGH)
