@@ -19,6 +19,9 @@ STOPPED_MESSAGE: Final = "mlregress: not needed, the verdict of this test is cer
 REPORT_ATTRIBUTE: Final = "mlregress"
 """The attribute of a pytest report on which a seed's payload of plain builtins travels."""
 
+TRAINED_WITH: Final = "trained_with"
+"""The field of a payload with the seed whose item has trained that of the report, too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Xfail:

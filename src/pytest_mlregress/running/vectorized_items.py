@@ -20,9 +20,6 @@ from pytest_mlregress.running.seed_payload import plan_payload
 OTHERS: Final = "others"
 """The field of a payload with what other seeds gave that the item has trained."""
 
-TRAINED_WITH: Final = "trained_with"
-"""The key of the seed whose item has trained the one of a report."""
-
 _OTHERS: Final = pytest.StashKey[list[pytest.Item]]()
 
 

@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_mlregress.node_ids import has_seed
-from pytest_mlregress.running.result import REPORT_ATTRIBUTE
+from pytest_mlregress.running.result import REPORT_ATTRIBUTE, TRAINED_WITH
 from pytest_mlregress.running.seed_items import SEED_ITEM
-from pytest_mlregress.running.vectorized_items import TRAINED_WITH
 
 if TYPE_CHECKING:
     from pytest_mlregress.timeline.spans import Outcome, RunTimeline, Side, WorkerTimeline

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import pytest
 
-from pytest_mlregress.running.result import REPORT_ATTRIBUTE
-from pytest_mlregress.running.vectorized_items import OTHERS, TRAINED_WITH
+from pytest_mlregress.running.result import REPORT_ATTRIBUTE, TRAINED_WITH
+from pytest_mlregress.running.vectorized_items import OTHERS
 from pytest_mlregress.session.seed_reports import PHASES, failure_message
 
 _AT_THE_END: Final = ("result",)
