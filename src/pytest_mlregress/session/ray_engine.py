@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _LIVE_CALL_S: Final = 1.0
 """A call takes so long at most where somebody looks at what seeds log."""
+_TERMINATED: Final = 143
+"""What a shell says of a process that SIGTERM has ended."""
 
 
 class RayEngine:
@@ -97,6 +99,8 @@ class RayEngine:
             self._run(session)
         except RayError as error:
             raise pytest.UsageError(str(error)) from None
+        except SystemExit:  # Ray's handler of SIGTERM raises it here
+            pytest.exit("ended by SIGTERM", returncode=_TERMINATED)
         finally:
             self._cluster.close()
         return True
