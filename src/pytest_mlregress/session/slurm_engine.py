@@ -113,7 +113,7 @@ class SlurmEngine:
         if self._settings.slurm_folder is None:
             ignore_folder(base.parent)
         try:
-            self._folder.mkdir(parents=True)
+            self._folder.mkdir(parents=True, mode=0o700)  # what is read there is trusted
             stop_flags(self._config).folder.mkdir()
         except OSError as error:
             raise pytest.UsageError(
