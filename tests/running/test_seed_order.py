@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import Mock
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_mlregress.running.seed_order import planned_order
-from pytest_mlregress.running.seed_scheduling import dealt
+from pytest_mlregress.running.seed_scheduling import SeedScheduling, dealt
 from pytest_mlregress.running.sharding import least_possible
 
 ITEMS = st.lists(st.tuples(st.integers(0, 3), st.none() | st.floats(0.1, 1e4)), max_size=40)
@@ -57,3 +60,33 @@ def test_xdist_deals_out_pairs_of_a_long_and_a_short_item() -> None:
     assert dealt(range(8), 3) == [0, 5, 1, 4, 2, 3, 6, 7]
     assert dealt(range(5), 3) == [2, 1, 0, 3, 4]
     assert dealt(range(2), 3) == [1, 0]
+
+
+class Workers(SeedScheduling):
+    """A scheduling with workers of which each is dead, or takes what it is given."""
+
+    def __init__(self, items: list[str], dead: list[bool]) -> None:
+        option = SimpleNamespace(loadscopereorder=True)
+        values = {"tx": ["popen"] * len(dead), "maxschedchunk": None}
+        config: Any = SimpleNamespace(
+            option=option, getvalue=values.get, getoption=values.get, rootpath=None
+        )
+        super().__init__(config)
+        for number, is_dead in enumerate(dead):
+            worker = Mock(shutting_down=False)
+            worker.gateway.id = f"gw{number}"
+            worker.send_runtest_some.side_effect = BrokenPipeError if is_dead else None
+            self.add_node(worker)
+            self.add_node_collection(worker, items)
+
+
+def test_a_worker_that_has_just_died_gets_items_that_others_run_after_it() -> None:
+    items = [f"test_a.py::test_one[seed{seed}]" for seed in range(6)]
+    scheduling = Workers(items, dead=[False, True])
+    scheduling.schedule()
+    alive, dead = scheduling.nodes
+    bound = list(scheduling.node2pending[dead])
+    assert len(bound) == 2
+    assert scheduling.remove_node(dead) == items[bound[0]]
+    left = [*scheduling.node2pending[alive], *scheduling.pending]
+    assert sorted(left) == sorted(set(range(6)) - {bound[0]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import pytest
@@ -39,7 +40,10 @@ class SeedScheduling(LoadScheduling):  # type: ignore[misc]
         if self._begins:  # the parent is about to deal these out, in the order of the workers
             self._begins = False
             self.pending[:] = dealt(self.pending, len(self.nodes))
-        super()._send_tests(node, num)
+        # The pipe of a worker that has just died is closed before xdist hears of its end. xdist
+        # hands out the worker's items again then, these with them.
+        with suppress(OSError):
+            super()._send_tests(node, num)
 
 
 def dealt(items: Sequence[int], workers: int) -> list[int]:
