@@ -6,7 +6,7 @@ so that this file documents the format.
 
 import math
 from collections.abc import Mapping
-from typing import TypeGuard
+from typing import Any, Final, TypeGuard
 
 from pytest_mlregress.baselines.artifact import (
     LEDGER_KINDS,
@@ -29,9 +29,12 @@ from pytest_mlregress.baselines.json_provenance import (
     to_facts,
     to_provenance,
 )
-from pytest_mlregress.baselines.json_reader import Node
+from pytest_mlregress.baselines.json_reader import Node, are_seeds
 
 __all__ = ["artifact_from", "document_of"]
+
+_PLAIN_SPENT: Final = {"duration", "peak_memory"}
+_LARGEST_PLAIN: Final = 2**63
 
 
 def document_of(artifact: Artifact) -> Document:
@@ -104,6 +107,10 @@ def _from_values(values: Mapping[int, float]) -> Document:
 
 
 def _to_values(node: Node) -> dict[int, float]:
+    # As for curves: what is plain is recognised at once.
+    plain = node.value
+    if isinstance(plain, dict) and set(map(type, plain.values())) == {float} and are_seeds(plain):
+        return {int(seed): value for seed, value in plain.items()}
     values = {seed: value.number() for seed, value in node.by_seed()}
     if not values:
         node.fail("the value of at least one seed")
@@ -269,10 +276,25 @@ def _from_spent(spent: Spent) -> Document:
 
 
 def _to_spent(node: Node) -> Spent:
+    if _is_plain_spent(node.value):
+        return Spent(**node.value)
     fields = node.fields("duration", "peak_memory", optional=("peak_gpu_memory",))
     gpu = fields.get("peak_gpu_memory")
     return Spent(
         duration=fields["duration"].size("a finite number of seconds from 0", zero=True),
         peak_memory=fields["peak_memory"].optional_whole(),
         peak_gpu_memory=gpu.whole() if gpu is not None else None,
+    )
+
+
+def _is_plain_spent(value: object) -> TypeGuard[dict[str, Any]]:
+    """Whether this is a duration and a peak that are as most seeds have them."""
+    if not isinstance(value, dict) or value.keys() != _PLAIN_SPENT:
+        return False
+    duration, memory = value["duration"], value["peak_memory"]
+    return (
+        type(duration) is float
+        and 0 <= duration < math.inf
+        and type(memory) is int
+        and 0 <= memory < _LARGEST_PLAIN
     )

@@ -7,13 +7,12 @@ A `Node` is asked for the one shape that the format allows there; anything else 
 import json
 import math
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from typing import Final, NoReturn
 
 from pytest_mlregress.baselines.errors import ArtifactError
 
-__all__ = ["RESTORE", "Node"]
+__all__ = ["RESTORE", "Node", "are_seeds"]
 
 RESTORE: Final = (
     "Restore the file from version control, or remove it and record the baseline again with "
@@ -27,19 +26,34 @@ _MOST_BITS: Final = 2000
 """Most bits of an integer: every setting of Python's limit on digits reads and writes as many."""
 
 
-@dataclass(frozen=True, slots=True)
 class Node:
     """A value of the document.
+
+    Most nodes are read without a question, so that the path is put together when one fails.
 
     Attributes:
         value: as `json.loads` returned it.
         source: the file, as a message prints it.
-        path: where the value is in the file.
     """
 
-    value: object
-    source: str
-    path: str = "$"
+    __slots__ = ("_parent", "_step", "source", "value")
+
+    def __init__(
+        self, value: object, source: str, parent: "Node | None" = None, step: str | int = "$"
+    ) -> None:
+        """``step`` is the key or position of the value in ``parent``."""
+        self.value = value
+        self.source = source
+        self._parent = parent
+        self._step = step
+
+    @property
+    def path(self) -> str:
+        """Where the value is in the file."""
+        if self._parent is None:
+            return str(self._step)
+        step = f"[{self._step}]" if isinstance(self._step, int) else _written(self._step)
+        return f"{self._parent.path}{step}"
 
     def fail(self, expected: str, remedy: str = RESTORE) -> NoReturn:
         """Raise the `ArtifactError` that says what was expected here.
@@ -85,7 +99,7 @@ class Node:
         if not isinstance(self.value, dict):
             self.fail("an object")
         for key, value in self.value.items():
-            entry = Node(value, self.source, f"{self.path}{_step(key)}")
+            entry = Node(value, self.source, self, key)
             if not _is_text(key):
                 entry.fail("a key of valid Unicode text")
             yield key, entry
@@ -102,7 +116,7 @@ class Node:
         if not isinstance(self.value, list):
             self.fail("a list")
         for position, item in enumerate(self.value):
-            yield Node(item, self.source, f"{self.path}[{position}]")
+            yield Node(item, self.source, self, position)
 
     def row(self, length: int, expected: str) -> tuple["Node", ...]:
         """The items of a list of exactly this length.
@@ -216,11 +230,25 @@ class Node:
             )
 
 
-def _step(key: str) -> str:
+def are_seeds(keys: Iterable[str]) -> bool:
+    """Whether each of these is a seed as a key.
+
+    Args:
+        keys: those of an object.
+
+    Returns:
+        True for no keys.
+    """
+    return all(map(_SEED.fullmatch, keys))
+
+
+def _written(key: str) -> str:
     return f".{key}" if _PLAIN_KEY.fullmatch(key) else f"[{json.dumps(key)}]"
 
 
 def _is_text(text: str) -> bool:
+    if text.isascii():
+        return True
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -119,7 +119,7 @@ class SuiteBaselines:
         Raises:
             BaselineError: the file cannot be read, or belongs to another test.
         """
-        return self._read(self.locate(file, test, tier))
+        return self.at(self.locate(file, test, tier))
 
     @cached_property
     def comparisons(self) -> int:
@@ -143,7 +143,7 @@ class SuiteBaselines:
         most: dict[tuple[PurePosixPath, str], int] = {}
         for key in self.store.list():
             try:
-                artifact = self._read(key)
+                artifact = self.at(key)
             except BaselineError:
                 continue
             if artifact is not None:
@@ -165,8 +165,18 @@ class SuiteBaselines:
         self.store.write(key, artifact)
         self._artifacts[key] = artifact
 
-    def _read(self, key: BaselineKey) -> Artifact | None:
-        """Each file is read once in a run: counted first, compared with later."""
+    def at(self, key: BaselineKey) -> Artifact | None:
+        """The baseline in a file, each of which is read once in a run: counted, then compared with.
+
+        Args:
+            key: where it is.
+
+        Returns:
+            The artifact, None without one.
+
+        Raises:
+            BaselineError: the file cannot be read, or belongs to another test.
+        """
         if key not in self._artifacts:
             self._artifacts[key] = self.store.read(key)
         return self._artifacts[key]

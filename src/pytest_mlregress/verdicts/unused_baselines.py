@@ -68,7 +68,8 @@ def owner_of(baselines: SuiteBaselines, key: BaselineKey) -> str | None:
         Its id; None where it cannot be read.
     """
     try:
-        artifact = baselines.store.read(key)
+        # One that was not there when its test asked for it may be there now.
+        artifact = baselines.at(key) or baselines.store.read(key)
     except BaselineError:
         return None
     return artifact.test if artifact is not None else None
