@@ -13,8 +13,8 @@ import pytest
 import pytest_mlregress
 from pytest_mlregress import bughunt, cli, statistics
 from pytest_mlregress.options import OPTIONS
-from pytest_mlregress.running.markers import MARKER_HELP
 from pytest_mlregress.running.recorded_metric import UNSET
+from pytest_mlregress.running.regression_tests import MARKER_HELP
 from pytest_mlregress.running.run import Run
 from pytest_mlregress.running.run_record import RunRecord
 from pytest_mlregress.settings import MARKER_ARGUMENTS, Settings

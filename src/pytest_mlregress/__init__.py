@@ -11,8 +11,9 @@ Names are imported when they are first used, because pytest imports this module 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from pytest_mlregress.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from pytest_mlregress.bughunt.errors import GuardWarning
@@ -47,13 +48,7 @@ _HOMES: Final = {
 
 
 if not TYPE_CHECKING:  # to a type checker an unknown name would have a value
-
-    def __getattr__(name: str) -> Any:
-        if name not in _HOMES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-        globals()[name] = value  # asked for once
-        return value
+    __getattr__ = lazy_names(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

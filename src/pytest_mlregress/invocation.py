@@ -50,7 +50,7 @@ def own_options(config: pytest.Config) -> Iterator[str]:
         given = config.getoption(option.dest)
         if given is None or given is False:
             continue
-        if option.parse is None:
+        if option.value is None:
             yield option.flag
             continue
         for value in given if option.repeat else (given,):

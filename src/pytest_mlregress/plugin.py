@@ -1,7 +1,9 @@
 """The hooks, in the order in which pytest calls them.
 
-This module is imported at every start of pytest: it and what it imports load neither numpy, scipy,
-torch nor rich, and what a run without regression tests does not need is imported where it is used.
+This module is imported at every start of pytest: it and what it imports at its top load neither
+numpy, scipy, torch nor rich, and little else. What a run with regression tests does in a hook is in
+`session/item_hooks.py`, which is loaded once there is one, or once an option says that there may
+be; until then the hooks here only look out for it.
 
 They run in every process; the hooks of the one that reaches verdicts, the only process or xdist's
 controller, are in `session/controller_hooks.py`.
@@ -9,13 +11,13 @@ controller, are in `session/controller_hooks.py`.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from functools import partial
+from collections.abc import Generator
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_mlregress import _compat, fixtures, hookspecs, options
+from pytest_mlregress import fixtures, hookspecs, options
 from pytest_mlregress.fixtures import (  # noqa: F401 - pytest finds fixtures by name
     bughunt,
     check_logits,
@@ -24,42 +26,38 @@ from pytest_mlregress.fixtures import (  # noqa: F401 - pytest finds fixtures by
     overfit_single_batch,
     seed,
 )
-from pytest_mlregress.options import resolve
-from pytest_mlregress.running import (
-    machine_share,
-    node_id_selection,
-    progress_channel,
-    seed_items,
-    seed_settings,
-    serialization,
-    splitting,
-    stop_flags,
-    threads,
+from pytest_mlregress.running.regression_tests import (
+    MARKER_HELP,
+    is_regression_test,
+    unittest_problem,
 )
-from pytest_mlregress.running.markers import MARKER_HELP
-from pytest_mlregress.running.seed_items import SEED_ITEM, SeedItem
-from pytest_mlregress.session import mlregress_warning
+from pytest_mlregress.running.seed_keys import SEED_ITEM
+from pytest_mlregress.running.start_of_run import note_callers_devices, note_start
 from pytest_mlregress.session.controller_hooks import ControllerHooks
-from pytest_mlregress.session.masked_reports import learn_options, mask_report
 from pytest_mlregress.session.progress.hooks import ProgressHooks
+from pytest_mlregress.session.settings_of_run import are_by_default, header, settings_of
 from pytest_mlregress.session.timeline_hooks import PLUGIN as TIMELINE
-from pytest_mlregress.session.timeline_hooks import TimelineHooks, note_begin
-from pytest_mlregress.session.unused_tier import warn_of_unused_tier
-from pytest_mlregress.session.worker_count import worker_count
-from pytest_mlregress.settings import EVERY_TIER, SettingError, Settings
+from pytest_mlregress.session.timeline_hooks import TimelineHooks
 
 if TYPE_CHECKING:
-    from pytest_mlregress.running.execution import Execution
-    from pytest_mlregress.running.standing import Standing
     from pytest_mlregress.session.report_status import Status
 
-COMPANION: Final = "mlregress_companion"
-PAIRED: Final = "mlregress_base"
-"""Keys of ``workerinput``, see `revisions/companion_session.py` and `session/pair_hooks.py`."""
-SETTINGS: Final = pytest.StashKey[Settings]()
-TRAINS: Final = pytest.StashKey[bool]()
-"""Whether this session has any seed to run."""
-VARIABLES: Final = pytest.StashKey[Mapping[str, str | None]]()
+_IN_USE: Final = pytest.StashKey[ModuleType]()
+"""`session/item_hooks.py`, in a run that has regression tests or may have some."""
+
+
+def _use(config: pytest.Config) -> Any:
+    """Begin to be of use in this run, if that has not happened yet."""
+    if _IN_USE not in config.stash:
+        from pytest_mlregress.session import configuring, item_hooks
+
+        config.stash[_IN_USE] = item_hooks
+        configuring.begin(config)
+    return config.stash[_IN_USE]
+
+
+def _in_use(config: pytest.Config) -> Any:
+    return config.stash.get(_IN_USE, None)
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -71,14 +69,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
-    note_begin(early_config)
-    seed_settings.note_start(early_config)
-    try:
-        options.refuse_misspelt(args)
-    except SettingError as error:
-        raise pytest.UsageError(str(error)) from None
+    note_start(early_config)
+    if (problem := options.misspelt_option(args)) is not None:
+        raise pytest.UsageError(problem)
     if (forked := options.threads_of_forked(early_config)) is not None:
-        early_config.stash[VARIABLES] = threads.export_threads(forked)
+        from pytest_mlregress.running.threads import export_threads_until_the_end
+
+        export_threads_until_the_end(early_config, forked)
     if options.may_record_reads(early_config):
         from pytest_mlregress.running.seed_reads import start_recorder
 
@@ -89,6 +86,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
 def pytest_cmdline_main(config: pytest.Config) -> None:
     if config.getoption("mlregress_plan"):  # planning runs nothing, and so needs no workers
         if (asked := getattr(config.option, "numprocesses", None)) is not None:
+            from pytest_mlregress import _compat
             from pytest_mlregress.session.at_collection import PLANNED_WORKERS
 
             config.stash[PLANNED_WORKERS] = _compat.number_of_workers(config, asked)
@@ -98,124 +96,55 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    learn_options(config)
     for line in MARKER_HELP:
         config.addinivalue_line("markers", line)
-    try:
-        config.stash[SETTINGS] = settings = resolve(config)
-    except SettingError as error:
-        raise pytest.UsageError(str(error)) from None
-    worker = getattr(config, "workerinput", {})
-    if COMPANION in worker:
-        config.stash[SETTINGS] = settings = settings.of_companion
+    note_callers_devices(config)
+    distributed = config.getoption("dist", "no") != "no"  # xdist will start workers after this hook
+    allure = config.getoption("allure_report_dir", None)  # allure-pytest is there, and is to write
+    if not are_by_default(config) or distributed or allure:
+        _use(config)
     config.pluginmanager.register(CollectionHooks(), "mlregress-collection")
-    if options.may_record_reads(config) and not (settings.records_reads and _runs_seeds(config)):
-        from pytest_mlregress.running.seed_reads import stop_recorder
+    if _in_use(config):
+        from pytest_mlregress.session import configuring
 
-        stop_recorder(config)
-    if config.getoption("allure_report_dir", None):  # allure-pytest is there, and is to write
-        from pytest_mlregress.integrations.allure import PLUGIN, AllureVerdicts
-
-        config.pluginmanager.register(AllureVerdicts(config), PLUGIN)
-    machine_share.note_callers_devices(config)
-    recorded: machine_share.RecordedMemory = partial(_recorded_gpu_memory, config)
-    config.stash[machine_share.RECORDED_GPU_MEMORY] = recorded
+        configuring.configure(config)
     if hasattr(config, "workerinput"):
-        if not machine_share.is_placed(config):
-            threads.pin_device(worker["workerid"])
-        if worker.get(progress_channel.WORKER_INPUT, False) and not settings.companion:
-            config.stash[progress_channel.PUBLISH] = progress_channel.publish_to_file(
-                config, worker["workerid"]
-            )
-        if PAIRED in worker and not settings.companion:
-            _compare_sides(config, settings, worker[PAIRED])
         return
-    config.pluginmanager.register(_controller(config, settings), "mlregress-controller")
-    config.pluginmanager.register(ProgressHooks(config, settings), "mlregress-progress")
+    config.pluginmanager.register(_controller(config), "mlregress-controller")
+    config.pluginmanager.register(ProgressHooks(config), "mlregress-progress")
     config.pluginmanager.register(TimelineHooks(config), TIMELINE)
-    if settings.engine != "local":
-        _use_engine(config, settings)
-    elif settings.workers is not None:
-        _fork_workers(config, settings)
-    if config.getoption("dist", "no") != "no":  # xdist will start workers, after this hook
-        _refuse_dist_each(config)
-        config.stash[VARIABLES] = threads.export_threads(settings.threads)
+    if _in_use(config):
+        configuring.configure_engine(config)
 
 
-def _fork_workers(config: pytest.Config, settings: Settings) -> None:
-    from pytest_mlregress.session import warm_workers
-
-    if settings.workers is not None and warm_workers.are_asked_for(config):
-        hooks = warm_workers.WarmWorkers(config, settings, settings.workers)
-        config.pluginmanager.register(hooks, warm_workers.PLUGIN)
-
-
-def _use_engine(config: pytest.Config, settings: Settings) -> None:
-    from pytest_mlregress.session import engine, warm_workers
-
-    if warm_workers.are_asked_for(config):
-        config.pluginmanager.register(engine.hooks_of(config, settings), engine.PLUGIN)
-
-
-def _controller(config: pytest.Config, settings: Settings) -> object:
-    if not settings.preflight:
-        return ControllerHooks(config, settings)
+def _controller(config: pytest.Config) -> object:
+    if are_by_default(config) or not settings_of(config).preflight:
+        return ControllerHooks(config)
     from pytest_mlregress.session.preflight_hooks import PreflightHooks
 
     return PreflightHooks(config)
 
 
-def _runs_seeds(config: pytest.Config) -> bool:
-    return hasattr(config, "workerinput") or config.getoption("dist", "no") == "no"
-
-
-def _compare_sides(config: pytest.Config, settings: Settings, side: Mapping[str, Any]) -> None:
-    """In a worker of an A/B run: the base is the controller's."""
-    from pytest_mlregress.revisions.base_side import BaseSide
-    from pytest_mlregress.session.pair_hooks import PairHooks
-
-    config.pluginmanager.register(PairHooks(settings, BaseSide.from_builtins(side)), PAIRED)
-
-
-def _refuse_dist_each(config: pytest.Config) -> None:
-    if config.getoption("dist") == "each":
-        raise pytest.UsageError(
-            "--dist=each runs every seed once per worker, and a repeated seed is not another "
-            "sample; use --dist=load"
-        )
-
-
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    node.workerinput[stop_flags.WORKER_INPUT] = str(stop_flags.stop_flags(node.config).folder)
+    from pytest_mlregress.session.configuring import configure_node
+
+    configure_node(node)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    settings = config.stash[SETTINGS]
-    if not worker_count(config):
-        return [settings.header]
-    from pytest_mlregress.session.sharing_header import sharing_header
+    if not _in_use(config):
+        return [header(config)]
+    from pytest_mlregress.session.configuring import sharing_header
 
-    return [settings.header, *sharing_header(worker_count(config), settings)]
+    return [header(config), *sharing_header(config)]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection(session: pytest.Session) -> None:
-    node_id_selection.widen_arguments(session.config)
-    settings = session.config.stash[SETTINGS]
-    pairs = session.config.pluginmanager.getplugin(PAIRED)
-    if (
-        settings.keeps_seeds
-        and not settings.plan
-        and _runs_seeds(session.config)
-        and not (pairs is not None and pairs.side.other_environment)
-    ):
-        from pytest_mlregress.session.reuse_hooks import ReuseHooks
-
-        # Last, so that its wrapper sees what all others have put on a report.
-        session.config.pluginmanager.register(
-            ReuseHooks(session.config, settings, pairs), "mlregress-reuse"
-        )
+    config = session.config
+    if _in_use(config) or any(argument.endswith("]") for argument in config.args):
+        _use(config).collection(config)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -223,7 +152,7 @@ def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     report = yield
-    problem = seed_items.unittest_problem(report.result)
+    problem = unittest_problem(report.result)
     if problem is not None:
         return pytest.CollectReport(collector.nodeid, "failed", longrepr=problem, result=[])
     return report
@@ -231,104 +160,54 @@ def pytest_make_collect_report(
 
 @pytest.hookimpl(trylast=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    settings = metafunc.config.stash[SETTINGS]
-    if not seed_items.is_regression_test(metafunc, plugin=fixtures.__name__):
-        return
-    declaration = seed_items.declare_seeds(metafunc, settings)
-    if seed_items.hunts_once(metafunc, fixtures.HUNTING):
-        return
-    seed_items.note_overridden_seed(metafunc, plugin=fixtures.__name__)
-    if settings.tier == EVERY_TIER and declaration.tiers:
-        seed_items.parametrize_tiers(metafunc, declaration.tiers)
-    seed_items.parametrize_seeds(metafunc, declaration.seeds)
+    if is_regression_test(metafunc, fixtures.__name__):
+        _use(metafunc.config).generate_tests(metafunc, fixtures.__name__, fixtures.HUNTING)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    seed_items.adopt(item, item.config.stash[SETTINGS])
-    machine_share.skip_if_too_small(item)
+    if used := _in_use(item.config):
+        used.itemcollected(item)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    node_id_selection.deselect_unnamed(config, items)
-    if not any(SEED_ITEM in item.stash for item in items):
-        return
-    settings = config.stash[SETTINGS]
-    if settings.update_new_only:
-        from pytest_mlregress.session.at_collection import deselect_recorded
-
-        deselect_recorded(config, settings, items)
-    if _is_seed_major(config) and not splitting.is_split(config):
-        items[:] = seed_items.in_seed_major_order(items)
-        if hasattr(config, "workerinput"):
-            from pytest_mlregress.session.seed_order import reorder_for_xdist
-
-            reorder_for_xdist(config, settings, items)
-
-
-def _is_seed_major(config: pytest.Config) -> bool:
-    return not config.getoption("stepwise", False)
+    if used := _in_use(config):
+        used.collection_modifyitems(config, items)
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
-    if items:
-        splitting.note_deselected(items[0].config, items)
+    if items and (used := _in_use(items[0].config)):
+        used.note_deselected(items[0].config, items)
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist tells the controller of it
 def pytest_collection_finish(session: pytest.Session) -> None:
-    items = session.items
-    machine_share.give_devices(session.config, items)
-    if session.config.stash[SETTINGS].shard is not None and _has_shard(session.config):
-        session.config.stash[TRAINS] = any(SEED_ITEM in item.stash for item in items)
-        _join_seeds(session)
-        return
-    removals = splitting.removals_of(session.config)
-    session.config.stash[TRAINS] = seed_items.note_selected_seeds(
-        items, removals.by_others(items), tests=len(removals.collected)
-    )
-    if not session.config.stash[SETTINGS].companion:
-        progress_channel.tell_collected(session.config, items)
-    _join_seeds(session)
-
-
-def _join_seeds(session: pytest.Session) -> None:
-    """One item for the seeds of a vectorized test, where they are to run and not to be listed."""
-    vectorized = any(
-        record.declaration.settings.vectorized
-        for item in session.items
-        if (record := item.stash.get(SEED_ITEM, None)) is not None
-    )
-    if vectorized and not (
-        session.config.option.collectonly or session.config.stash[SETTINGS].preflight
-    ):
-        from pytest_mlregress.running.vectorized_items import join_seeds
-
-        join_seeds(session.items)
+    if used := _in_use(session.config):
+        used.collection_finish(session)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     if SEED_ITEM not in item.stash:
         return (yield)
-    with _execution(item.config).protocol(item):
+    with _use(item.config).execution(item.config).protocol(item):
         return (yield)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if SEED_ITEM in item.stash:
-        _execution(item.config).setup(item)  # skips a seed that no verdict needs any more
-        mlregress_warning.warn_of_overridden_seed(item, item.stash[SEED_ITEM].overridden)
+        _use(item.config).runtest_setup(item)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Generator[None, object, object]:
-    if not request.config.stash.get(TRAINS, False):
+    used = _in_use(request.config)
+    if used is None or not used.trains(request.config):
         return (yield)
-    with _execution(request.config).fixture(fixturedef, request._pyfuncitem):
+    with used.execution(request.config).fixture(fixturedef, request._pyfuncitem):
         return (yield)
 
 
@@ -336,7 +215,7 @@ def pytest_fixture_setup(
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
     if SEED_ITEM not in pyfuncitem.stash:
         return (yield)
-    with _execution(pyfuncitem.config).call(pyfuncitem):
+    with _use(pyfuncitem.config).execution(pyfuncitem.config).call(pyfuncitem):
         return (yield)
 
 
@@ -346,8 +225,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if SEED_ITEM in item.stash:
-        _execution(item.config).report(item, report)
-        mask_report(report)
+        _use(item.config).runtest_makereport(item, report)
     return report
 
 
@@ -358,7 +236,7 @@ def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> bool | None:
         return None
     from pytest_mlregress.running.time_limits import end_after_report
 
-    return end_after_report(item, settings, _execution(item.config)) or None
+    return end_after_report(item, settings, _use(item.config).execution(item.config)) or None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -368,7 +246,9 @@ def pytest_report_to_serializable(
     data = yield
     if data is None or not hasattr(report, "mlregress"):
         return data
-    return serialization.plain(data)  # type: ignore[no-any-return]
+    from pytest_mlregress.running.serialization import plain
+
+    return plain(data)  # type: ignore[no-any-return]
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> Status | None:
@@ -381,9 +261,10 @@ def pytest_report_teststatus(report: pytest.TestReport) -> Status | None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    threads.restore_variables(config.stash.get(VARIABLES, {}))
-    machine_share.restore_devices(config)
-    stop_flags.remove_stop_flags(config)
+    if _in_use(config):
+        from pytest_mlregress.session.configuring import unconfigure
+
+        unconfigure(config)
 
 
 class CollectionHooks:
@@ -393,53 +274,10 @@ class CollectionHooks:
     def pytest_collection_modifyitems(
         self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
     ) -> Generator[None, object, object]:
-        warn_of_unused_tier(session, items)
-        splitting.note_collected(config, items)
-        if splitting.is_split(config):  # of what the user selected, not of the rest
-            _compat.deselect_as_asked(config, items)
+        used = _in_use(config)
+        if used is None:
+            return (yield)
+        used.before_modification(session, config, items)
         result = yield
-        if splitting.is_split(config):
-            splitting.reunite_seeds(config, items, seed_major=_is_seed_major(config))
-        settings = config.stash[SETTINGS]
-        if settings.shard is not None:
-            from pytest_mlregress.session.shard_items import keep_own_seeds
-
-            keep_own_seeds(config, settings, settings.shard, items)
+        used.after_modification(config, items)
         return result
-
-
-def _has_shard(config: pytest.Config) -> bool:
-    """Whether the seeds of other jobs were left out; a worker tells the controller of them."""
-    from pytest_mlregress.session.shard_items import is_sharded, send_collected
-
-    send_collected(config)
-    return is_sharded(config)
-
-
-def _execution(config: pytest.Config) -> Execution:
-    from pytest_mlregress.running.execution import Execution, execution_of
-    from pytest_mlregress.session.recorded_baselines import curves_of
-
-    settings = config.stash[SETTINGS]
-    standing_of = partial(_standing_of, config)
-    kind: type[Execution] = Execution
-    if settings.preflight:
-        from pytest_mlregress.running.preflight import PreflightExecution
-
-        kind = PreflightExecution
-    return execution_of(config, settings, partial(curves_of, config), standing_of, kind)
-
-
-def _recorded_gpu_memory(config: pytest.Config, record: SeedItem) -> int | None:
-    from pytest_mlregress.running.seed_reads import unrecorded
-    from pytest_mlregress.session.recorded_baselines import gpu_memory_of
-
-    return unrecorded(config, partial(gpu_memory_of, config, record))
-
-
-def _standing_of(config: pytest.Config, item: pytest.Item) -> Standing | None:
-    if config.stash[SETTINGS].unchanged != "skip":
-        return None
-    from pytest_mlregress.session.unchanged import standing_of
-
-    return standing_of(config, config.stash[SETTINGS], item)

@@ -93,3 +93,26 @@ def test_the_only_process_loads_the_functions_of_scipy_alone(moved: pytest.Pytes
     assert "scipy.special._ufuncs" in loaded
     assert {"scipy.special", "scipy.stats", "scipy.optimize"}.isdisjoint(loaded)
     assert [name for name in loaded if is_hunt_check(name)] == []
+
+
+def test_a_run_without_regression_tests_loads_what_looks_out_for_them(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makepyfile("def test_plain(): pass")
+    pytester.makeconftest(
+        """
+        import sys
+        from pathlib import Path
+
+
+        def pytest_unconfigure():
+            Path("loaded").write_text("\\n".join(sys.modules))
+        """
+    )
+    pytester.runpytest_subprocess(*LEAN).assert_outcomes(passed=1)
+    loaded = (pytester.path / "loaded").read_text().splitlines()
+    own = {name.removeprefix("pytest_mlregress.") for name in loaded if "mlregress." in name}
+    assert "session.controller_hooks" in own
+    needs_seeds = {"settings", "session.item_hooks", "running.seed_items", "_compat.running"}
+    assert needs_seeds.isdisjoint(own)
+    assert len(own) <= 25

@@ -12,12 +12,9 @@ from hypothesis import strategies as st
 
 from pytest_mlregress.resources import devices
 from pytest_mlregress.resources.devices import DEVICES, listed_devices
-from pytest_mlregress.running.machine_share import (
-    give_devices,
-    note_callers_devices,
-    restore_devices,
-)
-from pytest_mlregress.running.seed_items import SEED_ITEM
+from pytest_mlregress.running.machine_share import give_devices, restore_devices
+from pytest_mlregress.running.seed_keys import SEED_ITEM
+from pytest_mlregress.running.start_of_run import note_callers_devices
 from pytest_mlregress.running.threads import pin_device
 
 ENTRIES = ["0", "1", " 2", "7", "-1", "GPU-a", "MIG-b", "", "x"]

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from pytest_mlregress._compat import WorkerNode
-from pytest_mlregress.session.timeline_hooks import TimelineHooks, note_begin
+from pytest_mlregress.running.start_of_run import note_start
+from pytest_mlregress.session.timeline_hooks import TimelineHooks
 from pytest_mlregress.timeline.spans import ItemSpan, RunTimeline
 from pytest_mlregress.timeline.utilisation import RunUtilisation
 
@@ -24,8 +25,8 @@ class Run:
         self.now = 0.0
         monkeypatch.setattr(time, "perf_counter", lambda: self.now)
         monkeypatch.setattr(time, "time", lambda: WALL + self.now)
-        config: Any = SimpleNamespace(stash=pytest.Stash())
-        note_begin(config)
+        config: Any = SimpleNamespace(stash=pytest.Stash(), known_args_namespace=SimpleNamespace())
+        note_start(config)
         self.hooks = TimelineHooks(config)
         self.hooks.pytest_xdist_node_collection_finished(WorkerNode("gw0"), [SEED])
 
@@ -101,8 +102,8 @@ def test_an_item_takes_the_seconds_of_its_phases(run: Run) -> None:
 
 
 def test_the_machine_of_a_worker_is_that_of_its_reports(run: Run) -> None:
-    run.hooks.worker_began("gw0")
-    run.hooks.worker_began("gw1")
+    run.hooks.workers.worker_began("gw0")
+    run.hooks.workers.worker_began("gw1")
     run.seed(2.0, host="node7")
     run.seed(2.0, worker="gw1")
     assert [worker.host for worker in run.end(6.0).workers] == ["node7", None]
@@ -120,7 +121,7 @@ def test_a_clock_that_is_off_is_corrected_by_the_least_delay(run: Run, skew: flo
 def test_both_sides_and_other_tests_are_told_apart(run: Run) -> None:
     run.seed(1.0, payload={"candidate": SEED, "stopped": False}, node_id="t.py::test_a[base0]")
     run.report("setup", 5, 5.5, node_id="t.py::test_plain")
-    del (items := run.hooks._workers["gw0"].items)[1:]
+    del (items := run.hooks.workers._workers["gw0"].items)[1:]
     assert [entry[3] for entry in items] == ["base"]
 
 
@@ -149,14 +150,14 @@ def test_an_attempt_that_is_made_again_is_an_item_of_its_own(run: Run) -> None:
 
 
 def test_a_worker_that_is_lost_leaves_its_place_to_the_next(run: Run) -> None:
-    run.hooks.worker_began("gw1")
+    run.hooks.workers.worker_began("gw1")
     run.now = 2.0
     run.hooks.pytest_runtest_logstart(SEED)
     run.report("setup", 2, 2.1)
     run.now = 5.0
-    run.hooks.worker_lost("gw0")
+    run.hooks.workers.worker_lost("gw0")
     run.report("???", 0, 0, at=5.0)
-    run.hooks.worker_lost("gw0")
+    run.hooks.workers.worker_lost("gw0")
     run.seed(7.0, worker="gw2")
     first, second, third = run.end(12.0).workers
     assert (first.id, first.began, first.ended) == ("gw0", 0.0, 5.0)
@@ -217,7 +218,7 @@ def test_what_is_told_of_a_lost_worker_ends_and_begins_with_it(run: Run) -> None
     run.hooks.pytest_runtest_logstart(SEED)
     run.report("setup", 2, 2.1)
     run.now = 5.0
-    run.hooks.worker_lost("gw0")
+    run.hooks.workers.worker_lost("gw0")
     run.report("???", 0, 0, at=5.2)  # told later
     run.seed(7.0, worker="gw1")
     first, second = run.end(12.0).workers

@@ -78,7 +78,7 @@ def refuse_unusable_ini(rootdir: Path) -> None:
         click.ClickException: with pytest's words.
     """
     from pytest_mlregress.doctor.configuration import find_configuration
-    from pytest_mlregress.options import ini_error
+    from pytest_mlregress.options.resolution import ini_error
 
     for key, text in find_configuration(rootdir, rootdir).values.items():
         if error := ini_error(key, text):
@@ -99,7 +99,8 @@ def settings_in_ini(rootdir: Path, *fields: str) -> Settings:
         click.ClickException: a value cannot be used.
     """
     from pytest_mlregress.doctor.configuration import find_configuration
-    from pytest_mlregress.options import OPTIONS, setting_in_ini
+    from pytest_mlregress.options import OPTIONS
+    from pytest_mlregress.options.resolution import setting_in_ini
 
     stored = find_configuration(rootdir, rootdir).values
     values: dict[str, Any] = {}

@@ -95,7 +95,7 @@ class ItemRun:
         worker = _Worker(self._begun, _compat.WorkerNode(f"gw{self._begun}"))
         self._begun += 1
         if self._timeline is not None:
-            self._timeline.worker_began(worker.id)
+            self._timeline.workers.worker_began(worker.id)
         self._workers.begin(worker.number)
         self._live[worker.number] = worker
 
@@ -167,7 +167,7 @@ class ItemRun:
         self._forget(worker)
         self._losses += 1
         if self._timeline is not None:
-            self._timeline.worker_lost(worker.id)
+            self._timeline.workers.worker_lost(worker.id)
         self._queue.lose(worker.number)
         worker.node.end = reason
         node_id = None if worker.item is None else self._session.items[worker.item].nodeid

@@ -27,9 +27,9 @@ from allure_commons.utils import host_tag, md5, platform_label, thread_tag, uuid
 from pytest_mlregress import _compat
 from pytest_mlregress.node_ids import name_parts, split_file, split_parameters
 from pytest_mlregress.running.markers import DEFAULT_TIER
-from pytest_mlregress.running.result import REPORT_ATTRIBUTE
+from pytest_mlregress.running.regression_tests import SEED
 from pytest_mlregress.running.scalars import to_plain
-from pytest_mlregress.running.seed_items import SEED, SEED_ITEM
+from pytest_mlregress.running.seed_keys import REPORT_ATTRIBUTE, SEED_ITEM
 from pytest_mlregress.verdicts.verdict import Colour, Verdict, VerdictKind
 
 if TYPE_CHECKING:

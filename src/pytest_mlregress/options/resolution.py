@@ -8,60 +8,17 @@ from typing import Any, Final
 import pytest
 
 from pytest_mlregress import _compat
-from pytest_mlregress.options.declaration import DATA_FRACTION, OPTIONS, refuse_unknown_keys
-from pytest_mlregress.options.option import INI_PREFIX, Option
-from pytest_mlregress.options.values import threads as read_threads
+from pytest_mlregress.options.declaration import DATA_FRACTION, OPTIONS, misspelt_key
+from pytest_mlregress.options.option import Option
 from pytest_mlregress.settings import (
     SettingError,
     Settings,
     Shard,
-    Threads,
     refuse_contradictions,
 )
 
 _DEFAULT_FIELD: Final = {"seeds": "default_seeds"}
 """The ini value of a setting that outranks the marker on the command line only."""
-
-
-def may_record_reads(config: pytest.Config) -> bool:
-    """Whether a run may need what its seeds read, before its settings are resolved.
-
-    Args:
-        config: pytest's, with the options that it knows so far.
-
-    Returns:
-        True where an option is given that needs it; another one may yet speak against it.
-    """
-    given = (_early(config, field) for field in ("unchanged", "cache", "against"))
-    return any(value and value != "run" for value in given)
-
-
-def threads_of_forked(config: pytest.Config) -> Threads | None:
-    """The threads that libraries are loaded with for workers that are forked afterwards.
-
-    Args:
-        config: pytest's, with the options that it knows so far.
-
-    Returns:
-        The threads of a seed; None where no worker is forked, or they are left alone.
-    """
-    if not _early(config, "workers") or hasattr(config, "workerinput"):
-        return None
-    given = _early(config, "threads")
-    try:
-        chosen = read_threads("", str(given)) if given else Settings().threads
-    except SettingError:  # told once the settings are resolved
-        return None
-    return None if chosen == "keep" else chosen
-
-
-def _early(config: pytest.Config, field: str) -> Any:
-    """What the command line or the ini file gives for a field, before it is read."""
-    given = getattr(config.known_args_namespace, f"mlregress_{field}", None)
-    try:
-        return given if given is not None else config.getini(INI_PREFIX + field)
-    except (ValueError, KeyError, pytest.UsageError):
-        return None
 
 
 def resolve(config: pytest.Config) -> Settings:
@@ -71,7 +28,8 @@ def resolve(config: pytest.Config) -> Settings:
         SettingError: a value on the command line or in the ini file cannot be used, a key of the
             ini file is none of ours, or two options exclude each other.
     """
-    refuse_unknown_keys(_compat.ini_keys(config))
+    if (problem := misspelt_key(_compat.ini_keys(config))) is not None:
+        raise SettingError(problem)
     values: dict[str, Any] = {}
     for option in OPTIONS:
         given = config.getoption(option.dest)
@@ -174,8 +132,9 @@ def ini_error(key: str, text: str) -> str:
     Returns:
         The text of the error; empty for a key of another plugin, and for a value that is read.
     """
+    if (problem := misspelt_key([key])) is not None:
+        return problem
     try:
-        refuse_unknown_keys([key])
         for option in OPTIONS:
             if option.ini != key or not text.strip():
                 continue

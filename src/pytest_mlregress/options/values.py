@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import PurePath
-from typing import Final
+from typing import Any, Final
 
 from pytest_mlregress.baselines.git_ref import GIT_SCHEME, is_git_ref
 from pytest_mlregress.baselines.urls import slashes_problem
@@ -28,6 +28,18 @@ REPORT_SUFFIXES: Final = (".html", ".json", ".md", ".codequality.json", ".metric
 """What the end of a report's name can be; of several that fit the longest says its kind."""
 
 TRACKERS: Final = ("mlflow", "wandb")
+
+
+def parser_of(value: str | tuple[str, ...]) -> Callable[[str, str], Any]:
+    """The parser of what an option takes.
+
+    Args:
+        value: the name of a parser of this module, or words of which the text is one.
+
+    Returns:
+        The parser.
+    """
+    return _PARSERS[value] if isinstance(value, str) else choice(*value)
 
 
 def choice(*allowed: str) -> Callable[[str, str], str]:
@@ -217,3 +229,22 @@ def against(source: str, text: str) -> Against:
     from pytest_mlregress.revisions.against import parse_against
 
     return parse_against(source, text)
+
+
+_PARSERS: Final[dict[str, Callable[[str, str], Any]]] = {
+    "against": against,
+    "alpha": alpha,
+    "baseline": baseline,
+    "baseline_seeds": count(2),
+    "not_empty": not_empty,
+    "place": place,
+    "positive_share": positive_share,
+    "report": report,
+    "sbatch_option": sbatch_option,
+    "seeds": seeds,
+    "shard": shard,
+    "share": share,
+    "threads": threads,
+    "tracker": tracker,
+    "workers": workers,
+}

@@ -20,8 +20,9 @@ from pytest_mlregress.running.companion_plan import companion_plan
 from pytest_mlregress.running.pairs import BaseSeedItem
 from pytest_mlregress.running.printed_error import last_line
 from pytest_mlregress.running.replay import PHASES, log_reports
-from pytest_mlregress.running.result import REPORT_ATTRIBUTE, STOPPED_MESSAGE
+from pytest_mlregress.running.result import STOPPED_MESSAGE
 from pytest_mlregress.running.seed_items import SeedItem
+from pytest_mlregress.running.seed_keys import REPORT_ATTRIBUTE
 from pytest_mlregress.running.seed_outcome import MOST_RETRIES, timed_out_after
 from pytest_mlregress.running.seed_payload import plan_payload
 from pytest_mlregress.running.stop_flags import StopFlags, stop_flags

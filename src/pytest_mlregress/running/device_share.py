@@ -28,7 +28,7 @@ from pytest_mlregress.resources.peak_memory import (
 from pytest_mlregress.resources.reservations import Reservations
 from pytest_mlregress.resources.shared_devices import SharedDevices
 from pytest_mlregress.running.running_seed import RUNNING, RunningSeed
-from pytest_mlregress.running.seed_items import SEED_ITEM
+from pytest_mlregress.running.seed_keys import SEED_ITEM
 
 SHARE: Final = pytest.StashKey["DeviceShare"]()
 """Of the item of a seed that may meet others on its GPUs."""

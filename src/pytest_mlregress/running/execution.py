@@ -26,11 +26,13 @@ from pytest_mlregress.running.late_seeding import (
 )
 from pytest_mlregress.running.machine_share import reserved
 from pytest_mlregress.running.recorded_metric import RecordError
+from pytest_mlregress.running.regression_tests import FIXTURE
 from pytest_mlregress.running.reproduction import difference, trained_twice
-from pytest_mlregress.running.result import REPORT_ATTRIBUTE, STOPPED_MESSAGE, SeedResult
+from pytest_mlregress.running.result import STOPPED_MESSAGE, SeedResult
 from pytest_mlregress.running.run import Run, take_forwarded
 from pytest_mlregress.running.running_seed import RUNNING, RunningSeed, running_seed
-from pytest_mlregress.running.seed_items import FIXTURE, SEED_ITEM, SeedItem
+from pytest_mlregress.running.seed_items import SeedItem
+from pytest_mlregress.running.seed_keys import REPORT_ATTRIBUTE, SEED_ITEM
 from pytest_mlregress.running.seed_payload import (
     imports_of,
     neutralise_xfail,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import pytest
 
 from pytest_mlregress.resources.gpu_libraries import may_use_gpu
-from pytest_mlregress.running.seed_items import SEED_ITEM, SeedItem
+from pytest_mlregress.running.seed_items import SeedItem
+from pytest_mlregress.running.seed_keys import SEED_ITEM
+from pytest_mlregress.running.start_of_run import DEVICES, callers_devices
 from pytest_mlregress.running.stop_flags import StopFlags
-from pytest_mlregress.running.threads import DEVICES
 
 if TYPE_CHECKING:
     from pytest_mlregress.resources.cluster import Node
     from pytest_mlregress.resources.need import Need
     from pytest_mlregress.settings import Settings
 
-_CALLERS: Final = pytest.StashKey[Mapping[str, str]]()
 _BEFORE: Final = pytest.StashKey[str | None]()
 RecordedMemory: TypeAlias = Callable[[SeedItem], int | None]
 RECORDED_GPU_MEMORY: Final = pytest.StashKey[RecordedMemory]()
@@ -59,18 +59,9 @@ def this_machine(config: pytest.Config) -> Node:
     from pytest_mlregress.resources.capacity import capacity
     from pytest_mlregress.resources.cluster import Node
 
-    machine = capacity(config.stash.get(_CALLERS, os.environ))
+    machine = capacity(callers_devices(config))
     memory = math.inf if machine.memory is None else machine.memory
     return Node(machine.cpus, len(machine.devices), memory)
-
-
-def note_callers_devices(config: pytest.Config) -> None:
-    """Remember which GPUs the caller allows, before a worker is given its own.
-
-    Args:
-        config: pytest's.
-    """
-    config.stash[_CALLERS] = {DEVICES: os.environ[DEVICES]} if DEVICES in os.environ else {}
 
 
 def need_of(settings: Settings) -> Need:
@@ -134,7 +125,7 @@ def shortfall_of(config: pytest.Config, settings: Settings) -> str | None:
     from pytest_mlregress.resources.capacity import capacity
     from pytest_mlregress.resources.need import shortfall
 
-    return shortfall(need_of(settings), capacity(config.stash.get(_CALLERS, os.environ)))
+    return shortfall(need_of(settings), capacity(callers_devices(config)))
 
 
 def skip_if_too_small(item: pytest.Item) -> None:
@@ -304,7 +295,7 @@ def _sharers(config: pytest.Config) -> int:
 def _callers_devices(config: pytest.Config) -> tuple[str, ...]:
     from pytest_mlregress.resources.devices import visible_devices
 
-    return visible_devices(config.stash.get(_CALLERS, os.environ))
+    return visible_devices(callers_devices(config))
 
 
 def _workers(config: pytest.Config) -> int:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 
 from pytest_mlregress.running.named_seeds import named_seeds
+from pytest_mlregress.running.regression_tests import MARKERS
 from pytest_mlregress.settings import EVERY_TIER, MOST_SEEDS, SettingError, Settings, override
 
 DEFAULT_TIER: Final = "default"
@@ -18,17 +19,6 @@ MOST_LOOKS: Final = 3
 """An update that is undecided after its n seeds goes on to 2 n, and once more to 3 n."""
 LARGEST_SEED: Final = 2**32 - 1
 """numpy's legacy generator takes no larger seed."""
-
-MARKERS: Final = ("mlregress", "seeds", "tiers")
-
-MARKER_HELP: Final = (
-    "mlregress(test=None, pairing=None, expect=None, deterministic=None, on_nonfinite=None, "
-    "suppress=(), num_cpus=None, num_gpus=None, memory=None): a training-based regression "
-    "test, run across seeds and judged against its baseline",
-    "seeds(n_or_list, vectorized=False): the seeds of a check: at most n (0 ... n-1), or exactly "
-    "those listed; vectorized=True trains all of them in one run of the test; implies mlregress",
-    "tiers(**name={...}): named sizes of the same training; --mlregress-tier picks one",
-)
 
 
 class MarkerError(ValueError):

@@ -20,7 +20,7 @@ from pytest_mlregress.node_ids import (
     split_parameters,
     without_parameters,
 )
-from pytest_mlregress.running.seed_items import SEED_ITEM
+from pytest_mlregress.running.seed_keys import SEED_ITEM
 
 
 @dataclass(frozen=True, slots=True)

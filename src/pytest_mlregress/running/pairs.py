@@ -16,7 +16,8 @@ import pytest
 from pytest_mlregress import _compat
 from pytest_mlregress.node_ids import replace_seed, seed_id, split_parameters
 from pytest_mlregress.revisions.base_side import BASE
-from pytest_mlregress.running.seed_items import SEED_ITEM, SeedItem
+from pytest_mlregress.running.seed_items import SeedItem
+from pytest_mlregress.running.seed_keys import SEED_ITEM
 
 
 @dataclass(frozen=True, slots=True)

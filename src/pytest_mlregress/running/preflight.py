@@ -27,7 +27,8 @@ from pytest_mlregress.running.late_seeding import (
 )
 from pytest_mlregress.running.run import PREFLIGHT
 from pytest_mlregress.running.running_seed import RUNNING, running_seed
-from pytest_mlregress.running.seed_items import SEED_ITEM, TIER, SeedItem
+from pytest_mlregress.running.seed_items import TIER, SeedItem
+from pytest_mlregress.running.seed_keys import SEED_ITEM
 from pytest_mlregress.running.seed_payload import neutralise_xfail
 
 PREFLIGHT_ATTRIBUTE: Final = "mlregress_preflight"

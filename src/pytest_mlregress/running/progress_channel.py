@@ -21,7 +21,8 @@ from typing import Any, Final
 
 import pytest
 
-from pytest_mlregress.running.seed_items import SEED_ITEM, SeedItem
+from pytest_mlregress.running.seed_items import SeedItem
+from pytest_mlregress.running.seed_keys import SEED_ITEM
 from pytest_mlregress.running.seed_reads import unrecorded
 from pytest_mlregress.running.stop_flags import stop_flags
 

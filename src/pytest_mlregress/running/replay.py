@@ -14,8 +14,8 @@ import pytest
 
 from pytest_mlregress import _compat
 from pytest_mlregress.revisions.cache_entry import CachedSeed
-from pytest_mlregress.running.result import REPORT_ATTRIBUTE
-from pytest_mlregress.running.seed_items import FIXTURE, SEED_ITEM
+from pytest_mlregress.running.regression_tests import FIXTURE
+from pytest_mlregress.running.seed_keys import REPORT_ATTRIBUTE, SEED_ITEM
 from pytest_mlregress.running.seed_payload import plan_payload
 
 PHASES: Final = ("setup", "call", "teardown")

@@ -6,7 +6,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from pytest_mlregress.baselines.recorded_reads import REPRODUCED
-from pytest_mlregress.running.seed_items import SEED_ITEM
+from pytest_mlregress.running.seed_keys import SEED_ITEM
 
 if TYPE_CHECKING:
     import pytest

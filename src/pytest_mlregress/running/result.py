@@ -16,12 +16,6 @@ COLLAPSED: Final = "collapsed early"
 STOPPED_MESSAGE: Final = "mlregress: not needed, the verdict of this test is certain"
 """Of a seed that did not run for that reason."""
 
-REPORT_ATTRIBUTE: Final = "mlregress"
-"""The attribute of a pytest report on which a seed's payload of plain builtins travels."""
-
-TRAINED_WITH: Final = "trained_with"
-"""The field of a payload with the seed whose item has trained that of the report, too."""
-
 
 @dataclass(frozen=True, slots=True)
 class Xfail:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
-from unittest import TestCase
 
 import pytest
 
@@ -20,17 +19,16 @@ from pytest_mlregress.node_ids import (
     without_seed,
 )
 from pytest_mlregress.running.markers import (
-    MARKERS,
     Declaration,
     MarkerError,
     declared_by,
     is_vectorized,
     own_marks,
 )
+from pytest_mlregress.running.regression_tests import FIXTURE, MARKERS, SEED, parametrizes_seed
+from pytest_mlregress.running.seed_keys import SEED_ITEM
 from pytest_mlregress.settings import Settings
 
-SEED: Final = "seed"
-FIXTURE: Final = "mlregress"
 TIER: Final = "mlregress_tier"
 """The parameter of a test that runs in each of its tiers."""
 
@@ -65,9 +63,6 @@ class SeedItem:
     together: tuple[int, ...] = ()
 
 
-SEED_ITEM: Final = pytest.StashKey[SeedItem]()
-
-
 def declare_seeds(metafunc: pytest.Metafunc, settings: Settings) -> Declaration:
     """What a regression test declares.
 
@@ -88,7 +83,7 @@ def declare_seeds(metafunc: pytest.Metafunc, settings: Settings) -> Declaration:
             "seeds(...) on a single pytest.param is not supported; every parameter set of a test "
             "has the same seeds: move the marker to the test",
         )
-    if _parametrizes_seed(metafunc):
+    if parametrizes_seed(metafunc):
         raise _collect_error(name, _OWN_SEED)
     try:
         marks = own_marks(metafunc.definition)
@@ -171,26 +166,6 @@ def seed_files(node_ids: Iterable[str], rootdir: Path) -> set[Path]:
     return {rootdir / split_file(node_id)[0] for node_id in node_ids if has_seed(node_id)}
 
 
-def is_regression_test(metafunc: pytest.Metafunc, plugin: str) -> bool:
-    """True for a test with one of the markers, or with a fixture of this plugin.
-
-    Args:
-        metafunc: pytest's, of the test.
-        plugin: the module that defines the plugin's fixture ``seed``; a project's fixture of that
-            name makes no regression test.
-
-    Returns:
-        Whether it is one.
-    """
-    if _is_marked(metafunc.definition) or FIXTURE in metafunc.fixturenames:
-        return True
-    return (
-        SEED in metafunc.fixturenames
-        and _compat.resolves_to(metafunc, SEED, plugin)
-        and not _parametrizes_seed(metafunc)
-    )
-
-
 _OVERRIDDEN: Final = pytest.StashKey[dict[str, str]]()
 
 
@@ -202,7 +177,7 @@ def note_overridden_seed(metafunc: pytest.Metafunc, plugin: str) -> None:
 
     Args:
         metafunc: pytest's, of the test.
-        plugin: as in `is_regression_test`.
+        plugin: as in `regression_tests.is_regression_test`.
     """
     place = _compat.place_of(metafunc, SEED) if SEED in metafunc.fixturenames else None
     if place is None or _compat.resolves_to(metafunc, SEED, plugin):
@@ -229,19 +204,6 @@ def hunts_once(metafunc: pytest.Metafunc, fixtures: Iterable[str]) -> bool:
         metafunc.definition.get_closest_marker(name) is not None for name in MARKERS[1:]
     )
     return bool(names.intersection(fixtures)) and not asks_for_seeds and not names & {SEED, FIXTURE}
-
-
-def _is_marked(node: pytest.Item | pytest.Collector) -> bool:
-    return any(node.get_closest_marker(name) is not None for name in MARKERS)
-
-
-def _parametrizes_seed(metafunc: pytest.Metafunc) -> bool:
-    for mark in metafunc.definition.iter_markers("parametrize"):
-        names = mark.args[0] if mark.args else mark.kwargs.get("argnames", ())
-        listed = names.split(",") if isinstance(names, str) else names
-        if SEED in [str(name).strip() for name in listed]:
-            return True
-    return False
 
 
 def adopt(item: pytest.Item, settings: Settings) -> None:
@@ -322,27 +284,3 @@ def note_selected_seeds(
                 tests=tests,
             )
     return bool(groups)
-
-
-def unittest_problem(collected: Iterable[object]) -> str | None:
-    """Why what a collector returned cannot be used, or None.
-
-    pytest does not parametrize the methods of ``unittest.TestCase``, so that a marked one would
-    silently run once, with no seed and no verdict.
-
-    Args:
-        collected: the collected nodes.
-
-    Returns:
-        The message.
-    """
-    for node in collected:
-        if not isinstance(node, pytest.Function) or node.cls is None:
-            continue
-        if issubclass(node.cls, TestCase) and _is_marked(node):
-            return (
-                f"{node.nodeid}: a method of unittest.TestCase cannot be run across seeds, since "
-                "pytest does not parametrize it; make it a plain test function or a method of a "
-                "class that does not inherit from unittest.TestCase"
-            )
-    return None

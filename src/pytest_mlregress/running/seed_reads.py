@@ -19,7 +19,7 @@ from pytest_mlregress.running.import_closure import Closure, closure_of
 from pytest_mlregress.running.places import Places
 from pytest_mlregress.running.read_audit import Noted, ReadLog, start_log, stop_log
 from pytest_mlregress.running.reads import ABSENT, Reads, checkout_of, file_digest, variable_digest
-from pytest_mlregress.running.seed_items import SEED_ITEM
+from pytest_mlregress.running.seed_keys import SEED_ITEM
 from pytest_mlregress.running.seed_settings import machine_of, settings_digest
 
 _T = TypeVar("_T")

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from typing import Final
 
 import pytest
 
 from pytest_mlregress import _compat
 from pytest_mlregress.running.markers import Declaration
+from pytest_mlregress.running.start_of_run import first_options, first_variables
 from pytest_mlregress.settings import Threads
 
-_KNOWN_OPTIONS: Final = pytest.StashKey[frozenset[str]]()
-_VARIABLES: Final = pytest.StashKey[dict[str, str]]()
 _MACHINES: Final = pytest.StashKey[dict[Threads, str]]()
 _DIGITS: Final = 16
 _OF_PYTEST: Final = frozenset(
@@ -30,16 +28,6 @@ _OF_PYTEST: Final = frozenset(
 
 _OF_XDIST: Final = frozenset({"loadgroup"})
 """Options that exist in its workers alone."""
-
-
-def note_start(config: pytest.Config) -> None:
-    """Remember the environment variables, and the options before any ``conftest.py`` adds its own.
-
-    Args:
-        config: pytest's, with the options that it knows so far.
-    """
-    config.stash[_KNOWN_OPTIONS] = frozenset(vars(config.known_args_namespace))
-    config.stash[_VARIABLES] = dict(os.environ)
 
 
 def machine_of(config: pytest.Config, declared: Declaration) -> str:
@@ -57,7 +45,7 @@ def machine_of(config: pytest.Config, declared: Declaration) -> str:
     known = config.stash.setdefault(_MACHINES, {})
     threads = declared.settings.threads
     if threads not in known:
-        known[threads] = machine_digest(threads, config.stash.get(_VARIABLES, None))
+        known[threads] = machine_digest(threads, first_variables(config))
     return known[threads]
 
 
@@ -74,7 +62,7 @@ def settings_digest(config: pytest.Config, declared: Declaration) -> str:
     Returns:
         Hexadecimal digits.
     """
-    known = config.stash.get(_KNOWN_OPTIONS, frozenset())
+    known = first_options(config)
     own = {
         name: value
         for name, value in vars(config.option).items()

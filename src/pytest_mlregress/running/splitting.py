@@ -16,7 +16,8 @@ from typing import Final
 import pytest
 
 from pytest_mlregress import _compat
-from pytest_mlregress.running.seed_items import SEED_ITEM, in_seed_major_order
+from pytest_mlregress.running.seed_items import in_seed_major_order
+from pytest_mlregress.running.seed_keys import SEED_ITEM
 
 _SPLITTERS: Final = (("splits", "group"), ("test-group-count", "test-group"))
 """The options that switch on pytest-split and pytest-test-groups; pytest-shard's has a default."""

@@ -14,6 +14,9 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+import pytest
+
+from pytest_mlregress.running.start_of_run import DEVICES
 from pytest_mlregress.settings import Threads
 
 if TYPE_CHECKING:
@@ -29,7 +32,7 @@ THREAD_VARIABLES: Final = (
 )
 """Read once, when a library is loaded: they must be set before a worker starts."""
 
-DEVICES: Final = "CUDA_VISIBLE_DEVICES"
+_VARIABLES: Final = pytest.StashKey[Mapping[str, str | None]]()
 
 
 def export_threads(threads: Threads) -> Mapping[str, str | None]:
@@ -60,6 +63,26 @@ def restore_variables(before: Mapping[str, str | None]) -> None:
             os.environ.pop(name, None)
         else:
             os.environ[name] = value
+
+
+def export_threads_until_the_end(config: pytest.Config, threads: Threads) -> None:
+    """As `export_threads`, until `restore_at_the_end`.
+
+    Args:
+        config: pytest's.
+        threads: CPU threads per seed, or `"keep"`.
+    """
+    before = export_threads(threads)
+    config.stash.setdefault(_VARIABLES, before)
+
+
+def restore_at_the_end(config: pytest.Config) -> None:
+    """Undo `export_threads_until_the_end`.
+
+    Args:
+        config: pytest's.
+    """
+    restore_variables(config.stash.get(_VARIABLES, {}))
 
 
 @contextmanager

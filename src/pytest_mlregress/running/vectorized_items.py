@@ -14,7 +14,7 @@ from typing import Any, Final
 import pytest
 
 from pytest_mlregress.running.running_seed import RunningSeed
-from pytest_mlregress.running.seed_items import SEED_ITEM
+from pytest_mlregress.running.seed_keys import SEED_ITEM
 from pytest_mlregress.running.seed_payload import plan_payload
 
 OTHERS: Final = "others"

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_mlregress.baselines.errors import BaselineError
 from pytest_mlregress.revisions.history import History
-from pytest_mlregress.running.seed_items import SEED_ITEM
+from pytest_mlregress.running.seed_keys import SEED_ITEM
 from pytest_mlregress.session.recorded_baselines import rules_of, suite_baselines_of
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.green_runs import GreenRuns

@@ -7,20 +7,16 @@ imported where it is used.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Set
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_mlregress import _compat
 from pytest_mlregress.node_ids import has_seed
-from pytest_mlregress.running import seed_items, stop_flags
-from pytest_mlregress.running.seed_items import SEED_ITEM
-from pytest_mlregress.session.interrupts import end_in_peace
-from pytest_mlregress.session.loaded_statistics import load_statistics, load_statistics_meanwhile
-from pytest_mlregress.session.verdict_items import EndsOfItems, VerdictItem, verdict_items
-from pytest_mlregress.session.worker_count import WARM_WORKERS
-from pytest_mlregress.settings import Settings
+from pytest_mlregress.running.seed_keys import SEED_ITEM
+from pytest_mlregress.session.settings_of_run import are_by_default, settings_of
+from pytest_mlregress.session.worker_count import WARM_WORKERS, worker_count
 
 if TYPE_CHECKING:
     from pytest_mlregress.revisions.against import Against
@@ -28,6 +24,8 @@ if TYPE_CHECKING:
     from pytest_mlregress.session.controller import Verdicts
     from pytest_mlregress.session.lost_seeds import LostSeeds
     from pytest_mlregress.session.vectorized_reports import VectorizedReports
+    from pytest_mlregress.session.verdict_items import EndsOfItems
+    from pytest_mlregress.settings import Settings
 
 _REGULAR_ENDS: Final = (
     pytest.ExitCode.OK,
@@ -37,15 +35,22 @@ _REGULAR_ENDS: Final = (
 
 
 class ControllerHooks:
-    """The hooks of the process that judges."""
+    """The hooks of the process that judges.
 
-    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+    Args:
+        config: pytest's.
+        settings: in place of those of the run.
+    """
+
+    def __init__(self, config: pytest.Config, settings: Settings | None = None) -> None:
         self._config = config
-        self._settings = settings
+        self._by_default = settings is None and are_by_default(config)
+        if settings is not None:
+            self._settings = settings
         self._session: pytest.Session | None = None
         self._verdicts: Verdicts | None = None
         self._under_way: set[str] = set()
-        self._ends = EndsOfItems(self._finish)
+        self._ends: EndsOfItems | None = None
         self._places_checked = False
         self._has_seeds = False
         self._restore_interrupts: Callable[[], None] = lambda: None
@@ -53,9 +58,16 @@ class ControllerHooks:
         self._vectorized: VectorizedReports | None = None
         self._lost: LostSeeds | None = None
 
+    @cached_property
+    def _settings(self) -> Settings:
+        """Those of the run; asked for only where a run without regression tests may have others."""
+        return settings_of(self._config)
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         self._session = session
+        if self._by_default:
+            return
         if self._settings.against is not None:
             self._prepare_base(self._settings.against)
         for path in self._settings.report:
@@ -94,12 +106,17 @@ class ControllerHooks:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         files = {item.path for item in session.items if SEED_ITEM in item.stash}
         if self._begins_with(files) and WARM_WORKERS not in self._config.stash:
+            from pytest_mlregress.session.loaded_statistics import load_statistics
+
             load_statistics()  # warm workers are forked without it
         self._check_places(files)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
-        files = set(seed_items.seed_files(ids, self._config.rootpath))
+        from pytest_mlregress.running.seed_items import seed_files
+        from pytest_mlregress.session.loaded_statistics import load_statistics_meanwhile
+
+        files = seed_files(ids, self._config.rootpath)
         if self._begins_with(files):
             load_statistics_meanwhile()
         self._check_places(files)
@@ -113,8 +130,9 @@ class ControllerHooks:
 
     def _check_places(self, files: Set[Path]) -> None:
         """Once per run, and only in one that has seeds to run."""
-        reads_baselines = not self._settings.compares_sides and not self._config.option.collectonly
-        if files and not self._places_checked and reads_baselines:
+        if not files or self._places_checked or self._config.option.collectonly:
+            return
+        if not self._settings.compares_sides:
             from pytest_mlregress.session.recorded_baselines import check_places
 
             self._places_checked = True
@@ -122,11 +140,16 @@ class ControllerHooks:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        if not self._may_have_seeds(session):
+            return (yield)
         if self._settings.plan and not self._config.option.collectonly:
             self._judge().plan(session.items)
             session.items.clear()
+        from pytest_mlregress.session.verdict_items import EndsOfItems, verdict_items
+
         if self._config.option.collectonly:  # what is listed has been printed; tools read on
             session.items += verdict_items(session.items)
+        self._ends = EndsOfItems(self._finish)
         self._config.pluginmanager.register(self._ends, "mlregress-ends-of-items")
         if self._runs_in_workers():
             from pytest_mlregress.resources.process_end import MemoryKills
@@ -136,6 +159,8 @@ class ControllerHooks:
         try:
             result = yield
         except BaseException:
+            from pytest_mlregress.session.interrupts import end_in_peace
+
             self._restore_interrupts = end_in_peace()
             self._ends.tell()
             if self._verdicts is not None or self._runs_seeds():
@@ -145,9 +170,15 @@ class ControllerHooks:
             self._verdicts.close()
         return result
 
-    def _runs_in_workers(self) -> bool:
-        from pytest_mlregress.session.worker_count import worker_count
+    def _may_have_seeds(self, session: pytest.Session) -> bool:
+        """Whether any item may be a seed: workers of xdist tell later what they have collected."""
+        return (
+            not self._by_default
+            or worker_count(self._config) > 0
+            or any(SEED_ITEM in item.stash for item in session.items)
+        )
 
+    def _runs_in_workers(self) -> bool:
         return self._settings.engine != "local" or worker_count(self._config) > 0
 
     def _runs_seeds(self) -> bool:
@@ -156,6 +187,10 @@ class ControllerHooks:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+        if self._ends is None:
+            return None
+        from pytest_mlregress.session.verdict_items import VerdictItem
+
         if not isinstance(item, VerdictItem):
             return None
         item.report()
@@ -188,7 +223,7 @@ class ControllerHooks:
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Take from a worker what only workers know: the controller collects nothing."""
-        if self._settings.shard is not None:
+        if not self._by_default and self._settings.shard is not None:
             from pytest_mlregress.session.shard_items import receive_collected
 
             receive_collected(self._config, getattr(node, "workeroutput", {}))
@@ -207,7 +242,7 @@ class ControllerHooks:
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         self._under_way.discard(nodeid)
-        if self._verdicts is not None and self._verdicts.ends(nodeid):
+        if self._ends is not None and self._verdicts is not None and self._verdicts.ends(nodeid):
             self._ends.note(nodeid)
         if self._vectorized is not None:
             self._vectorized.log(nodeid)
@@ -233,23 +268,28 @@ class ControllerHooks:
     @pytest.hookimpl(tryfirst=True)  # before the JUnit XML is written
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         option = self._config.option
+        if self._verdicts is None and self._by_default and option.markexpr != "mlregress":
+            return
         # A run that looks for regression tests may have found the last one gone.
         looked_for = self._settings.prune or option.markexpr == "mlregress"
         nothing_runs = option.collectonly or option.setuponly or option.setupplan
         if self._verdicts is not None or self._settings.report or (looked_for and not nothing_runs):
             self._judge().write_reports()
         if self._settings.junit == "verdicts" and self._verdicts is not None:
+            from pytest_mlregress import _compat
+
             _compat.leave_out_of_junit(session.config, self._verdicts.seed_node_ids)
 
     def _judge(self) -> Verdicts:
         if self._verdicts is None:
+            from pytest_mlregress.running.stop_flags import stop_flags
             from pytest_mlregress.session.controller import Verdicts
 
             assert self._session is not None
             self._verdicts = Verdicts(
                 self._session,
                 self._settings,
-                stop_flags.stop_flags(self._config),
+                stop_flags(self._config),
                 under_way=self._under_way,
                 base=self._base,
                 lost=self._lost,

@@ -14,10 +14,11 @@ from typing import Any, Final
 import pytest
 
 from pytest_mlregress.baselines.atomic import replace_file
-from pytest_mlregress.options import resolve
+from pytest_mlregress.options.resolution import resolve
 from pytest_mlregress.revisions.cells.suite import DESCRIPTION
 from pytest_mlregress.running.companion_plan import PLAIN_WORKER, start_of
-from pytest_mlregress.running.seed_items import SEED_ITEM, SeedItem
+from pytest_mlregress.running.seed_items import SeedItem
+from pytest_mlregress.running.seed_keys import SEED_ITEM
 from pytest_mlregress.running.seed_settings import machine_of, settings_digest
 from pytest_mlregress.session.base_of_run import WORKTREES
 from pytest_mlregress.session.seed_reuse import FOLDER

@@ -19,7 +19,7 @@ from pytest_mlregress.masking import (
     names_a_secret,
     secrets_of_url,
 )
-from pytest_mlregress.running.result import REPORT_ATTRIBUTE
+from pytest_mlregress.running.seed_keys import REPORT_ATTRIBUTE
 
 _TEXTS: Final = ("guards", "xfailed", "ended")
 """Parts of a seed's payload that hold text of the user's code; others are ids, hashes, numbers."""

@@ -18,8 +18,7 @@ from pytest_mlregress.running.base_execution import (
     close_base_execution,
 )
 from pytest_mlregress.running.pairs import BaseSeedItem, insert_base_items
-from pytest_mlregress.running.result import REPORT_ATTRIBUTE
-from pytest_mlregress.running.seed_items import SEED_ITEM
+from pytest_mlregress.running.seed_keys import REPORT_ATTRIBUTE, SEED_ITEM
 from pytest_mlregress.settings import Settings
 
 WORKER_INPUT: Final = "mlregress_base"

@@ -14,7 +14,7 @@ from pytest_mlregress.resources.cluster import Node, places
 from pytest_mlregress.resources.need import Need
 from pytest_mlregress.running import machine_share, progress_channel
 from pytest_mlregress.running.pairs import pair_of
-from pytest_mlregress.running.seed_items import SEED_ITEM
+from pytest_mlregress.running.seed_keys import SEED_ITEM
 from pytest_mlregress.running.stop_flags import stop_flags
 from pytest_mlregress.session.loaded_statistics import load_statistics
 from pytest_mlregress.session.seed_order import order_of

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from pytest_mlregress.running.result import REPORT_ATTRIBUTE
+from pytest_mlregress.running.seed_keys import REPORT_ATTRIBUTE
 from pytest_mlregress.verdicts.verdict import VerdictKind
 
 VERDICT_ATTRIBUTE: Final = "mlregress_verdict"

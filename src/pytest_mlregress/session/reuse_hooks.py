@@ -9,8 +9,8 @@ import pytest
 
 from pytest_mlregress.running.pairs import BaseSeedItem
 from pytest_mlregress.running.replay import cached_reports, log_reports
-from pytest_mlregress.running.result import REPORT_ATTRIBUTE
-from pytest_mlregress.running.seed_items import SEED_ITEM, SeedItem
+from pytest_mlregress.running.seed_items import SeedItem
+from pytest_mlregress.running.seed_keys import REPORT_ATTRIBUTE, SEED_ITEM
 from pytest_mlregress.running.stop_flags import stop_flags
 from pytest_mlregress.session.pair_hooks import PairHooks
 from pytest_mlregress.session.seed_reuse import seed_reuse

@@ -13,7 +13,8 @@ import pytest
 from pytest_mlregress.node_ids import has_seed, in_file, replace_seed, seed_id, split_file
 from pytest_mlregress.running.markers import DEFAULT_TIER
 from pytest_mlregress.running.pairs import base_seed_id
-from pytest_mlregress.running.result import REPORT_ATTRIBUTE, STOPPED_MESSAGE, SeedResult
+from pytest_mlregress.running.result import STOPPED_MESSAGE, SeedResult
+from pytest_mlregress.running.seed_keys import REPORT_ATTRIBUTE
 from pytest_mlregress.session.lost_seeds import LostSeeds, leave_out
 from pytest_mlregress.session.seed_reports import PHASES, phase_of, slim_down
 from pytest_mlregress.settings import Settings

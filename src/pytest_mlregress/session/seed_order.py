@@ -13,7 +13,8 @@ import pytest
 
 from pytest_mlregress.baselines.git_ref import is_git_ref
 from pytest_mlregress.looks import default_looks
-from pytest_mlregress.running.seed_items import SEED_ITEM, SeedItem
+from pytest_mlregress.running.seed_items import SeedItem
+from pytest_mlregress.running.seed_keys import SEED_ITEM
 from pytest_mlregress.running.seed_order import planned_order
 from pytest_mlregress.running.sharding import expected_durations
 from pytest_mlregress.running.stop_flags import stop_flags

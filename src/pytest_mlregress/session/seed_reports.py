@@ -10,8 +10,8 @@ import pytest
 
 from pytest_mlregress import _compat
 from pytest_mlregress.baselines.urls import shareable
-from pytest_mlregress.running.result import REPORT_ATTRIBUTE
 from pytest_mlregress.running.scalars import to_plain
+from pytest_mlregress.running.seed_keys import REPORT_ATTRIBUTE
 from pytest_mlregress.running.seed_outcome import SeedOutcome, timed_out_after
 from pytest_mlregress.verdicts.group import SeedPhase
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_mlregress.running import seed_items, splitting
-from pytest_mlregress.running.seed_items import SEED_ITEM, SeedItem
+from pytest_mlregress.running.seed_items import SeedItem
+from pytest_mlregress.running.seed_keys import SEED_ITEM
 from pytest_mlregress.running.sharding import SeedOfTest, shards_of
 from pytest_mlregress.session.recorded_durations import recorded_durations, trained_as_one
 from pytest_mlregress.settings import Settings, Shard

@@ -1,90 +1,27 @@
-"""Gathers when each worker of a run did what, in the process that pytest's terminal belongs to.
+"""The hooks that gather when each worker did what, in the process that the terminal belongs to.
 
 Registered at every start of pytest, so that what a run without regression tests does not need is
-imported where it is used. It reads reports alone, so that it is the same for every engine: one
-without ``node`` is of this process, the others say whose they are.
-
-Workers may be on machines whose clocks are off. The least delay of any of a worker's reports, from
-the end that its clock says to its arrival here, is taken for none: what is left of the error is the
-time that its fastest report took.
+imported where it is used; `session/worker_times.py` has the rest.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from pytest_mlregress.node_ids import has_seed
-from pytest_mlregress.running.result import REPORT_ATTRIBUTE, TRAINED_WITH
-from pytest_mlregress.running.seed_items import SEED_ITEM
+from pytest_mlregress.running.seed_keys import SEED_ITEM
+from pytest_mlregress.running.start_of_run import started_at
 
 if TYPE_CHECKING:
-    from pytest_mlregress.timeline.spans import Outcome, RunTimeline, Side, WorkerTimeline
+    from pytest_mlregress.session.worker_times import WorkerTimes
+    from pytest_mlregress.timeline.spans import RunTimeline
 
 PLUGIN: Final = "mlregress-timeline"
-
-_STARTED: Final = pytest.StashKey[float]()
-_PHASES: Final = ("setup", "call", "teardown")
-_VERDICT: Final = "mlregress_verdict"
-_FAILED: Final = ("failed", "timed out", "lost")
-"""Of a seed of a base, whose worker says so; of reports, the first."""
-
-
-def note_begin(config: pytest.Config) -> None:
-    """Remember when the run began: as soon as pytest has loaded the plugin.
-
-    Args:
-        config: pytest's.
-    """
-    config.stash[_STARTED] = time.perf_counter()
-
-
-@dataclass(slots=True)
-class _OpenItem:
-    """An item whose tear-down has not been reported."""
-
-    node_id: str
-    start: float
-    stop: float
-    side: Side | None
-    seconds: float = 0.0
-    outcome: Outcome = "finished"
-    called: bool = False
-
-
-@dataclass(slots=True)
-class _Worker:
-    """What is known of a worker; times are those of its own clock, but for begin and end."""
-
-    id: str
-    began: float
-    host: str | None = None
-    ended: float | None = None
-    ready: float | None = None
-    collection: tuple[float, float] | None = None
-    delay: float | None = None
-    open: _OpenItem | None = None
-    items: list[tuple[str, float, float, Side | None, Outcome]] = field(default_factory=list)
-
-    def close_item(self, outcome: Outcome | None = None) -> None:
-        """No more reports of the item will come."""
-        one, self.open = self.open, None
-        if one is not None:
-            seconds = max(0.0, min(one.seconds, one.stop - one.start))
-            self.items.append((one.node_id, one.start, seconds, one.side, outcome or one.outcome))
-
-    def items_until(self, ended: float) -> list[tuple[str, float, float, Side | None, Outcome]]:
-        """All items; one that the end of the run interrupted lasts to it, and is no work done."""
-        one = self.open
-        if one is None:
-            return self.items
-        cut = one.outcome == "finished" and not one.called
-        outcome: Outcome = "lost" if cut else one.outcome
-        return [*self.items, (one.node_id, one.start, ended - one.start, one.side, outcome)]
 
 
 class TimelineHooks:
@@ -95,14 +32,17 @@ class TimelineHooks:
     """
 
     def __init__(self, config: pytest.Config) -> None:
-        self._origin = config.stash.get(_STARTED, time.perf_counter())
-        self._wall = time.time() - (time.perf_counter() - self._origin)
+        self._origin = started_at(config)
         self._has_seeds = False
         self._collection: tuple[float, float] | None = None
-        self._workers: dict[str, _Worker] = {}
-        self._losses: list[float] = []
-        self._begun: dict[str, float] = {}
         self._ended: float | None = None
+
+    @cached_property
+    def workers(self) -> WorkerTimes:
+        """What is known of the workers."""
+        from pytest_mlregress.session.worker_times import WorkerTimes
+
+        return WorkerTimes(self._origin)
 
     def _now(self) -> float:
         return time.perf_counter() - self._origin
@@ -120,23 +60,21 @@ class TimelineHooks:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        self.worker_began(node.gateway.id)
+        self.workers.worker_began(node.gateway.id)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodeready(self, node: Any) -> None:
-        self.worker_began(node.gateway.id).ready = self._now()
+        self.workers.worker_ready(node.gateway.id)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:
-        worker = self.worker_began(node.gateway.id)
-        if worker.ready is not None:
-            worker.collection = (worker.ready, self._now())
+        self.workers.worker_collected(node.gateway.id)
         self._has_seeds = self._has_seeds or any(map(has_seed, ids))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
         if error is not None:
-            self._lose(self.worker_began(node.gateway.id))
+            self.workers.worker_lost(node.gateway.id)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtestloop(self) -> Generator[None, object, object]:
@@ -148,93 +86,12 @@ class TimelineHooks:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         if self._has_seeds:
-            self._begun[nodeid] = self._now()
+            self.workers.item_began(nodeid)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if not self._has_seeds or hasattr(report, _VERDICT):
-            return
-        payload = getattr(report, REPORT_ATTRIBUTE, None)
-        if payload is not None and TRAINED_WITH in payload:  # its time is that of the other item
-            return
-        now = self._now()
-        worker = self._worker_of(report)
-        if report.when in _PHASES:
-            self._phase(worker, report, payload, now)
-        else:
-            self._lose(worker)
-            self._lost_item(worker, report, now)
-
-    def worker_began(self, worker_id: str, host: str | None = None) -> _Worker:
-        """A worker is there; one that is new after a loss has the place of the lost one.
-
-        Args:
-            worker_id: its id.
-            host: its machine, where that is another one.
-
-        Returns:
-            What is known of it.
-        """
-        if worker_id not in self._workers:
-            began = self._losses.pop(0) if self._losses else 0.0
-            self._workers[worker_id] = _Worker(worker_id, began)
-        worker = self._workers[worker_id]
-        worker.host = host or worker.host
-        return worker
-
-    def worker_lost(self, worker_id: str) -> None:
-        """A worker is gone before the end; told once or more often.
-
-        Args:
-            worker_id: its id.
-        """
-        self._lose(self.worker_began(worker_id))
-
-    def _worker_of(self, report: pytest.TestReport) -> _Worker:
-        node: Any = getattr(report, "node", None)
-        if node is None:
-            from pytest_mlregress.timeline.spans import ONLY_WORKER
-
-            return self.worker_began(ONLY_WORKER)
-        return self.worker_began(node.gateway.id, getattr(node, "host", None))
-
-    def _lose(self, worker: _Worker) -> None:
-        if worker.ended is None:
-            worker.ended = self._now()
-            self._losses.append(worker.ended)
-
-    def _phase(
-        self,
-        worker: _Worker,
-        report: pytest.TestReport,
-        payload: dict[str, Any] | None,
-        now: float,
-    ) -> None:
-        stop = report.stop - self._wall if report.stop else now
-        start = report.start - self._wall if report.start else stop - report.duration
-        delay = now - stop
-        worker.delay = delay if worker.delay is None else min(worker.delay, delay)
-        item = worker.open
-        if item is not None and (report.when == "setup" or item.node_id != report.nodeid):
-            worker.close_item("rerun" if item.node_id == report.nodeid else None)
-            item = None
-        if item is None:
-            item = worker.open = _OpenItem(report.nodeid, start, stop, _side_of(payload))
-        item.stop = max(item.stop, stop)
-        item.called |= report.when == "call"
-        seeds = len((payload or {}).get("together", ())) or 1  # the report has one seed's share
-        item.seconds += report.duration * seeds
-        item.outcome = _outcome_of(report, payload, item.outcome)
-        if report.when == "teardown":
-            self._begun.pop(report.nodeid, None)
-            worker.close_item()
-
-    def _lost_item(self, worker: _Worker, report: pytest.TestReport, now: float) -> None:
-        """The item that a worker ran when it died, from its begin as this process saw it."""
-        side = worker.open.side if worker.open is not None else None
-        worker.open = None
-        began = self._begun.pop(report.nodeid, now) - (worker.delay or 0.0)
-        worker.items.append((report.nodeid, began, now - began, side, "lost"))
+        if self._has_seeds:
+            self.workers.take(report)
 
     def timeline(self) -> RunTimeline | None:
         """What is known by now.
@@ -242,34 +99,7 @@ class TimelineHooks:
         Returns:
             The timeline; None where nothing ran.
         """
-        from pytest_mlregress.timeline.spans import RunTimeline
-
-        if not any(worker.items or worker.open for worker in self._workers.values()):
-            return None
-        ended = self._now() if self._ended is None else self._ended
-        workers = sorted(self._workers.values(), key=lambda worker: worker.began)
-        return RunTimeline(ended, tuple(self._timeline_of(worker, ended) for worker in workers))
-
-    def _timeline_of(self, worker: _Worker, ended: float) -> WorkerTimeline:
-        from pytest_mlregress.timeline.spans import ItemSpan, WorkerTimeline
-
-        late = worker.delay or 0.0
-        ended = ended if worker.ended is None else min(worker.ended, ended)
-        collection = worker.collection or self._collection
-        if collection is not None and collection[1] <= worker.began:
-            collection = None  # forked after it, in the place of a lost one
-        return WorkerTimeline(
-            id=worker.id,
-            began=worker.began,
-            ended=ended,
-            items=tuple(
-                ItemSpan(node_id, at, max(0.0, min(seconds, ended - at)), side, outcome)
-                for node_id, start, seconds, side, outcome in worker.items_until(ended - late)
-                for at in (start + late,)
-            ),
-            collection=collection,
-            host=worker.host,
-        )
+        return self.workers.timeline(self._collection, self._ended)
 
 
 def timeline_of(config: pytest.Config) -> RunTimeline | None:
@@ -283,28 +113,3 @@ def timeline_of(config: pytest.Config) -> RunTimeline | None:
     """
     hooks = config.pluginmanager.getplugin(PLUGIN)
     return hooks.timeline() if isinstance(hooks, TimelineHooks) else None
-
-
-def _side_of(payload: dict[str, Any] | None) -> Side | None:
-    if payload is None:
-        return None
-    return "base" if "candidate" in payload else "candidate"
-
-
-def _outcome_of(
-    report: pytest.TestReport, payload: dict[str, Any] | None, before: Outcome
-) -> Outcome:
-    """How an item has ended so far."""
-    if str(report.outcome) == "rerun":
-        return "rerun"
-    if payload is not None and payload.get("cached"):
-        return "cached"
-    ended = payload.get("ended") if payload is not None else None  # on a base no report fails
-    outcome = ended["outcome"] if ended is not None else report.outcome
-    if outcome in _FAILED:
-        return "failed"
-    if before != "finished":
-        return before
-    if outcome != "skipped" or hasattr(report, "wasxfail"):
-        return "finished"
-    return "cancelled" if payload is not None and payload["stopped"] else "skipped"

@@ -16,7 +16,8 @@ from pytest_mlregress.baselines.git_command import GitError, git
 from pytest_mlregress.baselines.packages import installed_version
 from pytest_mlregress.baselines.recorded_reads import REPRODUCED, RecordedReads
 from pytest_mlregress.running.reads import Reads, checkout_of
-from pytest_mlregress.running.seed_items import SEED_ITEM, SeedItem
+from pytest_mlregress.running.seed_items import SeedItem
+from pytest_mlregress.running.seed_keys import SEED_ITEM
 from pytest_mlregress.running.seed_settings import machine_of, settings_digest
 from pytest_mlregress.running.standing import Standing
 from pytest_mlregress.session.recorded_baselines import suite_baselines_of

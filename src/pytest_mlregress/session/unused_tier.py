@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_mlregress.running.seed_items import SEED_ITEM
+from pytest_mlregress.running.seed_keys import SEED_ITEM
 from pytest_mlregress.session.mlregress_warning import warn_of_run
 from pytest_mlregress.settings import EVERY_TIER
 

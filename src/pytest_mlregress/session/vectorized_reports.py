@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from pytest_mlregress.running.result import REPORT_ATTRIBUTE, TRAINED_WITH
+from pytest_mlregress.running.seed_keys import REPORT_ATTRIBUTE, TRAINED_WITH
 from pytest_mlregress.running.vectorized_items import OTHERS
 from pytest_mlregress.session.seed_reports import PHASES, failure_message
 

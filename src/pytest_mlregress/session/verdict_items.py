@@ -22,7 +22,8 @@ import pytest
 
 from pytest_mlregress import _compat
 from pytest_mlregress.node_ids import dotted_name, name_parts, replace_seed, split_parameters
-from pytest_mlregress.running.seed_items import SEED, SEED_ITEM
+from pytest_mlregress.running.regression_tests import SEED
+from pytest_mlregress.running.seed_keys import SEED_ITEM
 
 if TYPE_CHECKING:
     from pytest_mlregress.verdicts.group import GroupPlan

@@ -14,7 +14,7 @@ from pytest_mlregress import _compat
 from pytest_mlregress.plurals import count_of
 from pytest_mlregress.running import progress_channel, threads
 from pytest_mlregress.running.pairs import pair_of
-from pytest_mlregress.running.seed_items import SEED_ITEM
+from pytest_mlregress.running.seed_keys import SEED_ITEM
 from pytest_mlregress.running.stop_flags import stop_flags
 from pytest_mlregress.session.loaded_statistics import load_statistics
 from pytest_mlregress.session.seed_order import order_of

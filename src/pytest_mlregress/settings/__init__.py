@@ -1,6 +1,6 @@
 """Every setting of a run, and what a test's marker puts in place of it.
 
-The order is marker > command line > ini > default; `options.resolve` reads the last three.
+The order is marker > command line > ini > default; `options.resolution` reads the last three.
 
 Seeds are the one exception to the order: `--mlregress-seeds` on the command line outranks the
 marker, whose number it is there to replace for one run.

@@ -12,7 +12,7 @@ from pytest_mlregress.doctor.finding import DoctorFinding
 from pytest_mlregress.doctor.ini_keys import KEYS, missing_keys
 from pytest_mlregress.doctor.project import Project
 from pytest_mlregress.doctor.registry import Question, check
-from pytest_mlregress.options import ini_error
+from pytest_mlregress.options.resolution import ini_error
 
 SETTINGS: Final = Question(
     "gate-settings",

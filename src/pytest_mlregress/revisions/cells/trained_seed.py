@@ -11,7 +11,8 @@ from pytest_mlregress.revisions.cells.cell import Cell
 from pytest_mlregress.revisions.companion import BaseSeed
 from pytest_mlregress.running.printed_error import last_line
 from pytest_mlregress.running.reads import Reads
-from pytest_mlregress.running.result import REPORT_ATTRIBUTE, SeedResult, with_spent
+from pytest_mlregress.running.result import SeedResult, with_spent
+from pytest_mlregress.running.seed_keys import REPORT_ATTRIBUTE
 
 SeedSource: TypeAlias = Literal["trained", "cache", "journal"]
 

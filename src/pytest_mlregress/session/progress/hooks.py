@@ -7,26 +7,24 @@ imported where it is used.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_mlregress import _compat
 from pytest_mlregress.node_ids import has_seed
-from pytest_mlregress.running.result import REPORT_ATTRIBUTE
-from pytest_mlregress.running.seed_items import SEED_ITEM
-from pytest_mlregress.running.stop_flags import stop_flags
-from pytest_mlregress.session.progress.mode import Mode, progress_mode
+from pytest_mlregress.running.seed_keys import REPORT_ATTRIBUTE, SEED_ITEM
+from pytest_mlregress.session.settings_of_run import settings_of
 from pytest_mlregress.session.worker_count import worker_count
-from pytest_mlregress.settings import Settings
 
 if TYPE_CHECKING:
     from pytest_mlregress.baselines.artifact import Artifact
     from pytest_mlregress.running.progress_channel import CollectedTest, SeedProgress
+    from pytest_mlregress.session.progress.mode import Mode
     from pytest_mlregress.session.progress.state import RunState
     from pytest_mlregress.session.progress.writer import ProgressWriter
+    from pytest_mlregress.settings import Settings
 
 LINE_EVERY_S: Final = 60.0
 """Single lines come this often at most, and not before the run has taken so long."""
@@ -41,25 +39,26 @@ class ProgressHooks:
 
     Args:
         config: pytest's.
-        settings: the settings of the run.
     """
 
-    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+    def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._settings = settings
         self._state: RunState | None = None
         self._writer: ProgressWriter | None = None
         self._logged: SeedProgress | None = None
         self._pending_cost: str | None = None
-        self._mode: Mode | None = None
         self._undo: Callable[[], None] | None = None
 
-    @property
+    @cached_property
+    def _settings(self) -> Settings:
+        return settings_of(self._config)
+
+    @cached_property
     def mode(self) -> Mode:
         """How this run tells of its progress, found out when first asked for."""
-        if self._mode is None:
-            self._mode = progress_mode(self._config, self._settings)
-        return self._mode
+        from pytest_mlregress.session.progress.mode import progress_mode
+
+        return progress_mode(self._config, self._settings)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -70,7 +69,7 @@ class ProgressHooks:
 
     def pytest_report_collectionfinish(self, items: list[pytest.Item]) -> list[str]:
         """Where this process collects: what this run will cost, below the number of items."""
-        if self.mode == "off" or not any(SEED_ITEM in item.stash for item in items):
+        if not any(SEED_ITEM in item.stash for item in items) or self.mode == "off":
             return []
         from pytest_mlregress.running.progress_channel import PUBLISH, collected_tests
 
@@ -82,9 +81,10 @@ class ProgressHooks:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
-        if self._state is not None or self.mode == "off" or not any(map(has_seed, ids)):
+        if self._state is not None or not any(map(has_seed, ids)) or self.mode == "off":
             return
         from pytest_mlregress.running.progress_channel import read_collected
+        from pytest_mlregress.running.stop_flags import stop_flags
 
         workers = worker_count(self._config)
         self._collected(read_collected(stop_flags(self._config).folder), workers=max(workers, 1))
@@ -175,6 +175,7 @@ class ProgressHooks:
             from pytest_mlregress.session.progress.lines import ProgressLines
 
             return ProgressLines(reporter, self._line, LINE_EVERY_S)
+        from pytest_mlregress import _compat
         from pytest_mlregress.session.progress.region import ProgressRegion
 
         beside = worker_count(self._config) == 0
@@ -194,6 +195,7 @@ class ProgressHooks:
     def _lines(self, width: int, height: int) -> list[str]:
         from pytest_mlregress.reporting.progress_view import live_lines
         from pytest_mlregress.running.progress_channel import seeds_in
+        from pytest_mlregress.running.stop_flags import stop_flags
 
         assert self._state is not None
         if worker_count(self._config):
