@@ -37,7 +37,7 @@ def parameter_ids(item: pytest.Item) -> tuple[str, ...]:
     which ids may contain.
     """
     callspec = getattr(item, "callspec", None)
-    return tuple(str(entry) for entry in callspec._idlist) if callspec is not None else ()
+    return tuple(map(str, callspec._idlist)) if callspec is not None else ()
 
 
 def parameter_values(item: pytest.Item) -> dict[str, Any]:

@@ -80,7 +80,14 @@ def own_marks(node: pytest.Item) -> tuple[pytest.Mark, ...]:
     Returns:
         The marks.
     """
-    return tuple([mark for mark in node.iter_markers() if mark.name in MARKERS])
+    # As `iter_markers`, whose generators take several times as long: once for every item.
+    marks: list[pytest.Mark] = []
+    holder: Any = node
+    while holder is not None:
+        if holder.own_markers:
+            marks += [mark for mark in holder.own_markers if mark.name in MARKERS]
+        holder = holder.parent
+    return tuple(marks)
 
 
 def declared_by(
@@ -103,16 +110,19 @@ def declared_by(
         return declare(node, settings)  # which depends on what the command line names, too
     known = node.config.stash.setdefault(_DECLARED, {})
     key = (settings.tier, *map(_identity, marks))
-    if key not in known:
-        known[key] = marks, declare(node, settings)
-    return known[key][1]
+    found = known.get(key)
+    if found is None:
+        found = known[key] = marks, declare(node, settings)
+    return found[1]
 
 
 def _identity(mark: pytest.Mark) -> object:
     """The same for marks that say the same, where that is known at once, as of ``seeds(5)``."""
-    if not mark.kwargs and all(type(argument) is int for argument in mark.args):
-        return mark.name, mark.args
-    return id(mark)
+    if mark.kwargs:
+        return id(mark)
+    if not mark.args:
+        return mark.name
+    return (mark.name, mark.args) if set(map(type, mark.args)) == {int} else id(mark)
 
 
 def declare(node: pytest.Item, settings: Settings) -> Declaration:

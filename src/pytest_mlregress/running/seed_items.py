@@ -62,6 +62,30 @@ class SeedItem:
     overridden: str | None = None
     together: tuple[int, ...] = ()
 
+    def among(self, selected: tuple[int, ...], *, seeds_removed: bool, tests: int) -> SeedItem:
+        """What the item knows once the collection is complete.
+
+        Args:
+            selected: the seeds of its test that this session runs.
+            seeds_removed: see the attribute.
+            tests: see the attribute.
+
+        Returns:
+            As `dataclasses.replace` does, which takes several times as long: one for each item.
+        """
+        return SeedItem(
+            self.test,
+            self.file,
+            self.seed,
+            self.declaration,
+            selected,
+            seeds_removed,
+            tests,
+            self.shortfall,
+            self.overridden,
+            self.together,
+        )
+
 
 def declare_seeds(metafunc: pytest.Metafunc, settings: Settings) -> Declaration:
     """What a regression test declares.
@@ -219,18 +243,18 @@ def adopt(item: pytest.Item, settings: Settings) -> None:
         return
     ids = _compat.parameter_ids(item)
     marks = own_marks(item)
-    if seed_id(seed) not in ids or not any(mark.name == "mlregress" for mark in marks):
+    if seed_id(seed) not in ids or "mlregress" not in [mark.name for mark in marks]:
         return
-    tier = values.get(TIER)
+    node_id = item.nodeid
     overridden = item.config.stash.get(_OVERRIDDEN, None)
     item.stash[SEED_ITEM] = SeedItem(
-        test=without_seed(item.nodeid, ids, seed),
+        test=without_seed(node_id, ids, seed),
         file=item.path,
         seed=seed,
         declaration=declared_by(
-            item, marks, replace(settings, tier=tier) if tier is not None else settings
+            item, marks, replace(settings, tier=values[TIER]) if TIER in values else settings
         ),
-        overridden=overridden.get(without_parameters(item.nodeid)) if overridden else None,
+        overridden=overridden.get(without_parameters(node_id)) if overridden else None,
     )
 
 
@@ -267,20 +291,16 @@ def note_selected_seeds(
     Returns:
         Whether there is any seed.
     """
-    groups: dict[str, list[pytest.Item]] = {}
+    groups: dict[str, list[tuple[pytest.Item, SeedItem]]] = {}
     for item in items:
         record = item.stash.get(SEED_ITEM, None)
         if record is not None:
-            groups.setdefault(record.test, []).append(item)
+            groups.setdefault(record.test, []).append((item, record))
     for test, members in groups.items():
-        left = {member.stash[SEED_ITEM].seed for member in members}
-        planned = members[0].stash[SEED_ITEM].declaration.seeds
-        selected = tuple(seed for seed in planned if seed in left)
-        for member in members:
-            member.stash[SEED_ITEM] = replace(
-                member.stash[SEED_ITEM],
-                selected=selected,
-                seeds_removed=test in reduced,
-                tests=tests,
-            )
+        left = {record.seed for _, record in members}
+        planned = members[0][1].declaration.seeds
+        selected = tuple([seed for seed in planned if seed in left])
+        removed = test in reduced
+        for item, record in members:
+            item.stash[SEED_ITEM] = record.among(selected, seeds_removed=removed, tests=tests)
     return bool(groups)
