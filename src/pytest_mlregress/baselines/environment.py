@@ -63,9 +63,7 @@ def describe_environment(modules: Iterable[str] = ()) -> dict[str, Fact]:
     """
     torch = sys.modules.get("torch")
     return {
-        "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "platform": f"{platform.system()} {platform.machine()}",
-        "libc": " ".join(platform.libc_ver()).strip() or None,
+        **_platform(),
         "cpu": _cpu_model(),
         "threads": _threads(torch),
         "determinism": _determinism(torch),
@@ -220,6 +218,15 @@ def _words(fact: object, absent: str = "unknown") -> str:
     if isinstance(fact, list | tuple):
         return ", ".join(map(str, fact)) or "none"
     return str(fact)
+
+
+@cache
+def _platform() -> Mapping[str, Fact]:
+    return {
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "platform": f"{platform.system()} {platform.machine()}",
+        "libc": " ".join(platform.libc_ver()).strip() or None,
+    }
 
 
 @cache

@@ -89,7 +89,7 @@ def package_versions(modules: Iterable[str] = ()) -> dict[str, str]:
     """
     asked = {name.partition(".")[0] for name in modules} - _TOOLS - sys.stdlib_module_names
     versions: dict[str, str] = {}
-    for module in sorted((asked | _KNOWN.keys()) & sys.modules.keys()):
+    for module in sorted([name for name in asked | _KNOWN.keys() if name in sys.modules]):
         known = module in _KNOWN
         names = _distributions_of_known(module) if known else distributions_of(module)
         for name in names:

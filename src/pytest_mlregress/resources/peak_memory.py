@@ -6,6 +6,7 @@ that the mark is that of one seed and not of the largest before it. Elsewhere it
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from contextlib import suppress
@@ -18,7 +19,7 @@ from pytest_mlregress.resources.gpu_libraries import unmeasured_gpu
 
 _RESET: Final = Path("/proc/self/clear_refs")
 _STATUS: Final = Path("/proc/self/status")
-_RESET_HIGH_WATER: Final = "5"
+_RESET_HIGH_WATER: Final = b"5"
 """See proc(5): resets the peak of the resident set to its present size."""
 
 
@@ -39,7 +40,11 @@ class PeakMemory:
 def start_peak_memory() -> None:
     """Count from now on, as far as the system and torch allow."""
     with suppress(OSError):
-        _RESET.write_text(_RESET_HIGH_WATER, encoding="ascii")
+        file = os.open(_RESET, os.O_WRONLY)
+        try:
+            os.write(file, _RESET_HIGH_WATER)
+        finally:
+            os.close(file)
     cuda = _used_cuda()
     if cuda is not None:
         for device in range(cuda.device_count()):

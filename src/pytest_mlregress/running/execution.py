@@ -32,7 +32,7 @@ from pytest_mlregress.running.result import STOPPED_MESSAGE, SeedResult
 from pytest_mlregress.running.run import Run, take_forwarded
 from pytest_mlregress.running.running_seed import RUNNING, RunningSeed, running_seed
 from pytest_mlregress.running.seed_items import SeedItem
-from pytest_mlregress.running.seed_keys import REPORT_ATTRIBUTE, SEED_ITEM
+from pytest_mlregress.running.seed_keys import EXECUTION, REPORT_ATTRIBUTE, SEED_ITEM
 from pytest_mlregress.running.seed_payload import (
     imports_of,
     neutralise_xfail,
@@ -54,8 +54,6 @@ depends on the scheduler; it is set up with the same random numbers in any case.
 
 FIRST: Final = pytest.StashKey[SeedResult]()
 _LIMITS: Final = pytest.StashKey[CurveLimits]()
-
-_EXECUTION: Final = pytest.StashKey["Execution"]()
 
 CurvesOf: TypeAlias = Callable[[SeedItem], BaselineCurves | None]
 """Finds the recorded learning curves of a seed's test, None where none is judged; called when the
@@ -85,10 +83,10 @@ def execution_of(
     Returns:
         The execution, made at the first call.
     """
-    if _EXECUTION not in config.stash:
+    if EXECUTION not in config.stash:
         made = (kind or Execution)(settings, stop_flags(config), curves_of, standing_of)
-        config.stash[_EXECUTION] = made
-    return config.stash[_EXECUTION]
+        config.stash[EXECUTION] = made
+    return config.stash[EXECUTION]
 
 
 class Execution:
@@ -240,8 +238,10 @@ class Execution:
         running = item.stash[RUNNING]
         xfail = _compat.xfail_in_force(item)
         neutralise_xfail(report, running, xfail)
+        if running.plan is None:
+            running.plan = plan_payload(record, item.location)
         payload: dict[str, Any] = {
-            **plan_payload(record, item.location),
+            **running.plan,
             "stopped": running.stopped,
             "xfailed": running.xfailed,
             "xfail": asdict(xfail) if xfail is not None else None,

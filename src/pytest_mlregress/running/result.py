@@ -217,6 +217,8 @@ _METRIC_FIELDS: Final = tuple(entry.name for entry in fields(RecordedMetric))
 
 
 def _builtin(value: object) -> Any:
+    if type(value) in (float, str, int):  # as most values are
+        return to_plain(value)
     match value:
         case Mapping():
             return {to_plain(key): _builtin(entry) for key, entry in value.items()}

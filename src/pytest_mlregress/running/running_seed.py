@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -36,6 +36,7 @@ class RunningSeed:
         passed: whether every phase that has ended so far passed.
         seconds: how long the phases took that have ended so far, without `own_time`.
         own_time: what the plugin itself took in them.
+        plan: what each of its reports says of the test, once one has been made.
     """
 
     run: Run
@@ -51,6 +52,7 @@ class RunningSeed:
     passed: bool = True
     seconds: float = 0.0
     own_time: OwnTime = field(default_factory=OwnTime)
+    plan: Mapping[str, Any] | None = None
 
 
 RUNNING: Final = pytest.StashKey[RunningSeed]()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from numbers import Complex, Integral, Real
-from typing import Any, Final, Protocol, SupportsFloat, TypeAlias
+from typing import Any, Final, Protocol, SupportsFloat, TypeAlias, TypeGuard
 
 from pytest_mlregress.plurals import count_of
 
@@ -84,6 +84,8 @@ def to_number(value: object) -> float:
         NotANumberError: text, complex numbers, durations, masked or missing values, numbers too
             large for a float, many numbers, or anything else.
     """
+    if type(value) is float:
+        return value
     for _ in range(_WRAPPERS):
         if isinstance(value, (Real, Decimal)) and not _is_duration(value):
             return _as_float(value)
@@ -109,6 +111,8 @@ def to_plain(value: object) -> bool | int | float | str | None:
     Returns:
         The builtin.
     """
+    if _is_plain(value):
+        return value
     match value:
         case None | bool():
             return value
@@ -121,6 +125,16 @@ def to_plain(value: object) -> bool | int | float | str | None:
             return value.encode("utf-8", "backslashreplace").decode("utf-8")
         case _:
             return to_plain(_represented(value))
+
+
+def _is_plain(value: Any) -> TypeGuard[float | int | str]:
+    """Whether this is a builtin as most values are: said in a tenth of the time of a match."""
+    kind = type(value)
+    return (
+        kind is float
+        or (kind is int and value.bit_length() <= _MOST_BITS)
+        or (kind is str and value.isascii())
+    )
 
 
 def _float_of(value: Real) -> float | None:

@@ -1,4 +1,4 @@
-"""By what the parts of the plugin know a seed: the key of its item's record, names in its report.
+"""By what the parts of the plugin know a seed: keys of its item and session, names in its report.
 
 Apart from what they hold, so that a start of pytest without seeds does not load that.
 """
@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 if TYPE_CHECKING:
+    from pytest_mlregress.running.execution import Execution
     from pytest_mlregress.running.seed_items import SeedItem
+
+EXECUTION: Final[pytest.StashKey[Execution]] = pytest.StashKey()
+"""Of the session's configuration: what runs its seeds, once one has begun."""
 
 SEED_ITEM: Final[pytest.StashKey[SeedItem]] = pytest.StashKey()
 """Of an item that is a seed, and of no other."""

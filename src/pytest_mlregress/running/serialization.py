@@ -20,6 +20,8 @@ def plain(value: Any) -> Any:
     Returns:
         Builtins only.
     """
+    if type(value) in (float, str, int):  # as most values are
+        return to_plain(value)
     if isinstance(value, (bytes, complex, set, frozenset)):
         return value
     if isinstance(value, Mapping):

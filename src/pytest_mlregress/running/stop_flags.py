@@ -29,6 +29,7 @@ class StopFlags:
     def __init__(self, folder: Path, *, owner: bool) -> None:
         self.folder = folder
         self._owner = owner
+        self._raised: set[str] = set()
 
     def raise_for(self, test: str) -> None:
         """Skip the seeds of ``test`` that have not started.
@@ -36,9 +37,13 @@ class StopFlags:
         Args:
             test: the node id without the seed.
         """
-        with contextlib.suppress(OSError):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._file(test).touch()
+        file = self._file(test)
+        try:
+            file.touch()
+        except OSError:  # the first one makes the folder
+            with contextlib.suppress(OSError):
+                self.folder.mkdir(parents=True, exist_ok=True)
+                file.touch()
 
     def is_raised(self, test: str) -> bool:
         """True if the seeds of ``test`` need not run.
@@ -49,7 +54,9 @@ class StopFlags:
         Returns:
             Whether its flag exists.
         """
-        return self._file(test).exists()
+        if test not in self._raised and self._file(test).exists():
+            self._raised.add(test)
+        return test in self._raised
 
     def _file(self, test: str) -> Path:
         return self.folder / hashlib.sha256(test.encode("utf-8", "replace")).hexdigest()[:32]

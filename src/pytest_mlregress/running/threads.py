@@ -47,8 +47,9 @@ def export_threads(threads: Threads) -> Mapping[str, str | None]:
     if threads == "keep":
         return {}
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    for name in THREAD_VARIABLES:
-        os.environ[name] = str(threads)
+    for name, value in before.items():
+        if value != str(threads):
+            os.environ[name] = str(threads)
     return before
 
 
@@ -61,7 +62,7 @@ def restore_variables(before: Mapping[str, str | None]) -> None:
     for name, value in before.items():
         if value is None:
             os.environ.pop(name, None)
-        else:
+        elif os.environ.get(name) != value:
             os.environ[name] = value
 
 

@@ -20,7 +20,7 @@ from pytest_mlregress.running import (
     seed_items,
     splitting,
 )
-from pytest_mlregress.running.seed_keys import SEED_ITEM
+from pytest_mlregress.running.seed_keys import EXECUTION, SEED_ITEM
 from pytest_mlregress.session.configuring import PAIRED, runs_seeds
 from pytest_mlregress.session.masked_reports import mask_report
 from pytest_mlregress.session.mlregress_warning import warn_of_overridden_seed
@@ -232,6 +232,11 @@ def execution(config: pytest.Config) -> Execution:
     Returns:
         The one of the session, made when it is first asked for.
     """
+    known = config.stash.get(EXECUTION, None)
+    return known if known is not None else _new_execution(config)
+
+
+def _new_execution(config: pytest.Config) -> Execution:
     from pytest_mlregress.running.execution import Execution, execution_of
     from pytest_mlregress.session.recorded_baselines import curves_of
 

@@ -41,15 +41,20 @@ def learn_options(config: pytest.Config) -> None:
 def mask_report(report: pytest.TestReport) -> None:
     """Mask the report of a phase, in place."""
     learn_environment()
-    report.sections = [(heading, mask(text)) for heading, text in report.sections]
-    report.user_properties = mask_values(report.user_properties)
-    report.longrepr = _masked(report.longrepr)
+    if report.sections:
+        report.sections = [(heading, mask(text)) for heading, text in report.sections]
+    if report.user_properties:
+        report.user_properties = mask_values(report.user_properties)
+    if report.longrepr is not None:
+        report.longrepr = _masked(report.longrepr)
     payload = getattr(report, REPORT_ATTRIBUTE, None)
     if isinstance(payload, dict):
-        texts = {name: mask_values(payload[name]) for name in _TEXTS if name in payload}
-        if (result := payload.get("result")) is not None:
+        texts = {name: mask_values(payload[name]) for name in _TEXTS if payload.get(name)}
+        result = payload.get("result")
+        if result is not None and result["params"]:
             texts["result"] = {**result, "params": mask_values(dict(result["params"]))}
-        setattr(report, REPORT_ATTRIBUTE, {**payload, **texts})
+        if texts:
+            setattr(report, REPORT_ATTRIBUTE, {**payload, **texts})
 
 
 def _masked(value: Any) -> Any:
