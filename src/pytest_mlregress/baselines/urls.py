@@ -75,6 +75,8 @@ def shareable(text: str, root: PurePath | None = None) -> str:
         The text, in which a path below the root is relative to it, and of any other absolute path
         only the last part is left: ``.../model.pt``.
     """
+    if "/" not in text and "\\" not in text:
+        return text  # as most texts are
     clean = _FILE_URL.sub("", without_credentials(text))
     if _is_absolute(clean):
         return _without_root(clean, root)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields, is_dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from pytest_mlregress.history.records import (
@@ -17,7 +18,16 @@ from pytest_mlregress.history.records import (
     TestRecord,
 )
 
-__all__ = ["DocumentError", "dumps", "from_plain", "loads", "metric_from", "plain", "test_from"]
+__all__ = [
+    "DocumentError",
+    "dumps",
+    "from_plain",
+    "loads",
+    "metric_from",
+    "plain",
+    "plain_fields",
+    "test_from",
+]
 
 _NONFINITE: Final = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
@@ -78,21 +88,41 @@ def plain(value: object) -> Any:
     Returns:
         Builtins only; non-finite numbers are text.
     """
-    if is_dataclass(value) and not isinstance(value, type):
-        return {entry.name: plain(getattr(value, entry.name)) for entry in fields(value)}
-    match value:
-        case bool() | int() | None:
-            return value
-        case float():
-            return float(value) if math.isfinite(value) else str(float(value))
-        case str():
-            return value.encode("utf-8", "backslashreplace").decode("utf-8")
-        case Mapping():
-            return {str(key): plain(entry) for key, entry in value.items()}
-        case list() | tuple():
-            return [plain(entry) for entry in value]
-        case _:
+    if value is None or isinstance(value, int):
+        return value
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(float(value))
+    if isinstance(value, str):
+        if value.isascii():
             return str(value)
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, list | tuple) and not is_dataclass(value):
+        return [plain(entry) for entry in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain_fields(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    return str(value)
+
+
+def plain_fields(record: object, *, without: Collection[str] = ()) -> dict[str, Any]:
+    """The fields of a record as JSON has them.
+
+    Args:
+        record: a record.
+        without: names of fields that are left out.
+
+    Returns:
+        Builtins by name.
+    """
+    names = _field_names(type(record))  # type: ignore[arg-type]
+    return {name: plain(getattr(record, name)) for name in names if name not in without}
+
+
+@lru_cache(maxsize=64)
+def _field_names(kind: type) -> tuple[str, ...]:
+    """A run has thousands of records of a few kinds."""
+    return tuple(entry.name for entry in fields(kind))
 
 
 def from_plain(value: Any) -> float:

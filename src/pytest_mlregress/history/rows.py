@@ -8,7 +8,7 @@ import sqlite3
 import zlib
 from typing import Any, Final
 
-from pytest_mlregress.history.documents import metric_from, plain, test_from
+from pytest_mlregress.history.documents import metric_from, plain, plain_fields, test_from
 from pytest_mlregress.history.records import MetricRecord, RunRecord, TestRecord
 
 __all__ = ["insert_run", "read_baseline", "read_runs"]
@@ -43,6 +43,8 @@ _NUMBERS: Final = (
     "detectable",
 )
 
+_ENCODER: Final = json.JSONEncoder(sort_keys=True, allow_nan=False, separators=(",", ":"))
+
 
 def insert_run(connection: sqlite3.Connection, run: RunRecord) -> bool:
     """Add a run; inside a transaction of the caller's.
@@ -67,11 +69,10 @@ def insert_run(connection: sqlite3.Connection, run: RunRecord) -> bool:
 
 
 def _insert_test(connection: sqlite3.Connection, run: str, position: int, test: TestRecord) -> None:
-    details = plain(test)
-    del details["metrics"], details["reasons"]
+    details = plain_fields(test, without=("metrics", "reasons"))
     columns = {name: _cell(details.pop(name)) for name in _IN_COLUMNS}
     cells = {"run": run, "position": position, "reasons": _json(test.reasons), **columns}
-    _insert(connection, "tests", {**cells, "details": _json(details)})
+    _insert(connection, "tests", {**cells, "details": _ENCODER.encode(details)})
     for at, metric in enumerate(test.metrics):
         _insert_metric(connection, run, (position, at), metric)
 
@@ -90,8 +91,8 @@ def _insert_metric(
         **{name: _number(getattr(metric, name)) for name in _NUMBERS},
         "low": _number(metric.interval[0]),
         "high": _number(metric.interval[1]),
-        "seed_values": _json(seed_values),
-        "details": _json(details),
+        "seed_values": _ENCODER.encode(seed_values),
+        "details": _ENCODER.encode(details),
     }
     _insert(connection, "metrics", cells)
 
@@ -193,4 +194,4 @@ def _number(value: float | None) -> float | None:
 
 
 def _json(value: object) -> str:
-    return json.dumps(plain(value), sort_keys=True, allow_nan=False, separators=(",", ":"))
+    return _ENCODER.encode(plain(value))

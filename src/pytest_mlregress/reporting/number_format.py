@@ -75,7 +75,13 @@ def number(value: float, *, digits: int = 3, signed: bool = False) -> str:
     Returns:
         The text.
     """
-    return numbers((value,), digits=digits, signed=signed)[0]
+    value = float(value)
+    if not math.isfinite(value):
+        return _sign(value, signed)
+    magnitude, (low, high) = abs(value), _FIXED_POINT
+    fixed = digits < _MOST_DIGITS and (not magnitude or low <= magnitude < high)
+    text = _fixed(magnitude, precision=digits) if fixed else f"{magnitude:.{digits}g}"
+    return _sign(value, signed) + text[: len(text) - _zeros(text)].rstrip(".")
 
 
 def seconds(duration: float) -> str:
@@ -175,7 +181,7 @@ def _formats(magnitudes: Sequence[float], digits: int, aligned: bool) -> Iterato
         yield f"{{:.{precision}g}}".format
 
 
-def _fixed(value: float, *, precision: int, decimals: int | None) -> str:
+def _fixed(value: float, *, precision: int, decimals: int | None = None) -> str:
     """Fixed point with some decimals, or with those that give the value its precision."""
     return f"{value:.{_decimals(value, precision) if decimals is None else decimals}f}"
 

@@ -32,7 +32,7 @@ def phase_of(
     """
     outcome: SeedOutcome = "finished"
     message = traceback = ""
-    captured = shareable(_end_of(_captured(report)), root)
+    captured = shareable(_end_of(_captured(report)), root) if report.sections else ""
     if payload is not None and "ended" in payload:  # on the base, whose reports never fail
         ended = payload["ended"]
         return SeedPhase(
@@ -73,8 +73,9 @@ def slim_down(reports: Sequence[pytest.TestReport]) -> None:
             kept = {name: payload[name] for name in _READ_LATER if name in payload}
             setattr(report, REPORT_ATTRIBUTE, kept)
         for name, value in vars(report).items():
-            if not isinstance(value, list) and shared.setdefault(name, value) == value:
-                setattr(report, name, shared[name])
+            other = shared.setdefault(name, value)
+            if other is not value and not isinstance(value, list) and other == value:
+                setattr(report, name, other)
 
 
 def is_read_later(report: pytest.TestReport) -> bool:

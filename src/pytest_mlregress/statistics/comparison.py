@@ -27,6 +27,7 @@ from pytest_mlregress.statistics.one_sided_tests import (
 )
 from pytest_mlregress.statistics.pairing import LinkedSamples
 from pytest_mlregress.statistics.rank import mann_whitney_u
+from pytest_mlregress.statistics.relabellings import MAX_RELABELLINGS
 from pytest_mlregress.statistics.samples import FloatArray, as_sample, mean, sd, worst_end
 from pytest_mlregress.statistics.t_tests import (
     MeanDifference,
@@ -131,6 +132,7 @@ def compare(
     on_nonfinite: OnNonfinite = "fail",
     linked: LinkedSamples | None = None,
     resolution: float | None = None,
+    draws: int = MAX_RELABELLINGS,
 ) -> Comparison:
     """Compare a candidate with its baseline, one value per seed.
 
@@ -167,6 +169,8 @@ def compare(
         linked: samples of `seed_linked`, tested in place of the raw ones, in metric units and by
             their classical t-test, if all values are finite.
         resolution: the smallest step of the metric, a lower bound of the automatic margin.
+        draws: how many relabellings the robust t-test draws where its p-value may be small, see
+            `draws_for`.
 
     Returns:
         The verdict and its figures.
@@ -184,6 +188,7 @@ def compare(
         on_nonfinite=on_nonfinite,
         margin=parse_margin(margin),
         resolution=resolution,
+        draws=draws,
     )
     return _compare_samples(settings, _sides(baseline, candidate, settings, linked))
 
@@ -199,6 +204,7 @@ class _Settings:
     on_nonfinite: OnNonfinite
     margin: Margin
     resolution: float | None
+    draws: int
 
     @property
     def sign(self) -> float:
@@ -258,13 +264,18 @@ def _compare_samples(settings: _Settings, sides: _Sides) -> Comparison:
         test = sides.linked.test
     baseline, candidate = sides.tested()
     detectable = detectable_loss(
-        baseline, candidate, settings.alpha, test, linked=sides.linked is not None
+        baseline,
+        candidate,
+        settings.alpha,
+        test,
+        linked=sides.linked is not None,
+        draws=settings.draws,
     )
     margin = settings.margin.resolve(sides.baseline, detectable, settings.resolution)
     evidence = _evidence(settings, sides, test, margin)
     safety = _safety(settings, sides, test, margin, evidence)
     safe = safety.excludes(margin, settings.beta)
-    attainable = smallest_p(baseline.size, candidate.size, test)
+    attainable = smallest_p(baseline.size, candidate.size, test, settings.draws)
     kind = test if test in ("student", "paired") else "welch"
     difference = mean_difference(baseline, candidate, kind)
     return Comparison(
@@ -305,7 +316,7 @@ def _evidence(settings: _Settings, sides: _Sides, test: ComparisonTest, margin: 
     baseline, candidate = (settings.sign * side for side in sides.tested())
     if sides.by_order:
         return gather_evidence_by_order(worst_end(baseline), worst_end(candidate), margin)
-    return gather_evidence(baseline, candidate, margin, test)
+    return gather_evidence(baseline, candidate, margin, test, settings.draws)
 
 
 def _safety(

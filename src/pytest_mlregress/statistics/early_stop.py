@@ -25,6 +25,7 @@ from pytest_mlregress.statistics.power import (
     DETECTION_POWER,
     design_for_margin,
     design_for_power,
+    draws_of,
 )
 from pytest_mlregress.statistics.promised_margin import drift_at_detectable, margin_factor
 from pytest_mlregress.statistics.run_noise import RunNoise
@@ -300,6 +301,7 @@ def decide_at_look(
         beta=check.beta,
         test=check.test,
         on_nonfinite=check.on_nonfinite,
+        draws=draws_of(design),
     )
     comparison = _with_noise(comparison, base, values, look, check)
     z = -float(ndtri(comparison.p_harm))

@@ -19,6 +19,7 @@ from pytest_mlregress.statistics.power import (
     largest_multiple,
     welch_df,
 )
+from pytest_mlregress.statistics.relabellings import MAX_RELABELLINGS
 from pytest_mlregress.statistics.samples import FloatArray, mean, sd, winsorise
 from pytest_mlregress.statistics.t_tests import mean_difference
 
@@ -107,6 +108,7 @@ def detectable_loss(
     test: ComparisonTest,
     *,
     linked: bool = False,
+    draws: int = MAX_RELABELLINGS,
 ) -> float:
     """The loss, in metric units, that this many seeds find with 90 % power at level `alpha`.
 
@@ -119,12 +121,13 @@ def detectable_loss(
         alpha: level of the test.
         test: the test.
         linked: whether the samples are those of `seed_linked`.
+        draws: how many relabellings are drawn.
 
     Returns:
         The loss; infinite if none would be found: too few seeds for any p-value to reach `alpha`,
         or a baseline of fewer than two finite values, whose spread is unknown.
     """
-    if smallest_p(baseline.size, candidate.size, test) > alpha:
+    if smallest_p(baseline.size, candidate.size, test, draws) > alpha:
         return math.inf
     if linked or test == "paired":
         kind: Literal["welch", "paired"] = "paired" if test == "paired" else "welch"
@@ -136,7 +139,7 @@ def detectable_loss(
     if finite.size < 2:
         return math.inf
     spread = sd(winsorise(finite)) if test in ("robust-t", "rank") else sd(finite)
-    return spread * detectable_in_sd(baseline.size, candidate.size, alpha, test)
+    return spread * detectable_in_sd(baseline.size, candidate.size, alpha, test, draws=draws)
 
 
 def detectable_in_sd(
@@ -145,6 +148,7 @@ def detectable_in_sd(
     alpha: float,
     test: ComparisonTest = "robust-t",
     power: float = DETECTION_POWER,
+    draws: int = MAX_RELABELLINGS,
 ) -> float:
     """The loss that two independent normal samples show with a given power, in their SDs.
 
@@ -158,12 +162,13 @@ def detectable_in_sd(
         alpha: level of the test.
         test: the test.
         power: the power.
+        draws: how many relabellings are drawn.
 
     Returns:
         The loss; infinite if none would be found.
     """
     student_df = n_baseline + n_candidate - 2
-    smallest = smallest_p(n_baseline, n_candidate, test)
+    smallest = smallest_p(n_baseline, n_candidate, test, draws)
     if smallest > alpha or student_df < 1:
         return math.inf
     level = alpha

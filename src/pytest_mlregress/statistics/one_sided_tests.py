@@ -8,9 +8,10 @@ from typing import Final, Literal, TypeAlias
 
 import numpy as np
 
+from pytest_mlregress.statistics.more_relabellings import with_more_relabellings
 from pytest_mlregress.statistics.permutation import welch_permutation_test
 from pytest_mlregress.statistics.rank import failed_rank_pvalues, rank_pvalues
-from pytest_mlregress.statistics.relabellings import smallest_attainable_p
+from pytest_mlregress.statistics.relabellings import MAX_RELABELLINGS, smallest_attainable_p
 from pytest_mlregress.statistics.samples import FloatArray, one_constant, winsorised_pair
 from pytest_mlregress.statistics.t_tests import mean_difference
 from pytest_mlregress.statistics.tails import Tails
@@ -45,7 +46,11 @@ NO_DIFFERENCE: Final = Evidence(harm=1.0, safe=0.0, better=1.0)
 
 
 def gather_evidence(
-    baseline: FloatArray, candidate: FloatArray, margin: float, test: ComparisonTest
+    baseline: FloatArray,
+    candidate: FloatArray,
+    margin: float,
+    test: ComparisonTest,
+    draws: int = MAX_RELABELLINGS,
 ) -> Evidence:
     """Run both one-sided tests, higher being better.
 
@@ -57,6 +62,7 @@ def gather_evidence(
         candidate: shape (n_c,), oriented.
         margin: in metric units; an infinite one excludes nothing.
         test: the test that judges.
+        draws: how many relabellings harm and improvement may need, see `draws_for`.
 
     Returns:
         The three p-values.
@@ -65,6 +71,8 @@ def gather_evidence(
         return NO_DIFFERENCE
     candidate_plus_margin = with_margin(baseline, candidate, margin)
     harm, safety = tails_of_test(baseline, [candidate, candidate_plus_margin], test)
+    if test == "robust-t" and draws > MAX_RELABELLINGS:
+        harm = with_more_relabellings(harm, *winsorised_pair(baseline, candidate), draws)
     return _evidence(harm, safety, margin)
 
 
@@ -89,19 +97,22 @@ def gather_evidence_by_order(
     return _evidence(harm, safety, margin)
 
 
-def smallest_p(n_baseline: int, n_candidate: int, test: ComparisonTest) -> float:
+def smallest_p(
+    n_baseline: int, n_candidate: int, test: ComparisonTest, draws: int = MAX_RELABELLINGS
+) -> float:
     """The smallest one-sided p-value that a test can give.
 
     Args:
         n_baseline: number of baseline seeds.
         n_candidate: number of candidate seeds.
         test: the test.
+        draws: how many relabellings are drawn.
 
     Returns:
         The p-value; 1 if the test needs a second seed.
     """
     if test == "robust-t":
-        return smallest_attainable_p(n_baseline, n_candidate)
+        return smallest_attainable_p(n_baseline, n_candidate, draws)
     if test == "rank":
         return 1 / comb(n_baseline + n_candidate, n_candidate)
     if test == "student":

@@ -39,11 +39,11 @@ def welch_permutation_test(
         Both one-sided p-values of each pair.
     """
     n_candidate = samples[0][1].size
-    scaled = [_scaled(np.concatenate((candidate, baseline))) for baseline, candidate in samples]
-    if all(has_limit(values, n_candidate) for values in scaled):
+    pooled = [scaled(np.concatenate((candidate, baseline))) for baseline, candidate in samples]
+    if all(has_limit(values, n_candidate) for values in pooled):
         least = smallest_attainable_p(samples[0][0].size, n_candidate)
-        return [welch_limit(values, n_candidate, least) for values in scaled]
-    return [permutation_tails(values, n_candidate) for values in scaled]
+        return [welch_limit(values, n_candidate, least) for values in pooled]
+    return [permutation_tails(values, n_candidate) for values in pooled]
 
 
 def relabelled_pvalues(baseline: FloatArray, candidate: FloatArray, most: float) -> FloatArray:
@@ -60,7 +60,7 @@ def relabelled_pvalues(baseline: FloatArray, candidate: FloatArray, most: float)
         Shape (R,); the first is the observed one, that of `welch_permutation_test` if it enumerates
         or draws.
     """
-    values = _scaled(np.concatenate((candidate, baseline)))
+    values = scaled(np.concatenate((candidate, baseline)))
     sums, squares = relabelled_sums(np.array([values, values**2]), candidate.size)
     statistics = ordered_as_t(values, sums, squares, candidate.size)
     beyond = min(int(most * statistics.size), statistics.size - 1)
@@ -74,10 +74,16 @@ def relabelled_pvalues(baseline: FloatArray, candidate: FloatArray, most: float)
     return pvalues
 
 
-def _scaled(values: FloatArray) -> FloatArray:
-    """The values, centred and scaled to at most 1, so that sums of squares lose no digits."""
-    scaled = np.ldexp(values, -exponent_of(values))
-    scaled -= scaled.mean()
-    largest = np.abs(scaled).max()
-    # Values that differ by rounding only are equal.
-    return scaled / largest if largest > ROUNDING else np.zeros_like(scaled)
+def scaled(values: FloatArray) -> FloatArray:
+    """The values, centred and scaled to at most 1, so that sums of squares lose no digits.
+
+    Args:
+        values: shape (n,), finite.
+
+    Returns:
+        Shape (n,); zeros if the values differ by rounding only.
+    """
+    found = np.ldexp(values, -exponent_of(values))
+    found -= found.mean()
+    largest = np.abs(found).max()
+    return found / largest if largest > ROUNDING else np.zeros_like(found)

@@ -11,6 +11,7 @@ from pytest_mlregress.statistics.power import (
     design_for_margin,
     design_for_power,
     detectable_loss,
+    draws_of,
     fixed_power,
     sequential_power,
     with_evidence_of_safety,
@@ -150,7 +151,7 @@ def plan_metric(
         expected_seeds_unchanged=performance.at(0.0)[1],
         expected_seeds_at_margin=seeds_at_margin,
         pass_probability=_pass_probability(design, margin_sd, n_baseline, alpha, margin is None),
-        smallest_p=smallest_attainable_p(n_baseline, design.looks[-1]),
+        smallest_p=smallest_attainable_p(n_baseline, design.looks[-1], draws_of(design)),
         needed=seeds_needed(
             margin_sd * unit / spread.sd,
             n_baseline=n_baseline,

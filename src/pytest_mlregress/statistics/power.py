@@ -17,7 +17,11 @@ from functools import lru_cache
 from typing import Final
 
 from pytest_mlregress.statistics.acceptance import safety_levels
-from pytest_mlregress.statistics.relabellings import smallest_attainable_p
+from pytest_mlregress.statistics.relabellings import (
+    MAX_RELABELLINGS,
+    draws_for,
+    smallest_attainable_p,
+)
 from pytest_mlregress.statistics.roots import find_root
 from pytest_mlregress.statistics.sequential import (
     SequentialDesign,
@@ -103,18 +107,33 @@ def welch_df(n_baseline: int, n_candidate: int) -> float:
     return sum(parts) ** 2 / shares
 
 
-def attainable_level(p: float, n_baseline: int, n_candidate: int) -> float:
+def attainable_level(
+    p: float, n_baseline: int, n_candidate: int, draws: int = MAX_RELABELLINGS
+) -> float:
     """The largest p-value of a permutation test of these sizes that is not above `p`.
 
     Args:
         p: the nominal level.
         n_baseline: number of baseline seeds.
         n_candidate: number of candidate seeds.
+        draws: how many relabellings are drawn.
 
     Returns:
         The p-value; 0 if there is none.
     """
-    return largest_multiple(p, smallest_attainable_p(n_baseline, n_candidate))
+    return largest_multiple(p, smallest_attainable_p(n_baseline, n_candidate, draws))
+
+
+def draws_of(design: SequentialDesign) -> int:
+    """How many relabellings are drawn at each look of a design: what the last one needs.
+
+    Args:
+        design: the boundaries.
+
+    Returns:
+        The number.
+    """
+    return draws_for(float(ndtr(-design.reject[-1])))
 
 
 def largest_multiple(p: float, step: float) -> float:
@@ -156,7 +175,7 @@ def fixed_power(loss_sd: float, *, n_baseline: int, n_candidate: int, alpha: flo
     Returns:
         The power.
     """
-    level = attainable_level(alpha, n_baseline, n_candidate)
+    level = attainable_level(alpha, n_baseline, n_candidate, draws_for(alpha))
     if level <= 0.0:
         return 0.0
     df = effective_df(n_baseline, n_candidate, level)
@@ -181,14 +200,14 @@ def sequential_power(
         (probability of rejection, expected candidate seeds).
     """
     loss_sd = min(loss_sd, _LARGEST_LOSS_SD)
-    reject, accept = [], []
+    reject, accept, draws = [], [], draws_of(design)
     for n, information, high, low in zip(
         design.looks, design.information, design.reject, design.accept, strict=True
     ):
         drift = loss_sd * math.sqrt(information)
-        at_most = attainable_level(float(ndtr(-high)), n_baseline, n)
+        at_most = attainable_level(float(ndtr(-high)), n_baseline, n, draws)
         # Acceptance takes p-values from the boundary on, rejection those up to it.
-        more_than = attainable_level(float(ndtr(-low)) * (1.0 - 1e-6), n_baseline, n)
+        more_than = attainable_level(float(ndtr(-low)) * (1.0 - 1e-6), n_baseline, n, draws)
         reject.append(_shifted(at_most, drift, n_baseline, n))
         accept.append(reject[-1] if low == high else _shifted(more_than, drift, n_baseline, n))
     moved = replace(design, reject=tuple(reject), accept=tuple(accept))

@@ -15,10 +15,11 @@ from pytest_mlregress.statistics.power import (
     LEAST_POWER,
     design_for_margin,
     design_for_power,
+    draws_of,
     sequential_power,
     within_reach,
 )
-from pytest_mlregress.statistics.relabellings import smallest_attainable_p
+from pytest_mlregress.statistics.relabellings import draws_for, smallest_attainable_p
 from pytest_mlregress.statistics.run_noise import RunNoise
 from pytest_mlregress.statistics.special_functions import ndtr
 
@@ -118,7 +119,7 @@ def detectable_sd(looks: tuple[int, ...], *, n_baseline: int, alpha: float) -> f
         The loss; infinite if `require_attainable` refuses the check.
     """
     design, detectable = design_for_power(looks, n_baseline=n_baseline, alpha=alpha)
-    smallest = smallest_attainable_p(n_baseline, looks[-1])
+    smallest = smallest_attainable_p(n_baseline, looks[-1], draws_of(design))
     return detectable if _reaches(smallest, float(ndtr(-design.reject[-1]))) else math.inf
 
 
@@ -144,13 +145,14 @@ def require_attainable(looks: Sequence[int], *, n_baseline: int, alpha: float) -
     design, detectable = design_for_power(looks, n_baseline=n_baseline, alpha=alpha)
     level = float(ndtr(-design.reject[-1]))
     n_candidate = design.looks[-1]
-    smallest = smallest_attainable_p(n_baseline, n_candidate)
+    draws = draws_for(level)
+    smallest = smallest_attainable_p(n_baseline, n_candidate, draws)
     if _reaches(smallest, level):
         if math.isinf(detectable):
             raise _accepts_everything(looks, n_baseline=n_baseline, alpha=alpha)
         return
-    candidate = _fewest(lambda n: smallest_attainable_p(n_baseline, n) <= 0.9 * level)
-    baseline = _fewest(lambda n: smallest_attainable_p(n, n_candidate) <= 0.9 * level)
+    candidate = _fewest(lambda n: smallest_attainable_p(n_baseline, n, draws) <= 0.9 * level)
+    baseline = _fewest(lambda n: smallest_attainable_p(n, n_candidate, draws) <= 0.9 * level)
     remedies = [
         f"{candidate} seeds per check" if candidate is not None else "",
         f"{baseline} baseline seeds" if baseline is not None else "",

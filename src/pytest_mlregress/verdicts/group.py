@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_mlregress.baselines.git_ref import is_git_ref
 from pytest_mlregress.node_ids import dotted_name, in_file, split_file
-from pytest_mlregress.running.result import SeedResult, Xfail, with_spent
+from pytest_mlregress.running.result import SPENT, SeedResult, Xfail
 from pytest_mlregress.running.seed_outcome import (
     AT_THE_BAD_END,
     NOT_RUN,
@@ -253,16 +253,18 @@ class SeedPhases:
         Returns:
             The result.
         """
-        record = (self.payload or {}).get("result")
+        payload = self.payload or {}
+        record = payload.get("result")
         base = SeedResult.from_builtins(record) if record else SeedResult(seed, "finished")
-        base = with_spent(base, (self.payload or {}).get("spent", {}))
-        cached = bool((self.payload or {}).get("cached"))
+        spent, cached = payload.get("spent", {}), bool(payload.get("cached"))
+        changes: dict[str, Any] = {name: spent[name] for name in SPENT if name in spent}
+        if not cached:  # one from the cache took what it took when it was trained
+            changes["duration"] = self.duration
         return replace(
             base,
+            **changes,
             seed=seed,
             outcome=self.outcome,
-            # One from the cache took what it took when it was trained, not what its reports did.
-            duration=base.duration if cached else self.duration,
             message=self.message,
             cached=cached,
             captured=self.captured,

@@ -75,6 +75,8 @@ class LookedAt:
 def joint_levels(looks: Sequence[LookedAt], rules: Rules) -> tuple[JointLevel | None, ...]:
     """The levels that change what a look says of some metrics; None for those that keep theirs.
 
+    Levels below what 200,000 relabellings show are kept: joint ones would have to come from more.
+
     One relabelling applies to the metrics that the robust t-test judges on the same seeds, also
     those that an earlier look has decided: their designs have a level at this look too.
 
@@ -104,7 +106,11 @@ def _of_group(looks: Sequence[LookedAt]) -> list[JointLevel | None]:
     is between them.
     """
     from pytest_mlregress.statistics.multiple_comparisons import min_p_levels
+    from pytest_mlregress.statistics.power import draws_of
+    from pytest_mlregress.statistics.relabellings import MAX_RELABELLINGS
 
+    if any(draws_of(look.check.design) > MAX_RELABELLINGS for look in looks):
+        return [None] * len(looks)
     alone = [look.check.level_at(*look.samples()) for look in looks]
     most = sum(alone)
     if 0.0 in alone or not any(
