@@ -19,6 +19,7 @@ from pytest_mlregress.statistics.power import (
     design_for_margin,
     design_for_power,
     detectable_loss,
+    draws_of,
     fixed_power,
     sequential_power,
     spendable_alpha,
@@ -287,7 +288,8 @@ def test_a_tiny_loss_is_beyond_planning():
 def attainable(looks, *, n_baseline, alpha):
     """Whether the smallest p-value of the last look reaches its boundary."""
     design, _ = design_for_power(looks, n_baseline=n_baseline, alpha=alpha)
-    return attainable_level(norm.sf(design.reject[-1]), n_baseline, looks[-1]) > 0
+    level = float(norm.sf(design.reject[-1]))
+    return attainable_level(level, n_baseline, looks[-1], draws_of(design)) > 0
 
 
 FAR_OUT = {
