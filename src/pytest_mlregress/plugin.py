@@ -73,9 +73,11 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
     if (problem := options.misspelt_option(args)) is not None:
         raise pytest.UsageError(problem)
     if (forked := options.threads_of_forked(early_config)) is not None:
+        from pytest_mlregress.engines.garbage import collect_rarely
         from pytest_mlregress.running.threads import export_threads_until_the_end
 
         export_threads_until_the_end(early_config, forked)
+        collect_rarely(early_config)
     if options.may_record_reads(early_config):
         from pytest_mlregress.running.seed_reads import start_recorder
 

@@ -20,7 +20,7 @@ from typing import Final
 
 from pytest_mlregress.engines.fork_safety import fork
 from pytest_mlregress.engines.messages import Connection, ConnectionLost
-from pytest_mlregress.engines.process_exit import flush_files, forget_exit_functions
+from pytest_mlregress.engines.process_exit import forget_exit_functions, prepare_fork
 
 _ENOUGH: Final = 16
 """Bytes of a request: the number of a worker in digits."""
@@ -40,7 +40,7 @@ class ForkServer:
         self._requests, theirs = socket.socketpair()
         self._said = b""
         self._ended: dict[int, int] = {}
-        flush_files()  # or each worker would write it, too
+        prepare_fork()  # or each worker would write it, too
         if fork() == 0:
             self._requests.close()
             _serve(theirs, run_worker)

@@ -12,18 +12,48 @@ import io
 import logging
 import sys
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
+from weakref import ref
+
+from pytest_mlregress.engines.garbage import leave_out_of_collections
 
 _WRITTEN: Final = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
+
+_opened_before: list[ref[Any]] = []
+"""Files of the time before the fork, which `gc` does not list once they are left out of it."""
+
+
+def prepare_fork() -> None:
+    """Pass on what was written, and leave all that there is out of later collections.
+
+    So does the end of this process, which would look through everything several times.
+    """
+    _pass_on_and_leave_out()
+    atexit.unregister(_pass_on_and_leave_out)
+    atexit.register(_pass_on_and_leave_out)
+
+
+def _pass_on_and_leave_out() -> None:
+    files = _files()
+    _flush(files)
+    _opened_before[:] = map(ref, files)
+    leave_out_of_collections()
 
 
 def flush_files() -> None:
     """Pass on what was written to any open file of this process."""
-    for thing in gc.get_objects():
-        # By its type: `isinstance` asks a lazy proxy for its class, which loads what it stands for.
-        if issubclass(type(thing), _WRITTEN):
-            with suppress(OSError, ValueError):  # a full disk, a closed pipe or file
-                thing.flush()
+    _flush([*(file for made in _opened_before if (file := made()) is not None), *_files()])
+
+
+def _files() -> list[Any]:
+    # By its type: `isinstance` asks a lazy proxy for its class, which loads what it stands for.
+    return [thing for thing in gc.get_objects() if issubclass(type(thing), _WRITTEN)]
+
+
+def _flush(files: list[Any]) -> None:
+    for file in files:
+        with suppress(OSError, ValueError):  # a full disk, a closed pipe or file
+            file.flush()
 
 
 def forget_exit_functions() -> None:

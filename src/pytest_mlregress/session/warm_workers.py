@@ -92,7 +92,9 @@ class WarmWorkers:
         if not session.items or (session.testsfailed and not option.continue_on_collection_errors):
             return None
         from pytest_mlregress.engines.fork_safety import reason_against_fork
+        from pytest_mlregress.engines.garbage import collect_as_before
 
+        collect_as_before(self._config)
         reason = reason_against_fork()
         if reason is not None:
             return self._run_by_xdist(session, reason)
@@ -105,7 +107,7 @@ class WarmWorkers:
             reporter.showfspath = False  # results of several files arrive at the same time
         told = {stop_flags_key(): str(stop_flags(self._config).folder)}
         workers = ForkedWorkers(session, most, told, _prepare)
-        ItemRun(session, workers, self._queue(session.items), most).run(load_statistics)
+        ItemRun(session, workers, self._queue(session.items), most).run(_prepare_judging)
         return True
 
     def _queue(self, items: Sequence[pytest.Item]) -> ItemQueue:
@@ -129,6 +131,14 @@ class WarmWorkers:
             return _compat.run_by_xdist(session, number)
         finally:
             threads.restore_variables(variables)
+
+
+def _prepare_judging() -> None:
+    """While workers start: load the statistics, and do what the fork did not wait for."""
+    from pytest_mlregress.engines.garbage import collect_what_was_left_out
+
+    load_statistics()
+    collect_what_was_left_out()
 
 
 def stop_flags_key() -> str:
