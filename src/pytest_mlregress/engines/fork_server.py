@@ -4,26 +4,32 @@ It is forked itself once everything is collected and imported, and never runs an
 module: it has one thread however many the first process starts later, so that a worker that takes
 the place of a lost one can be forked at any time.
 
-It ends with the process that made it, and takes every worker with it.
+Before it makes the first one it imports what all of them would. It ends with the process that made
+it, and takes every worker with it.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import select
 import signal
 import socket
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from typing import Final
 
+from pytest_mlregress.engines.early_imports import Around, import_in_fork
 from pytest_mlregress.engines.fork_safety import fork
 from pytest_mlregress.engines.messages import Connection, ConnectionLost
 from pytest_mlregress.engines.process_exit import forget_exit_functions, prepare_fork
 
 _ENOUGH: Final = 16
 """Bytes of a request: the number of a worker in digits."""
+
+_READY: Final = "ready"
+"""What it says when it has imported what it was to, with what it has left out."""
 
 RunWorker = Callable[[Connection, int], None]
 """Runs in a new worker, with its connection and its number, until it has nothing to do."""
@@ -34,16 +40,31 @@ class ForkServer:
 
     Args:
         run_worker: what a worker does.
+        own: modules of this plugin to import before the first worker.
+        others: those of other packages.
+        around: entered around the import of each of those.
+
+    Attributes:
+        left_out: those of the others that could not be imported, or must not be before a fork.
     """
 
-    def __init__(self, run_worker: RunWorker) -> None:
+    def __init__(
+        self,
+        run_worker: RunWorker,
+        own: Sequence[str] = (),
+        others: Sequence[str] = (),
+        around: Around = lambda name: nullcontext(),
+    ) -> None:
         self._requests, theirs = socket.socketpair()
         self._said = b""
         self._ended: dict[int, int] = {}
+        self._is_ready = False
+        self.left_out: list[str] = []
         prepare_fork()  # or each worker would write it, too
-        if fork() == 0:
+        self._process = fork()
+        if self._process == 0:
             self._requests.close()
-            _serve(theirs, run_worker)
+            _begin(theirs, run_worker, own, others, around)
         theirs.close()
 
     def worker(self, number: int) -> Connection:
@@ -80,27 +101,64 @@ class ForkServer:
         """
         end = time.monotonic() + wait_s
         while number not in self._ended and (left := end - time.monotonic()) > 0:
-            if not select.select([self._requests], [], [], left)[0]:
+            if not self._listen(left):
                 break
-            try:
-                said = self._requests.recv(4096)
-            except OSError:
-                break
-            if not said:  # the server is gone
-                break
-            self._said += said
-            *lines, self._said = self._said.split(b"\n")
-            self._ended.update((int(line.split()[0]), int(line.split()[1])) for line in lines)
         return self._ended.get(number)
 
     def close(self) -> None:
         """End the server, and every worker that is left."""
+        while self._listen(0.0):
+            pass
         self._requests.close()
+        if not self._is_ready:  # it imports, and would do so to the end
+            with suppress(OSError):
+                os.killpg(self._process, signal.SIGKILL)
+
+    def _listen(self, seconds: float) -> bool:
+        """Take what the server says within a time; False where it says nothing, or is gone."""
+        try:
+            if not select.select([self._requests], [], [], seconds)[0]:
+                return False
+            said = self._requests.recv(4096)
+        except (OSError, ValueError):  # or closed
+            return False
+        *lines, self._said = (self._said + said).split(b"\n")
+        for line in lines:
+            kind, *values = line.decode().split()
+            if kind == _READY:
+                self._is_ready = True
+                self.left_out = values
+            else:
+                self._ended[int(kind)] = int(values[0])
+        return bool(said)
+
+
+def _begin(
+    requests: socket.socket,
+    run_worker: RunWorker,
+    own: Sequence[str],
+    others: Sequence[str],
+    around: Around,
+) -> None:
+    """Become a process to fork workers from; never returns."""
+    status = 1
+    try:
+        os.setpgid(0, 0)  # the terminal's Ctrl-C is for the first process alone
+        for name in own:
+            with suppress(ImportError):  # the seed meets it again
+                importlib.import_module(name)
+        serves, left_out = import_in_fork(others, around)
+        if serves or len(left_out) == len(others):
+            with suppress(OSError):
+                requests.sendall(" ".join([_READY, *left_out]).encode() + b"\n")
+            _serve(requests, run_worker)
+        status = 0
+    finally:
+        os._exit(status)
 
 
 def _serve(requests: socket.socket, run_worker: RunWorker) -> None:
     """Fork a worker for every request; never returns."""
-    os.setpgid(0, 0)  # the terminal's Ctrl-C is for the first process alone
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)

@@ -10,23 +10,31 @@ import selectors
 import sys
 import traceback
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
 from pytest_mlregress import _compat
+from pytest_mlregress.engines.early_imports import Around
 from pytest_mlregress.engines.fork_server import ForkServer
 from pytest_mlregress.engines.item_worker import ItemWorker
 from pytest_mlregress.engines.messages import Connection, ConnectionLost
 from pytest_mlregress.engines.process_exit import finish
+from pytest_mlregress.engines.seed_imports import SeedImports
 from pytest_mlregress.engines.workers import Message, WorkersLostError
 from pytest_mlregress.resources.process_end import process_end
 from pytest_mlregress.running import machine_share, threads
 
 Prepare = Callable[[pytest.Config, str], None]
 """Makes of a session's configuration that of the worker with this id."""
+
+
+NoteImports = Callable[[Path, Sequence[str]], object]
+
+_IMPORTED: Final = "imported"
 
 
 class ForkedWorkers:
@@ -37,6 +45,10 @@ class ForkedWorkers:
         most: how many run at the same time.
         workerinput: what every worker is told, besides what xdist would tell.
         prepare: called in each worker with its configuration and its id.
+        own: modules of this plugin that every worker needs.
+        others: modules of other packages that seeds will import.
+        around: entered around the import of each of those.
+        note_imports: called with a test file and what a seed of it has imported.
     """
 
     def __init__(
@@ -45,9 +57,15 @@ class ForkedWorkers:
         most: int,
         workerinput: Mapping[str, Any],
         prepare: Prepare,
+        *,
+        own: Sequence[str] = (),
+        others: Sequence[str] = (),
+        around: Around = lambda name: nullcontext(),
+        note_imports: NoteImports = lambda file, names: None,
     ) -> None:
         self._session = session
         self._prepare = prepare
+        self._note_imports = note_imports
         self._workerinput = {
             "workercount": most,
             "testrunuid": uuid.uuid4().hex,
@@ -57,7 +75,7 @@ class ForkedWorkers:
         self._connections: dict[int, Connection] = {}
         self._selector = selectors.DefaultSelector()
         _compat.make_temporary_folder(session.config)
-        self._server = ForkServer(self._work)
+        self._server = ForkServer(self._work, own, others, around)
 
     def begin(self, number: int) -> None:
         """See `Workers`."""
@@ -82,7 +100,15 @@ class ForkedWorkers:
             except ConnectionLost:
                 messages = [("lost", process_end(self._server.exit_status(number)))]
             for message in messages:
-                yield number, message
+                if message[0] == _IMPORTED:
+                    self._note_imports(Path(message[1]), message[2])
+                else:
+                    yield number, message
+
+    @property
+    def left_out(self) -> Sequence[str]:
+        """Modules that must not be imported before a fork, or cannot be; known at the end."""
+        return self._server.left_out
 
     def end(self, number: int) -> None:
         """See `Workers`."""
@@ -130,6 +156,11 @@ class ForkedWorkers:
         threads.pin_device(worker)
         machine_share.give_devices(config, self._session.items)
         self._prepare(config, worker)
+
+        def tell(item: pytest.Item, names: list[str]) -> None:
+            connection.send((_IMPORTED, str(item.path), names))
+
+        config.pluginmanager.register(SeedImports(config, tell), "mlregress-seed-imports")
         return items
 
 

@@ -27,6 +27,7 @@ class _Worker:
     number: int
     node: Any
     item: int | None = None
+    is_ready: bool = False
 
     @property
     def id(self) -> str:
@@ -57,11 +58,12 @@ class ItemRun:
         self._losses = 0
         self._timeline: Any = self._config.pluginmanager.getplugin("mlregress-timeline")
 
-    def run(self, meanwhile: Callable[[], None]) -> None:
+    def run(self, meanwhile: Callable[[], None], *, at_once: bool = True) -> None:
         """Run all items.
 
         Args:
             meanwhile: called while the workers start.
+            at_once: whether they take a while; else it is called when each of them has an item.
 
         Raises:
             pytest.Session.Failed: as many have failed as ``-x`` or ``--maxfail`` allow.
@@ -72,11 +74,12 @@ class ItemRun:
         try:
             for _ in range(min(self._most, len(self._session.items))):
                 self._begin_worker()
+            if not at_once:
+                while any(not worker.is_ready for worker in self._live.values()):
+                    self._receive()
             meanwhile()
             while self._live:
-                for number, message in self._workers.receive():
-                    if number in self._live:
-                        self._take(self._live[number], message)
+                self._receive()
         except WorkersLostError as error:
             raise pytest.UsageError(str(error)) from error
         finally:
@@ -85,6 +88,11 @@ class ItemRun:
             raise self._session.Failed(self._session.shouldfail)
         if self._session.shouldstop:
             raise self._session.Interrupted(self._session.shouldstop)
+
+    def _receive(self) -> None:
+        for number, message in self._workers.receive():
+            if number in self._live:
+                self._take(self._live[number], message)
 
     @cached_property
     def _node_ids(self) -> list[str]:
@@ -112,6 +120,7 @@ class ItemRun:
         worker.node.host = None if machine == platform.node() else machine
 
     def _on_ready(self, worker: _Worker) -> None:
+        worker.is_ready = True
         if self._session.shouldfail or self._session.shouldstop:
             self._queue.clear()
         worker.item, following = self._queue.take(worker.number)

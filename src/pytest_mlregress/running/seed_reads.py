@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -59,6 +59,24 @@ class ReadRecorder:
         # A seed that is run twice may read in its first run what it then has in memory.
         item.stash.setdefault(_WINDOWS, set()).add(self._log.begin())
         item.stash.setdefault(_VARIABLES, dict(os.environ))  # what it sets itself is its code's
+
+    @contextmanager
+    def importing(self, items: Sequence[pytest.Item]) -> Iterator[None]:
+        """Around an import for seeds that would make it themselves: what it reads is theirs.
+
+        Args:
+            items: their items.
+
+        Yields:
+            Once, around the import.
+        """
+        window = self._log.begin()
+        try:
+            yield
+        finally:
+            self._log.end()
+            for item in items:
+                item.stash.setdefault(_WINDOWS, set()).add(window)
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -208,6 +226,20 @@ def unrecorded(config: pytest.Config, call: Callable[[], _T]) -> _T:
         return call()
     with recorder.paused():
         return call()
+
+
+def read_by(config: pytest.Config, items: Sequence[pytest.Item]) -> AbstractContextManager[None]:
+    """Around an import for some seeds, see `ReadRecorder.importing`.
+
+    Args:
+        config: pytest's.
+        items: the items of the seeds.
+
+    Returns:
+        What is to be entered.
+    """
+    recorder = read_recorder(config)
+    return recorder.importing(items) if recorder is not None else nullcontext()
 
 
 def start_recorder(config: pytest.Config) -> ReadRecorder:

@@ -5,6 +5,7 @@ Where this process must not be forked, xdist starts them instead, and one line s
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -98,17 +99,38 @@ class WarmWorkers:
         reason = reason_against_fork()
         if reason is not None:
             return self._run_by_xdist(session, reason)
-        from pytest_mlregress.engines.forked_workers import ForkedWorkers
-        from pytest_mlregress.engines.item_run import ItemRun
-
-        most = self._config.stash[WARM_WORKERS]
         reporter = self._config.pluginmanager.getplugin("terminalreporter")
         if reporter is not None:
             reporter.showfspath = False  # results of several files arrive at the same time
-        told = {stop_flags_key(): str(stop_flags(self._config).folder)}
-        workers = ForkedWorkers(session, most, told, _prepare)
-        ItemRun(session, workers, self._queue(session.items), most).run(_prepare_judging)
+        self._run_in_workers(session)
         return True
+
+    def _run_in_workers(self, session: pytest.Session) -> None:
+        from pytest_mlregress.engines.forked_workers import ForkedWorkers
+        from pytest_mlregress.engines.item_run import ItemRun
+        from pytest_mlregress.running.seed_reads import read_by
+        from pytest_mlregress.session.remembered_imports import RememberedImports, imports_early
+
+        most = self._config.stash[WARM_WORKERS]
+        has_seeds = any(SEED_ITEM in item.stash for item in session.items)
+        imports = RememberedImports(self._config)
+        early = imports.before_fork(session.items) if imports_early(self._settings) else {}
+        workers = ForkedWorkers(
+            session,
+            most,
+            {stop_flags_key(): str(stop_flags(self._config).folder)},
+            _prepare,
+            own=_needed_by_seeds(self._settings) if has_seeds else (),
+            others=list(early),
+            around=lambda name: read_by(self._config, early[name]),
+            note_imports=imports.add,
+        )
+        items = ItemRun(session, workers, self._queue(session.items), most)
+        try:
+            items.run(_prepare_judging if has_seeds else _collect_garbage, at_once=bool(early))
+        finally:
+            imports.leave_out(workers.left_out)
+            imports.save()
 
     def _queue(self, items: Sequence[pytest.Item]) -> ItemQueue:
         from pytest_mlregress.engines.queue import ItemQueue
@@ -133,11 +155,21 @@ class WarmWorkers:
             threads.restore_variables(variables)
 
 
+def _needed_by_seeds(settings: Settings) -> list[str]:
+    """The modules of this plugin that seeds run with."""
+    guards = ["pytest_mlregress.bughunt.guards"] if "torch.nn" in sys.modules else []
+    return ["pytest_mlregress.running.execution", *(guards if settings.guards != "off" else [])]
+
+
 def _prepare_judging() -> None:
     """While workers start: load the statistics, and do what the fork did not wait for."""
+    load_statistics()
+    _collect_garbage()
+
+
+def _collect_garbage() -> None:
     from pytest_mlregress.engines.garbage import collect_what_was_left_out
 
-    load_statistics()
     collect_what_was_left_out()
 
 
