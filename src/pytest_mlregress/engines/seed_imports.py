@@ -15,7 +15,7 @@ import pytest
 from pytest_mlregress.engines.early_imports import repeat_notes
 from pytest_mlregress.running.places import Places
 from pytest_mlregress.running.reads import checkout_of
-from pytest_mlregress.running.seed_items import SEED_ITEM
+from pytest_mlregress.running.seed_keys import SEED_ITEM
 
 _OURS = "pytest_mlregress"
 

@@ -16,7 +16,7 @@ import pytest
 
 from pytest_mlregress.running.places import Places
 from pytest_mlregress.running.reads import checkout_of, file_digest
-from pytest_mlregress.running.seed_items import SEED_ITEM
+from pytest_mlregress.running.seed_keys import SEED_ITEM
 from pytest_mlregress.settings import Settings
 
 _CACHE_KEY: Final = "mlregress/imports"

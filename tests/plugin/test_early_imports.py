@@ -1,0 +1,110 @@
+"""What seeds import while they run is imported before the fork in later runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from training_suite import Suite
+
+pytestmark = pytest.mark.usefixtures("lean_pytest")
+
+WARM = "--mlregress-workers=2"
+
+PACKAGES = {
+    "quick": "import quick_parts\n",
+    "quick_parts": "",
+    "noisy": "import warnings\nprint('noisy is there')\nwarnings.warn('noisy is old')\n",
+    "threaded": """
+        import threading, time
+        threading.Thread(target=time.sleep, args=(60,), daemon=True, name="watches").start()
+    """,
+    "drawing": "import random\nrandom.random()\n",
+    "fragile": "import os\nif 'IN_SEED' not in os.environ: raise RuntimeError('no seed runs')\n",
+    "ending": "import os\nif 'IN_SEED' not in os.environ: os._exit(7)\n",
+}
+SAFE = ["noisy", "quick"]
+UNSAFE = ["drawing", "ending", "fragile", "threaded"]
+
+TEST = f"""
+import os, random, sys
+from pathlib import Path
+import pytest
+
+NAMES = {sorted(SAFE + UNSAFE)}
+
+
+@pytest.mark.seeds(4)
+def test_late(mlregress):
+    early = [name for name in NAMES if name in sys.modules]
+    os.environ["IN_SEED"] = "1"
+    import first_party
+    import drawing, ending, fragile, noisy, quick, threaded
+    with open("seen.txt", "a") as file:
+        file.write(f"{{os.getpid()}} {{mlregress.seed}} {{','.join(early)}} {{random.random()}}\\n")
+    mlregress.record("value", random.random(), higher_is_better=True)
+"""
+
+
+@pytest.fixture
+def packages(suite: Suite) -> Suite:
+    suite.configure(ini="pythonpath = . site-packages")
+    installed = suite.path / "site-packages"
+    installed.mkdir()
+    for name, text in PACKAGES.items():
+        lines = [line.strip() for line in text.strip().splitlines()]
+        (installed / f"{name}.py").write_text("\n".join(lines) + "\n")
+    suite.write("", "first_party.py")
+    suite.write(TEST, "test_late.py")
+    return suite
+
+
+def run(suite: Suite) -> tuple[pytest.RunResult, dict[int, tuple[int, str, str]]]:
+    """A run, and of each seed its process, what it found imported, and a random number."""
+    seen = suite.path / "seen.txt"
+    seen.unlink(missing_ok=True)
+    options = ("--mlregress-update", "--mlregress-allow-dirty", "--mlregress-baseline-seeds=4")
+    result = suite.run(WARM, *options, apart=True)
+    lines = [line.split(" ") for line in seen.read_text().splitlines()]
+    return result, {
+        int(seed): (int(process), early, number) for process, seed, early, number in lines
+    }
+
+
+def remembered(suite: Suite) -> dict[str, object]:
+    stored: dict[str, object] = json.loads(
+        Path(suite.path, ".pytest_cache/v/mlregress/imports").read_text()
+    )
+    return stored
+
+
+def values(suite: Suite) -> object:
+    (file,) = (suite.path / "__baselines__").rglob("*.json")
+    return json.loads(file.read_text())["metrics"]
+
+
+def test_later_runs_import_before_the_fork_what_may_be(packages: Suite) -> None:
+    first, seeds = run(packages)
+    first.assert_outcomes(passed=1)
+    assert sum(early == "" for _, early, _ in seeds.values()) == 2  # the first one of each worker
+    recorded = values(packages)
+    (entry,) = remembered(packages)["files"].values()  # type: ignore[attr-defined]
+    assert set(entry[1]) - {"xdist.remote"} == {*SAFE, *UNSAFE}
+    for _ in range(2):
+        later, again = run(packages)
+        later.assert_outcomes(passed=1)
+        for process in {process for process, _, _ in again.values()}:
+            found = [early for each, early, _ in again.values() if each == process]
+            assert min(found, key=len) == ",".join(SAFE)
+        assert {seed: number for seed, (_, _, number) in again.items()} == {
+            seed: number for seed, (_, _, number) in seeds.items()
+        }
+        assert values(packages) == recorded
+        assert sorted(remembered(packages)["left_out"]) == UNSAFE  # type: ignore[call-overload]
+        for text in ("noisy is there", "noisy is old"):
+            assert count(later, text) == count(first, text)
+
+
+def count(result: pytest.RunResult, text: str) -> int:
+    return sum(text in line for line in result.outlines + result.errlines)
