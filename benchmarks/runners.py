@@ -8,10 +8,11 @@
 
 All have two processes with one thread each, start from nothing, import what they need, and check
 that each training gave a finite number. They run in turns; printed are the medians, and the medians
-of the ratios to the first within the rounds. pytest-repeat and joblib have to be installed.
+of the ratios to the first within the rounds. A way whose package is not installed is left out.
 """
 
 import argparse
+import importlib.util
 import os
 import statistics
 import subprocess
@@ -110,6 +111,10 @@ def main() -> None:
         f"{options.seeds} seeds, {PROCESSES} processes with one thread each on {os.cpu_count()} "
         f"cores, load {os.getloadavg()[0]:.1f}; median of {options.repetitions} rounds, in turns"
     )
+    for way, (module, package) in NEEDED.items():
+        if importlib.util.find_spec(module) is None:
+            install = f"python -m pip install --constraint constraints.txt {package}"
+            print(f"left out, since {package} is not installed: {way} ({install})")
     for name in options.examples:
         measure(name, EXAMPLES[name], options.seeds, options.repetitions)
 
@@ -132,6 +137,9 @@ def measure(name: str, example: Example, seeds: int, repetitions: int) -> None:
             "joblib": partial(run, place, example, [sys.executable, "script.py"]),
             "shell loop": partial(run_shell, place, example, seeds),
         }
+        for way, (module, _) in NEEDED.items():
+            if importlib.util.find_spec(module) is None:
+                del ways[way]
         seconds = alternate(ways, repetitions)
     print(name)
     first, *_ = seconds.values()
@@ -139,6 +147,12 @@ def measure(name: str, example: Example, seeds: int, repetitions: int) -> None:
         ratio = median_ratio(values, first)
         print(f"  {way:20} {statistics.median(values):7.1f} s   {ratio:5.2f} x")
 
+
+NEEDED = {
+    "pytest-repeat, -n 2": ("pytest_repeat", "pytest-repeat"),
+    "joblib": ("joblib", "joblib"),
+}
+"""The module and the package that a way needs beyond those of the tests."""
 
 RECORDED = ("--mlregress-missing=warn", "--mlregress-history=off")
 WITHOUT = ("-p", "no:mlregress")

@@ -79,7 +79,9 @@ def unittest_problem(collected: Iterable[object]) -> str | None:
     if unittest is None:  # then there is no class that inherits from its own
         return None
     for node in collected:
-        if not isinstance(node, pytest.Function) or node.cls is None:
+        if not isinstance(node, pytest.Function) or isinstance(node.parent, pytest.Module):
+            continue
+        if node.cls is None:
             continue
         if issubclass(node.cls, unittest.TestCase) and _is_marked(node):
             return (

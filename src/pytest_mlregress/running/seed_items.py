@@ -224,10 +224,9 @@ def hunts_once(metafunc: pytest.Metafunc, fixtures: Iterable[str]) -> bool:
         Whether it is one.
     """
     names = set(metafunc.fixturenames)
-    asks_for_seeds = any(
-        metafunc.definition.get_closest_marker(name) is not None for name in MARKERS[1:]
-    )
-    return bool(names.intersection(fixtures)) and not asks_for_seeds and not names & {SEED, FIXTURE}
+    if not names.intersection(fixtures) or names & {SEED, FIXTURE}:
+        return False
+    return all(metafunc.definition.get_closest_marker(name) is None for name in MARKERS[1:])
 
 
 def adopt(item: pytest.Item, settings: Settings) -> None:

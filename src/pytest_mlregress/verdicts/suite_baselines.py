@@ -27,6 +27,7 @@ class SuiteBaselines:
     source: str | None
     rootdir: Path
     _artifacts: dict[BaselineKey, Artifact | None] = field(default_factory=dict)
+    _keys: dict[tuple[Path, str, str], BaselineKey] = field(default_factory=dict)
 
     @cached_property
     def store(self) -> Store:
@@ -75,10 +76,13 @@ class SuiteBaselines:
         Raises:
             StoreError: the test file is outside the rootdir.
         """
-        return BaselineKey(
-            directory=self._directory(file),
-            path=artifact_path(in_file(file.name, split_file(test)[1]), tier),
-        )
+        asked = file, test, tier
+        if asked not in self._keys:  # each seed of a test asks several times
+            self._keys[asked] = BaselineKey(
+                directory=self._directory(file),
+                path=artifact_path(in_file(file.name, split_file(test)[1]), tier),
+            )
+        return self._keys[asked]
 
     def _directory(self, file: Path) -> PurePosixPath:
         try:
