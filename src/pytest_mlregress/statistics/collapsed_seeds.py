@@ -7,6 +7,7 @@ difference. Their number is the evidence (Fisher 1935, J. R. Stat. Soc. 98, 39).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import comb
 from typing import Final
 
@@ -104,6 +105,13 @@ def collapsed_seeds(baseline: FloatArray, candidate: FloatArray, margin: float) 
         The collapsed seeds: none if a value or the margin is not finite, or if neither gives a
         limit below the median.
     """
+    return _collapsed(baseline.tobytes(), candidate.tobytes(), float(margin))
+
+
+@lru_cache(maxsize=64)
+def _collapsed(of_baseline: bytes, of_candidate: bytes, margin: float) -> CollapsedSeeds:
+    """A look asks twice: for its decision, and for its level beside those of other metrics."""
+    baseline, candidate = np.frombuffer(of_baseline), np.frombuffer(of_candidate)
     pooled = np.concatenate((baseline, candidate))
     if not (np.isfinite(pooled).all() and np.isfinite(margin)):
         return NONE_COLLAPSED

@@ -297,7 +297,7 @@ def _compare_samples(settings: _Settings, sides: _Sides) -> Comparison:
         test=test,
         theta=None if sides.linked is None else sides.linked.theta,
         statistic=_statistic(settings, sides, test, difference),
-        welch=t_test(sides.baseline, sides.candidate, kind="welch"),
+        welch=_welch(sides, difference, kind),
         higher_is_better=settings.higher_is_better,
         n_baseline=sides.baseline.size,
         n_candidate=sides.candidate.size,
@@ -372,6 +372,13 @@ def _statistic(
     if test == "robust-t":
         return robust_difference(*sides.tested()).statistic
     return difference.statistic
+
+
+def _welch(sides: _Sides, difference: MeanDifference, kind: str) -> TTestResult:
+    """The classical test of the raw samples, whose difference may be the one that was tested."""
+    if kind == "welch" and sides.linked is None:
+        return difference.result("welch")
+    return t_test(sides.baseline, sides.candidate, kind="welch")
 
 
 def _level(name: str, value: float) -> float:

@@ -137,7 +137,12 @@ def with_margin(baseline: FloatArray, candidate: FloatArray, margin: float) -> F
     if not np.isfinite(margin):
         return candidate
     candidate_plus_margin = candidate + margin
-    same = np.isclose(candidate_plus_margin[:, None], baseline[None, :], rtol=SAME_VALUE, atol=0.0)
+    with np.errstate(invalid="ignore"):  # of two infinite values
+        apart = np.abs(candidate_plus_margin[:, None] - baseline)
+    same = apart <= SAME_VALUE * np.abs(baseline)
+    same &= np.isfinite(baseline)
+    if not same.any():
+        return candidate_plus_margin
     return np.where(same.any(axis=1), baseline[same.argmax(axis=1)], candidate_plus_margin)
 
 

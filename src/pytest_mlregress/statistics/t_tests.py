@@ -87,6 +87,18 @@ class MeanDifference:
         upper = 1.0 - lower if np.isinf(t) else float(special.stdtr(self.df, -t))
         return Tails(lower, upper).pvalue(alternative)
 
+    def result(self, kind: TTestKind, alternative: Alternative = "two-sided") -> TTestResult:
+        """The test of the difference.
+
+        Args:
+            kind: the test.
+            alternative: the alternative.
+
+        Returns:
+            Its result.
+        """
+        return TTestResult(self.statistic, self.pvalue(alternative), self.df, kind, alternative)
+
     def interval(self, level: float) -> tuple[float, float]:
         """The confidence interval of the difference.
 
@@ -142,9 +154,7 @@ def t_test(
     if kind == "robust":
         return _robust_t_test(baseline_values, candidate_values, alternative)
     difference = mean_difference(baseline_values, candidate_values, kind)
-    return TTestResult(
-        difference.statistic, difference.pvalue(alternative), difference.df, kind, alternative
-    )
+    return difference.result(kind, alternative)
 
 
 def mean_difference(
