@@ -23,6 +23,9 @@ MAD_TO_SD = 1.4826
 #: Makes the interquartile range of a normal sample estimate its standard deviation.
 IQR_TO_SD = 1 / 1.349
 
+#: So many values are sorted faster as a list.
+_FEW = 64
+
 
 def as_sample(values: ArrayLike, name: str) -> FloatArray:
     """The values of one side as a new one-dimensional float array.
@@ -50,6 +53,8 @@ def as_sample(values: ArrayLike, name: str) -> FloatArray:
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name} must hold real numbers; got {array.dtype} in {array.tolist()!r}")
     values = array.astype(np.float64)
+    if np.maximum.reduce(np.abs(values)) <= LARGEST:
+        return values
     return np.where(np.abs(values) > LARGEST, np.copysign(np.inf, values), values)
 
 
@@ -77,7 +82,11 @@ def one_constant(baseline: FloatArray, candidate: FloatArray) -> bool:
     Returns:
         Whether both are that constant.
     """
-    return bool(baseline.min() == baseline.max() == candidate.min() == candidate.max())
+    return bool(_is_constant(baseline) and _is_constant(candidate) and baseline[0] == candidate[0])
+
+
+def _is_constant(values: FloatArray) -> bool:
+    return bool(np.minimum.reduce(values) == np.maximum.reduce(values))
 
 
 def exponent_of(*samples: FloatArray) -> int:
@@ -89,7 +98,7 @@ def exponent_of(*samples: FloatArray) -> int:
     Returns:
         The exponent.
     """
-    return max([math.frexp(float(np.abs(values).max()))[1] for values in samples])
+    return max([math.frexp(np.maximum.reduce(np.abs(values), axis=None))[1] for values in samples])
 
 
 def mean(values: FloatArray) -> float:
@@ -103,10 +112,11 @@ def mean(values: FloatArray) -> float:
     """
     if not np.isfinite(values).all():
         return math.nan
-    if values.min() == values.max():
+    if _is_constant(values):
         return float(values[0])
     exponent = exponent_of(values)
-    return float(np.ldexp(np.ldexp(values, -exponent).mean(), exponent))
+    total = float(np.add.reduce(np.ldexp(values, -exponent)))
+    return math.ldexp(total / values.size, exponent)
 
 
 def sum_of_squares(values: FloatArray) -> float:
@@ -118,9 +128,9 @@ def sum_of_squares(values: FloatArray) -> float:
     Returns:
         The sum.
     """
-    if values.min() == values.max():
+    if _is_constant(values):
         return 0.0
-    deviations = values - values.mean()
+    deviations = values - np.add.reduce(values) / values.size
     return float(deviations @ deviations)
 
 
@@ -137,7 +147,7 @@ def sd(values: FloatArray) -> float:
         return math.nan
     exponent = exponent_of(values)
     scaled = np.ldexp(values, -exponent)
-    return float(np.ldexp(math.sqrt(sum_of_squares(scaled) / (values.size - 1)), exponent))
+    return math.ldexp(math.sqrt(sum_of_squares(scaled) / (values.size - 1)), exponent)
 
 
 def median(values: FloatArray) -> float:
@@ -149,9 +159,10 @@ def median(values: FloatArray) -> float:
     Returns:
         The median.
     """
-    ordered = np.sort(values)
+    few = values.size <= _FEW
+    ordered = sorted(values.tolist()) if few else np.sort(values)
     # Halving first keeps values near the largest double from overflowing.
-    return float(ordered[(ordered.size - 1) // 2] / 2 + ordered[ordered.size // 2] / 2)
+    return float(ordered[(values.size - 1) // 2] / 2 + ordered[values.size // 2] / 2)
 
 
 def robust_sd(values: FloatArray) -> float:
