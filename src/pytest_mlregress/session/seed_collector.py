@@ -49,6 +49,7 @@ class SeedCollector:
         self._lost = lost or LostSeeds()
         self._of_unknown_tests: dict[str, pytest.TestReport] = {}
         self._superseded: set[str] = set()
+        self._environment: Mapping[str, Any] | None = None
         self._taken: dict[str, list[pytest.TestReport]] = {}
 
     def take(self, report: pytest.TestReport) -> bool:
@@ -110,6 +111,10 @@ class SeedCollector:
             group.running.pop(seed, None)
             return None
         group.finish(seed)
+        if group.environment is not None and group.environment is not self._environment:
+            if group.environment != self._environment:
+                self._environment = group.environment
+            group.environment = self._environment  # most tests train in the same one
         return group
 
     def on_worker_crash(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -68,6 +70,7 @@ def slim_down(reports: Sequence[pytest.TestReport]) -> None:
     """
     shared: dict[str, object] = {}
     for report in reports:
+        _share_texts(report)
         payload = getattr(report, REPORT_ATTRIBUTE, None)
         if payload is not None:
             kept = {name: payload[name] for name in _READ_LATER if name in payload}
@@ -76,6 +79,23 @@ def slim_down(reports: Sequence[pytest.TestReport]) -> None:
             other = shared.setdefault(name, value)
             if other is not value and not isinstance(value, list) and other == value:
                 setattr(report, name, other)
+
+
+def _share_texts(report: pytest.TestReport) -> None:
+    """Of another process each report has texts of its own, which are those of many others."""
+    if report.when not in PHASES:
+        return  # of a worker that died: built by xdist, with less in it
+    file, line, name = report.location
+    report.location = (sys.intern(str(file)), line, name)
+    report.keywords = {sys.intern(str(key)): value for key, value in report.keywords.items()}
+    if isinstance(report.longrepr, tuple):
+        report.longrepr = _one_of(report.longrepr)
+
+
+@lru_cache(maxsize=1024)
+def _one_of(skipped: tuple[str, int, str]) -> tuple[str, int, str]:
+    """The first of equal values: where and why an item was skipped."""
+    return skipped
 
 
 def is_read_later(report: pytest.TestReport) -> bool:
