@@ -209,7 +209,7 @@ def test_a_seed_that_is_always_lost_leaves_no_verdict(recorded: Suite) -> None:
 def test_another_thread_is_a_reason_for_xdist(recorded: Suite) -> None:
     recorded.write(
         "import threading, time\n"
-        "threading.Thread(target=time.sleep, args=(1.5,), name='watches', daemon=True).start()\n",
+        "threading.Thread(target=time.sleep, args=(60,), name='watches', daemon=True).start()\n",
         "conftest.py",
     )
     result = recorded.run(WARM, "--mlregress-stop=never", apart=True)
