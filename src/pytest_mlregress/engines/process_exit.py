@@ -19,27 +19,19 @@ from pytest_mlregress.engines.garbage import leave_out_of_collections
 
 _WRITTEN: Final = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
 
-_is_forked = False
-
 _opened_before: list[ref[Any]] = []
 """Files of the time before the fork, which `gc` does not list once they are left out of it."""
 
 
 def prepare_fork() -> None:
-    """Pass on what was written, and leave all that there is out of later collections."""
-    _pass_on_and_leave_out()
-    end_without_collections()
+    """Pass on what was written, and leave all that there is out of later collections.
 
-
-def end_without_collections() -> None:
-    """Let the end of this process collect no garbage: it would look through torch several times.
-
-    What was written to files is passed on, and objects of cycles are not finalised, which Python
-    promises of none that there are when it ends. Forked processes end without it anyway.
+    So does the end of this process, which would look through everything several times. Objects of
+    cycles that exist then are not finalised, which Python promises of none.
     """
-    if not _is_forked:
-        atexit.unregister(_pass_on_and_leave_out)
-        atexit.register(_pass_on_and_leave_out)
+    _pass_on_and_leave_out()
+    atexit.unregister(_pass_on_and_leave_out)
+    atexit.register(_pass_on_and_leave_out)
 
 
 def _pass_on_and_leave_out() -> None:
@@ -67,8 +59,6 @@ def _flush(files: list[Any]) -> None:
 
 def forget_exit_functions() -> None:
     """Leave the exit functions of the process that this one was forked from to that one."""
-    global _is_forked
-    _is_forked = True
     atexit._clear()
     atexit.register(logging.shutdown)
     processes = sys.modules.get("multiprocessing.util")

@@ -16,7 +16,6 @@ import pytest
 
 from pytest_mlregress import _compat
 from pytest_mlregress.baselines.environment import describe_environment
-from pytest_mlregress.engines.process_exit import end_without_collections
 from pytest_mlregress.resources.peak_memory import start_peak_memory
 from pytest_mlregress.running import progress_channel
 from pytest_mlregress.running.curve_watch import BaselineCurves, CurveLimits, CurveWatch
@@ -85,7 +84,6 @@ def execution_of(
         The execution, made at the first call.
     """
     if EXECUTION not in config.stash:
-        end_without_collections()
         made = (kind or Execution)(settings, stop_flags(config), curves_of, standing_of)
         config.stash[EXECUTION] = made
     return config.stash[EXECUTION]
