@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -108,3 +113,55 @@ def test_later_runs_import_before_the_fork_what_may_be(packages: Suite) -> None:
 
 def count(result: pytest.RunResult, text: str) -> int:
     return sum(text in line for line in result.outlines + result.errlines)
+
+
+SLOW = """
+import os, time
+if "IN_SEED" not in os.environ:
+    with open("importing.part", "w") as file:
+        file.write(str(os.getpid()))
+    os.rename("importing.part", "importing.txt")
+    time.sleep(600)
+"""
+
+IMPORTS_SLOWLY = """
+import os, pytest
+
+
+@pytest.mark.seeds(2)
+def test_slow(mlregress):
+    os.environ["IN_SEED"] = "1"
+    import slow
+    mlregress.record("value", 1.0 + mlregress.seed, higher_is_better=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_an_import_ends_with_the_run(suite: Suite, number: signal.Signals) -> None:
+    suite.configure(ini="pythonpath = . site-packages", baseline_seeds=2)
+    suite.write(SLOW, "site-packages/slow.py")
+    suite.write(IMPORTS_SLOWLY, "test_slow.py")
+    options = (WARM, "--mlregress-update", "--mlregress-allow-dirty")
+    suite.run(*options, apart=True).assert_outcomes(passed=1)
+    with subprocess.Popen(
+        [sys.executable, "-m", "pytest", *options], cwd=suite.path, stdout=subprocess.DEVNULL
+    ) as run:
+        told = suite.path / "importing.txt"
+        wait_until(told.exists)
+        run.send_signal(number)
+    process = int(told.read_text())
+    wait_until(lambda: not is_alive(process))
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def is_alive(process: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False

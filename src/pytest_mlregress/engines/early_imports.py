@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import importlib
 import os
+import select
+import signal
 import sys
 import tempfile
 import warnings
@@ -45,12 +47,14 @@ Around = Callable[[str], AbstractContextManager[None]]
 """Makes what is entered around the import of the module with this name."""
 
 
-def import_in_fork(names: Sequence[str], around: Around) -> tuple[bool, list[str]]:
+def import_in_fork(names: Sequence[str], around: Around, owner: int) -> tuple[bool, list[str]]:
     """Import modules in a process that is forked from this one.
 
     Args:
         names: the modules, in order; what they import comes with them.
         around: entered around each import.
+        owner: a socket whose other end is open as long as anybody wants the imports; where it is
+            closed, the forked process is killed and this one ends.
 
     Returns:
         In the forked process, which has imported what can be: True, and what was left out. In this
@@ -67,7 +71,7 @@ def import_in_fork(names: Sequence[str], around: Around) -> tuple[bool, list[str
             os.close(say)
             return True, [*left_out, *raised]
         os.close(say)
-        begun = _last_begun(said)
+        begun = _last_begun(said, owner, process)
         with suppress(ChildProcessError):
             os.waitpid(process, 0)
         if begun is None:
@@ -77,14 +81,32 @@ def import_in_fork(names: Sequence[str], around: Around) -> tuple[bool, list[str
     return False, left_out
 
 
-def _last_begun(said: int) -> str | None:
+def _last_begun(said: int, owner: int, process: int) -> str | None:
     """Follow the imports of a process: the one that spoilt it; None where all were done."""
-    with os.fdopen(said) as lines:
-        begun = None
-        for line in lines:
-            kind, _, name = line.rstrip("\n").partition(" ")
-            begun = name if kind == _BEGINS else None
-    return begun
+    poll = select.poll()
+    poll.register(said, select.POLLIN)
+    poll.register(owner, getattr(select, "POLLRDHUP", 0))  # the hang-up that all systems know comes
+    begun, text = None, ""
+    try:
+        while data := _next_of(said, poll, process):
+            *lines, text = (text + data).split("\n")
+            for line in lines:
+                kind, _, name = line.partition(" ")
+                begun = name if kind == _BEGINS else None
+            if begun is None and lines:
+                return None
+        return begun
+    finally:
+        os.close(said)
+
+
+def _next_of(said: int, poll: select.poll, process: int) -> str:
+    while said not in (ready := dict(poll.poll())):
+        if ready:
+            with suppress(OSError):
+                os.kill(process, signal.SIGKILL)
+            os._exit(1)
+    return os.read(said, 4096).decode()
 
 
 def _import_all(names: Sequence[str], around: Around, say: int) -> list[str]:

@@ -147,7 +147,7 @@ def _begin(
         for name in own:
             with suppress(ImportError):  # the seed meets it again
                 importlib.import_module(name)
-        serves, left_out = import_in_fork(others, around)
+        serves, left_out = import_in_fork(others, around, requests.fileno())
         if serves or len(left_out) == len(others):
             with suppress(OSError):
                 requests.sendall(" ".join([_READY, *left_out]).encode() + b"\n")
