@@ -26,8 +26,9 @@ PACKAGES = {
         threading.Thread(target=time.sleep, args=(60,), daemon=True, name="watches").start()
     """,
     "drawing": "import random\nrandom.random()\n",
-    "fragile": "import os\nif 'IN_SEED' not in os.environ: raise RuntimeError('no seed runs')\n",
-    "ending": "import os\nif 'IN_SEED' not in os.environ: os._exit(7)\n",
+    "fragile": "import sys\nif not hasattr(sys, 'in_seed'): raise RuntimeError('no seed runs')\n",
+    "configured": "import os\nos.environ['BACKEND']\n",
+    "ending": "import os, sys\nif not hasattr(sys, 'in_seed'): os._exit(7)\n",
 }
 SAFE = ["noisy", "quick"]
 UNSAFE = ["drawing", "ending", "fragile", "threaded"]
@@ -43,9 +44,11 @@ NAMES = {sorted(SAFE + UNSAFE)}
 @pytest.mark.seeds(4)
 def test_late(mlregress):
     early = [name for name in NAMES if name in sys.modules]
-    os.environ["IN_SEED"] = "1"
+    sys.in_seed = True
     import first_party
     import drawing, ending, fragile, noisy, quick, threaded
+    os.environ["BACKEND"] = "torch"
+    import configured
     with open("seen.txt", "a") as file:
         file.write(f"{{os.getpid()}} {{mlregress.seed}} {{','.join(early)}} {{random.random()}}\\n")
     mlregress.record("value", random.random(), higher_is_better=True)
@@ -116,8 +119,8 @@ def count(result: pytest.RunResult, text: str) -> int:
 
 
 SLOW = """
-import os, time
-if "IN_SEED" not in os.environ:
+import os, sys, time
+if not hasattr(sys, "in_seed"):
     with open("importing.part", "w") as file:
         file.write(str(os.getpid()))
     os.rename("importing.part", "importing.txt")
@@ -125,12 +128,12 @@ if "IN_SEED" not in os.environ:
 """
 
 IMPORTS_SLOWLY = """
-import os, pytest
+import sys, pytest
 
 
 @pytest.mark.seeds(2)
 def test_slow(mlregress):
-    os.environ["IN_SEED"] = "1"
+    sys.in_seed = True
     import slow
     mlregress.record("value", 1.0 + mlregress.seed, higher_is_better=True)
 """

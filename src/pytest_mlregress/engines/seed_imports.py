@@ -1,7 +1,13 @@
-"""What seeds import while they run, in a forked worker."""
+"""What seeds import while they run, in a forked worker.
+
+An import may read variables of the environment, such as ``KERAS_BACKEND``, or what it finds in the
+working folder or on the path. Where a test has changed one of these, its imports are its own: the
+process that workers are forked from would import something else.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Generator, Sequence
 from functools import cached_property
@@ -9,6 +15,7 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
+from typing import Final
 
 import pytest
 
@@ -17,7 +24,8 @@ from pytest_mlregress.running.places import Places
 from pytest_mlregress.running.reads import checkout_of
 from pytest_mlregress.running.seed_keys import SEED_ITEM
 
-_OURS = "pytest_mlregress"
+_OURS: Final = "pytest_mlregress"
+_OF_PYTEST: Final = "PYTEST_CURRENT_TEST"
 
 
 class SeedImports:
@@ -34,6 +42,7 @@ class SeedImports:
     ) -> None:
         self._config = config
         self._tell = tell
+        self._surroundings = _surroundings()
 
     @cached_property
     def _places(self) -> Places:
@@ -44,7 +53,7 @@ class SeedImports:
         """Note what a seed imports in any phase."""
         if SEED_ITEM not in item.stash:
             return (yield)
-        finder = _NotingFinder()
+        finder = _NotingFinder(self._surroundings)
         sys.meta_path.insert(0, finder)
         try:
             return (yield)
@@ -68,17 +77,34 @@ class SeedImports:
 
 
 class _NotingFinder(MetaPathFinder):
-    """Finds nothing itself; notes what is looked for while no other noted module is imported."""
+    """Finds nothing itself; notes what is looked for while no other import is under way.
 
-    def __init__(self) -> None:
+    Args:
+        surroundings: those that the process that workers are forked from has, too.
+
+    Attributes:
+        names: what was looked for in these surroundings.
+    """
+
+    def __init__(self, surroundings: tuple[object, ...]) -> None:
+        self._surroundings = surroundings
+        self._last: str | None = None
         self.names: list[str] = []
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if not (self.names and _is_initializing(self.names[-1])):
-            self.names.append(name)
+        if self._last is None or not _is_initializing(self._last):
+            self._last = name
+            if _surroundings() == self._surroundings:
+                self.names.append(name)
         return None
+
+
+def _surroundings() -> tuple[object, ...]:
+    """What an import may depend on and a test may change."""
+    variables = {name: value for name, value in os.environ.items() if name != _OF_PYTEST}
+    return variables, os.getcwd(), list(sys.path)  # noqa: PTH109 - a text is what is compared
 
 
 def _is_initializing(name: str) -> bool:
