@@ -46,6 +46,7 @@ class FolderStore:
     def __init__(self, root: Path, *, beside_tests: bool) -> None:
         self._root = root
         self._beside_tests = beside_tests
+        self._withins: dict[PurePosixPath, Path] = {}
 
     def read(self, key: BaselineKey) -> Artifact | None:
         """The baseline, None if there is none.
@@ -60,6 +61,13 @@ class FolderStore:
             ArtifactError: the file is not the baseline of this test and tier.
             StoreError: the file cannot be read.
         """
+        folder = self._folder(key)
+        try:
+            folder.lstat()
+        except FileNotFoundError:  # so that no link is followed for a suite without baselines
+            return None
+        except OSError:
+            pass  # said of the file
         path = self._path(key)
         try:
             with _regular_file(path) as file:
@@ -165,15 +173,22 @@ class FolderStore:
     def _folder(self, key: BaselineKey) -> Path:
         return self._root / key.directory / (FOLDER if self._beside_tests else "")
 
+    def _within(self, directory: PurePosixPath) -> Path:
+        """The folder that the baselines of a folder of tests must not leave.
+
+        Test folders may be links, since pytest follows them; baseline folders may not.
+        """
+        if directory not in self._withins:
+            root = self._root
+            self._withins[directory] = (
+                (root / directory).resolve() / FOLDER if self._beside_tests else root.resolve()
+            )
+        return self._withins[directory]
+
     def _path(self, key: BaselineKey) -> Path:
         """The file of a baseline, which no symbolic link may lead out of its folder."""
         path = self._folder(key) / key.path
-        # Test folders may be links, since pytest follows them; baseline folders may not.
-        within = (
-            (self._root / key.directory).resolve() / FOLDER
-            if self._beside_tests
-            else self._root.resolve()
-        )
+        within = self._within(key.directory)
         try:
             target = path.resolve()
         except (OSError, RuntimeError) as error:  # RuntimeError: a circle of links, before 3.13
