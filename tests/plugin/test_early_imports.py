@@ -18,7 +18,11 @@ pytestmark = pytest.mark.usefixtures("lean_pytest")
 WARM = "--mlregress-workers=2"
 
 PACKAGES = {
-    "quick": "import quick_parts\n",
+    "quick": """
+        import quick_parts
+        from atexit import register
+        register(lambda: open("ends.txt", "a").write("one worker\\n"))
+    """,
     "quick_parts": "",
     "noisy": "import warnings\nprint('noisy is there')\nwarnings.warn('noisy is old')\n",
     "threaded": """
@@ -112,6 +116,8 @@ def test_later_runs_import_before_the_fork_what_may_be(packages: Suite) -> None:
         assert sorted(remembered(packages)["left_out"]) == UNSAFE  # type: ignore[call-overload]
         for text in ("noisy is there", "noisy is old"):
             assert count(later, text) == count(first, text)
+    ends = (packages.path / "ends.txt").read_text().splitlines()
+    assert len(ends) == 3 * 2  # those of both workers, imported early or not
 
 
 def count(result: pytest.RunResult, text: str) -> int:

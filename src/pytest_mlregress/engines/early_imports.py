@@ -7,6 +7,7 @@ a process that is forked for it, and one without it takes the place of a process
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import os
 import select
@@ -17,7 +18,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from pytest_mlregress.engines.fork_safety import fork, reason_against_fork
 from pytest_mlregress.seeding import RandomState
@@ -34,10 +35,14 @@ class ImportNotes:
     Attributes:
         warnings: those that they raised, each with the name of the module that it is about.
         output: what they printed.
+        exit_functions: what they registered with `atexit`, with its arguments.
     """
 
     warnings: list[tuple[warnings.WarningMessage, str | None]] = field(default_factory=list)
     output: str = ""
+    exit_functions: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = field(
+        default_factory=list
+    )
 
 
 notes: Final = ImportNotes()
@@ -117,7 +122,7 @@ def _import_all(names: Sequence[str], around: Around, say: int) -> list[str]:
     """
     raised = []
     generators = RandomState.now()
-    with _kept_apart():
+    with _kept_apart(), _noted_exit_functions():
         for name in names:
             if name in sys.modules:
                 continue
@@ -165,6 +170,36 @@ def _kept_apart() -> Iterator[None]:
         output.seek(0)
         notes.output += output.read(_MOST_OUTPUT)
         notes.warnings += [(one, _module_of(one.filename)) for one in caught]
+
+
+@contextmanager
+def _noted_exit_functions() -> Iterator[None]:
+    """Note what is registered with `atexit`, whose functions Python does not list.
+
+    A module may have taken the function that notes for its own: it goes on to register.
+    """
+    module: Any = atexit
+    register = module.register
+
+    def noting(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
+        if module.register is noting:
+            notes.exit_functions.append((function, arguments, keywords))
+        return register(function, *arguments, **keywords)
+
+    module.register = noting
+    try:
+        yield
+    finally:
+        module.register = register
+
+
+def register_exit_functions() -> None:
+    """In a worker: let its end do what modules that were imported before the fork ask for.
+
+    The process that it was forked from calls no exit functions.
+    """
+    for function, arguments, keywords in notes.exit_functions:
+        atexit.register(function, *arguments, **keywords)
 
 
 def _flush_streams() -> None:

@@ -20,7 +20,11 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from typing import Final
 
-from pytest_mlregress.engines.early_imports import Around, import_in_fork
+from pytest_mlregress.engines.early_imports import (
+    Around,
+    import_in_fork,
+    register_exit_functions,
+)
 from pytest_mlregress.engines.fork_safety import fork
 from pytest_mlregress.engines.messages import Connection, ConnectionLost
 from pytest_mlregress.engines.process_exit import forget_exit_functions, prepare_fork
@@ -214,6 +218,7 @@ def _work(connection: Connection, number: int, run_worker: RunWorker) -> None:
     try:
         os.setpgid(0, 0)
         forget_exit_functions()
+        register_exit_functions()
         run_worker(connection, number)
         status = 0
     finally:
