@@ -59,7 +59,7 @@ engines: ## seeds on a real Ray cluster, in jobs of submitit and vectorised by J
 	$(PYTHON) -m venv $(VENV)-engines
 	$(VENV)-engines/bin/python -m pip install --quiet --constraint constraints.txt torch
 	$(VENV)-engines/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[torch,ray,slurm]' hypothesis pytest-timeout -r tests/engines/requirements.txt
-	$(ONE_THREAD) $(VENV)-engines/bin/python -m pytest -m slow tests/engines tests/vectorized/jax $(ARGS)
+	$(ONE_THREAD) $(VENV)-engines/bin/python -m pytest -m slow tests/engines tests/vectorized/test_jax_ensemble.py $(ARGS)
 
 downstream: ## projects of others with the plugin unused and used, in an environment of their own
 	$(PYTHON) -m venv $(VENV)-downstream

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pytest_mlregress.revisions.against import Against
     from pytest_mlregress.session.base_of_run import BaseOfRun
     from pytest_mlregress.session.controller import Verdicts
+    from pytest_mlregress.session.interrupts import WorkBeforeInterrupts
     from pytest_mlregress.session.lost_seeds import LostSeeds
     from pytest_mlregress.session.vectorized_reports import VectorizedReports
     from pytest_mlregress.session.verdict_items import EndsOfItems
@@ -53,6 +54,7 @@ class ControllerHooks:
         self._ends: EndsOfItems | None = None
         self._places_checked = False
         self._has_seeds = False
+        self._loading: WorkBeforeInterrupts | None = None
         self._restore_interrupts: Callable[[], None] = lambda: None
         self._base: BaseOfRun | None = None
         self._vectorized: VectorizedReports | None = None
@@ -118,7 +120,8 @@ class ControllerHooks:
 
         files = seed_files(ids, self._config.rootpath)
         if self._begins_with(files):
-            load_statistics_meanwhile()
+            self._loading = load_statistics_meanwhile()
+            self._restore_interrupts = self._loading.restore
         self._check_places(files)
 
     def _begins_with(self, files: Set[Path]) -> bool:
@@ -158,17 +161,25 @@ class ControllerHooks:
             self._lost = LostSeeds(MemoryKills() if self._settings.engine == "local" else None)
         try:
             result = yield
-        except BaseException:
+            if self._is_interrupted():
+                raise KeyboardInterrupt
+        except BaseException as error:
             from pytest_mlregress.session.interrupts import end_in_peace
 
+            self._restore_interrupts()
             self._restore_interrupts = end_in_peace()
             self._ends.tell()
             if self._verdicts is not None or self._runs_seeds():
                 self._judge().interrupt()
+            if self._is_interrupted() and not isinstance(error, KeyboardInterrupt):
+                raise KeyboardInterrupt from None  # the workers ended by it before this process
             raise
         if self._verdicts is not None:
             self._verdicts.close()
         return result
+
+    def _is_interrupted(self) -> bool:
+        return self._loading is not None and self._loading.interrupted
 
     def _may_have_seeds(self, session: pytest.Session) -> bool:
         """Whether any item may be a seed: workers of xdist tell later what they have collected."""

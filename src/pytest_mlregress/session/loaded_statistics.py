@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from threading import Thread
 from typing import Final
 
-from pytest_mlregress.session.interrupts import interrupted_afterwards
+from pytest_mlregress.session.interrupts import WorkBeforeInterrupts, interrupted_afterwards
 
 _NEEDED: Final = (
     "pytest_mlregress.statistics.early_stop",  # with numpy and scipy
@@ -24,12 +23,12 @@ def load_statistics() -> None:
         _load()
 
 
-def load_statistics_meanwhile() -> None:
-    """Load the statistics in a thread, which no Ctrl-C reaches.
+def load_statistics_meanwhile() -> WorkBeforeInterrupts:
+    """Load the statistics in a thread; a Ctrl-C comes after it.
 
     xdist's controller waits for the first seeds, and what it needs sooner waits for the import.
     """
-    Thread(target=_load, name="mlregress-statistics").start()
+    return WorkBeforeInterrupts(_load, name="mlregress-statistics")
 
 
 def _load() -> None:

@@ -129,7 +129,9 @@ def commit(folder: Path) -> None:
 
 
 def installed(test: str) -> bool:
-    return all(find_spec(library) is not None for library in LOGGED[test]["libraries"])
+    """Not by a mere folder of that name on the path, which is a namespace package."""
+    found = map(find_spec, LOGGED[test]["libraries"])
+    return all(spec is not None and spec.origin is not None for spec in found)
 
 
 def test_every_example_of_the_page_has_its_baseline() -> None:
