@@ -5,8 +5,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from git_projects import Project
@@ -189,6 +191,26 @@ def test_files_that_cannot_be_collected_end_it_in_one_text(tmp_path: Path) -> No
         "--collect-only"
     )
     assert "  E   ModuleNotFoundError: No module named 'nowhere_to_be_found'" in rest
+
+
+class KilledJournal(Journal):
+    """The process ends while it writes."""
+
+    def put(self, key: str, record: Mapping[str, Any]) -> None:
+        raise SystemExit
+
+
+def test_what_a_journal_holds_is_in_the_cache_before(suite: Suite, tmp_path: Path) -> None:
+    """A journal is forgotten with its question, and a later one finds its seeds in the cache."""
+    test, question = suite.test("test_toy").test, {"command": "killed"}
+    killed = KilledJournal.open(tmp_path, question)
+    with Cells(suite) as cells:
+        request = SeedRequest(cells.at("HEAD"), test, 3)
+        with Trainer(suite, journal=killed) as trainer, pytest.raises(SystemExit):
+            trainer.train([request])
+        with Trainer(suite) as trainer:
+            [seed] = trainer.train([request])
+    assert seed.source == "cache"
 
 
 def test_a_kept_seed_holds_until_what_it_read_changes(suite: Suite, tmp_path: Path) -> None:

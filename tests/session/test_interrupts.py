@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 
 from pytest_mlregress.session import interrupts
-from pytest_mlregress.session.interrupts import WorkBeforeInterrupts, end_in_peace, interrupted_afterwards
+from pytest_mlregress.session.interrupts import (
+    WorkBeforeInterrupts,
+    end_in_peace,
+    interrupted_afterwards,
+)
 
 
 @pytest.fixture(autouse=True)

@@ -192,9 +192,14 @@ class Trainer:
         )
 
     def _keep(self, seed: TrainedSeed) -> None:
+        """The journal is forgotten with its question, so the cache has what it has before it."""
+        self._keep_in_cache(seed)
         request = seed.request
         if self._journal is not None and seed.result is not None:
             self._journal.put(_key(request, self._tests[request.test]), seed.to_builtins())
+
+    def _keep_in_cache(self, seed: TrainedSeed) -> None:
+        request = seed.request
         if self._cache is None or request.repeat or seed.result is None or seed.reads is None:
             return
         if seed.result.outcome != "finished":
