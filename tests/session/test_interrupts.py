@@ -70,12 +70,15 @@ def test_an_interrupt_of_an_import_lets_it_end_and_the_work_of_a_thread(
         imported.wait(60)
         done.append(1)
 
-    work = WorkBeforeInterrupts(do, name="work")
-    assert not work.interrupted
-    with pytest.raises(KeyboardInterrupt):
+    def run() -> None:
         names.append(importlib.import_module("interrupted_here").whole)
         imported.set()
         threading.Event().wait(60)  # as a run waits for its workers
+
+    work = WorkBeforeInterrupts(do, name="work")
+    assert not work.interrupted
+    with pytest.raises(KeyboardInterrupt):
+        run()
     assert names == [True]
     assert work.interrupted
     assert done == [1]
