@@ -23,12 +23,13 @@ controller._FORGET_AFTER = 4
 def pytest_sessionfinish(session):
     stats = session.config.pluginmanager.getplugin("terminalreporter").stats
     kept = [r for r in stats.get("", ()) if "[seed" in r.nodeid or "-seed" in r.nodeid]
-    print(f"\\n{len(kept)} kept, {len(stats['seeds'])} seeds")
+    reports = set(map(id, stats["seeds"]))
+    print(f"\\n{len(kept)} kept, {len(stats['seeds'])} seeds, {len(reports)} of their reports")
 """
 
 
 @pytest.mark.parametrize("workers", ["-n0", "--mlregress-workers=2"])
-def test_silent_phases_of_seeds_are_forgotten(pytester: pytest.Pytester, workers: str) -> None:
+def test_reports_that_nobody_reads_are_forgotten(pytester: pytest.Pytester, workers: str) -> None:
     pytester.makepyfile(test_it=SUITE)
     pytester.makeconftest(COUNT)
     result = pytester.runpytest_subprocess(
@@ -36,9 +37,10 @@ def test_silent_phases_of_seeds_are_forgotten(pytester: pytest.Pytester, workers
     )
     # Of 15 seeds the last three that were not forgotten yet, and five tear-downs that show a text.
     (line,) = [line for line in result.outlines if " kept, " in line]
-    kept, _, seeds = line.partition(" kept, ")
-    assert seeds == "15 seeds"
-    assert int(kept) <= 5 + 2 * 3
+    kept, seeds, reports = (int(part.split()[0]) for part in line.split(", "))
+    assert seeds == 15
+    assert kept <= 5 + 2 * 3
+    assert reports <= 1 + 2 * 3
     assert result.ret == 0
 
 
@@ -51,3 +53,4 @@ def test_durations_are_those_of_all_phases(pytester: pytest.Pytester) -> None:
     text = result.stdout.str()
     assert text.count("s setup ") >= 15
     assert text.count("s teardown ") >= 15
+    assert "15 seeds, 15 of their reports" in text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -77,16 +77,32 @@ def _failure_class() -> Any:
     return VerdictRepresentation
 
 
-def forget_reports(config: pytest.Config, is_read: Callable[[pytest.TestReport], bool]) -> int:
-    """Take out of the terminal's memory what it keeps of set-ups and tear-downs and nobody reads.
+def forget_reports(
+    config: pytest.Config,
+    is_read: Callable[[pytest.TestReport], bool],
+    counted: Iterable[str] = (),
+) -> int:
+    """Take out of the terminal's memory what it keeps until the end of the run and nobody reads.
 
-    ``TerminalReporter.stats`` has the reports without a category under ``""`` until the end of the
-    run, and each failure looks through all of them; ``--durations`` reads them. How many are kept.
+    ``TerminalReporter.stats`` has the reports of each category, those without any, such as
+    set-ups, under ``""``; each failure looks through all of these. Of some categories it only
+    counts the reports: there the first stands for all. ``--durations`` reads every report.
     pytest 8.0 to 9.2.
+
+    Args:
+        config: pytest's.
+        is_read: whether a report without a category is read later.
+        counted: the categories whose reports are only counted.
+
+    Returns:
+        How many reports without a category are kept.
     """
     reporter = config.pluginmanager.getplugin("terminalreporter")
     if reporter is None or getattr(config.option, "durations", None) is not None:
         return 0
+    for category in counted:
+        if reports := reporter.stats.get(category):
+            reporter.stats[category] = reports[:1] * len(reports)
     kept = [report for report in reporter.stats.get("", ()) if is_read(report)]
     if kept:
         reporter.stats[""] = kept

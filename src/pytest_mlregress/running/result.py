@@ -63,6 +63,10 @@ class RecordedMetric:
         }
 
 
+_NOTHING: Final[Mapping[str, Any]] = {}
+"""In all results that lack something: a suite has hundreds of thousands."""
+
+
 @dataclass(frozen=True, slots=True)
 class SeedResult:
     """What one seed of one test did.
@@ -90,9 +94,9 @@ class SeedResult:
     seed: int
     outcome: SeedOutcome
     metrics: tuple[RecordedMetric, ...] = ()
-    curves: Mapping[str, tuple[tuple[int, float], ...]] = field(default_factory=dict)
-    params: Mapping[str, Any] = field(default_factory=dict)
-    data: Mapping[str, str] = field(default_factory=dict)
+    curves: Mapping[str, tuple[tuple[int, float], ...]] = field(default_factory=lambda: _NOTHING)
+    params: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    data: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     duration: float = 0.0
     message: str = ""
     data_fraction: float | None = None
@@ -142,9 +146,10 @@ class SeedResult:
             curves={
                 name: tuple((step, value) for step, value in points)
                 for name, points in record["curves"].items()
-            },
-            params=record["params"],
-            data=record["data"],
+            }
+            or _NOTHING,
+            params=record["params"] or _NOTHING,
+            data=record["data"] or _NOTHING,
             duration=record["duration"],
             message=record["message"],
             data_fraction=record.get("data_fraction"),

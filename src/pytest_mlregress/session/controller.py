@@ -20,6 +20,7 @@ from pytest_mlregress.session.cut_short import cut_note, tests_of_run
 from pytest_mlregress.session.lost_seeds import LostSeeds
 from pytest_mlregress.session.mlregress_warning import warn_of_verdict
 from pytest_mlregress.session.pytest_reports import publish, run_again
+from pytest_mlregress.session.report_status import COUNTED
 from pytest_mlregress.session.run_summary import RunSummary
 from pytest_mlregress.session.seed_collector import SeedCollector
 from pytest_mlregress.session.seed_reports import is_read_later
@@ -104,7 +105,7 @@ class Verdicts:
         self._collector.release(nodeid)
         self._until_forgotten -= 1
         if self._until_forgotten == 0:
-            kept = _compat.forget_reports(self._session.config, is_read_later)
+            kept = _compat.forget_reports(self._session.config, is_read_later, COUNTED)
             self._until_forgotten = max(_FORGET_AFTER, kept)
 
     def finish(self, nodeid: str, nextitem: pytest.Item | None = None) -> None:

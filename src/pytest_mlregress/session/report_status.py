@@ -19,6 +19,12 @@ VERDICT_ATTRIBUTE: Final = "mlregress_verdict"
 LOST_ATTRIBUTE: Final = "mlregress_lost"
 """On the report of a worker that died in a seed which is run again."""
 
+_TRAINED: Final = "seeds"
+_SAVED: Final = "saved"
+_UNCHANGED: Final = "seeds not run"
+COUNTED: Final = (_TRAINED, _SAVED, _UNCHANGED)
+"""The categories of seeds, of which pytest's last line says no more than how many there are."""
+
 Status = tuple[str, str, str | tuple[str, dict[str, bool]]]
 
 
@@ -38,12 +44,12 @@ def _seed_status(report: pytest.TestReport) -> Status | None:
         return None
     payload = getattr(report, REPORT_ATTRIBUTE)
     if payload["stopped"] and report.skipped:
-        return "saved", "-", ("SAVED", {"green": True})
+        return _SAVED, "-", ("SAVED", {"green": True})
     if payload.get("left_out") and report.skipped:
-        return "seeds not run", "-", ("UNCHANGED", {"green": True})
+        return _UNCHANGED, "-", ("UNCHANGED", {"green": True})
     if report.passed and report.when == "call":
         letter = "." if payload["xfailed"] is None else "x"
-        return "seeds", letter, (_seed_word(payload), {"green": True})
+        return _TRAINED, letter, (_seed_word(payload), {"green": True})
     return None
 
 

@@ -164,7 +164,6 @@ def _below(root: Path | None, file: str) -> str:
 
 
 def skip_reason(report: pytest.TestReport) -> str:
-    """Why a seed was skipped."""
-    if isinstance(report.longrepr, tuple):
-        return str(to_plain(str(report.longrepr[2]).removeprefix("Skipped: ")))
-    return str(to_plain(str(report.longrepr or "")))
+    """Why a seed was skipped: one text for all that were skipped for the same reason."""
+    text = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr or "")
+    return sys.intern(str(to_plain(text.removeprefix("Skipped: "))))
