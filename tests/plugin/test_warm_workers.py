@@ -415,10 +415,12 @@ def test_what_is_written_and_not_closed_is_not_lost(suite: Suite) -> None:
         """
         import atexit, time
         from pathlib import Path
+        from tempfile import TemporaryDirectory
 
         import pytest
 
         print("at import")
+        SHARED, OWN = TemporaryDirectory(dir="."), []
         FILE = open("log.txt", "a")
         FILE.write("header\\n")
         atexit.register(lambda: Path("ended.txt").open("a").write("once\\n"))
@@ -429,10 +431,14 @@ def test_what_is_written_and_not_closed_is_not_lost(suite: Suite) -> None:
             print("in test", number)
             FILE.write(f"line {number}\\n")
             atexit.register(lambda: Path(f"ended-{number}").touch())
+            OWN.append(TemporaryDirectory(dir="."))
             time.sleep(0.1)
+            assert Path(SHARED.name).is_dir()  # one worker that has ended has not removed it
         """
     )
+    folders = {path for path in suite.path.iterdir() if path.name.startswith("tmp")}
     lines = suite.run(WARM, "-s", apart=True, PYTHONUNBUFFERED="").outlines
+    assert {path for path in suite.path.iterdir() if path.name.startswith("tmp")} == folders
     assert sum("at import" in line for line in lines) == 1
     assert {
         number for number in range(4) if any(f"in test {number}" in line for line in lines)

@@ -13,7 +13,7 @@ import logging
 import sys
 from contextlib import suppress
 from typing import Any, Final
-from weakref import ref
+from weakref import finalize, ref
 
 from pytest_mlregress.engines.garbage import leave_out_of_collections
 
@@ -64,6 +64,18 @@ def forget_exit_functions() -> None:
     processes = sys.modules.get("multiprocessing.util")
     if processes is not None:
         atexit.register(processes._exit_function)
+    _leave_finalizers_to_parent()
+
+
+def _leave_finalizers_to_parent() -> None:
+    """At the end of this process finalise what it has made, such as a temporary folder, alone.
+
+    What was made before is finalised here as ever where the last reference to it goes.
+    """
+    finalizer: Any = finalize
+    for each in finalizer._registry:
+        each.atexit = False
+    finalizer._registered_with_atexit = False  # which the next object makes good
 
 
 def finish() -> None:
