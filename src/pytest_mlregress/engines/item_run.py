@@ -71,6 +71,9 @@ class ItemRun:
                 many workers were lost.
             pytest.UsageError: no worker can do what is asked of it.
         """
+        reporter = self._reporter
+        if reporter is not None:
+            reporter.showfspath = False  # results of several files arrive at the same time
         try:
             for _ in range(min(self._most, len(self._session.items))):
                 self._begin_worker()
@@ -227,8 +230,13 @@ class ItemRun:
             hook.pytest_handlecrashitem(crashitem=node_id, report=report, sched=self._queue)
         hook.pytest_runtest_logreport(report=report)
 
+    @property
+    def _reporter(self) -> Any:
+        """What writes to the terminal; None in a process without one."""
+        return self._config.pluginmanager.getplugin("terminalreporter")
+
     def _say(self, line: str) -> None:
-        reporter: Any = self._config.pluginmanager.getplugin("terminalreporter")
+        reporter = self._reporter
         if reporter is not None and self._config.option.verbose >= 0:
             reporter.write_line(line)
 

@@ -33,3 +33,13 @@ def hooks_of(config: pytest.Config, settings: Settings) -> object:
     from pytest_mlregress.session.slurm_engine import SlurmEngine
 
     return SlurmEngine(config, settings)
+
+
+def has_items_to_run(session: pytest.Session) -> bool:
+    """Whether a run loop has something to do; errors of the collection are left to pytest's.
+
+    Args:
+        session: the session, with everything collected.
+    """
+    goes_on = session.config.option.continue_on_collection_errors
+    return bool(session.items) and (goes_on or not session.testsfailed)

@@ -16,6 +16,7 @@ from pytest_mlregress.running import machine_share, progress_channel
 from pytest_mlregress.running.pairs import pair_of
 from pytest_mlregress.running.seed_keys import SEED_ITEM
 from pytest_mlregress.running.stop_flags import stop_flags
+from pytest_mlregress.session.engine import has_items_to_run
 from pytest_mlregress.session.loaded_statistics import load_statistics
 from pytest_mlregress.session.seed_order import order_of
 from pytest_mlregress.session.worker_count import WARM_WORKERS
@@ -89,12 +90,8 @@ class RayEngine:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """Run the items in actors; None leaves errors of the collection to pytest."""
-        option = self._config.option
-        if not session.items or (session.testsfailed and not option.continue_on_collection_errors):
+        if not has_items_to_run(session):
             return None
-        reporter = self._config.pluginmanager.getplugin("terminalreporter")
-        if reporter is not None:
-            reporter.showfspath = False  # results of several files arrive at the same time
         try:
             self._run(session)
         except RayError as error:

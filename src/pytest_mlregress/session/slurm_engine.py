@@ -22,6 +22,7 @@ from pytest_mlregress.running import machine_share
 from pytest_mlregress.running.pairs import pair_of
 from pytest_mlregress.running.stop_flags import share_stop_flags, stop_flags
 from pytest_mlregress.running.threads import THREAD_VARIABLES
+from pytest_mlregress.session.engine import has_items_to_run
 from pytest_mlregress.session.loaded_statistics import load_statistics
 from pytest_mlregress.session.seed_order import order_of
 from pytest_mlregress.session.worker_count import WARM_WORKERS
@@ -78,8 +79,7 @@ class SlurmEngine:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """Run the items in jobs; None leaves errors of the collection to pytest."""
-        option = self._config.option
-        if not session.items or (session.testsfailed and not option.continue_on_collection_errors):
+        if not has_items_to_run(session):
             return None
         from pytest_mlregress.engines.item_run import ItemRun
         from pytest_mlregress.engines.need_queue import NeedQueue
@@ -87,9 +87,6 @@ class SlurmEngine:
         from pytest_mlregress.integrations.submitit import Cluster
 
         most = self._config.stash[WARM_WORKERS]
-        reporter = self._config.pluginmanager.getplugin("terminalreporter")
-        if reporter is not None:
-            reporter.showfspath = False  # results of several files arrive at the same time
         self._make_folder()
         kinds, needs = machine_share.needs_of(session.items)
         order = order_of(self._config, self._settings, session.items)

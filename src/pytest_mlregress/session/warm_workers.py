@@ -17,6 +17,7 @@ from pytest_mlregress.running import progress_channel, threads
 from pytest_mlregress.running.pairs import pair_of
 from pytest_mlregress.running.seed_keys import SEED_ITEM
 from pytest_mlregress.running.stop_flags import stop_flags
+from pytest_mlregress.session.engine import has_items_to_run
 from pytest_mlregress.session.loaded_statistics import load_statistics
 from pytest_mlregress.session.seed_order import order_of
 from pytest_mlregress.session.worker_count import WARM_WORKERS
@@ -89,8 +90,7 @@ class WarmWorkers:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """Run the items in workers; None leaves errors of the collection to pytest."""
-        option = self._config.option
-        if not session.items or (session.testsfailed and not option.continue_on_collection_errors):
+        if not has_items_to_run(session):
             return None
         from pytest_mlregress.engines.fork_safety import reason_against_fork
         from pytest_mlregress.engines.garbage import collect_as_before
@@ -99,9 +99,6 @@ class WarmWorkers:
         reason = reason_against_fork()
         if reason is not None:
             return self._run_by_xdist(session, reason)
-        reporter = self._config.pluginmanager.getplugin("terminalreporter")
-        if reporter is not None:
-            reporter.showfspath = False  # results of several files arrive at the same time
         self._run_in_workers(session)
         return True
 
