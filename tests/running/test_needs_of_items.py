@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from pytest_mlregress.resources.need import Need
-from pytest_mlregress.running.machine_share import needs_of
+from pytest_mlregress.running.declared_needs import needs_of
 from pytest_mlregress.running.pairs import BaseSeedItem
 from pytest_mlregress.running.seed_keys import SEED_ITEM
 from pytest_mlregress.settings import Settings

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_mlregress.options import may_record_reads
-from pytest_mlregress.running import machine_share, progress_channel, stop_flags, threads
+from pytest_mlregress.running import (
+    declared_needs,
+    machine_share,
+    progress_channel,
+    stop_flags,
+    threads,
+)
 from pytest_mlregress.session.masked_reports import learn_options
 from pytest_mlregress.session.settings_of_run import settings_of
 from pytest_mlregress.session.worker_count import worker_count
@@ -58,7 +64,7 @@ def configure(config: pytest.Config) -> None:
         config.pluginmanager.register(AllureVerdicts(config), PLUGIN)
     if not hasattr(config, "workerinput"):
         return
-    if not machine_share.is_placed(config):
+    if not declared_needs.is_placed(config):
         threads.pin_device(worker["workerid"])
     if worker.get(progress_channel.WORKER_INPUT, False) and not settings.companion:
         config.stash[progress_channel.PUBLISH] = progress_channel.publish_to_file(

@@ -14,6 +14,7 @@ import pytest
 
 from pytest_mlregress import _compat
 from pytest_mlregress.running import (
+    declared_needs,
     machine_share,
     node_id_selection,
     progress_channel,
@@ -84,7 +85,7 @@ def itemcollected(item: pytest.Item) -> None:
         item: any item.
     """
     seed_items.adopt(item, settings_of(item.config))
-    machine_share.skip_if_too_small(item)
+    declared_needs.skip_if_too_small(item)
 
 
 def before_modification(

@@ -12,7 +12,7 @@ from pytest_mlregress.engines.ray_cluster import RayCluster, RayError
 from pytest_mlregress.plurals import count_of
 from pytest_mlregress.resources.cluster import Node, places
 from pytest_mlregress.resources.need import Need
-from pytest_mlregress.running import machine_share, progress_channel
+from pytest_mlregress.running import declared_needs, progress_channel
 from pytest_mlregress.running.pairs import pair_of
 from pytest_mlregress.running.seed_keys import SEED_ITEM
 from pytest_mlregress.running.stop_flags import stop_flags
@@ -65,12 +65,12 @@ class RayEngine:
             self._cluster.connect()
         except RayError as error:
             raise pytest.UsageError(str(error)) from None
-        self._config.stash[machine_share.NODES] = [node.has for node in self._cluster.nodes()]
+        self._config.stash[declared_needs.NODES] = [node.has for node in self._cluster.nodes()]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Know the number of workers before anything is said of the run's cost."""
-        self._of_item, self._needs = machine_share.needs_of(session.items)
+        self._of_item, self._needs = declared_needs.needs_of(session.items)
         records = [item.stash[SEED_ITEM] for item in session.items if SEED_ITEM in item.stash]
         self._shortfalls = {one.test: one.shortfall for one in records if one.shortfall is not None}
         self._config.stash[WARM_WORKERS] = self._most_at_once()
@@ -165,8 +165,8 @@ class RayEngine:
         return starts
 
     def _nodes(self) -> Sequence[Node]:
-        known = self._config.stash.get(machine_share.NODES, None)
-        return known if known is not None else [machine_share.this_machine(self._config)]
+        known = self._config.stash.get(declared_needs.NODES, None)
+        return known if known is not None else [declared_needs.this_machine(self._config)]
 
     def _threads(self) -> float:
         threads = self._settings.threads

@@ -24,7 +24,7 @@ from pytest_mlregress.engines.working_tree import (
 )
 from pytest_mlregress.masking import names_a_secret
 from pytest_mlregress.node_ids import in_file, split_file
-from pytest_mlregress.running import machine_share, progress_channel
+from pytest_mlregress.running import declared_needs, progress_channel
 from pytest_mlregress.running.threads import THREAD_VARIABLES
 from pytest_mlregress.settings import Settings
 
@@ -203,7 +203,7 @@ class RayStarts:
             run=self._run,
             argv=[str(argument) for argument in config.invocation_params.args],
         )
-        return {**given, machine_share.WORKER_INPUT: self._shortfalls}
+        return {**given, declared_needs.WORKER_INPUT: self._shortfalls}
 
 
 def _threads(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from pytest_mlregress import _compat
 from pytest_mlregress.engines.slurm_parameters import JobParameters, read_parameters
 from pytest_mlregress.history.ignored_folder import ignore_folder
 from pytest_mlregress.plurals import count_of
-from pytest_mlregress.running import machine_share
+from pytest_mlregress.running import declared_needs
 from pytest_mlregress.running.pairs import pair_of
 from pytest_mlregress.running.stop_flags import share_stop_flags, stop_flags
 from pytest_mlregress.running.threads import THREAD_VARIABLES
@@ -58,7 +58,7 @@ class SlurmEngine:
         self._folder = _folder(config, settings) / uuid.uuid4().hex[:12]
         share_stop_flags(config, self._folder / f"flags-{self._folder.name}")
         if settings.slurm_cluster != "local":
-            config.stash[machine_share.NODES] = ()
+            config.stash[declared_needs.NODES] = ()
         config.stash[WARM_WORKERS] = 1  # until it is known how many items there are
 
     @pytest.hookimpl(tryfirst=True)
@@ -88,7 +88,7 @@ class SlurmEngine:
 
         most = self._config.stash[WARM_WORKERS]
         self._make_folder()
-        kinds, needs = machine_share.needs_of(session.items)
+        kinds, needs = declared_needs.needs_of(session.items)
         order = order_of(self._config, self._settings, session.items)
         orders = [[at for at in order if kinds[at] == kind] for kind in range(len(needs))]
         workers = SlurmWorkers(
@@ -150,7 +150,7 @@ class _Starts:
         self._count = count
         self._placed: dict[str, object] = {}
         if settings.slurm_cluster != "local":  # each job has what it was given for itself
-            self._placed[machine_share.WORKER_INPUT] = {}
+            self._placed[declared_needs.WORKER_INPUT] = {}
         self._run = uuid.uuid4().hex
         self._variables: dict[str, str | None] = {}
         if settings.threads != "keep":
