@@ -202,7 +202,7 @@ class SimulatedWorkers:
         self.messages = 0
 
     def begin(self, number: int) -> None:
-        said = [("collected", self._node_ids), ("ready",)]
+        said = [("collected", None), ("ready",)]
         self._say(number, self._draws.uniform(0.0, SECONDS), said)
 
     def send(self, number: int, message: Message) -> None:

@@ -13,6 +13,7 @@ import pytest
 from pytest_mlregress import __version__
 from pytest_mlregress.engines.ray_actor import ActorStart, RayActor
 from pytest_mlregress.engines.worker_process import WorkerStart
+from pytest_mlregress.engines.workers import collection_digest
 
 WORKERINPUT = {"workerid": "gw0", "workercount": 1, "testrunuid": "run", "mainargv": ["pytest"]}
 
@@ -83,6 +84,21 @@ def test_messages_are_passed_on_and_a_loss_is_told(tmp_path: Path) -> None:
     actor.end()
     reason = f"its process was killed by {signal.SIGKILL.name}, as happens where memory runs out"
     assert said[-1] == ("lost", reason)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [1, 2])
+def test_what_was_collected_is_told_where_it_differs(tmp_path: Path, number: int) -> None:
+    (tmp_path / "test_one.py").write_text("def test_1():\n    pass\n")
+    collection = collection_digest([f"test_one.py::test_{number}"])
+    given = start_in(tmp_path)
+    actor = RayActor(replace(given, start=replace(given.start, collection=collection)), None)
+    call, said = 0, []
+    while ("ready",) not in said:
+        call += 1
+        said += actor.exchange(call, [], [], 30.0).messages
+    actor.end()
+    assert said[0] == ("collected", None if number == 1 else ["test_one.py::test_1"])
 
 
 @pytest.mark.slow

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Final
 
 import pytest
@@ -97,11 +96,6 @@ class ItemRun:
             if number in self._live:
                 self._take(self._live[number], message)
 
-    @cached_property
-    def _node_ids(self) -> list[str]:
-        """Those of all items: hundreds of workers are compared with them."""
-        return [item.nodeid for item in self._session.items]
-
     def _begin_worker(self) -> None:
         worker = _Worker(self._begun, _compat.WorkerNode(f"gw{self._begun}"))
         self._begun += 1
@@ -166,10 +160,12 @@ class ItemRun:
     def _on_error(self, worker: _Worker, error: str) -> None:
         raise WorkersLostError(f"worker {worker.id!r} ended with an error of its own:\n{error}")
 
-    def _on_collected(self, worker: _Worker, node_ids: list[str]) -> None:
-        """A worker that has collected by itself has to have found the same."""
-        if node_ids != self._node_ids:
-            raise WorkersLostError(_difference(worker.id, self._node_ids, node_ids))
+    def _on_collected(self, worker: _Worker, node_ids: list[str] | None) -> None:
+        """A worker that has collected by itself has to have found the same, else it says what."""
+        if node_ids is not None:
+            own = [item.nodeid for item in self._session.items]
+            if node_ids != own:
+                raise WorkersLostError(_difference(worker.id, own, node_ids))
 
     def _on_end(self, worker: _Worker) -> None:
         self._forget(worker)

@@ -2,8 +2,9 @@
 
 ``python -m pytest_mlregress.engines.worker_process FD`` with a connected stream socket under that
 descriptor. Its first message says how to start, see `WorkerStart`; it answers ``("collected",
-node_ids)`` and is then an `ItemWorker`. ``("error", text)`` is the last one where that failed, and
-``("end",)`` where nothing is left to run. It ends when the other end of the socket is closed.
+node_ids)``, with None in place of those that it was to collect, and is then an `ItemWorker`.
+``("error", text)`` is the last one where that failed, and ``("end",)`` where nothing is left to
+run. It ends when the other end of the socket is closed.
 What it prints is of interest only where it fails: its owner sends stdout and stderr to a file.
 """
 
@@ -25,6 +26,7 @@ from pytest_mlregress import _compat
 from pytest_mlregress.engines.child_worker import end_with_parent
 from pytest_mlregress.engines.item_worker import ItemWorker
 from pytest_mlregress.engines.messages import Connection, ConnectionLost
+from pytest_mlregress.engines.workers import collection_digest
 
 _OF_ONE_PROCESS: Final[Mapping[str, object]] = {
     "numprocesses": None,
@@ -62,6 +64,7 @@ class WorkerStart:
         workerinput: what pytest-xdist gives a worker, and other plugins expect there.
         variables: environment variables to set before anything is imported; None removes one.
         basetemp: its folder for temporary files; None for pytest's default.
+        collection: the `collection_digest` of the items that are handed out; None if unknown.
     """
 
     args: Sequence[str]
@@ -70,6 +73,7 @@ class WorkerStart:
     workerinput: Mapping[str, Any]
     variables: Mapping[str, str | None]
     basetemp: str | None
+    collection: str | None = None
 
     def message(self) -> tuple[str, dict[str, Any]]:
         """The first message to a worker process."""
@@ -155,7 +159,9 @@ class RemoteItems:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Serve until nothing is left to run."""
         self.served = True
-        self._connection.send(("collected", [item.nodeid for item in session.items]))
+        node_ids = [item.nodeid for item in session.items]
+        is_same = collection_digest(node_ids) == self._start.collection
+        self._connection.send(("collected", None if is_same else node_ids))
         worker = ItemWorker(session, self._connection)
         _compat.report_only_to(session.config, worker.reports)
         with suppress(ConnectionLost):  # the session ends as it should, fixtures and all

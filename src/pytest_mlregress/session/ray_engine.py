@@ -110,13 +110,15 @@ class RayEngine:
         from pytest_mlregress.engines.item_run import ItemRun
         from pytest_mlregress.engines.need_queue import NeedQueue
         from pytest_mlregress.engines.ray_workers import LONGEST_CALL_S, RayWorkers
+        from pytest_mlregress.engines.workers import collection_digest
 
-        starts = self._prepare_cluster()
+        node_ids = [item.nodeid for item in session.items]
+        starts = self._prepare_cluster(collection_digest(node_ids))
         flags = stop_flags(self._config)
         order = order_of(self._config, self._settings, session.items)
         kinds = range(len(self._needs))
         queue = NeedQueue(
-            [item.nodeid for item in session.items],
+            node_ids,
             self._of_item,
             [[at for at in order if self._of_item[at] == kind] for kind in kinds],
             lambda number: workers.kind_of(number),
@@ -146,7 +148,7 @@ class RayEngine:
         most = min(self._limit(), sum(kind.most for kind in workers.kinds))
         ItemRun(session, workers, queue, most).run(load_statistics)
 
-    def _prepare_cluster(self) -> RayStarts:
+    def _prepare_cluster(self, collection: str) -> RayStarts:
         """Start or use the cluster, with the code where its nodes find it."""
         from pytest_mlregress.session.ray_starts import RayStarts
 
@@ -156,6 +158,7 @@ class RayEngine:
             self._environment,
             self._config.stash[WARM_WORKERS],
             self._shortfalls,
+            collection,
         )
         if self._cluster.is_own:
             here = self._nodes()[0]

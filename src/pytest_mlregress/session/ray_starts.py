@@ -53,6 +53,7 @@ class RayStarts:
         environment: the environment variables of the run.
         count: how many workers there are.
         shortfalls: why no node is large enough for a test, by its node id.
+        collection: the digest of what was collected.
 
     Attributes:
         digests: what actors compare the working tree with; None for a cluster of this machine,
@@ -67,6 +68,7 @@ class RayStarts:
         environment: Mapping[str, str],
         count: int,
         shortfalls: Mapping[str, str],
+        collection: str,
     ) -> None:
         self.digests: Mapping[str, str] | None = None
         self._config = config
@@ -74,6 +76,7 @@ class RayStarts:
         self._updates = settings.updating
         self._against = settings.against.text if settings.against is not None else None
         self._shortfalls = dict(shortfalls)
+        self._collection = collection
         self._run = uuid.uuid4().hex
         self._environment = {**environment, **_threads(settings, environment)}
         self._is_whole = True
@@ -155,6 +158,7 @@ class RayStarts:
                 workerinput=self._input(number),
                 variables={},
                 basetemp=str(basetemp / f"popen-gw{number}") if basetemp is not None else None,
+                collection=self._collection,
             ),
             root=self._root,
             is_shipped=self._is_shipped,

@@ -84,6 +84,7 @@ class SlurmEngine:
         from pytest_mlregress.engines.item_run import ItemRun
         from pytest_mlregress.engines.need_queue import NeedQueue
         from pytest_mlregress.engines.slurm_workers import SlurmWorkers
+        from pytest_mlregress.engines.workers import collection_digest
         from pytest_mlregress.integrations.submitit import Cluster
 
         most = self._config.stash[WARM_WORKERS]
@@ -91,15 +92,15 @@ class SlurmEngine:
         kinds, needs = declared_needs.needs_of(session.items)
         order = order_of(self._config, self._settings, session.items)
         orders = [[at for at in order if kinds[at] == kind] for kind in range(len(needs))]
+        node_ids = [item.nodeid for item in session.items]
         workers = SlurmWorkers(
             Cluster(self._settings.slurm_cluster, self._folder / "logs"),
             self._folder,
             _arrays(self._parameters, needs, [len(order) for order in orders], most),
-            _Starts(self._config, self._settings, most).message,
+            _Starts(self._config, self._settings, most, collection_digest(node_ids)).message,
             self._say,
         )
         unit_of = pair_of if self._settings.compares_sides else str
-        node_ids = [item.nodeid for item in session.items]
         queue = NeedQueue(node_ids, kinds, orders, workers.kind_of, unit_of)
         workers.waits = queue.waits
         ItemRun(session, workers, queue, most).run(load_statistics)
@@ -145,9 +146,12 @@ def _remove_old(base: Path) -> None:
 class _Starts:
     """How each worker starts."""
 
-    def __init__(self, config: pytest.Config, settings: Settings, count: int) -> None:
+    def __init__(
+        self, config: pytest.Config, settings: Settings, count: int, collection: str
+    ) -> None:
         self._config = config
         self._count = count
+        self._collection = collection
         self._placed: dict[str, object] = {}
         if settings.slurm_cluster != "local":  # each job has what it was given for itself
             self._placed[declared_needs.WORKER_INPUT] = {}
@@ -175,6 +179,7 @@ class _Starts:
             workerinput={**given, **self._placed},
             variables=self._variables,
             basetemp=None,
+            collection=self._collection,
         ).message()
 
 

@@ -293,3 +293,24 @@ def test_what_sbatch_refuses_is_told(recorded: Suite, monkeypatch: pytest.Monkey
             "mlregress_slurm_parameters",
         ]
     )
+
+
+def test_a_suite_that_each_process_collects_anew_is_refused(suite: Suite) -> None:
+    suite.path.joinpath("test_training.py").write_text(
+        "import os\n"
+        "import pytest\n\n\n"
+        '@pytest.mark.parametrize("process", [os.getpid()])\n'
+        "@pytest.mark.seeds(2)\n"
+        "def test_training(mlregress, process):\n"
+        '    mlregress.record("accuracy", 0.9, higher_is_better=True)\n'
+    )
+    result = suite.run(*LOCAL)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        [
+            "ERROR: worker 'gw?' has collected 2 items where this process has 2: it lacks "
+            "test_training.py::test_training[[]*-seed0]; the code that it imports is not the one "
+            "that is here, or what is collected depends on the process (a random name, the time, "
+            "a set's order)"
+        ]
+    )
