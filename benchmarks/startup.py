@@ -21,10 +21,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from benchmarks.timing import alternate
+from pytest_mlregress.bughunt import registry
+from pytest_mlregress.bughunt.checks import every_check
 
 HEAVY = ("numpy", "scipy", "torch", "rich", "sklearn", "pandas", "jinja2")
 WITHOUT = ("-p", "no:mlregress")
@@ -131,9 +133,14 @@ def measure_used(folder: Path, repetitions: int) -> None:
 
 def is_unwanted(name: str) -> bool:
     """Whether a module is one of scipy's, or of a check that only the hunt makes."""
-    parts = name.split(".")
-    hunt = parts[:3] == ["pytest_mlregress", "bughunt", "checks"] and len(parts) == 5
-    return parts[0] == "scipy" or (hunt and not parts[-1].endswith("_guard"))
+    return name.split(".")[0] == "scipy" or name in checks_of_the_hunt()
+
+
+@cache
+def checks_of_the_hunt() -> frozenset[str]:
+    """The modules of all checks; a guard may share a module with one, such as `squashing`."""
+    every_check.load()
+    return frozenset(check.function.__module__ for check in registry.select(None))
 
 
 def commit(folder: Path) -> None:
