@@ -262,6 +262,14 @@ def _codes(n: int, chosen: int) -> tuple[Positions, tuple[Positions, ...]]:
         shape (R,).
     """
     parts = np.array_split(drawn_relabellings(n, chosen), -(-n // _POSITIONS))
-    codes = [(1 << np.arange(len(part))) @ part for part in parts]
+    codes = [_binary_numbers(part) for part in parts]
     order = np.concatenate(([0], 1 + np.argsort(codes[0][1:], kind="stable")))
-    return order, tuple(of_table[order] for of_table in codes)
+    return order, tuple(of_table[order].astype(np.intp) for of_table in codes)
+
+
+def _binary_numbers(digits: NDArray[np.bool_]) -> NDArray[np.uint16]:
+    """The numbers with these binary digits, the lowest first: a short type is sorted at once."""
+    numbers = np.zeros(digits.shape[1], np.uint16)
+    for place, digit in enumerate(digits):
+        numbers |= digit.astype(np.uint16) << np.uint16(place)
+    return numbers

@@ -26,8 +26,7 @@ BEYOND_AT_LEVEL: Final = 10
 SMALLEST_LEVEL: Final = 1e-7
 
 DRAW_SEED: Final = 20_240_229
-DRAW_BLOCKS: Final = 20
-#: Smaller ones, which stay in a processor's cache, for their sums.
+#: So small ones that they stay in a processor's cache.
 SUM_BLOCKS: Final = 200
 
 #: Up to this many seeds draws are kept as indicators of all; otherwise as positions of a few.
@@ -140,10 +139,26 @@ def drawn_relabellings(n: int, chosen: int) -> NDArray[np.bool_]:
     generator = np.random.default_rng([DRAW_SEED, n, chosen])
     indicators = np.zeros((n, MAX_RELABELLINGS + 1), dtype=np.bool_)
     indicators[:chosen, 0] = True
-    for draws in np.array_split(np.arange(1, MAX_RELABELLINGS + 1), DRAW_BLOCKS):
-        order = np.argpartition(generator.random((draws.size, n)), chosen - 1, axis=1)
-        indicators[order[:, :chosen], draws[:, None]] = True
+    for block in np.array_split(indicators[:, 1:], SUM_BLOCKS, axis=1):
+        block[:] = smallest(generator.random((block.shape[1], n)), chosen).T
     return indicators
+
+
+def smallest(keys: FloatArray, number: int) -> NDArray[np.bool_]:
+    """Which are the smallest of each row: a third faster than by `argpartition`.
+
+    Args:
+        keys: shape (rows, n).
+        number: how many of each row, among equal ones any.
+
+    Returns:
+        Shape (rows, n), with ``number`` true in each row.
+    """
+    found: NDArray[np.bool_] = keys <= np.partition(keys, number - 1, axis=1)[:, number - 1, None]
+    if np.count_nonzero(found) > number * len(keys):  # equal ones: in 1e8 tables of draws one
+        found[:] = False
+        np.put_along_axis(found, np.argpartition(keys, number - 1, axis=1)[:, :number], True, 1)
+    return found
 
 
 def _drawn_sums_of_few(columns: FloatArray, chosen: int) -> FloatArray:
