@@ -9,6 +9,7 @@ from functools import cached_property
 import pytest
 
 from pytest_mlregress.reporting.report import RunReport
+from pytest_mlregress.revisions.history import History
 from pytest_mlregress.settings import Settings
 from pytest_mlregress.verdicts.group import SeedGroup
 
@@ -22,6 +23,7 @@ class FinishedRun:
         settings: those of the run.
         groups: by test, its seeds.
         published: by test, the report of the verdict's call that pytest has seen.
+        history: what git knows of the working tree.
         make_report: puts the report together, which costs time where nobody reads it.
     """
 
@@ -29,6 +31,7 @@ class FinishedRun:
     settings: Settings
     groups: Mapping[str, SeedGroup]
     published: Mapping[str, pytest.TestReport]
+    history: History
     make_report: Callable[[], RunReport]
 
     @cached_property

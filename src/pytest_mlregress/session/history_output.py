@@ -65,8 +65,6 @@ def _append(run: FinishedRun) -> None:
     from pytest_mlregress.history.ignored_folder import ignore_folder
     from pytest_mlregress.history.place import DEFAULT_PLACE, open_history
     from pytest_mlregress.reporting.history.record import code_is_of, run_record
-    from pytest_mlregress.revisions.history import History
-    from pytest_mlregress.session.own_files import own_files
 
     root = run.config.rootpath
     history = open_history(run.settings.history, root)
@@ -77,11 +75,10 @@ def _append(run: FinishedRun) -> None:
     environments = [
         group.environment for group in run.groups.values() if group.environment is not None
     ]
-    git = History(root, own=own_files(run.config, run.settings))
     record = run_record(
         run.report,
         environment=run_fingerprint(environments),
-        same_code=code_is_of(run.report.code, lambda _: git),
+        same_code=code_is_of(run.report.code, lambda _: run.history),
         facts=_facts(run),
         root=root,
     )

@@ -120,6 +120,7 @@ class RunSummary:
             settings=self._settings,
             groups=self._collector.groups,
             published=published,
+            history=self._judge.history,
             make_report=lambda: self._run_report,
         )
         for error in write_outputs(finished):
@@ -137,6 +138,7 @@ class RunSummary:
             settings=self._settings,
             groups=self._collector.groups,
             published={},
+            history=self._judge.history,
             make_report=lambda: self._run_report,
         )
         try:
