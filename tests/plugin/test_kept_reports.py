@@ -1,5 +1,7 @@
 """What pytest keeps of the reports of seeds that have ended, in runs of many seeds."""
 
+import json
+
 import pytest
 
 SUITE = """
@@ -42,6 +44,21 @@ def test_reports_that_nobody_reads_are_forgotten(pytester: pytest.Pytester, work
     assert kept <= 5 + 2 * 3
     assert reports <= 1 + 2 * 3
     assert result.ret == 0
+
+
+def test_pytest_split_stores_the_duration_of_each_seed(pytester: pytest.Pytester) -> None:
+    pytest.importorskip("pytest_split")
+    pytester.makepyfile(test_it=SUITE)
+    pytester.makeconftest(COUNT)
+    options = ("-p", "pytest_split.plugin", "--store-durations", "--durations-path=durations.json")
+    named = pytester.runpytest_subprocess("--help").stdout.str()
+    if "--store-durations" in named:  # loaded by its entry point
+        options = options[2:]
+    pytester.runpytest_subprocess("--mlregress-missing=warn", *options, "-n0")
+    stored = json.loads((pytester.path / "durations.json").read_text())
+    assert {name for name in stored if "seed" in name} == {
+        f"test_it.py::test_it[{number}-seed{seed}]" for number in range(3) for seed in range(5)
+    }
 
 
 def test_durations_are_those_of_all_phases(pytester: pytest.Pytester) -> None:

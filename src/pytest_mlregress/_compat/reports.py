@@ -86,8 +86,8 @@ def forget_reports(
 
     ``TerminalReporter.stats`` has the reports of each category, those without any, such as
     set-ups, under ``""``; each failure looks through all of these. Of some categories it only
-    counts the reports: there the first stands for all. ``--durations`` reads every report.
-    pytest 8.0 to 9.2.
+    counts the reports: there the first stands for all. ``--durations`` reads every report, and so
+    does ``--store-durations`` of pytest-split. pytest 8.0 to 9.2.
 
     Args:
         config: pytest's.
@@ -98,7 +98,11 @@ def forget_reports(
         How many reports without a category are kept.
     """
     reporter = config.pluginmanager.getplugin("terminalreporter")
-    if reporter is None or getattr(config.option, "durations", None) is not None:
+    option = config.option
+    are_read = getattr(option, "durations", None) is not None or getattr(
+        option, "store_durations", False
+    )
+    if reporter is None or are_read:
         return 0
     for category in counted:
         if reports := reporter.stats.get(category):
