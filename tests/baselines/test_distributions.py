@@ -1,9 +1,7 @@
 """Modules are found in distributions as the standard library finds them."""
 
-import sys
 from importlib import metadata
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -53,25 +51,6 @@ def test_what_it_declares_comes_before_its_files(installed) -> None:
     installed(top_level__txt="declared_one\ndeclared_two\n", RECORD="package_f/__init__.py,,\n")
     assert distributions_of("declared_one") == distributions_of("declared_two") == ("made",)
     assert distributions_of("package_f") == ()
-
-
-@pytest.mark.parametrize("kind", ["module.py", "package/__init__.py"])
-@pytest.mark.parametrize("about", [None, "made.egg-info", "made-1.0.dist-info", "EGG-INFO"])
-def test_the_environment_is_not_read_for_a_folder_without_distributions(
-    kind: str, about: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if about is not None:
-        (tmp_path / about).mkdir()
-    (tmp_path / kind).parent.mkdir(exist_ok=True)
-    module = ModuleType("own_code")
-    module.__file__ = str(tmp_path / kind)
-    monkeypatch.setitem(sys.modules, "own_code", module)
-    read = []
-    monkeypatch.setattr(distributions, "_installed", lambda: read.append(1) or ())
-    distributions_of.cache_clear()
-    assert distributions_of("own_code") == ()
-    assert bool(read) == (about is not None)
-    distributions_of.cache_clear()
 
 
 def test_one_without_files_has_no_module(installed) -> None:

@@ -1,10 +1,9 @@
 """Which installed distribution has which top-level modules."""
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib import metadata
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 __all__ = ["distributions_of"]
 
@@ -24,34 +23,9 @@ def distributions_of(module: str) -> Sequence[str]:
     Returns:
         Their names, sorted; empty where none has it.
     """
-    if _is_imported_from_elsewhere(module):
-        return ()
     found = [installed for installed in _installed() if installed.has(module)]
     names = {installed.distribution.metadata["Name"] for installed in found}
     return tuple(sorted(name for name in names if name))
-
-
-def _is_imported_from_elsewhere(module: str) -> bool:
-    """Whether it lies in a folder without distributions: a test file, or a project's own code.
-
-    So the environment is not read for these. Where such a folder is an editable install, its
-    distribution is somewhere else, and lists no file of it.
-    """
-    origin = getattr(sys.modules.get(module), "__file__", None)
-    if origin is None:  # not imported, built in, or a namespace package in several folders
-        return False
-    file = Path(origin).absolute()  # not where a link in a folder of distributions leads
-    return not _has_distributions(file.parent.parent if file.stem == "__init__" else file.parent)
-
-
-@cache
-def _has_distributions(folder: Path) -> bool:
-    try:
-        return any(
-            path.name.lower().endswith((".dist-info", "egg-info")) for path in folder.iterdir()
-        )
-    except OSError:  # inside of a ZIP file
-        return True
 
 
 class _Installed:
