@@ -23,7 +23,7 @@ def collection_digest(node_ids: Iterable[str]) -> str:
     """
     digest = hashlib.sha256()
     for node_id in node_ids:
-        digest.update(node_id.encode("utf-8", "surrogateescape") + b"\0")
+        digest.update(node_id.encode("utf-8", "surrogatepass") + b"\0")
     return digest.hexdigest()
 
 
